@@ -1,0 +1,71 @@
+# One command each: `make run`, `make test`. Everything else builds on them.
+
+PYTHON ?= python3.11
+LOOKALIKE_DATA_DIR ?= data
+IMAGES ?=
+
+BENTOML_HOME ?= $(abspath $(LOOKALIKE_DATA_DIR))/bentoml
+
+export LOOKALIKE_DATA_DIR BENTOML_HOME
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check lint types imports format bento lock clean help
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/run.stamp ## Set up, build the model if needed, serve; IMAGES=/folder also indexes that folder
+	@$(BIN)/python -m model_build --if-missing > /dev/null
+	@exec $(BIN)/python -m bento_service $(if $(IMAGES),--images "$(abspath $(IMAGES))")
+
+test: $(VENV)/dev.stamp ## Run all tests
+	$(BIN)/python -m pytest $(TESTS)
+
+check: lint types imports test ## Everything that continuous integration checks
+
+lint: $(VENV)/dev.stamp ## Style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev.stamp ## Types
+	$(BIN)/mypy
+
+imports: $(VENV)/dev.stamp ## Who may import whom
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev.stamp ## Bring the code into the house's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bento: $(VENV)/run.stamp ## Build the Bento of the service
+	$(BIN)/python -m model_build --if-missing
+	$(BIN)/bentoml build
+
+lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
+	$(call COMPILE,--extra service,service)
+	$(call COMPILE,--extra service --extra model-build,run)
+	$(call COMPILE,--extra service --extra model-build --group dev,dev)
+
+clean: ## Remove the environment and caches; the data folder stays
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
+	--no-annotate --python-version 3.11 $(1) pyproject.toml -o requirements/$(2).txt
+
+$(VENV)/uv.stamp: requirements/uv.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	@touch $@
+
+# `dev` holds all of `run`, so that going back and forth between the two installs nothing.
+$(VENV)/run.stamp: requirements/run.txt $(VENV)/uv.stamp
+	@echo "installing what the service needs (once) ..." >&2
+	@test -e $(VENV)/dev.stamp || $(BIN)/uv pip install --quiet --require-hashes -p $(BIN)/python -r $<
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/uv.stamp
+	@echo "installing what the tests need (once) ..." >&2
+	@$(BIN)/uv pip install --quiet --require-hashes -p $(BIN)/python -r $<
+	@touch $@

@@ -1,0 +1,148 @@
+"""The commands of the client: `python -m client_sdk train FOLDER`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TextIO
+
+from client_sdk.client import Client
+from client_sdk.errors import JobFailed, LookalikeError
+from client_sdk.schemas import DEFAULT_COLLECTION, Job
+
+SHOWN_ERRORS = 5
+SECONDS_BETWEEN_LINES = 5.0
+DAY = 86_400.0
+INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
+
+
+class Progress:
+    """Shows how far a job has come: one line that changes, or now and then a line in a log.
+
+    Args:
+        stream: Where to; a terminal gets the line that changes.
+        clock: Seconds that never go back.
+    """
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._live = stream.isatty()
+        self._shown = ""
+        self._next = clock()
+
+    def __call__(self, job: Job) -> None:
+        """Show the job, unless the same or, in a log, something else was shown just now."""
+        line = describe(job)
+        if line == self._shown or (not self._live and self._clock() < self._next):
+            return
+        self._shown = line
+        self._next = self._clock() + SECONDS_BETWEEN_LINES
+        self._stream.write(f"\r{line}\x1b[K" if self._live else f"{line}\n")
+        self._stream.flush()
+
+    def end(self) -> None:
+        """Leave the line that changes, so that what follows starts on its own."""
+        if self._live and self._shown:
+            self._stream.write("\n")
+            self._shown = ""
+
+
+def describe(job: Job) -> str:
+    """One line on how far a job has come."""
+    line = f"{job.state}: {job.done} of {job.total}"
+    if job.images_per_second:
+        line += f", {job.images_per_second:.1f} images/s"
+    if job.eta_seconds:
+        line += f", about {job.eta_seconds:.0f} s left"
+    return line
+
+
+def summarise(job: Job) -> str:
+    """What a job did, and the first files that it could not index."""
+    lines = [f"{job.indexed} indexed, {job.duplicates} already known, {job.failed} failed"]
+    lines += [f"  {error.source}: {error.detail}" for error in job.errors[:SHOWN_ERRORS]]
+    if job.errors and job.failed > SHOWN_ERRORS:
+        lines.append(f"  and {job.failed - SHOWN_ERRORS} more")
+    return "\n".join(_harmless(line) for line in lines)
+
+
+def train(client: Client, options: argparse.Namespace, out: TextIO, log: TextIO) -> int:
+    """Start a train call and watch it to its end.
+
+    Returns:
+        The exit code: 0 if the job is completed and not every file failed, 1 for any failure,
+        130 if Ctrl-C ended the watching.
+    """
+    progress = Progress(log)
+    started: Job | None = None
+    try:
+        if options.wait_ready:
+            client.wait_ready(timeout=options.wait_ready)
+        started = client.train(options.folder, collection=options.collection)
+        job = client.wait(started, timeout=options.timeout, on_progress=progress)
+    except KeyboardInterrupt:
+        progress.end()
+        log.write(f"stopped watching; job {started.id} goes on\n" if started else "stopped\n")
+        return INTERRUPTED
+    except LookalikeError as error:
+        progress.end()
+        log.write(_harmless(f"error: {error}") + "\n")
+        if isinstance(error, JobFailed):
+            out.write(summarise(error.job) + "\n")
+        return 1
+    progress.end()
+    out.write(summarise(job) + "\n")
+    return 1 if job.failed and not job.indexed and not job.duplicates else 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line as options; ends the program where it makes no sense."""
+    parser = argparse.ArgumentParser(
+        prog="python -m client_sdk",
+        description="Talk to a Lookalike service. LOOKALIKE_TOKEN holds the token, if it asks.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("train", help="index a folder and watch how far it has come")
+    command.add_argument(
+        "folder",
+        metavar="FOLDER",
+        help="a folder or a file as the service sees it: absolute, or below its image root",
+    )
+    command.add_argument("--collection", default=DEFAULT_COLLECTION, help="where the images go")
+    command.add_argument("--url", help="where the service is (LOOKALIKE_URL)")
+    command.add_argument(
+        "--wait-ready",
+        type=float,
+        metavar="SECONDS",
+        help="wait so long until the service is ready",
+    )
+    command.add_argument(
+        "--timeout",
+        type=float,
+        default=DAY,
+        metavar="SECONDS",
+        help="stop watching after so long; the job goes on (a day)",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = parse(arguments)
+    try:
+        client = Client(options.url)
+    except LookalikeError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    with client:
+        return train(client, options, sys.stdout, sys.stderr)
+
+
+def _harmless(line: str) -> str:
+    """The line without characters that a terminal would obey: file names may hold them."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,325 @@
+"""The wire models of the HTTP contract, version 2: what travels between client and service.
+
+Shared by both sides, so a field exists once. Every model is frozen. Unknown fields are ignored
+when an answer is read, so that an older client keeps working with a newer service; requests
+refuse them, so that a misspelt option is an error and not silence.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_TOP_K = 1000
+"""The largest `top_k` of a search."""
+
+DEFAULT_COLLECTION = "default"
+"""The collection that is meant where none is named."""
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class JobState(StrEnum):
+    """Where an ingest job stands. `IDLE` is the answer of `process` before the first job."""
+
+    IDLE = "idle"
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a job in this state will never change again by itself."""
+        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED)
+
+
+class JobError(_Answer):
+    """One file that could not be indexed.
+
+    Attributes:
+        source: Which file, as `root-relative/path.jpg` or the name of the uploaded file.
+        code: The reason, one of the contract's error codes.
+        detail: The same for people.
+    """
+
+    source: str
+    code: str
+    detail: str
+
+
+class Job(_Answer):
+    """One ingest job: a train call and how far it has come.
+
+    `done = indexed + duplicates + failed`; while `state` is `in_progress` the total may still
+    grow, because folders are walked while their first pictures are already being indexed.
+    A job with some bad files is `completed`; `failed` means that it could not go on, and
+    `detail` then says why.
+    """
+
+    id: str | None
+    collection: str
+    state: JobState
+    total: int
+    done: int
+    indexed: int
+    duplicates: int
+    failed: int
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    images_per_second: float | None = None
+    eta_seconds: float | None = None
+    detail: str | None = None
+    errors: tuple[JobError, ...] = ()
+
+
+class JobList(_Answer):
+    """Jobs, newest first. `next_cursor` is `None` on the last page."""
+
+    jobs: tuple[Job, ...]
+    next_cursor: str | None = None
+
+
+class JobErrorList(_Answer):
+    """The failed files of one job, in the order of the walk."""
+
+    errors: tuple[JobError, ...]
+    next_cursor: str | None = None
+
+
+class Count(_Answer):
+    """How many images a collection holds. Counts what was acknowledged, read-your-writes."""
+
+    collection: str
+    count: int
+
+
+class Deleted(_Answer):
+    """How many images a delete call removed."""
+
+    collection: str
+    deleted: int
+
+
+class Source(_Answer):
+    """One place where the bytes of an image were found.
+
+    Attributes:
+        kind: `file` for a file under an image root, `upload` for bytes sent by a client.
+        root: The name of the image root, `None` for uploads.
+        path: The path below the root, or the name of the uploaded file.
+    """
+
+    kind: str
+    root: str | None
+    path: str
+
+
+class Image(_Answer):
+    """One image of a collection. The same bytes found twice are one image with two sources."""
+
+    id: int
+    collection: str
+    name: str
+    source: str
+    sources: tuple[Source, ...] = ()
+    sha256: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    created_at: datetime
+    content_url: str
+    thumbnail_url: str
+
+
+class ImageList(_Answer):
+    """Images by rising id. `next_cursor` is `None` on the last page."""
+
+    images: tuple[Image, ...]
+    next_cursor: str | None = None
+
+
+class Hit(_Answer):
+    """One found image.
+
+    Attributes:
+        rank: Place in the whole result, from 1; with an `offset` of 10 the first hit has 11.
+        score: Cosine of the two descriptors, in [-1, 1]; larger is better.
+        distance: Euclidean distance of the two unit vectors, `sqrt(2 - 2 score)`.
+        content_url: Where the bytes are, relative to the service.
+        thumbnail_url: Where a small WebP is, relative to the service.
+    """
+
+    rank: int
+    image_id: int
+    score: float
+    distance: float
+    name: str
+    source: str
+    width: int
+    height: int
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    content_url: str
+    thumbnail_url: str
+
+
+class Took(_Answer):
+    """Milliseconds that each stage of a search took."""
+
+    decode: float
+    describe: float
+    search: float
+    total: float
+
+
+class SearchResponse(_Answer):
+    """The images nearest to a query, best first, ties by id.
+
+    Attributes:
+        model: Tag of the model that described the query.
+        warnings: What the user should know about the query, such as that an animation was
+            described by its first frame.
+        explanation: How the answer was found; only with `explain`.
+    """
+
+    collection: str
+    model: str
+    hits: tuple[Hit, ...]
+    took_ms: Took
+    warnings: tuple[str, ...] = ()
+    explanation: dict[str, Any] | None = None
+
+
+class Collection(_Answer):
+    """A named gallery: images described by one descriptor version.
+
+    Attributes:
+        dimension: Components of a descriptor.
+        fingerprint: Digest of the descriptor version; another version's descriptors are refused.
+        lag: Changes acknowledged by the catalogue that the index does not hold yet. Searches see
+            them all the same.
+    """
+
+    name: str
+    count: int
+    dimension: int
+    descriptor: str
+    model: str
+    fingerprint: str
+    lag: int
+    created_at: datetime
+
+
+class CollectionList(_Answer):
+    """All collections, by name."""
+
+    collections: tuple[Collection, ...]
+
+
+class Limits(_Answer):
+    """What the service accepts."""
+
+    max_upload_bytes: int
+    max_request_bytes: int
+    max_pixels: int
+    max_top_k: int
+    formats: tuple[str, ...]
+
+
+class Info(_Answer):
+    """What runs: versions, model, engine, index and limits."""
+
+    version: str
+    model: str
+    fingerprint: str
+    descriptor: str
+    dimension: int
+    engine: str
+    precision: str
+    index_type: str
+    image_roots: tuple[str, ...]
+    limits: Limits
+
+
+class Problem(_Answer):
+    """A failure as `application/problem+json` (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str | None = None
+
+
+class TrainRequest(_Request):
+    """Index a file or a folder that the service can read.
+
+    Attributes:
+        path: Absolute and under an image root, or relative to the root.
+        root: Name of the image root that a relative `path` starts from; needed only where the
+            service has several.
+        ignore: Shell patterns (`*.gif`, `drafts/*`) of paths below `path` to leave out.
+        metadata: Stored with every image of this call.
+    """
+
+    path: str = Field(min_length=1)
+    root: str | None = None
+    collection: str = DEFAULT_COLLECTION
+    recursive: bool = True
+    ignore: tuple[str, ...] = ()
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class SearchOptions(_Request):
+    """What to search and how much to return; the same for every kind of query.
+
+    Attributes:
+        min_score: Leave out hits with a lower score.
+        region: `(x, y, width, height)` in pixels of the upright query picture.
+        exact: Compare with every descriptor instead of asking an approximate index.
+        explain: Add an `explanation` to the answer.
+    """
+
+    collection: str = DEFAULT_COLLECTION
+    top_k: int = Field(default=10, ge=1, le=MAX_TOP_K)
+    offset: int = Field(default=0, ge=0, le=15_000)
+    min_score: float | None = Field(default=None, ge=-1.0, le=1.0)
+    filter: str | None = None
+    region: tuple[int, int, int, int] | None = None
+    exact: bool = False
+    explain: bool = False
+
+
+class SearchRequest(SearchOptions):
+    """A search sent as JSON: exactly one of `image` (base64), `image_id` and `url`."""
+
+    image: str | None = None
+    image_id: int | None = None
+    url: str | None = None
+
+
+class DeleteRequest(_Request):
+    """What to delete: exactly one of `ids`, `filter` and `all=True`."""
+
+    collection: str = DEFAULT_COLLECTION
+    ids: tuple[int, ...] | None = None
+    filter: str | None = None
+    all: bool = False
+
+
+class CollectionRequest(_Request):
+    """A collection to create."""
+
+    name: str

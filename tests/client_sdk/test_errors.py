@@ -1,0 +1,156 @@
+import pickle
+
+import httpx
+import pytest
+
+from client_sdk import errors
+
+CODES = [
+    (400, "bad_request", errors.BadRequest),
+    (401, "unauthenticated", errors.Unauthenticated),
+    (403, "forbidden", errors.Forbidden),
+    (404, "collection_not_found", errors.CollectionNotFound),
+    (404, "image_not_found", errors.ImageNotFound),
+    (404, "job_not_found", errors.JobNotFound),
+    (404, "path_not_found", errors.PathNotFound),
+    (409, "conflict", errors.Conflict),
+    (413, "too_large", errors.TooLarge),
+    (415, "unsupported_media_type", errors.UnsupportedMediaType),
+    (422, "invalid_argument", errors.InvalidArgument),
+    (422, "image_unreadable", errors.ImageUnreadable),
+    (422, "image_too_expensive", errors.ImageTooExpensive),
+    (429, "overloaded", errors.Overloaded),
+    (503, "index_unavailable", errors.IndexUnavailable),
+    (503, "not_ready", errors.NotReady),
+    (507, "storage_full", errors.StorageFull),
+]
+
+HTTPX_ERRORS = [
+    kind for kind in vars(httpx).values() if isinstance(kind, type) and issubclass(kind, Exception)
+]
+
+
+def answer(status, code, retry_after=None):
+    body = {"type": "about:blank", "title": "T", "status": status, "detail": "why", "code": code}
+    headers = {} if retry_after is None else {"retry-after": retry_after}
+    return httpx.Response(status, json={**body, "request_id": "r1"}, headers=headers)
+
+
+@pytest.mark.parametrize(("status", "code", "kind"), CODES)
+def test_every_code_of_the_contract_has_its_error(status, code, kind):
+    error = errors.from_response(answer(status, code))
+    assert type(error) is kind
+    assert (error.status, error.code, error.detail, error.request_id) == (status, code, "why", "r1")
+    assert str(error) == f"why [{status} {code}, request r1]"
+
+
+def test_no_error_stands_for_a_code_that_is_not_in_the_contract():
+    assert {kind for _, _, kind in CODES} == set(errors.ApiError.__subclasses__())
+
+
+@pytest.mark.parametrize(("status", "code", "kind"), CODES)
+def test_the_tree_in_the_documentation_shows_every_code(status, code, kind):
+    rows = [row.split()[1:] for row in errors.__doc__.splitlines()]
+    assert [kind.__name__, str(status), code] in rows
+
+
+def test_overloaded_says_when_to_try_again():
+    assert errors.from_response(answer(429, "overloaded", retry_after="7")).retry_after == 7.0
+
+
+def test_a_date_in_retry_after_is_left_alone():
+    later = answer(429, "overloaded", retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
+    assert errors.from_response(later).retry_after is None
+
+
+def test_a_new_code_keeps_the_class_of_its_status():
+    error = errors.from_response(answer(409, "name_taken"))
+    assert type(error) is errors.Conflict
+    assert error.code == "name_taken"
+
+
+def test_a_new_code_of_a_status_with_several_codes_is_a_plain_api_error():
+    error = errors.from_response(answer(404, "tag_not_found"))
+    assert type(error) is errors.ApiError
+    assert error.code == "tag_not_found"
+
+
+def test_the_answer_of_a_proxy_is_quoted():
+    error = errors.from_response(httpx.Response(502, text="<h1>Bad\n gateway</h1>" + "x" * 999))
+    assert type(error) is errors.ApiError
+    assert (error.status, error.code) == (502, "http_502")
+    assert error.detail.startswith("Bad Gateway: <h1>Bad gateway</h1>xxx")
+    assert len(error.detail) < 300
+
+
+def test_a_proxy_that_refuses_a_large_body_is_understood():
+    assert type(errors.from_response(httpx.Response(413))) is errors.TooLarge
+
+
+def test_an_answer_with_an_unknown_status_and_no_body_has_words():
+    assert str(errors.from_response(httpx.Response(599))) == (
+        "failed without a reason [599 http_599]"
+    )
+
+
+@pytest.mark.parametrize("kind", HTTPX_ERRORS)
+def test_every_error_of_httpx_becomes_one_of_ours(kind, service, ask):
+    foreign = kind.__new__(kind, "it broke")
+    with pytest.raises(errors.LookalikeError, match="it broke") as caught:
+        ask(service(foreign), lambda client: client.info())
+    assert caught.value.__cause__ is foreign
+
+
+@pytest.mark.parametrize(
+    ("foreign", "ours"),
+    [
+        (httpx.ConnectError("x"), errors.ConnectError),
+        (httpx.ReadError("x"), errors.ConnectError),
+        (httpx.RemoteProtocolError("x"), errors.ConnectError),
+        (httpx.ConnectTimeout("x"), errors.TimeoutExceeded),
+        (httpx.PoolTimeout("x"), errors.TimeoutExceeded),
+        (httpx.DecodingError("x"), errors.UnexpectedAnswer),
+        (httpx.UnsupportedProtocol("x"), errors.UsageError),
+        (httpx.InvalidURL("x"), errors.UsageError),
+    ],
+)
+def test_each_kind_of_foreign_error_has_its_own(foreign, ours):
+    assert type(errors.from_httpx(foreign, "http://host")) is ours
+
+
+def test_the_error_of_a_connection_names_the_address_and_no_password(service, ask):
+    with pytest.raises(errors.ConnectError, match=r"cannot reach http://127\.0\.0\.1:9: refused"):
+        ask(
+            service(httpx.ConnectError("refused")),
+            lambda client: client.info(),
+            base_url="http://me:secret@127.0.0.1:9/deep",
+        )
+
+
+def test_a_broken_connection_is_told_from_a_service_that_is_not_there():
+    broken = errors.from_httpx(httpx.ReadError(""), "http://host")
+    assert str(broken) == "the connection to http://host broke before the answer came: ReadError"
+
+
+@pytest.mark.parametrize(
+    ("ours", "python"),
+    [
+        (errors.UsageError, ValueError),
+        (errors.ConnectError, ConnectionError),
+        (errors.TimeoutExceeded, TimeoutError),
+    ],
+)
+def test_an_error_for_which_python_has_a_word_is_that_too(ours, python):
+    assert issubclass(ours, python)
+
+
+def test_errors_survive_the_way_to_another_process(job):
+    for error in (errors.from_response(answer(413, "too_large")), errors.JobFailed(job())):
+        copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+        assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+def test_a_failed_job_says_how_far_it_came_and_why(job):
+    failed = job(state="failed", detail="the disk is full")
+    assert str(errors.JobFailed(failed)) == "job j1 failed after 4 of 4: the disk is full"
+    assert str(errors.JobFailed(job(state="canceled"))) == "job j1 was canceled after 4 of 4"

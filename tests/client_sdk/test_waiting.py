@@ -1,0 +1,163 @@
+from itertools import pairwise
+
+import httpx
+import pytest
+
+from client_sdk import (
+    ConnectError,
+    JobFailed,
+    JobNotFound,
+    Overloaded,
+    TimeoutExceeded,
+    UsageError,
+)
+from client_sdk._polling import Patience
+
+QUICK = {"timeout": 5.0, "interval": 0.001}
+
+
+@pytest.fixture
+def looks(job_body):
+    """Answers to `process`: one for each set of changes."""
+    return lambda *changes: [httpx.Response(200, json=job_body(**change)) for change in changes]
+
+
+def refusal(status, code):
+    body = {"title": "T", "status": status, "detail": "why", "code": code}
+    return httpx.Response(status, json=body)
+
+
+def test_waiting_ends_with_the_completed_job(service, ask, looks):
+    answers = service(*looks({"state": "pending"}, {"state": "in_progress"}, {}))
+    seen = []
+    job = ask(answers, lambda client: client.wait("j1", **QUICK, on_progress=seen.append))
+    assert (job.state, job.indexed) == ("completed", 2)
+    assert [look.state for look in seen] == ["pending", "in_progress", "completed"]
+    assert {str(request.url.params) for request in answers.requests} == {"job=j1"}
+
+
+def test_waiting_takes_a_job_as_well_as_its_id(service, ask, looks, job):
+    answers = service(*looks({}))
+    assert ask(answers, lambda client: client.wait(job(state="pending"), **QUICK)).id == "j1"
+
+
+@pytest.mark.parametrize("state", ["failed", "canceled"])
+def test_a_job_that_does_not_get_to_its_end_is_raised(state, service, ask, looks):
+    answers = service(*looks({"state": "pending"}, {"state": state}))
+    with pytest.raises(JobFailed) as caught:
+        ask(answers, lambda client: client.wait("j1", **QUICK))
+    assert caught.value.job.state == state
+
+
+def test_waiting_has_an_end(service, ask, looks):
+    answers = service(*looks({"state": "in_progress", "done": 1}))
+    with pytest.raises(
+        TimeoutExceeded, match=r"j1 is still in_progress with 1 of 4.*after 0\.02 s"
+    ):
+        ask(answers, lambda client: client.wait("j1", timeout=0.02, interval=0.005))
+    assert len(answers.requests) > 1
+
+
+def test_a_service_that_is_away_for_a_moment_does_not_end_the_waiting(service, ask, looks):
+    passing = [
+        httpx.ConnectError("refused"),
+        httpx.ReadTimeout("slow"),
+        refusal(503, "not_ready"),
+        refusal(429, "overloaded"),
+        httpx.Response(502),
+    ]
+    answers = service(*passing, *looks({}))
+    assert ask(answers, lambda client: client.wait("j1", **QUICK)).state == "completed"
+
+
+def test_a_service_that_stays_away_ends_the_waiting(service, ask):
+    with pytest.raises(TimeoutExceeded, match="j1 could not be asked for") as caught:
+        ask(
+            service(httpx.ConnectError("refused")),
+            lambda client: client.wait("j1", timeout=0.01, interval=0.001),
+        )
+    assert isinstance(caught.value.__cause__, ConnectError)
+
+
+def test_a_job_that_is_not_there_ends_the_waiting_at_once(service, ask):
+    answers = service(refusal(404, "job_not_found"))
+    with pytest.raises(JobNotFound):
+        ask(answers, lambda client: client.wait("j1", **QUICK))
+    assert len(answers.requests) == 1
+
+
+def test_waiting_for_no_job_is_refused(service, ask, looks, job):
+    with pytest.raises(UsageError, match="no job to wait for"):
+        ask(service(*looks({})), lambda client: client.wait(job(id=None, state="idle")))
+
+
+def test_a_failure_in_the_callback_is_the_callers_own(service, ask, looks):
+    def stumble(job):
+        raise ConnectError("mine")
+
+    with pytest.raises(ConnectError, match="mine"):
+        ask(service(*looks({})), lambda client: client.wait("j1", **QUICK, on_progress=stumble))
+
+
+def test_a_look_takes_no_longer_than_the_time_that_is_left(service, ask, looks):
+    answers = service(*looks({}))
+    ask(answers, lambda client: client.wait("j1", timeout=4.0))
+    assert 1.0 <= answers.requests[0].extensions["timeout"]["read"] <= 4.0
+
+
+def test_a_service_that_starts_is_waited_for(service, ask):
+    answers = service(httpx.ConnectError("refused"), httpx.Response(503), httpx.Response(200))
+    assert ask(answers, lambda client: client.wait_ready(**QUICK)) is None
+    assert len(answers.requests) == 3
+
+
+def test_waiting_for_a_service_has_an_end(service, ask):
+    with pytest.raises(TimeoutExceeded, match=r"the service is not ready after 0\.01 s"):
+        ask(service(httpx.Response(503)), lambda client: client.wait_ready(timeout=0.01))
+
+
+class Clock:
+    """Time that passes only when told."""
+
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_pauses_grow_gently_up_to_two_seconds():
+    patience = Patience(timeout=600.0, interval=0.2, clock=Clock())
+    pauses = [patience.pause("x") for _ in range(20)]
+    assert pauses[0] == 0.2
+    assert pauses == sorted(pauses)
+    assert all(later <= 1.5 * sooner for sooner, later in pairwise(pauses))
+    assert pauses[-1] == 2.0
+
+
+def test_a_long_interval_is_kept():
+    patience = Patience(timeout=600.0, interval=30.0, clock=Clock())
+    assert [patience.pause("x") for _ in range(3)] == [30.0, 30.0, 30.0]
+
+
+def test_a_pause_is_as_long_as_the_service_asks_for():
+    patience = Patience(timeout=600.0, interval=0.2, clock=Clock())
+    assert patience.pause("x", Overloaded(429, "overloaded", "full", retry_after=7.0)) == 7.0
+
+
+def test_the_last_pause_ends_with_the_time():
+    clock = Clock()
+    patience = Patience(timeout=10.0, interval=8.0, clock=clock)
+    assert patience.pause("x") == 8.0
+    clock.now += 8.0
+    assert patience.pause("x") == 2.0
+    clock.now += 2.0
+    with pytest.raises(TimeoutExceeded, match="x after 10 s"):
+        patience.pause("x")
+
+
+@pytest.mark.parametrize(
+    ("timeout", "interval"), [(-1.0, 1.0), (float("inf"), 1.0), (float("nan"), 1.0), (1.0, 0.0)]
+)
+def test_a_waiting_without_end_or_pause_is_refused(timeout, interval):
+    with pytest.raises(UsageError, match="cannot wait"):
+        Patience(timeout=timeout, interval=interval)
