@@ -180,14 +180,26 @@ def jobs(*, page_size: int = 100) -> Call[JobList]:
     return Call(method="GET", path=f"{API}/jobs", params=params, read=_model(JobList))
 
 
-def job(job_id: str) -> Call[Job]:
+def identify(job: Job | str) -> str:
+    """The id of a job.
+
+    Raises:
+        UsageError: If there is none: the answer of `process` before the first job.
+    """
+    identifier = job.id if isinstance(job, Job) else job
+    if not identifier:
+        raise UsageError("there is no job yet; start one with `train` or `upload`")
+    return identifier
+
+
+def job(job: Job | str) -> Call[Job]:
     """One job."""
-    return Call(method="GET", path=f"{API}/jobs/{_segment(job_id)}", read=_model(Job))
+    return Call(method="GET", path=f"{API}/jobs/{_segment(identify(job))}", read=_model(Job))
 
 
-def job_errors(job_id: str, *, page_size: int = 100) -> Call[JobErrorList]:
+def job_errors(job: Job | str, *, page_size: int = 100) -> Call[JobErrorList]:
     """The first page of the files that a job could not index."""
-    path = f"{API}/jobs/{_segment(job_id)}/errors"
+    path = f"{API}/jobs/{_segment(identify(job))}/errors"
     return Call(method="GET", path=path, params=_params(limit=page_size), read=_model(JobErrorList))
 
 

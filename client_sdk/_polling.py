@@ -62,18 +62,6 @@ class Patience:
         return min(pause, left)
 
 
-def identify(job: Job | str) -> str:
-    """The id of a job to wait for.
-
-    Raises:
-        UsageError: If there is none: the answer of `process` before the first job.
-    """
-    identifier = job.id if isinstance(job, Job) else job
-    if not identifier:
-        raise UsageError("there is no job to wait for; start one with `train` or `upload`")
-    return identifier
-
-
 def is_complete(job: Job) -> bool:
     """Whether a job has done its work.
 

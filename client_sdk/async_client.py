@@ -14,7 +14,7 @@ from client_sdk import _settings as settings
 from client_sdk._call import AnswerT, Call, PageT, next_call
 from client_sdk._contract import SearchKeywords
 from client_sdk._pictures import Picture
-from client_sdk._polling import Patience, identify, is_complete, standing
+from client_sdk._polling import Patience, is_complete, standing
 from client_sdk.errors import LookalikeError
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -124,7 +124,7 @@ class AsyncClient:
     ) -> Job:
         """Wait until a job is completed."""
         patience = Patience(timeout=timeout, interval=interval)
-        job_id, seen = identify(job), None
+        job_id, seen = contract.identify(job), None
         while True:
             missed: LookalikeError | None = None
             try:
@@ -212,13 +212,13 @@ class AsyncClient:
             for job in page.jobs:
                 yield job
 
-    async def job(self, job_id: str) -> Job:
+    async def job(self, job: Job | str) -> Job:
         """One job."""
-        return await self._send(contract.job(job_id))
+        return await self._send(contract.job(job))
 
-    async def job_errors(self, job_id: str) -> AsyncIterator[JobError]:
+    async def job_errors(self, job: Job | str) -> AsyncIterator[JobError]:
         """Walk over all files that a job could not index."""
-        async for page in self._pages(contract.job_errors(job_id)):
+        async for page in self._pages(contract.job_errors(job)):
             for error in page.errors:
                 yield error
 

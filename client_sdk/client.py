@@ -14,7 +14,7 @@ from client_sdk import _settings as settings
 from client_sdk._call import AnswerT, Call, PageT, next_call
 from client_sdk._contract import SearchKeywords
 from client_sdk._pictures import Picture
-from client_sdk._polling import Patience, identify, is_complete, standing
+from client_sdk._polling import Patience, is_complete, standing
 from client_sdk.errors import LookalikeError
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -165,7 +165,7 @@ class Client:
             TimeoutExceeded: If it is not completed in time; it goes on all the same.
         """
         patience = Patience(timeout=timeout, interval=interval)
-        job_id, seen = identify(job), None
+        job_id, seen = contract.identify(job), None
         while True:
             missed: LookalikeError | None = None
             try:
@@ -279,13 +279,13 @@ class Client:
         for page in self._pages(contract.jobs()):
             yield from page.jobs
 
-    def job(self, job_id: str) -> Job:
+    def job(self, job: Job | str) -> Job:
         """One job."""
-        return self._send(contract.job(job_id))
+        return self._send(contract.job(job))
 
-    def job_errors(self, job_id: str) -> Iterator[JobError]:
+    def job_errors(self, job: Job | str) -> Iterator[JobError]:
         """Walk over all files that a job could not index."""
-        for page in self._pages(contract.job_errors(job_id)):
+        for page in self._pages(contract.job_errors(job)):
             yield from page.errors
 
     def collections(self) -> tuple[Collection, ...]:

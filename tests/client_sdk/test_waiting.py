@@ -87,7 +87,7 @@ def test_a_job_that_is_not_there_ends_the_waiting_at_once(service, ask):
 
 
 def test_waiting_for_no_job_is_refused(service, ask, looks, job):
-    with pytest.raises(UsageError, match="no job to wait for"):
+    with pytest.raises(UsageError, match="there is no job yet"):
         ask(service(*looks({})), lambda client: client.wait(job(id=None, state="idle")))
 
 
