@@ -7,6 +7,8 @@ IMAGES ?=
 BENTOML_HOME ?= $(abspath $(LOOKALIKE_DATA_DIR))/bentoml
 
 export LOOKALIKE_DATA_DIR BENTOML_HOME
+# The server is several processes; each would compile all that it imports at every start.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin

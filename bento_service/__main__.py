@@ -1,0 +1,119 @@
+"""Starts the service with checked settings: `python -m bento_service [--images FOLDER]`.
+
+The environment says where and with what; see `bento_service.settings`. SIGTERM and Ctrl-C end
+every process that was started.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+from bento_service.data_folder import sole_user
+from bento_service.errors import Conflict
+from bento_service.settings import PREFIX, Settings, SettingsError
+
+_PROJECT = Path(__file__).parents[1]
+_GRACE_SECONDS = 10
+_READY_SECONDS = 300
+_SERVICE = "bento_service.service:ImageSearch"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until told to stop; the exit code is the server's, 2 where it could not start."""
+    parser = argparse.ArgumentParser(prog="python -m bento_service", description=__doc__)
+    parser.add_argument(
+        "--images",
+        metavar="FOLDER",
+        help="make FOLDER an image root, index it and show the progress",
+    )
+    options = parser.parse_args(arguments)
+    environment = dict(os.environ)
+    if options.images:
+        roots = environment.get(f"{PREFIX}IMAGE_ROOTS", "")
+        environment[f"{PREFIX}IMAGE_ROOTS"] = f"{options.images}:{roots}".rstrip(":")
+    try:
+        settings = Settings.from_environment(environment)
+        _check_free(settings)
+    except (SettingsError, Conflict) as error:
+        print(f"lookalike: {error}", file=sys.stderr)
+        return 2
+    return _serve(settings, environment, options.images)
+
+
+def _check_free(settings: Settings) -> None:
+    """Check beforehand what the server would only say in the middle of its start.
+
+    Raises:
+        Conflict: The data folder or the port is in use.
+    """
+    with sole_user(settings.data_dir), socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise Conflict(
+                f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); set "
+                "LOOKALIKE_HOST and LOOKALIKE_PORT"
+            ) from error
+
+
+def _serve(settings: Settings, environment: Mapping[str, str], images: str | None) -> int:
+    home = {"BENTOML_HOME": str(settings.data_dir / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
+    data = {f"{PREFIX}DATA_DIR": str(settings.data_dir)}
+    server = subprocess.Popen(
+        _command(settings),
+        env={**home, **environment, **data},
+        start_new_session=True,
+        cwd=_PROJECT,
+    )
+
+    def stop(number: int, _: FrameType | None) -> None:
+        server.send_signal(number)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    url = f"http://{settings.host}:{settings.port}"
+    threading.Thread(target=_welcome, args=(server, url, images), daemon=True).start()
+    return server.wait()
+
+
+def _command(settings: Settings) -> list[str]:
+    server = [sys.executable, "-m", "bentoml", "serve", _SERVICE]
+    address = ["--host", settings.host, "--port", str(settings.port)]
+    return [*server, *address, "--timeout-graceful-shutdown", str(_GRACE_SECONDS)]
+
+
+def _welcome(server: "subprocess.Popen[bytes]", url: str, images: str | None) -> None:
+    """Say when the page can be opened, then index what was asked for."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while not _is_ready(url):
+        if server.poll() is not None or time.monotonic() > deadline:
+            return
+        time.sleep(0.2)
+    print(f"\nLookalike is ready: {url}\n", file=sys.stderr, flush=True)
+    if images:
+        folder = str(Path(images).resolve())
+        train = [sys.executable, "-m", "client_sdk", "train", folder, "--url", url]
+        subprocess.run(train, cwd=_PROJECT, check=False)
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

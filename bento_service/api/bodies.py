@@ -1,0 +1,126 @@
+"""Request bodies that a call takes in more than one form: JSON, multipart, query string."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, JsonValue
+from starlette.datastructures import FormData, UploadFile
+
+from bento_service.api.problems import parsed_json
+from bento_service.application import Application
+from bento_service.errors import BadRequest, InvalidArgument, NotReady
+
+_MAX_FILES = 20_000
+_MAX_FIELDS = 100
+_FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def application(request: Request) -> Application:
+    """What runs behind the surface.
+
+    Raises:
+        NotReady: The service is still starting.
+    """
+    found = getattr(request.app.state, "application", None)
+    if not isinstance(found, Application):
+        raise NotReady("the service is starting; try again in some seconds")
+    return found
+
+
+App = Annotated[Application, Depends(application)]
+
+
+def is_form(request: Request) -> bool:
+    """Whether a request says that its body is a form."""
+    return request.headers.get("content-type", "").lower().startswith(_FORM_TYPES)
+
+
+async def json_body(request: Request, model: type[Model]) -> Model:
+    """A JSON body as a wire model; what is wrong with it becomes a problem by its handler."""
+    return model.model_validate(parsed_json(await request.body()))
+
+
+@asynccontextmanager
+async def form_body(request: Request) -> AsyncIterator[FormData]:
+    """A form; its files are gone when the block ends."""
+    async with request.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS) as form:
+        yield form
+
+
+def uploaded(form: FormData, name: str) -> list[UploadFile]:
+    """The files of a field.
+
+    Raises:
+        InvalidArgument: There is none, or it is text.
+    """
+    values = form.getlist(name)
+    files = [value for value in values if isinstance(value, UploadFile)]
+    if not files or len(files) < len(values):
+        raise InvalidArgument(f"the form has no file in its field {name!r}; send one")
+    return files
+
+
+def text_fields(form: FormData, *, without: str) -> dict[str, str]:
+    """The text fields of a form, empty ones left out.
+
+    Raises:
+        InvalidArgument: A file came in a field for text.
+    """
+    fields: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if name == without:
+            continue
+        if not isinstance(value, str):
+            raise InvalidArgument(f"{name}: this field takes text, not a file")
+        if value != "":
+            fields[name] = value
+    return fields
+
+
+def parsed_metadata(text: str | None) -> dict[str, JsonValue]:
+    """Metadata from a form's field: a JSON object.
+
+    Raises:
+        InvalidArgument: It is something else.
+    """
+    if text is None:
+        return {}
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument("metadata: is not JSON; send an object") from error
+    if not isinstance(value, dict):
+        raise InvalidArgument("metadata: is not a JSON object")
+    return value
+
+
+async def loose_parameters(request: Request) -> Mapping[str, Any]:
+    """Parameters from the query string and from a JSON or form body, the body's first."""
+    given: dict[str, Any] = dict(request.query_params)
+    if request.method == "GET":
+        return given
+    if is_form(request):
+        async with form_body(request) as form:
+            given.update({name: value for name, value in form.items() if isinstance(value, str)})
+    elif body := await request.body():
+        given.update(parsed_json(body))
+    return given
+
+
+def text_of(parameters: Mapping[str, Any], name: str, default: str = "") -> str:
+    """A text parameter; an empty one counts as missing.
+
+    Raises:
+        BadRequest: It is no text.
+    """
+    value = parameters.get(name)
+    if value is None or value == "":
+        return default
+    if not isinstance(value, str):
+        raise BadRequest(f"{name}: is not text")
+    return value

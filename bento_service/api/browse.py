@@ -1,0 +1,225 @@
+"""Version 2 of the HTTP contract: looking at images, jobs, collections and the service itself."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from bento_service.api import wire
+from bento_service.api.bodies import App
+from bento_service.errors import InvalidArgument
+from bento_service.gallery.gallery import INDEX_TYPE
+from bento_service.vision.decode import MEDIA_TYPES, thumbnail
+from client_sdk import __version__
+from client_sdk.schemas import (
+    DEFAULT_COLLECTION,
+    MAX_TOP_K,
+    Collection,
+    CollectionList,
+    CollectionRequest,
+    Image,
+    ImageList,
+    Info,
+    Job,
+    JobErrorList,
+    JobList,
+    Limits,
+)
+
+router = APIRouter(prefix="/api/v2")
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Side = Annotated[int, Query(ge=16, le=1024)]
+_FOREVER = "private, max-age=31536000, immutable"
+
+
+class ImagePatch(BaseModel):
+    """What can be changed of an image."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    metadata: dict[str, Any]
+
+
+@router.get("/images")
+def images(
+    app: App,
+    collection: str = DEFAULT_COLLECTION,
+    prefix: str | None = None,
+    filter: str | None = None,  # noqa: A002 - the contract's name
+    limit: Limit = 100,
+    cursor: str | None = None,
+) -> ImageList:
+    """Images of a collection by rising id."""
+    if filter is not None:
+        raise InvalidArgument("filter: is not supported by this version; leave it out")
+    record = app.catalogue.collections.named(collection)
+    found = app.catalogue.images.page(
+        record.id, after=_position(cursor) or 0, limit=limit + 1, prefix=prefix
+    )
+    shown = found[:limit]
+    return ImageList(
+        images=tuple(map(wire.image, shown)),
+        next_cursor=str(shown[-1].id) if len(found) > limit else None,
+    )
+
+
+@router.get("/images/{image_id}")
+def image(app: App, image_id: int) -> Image:
+    """One image."""
+    return wire.image(app.catalogue.images.get(image_id))
+
+
+@router.patch("/images/{image_id}")
+def patch_image(app: App, image_id: int, patch: ImagePatch) -> Image:
+    """Replace the metadata of an image."""
+    app.catalogue.images.set_metadata(image_id, patch.metadata)
+    return wire.image(app.catalogue.images.get(image_id))
+
+
+@router.delete("/images/{image_id}", status_code=204)
+def delete_image(app: App, image_id: int) -> None:
+    """Delete one image."""
+    found = app.catalogue.images.get(image_id)
+    record = app.catalogue.collections.named(found.collection)
+    app.catalogue.images.delete(record.id, [image_id])
+    app.changed()
+
+
+@router.get("/images/{image_id}/content", response_class=Response)
+def content(request: Request, app: App, image_id: int) -> Response:
+    """The bytes that were indexed."""
+    found = app.catalogue.images.get(image_id)
+    etag = f'"{found.sha256}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={"ETag": etag})
+    name = quote(wire.image(found).name)
+    return Response(
+        app.originals.read(found),
+        media_type=MEDIA_TYPES[found.format],
+        headers={
+            "ETag": etag,
+            "Cache-Control": _FOREVER,
+            "Content-Disposition": f"inline; filename*=UTF-8''{name}",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+@router.get("/images/{image_id}/thumbnail", response_class=Response)
+def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256) -> Response:
+    """A small WebP that fits in a square of `size` pixels."""
+    found = app.catalogue.images.get(image_id)
+    etag = f'"{found.sha256}-{size}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={"ETag": etag})
+    small = thumbnail(app.originals.read(found), side=size, max_pixels=app.settings.max_pixels)
+    return Response(
+        small,
+        media_type="image/webp",
+        headers={
+            "ETag": etag,
+            "Cache-Control": _FOREVER,
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+@router.get("/jobs")
+def jobs(app: App, limit: Limit = 50, cursor: str | None = None) -> JobList:
+    """Jobs, newest first."""
+    found = app.catalogue.jobs.page(before=_position(cursor), limit=limit + 1)
+    shown = found[:limit]
+    return JobList(
+        jobs=tuple(wire.job(app, record) for record in shown),
+        next_cursor=str(shown[-1].number) if len(found) > limit else None,
+    )
+
+
+@router.get("/jobs/{job_id}")
+def job(app: App, job_id: str) -> Job:
+    """One job."""
+    return wire.job(app, app.catalogue.jobs.get(job_id))
+
+
+@router.get("/jobs/{job_id}/errors")
+def job_errors(
+    app: App, job_id: str, limit: Limit = 100, cursor: str | None = None
+) -> JobErrorList:
+    """The failed files of a job."""
+    record = app.catalogue.jobs.get(job_id)
+    found = app.catalogue.jobs.failures(
+        record.number, after=_position(cursor) or 0, limit=limit + 1
+    )
+    shown = found[:limit]
+    return JobErrorList(
+        errors=wire.job_errors(record, shown),
+        next_cursor=str(shown[-1].id) if len(found) > limit else None,
+    )
+
+
+@router.get("/collections")
+def collections(app: App) -> CollectionList:
+    """All collections."""
+    return CollectionList(
+        collections=tuple(
+            wire.collection(app, record) for record in app.catalogue.collections.all()
+        )
+    )
+
+
+@router.post("/collections", status_code=201)
+def create_collection(app: App, body: CollectionRequest) -> Collection:
+    """Create an empty collection."""
+    record = app.catalogue.collections.create(body.name, app.space)
+    app.changed()
+    return wire.collection(app, record)
+
+
+@router.delete("/collections/{name}", status_code=204)
+def delete_collection(app: App, name: str) -> None:
+    """Delete a collection with all its images; the default one can only be emptied."""
+    if name == DEFAULT_COLLECTION:
+        raise InvalidArgument(
+            f"collection {name!r} always exists; empty it with POST /api/v2/delete"
+        )
+    app.catalogue.collections.delete(app.catalogue.collections.named(name).id)
+    app.changed()
+
+
+@router.get("/info")
+def info(app: App) -> Info:
+    """What runs, and what it accepts."""
+    return Info(
+        version=__version__,
+        model=app.model,
+        fingerprint=app.version.fingerprint,
+        descriptor=app.version.name,
+        dimension=app.version.dimension,
+        engine=app.engine,
+        precision=app.version.precision,
+        index_type=INDEX_TYPE,
+        image_roots=app.roots.names,
+        limits=Limits(
+            max_upload_bytes=app.settings.max_upload_bytes,
+            max_request_bytes=app.settings.max_request_bytes,
+            max_pixels=app.settings.max_pixels,
+            max_top_k=MAX_TOP_K,
+            formats=tuple(MEDIA_TYPES),
+        ),
+    )
+
+
+def _position(cursor: str | None) -> int | None:
+    """What a cursor of ours stands for.
+
+    Raises:
+        InvalidArgument: It is not one of ours.
+    """
+    if cursor is None:
+        return None
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+        raise InvalidArgument("cursor: is not one that this service gave; begin without one")
+    return int(cursor)

@@ -1,0 +1,83 @@
+"""What operators watch, for Prometheus. Labels are route templates, never raw paths."""
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bento_service.application import Application
+
+
+class Metrics:
+    """Counts requests as middleware and renders everything as a page."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = Counter(
+            "lookalike_requests", "Requests answered.", labels, registry=self._registry
+        )
+        self._seconds = Histogram(
+            "lookalike_request_seconds",
+            "Seconds until an answer began.",
+            ("method", "route"),
+            registry=self._registry,
+        )
+
+    def observing(self, app: ASGIApp) -> ASGIApp:
+        """The same app, with its requests counted."""
+
+        async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            started = time.perf_counter()
+
+            async def counting(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    self._observe(scope, message["status"], time.perf_counter() - started)
+                await send(message)
+
+            await app(scope, receive, counting)
+
+        return observed
+
+    def page(self, application: Application | None) -> Response:
+        """All figures in Prometheus' text format."""
+        registry = CollectorRegistry()
+        registry.register(self._registry)
+        if application is not None:
+            registry.register(_Stock(application))
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "none")
+        self._requests.labels(scope["method"], route, str(status)).inc()
+        self._seconds.labels(scope["method"], route).observe(seconds)
+
+
+class _Stock:
+    """Figures that are read from the catalogue when somebody looks."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def collect(self) -> Iterator[Metric]:
+        """All figures."""
+        catalogue = self._application.catalogue
+        images = GaugeMetricFamily("lookalike_images", "Images.", labels=["collection"])
+        lag = GaugeMetricFamily(
+            "lookalike_index_lag", "Changes not in the index yet.", labels=["collection"]
+        )
+        for collection in catalogue.collections.all():
+            images.add_metric([collection.name], catalogue.images.count(collection.id))
+            changes = catalogue.images.changed_ids(collection.id, after=collection.applied)
+            lag.add_metric([collection.name], len(changes))
+        todo = sum(job.total - job.done for job in catalogue.jobs.open())
+        yield images
+        yield lag
+        yield GaugeMetricFamily("lookalike_files_to_do", "Files of open jobs.", value=todo)

@@ -1,0 +1,102 @@
+"""What every request passes through: its id, and a count of the bytes that it sends."""
+
+import logging
+import re
+import time
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bento_service.api.problems import answer
+from bento_service.errors import TooLarge
+
+_log = logging.getLogger("bento_service.access")
+_MAX_DRAINED = 32 * 2**20
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestId:
+    """Gives every request an id, the caller's own where it is sane, and logs how it ended."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
+        scope["request_id"] = request_id
+        started = time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                _log.debug(
+                    "%s %s %s %.0f ms %s",
+                    scope["method"],
+                    scope["path"],
+                    message["status"],
+                    1000 * (time.perf_counter() - started),
+                    request_id,
+                )
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)
+
+
+class BodyLimit:
+    """Refuses bodies over a limit, by what they declare and by what actually comes."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        """Wrap an app.
+
+        Args:
+            app: What is wrapped.
+            max_bytes: Largest body.
+        """
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        error = TooLarge(
+            f"the request has more than {self._max_bytes} bytes; send less at once, or raise "
+            "LOOKALIKE_MAX_REQUEST_BYTES"
+        )
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdigit() and int(declared) > self._max_bytes:
+            await _drain(receive)
+            refusal = answer(Request(scope), error.status, error.code, error.title, str(error))
+            await refusal(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
+                if message.get("more_body"):
+                    await _drain(receive)
+                raise error
+            return message
+
+        await self._app(scope, counted, send)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on for a while: an answer to somebody who still sends can be lost on its way."""
+    drained = 0
+    while drained < _MAX_DRAINED:
+        message = await receive()
+        drained += len(message.get("body", b""))
+        if not message.get("more_body"):
+            return

@@ -1,0 +1,120 @@
+"""Every failure as `application/problem+json` (RFC 9457), on version 1's routes as one line."""
+
+import json
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+
+from bento_service.errors import BadRequest, InvalidArgument, LookalikeError
+from client_sdk.schemas import Problem
+
+_log = logging.getLogger(__name__)
+_RETRY_AFTER_SECONDS = {429: "1", 503: "2"}
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+_LINE_ROUTES = ("/api/v1/", "/data/")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure of an app in this form."""
+    app.add_exception_handler(LookalikeError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def answer(request: Request, status: int, code: str, title: str, detail: str) -> Response:
+    """A failure in the form of the route that was called."""
+    headers = {}
+    if status in _RETRY_AFTER_SECONDS:
+        headers["Retry-After"] = _RETRY_AFTER_SECONDS[status]
+    if request.url.path.startswith(_LINE_ROUTES):
+        line = " ".join(f"{title}: {detail}".split())
+        return PlainTextResponse(line, status, headers)
+    problem = Problem(
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request.scope.get("request_id"),
+    )
+    return Response(
+        problem.model_dump_json(), status, headers, media_type="application/problem+json"
+    )
+
+
+def explained(errors: Sequence[Any]) -> str:
+    """What pydantic found wrong, in one line."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in error['loc'] if part != 'body') or 'body'}: "
+        f"{error['msg']}"
+        for error in errors
+    )
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    if not isinstance(error, LookalikeError):
+        raise error
+    return answer(request, error.status, error.code, error.title, str(error))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError | ValidationError):
+        raise error
+    errors = error.errors()
+    kind: type[LookalikeError] = InvalidArgument
+    if any(one["type"] in ("json_invalid", "model_attributes_type") for one in errors):
+        kind = BadRequest
+    return answer(request, kind.status, kind.code, kind.title, explained(errors))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    title = HTTPStatus(error.status_code).phrase
+    code = _CODES.get(error.status_code, BadRequest.code)
+    detail = str(error.detail)
+    if error.status_code == 404:
+        detail = f"there is nothing at {request.url.path}; /openapi.json lists what there is"
+    if error.status_code == 405:
+        detail = f"{request.url.path} does not take {request.method}; its Allow header says what"
+    refusal = answer(request, error.status_code, code, title, detail)
+    refusal.headers.update(error.headers or {})
+    return refusal
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(
+        request,
+        LookalikeError.status,
+        LookalikeError.code,
+        LookalikeError.title,
+        "the service has a defect; its log has the details under this request_id",
+    )
+
+
+def parsed_json(body: bytes) -> dict[str, Any]:
+    """A JSON object from a body.
+
+    Raises:
+        BadRequest: It is something else.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(
+            "the body is not JSON; see /openapi.json for what this call takes"
+        ) from error
+    if not isinstance(value, dict):
+        raise BadRequest(
+            "the body is not a JSON object; see /openapi.json for what this call takes"
+        )
+    return value

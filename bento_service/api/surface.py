@@ -1,0 +1,72 @@
+"""The whole HTTP surface as one app."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from bento_service.api import browse, problems, v1, v2
+from bento_service.api.metrics import Metrics
+from bento_service.api.middleware import BodyLimit, RequestId
+from bento_service.application import Application
+from client_sdk import __version__
+
+_WEB = Path(__file__).parent.parent / "web"
+_PAGE_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def http_surface(
+    opening: Callable[[], AbstractAsyncContextManager[Application]], *, max_request_bytes: int
+) -> FastAPI:
+    """Routes, error handling and limits around an application.
+
+    Args:
+        opening: Opens the application when the server starts, and closes it at the end.
+        max_request_bytes: Largest body.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opening() as application:
+            app.state.application = application
+            yield
+            app.state.application = None
+
+    app = FastAPI(
+        title="Lookalike",
+        version=__version__,
+        summary="Finds the pictures that look like yours.",
+        lifespan=lifespan,
+        docs_url=None,  # these pages would load their scripts from other hosts
+        redoc_url=None,
+    )
+    problems.install(app)
+    metrics = Metrics()
+    app.add_middleware(BodyLimit, max_bytes=max_request_bytes)
+    app.add_middleware(RequestId)
+    app.add_middleware(metrics.observing)
+    app.include_router(v2.router)
+    app.include_router(browse.router)
+    app.include_router(v1.router)
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response:
+        return FileResponse(_WEB / "index.html", headers=_PAGE_HEADERS)
+
+    @app.get("/metrics", include_in_schema=False)
+    def metrics_page() -> Response:
+        return metrics.page(getattr(app.state, "application", None))
+
+    app.mount("/static", StaticFiles(directory=_WEB), name="static")
+    return app

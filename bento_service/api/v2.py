@@ -1,0 +1,198 @@
+"""Version 2 of the HTTP contract: training, searching, counting, deleting."""
+
+import base64
+import binascii
+import time
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from bento_service.api import wire
+from bento_service.api.bodies import (
+    App,
+    form_body,
+    is_form,
+    json_body,
+    loose_parameters,
+    parsed_metadata,
+    text_fields,
+    text_of,
+    uploaded,
+)
+from bento_service.api.documentation import documented
+from bento_service.application import Application
+from bento_service.catalogue.records import JobRecord, NewFile, NewJob
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import InvalidArgument, TooLarge
+from bento_service.ingest.train import collection_for_training, start_folder_job
+from bento_service.search import Query, Result
+from client_sdk.schemas import (
+    DEFAULT_COLLECTION,
+    Count,
+    Deleted,
+    DeleteRequest,
+    Job,
+    SearchOptions,
+    SearchRequest,
+    SearchResponse,
+    TrainRequest,
+)
+
+router = APIRouter(prefix="/api/v2")
+_MAX_NAME = 1024
+_FILTERS = "filter: is not supported by this version; leave it out"
+
+
+@router.post("/train", status_code=202, response_model=Job, openapi_extra=documented("train"))
+async def train(request: Request, response: Response, app: App) -> Job:
+    """Index a file or folder that the service can read, or uploaded pictures.
+
+    The work goes on in the background; `Location` says where to watch it.
+    """
+    if is_form(request):
+        record = await _train_uploads(request, app)
+    else:
+        body = await json_body(request, TrainRequest)
+        record = await run_in_threadpool(
+            start_folder_job, app.catalogue, app.roots, app.space, body
+        )
+    app.worker.wake()
+    response.headers["Location"] = f"/api/v2/jobs/{record.id}"
+    return await run_in_threadpool(wire.job, app, record)
+
+
+async def _train_uploads(request: Request, app: Application) -> JobRecord:
+    async with form_body(request) as form:
+        files = uploaded(form, "files")
+        fields = text_fields(form, without="files")
+        if unknown := sorted(fields.keys() - {"collection", "metadata"}):
+            raise InvalidArgument(f"{unknown[0]}: is not a field of this call")
+        metadata = parsed_metadata(fields.get("metadata"))
+        name = fields.get("collection", DEFAULT_COLLECTION)
+        return await run_in_threadpool(_store_uploads, app, files, name, metadata)
+
+
+def _store_uploads(
+    app: Application, files: list[UploadFile], name: str, metadata: dict[str, Any]
+) -> JobRecord:
+    collection = collection_for_training(app.catalogue, name, app.space)
+    with app.uploads.receiving(file.file for file in files) as digests:
+        listed = tuple(
+            NewFile(key=str(number), path=_upload_name(file, number), sha256=digest)
+            for number, (file, digest) in enumerate(zip(files, digests, strict=True), start=1)
+        )
+        job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=listed)
+        return app.catalogue.jobs.create(collection.id, collection.name, job)
+
+
+def _upload_name(file: UploadFile, number: int) -> str:
+    name = (file.filename or "").replace("\0", "").strip("/")
+    return name[-_MAX_NAME:] or f"upload-{number}"
+
+
+@router.get("/process", response_model=Job)
+def process(app: App, job: str | None = None) -> Job:
+    """How far a job has come, the newest one if none is named."""
+    if job is not None:
+        return wire.job(app, app.catalogue.jobs.get(job))
+    newest = app.catalogue.jobs.page(before=None, limit=1)
+    return wire.job(app, newest[0]) if newest else wire.idle_job(DEFAULT_COLLECTION)
+
+
+@router.get("/count", response_model=Count)
+@router.post("/count", response_model=Count, openapi_extra=documented("count"))
+async def count(request: Request, app: App) -> Count:
+    """How many images a collection holds."""
+    parameters = await loose_parameters(request)
+    name = text_of(parameters, "collection", DEFAULT_COLLECTION)
+    return await run_in_threadpool(_count, app, name)
+
+
+def _count(app: Application, name: str) -> Count:
+    collection = app.catalogue.collections.named(name)
+    return Count(collection=name, count=app.catalogue.images.count(collection.id))
+
+
+@router.post("/search", response_model=SearchResponse, openapi_extra=documented("search"))
+async def search(request: Request, app: App) -> SearchResponse:
+    """The images that look like a picture, or like a stored image."""
+    started = time.perf_counter()
+    if is_form(request):
+        options, result = await _search_with_upload(request, app)
+    else:
+        body = await json_body(request, SearchRequest)
+        options, result = body, await _search_with_json(app, body)
+    return wire.search_response(
+        app,
+        options.collection,
+        result,
+        explain=options.explain,
+        took_ms=1000 * (time.perf_counter() - started),
+    )
+
+
+async def _search_with_upload(request: Request, app: Application) -> tuple[SearchOptions, Result]:
+    async with form_body(request) as form:
+        file, *more = uploaded(form, "file")
+        if more:
+            raise InvalidArgument("file: send one picture at a time")
+        fields: dict[str, Any] = {**text_fields(form, without="file")}
+        if "region" in fields:
+            fields["region"] = fields["region"].split(",")
+        options = SearchOptions.model_validate(fields)
+        _check_size(app, file.size or 0)
+        return options, await app.searcher.by_picture(
+            _query(options), file.file, region=options.region
+        )
+
+
+async def _search_with_json(app: Application, body: SearchRequest) -> Result:
+    if body.url is not None:
+        raise InvalidArgument("url: fetching is off; download the picture and send its bytes")
+    if (body.image is None) == (body.image_id is None):
+        raise InvalidArgument("give exactly one of `image` (base64) and `image_id`")
+    if body.image_id is not None:
+        if body.region is not None:
+            raise InvalidArgument("region: goes with a picture, not with a stored image")
+        return await run_in_threadpool(app.searcher.by_id, _query(body), body.image_id)
+    try:
+        picture = base64.b64decode(body.image or "", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidArgument("image: is not base64") from error
+    _check_size(app, len(picture))
+    return await app.searcher.by_picture(_query(body), picture, region=body.region)
+
+
+def _query(options: SearchOptions) -> Query:
+    if options.filter is not None:
+        raise InvalidArgument(_FILTERS)
+    return Query(options.collection, options.top_k, options.offset, options.min_score)
+
+
+def _check_size(app: Application, size: int) -> None:
+    limit = app.settings.max_upload_bytes
+    if size > limit:
+        raise TooLarge(f"the picture has {size} bytes; at most {limit} are accepted")
+
+
+@router.post("/delete", response_model=Deleted, openapi_extra=documented("delete"))
+async def delete(request: Request, app: App) -> Deleted:
+    """Delete images by id, or all of a collection."""
+    body = await json_body(request, DeleteRequest)
+    return await run_in_threadpool(_delete, app, body)
+
+
+def _delete(app: Application, body: DeleteRequest) -> Deleted:
+    if body.filter is not None:
+        raise InvalidArgument(_FILTERS)
+    if body.all == bool(body.ids):
+        raise InvalidArgument("name what to delete: either `ids`, or `all: true`; nothing was done")
+    collection = app.catalogue.collections.named(body.collection)
+    if body.ids is None:
+        deleted = app.catalogue.images.delete_all(collection.id)
+    else:
+        deleted = app.catalogue.images.delete(collection.id, body.ids)
+    app.changed()
+    return Deleted(collection=collection.name, deleted=deleted)

@@ -1,0 +1,178 @@
+"""From the catalogue's records to the wire models."""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from bento_service.application import Application
+from bento_service.catalogue.records import (
+    CollectionRecord,
+    FailureRecord,
+    ImageRecord,
+    JobRecord,
+    SourceRecord,
+)
+from bento_service.catalogue.tables import SourceKind
+from bento_service.search import Found, Result
+from client_sdk.schemas import (
+    Collection,
+    Hit,
+    Image,
+    Job,
+    JobError,
+    JobState,
+    SearchResponse,
+    Source,
+    Took,
+)
+
+SHOWN_ERRORS = 20
+"""Failed files in a `Job`; the rest has a call of its own."""
+
+
+def printable(path: str) -> str:
+    """A path as text that JSON can carry, whatever bytes its name has."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def job(app: Application, record: JobRecord) -> Job:
+    """A job with its first errors and its speed."""
+    failures = app.catalogue.jobs.failures(record.number, after=0, limit=SHOWN_ERRORS)
+    speed = _images_per_second(app, record)
+    is_timed = record.state is JobState.IN_PROGRESS and record.walked and speed
+    return Job(
+        id=record.id,
+        collection=record.collection,
+        state=record.state,
+        total=record.total,
+        done=record.done,
+        indexed=record.indexed,
+        duplicates=record.duplicates,
+        failed=record.failed,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+        images_per_second=speed,
+        eta_seconds=(record.total - record.done) / speed if is_timed and speed else None,
+        detail=record.detail,
+        errors=job_errors(record, failures),
+    )
+
+
+def idle_job(collection: str) -> Job:
+    """The answer before the first job."""
+    return Job(
+        id=None,
+        collection=collection,
+        state=JobState.IDLE,
+        total=0,
+        done=0,
+        indexed=0,
+        duplicates=0,
+        failed=0,
+    )
+
+
+def job_errors(record: JobRecord, failures: Sequence[FailureRecord]) -> tuple[JobError, ...]:
+    """Failed files of a job."""
+    return tuple(
+        JobError(
+            source=_shown(SourceRecord(record.kind, record.root, failure.path)),
+            code=failure.code,
+            detail=failure.detail,
+        )
+        for failure in failures
+    )
+
+
+def image(record: ImageRecord) -> Image:
+    """An image."""
+    return Image(
+        id=record.id,
+        collection=record.collection,
+        name=_name(record),
+        source=_shown(record.sources[0]),
+        sources=tuple(
+            Source(kind=source.kind, root=source.root or None, path=printable(source.path))
+            for source in record.sources
+        ),
+        sha256=record.sha256,
+        format=record.format,
+        width=record.width,
+        height=record.height,
+        bytes=record.bytes,
+        metadata=record.metadata,
+        created_at=record.created_at,
+        content_url=f"/api/v2/images/{record.id}/content",
+        thumbnail_url=f"/api/v2/images/{record.id}/thumbnail",
+    )
+
+
+def search_response(
+    app: Application, collection: str, result: Result, *, explain: bool, took_ms: float
+) -> SearchResponse:
+    """The answer to a search."""
+    return SearchResponse(
+        collection=collection,
+        model=app.model,
+        hits=tuple(map(_hit, result.found)),
+        took_ms=Took(
+            decode=result.decode_ms,
+            describe=result.describe_ms,
+            search=result.search_ms,
+            total=took_ms,
+        ),
+        warnings=result.warnings,
+        explanation=app.searcher.explanation(result) if explain else None,
+    )
+
+
+def collection(app: Application, record: CollectionRecord) -> Collection:
+    """A collection with its size."""
+    changes = app.catalogue.images.changed_ids(record.id, after=record.applied)
+    return Collection(
+        name=record.name,
+        count=app.catalogue.images.count(record.id),
+        dimension=record.space.dimension,
+        descriptor=record.space.descriptor,
+        model=record.space.model,
+        fingerprint=record.space.fingerprint,
+        lag=len(changes),
+        created_at=record.created_at,
+    )
+
+
+def _hit(found: Found) -> Hit:
+    shown = image(found.image)
+    return Hit(
+        rank=found.rank,
+        image_id=shown.id,
+        score=found.score,
+        distance=found.distance,
+        name=shown.name,
+        source=shown.source,
+        width=shown.width,
+        height=shown.height,
+        metadata=shown.metadata,
+        content_url=shown.content_url,
+        thumbnail_url=shown.thumbnail_url,
+    )
+
+
+def _images_per_second(app: Application, record: JobRecord) -> float | None:
+    if record.state is JobState.IN_PROGRESS:
+        return app.worker.rates.per_second(record.number, time.monotonic())
+    if record.started_at and record.finished_at and record.done:
+        seconds = (record.finished_at - record.started_at).total_seconds()
+        return record.done / max(seconds, 1e-3)
+    return None
+
+
+def _name(record: ImageRecord) -> str:
+    return PurePosixPath(printable(record.sources[0].path)).name
+
+
+def _shown(source: SourceRecord) -> str:
+    path = printable(source.path)
+    return f"{source.root}/{path}" if source.kind is SourceKind.FILE else path

@@ -1,0 +1,125 @@
+"""Everything that runs behind the HTTP surface, put together from the settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import DescriptorSpace
+from bento_service.data_folder import sole_user
+from bento_service.describing import Describe
+from bento_service.gallery.gallery import Gallery
+from bento_service.ingest.reading import Reader
+from bento_service.ingest.roots import ImageRoots
+from bento_service.ingest.uploads import Uploads
+from bento_service.ingest.worker import Worker
+from bento_service.originals import Originals
+from bento_service.replay import Replay
+from bento_service.search import Searcher
+from bento_service.settings import Settings
+from bento_service.vision.descriptor_version import DescriptorVersion
+from client_sdk.schemas import DEFAULT_COLLECTION
+
+
+@dataclass(frozen=True)
+class Application:
+    """The rooms of a running service, for the HTTP surface to call."""
+
+    settings: Settings
+    model: str
+    engine: str
+    version: DescriptorVersion
+    space: DescriptorSpace
+    catalogue: Catalogue
+    gallery: Gallery
+    replay: Replay
+    roots: ImageRoots
+    uploads: Uploads
+    originals: Originals
+    searcher: Searcher
+    worker: Worker
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether searches can be answered: every index was opened and compared."""
+        return self.worker.alive and all(
+            self.replay.is_open(collection) for collection in self.catalogue.collections.all()
+        )
+
+    def changed(self) -> None:
+        """Tell those who follow the catalogue that it has changed."""
+        self.replay.wake()
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, model: str, version: DescriptorVersion, engine: str, describe: Describe
+) -> AsyncIterator[Application]:
+    """Open everything, go on with the jobs that are left, and close it all at the end.
+
+    Args:
+        settings: What the environment says.
+        model: Tag of the model.
+        version: Of its descriptors.
+        engine: Name of the engine that runs it.
+        describe: Asks the embedder.
+
+    Raises:
+        Conflict: Another service uses the data folder.
+    """
+    space = DescriptorSpace(version.name, model, version.fingerprint, version.dimension)
+    side = version.preprocessing.size
+    roots = ImageRoots(settings.roots)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(sole_user(settings.data_dir))
+        catalogue = stack.enter_context(Catalogue.open(settings.catalogue))
+        catalogue.collections.ensure(DEFAULT_COLLECTION, space)
+        uploads = Uploads(settings.uploads_dir)
+        gallery = stack.enter_context(Gallery(settings.milvus))
+
+        def discard(digests: set[str]) -> None:
+            uploads.discard(digests, catalogue.images.unreferenced_uploads)
+
+        discard(set(uploads.stored()))
+        replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard))
+        reader = Reader(
+            roots,
+            uploads,
+            known=catalogue.images.known,
+            side=side,
+            max_bytes=settings.max_upload_bytes,
+            max_pixels=settings.max_pixels,
+        )
+        worker = await stack.enter_async_context(
+            Worker(
+                catalogue,
+                roots,
+                reader,
+                describe,
+                decoders=settings.threads,
+                on_commit=replay.wake,
+            )
+        )
+        searcher = Searcher(
+            catalogue,
+            gallery,
+            describe,
+            space=space,
+            side=side,
+            max_pixels=settings.max_pixels,
+        )
+        yield Application(
+            settings=settings,
+            model=model,
+            engine=engine,
+            version=version,
+            space=space,
+            catalogue=catalogue,
+            gallery=gallery,
+            replay=replay,
+            roots=roots,
+            uploads=uploads,
+            originals=Originals(roots, uploads),
+            searcher=searcher,
+            worker=worker,
+        )

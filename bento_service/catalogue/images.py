@@ -1,0 +1,349 @@
+"""Images and their sources: the truth that the index follows."""
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+
+from bento_service.catalogue.collections import next_revision
+from bento_service.catalogue.database import Database, insert_or_ignore
+from bento_service.catalogue.records import Change, Described, ImageRecord, SourceRecord
+from bento_service.catalogue.tables import (
+    OPEN_STATES,
+    FileState,
+    SourceKind,
+    collections,
+    images,
+    job_files,
+    jobs,
+    sources,
+)
+from bento_service.errors import ImageNotFound
+
+_living = ~images.c.deleted
+_IDS_A_STATEMENT = 500
+_LARGEST_ID = 2**63 - 1
+
+
+class Images:
+    """The `images` and `sources` tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def count(self, collection_id: int) -> int:
+        """How many living images a collection holds."""
+        with self._database.reading() as connection:
+            statement = (
+                select(func.count())
+                .select_from(images)
+                .where(images.c.collection_id == collection_id, _living)
+            )
+            return connection.execute(statement).scalar_one()
+
+    def get(self, image_id: int) -> ImageRecord:
+        """A living image.
+
+        Raises:
+            ImageNotFound: There is none with that id.
+        """
+        found = self.by_ids([image_id])
+        if not found:
+            raise _no_image(image_id)
+        return found[image_id]
+
+    def by_ids(self, image_ids: Sequence[int]) -> dict[int, ImageRecord]:
+        """The living ones among these images, by id."""
+        with self._database.reading() as connection:
+            rows = [
+                row
+                for some in _slices(image_ids)
+                for row in connection.execute(_select_images().where(images.c.id.in_(some)))
+            ]
+            return _with_sources(connection, rows)
+
+    def descriptor(self, image_id: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """The stored descriptor of a living image, (D,) float32.
+
+        Raises:
+            ImageNotFound: There is none with that id.
+        """
+        with self._database.reading() as connection:
+            stored = connection.execute(
+                select(images.c.descriptor).where(_is(image_id), _living)
+            ).scalar()
+        if stored is None:
+            raise _no_image(image_id)
+        return np.frombuffer(stored, dtype="<f4")
+
+    def page(
+        self, collection_id: int, *, after: int, limit: int, prefix: str | None = None
+    ) -> list[ImageRecord]:
+        """Living images by rising id, those with an id above `after`.
+
+        Args:
+            collection_id: Whose images.
+            after: 0 for the first page, then the last id of the page before.
+            limit: At most so many.
+            prefix: Only images with a source whose path begins like this.
+        """
+        statement = (
+            _select_images()
+            .where(images.c.collection_id == collection_id, images.c.id > after)
+            .order_by(images.c.id)
+            .limit(limit)
+        )
+        if prefix:
+            statement = statement.where(
+                exists().where(sources.c.image_id == images.c.id, _begins_with(prefix))
+            )
+        with self._database.reading() as connection:
+            return list(_with_sources(connection, connection.execute(statement).all()).values())
+
+    def known(self, collection_id: int, sha256: str) -> bool:
+        """Whether a collection holds these bytes."""
+        with self._database.reading() as connection:
+            return _id_of(connection, collection_id, sha256) is not None
+
+    def set_metadata(self, image_id: int, metadata: dict[str, Any]) -> None:
+        """Replace the metadata of a living image.
+
+        Raises:
+            ImageNotFound: There is none with that id.
+        """
+        with self._database.writing() as connection:
+            changed = connection.execute(
+                update(images).where(_is(image_id), _living).values(metadata=metadata)
+            )
+            if changed.rowcount == 0:
+                raise _no_image(image_id)
+
+    def delete(self, collection_id: int, image_ids: Iterable[int]) -> int:
+        """Delete these images of a collection; returns how many there were."""
+        with self._database.writing() as connection:
+            revision = next_revision(connection, collection_id)
+            return sum(
+                _bury(connection, collection_id, revision, images.c.id.in_(some))
+                for some in _slices(sorted(set(image_ids)))
+            )
+
+    def delete_all(self, collection_id: int) -> int:
+        """Delete every image of a collection; returns how many there were."""
+        with self._database.writing() as connection:
+            revision = next_revision(connection, collection_id)
+            return _bury(connection, collection_id, revision, images.c.id > 0)
+
+    def changes(self, collection_id: int, *, after: tuple[int, int], limit: int) -> list[Change]:
+        """Changes of a collection's images, tombstones included, oldest first.
+
+        Args:
+            collection_id: Whose images.
+            after: Revision and image id of the last change that is already known.
+            limit: At most so many.
+        """
+        revision, image_id = after
+        statement = (
+            select(images.c.id, images.c.revision, images.c.deleted, images.c.descriptor)
+            .where(
+                images.c.collection_id == collection_id,
+                images.c.revision >= revision,
+                or_(
+                    images.c.revision > revision,
+                    and_(images.c.revision == revision, images.c.id > image_id),
+                ),
+            )
+            .order_by(images.c.revision, images.c.id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [
+                Change(row.id, row.revision, row.deleted, np.frombuffer(row.descriptor, "<f4"))
+                for row in connection.execute(statement)
+            ]
+
+    def changed_ids(self, collection_id: int, *, after: int) -> set[int]:
+        """Ids of the images that changed after a revision, tombstones included."""
+        statement = select(images.c.id).where(
+            images.c.collection_id == collection_id, images.c.revision > after
+        )
+        with self._database.reading() as connection:
+            return set(connection.execute(statement).scalars())
+
+    def living_ids(self, collection_id: int, *, up_to: int) -> set[int]:
+        """Ids of the living images that changed last at revision `up_to` or before."""
+        statement = select(images.c.id).where(
+            images.c.collection_id == collection_id, images.c.revision <= up_to, _living
+        )
+        with self._database.reading() as connection:
+            return set(connection.execute(statement).scalars())
+
+    def touch(self, collection_id: int, image_ids: Iterable[int]) -> None:
+        """Give images a new revision, so that the index takes them again."""
+        with self._database.writing() as connection:
+            revision = next_revision(connection, collection_id)
+            for some in _slices(sorted(image_ids)):
+                connection.execute(
+                    update(images).where(images.c.id.in_(some)).values(revision=revision)
+                )
+
+    def purge(self, collection_id: int, *, up_to: int) -> set[str]:
+        """Remove tombstones that the index has applied; returns digests of their uploads."""
+        buried = and_(
+            images.c.collection_id == collection_id, images.c.deleted, images.c.revision <= up_to
+        )
+        with self._database.writing() as connection:
+            uploads = connection.execute(
+                select(sources.c.sha256)
+                .join(images, images.c.id == sources.c.image_id)
+                .where(buried, sources.c.kind == SourceKind.UPLOAD)
+                .distinct()
+            ).scalars()
+            digests = set(uploads)
+            connection.execute(delete(images).where(buried))
+            return digests
+
+    def unreferenced_uploads(self, digests: Iterable[str]) -> set[str]:
+        """Which of these stored uploads neither an image nor an open job needs."""
+        wanted = sorted(set(digests))
+        needed: set[str] = set()
+        with self._database.reading() as connection:
+            for some in _slices(wanted):
+                by_images = select(sources.c.sha256).where(
+                    sources.c.kind == SourceKind.UPLOAD, sources.c.sha256.in_(some)
+                )
+                by_jobs = (
+                    select(job_files.c.sha256)
+                    .join(jobs, jobs.c.number == job_files.c.job_number)
+                    .where(
+                        job_files.c.state == FileState.TODO,
+                        job_files.c.sha256.in_(some),
+                        jobs.c.state.in_(OPEN_STATES),
+                    )
+                )
+                needed.update(connection.execute(by_images).scalars())
+                needed.update(connection.execute(by_jobs).scalars())
+        return set(wanted) - needed
+
+
+def add_image(
+    connection: Connection,
+    collection_id: int,
+    revision: int,
+    described: Described,
+    metadata: dict[str, Any],
+) -> tuple[int, bool]:
+    """Insert an image unless the collection holds its bytes; its id, and whether it is new."""
+    known = _id_of(connection, collection_id, described.sha256)
+    if known is not None:
+        return known, False
+    image_id = connection.execute(
+        insert(images)
+        .values(
+            collection_id=collection_id,
+            sha256=described.sha256,
+            format=described.format,
+            width=described.width,
+            height=described.height,
+            bytes=described.bytes,
+            metadata=metadata,
+            descriptor=described.descriptor.astype("<f4").tobytes(),
+            revision=revision,
+            created_at=datetime.now(UTC),
+        )
+        .returning(images.c.id)
+    ).scalar_one()
+    return int(image_id), True
+
+
+def add_source(connection: Connection, image_id: int, source: SourceRecord, sha256: str) -> None:
+    """Record where an image's bytes were found, once."""
+    connection.execute(
+        insert_or_ignore(connection, sources).values(
+            image_id=image_id,
+            kind=source.kind,
+            root=source.root,
+            path=source.path,
+            sha256=sha256,
+        )
+    )
+
+
+def id_of(connection: Connection, collection_id: int, sha256: str) -> int | None:
+    """The living image of a collection with these bytes."""
+    return _id_of(connection, collection_id, sha256)
+
+
+def _id_of(connection: Connection, collection_id: int, sha256: str) -> int | None:
+    found: int | None = connection.execute(
+        select(images.c.id).where(
+            images.c.collection_id == collection_id, images.c.sha256 == sha256, _living
+        )
+    ).scalar()
+    return found
+
+
+def _is(image_id: int) -> Any:
+    return images.c.id == (image_id if 0 < image_id <= _LARGEST_ID else 0)
+
+
+def _no_image(image_id: int) -> ImageNotFound:
+    return ImageNotFound(f"there is no image {image_id}; it may have been deleted")
+
+
+def _bury(connection: Connection, collection_id: int, revision: int, which: Any) -> int:
+    buried = connection.execute(
+        update(images)
+        .where(images.c.collection_id == collection_id, _living, which)
+        .values(deleted=True, revision=revision)
+    )
+    return int(buried.rowcount)
+
+
+def _slices(values: Iterable[Any]) -> Iterable[Sequence[Any]]:
+    """Parts that fit into one statement; numbers that no id can be are left out."""
+    ids = [value for value in values if not isinstance(value, int) or 0 < value <= _LARGEST_ID]
+    return (ids[at : at + _IDS_A_STATEMENT] for at in range(0, len(ids), _IDS_A_STATEMENT))
+
+
+def _select_images() -> Any:
+    columns = [column for column in images.c if column.name != "descriptor"]
+    return (
+        select(*columns, collections.c.name.label("collection"))
+        .join(collections, collections.c.id == images.c.collection_id)
+        .where(_living)
+    )
+
+
+def _begins_with(prefix: str) -> Any:
+    """Paths are bytes, so the paths with a prefix are a range of them."""
+    encoded = os.fsencode(prefix)
+    above = os.fsdecode(encoded + b"\xff" * 8)
+    return and_(sources.c.path >= prefix, sources.c.path <= above)
+
+
+def _with_sources(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, ImageRecord]:
+    found: dict[int, list[SourceRecord]] = {row.id: [] for row in rows}
+    for some in _slices(list(found)):
+        statement = select(sources).where(sources.c.image_id.in_(some)).order_by(sources.c.id)
+        for source in connection.execute(statement):
+            found[source.image_id].append(
+                SourceRecord(SourceKind(source.kind), source.root, source.path)
+            )
+    return {
+        row.id: ImageRecord(
+            id=row.id,
+            collection=row.collection,
+            sha256=row.sha256,
+            format=row.format,
+            width=row.width,
+            height=row.height,
+            bytes=row.bytes,
+            metadata=row.metadata,
+            created_at=row.created_at,
+            sources=tuple(found[row.id]),
+        )
+        for row in rows
+    }

@@ -1,0 +1,259 @@
+"""Ingest jobs as rows: one a job and one a file, so that a crash loses no more than its batch."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, Row, case, insert, select, update
+
+from bento_service.catalogue.collections import next_revision
+from bento_service.catalogue.database import Database, insert_or_ignore
+from bento_service.catalogue.images import add_image, add_source, id_of
+from bento_service.catalogue.records import (
+    FailureRecord,
+    FileRecord,
+    JobRecord,
+    NewFile,
+    NewJob,
+    Outcome,
+    Settled,
+    SourceRecord,
+)
+from bento_service.catalogue.tables import OPEN_STATES, FileState, SourceKind, job_files, jobs
+from bento_service.errors import CollectionNotFound, JobNotFound
+from client_sdk.schemas import JobState
+
+
+class Jobs:
+    """The `jobs` and `job_files` tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, collection_id: int, collection: str, job: NewJob) -> JobRecord:
+        """Put a job on the list. An upload's files are all known; a folder is walked later."""
+        job_id = uuid4().hex
+        with self._database.writing() as connection:
+            number = connection.execute(
+                insert(jobs)
+                .values(
+                    id=job_id,
+                    collection_id=collection_id,
+                    collection=collection,
+                    kind=job.kind,
+                    root=job.root,
+                    path=job.path,
+                    recursive=job.recursive,
+                    ignore=list(job.ignore),
+                    metadata=job.metadata,
+                    state=JobState.PENDING,
+                    walked=job.kind is SourceKind.UPLOAD,
+                    created_at=datetime.now(UTC),
+                )
+                .returning(jobs.c.number)
+            ).scalar_one()
+            if job.files:
+                _add_files(connection, number, job.files)
+        return self.get(job_id)
+
+    def get(self, job_id: str) -> JobRecord:
+        """A job.
+
+        Raises:
+            JobNotFound: There is none with that id.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
+        if row is None:
+            raise JobNotFound(f"there is no job {job_id!r}; GET /api/v2/jobs lists them")
+        return _record(row)
+
+    def page(self, *, before: int | None, limit: int) -> list[JobRecord]:
+        """Jobs, newest first, those with a number below `before`."""
+        statement = select(jobs).order_by(jobs.c.number.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(jobs.c.number < before)
+        with self._database.reading() as connection:
+            return [_record(row) for row in connection.execute(statement)]
+
+    def open(self) -> list[JobRecord]:
+        """Jobs that still have work, oldest first."""
+        statement = select(jobs).where(jobs.c.state.in_(OPEN_STATES)).order_by(jobs.c.number)
+        with self._database.reading() as connection:
+            return [_record(row) for row in connection.execute(statement)]
+
+    def failures(self, number: int, *, after: int, limit: int) -> list[FailureRecord]:
+        """Failed files of a job in the order of its list, those with an id above `after`."""
+        statement = (
+            select(job_files)
+            .where(
+                job_files.c.job_number == number,
+                job_files.c.state == FileState.FAILED,
+                job_files.c.id > after,
+            )
+            .order_by(job_files.c.id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [
+                FailureRecord(row.id, row.path, row.code, row.detail)
+                for row in connection.execute(statement)
+            ]
+
+    def todo(self, number: int, *, after: int, limit: int) -> list[FileRecord]:
+        """Files of a job that nothing was done with yet, those with an id above `after`."""
+        statement = (
+            select(job_files.c.id, job_files.c.path, job_files.c.sha256)
+            .where(
+                job_files.c.job_number == number,
+                job_files.c.state == FileState.TODO,
+                job_files.c.id > after,
+            )
+            .order_by(job_files.c.id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [FileRecord(*row) for row in connection.execute(statement)]
+
+    def start(self, number: int) -> None:
+        """A pending job is in progress from now on."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.number == number, jobs.c.state == JobState.PENDING)
+                .values(state=JobState.IN_PROGRESS, started_at=datetime.now(UTC))
+            )
+
+    def add_files(self, number: int, files: Sequence[NewFile]) -> None:
+        """Put files on a job's list; those that are on it already are left alone."""
+        with self._database.writing() as connection:
+            _add_files(connection, number, files)
+
+    def finish_walk(self, number: int) -> None:
+        """The list is whole; a job with nothing left to do is completed."""
+        with self._database.writing() as connection:
+            connection.execute(update(jobs).where(jobs.c.number == number).values(walked=True))
+            _complete_if_done(connection, number)
+
+    def fail(self, number: int, detail: str) -> None:
+        """The job cannot go on."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.number == number, jobs.c.state.in_(OPEN_STATES))
+                .values(state=JobState.FAILED, detail=detail, finished_at=datetime.now(UTC))
+            )
+
+    def settle(self, job: JobRecord, outcomes: Sequence[Outcome]) -> Settled:
+        """Commit what became of some files: images, sources, states and counters, all or none.
+
+        Files that were settled before are left alone, so a commit of which it is not known
+        whether it went through can be repeated.
+
+        Raises:
+            CollectionNotFound: The collection was deleted; the job has failed.
+        """
+        if job.collection_id is None:
+            raise CollectionNotFound(f"collection {job.collection!r} was deleted")
+        with self._database.writing() as connection:
+            revision = next_revision(connection, job.collection_id)
+            settled = Settled.of(
+                [
+                    _settle_one(connection, job, revision, outcome)
+                    for outcome in outcomes
+                    if _is_todo(connection, outcome.file)
+                ]
+            )
+            connection.execute(
+                update(jobs)
+                .where(jobs.c.number == job.number)
+                .values(
+                    indexed=jobs.c.indexed + settled.indexed,
+                    duplicates=jobs.c.duplicates + settled.duplicates,
+                    failed=jobs.c.failed + settled.failed,
+                )
+            )
+            _complete_if_done(connection, job.number)
+            return settled
+
+
+def _is_todo(connection: Connection, file: FileRecord) -> bool:
+    state = connection.execute(select(job_files.c.state).where(job_files.c.id == file.id)).scalar()
+    return bool(state == FileState.TODO)
+
+
+def _settle_one(
+    connection: Connection, job: JobRecord, revision: int, outcome: Outcome
+) -> FileState:
+    state = _store(connection, job, revision, outcome)
+    connection.execute(
+        update(job_files)
+        .where(job_files.c.id == outcome.file.id)
+        .values(state=state, code=outcome.code, detail=outcome.detail)
+    )
+    return state
+
+
+def _store(connection: Connection, job: JobRecord, revision: int, outcome: Outcome) -> FileState:
+    if job.collection_id is None or outcome.code is not None:
+        return FileState.FAILED
+    if outcome.described is not None:
+        sha256 = outcome.described.sha256
+        image_id, is_new = add_image(
+            connection, job.collection_id, revision, outcome.described, job.metadata
+        )
+    else:
+        sha256 = outcome.known_sha256 or ""
+        known = id_of(connection, job.collection_id, sha256)
+        if known is None:
+            return FileState.TODO  # deleted since it was looked up: to be described after all
+        image_id, is_new = known, False
+    add_source(connection, image_id, SourceRecord(job.kind, job.root, outcome.file.path), sha256)
+    return FileState.DONE if is_new else FileState.DUPLICATE
+
+
+def _add_files(connection: Connection, number: int, files: Sequence[NewFile]) -> None:
+    added = connection.execute(
+        insert_or_ignore(connection, job_files).returning(job_files.c.id),
+        [
+            {
+                "job_number": number,
+                "key": file.key,
+                "path": file.path,
+                "sha256": file.sha256,
+                "state": FileState.TODO,
+            }
+            for file in files
+        ],
+    ).all()
+    connection.execute(
+        update(jobs).where(jobs.c.number == number).values(total=jobs.c.total + len(added))
+    )
+
+
+def _complete_if_done(connection: Connection, number: int) -> None:
+    done = jobs.c.indexed + jobs.c.duplicates + jobs.c.failed
+    now = datetime.now(UTC)
+    connection.execute(
+        update(jobs)
+        .where(
+            jobs.c.number == number,
+            jobs.c.walked,
+            done >= jobs.c.total,
+            jobs.c.state.in_(OPEN_STATES),
+        )
+        .values(
+            state=JobState.COMPLETED,
+            finished_at=now,
+            started_at=case((jobs.c.started_at.is_(None), now), else_=jobs.c.started_at),
+        )
+    )
+
+
+def _record(row: Row[Any]) -> JobRecord:
+    values = {**row._mapping}
+    values["kind"] = SourceKind(row.kind)
+    values["state"] = JobState(row.state)
+    values["ignore"] = tuple(row.ignore)
+    return JobRecord(**values)

@@ -1,0 +1,213 @@
+"""The tables. Changes to them go through a migration in `migrations/versions`."""
+
+import os
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+)
+
+from client_sdk.schemas import JobState
+
+
+class FilePath(TypeDecorator[str]):
+    """A path as the file system spells it: bytes, since a name need not be valid UTF-8."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        """To the database."""
+        return None if value is None else os.fsencode(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        """From the database."""
+        return None if value is None else os.fsdecode(value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class FileState(StrEnum):
+    """How far one file of a job has come."""
+
+    TODO = "todo"
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    FAILED = "failed"
+
+
+class SourceKind(StrEnum):
+    """Where bytes came from."""
+
+    FILE = "file"
+    UPLOAD = "upload"
+
+
+OPEN_STATES = (JobState.PENDING, JobState.IN_PROGRESS)
+"""Of jobs that still have work."""
+
+_id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", String(32), primary_key=True),
+)
+"""One row: tells this catalogue's indexes from another's on the same Milvus server."""
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("descriptor", String(64), nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("index_name", String(128), nullable=False, unique=True),
+    Column("revision", BigInteger, nullable=False, default=0),
+    Column("applied", BigInteger, nullable=False, default=0),
+    Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""`revision` counts changes of images; the index holds all of them up to `applied`."""
+
+images = Table(
+    "images",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("collection_id", _id, ForeignKey("collections.id", ondelete="CASCADE"), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("format", String(16), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("descriptor", LargeBinary, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False, server_default=false()),
+    Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,  # an id is never given twice
+)
+"""A deleted row is a tombstone until the index has applied it; then it is removed."""
+
+Index(
+    "ix_images_collection_id_sha256_living",
+    images.c.collection_id,
+    images.c.sha256,
+    unique=True,
+    sqlite_where=~images.c.deleted,
+    postgresql_where=~images.c.deleted,
+)
+Index(
+    "ix_images_collection_id_id_living",
+    images.c.collection_id,
+    images.c.id,
+    sqlite_where=~images.c.deleted,
+    postgresql_where=~images.c.deleted,
+)
+Index("ix_images_collection_id_revision", images.c.collection_id, images.c.revision)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column(
+        "image_id", _id, ForeignKey("images.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("kind", String(16), nullable=False),
+    Column("root", String(256), nullable=False),
+    Column("path", FilePath, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
+    UniqueConstraint("image_id", "kind", "root", "path"),
+)
+"""Where the bytes of an image were found; `root` is empty for uploads."""
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", _id, primary_key=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("collection_id", _id, ForeignKey("collections.id", ondelete="SET NULL")),
+    Column("collection", String(128), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("root", String(256), nullable=False),
+    Column("path", FilePath, nullable=False),
+    Column("recursive", Boolean, nullable=False),
+    Column("ignore", JSON, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("walked", Boolean, nullable=False),
+    Column("total", Integer, nullable=False, default=0),
+    Column("indexed", Integer, nullable=False, default=0),
+    Column("duplicates", Integer, nullable=False, default=0),
+    Column("failed", Integer, nullable=False, default=0),
+    Column("detail", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    sqlite_autoincrement=True,
+)
+"""`walked`: every file has its row in `job_files`, so `total` is final."""
+
+job_files = Table(
+    "job_files",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("job_number", _id, ForeignKey("jobs.number", ondelete="CASCADE"), nullable=False),
+    Column("key", FilePath, nullable=False),
+    Column("path", FilePath, nullable=False),
+    Column("sha256", String(64)),
+    Column("state", String(16), nullable=False),
+    Column("code", String(64)),
+    Column("detail", Text),
+    UniqueConstraint("job_number", "key"),
+    sqlite_autoincrement=True,
+)
+"""`key` tells the files of one job apart: the path, or the position of an upload."""
+
+Index("ix_job_files_job_number_state_id", job_files.c.job_number, job_files.c.state, job_files.c.id)
+Index(
+    "ix_job_files_sha256_todo",
+    job_files.c.sha256,
+    sqlite_where=job_files.c.state == "todo",
+    postgresql_where=job_files.c.state == "todo",
+)

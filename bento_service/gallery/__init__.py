@@ -1,0 +1,1 @@
+"""The index over the catalogue: the only place that knows Milvus."""

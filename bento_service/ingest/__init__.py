@@ -1,0 +1,1 @@
+"""From files to catalogue rows: sources, jobs and the worker."""

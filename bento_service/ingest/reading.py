@@ -1,0 +1,88 @@
+"""One file of a job: from its bytes to pixels, or to the reason why not."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from bento_service.catalogue.records import FileRecord, JobRecord, Outcome
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import LookalikeError, PathNotFound, TooLarge
+from bento_service.ingest.roots import ImageRoots
+from bento_service.ingest.uploads import Uploads
+from bento_service.vision.decode import Picture, decode
+
+_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class ReadPicture:
+    """A decoded file that waits to be described."""
+
+    file: FileRecord
+    sha256: str
+    bytes: int
+    picture: Picture
+
+
+class Reader:
+    """Reads the files of jobs, from image roots and from stored uploads."""
+
+    def __init__(
+        self,
+        roots: ImageRoots,
+        uploads: Uploads,
+        *,
+        known: Callable[[int, str], bool],
+        side: int,
+        max_bytes: int,
+        max_pixels: int,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            roots: Where files may be read.
+            uploads: Where uploaded bytes are.
+            known: Whether a collection holds bytes of a digest already.
+            side: Of the pictures that the embedder takes, in pixels.
+            max_bytes: Largest file.
+            max_pixels: Largest picture.
+        """
+        self._roots = roots
+        self._uploads = uploads
+        self._known = known
+        self._side = side
+        self._max_bytes = max_bytes
+        self._max_pixels = max_pixels
+
+    def read(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
+        """Read one file; whatever is wrong with it is an outcome, never an exception."""
+        try:
+            with self._opened(job, file) as stream:
+                return self._read(job, file, stream)
+        except LookalikeError as error:
+            return Outcome(file, code=error.code, detail=str(error))
+        except OSError as error:
+            lost = PathNotFound(f"cannot be read: {error.strerror}")
+            return Outcome(file, code=lost.code, detail=str(lost))
+
+    def _opened(self, job: JobRecord, file: FileRecord) -> AbstractContextManager[BinaryIO]:
+        if job.kind is SourceKind.UPLOAD:
+            return self._uploads.open(file.sha256 or "")
+        return self._roots.opened(job.root, file.path)
+
+    def _read(self, job: JobRecord, file: FileRecord, stream: BinaryIO) -> ReadPicture | Outcome:
+        sha256, size = file.sha256, stream.seek(0, 2)
+        if size > self._max_bytes:
+            raise TooLarge(
+                f"the file has {size} bytes; at most {self._max_bytes} are accepted: "
+                "LOOKALIKE_MAX_UPLOAD_BYTES raises that"
+            )
+        stream.seek(0)
+        data = stream.read(self._max_bytes)
+        sha256 = sha256 or hashlib.sha256(data).hexdigest()
+        if job.collection_id is not None and self._known(job.collection_id, sha256):
+            return Outcome(file, known_sha256=sha256)
+        picture = decode(data, side=self._side, max_pixels=self._max_pixels)
+        return ReadPicture(file, sha256, len(data), picture)

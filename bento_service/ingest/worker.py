@@ -1,0 +1,248 @@
+"""The ingest worker: decode, describe and commit, each stage one batch ahead of the next.
+
+Jobs take turns, a batch each, so that one picture does not wait behind a long folder. Memory is
+bounded by the batches between the stages, whatever the number of pictures. What has been done is
+in the catalogue's rows; a worker that starts again goes on with the files that are still to do.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from sqlalchemy.exc import OperationalError
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import Described, JobRecord, NewFile, Outcome
+from bento_service.describing import Describe
+from bento_service.errors import CollectionNotFound, LookalikeError, NotReady, StorageFull
+from bento_service.ingest.rate import Rates
+from bento_service.ingest.reading import Reader, ReadPicture
+from bento_service.ingest.roots import ImageRoots
+from client_sdk.schemas import JobState
+
+BATCH = 4
+"""Pictures that are described together. A query waits behind at most one batch."""
+
+_log = logging.getLogger(__name__)
+_ROWS_A_WALK_STEP = 500
+_RETRY_SECONDS = 2.0
+
+
+@dataclass
+class _Batch:
+    job: JobRecord
+    outcomes: list[Outcome] = field(default_factory=list)
+    pictures: list[ReadPicture] = field(default_factory=list)
+
+
+@dataclass
+class _Turn:
+    """How far the worker has read one job's list."""
+
+    job: JobRecord
+    after: int = 0
+    in_flight: int = 0
+
+
+class Worker:
+    """Works on all open jobs until it is stopped. Start it with `async with`."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        roots: ImageRoots,
+        reader: Reader,
+        describe: Describe,
+        *,
+        decoders: int,
+        on_commit: Callable[[], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            catalogue: Where jobs are and where results go.
+            roots: Where folders are walked.
+            reader: Reads and decodes files.
+            describe: Asks the embedder.
+            decoders: Files that are read and decoded at once.
+            on_commit: Called after each commit.
+        """
+        self.rates = Rates()
+        self._catalogue = catalogue
+        self._roots = roots
+        self._reader = reader
+        self._describe = describe
+        self._on_commit = on_commit
+        self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+        self._wake = asyncio.Event()
+        self._turns: dict[int, _Turn] = {}
+        self._walks: dict[int, asyncio.Task[None]] = {}
+        self._decoded: asyncio.Queue[_Batch] = asyncio.Queue(1)
+        self._described: asyncio.Queue[_Batch] = asyncio.Queue(1)
+        self._stages: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Worker":
+        stages = (self._decode_stage(), self._describe_stage(), self._commit_stage())
+        self._stages = [asyncio.create_task(stage) for stage in stages]
+        for stage in self._stages:
+            stage.add_done_callback(_tell_if_failed)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = [*self._stages, *self._walks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._decoders.shutdown(cancel_futures=True)
+
+    def wake(self) -> None:
+        """Tell that there is a new job. Only from the event loop's thread."""
+        self._wake.set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether every stage still runs."""
+        return all(not stage.done() for stage in self._stages)
+
+    async def _decode_stage(self) -> None:
+        while True:
+            self._wake.clear()
+            if not await self._round():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), _RETRY_SECONDS)
+
+    async def _round(self) -> bool:
+        """Give every open job one turn; whether there was anything to do."""
+        jobs = await asyncio.to_thread(self._catalogue.jobs.open)
+        self._forget_closed({job.number for job in jobs})
+        busy = False
+        for job in jobs:
+            turn = self._turns.setdefault(job.number, _Turn(job))
+            turn.job = job
+            if job.state is JobState.PENDING:
+                await asyncio.to_thread(self._catalogue.jobs.start, job.number)
+            if not job.walked and job.number not in self._walks:
+                self._walks[job.number] = asyncio.create_task(self._walk(job))
+            busy |= await self._take_turn(turn)
+        return busy
+
+    def _forget_closed(self, open_jobs: set[int]) -> None:
+        for number in self._turns.keys() - open_jobs:
+            del self._turns[number]
+            self._walks.pop(number, None)
+
+    async def _take_turn(self, turn: _Turn) -> bool:
+        files = await asyncio.to_thread(
+            self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=BATCH
+        )
+        if not files:
+            if turn.in_flight == 0:
+                turn.after = 0  # a file can fall back to the list, behind where we have read
+            return False
+        turn.after = files[-1].id
+        turn.in_flight += len(files)
+        loop = asyncio.get_running_loop()
+        results = await asyncio.gather(
+            *(
+                loop.run_in_executor(self._decoders, self._reader.read, turn.job, file)
+                for file in files
+            )
+        )
+        batch = _Batch(turn.job)
+        for result in results:
+            if isinstance(result, Outcome):
+                batch.outcomes.append(result)
+            else:
+                batch.pictures.append(result)
+        await self._decoded.put(batch)
+        return True
+
+    async def _walk(self, job: JobRecord) -> None:
+        """Stream a folder's files into the job's list."""
+        loop = asyncio.get_running_loop()
+        try:
+            await asyncio.to_thread(
+                self._list_files, job, lambda: loop.call_soon_threadsafe(self._wake.set)
+            )
+        except LookalikeError as error:
+            await asyncio.to_thread(self._catalogue.jobs.fail, job.number, str(error))
+        except OSError as error:
+            detail = f"the folder cannot be read: {error.strerror}"
+            await asyncio.to_thread(self._catalogue.jobs.fail, job.number, detail)
+        self._wake.set()
+
+    def _list_files(self, job: JobRecord, on_step: Callable[[], object]) -> None:
+        located = self._roots.locate(job.path or ".", job.root)
+        paths = self._roots.walk(located, recursive=job.recursive, ignore=job.ignore)
+        while some := [NewFile(path, path) for path in islice(paths, _ROWS_A_WALK_STEP)]:
+            self._catalogue.jobs.add_files(job.number, some)
+            on_step()
+        self._catalogue.jobs.finish_walk(job.number)
+
+    async def _describe_stage(self) -> None:
+        while True:
+            batch = await self._decoded.get()
+            if batch.pictures:
+                images = np.stack([read.picture.pixels for read in batch.pictures])
+                descriptors = await self._descriptors(images)
+                batch.outcomes += map(_described, batch.pictures, descriptors)
+            await self._described.put(batch)
+
+    async def _descriptors(
+        self, images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        while True:
+            try:
+                return await self._describe(images)
+            except NotReady as error:
+                _log.warning("ingest waits for the embedder: %s", error)
+
+    async def _commit_stage(self) -> None:
+        while True:
+            batch = await self._described.get()
+            turn = self._turns.get(batch.job.number)
+            await self._commit(batch)
+            if turn is not None:
+                turn.in_flight -= len(batch.outcomes)
+            self.rates.add(batch.job.number, len(batch.outcomes), time.monotonic())
+            self._on_commit()
+
+    async def _commit(self, batch: _Batch) -> None:
+        """Commit a batch; a full disk or a lost database is waited out, nothing is dropped."""
+        while True:
+            try:
+                await asyncio.to_thread(self._catalogue.jobs.settle, batch.job, batch.outcomes)
+            except CollectionNotFound as error:
+                await asyncio.to_thread(self._catalogue.jobs.fail, batch.job.number, str(error))
+            except (StorageFull, OperationalError) as error:
+                _log.error("ingest waits for the catalogue: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            return
+
+
+def _tell_if_failed(stage: "asyncio.Task[None]") -> None:
+    if not stage.cancelled() and (error := stage.exception()):
+        _log.critical("ingest has stopped; restart the service", exc_info=error)
+
+
+def _described(
+    read: ReadPicture, descriptor: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+) -> Outcome:
+    return Outcome(
+        read.file,
+        described=Described(
+            sha256=read.sha256,
+            format=read.picture.format,
+            width=read.picture.width,
+            height=read.picture.height,
+            bytes=read.bytes,
+            descriptor=descriptor,
+        ),
+    )

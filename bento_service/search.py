@@ -1,0 +1,221 @@
+"""Which images look like this one: a query's descriptor against a collection.
+
+The index may be some changes behind the catalogue. Those changes are compared exactly beside it,
+so a search sees everything that was acknowledged before it, and nothing that was deleted.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import Change, CollectionRecord, DescriptorSpace, ImageRecord
+from bento_service.describing import Describe
+from bento_service.errors import ImageNotFound, IndexUnavailable, InvalidArgument
+from bento_service.gallery.gallery import INDEX_TYPE, MAX_NEIGHBOURS, Gallery, Neighbour
+from bento_service.vision.decode import Region, decode
+
+MAX_LAG = 10_000
+"""Changes that a search compares beside the index; with more it says that it is not ready."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to search and how much to return; see `SearchOptions` of the wire models."""
+
+    collection: str
+    top_k: int = 10
+    offset: int = 0
+    min_score: float | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image near to the query, at its place in the whole result, from 1."""
+
+    rank: int
+    score: float
+    image: ImageRecord
+
+    @property
+    def distance(self) -> float:
+        """Euclidean distance of the two unit vectors."""
+        return math.sqrt(max(0.0, 2.0 - 2.0 * self.score))
+
+
+@dataclass(frozen=True)
+class Result:
+    """The found images, best first, and milliseconds by stage."""
+
+    found: tuple[Found, ...]
+    warnings: tuple[str, ...]
+    decode_ms: float
+    describe_ms: float
+    search_ms: float
+    lag: int
+
+
+class Searcher:
+    """Answers searches of all collections."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        gallery: Gallery,
+        describe: Describe,
+        *,
+        space: DescriptorSpace,
+        side: int,
+        max_pixels: int,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            catalogue: The truth.
+            gallery: The index over it.
+            describe: Asks the embedder.
+            space: What the running model's descriptors are.
+            side: Of the pictures that the embedder takes, in pixels.
+            max_pixels: Largest query picture.
+        """
+        self._catalogue = catalogue
+        self._gallery = gallery
+        self._describe = describe
+        self._space = space
+        self._side = side
+        self._max_pixels = max_pixels
+
+    async def by_picture(
+        self, query: Query, source: bytes | BinaryIO, *, region: Region | None = None
+    ) -> Result:
+        """Search with a picture.
+
+        Args:
+            query: What to search.
+            source: The encoded picture.
+            region: Search with this part of the upright picture.
+
+        Raises:
+            CollectionNotFound, Conflict, IndexUnavailable: See `by_descriptor`.
+            UnsupportedMediaType, TooLarge, ImageUnreadable, InvalidArgument: See `decode`.
+        """
+        started = time.perf_counter()
+        await asyncio.to_thread(self._collection, query.collection)
+        stream = BytesIO(source) if isinstance(source, bytes) else source
+        picture = await asyncio.to_thread(
+            decode, stream, side=self._side, max_pixels=self._max_pixels, region=region
+        )
+        decoded = time.perf_counter()
+        (descriptor,) = await self._describe(picture.pixels[np.newaxis])
+        described = time.perf_counter()
+        found, lag = await asyncio.to_thread(self.by_descriptor, query, descriptor)
+        return Result(
+            found=found,
+            warnings=picture.warnings,
+            decode_ms=1000 * (decoded - started),
+            describe_ms=1000 * (described - decoded),
+            search_ms=1000 * (time.perf_counter() - described),
+            lag=lag,
+        )
+
+    def by_id(self, query: Query, image_id: int) -> Result:
+        """Search with a stored image; it is its own best hit.
+
+        Raises:
+            ImageNotFound: There is none with that id in the collection.
+            CollectionNotFound, Conflict, IndexUnavailable: See `by_descriptor`.
+        """
+        started = time.perf_counter()
+        if self._catalogue.images.get(image_id).collection != query.collection:
+            raise ImageNotFound(f"there is no image {image_id} in {query.collection!r}")
+        descriptor = self._catalogue.images.descriptor(image_id)
+        found, lag = self.by_descriptor(query, descriptor)
+        search_ms = 1000 * (time.perf_counter() - started)
+        return Result(found, (), 0.0, 0.0, search_ms, lag)
+
+    def by_descriptor(
+        self, query: Query, descriptor: NDArray[np.float32]
+    ) -> tuple[tuple[Found, ...], int]:
+        """Search with a descriptor; the found images, and how many changes the index was behind.
+
+        Args:
+            query: What to search.
+            descriptor: (D,) float32, of unit length.
+
+        Raises:
+            CollectionNotFound: There is no such collection.
+            Conflict: The collection holds another descriptor version's descriptors.
+            IndexUnavailable: Milvus does not answer, or is too far behind.
+        """
+        wanted = query.offset + query.top_k
+        if wanted > MAX_NEIGHBOURS:
+            raise InvalidArgument(f"offset + top_k is {wanted}; at most {MAX_NEIGHBOURS}")
+        collection = self._collection(query.collection)
+        # Read before the index: a change is then in the index, in here, or in both.
+        tail = self._tail(collection)
+        spare = sum(change.deleted for change in tail)
+        neighbours = self._gallery.search(collection.index_name, descriptor, top_k=wanted + spare)
+        merged = _merged(neighbours, tail, descriptor)[: wanted + spare]
+        living = self._catalogue.images.by_ids([near.image_id for near in merged])
+        kept = [
+            near
+            for near in merged
+            if near.image_id in living
+            and (query.min_score is None or near.score >= query.min_score)
+        ]
+        found = tuple(
+            Found(rank, near.score, living[near.image_id])
+            for rank, near in enumerate(kept[:wanted], start=1)
+            if rank > query.offset
+        )
+        return found, len(tail)
+
+    def explanation(self, result: Result) -> dict[str, object]:
+        """How an answer was found, for people."""
+        return {
+            "index_type": INDEX_TYPE,
+            "exact": True,
+            "changes_beside_the_index": result.lag,
+            "descriptor": self._space.descriptor,
+            "fingerprint": self._space.fingerprint,
+        }
+
+    def _collection(self, name: str) -> CollectionRecord:
+        return self._catalogue.collections.comparable(name, self._space)
+
+    def _tail(self, collection: CollectionRecord) -> list[Change]:
+        changes = self._catalogue.images.changes(
+            collection.id, after=(collection.applied, 2**62), limit=MAX_LAG + 1
+        )
+        if len(changes) > MAX_LAG:
+            raise IndexUnavailable(
+                f"the index of {collection.name!r} is more than {MAX_LAG} changes behind and is "
+                "catching up; try again shortly"
+            )
+        return changes
+
+
+def _merged(
+    neighbours: Sequence[Neighbour], tail: Sequence[Change], descriptor: NDArray[np.float32]
+) -> list[Neighbour]:
+    """Best first, ties by id; where both know an image, the tail is right."""
+    changed = {change.image_id for change in tail}
+    merged = [near for near in neighbours if near.image_id not in changed]
+    living = [change for change in tail if not change.deleted]
+    if living:
+        scores = np.stack([change.descriptor for change in living]) @ descriptor
+        merged += [Neighbour(c.image_id, float(s)) for c, s in zip(living, scores, strict=True)]
+    rounded = [Neighbour(near.image_id, _presentable(near.score)) for near in merged]
+    return sorted(rounded, key=lambda near: (-near.score, near.image_id))
+
+
+def _presentable(score: float) -> float:
+    """A cosine of float32 vectors without the digits that are noise, and never beyond 1."""
+    return min(1.0, max(-1.0, round(score, 6)))

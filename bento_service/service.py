@@ -1,0 +1,118 @@
+"""The two BentoML services: one describes images, the other is what callers see."""
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import bentoml
+import numpy as np
+from bentoml.validators import DType, Shape
+from numpy.typing import NDArray
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from bento_service.batching import (
+    BATCHING_OPTIONS,
+    EMBEDDER_OPTIONS,
+    REQUEST_SECONDS,
+    limit_waiting,
+)
+from bento_service.describing import patient
+from bento_service.settings import Settings
+from bento_service.vision.descriptor_version import VERSION_FILE, DescriptorVersion
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bento_service.application import Application
+
+_MODEL_TAG = (Path(__file__).parent / "model_tag.txt").read_text().strip()
+_SETTINGS = Settings.from_environment()
+
+
+@bentoml.service(name="vgg16-embedder", **EMBEDDER_OPTIONS)
+class Vgg16Embedder:
+    """Describes images with the saved VGG16, several callers' images at a time."""
+
+    model = bentoml.models.BentoModel(_MODEL_TAG)
+
+    def __init__(self) -> None:
+        # The runtime is loaded here, because every process imports this module.
+        from bento_service.vision.engine import Model
+
+        limit_waiting()
+        self._model = Model.load(Path(self.model.path), threads=_SETTINGS.threads)
+
+    @bentoml.api(**BATCHING_OPTIONS)
+    def embed(
+        self, images: Annotated[NDArray[np.uint8], DType("uint8"), Shape((-1, 224, 224, 3))]
+    ) -> NDArray[np.float32]:
+        """Descriptors (N, D) float32 of images (N, 224, 224, 3) uint8, RGB."""
+        return self._model.engine.describe(images)
+
+
+@asynccontextmanager
+async def _opening() -> "AsyncIterator[Application]":
+    from bento_service.application import opened
+
+    service = bentoml.get_current_service()
+    version = DescriptorVersion.model_validate_json(
+        (Path(service.model.path) / VERSION_FILE).read_bytes()
+    )
+    embed = service.embedder.to_async.embed
+
+    async def describe(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(await embed(images=images), dtype=np.float32)
+
+    async with opened(
+        _SETTINGS, _MODEL_TAG, version, "onnxruntime", patient(describe)
+    ) as application:
+        service.application = application
+        yield application
+        service.application = None
+
+
+@asynccontextmanager
+async def _lifespan(entrance: Starlette) -> "AsyncIterator[None]":
+    # Every process imports this module, but only one needs the surface and all that is behind it.
+    from bento_service.api.surface import http_surface
+
+    surface = http_surface(_opening, max_request_bytes=_SETTINGS.max_request_bytes)
+    async with surface.router.lifespan_context(surface):
+        entrance.state.surface = surface
+        yield
+
+
+async def _enter(scope: Scope, receive: Receive, send: Send) -> None:
+    await _ENTRANCE.state.surface(scope, receive, send)
+
+
+_ENTRANCE = Starlette(routes=[Mount("/", app=_enter)], lifespan=_lifespan)
+
+
+@bentoml.service(
+    name="lookalike",
+    workers=1,  # one process owns the Milvus Lite folder
+    # BentoML labels requests by raw path; the surface exports its own metrics by route.
+    metrics={"enabled": False},
+    traffic={"timeout": REQUEST_SECONDS},
+)
+@bentoml.asgi_app(_ENTRANCE, path="/")
+class ImageSearch:
+    """Trains, searches, counts and deletes over HTTP."""
+
+    embedder = bentoml.depends(Vgg16Embedder)
+    model = bentoml.models.BentoModel(_MODEL_TAG)
+    application: "Application | None" = None
+
+    def __init__(self) -> None:
+        # BentoML's root logger drops everything below WARNING.
+        logging.getLogger("bento_service").setLevel(logging.INFO)
+
+    async def __is_ready__(self) -> bool:
+        """Whether searches can be answered; behind `/readyz`."""
+        application = self.application
+        return application is not None and await asyncio.to_thread(lambda: application.is_ready)

@@ -1,0 +1,137 @@
+"""Everything that the environment may change, read once and checked.
+
+LOOKALIKE_HOST            address to listen on (127.0.0.1)
+LOOKALIKE_PORT            port to listen on (8001)
+LOOKALIKE_DATA_DIR        folder of all that is written (data)
+LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, separated by `:` (none)
+LOOKALIKE_CATALOGUE_URL   SQLAlchemy URL of the catalogue (SQLite in the data folder)
+LOOKALIKE_MILVUS_URI      file of Milvus Lite or URL of a server (a file in the data folder)
+LOOKALIKE_THREADS         cores that describe images (all that this process may use)
+LOOKALIKE_MAX_UPLOAD_BYTES   largest picture in bytes (64 MiB)
+LOOKALIKE_MAX_REQUEST_BYTES  largest request in bytes (1 GiB)
+LOOKALIKE_MAX_PIXELS      largest picture in pixels (100 million)
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+PREFIX = "LOOKALIKE_"
+# Read by the client alone, which may share the environment.
+_CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT")
+
+
+class SettingsError(Exception):
+    """The environment says something that the service does not understand."""
+
+
+@dataclass(frozen=True)
+class ImageRoot:
+    """A folder that may be indexed by path.
+
+    Attributes:
+        name: Stands for the folder in answers, instead of its path.
+        path: Absolute, without symbolic links.
+        spelled: Absolute, as the operator wrote it, where that differs.
+    """
+
+    name: str
+    path: Path
+    spelled: Path | None = None
+
+
+def _split_paths(value: object) -> object:
+    return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """The settings of one service. See the module's text for the names in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8001, ge=1, le=65535)
+    data_dir: Path = Path("data")
+    image_roots: Annotated[tuple[Path, ...], BeforeValidator(_split_paths)] = ()
+    catalogue_url: str = ""
+    milvus_uri: str = ""
+    threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
+    max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
+    max_request_bytes: int = Field(default=2**30, ge=1)
+    max_pixels: int = Field(default=100_000_000, ge=1)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the settings from the environment, the process's own if none is given.
+
+        Raises:
+            SettingsError: A misspelt name, a value that does not fit, or an image root that is
+                not a folder.
+        """
+        given = os.environ if environment is None else environment
+        values = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in given.items()
+            if name.startswith(PREFIX) and name not in _CLIENT_NAMES and value != ""
+        }
+        _refuse_unknown(values)
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError("; ".join(map(_explained, error.errors()))) from error
+        for root in settings.image_roots:
+            if not root.is_dir():
+                raise SettingsError(
+                    f"LOOKALIKE_IMAGE_ROOTS names {root}, which is not a folder; create it or "
+                    "leave it out"
+                )
+        return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
+
+    @property
+    def roots(self) -> tuple[ImageRoot, ...]:
+        """The image roots with their names: the folder's own, numbered where two are alike."""
+        named: dict[str, ImageRoot] = {}
+        for path in self.image_roots:
+            resolved, spelled = path.resolve(), path.absolute()
+            # A folder's name need not be text, its root's name is sent and stored as text.
+            own = os.fsencode(resolved.name).decode("utf-8", "replace") or "root"
+            name, number = own, 1
+            while name in named:
+                number += 1
+                name = f"{own}-{number}"
+            named[name] = ImageRoot(name, resolved, spelled if spelled != resolved else None)
+        return tuple(named.values())
+
+    @property
+    def catalogue(self) -> str:
+        """SQLAlchemy URL of the catalogue."""
+        return self.catalogue_url or f"sqlite:///{self.data_dir / 'catalogue.db'}"
+
+    @property
+    def milvus(self) -> str:
+        """What pymilvus connects to."""
+        return self.milvus_uri or str(self.data_dir / "milvus.db")
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Where the bytes of uploaded pictures are kept."""
+        return self.data_dir / "uploads"
+
+
+def _refuse_unknown(values: Mapping[str, str]) -> None:
+    for name in sorted(values):
+        if name not in Settings.model_fields:
+            near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+            advice = f"did you mean {PREFIX}{near[0].upper()}?" if near else "remove it"
+            raise SettingsError(f"{PREFIX}{name.upper()} is not a setting; {advice}")
+
+
+def _explained(error: Mapping[str, object]) -> str:
+    location = error["loc"]
+    field = str(location[0]) if isinstance(location, tuple) else str(location)
+    return f"{PREFIX}{field.upper()} is {error['input']!r}: {error['msg']}"

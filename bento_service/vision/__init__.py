@@ -1,0 +1,1 @@
+"""From untrusted bytes to descriptors: decode, feature maps, pooling."""

@@ -1,0 +1,253 @@
+"""The one door for untrusted picture bytes: what comes out is upright RGB pixels or an error.
+
+Pillow decodes. The format is told by content, never by name. JPEGs are scaled while they are
+decoded (by their DCT blocks), never below twice the side that is asked for, which leaves the
+descriptor within a cosine of 0.99998 of a full decode.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from bento_service.errors import (
+    ImageUnreadable,
+    InvalidArgument,
+    TooLarge,
+    UnsupportedMediaType,
+)
+
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+}
+"""The formats that are read, by Pillow's names, and the media types that they are served as."""
+
+_SIGNATURES = (
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"GIF8",
+    b"BM",
+    b"II*\x00",
+    b"MM\x00*",
+    b"II+\x00",
+    b"MM\x00+",
+)
+_BRANDS = (b"ftypavif", b"ftypavis")
+# What Pillow was seen to raise for broken pictures, over its own corpus and mutations of it.
+_PILLOW_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    RuntimeError,
+    EOFError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    TypeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+_ORIENTATION = 0x0112
+_UPRIGHT_BY = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDES_EXCHANGED = (5, 6, 7, 8)
+_DEEP_MODES = ("I", "F")
+_ROWS_AT_ONCE = 256
+_WHITE = (255, 255, 255, 255)
+
+# The cap below is on width times height. Pillow's own would warn first and refuse at twice that.
+Image.MAX_IMAGE_PIXELS = None
+
+Region = tuple[int, int, int, int]
+"""`(x, y, width, height)` in pixels of the upright picture."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture, ready to be described.
+
+    Attributes:
+        pixels: (S, S, 3) uint8, RGB.
+        width: Of the whole upright picture, in pixels.
+        height: Likewise.
+        format: One of the keys of `MEDIA_TYPES`.
+        warnings: What the user should know, such as that only the first frame counts.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    format: str
+    warnings: tuple[str, ...] = ()
+
+
+def decode(
+    source: bytes | BinaryIO, *, side: int, max_pixels: int, region: Region | None = None
+) -> Picture:
+    """Decode a picture and squash it to a square.
+
+    Args:
+        source: An encoded picture, or a file open for reading that can seek.
+        side: S, side of the result in pixels.
+        max_pixels: Most pixels of the encoded picture.
+        region: Use only this part of the upright picture.
+
+    Raises:
+        UnsupportedMediaType: Not one of the supported formats.
+        TooLarge: More than `max_pixels`.
+        ImageUnreadable: Truncated or corrupt.
+        InvalidArgument: `region` is empty or outside of the picture.
+    """
+    with _opened(source, max_pixels) as image:
+        encoded_size = image.size
+        notes = _warnings(image)
+        if region is None:
+            image.draft(None, (2 * side, 2 * side))
+        image.load()
+        orientation = _orientation(image)
+        upright = _upright_rgb(image, orientation)
+        sides_exchanged = orientation in _SIDES_EXCHANGED
+        width, height = encoded_size[::-1] if sides_exchanged else encoded_size
+        if region is not None:
+            upright = upright.crop(_box(region, width, height))
+        squashed = upright.resize((side, side), Image.Resampling.BILINEAR)
+        return Picture(np.asarray(squashed, dtype=np.uint8), width, height, _format(image), notes)
+
+
+def thumbnail(source: bytes | BinaryIO, *, side: int, max_pixels: int) -> bytes:
+    """A small upright WebP that fits in a square of `side` pixels, without metadata.
+
+    Raises:
+        UnsupportedMediaType, TooLarge, ImageUnreadable: As `decode`.
+    """
+    with _opened(source, max_pixels) as image:
+        image.draft(None, (2 * side, 2 * side))
+        image.load()
+        upright = _upright_rgb(image, _orientation(image))
+        upright.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
+        encoded = io.BytesIO()
+        # Left to itself Pillow 11 keeps the colour profile, of another colour model at times.
+        upright.save(encoded, "WEBP", quality=80, icc_profile="")
+        return encoded.getvalue()
+
+
+@contextmanager
+def _opened(source: bytes | BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
+    """Open by content, check the declared size, and turn all that Pillow raises into our errors."""
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    beginning = stream.read(16)
+    stream.seek(0)
+    try:
+        with Image.open(stream, formats=tuple(MEDIA_TYPES)) as image:
+            _check_pixels(image.size, max_pixels)
+            yield image
+    except UnidentifiedImageError as error:
+        if _begins_like_a_picture(beginning):
+            raise ImageUnreadable(
+                "the picture's header is damaged; send the file again from its original"
+            ) from error
+        raise UnsupportedMediaType(
+            f"not a picture that can be read; send one of {', '.join(MEDIA_TYPES)}"
+        ) from error
+    except _PILLOW_ERRORS as error:
+        raise ImageUnreadable(
+            "the picture is truncated or corrupt; send the file again from its original"
+        ) from error
+
+
+def _begins_like_a_picture(beginning: bytes) -> bool:
+    is_webp = beginning.startswith(b"RIFF") and beginning[8:12] == b"WEBP"
+    return is_webp or beginning.startswith(_SIGNATURES) or beginning[4:12] in _BRANDS
+
+
+def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise TooLarge(
+            f"the picture has {width} x {height} pixels; at most {max_pixels} are accepted: "
+            "scale it down first"
+        )
+
+
+def _warnings(image: Image.Image) -> tuple[str, ...]:
+    if getattr(image, "is_animated", False):
+        return ("the picture has several frames; only the first is used",)
+    return ()
+
+
+def _format(image: Image.Image) -> str:
+    # A JPEG that carries further pictures, as telephones write it.
+    return "JPEG" if image.format == "MPO" else image.format or ""
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation of a loaded picture; where that cannot be read, it is upright."""
+    try:
+        given = image.getexif().get(_ORIENTATION, 1)
+    except _PILLOW_ERRORS:
+        return 1
+    return given if given in _UPRIGHT_BY else 1
+
+
+def _upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
+    upright = image.transpose(_UPRIGHT_BY[orientation]) if orientation != 1 else image
+    if upright.mode in _DEEP_MODES or upright.mode.startswith("I;16"):
+        return _scaled_to_8_bit(upright).convert("RGB")
+    if upright.has_transparency_data or upright.mode in ("RGBa", "La"):
+        layer = upright.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, _WHITE), layer).convert("RGB")
+    return upright.convert("RGB")
+
+
+def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
+    """16-bit samples by their high byte's scale, wider ones by the range that they use.
+
+    A plain conversion would clip everything above 255 to white.
+    """
+    samples = np.asarray(image)
+    if not np.isfinite(samples).all():
+        raise ImageUnreadable("the picture has samples that are not numbers")
+    low, high = 0.0, 65535.0
+    if image.mode in _DEEP_MODES and (
+        samples.min() < 0 or samples.max() > high or image.mode == "F"
+    ):
+        low, high = float(samples.min()), float(samples.max())
+    scaled = np.empty(samples.shape, np.uint8)
+    factor = 255.0 / max(high - low, 1e-12)
+    for at in range(0, len(samples), _ROWS_AT_ONCE):  # in double precision a picture is huge
+        rows = slice(at, at + _ROWS_AT_ONCE)
+        scaled[rows] = np.rint((samples[rows].astype(np.float64) - low) * factor)
+    return Image.fromarray(scaled)
+
+
+def _box(region: Region, width: int, height: int) -> tuple[int, int, int, int]:
+    x, y, w, h = region
+    if w < 1 or h < 1 or x < 0 or y < 0 or x + w > width or y + h > height:
+        raise InvalidArgument(
+            f"region {x},{y},{w},{h} does not lie in the picture of {width} x {height} pixels; "
+            "give x,y,width,height in pixels of the upright picture"
+        )
+    return (x, y, x + w, y + h)

@@ -1,0 +1,133 @@
+"""Fetches one file over HTTP: limited in time, checked, and never half there."""
+
+import hashlib
+import http.client
+import logging
+import re
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import IO
+
+from tqdm import tqdm
+
+from model_build.errors import WeightsUnavailable
+
+_CHUNK = 2**18
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """How long to wait for a server, in seconds.
+
+    Attributes:
+        connect: Until the answer begins: name lookup and every address together.
+        read: For the next bytes.
+        total: For the whole file.
+    """
+
+    connect: float = 10
+    read: float = 20
+    total: float = 1800
+
+
+def download(url: str, folder: Path, limits: TimeLimits) -> Path:
+    """Fetch a file whose name ends with the beginning of its SHA-256, unless it is there already.
+
+    Args:
+        url: Such as `https://…/vgg16_features-88682ab5.pth`.
+        folder: Where files are kept; made if need be. What lies there is verified again.
+        limits: For the transfer.
+
+    Raises:
+        WeightsUnavailable: The server does not answer in time, or sends something else.
+    """
+    target = folder / Path(urllib.parse.urlparse(url).path).name
+    beginning = re.search(r"-([0-9a-f]{8,64})$", target.stem)
+    if beginning is None:
+        raise WeightsUnavailable(f"{target.name} does not name its SHA-256, so it is not fetched")
+    if not has_sha256(target, beginning[1]):
+        _fetch(url, target, beginning[1], limits)
+    return target
+
+
+def has_sha256(path: Path, beginning: str) -> bool:
+    """Whether the file is there and its SHA-256 begins like this."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().startswith(beginning)
+
+
+def _fetch(url: str, target: Path, sha256: str, limits: TimeLimits) -> None:
+    """Into a temporary file first, so that the target is whole or not there."""
+    _LOG.info("fetching %s", url)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as folder:
+        partial = Path(folder) / target.name
+        try:
+            with partial.open("wb") as file:
+                _stream(url, file, limits)
+        except (OSError, http.client.HTTPException) as error:
+            raise WeightsUnavailable(f"{url}: {_reason(error)}") from error
+        if not has_sha256(partial, sha256):
+            raise WeightsUnavailable(
+                f"{url} sent a file whose SHA-256 does not begin with {sha256}"
+            )
+        partial.replace(target)
+
+
+def _stream(url: str, file: IO[bytes], limits: TimeLimits) -> None:
+    deadline = time.monotonic() + limits.total
+    with _opened(url, limits) as answer:
+        size = int(answer.headers.get("Content-Length") or 0)
+        with tqdm(total=size or None, unit="B", unit_scale=True, disable=None) as progress:
+            while chunk := answer.read1(_CHUNK):
+                file.write(chunk)
+                progress.update(len(chunk))
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"not finished after {limits.total:g} s")
+        if file.tell() < size:
+            raise ConnectionError(f"ended after {file.tell()} of {size} bytes")
+
+
+def _opened(url: str, limits: TimeLimits) -> http.client.HTTPResponse:
+    """`urlopen` with a limit on the whole wait.
+
+    Its own limit holds for each address of the host anew and not for the name lookup at all, which
+    takes minutes where a firewall drops packets. The thread ends by itself later.
+    """
+    answers: SimpleQueue[http.client.HTTPResponse | OSError | http.client.HTTPException]
+    answers = SimpleQueue()
+
+    def open_it() -> None:
+        try:
+            answers.put(urllib.request.urlopen(url, timeout=limits.read))  # noqa: S310
+        except urllib.error.HTTPError as error:
+            error.close()
+            answers.put(error)
+        except (OSError, http.client.HTTPException) as error:
+            answers.put(error)
+
+    Thread(target=open_it, daemon=True).start()
+    try:
+        answer = answers.get(timeout=limits.connect)
+    except Empty:
+        raise TimeoutError(f"no answer within {limits.connect:g} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP {error.code}"
+    reason = getattr(error, "reason", error)
+    return str(reason) or type(reason).__name__

@@ -1,0 +1,80 @@
+"""Real photographs to check a network on: those that scikit-image carries inside its package."""
+
+import hashlib
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bento_service.vision.decode import decode
+from model_build.errors import PhotographsMissing
+
+GOLDEN = ("astronaut.png", "chelsea.png", "coffee.png")
+"""Those that the golden vectors were made from."""
+
+CHECKED = (
+    *GOLDEN,
+    "rocket.jpg",
+    "motorcycle_left.png",
+    "retina.jpg",
+    "coins.png",
+    "hubble_deep_field.jpg",
+)
+"""Those that a converted network is compared on."""
+
+_SHA256 = {
+    "astronaut.png": "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+    "chelsea.png": "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
+    "coffee.png": "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
+    "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
+    "motorcycle_left.png": "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
+    "retina.jpg": "38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6",
+    "coins.png": "f8d773fc9cfa6f4d8e5942dc34d0a0788fcaed2a4fefbbed0aef5398d7ef4cba",
+    "hubble_deep_field.jpg": "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
+}
+_MAX_PIXELS = 4_000_000
+
+
+def photographs(names: Iterable[str], *, side: int) -> NDArray[np.uint8]:
+    """Decode photographs as the service does.
+
+    Args:
+        names: Some of `CHECKED`.
+        side: S, in pixels.
+
+    Returns:
+        (N, S, S, 3) uint8, RGB.
+
+    Raises:
+        PhotographsMissing: scikit-image is not installed, or carries other pictures.
+    """
+    folder = _folder()
+    pictures = [
+        decode(_content(folder / name), side=side, max_pixels=_MAX_PIXELS).pixels for name in names
+    ]
+    return np.stack(pictures)
+
+
+def _folder() -> Path:
+    package = importlib.util.find_spec("skimage")
+    if package is None or package.origin is None:
+        raise PhotographsMissing(
+            "scikit-image is not installed; install this project's extra `model-build`"
+        )
+    return Path(package.origin).parent / "data"
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PhotographsMissing(
+            f"scikit-image carries no {path.name}; install the version that uv.lock names"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != _SHA256[path.name]:
+        raise PhotographsMissing(
+            f"scikit-image's {path.name} is another picture; install the version that uv.lock names"
+        )
+    return content

@@ -1,0 +1,83 @@
+"""What lies in BentoML's store, told without importing BentoML."""
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+from pydantic import ValidationError
+
+import bento_service
+from bento_service.vision.descriptor_version import VERSION_FILE, DescriptorVersion
+from bento_service.vision.engine import GOLDEN_FILE, NETWORK_FILE
+
+MODEL_FILES = (NETWORK_FILE, GOLDEN_FILE, VERSION_FILE)
+"""All that a model consists of."""
+
+TAG_FILE = Path(bento_service.__file__).parent / "model_tag.txt"
+"""Names the one model that the service loads. `:latest` would not do: inside a finished Bento it
+means whatever is newest in the store."""
+
+_NAME = "vgg16"
+
+
+def bentoml_home() -> Path:
+    """BentoML's data folder, by BentoML's own rule."""
+    home = os.environ.get("BENTOML_HOME", "~/bentoml")
+    return Path(os.path.expandvars(home)).expanduser()
+
+
+def stored_folder(tag: str) -> Path:
+    """Where the model of this tag lies, or would lie."""
+    return bentoml_home() / "models" / tag.replace(":", "/")
+
+
+def tag_of(folder: Path) -> str:
+    """The exact tag of a model, `vgg16:` and 16 hexadecimal digits, from its files' contents."""
+    hasher = hashlib.sha256()
+    for name in MODEL_FILES:
+        with (folder / name).open("rb") as file:
+            hasher.update(hashlib.file_digest(file, "sha256").digest())
+    return f"{_NAME}:{hasher.hexdigest()[:16]}"
+
+
+def is_stored(tag: str) -> bool:
+    """Whether the store holds this model whole; a copy that was broken off does not count."""
+    folder = stored_folder(tag)
+    try:
+        return (folder / "model.yaml").is_file() and tag_of(folder) == tag
+    except FileNotFoundError:
+        return False
+
+
+def published_tag(tag_file: Path = TAG_FILE) -> str | None:
+    """The tag that the service is to load, if that model is stored and of the present version."""
+    if not tag_file.is_file():
+        return None
+    tag = tag_file.read_text().strip()
+    if not re.fullmatch(rf"{_NAME}:[0-9a-f]{{16}}", tag) or not is_stored(tag):
+        return None
+    return tag if _is_present_version(stored_folder(tag)) else None
+
+
+def name_published(tag: str, tag_file: Path = TAG_FILE) -> None:
+    """Write the tag that the service is to load; a reader sees the old one or the new one."""
+    partial = tag_file.with_name(f".{tag_file.name}.{os.getpid()}")
+    partial.write_text(f"{tag}\n")
+    partial.replace(tag_file)
+
+
+def write_version(version: DescriptorVersion, folder: Path) -> None:
+    """Write the version beside the network; equal versions give equal bytes."""
+    record = json.dumps(version.model_dump(mode="json"), indent=2, sort_keys=True)
+    (folder / VERSION_FILE).write_text(f"{record}\n")
+
+
+def _is_present_version(folder: Path) -> bool:
+    """Whether a build from the same weights would describe images in the same way."""
+    try:
+        stored = DescriptorVersion.model_validate_json((folder / VERSION_FILE).read_bytes())
+    except ValidationError:
+        return False
+    return stored == DescriptorVersion(weights=stored.weights)

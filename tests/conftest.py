@@ -1,0 +1,180 @@
+"""What many tests share: real photographs, a built model, and a real server over it."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+PROJECT = Path(__file__).parents[1]
+CACHE = PROJECT / ".cache"
+PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "coins.png", "ihc.png")
+_START_SECONDS = 180
+_STOP_SECONDS = 30
+
+
+class Server:
+    """A real server in processes of its own, under a data folder of its own."""
+
+    def __init__(self, folder: Path, models: Path, **settings: str) -> None:
+        self.data_dir = folder / "data"
+        self.images = folder / "pictures"
+        self.images.mkdir(parents=True, exist_ok=True)
+        home = folder / "bentoml"  # two servers cannot share one
+        home.mkdir(exist_ok=True)
+        if not (home / "models").exists():
+            (home / "models").symlink_to(models)
+        self.log = folder / "server.log"
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **_without_settings(os.environ),
+            "BENTOML_HOME": str(home),
+            "LOOKALIKE_DATA_DIR": str(self.data_dir),
+            "LOOKALIKE_IMAGE_ROOTS": str(self.images),
+            "LOOKALIKE_PORT": str(self.port),
+            **settings,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Server":
+        """Start and wait until searches can be answered."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bento_service"],
+                cwd=PROJECT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self.is_ready():
+            assert self._process.poll() is None, self.log.read_text()[-4000:]
+            assert time.monotonic() < deadline, self.log.read_text()[-4000:]
+            time.sleep(0.1)
+        return self
+
+    def is_ready(self) -> bool:
+        """Whether `/readyz` says so."""
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def processes(self) -> dict[int, str]:
+        """Command lines of the living processes of this server, by process id."""
+        marker = f"LOOKALIKE_DATA_DIR={self.data_dir}".encode()
+        found = {}
+        for folder in Path("/proc").iterdir():
+            try:
+                if folder.name.isdigit() and marker in (folder / "environ").read_bytes():
+                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
+                    if command:
+                        found[int(folder.name)] = command.decode()
+            except OSError:
+                continue
+        return found
+
+    def tell(self, number: int) -> int:
+        """Send a signal to the process that was started; returns its exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(_STOP_SECONDS)
+
+    def stop(self) -> None:
+        """Stop as an operator would, and make sure that nothing is left."""
+        if self._process is not None and self._process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                self.tell(signal.SIGTERM)
+        self.kill()
+
+    def kill(self) -> None:
+        """`kill -9` of every process at once."""
+        while processes := self.processes():
+            for pid in processes:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            time.sleep(0.05)
+        if self._process is not None:
+            self._process.wait(_STOP_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The models folder of a BentoML home that holds the model that the service names."""
+    home = CACHE / "bentoml"
+    subprocess.run(
+        [sys.executable, "-m", "model_build", "--if-missing", "--downloads", CACHE / "downloads"],
+        cwd=PROJECT,
+        env={**os.environ, "BENTOML_HOME": str(home)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        timeout=900,
+    )
+    return home / "models"
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of six small photographs, `astronaut.jpg` and so on."""
+    spec = importlib.util.find_spec("skimage")
+    assert spec is not None
+    assert spec.origin is not None
+    folder = tmp_path_factory.mktemp("photographs")
+    for name in PHOTOGRAPHS:
+        with Image.open(Path(spec.origin).parent / "data" / name) as photograph:
+            small = photograph.convert("RGB")
+            small.thumbnail((320, 320))
+            small.save(folder / f"{Path(name).stem}.jpg", quality=92)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def new_server(
+    models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Server]]:
+    """Makes servers that are not started yet; all of them are gone at the end."""
+    made: list[Server] = []
+
+    def make(**settings: str) -> Server:
+        server = Server(tmp_path_factory.mktemp("server"), models, **settings)
+        made.append(server)
+        return server
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(new_server: Callable[..., Server]) -> Server:
+    """A running server that tests share; each uses a collection of its own."""
+    return new_server(LOOKALIKE_MAX_REQUEST_BYTES=str(40 * 2**20)).start()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of the loopback address that nobody listens on."""
+    return _free_port()
+
+
+def _without_settings(environment: "os._Environ[str]") -> dict[str, str]:
+    return {k: v for k, v in environment.items() if not k.startswith(("LOOKALIKE_", "BENTOML_"))}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

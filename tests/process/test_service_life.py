@@ -1,0 +1,192 @@
+"""Starting, stopping, dying and coming back, with real processes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+from PIL import Image, ImageEnhance
+
+from client_sdk import Client
+from client_sdk.schemas import JobState
+
+PICTURES = 24
+
+
+@pytest.fixture(scope="module")
+def pictures(photographs, tmp_path_factory):
+    """Two dozen different pictures: the photographs, brighter and darker."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for path in sorted(photographs.iterdir()):
+        with Image.open(path) as photograph:
+            for step in range(PICTURES // 6):
+                edited = ImageEnhance.Brightness(photograph).enhance(0.7 + 0.2 * step)
+                edited.save(folder / f"{path.stem}-{step}.jpg")
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_every_process_and_a_second_start_finds_everything(
+    new_server, photographs, number
+):
+    server = new_server().start()
+    with Client(server.url) as client:
+        client.wait(client.upload([photographs / "coins.jpg", photographs / "ihc.jpg"]))
+        before = client.search(photographs / "coins.jpg")
+    assert len(server.processes()) >= 3
+
+    server.tell(number)
+
+    assert _nothing_left(server)
+    server.start()
+    with Client(server.url) as client:
+        assert client.count() == 2
+        assert _ranking(client.search(photographs / "coins.jpg")) == _ranking(before)
+        assert client.process().state is JobState.COMPLETED
+    server.stop()
+
+
+def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(new_server, pictures):
+    server = new_server().start()
+    shutil.copytree(pictures, server.images / "all")
+    with Client(server.url) as client:
+        job = client.train("all")
+        seen = 0
+        while seen < 4:
+            seen = client.process(job).done
+            time.sleep(0.02)
+
+    server.kill()
+    server.start()
+
+    with Client(server.url) as client:
+        resumed = client.process(job)
+        assert resumed.done >= seen
+        finished = client.wait(job)
+        images = list(client.images())
+        assert (finished.state, finished.indexed, finished.duplicates, finished.failed) == (
+            JobState.COMPLETED,
+            PICTURES,
+            0,
+            0,
+        )
+        assert sorted(image.name for image in images) == sorted(
+            path.name for path in pictures.iterdir()
+        )
+        assert client.count() == PICTURES
+        found = client.search(pictures / "coins-0.jpg", top_k=100).hits
+        assert sorted(hit.image_id for hit in found) == sorted(image.id for image in images)
+    server.stop()
+
+
+def test_a_killed_embedder_comes_back_and_the_train_goes_on(new_server, pictures):
+    server = new_server().start()
+    shutil.copytree(pictures, server.images / "all")
+    with Client(server.url, timeout=120) as client:
+        job = client.train("all")
+        while client.process(job).done < 4:
+            time.sleep(0.02)
+        (embedder,) = [
+            pid for pid, line in server.processes().items() if "vgg16-embedder" in line.lower()
+        ]
+
+        os.kill(embedder, signal.SIGKILL)
+
+        finished = client.wait(job)
+        assert (finished.state, finished.indexed) == (JobState.COMPLETED, PICTURES)
+        assert client.search(pictures / "coins-0.jpg").hits[0].score > 0.999
+    server.stop()
+
+
+def test_a_deleted_index_is_built_again_from_the_catalogue(new_server, photographs):
+    server = new_server().start()
+    with Client(server.url) as client:
+        client.wait(client.upload(sorted(photographs.iterdir())))
+        before = client.search(photographs / "coffee.jpg")
+    server.stop()
+    shutil.rmtree(server.data_dir / "milvus.db")
+
+    server.start()
+
+    with Client(server.url) as client:
+        assert _ranking(client.search(photographs / "coffee.jpg")) == _ranking(before)
+    server.stop()
+
+
+def test_a_second_service_on_the_same_data_folder_is_refused(server):
+    answer = _start_in_vain(server.environment | {"LOOKALIKE_PORT": "1"})
+
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert "another service uses this data folder" in answer.stderr
+
+
+def test_a_port_in_use_is_said_before_anything_starts(server, tmp_path):
+    answer = _start_in_vain(server.environment | {"LOOKALIKE_DATA_DIR": str(tmp_path)})
+
+    assert answer.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{server.port}" in answer.stderr
+
+
+def test_a_misspelt_setting_is_an_error_at_start(server, tmp_path):
+    answer = _start_in_vain({**server.environment, "LOOKALIKE_IMAGE_ROOT": "/srv"})
+
+    assert answer.returncode == 2
+    assert "LOOKALIKE_IMAGE_ROOT is not a setting; did you mean LOOKALIKE_IMAGE_ROOTS" in (
+        answer.stderr
+    )
+
+
+def test_a_folder_given_at_the_start_is_indexed_and_the_progress_is_shown(new_server, photographs):
+    server = new_server()
+    environment = {k: v for k, v in server.environment.items() if k != "LOOKALIKE_IMAGE_ROOTS"}
+    command = [sys.executable, "-m", "bento_service", "--images", str(photographs)]
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    try:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "6 indexed" in line:
+                break
+        assert any(f"Lookalike is ready: {server.url}" in line for line in lines), "".join(lines)
+        assert httpx.get(f"{server.url}/api/v2/count").json()["count"] == 6
+    finally:
+        process.terminate()
+        process.stdout.read()
+        process.stdout.close()
+        process.wait(30)
+    assert _nothing_left(server)
+
+
+def _ranking(answer):
+    return [(hit.image_id, round(hit.score, 4)) for hit in answer.hits]
+
+
+def _start_in_vain(environment):
+    return subprocess.run(
+        [sys.executable, "-m", "bento_service"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _nothing_left(server):
+    for _ in range(50):
+        if not server.processes():
+            return True
+        time.sleep(0.1)
+    return False
