@@ -62,11 +62,12 @@ class Job(_Answer):
     `done = indexed + duplicates + failed`; while `state` is `in_progress` the total may still
     grow, because folders are walked while their first pictures are already being indexed.
     A job with some bad files is `completed`; `failed` means that it could not go on, and
-    `detail` then says why.
+    `detail` then says why. `source` is `upload`, or the root and path that are indexed.
     """
 
     id: str | None
     collection: str
+    source: str | None = None
     state: JobState
     total: int
     done: int

@@ -31,7 +31,8 @@ router = APIRouter(prefix="/api/v2")
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Side = Annotated[int, Query(ge=16, le=1024)]
-_FOREVER = "private, max-age=31536000, immutable"
+# The browser keeps a picture, but asks whether it still is the one of that id.
+_KEPT = "private, no-cache"
 
 
 class ImagePatch(BaseModel):
@@ -100,7 +101,7 @@ def content(request: Request, app: App, image_id: int) -> Response:
         media_type=MEDIA_TYPES[found.format],
         headers={
             "ETag": etag,
-            "Cache-Control": _FOREVER,
+            "Cache-Control": _KEPT,
             "Content-Disposition": f"inline; filename*=UTF-8''{name}",
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "X-Content-Type-Options": "nosniff",
@@ -121,7 +122,7 @@ def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256)
         media_type="image/webp",
         headers={
             "ETag": etag,
-            "Cache-Control": _FOREVER,
+            "Cache-Control": _KEPT,
             "X-Content-Type-Options": "nosniff",
         },
     )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.responses import FileResponse, Response
@@ -60,7 +61,7 @@ def http_surface(
     app.include_router(browse.router)
     app.include_router(v1.router)
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     def page() -> Response:
         return FileResponse(_WEB / "index.html", headers=_PAGE_HEADERS)
 
@@ -68,5 +69,16 @@ def http_surface(
     def metrics_page() -> Response:
         return metrics.page(getattr(app.state, "application", None))
 
-    app.mount("/static", StaticFiles(directory=_WEB), name="static")
+    app.mount("/static", _Modules(directory=_WEB), name="static")
     return app
+
+
+class _Modules(StaticFiles):
+    """The page's files; asked for again each time, so that an upgrade never mixes two versions."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """One file."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response

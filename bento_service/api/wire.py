@@ -44,6 +44,7 @@ def job(app: Application, record: JobRecord) -> Job:
     return Job(
         id=record.id,
         collection=record.collection,
+        source=_job_source(record),
         state=record.state,
         total=record.total,
         done=record.done,
@@ -158,6 +159,12 @@ def _hit(found: Found) -> Hit:
         content_url=shown.content_url,
         thumbnail_url=shown.thumbnail_url,
     )
+
+
+def _job_source(record: JobRecord) -> str:
+    if record.kind is SourceKind.UPLOAD:
+        return "upload"
+    return f"{record.root}/{printable(record.path)}".rstrip("/")
 
 
 def _images_per_second(app: Application, record: JobRecord) -> float | None:

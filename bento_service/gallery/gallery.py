@@ -7,6 +7,7 @@ slower (70 µs a row and search), so writers flush after a burst.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ MAX_NEIGHBOURS = 16_384
 _log = logging.getLogger(__name__)
 _FIELD = "descriptor"
 _TIME_LIMIT = 30.0
+_CONNECT_SECONDS = 10.0
+_RECONNECT_SECONDS = 1.0
 _ROWS_A_CALL = 1000
 # pymilvus asks an idle server every ten seconds whether it is there, which Lite takes for abuse.
 _CONNECTION = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
@@ -62,6 +65,7 @@ class Gallery:
         self._writing = threading.Lock()
         self._connecting = threading.Lock()
         self._connected: MilvusClient | None = None
+        self._not_before = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -74,31 +78,53 @@ class Gallery:
     def _client(self) -> MilvusClient:
         with self._connecting:
             if self._connected is None:
-                if "://" not in self._uri:
-                    Path(self._uri).parent.mkdir(parents=True, exist_ok=True)
-                self._connected = MilvusClient(
-                    self._uri, timeout=_TIME_LIMIT, grpc_options=_CONNECTION
-                )
+                # A silent host takes long to give up; those who waited here need not try as well.
+                if time.monotonic() < self._not_before:
+                    raise ConnectionError("the last attempt to connect has just failed")
+                try:
+                    self._connected = self._connect()
+                finally:
+                    self._not_before = time.monotonic() + _RECONNECT_SECONDS
             return self._connected
+
+    def _connect(self) -> MilvusClient:
+        if self._is_embedded:
+            Path(self._uri).parent.mkdir(parents=True, exist_ok=True)
+        return MilvusClient(self._uri, timeout=_CONNECT_SECONDS, grpc_options=_CONNECTION)
+
+    @property
+    def _is_embedded(self) -> bool:
+        return "://" not in self._uri
 
     def open(self, name: str, dimension: int) -> None:
         """Make an index ready for searches: created, repaired and loaded as needed.
 
         A kill while Milvus Lite writes an index file leaves it torn; the rows are whole, so the
-        index is dropped and built again.
+        index is dropped and built again. Where the rows are torn too, as after a power cut, it
+        begins empty: the caller compares it with the catalogue.
 
         Args:
             name: Of the index.
             dimension: D, components of a descriptor.
         """
         with self._writing, _translated("open"):
-            if not self._client.has_collection(name, timeout=_TIME_LIMIT):
-                self._create(name, dimension)
             try:
-                self._client.load_collection(name, timeout=_TIME_LIMIT)
+                self._open(name, dimension)
             except (MilvusException, RpcError):
-                _log.warning("index %s does not load; building it again from its rows", name)
-                self._rebuild(name)
+                if not self._is_embedded:  # a server that fails now may have whole rows
+                    raise
+                _log.warning("index %s is damaged; beginning it anew", name)
+                self._client.drop_collection(name, timeout=_TIME_LIMIT)
+                self._open(name, dimension)
+
+    def _open(self, name: str, dimension: int) -> None:
+        if not self._client.has_collection(name, timeout=_TIME_LIMIT):
+            self._create(name, dimension)
+        try:
+            self._client.load_collection(name, timeout=_TIME_LIMIT)
+        except (MilvusException, RpcError):
+            _log.warning("index %s does not load; building it again from its rows", name)
+            self._rebuild(name)
 
     def _create(self, name: str, dimension: int) -> None:
         schema = self._client.create_schema(auto_id=False)
@@ -164,6 +190,9 @@ class Gallery:
                 limit=min(top_k, MAX_NEIGHBOURS),
                 search_params={"metric_type": "IP"},
                 output_fields=["id"],  # Lite returns the vectors unless fields are named
+                # A server answers from an older state by default, and misses what this
+                # connection just wrote; this costs nothing unless it has just written.
+                consistency_level="Session",
                 timeout=_TIME_LIMIT,
             )
         return [Neighbour(int(hit["id"]), float(hit["distance"])) for hit in found]
@@ -176,6 +205,7 @@ class Gallery:
                 batch_size=_ROWS_A_CALL,
                 filter="id >= 0",
                 output_fields=["id"],
+                consistency_level="Strong",
                 timeout=_TIME_LIMIT,
             )
             try:
@@ -207,8 +237,9 @@ def _slices(rows: Sequence[Any]) -> Iterable[Any]:
 def _translated(what: str) -> Iterator[None]:
     try:
         yield
-    except (MilvusException, RpcError, ConnectionError) as error:
-        _log.warning("Milvus failed to %s: %s", what, error)
+    except (MilvusException, RpcError, OSError) as error:
+        first_line, *_ = str(error).splitlines() or [""]
+        _log.warning("Milvus failed to %s: %s", what, first_line[:300])
         raise IndexUnavailable(
             f"the index does not answer (it failed to {what}); nothing is lost, try again shortly"
         ) from error

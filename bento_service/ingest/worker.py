@@ -26,7 +26,7 @@ from bento_service.ingest.reading import Reader, ReadPicture
 from bento_service.ingest.roots import ImageRoots
 from client_sdk.schemas import JobState
 
-BATCH = 4
+BATCH = 2
 """Pictures that are described together. A query waits behind at most one batch."""
 
 _log = logging.getLogger(__name__)

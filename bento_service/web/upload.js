@@ -72,7 +72,7 @@ export class Upload {
   }
 
   #refusal([first, ...others]) {
-    if (!others.length && !isPicture(first.file)) return `${first.path} is not a picture.`;
+    if (first && !others.length && !isPicture(first.file)) return `${first.path} is not a picture.`;
     return `Nothing to send: ${this.#whyLeftOut()}.`;
   }
 
@@ -85,6 +85,7 @@ export class Upload {
     this.#sending = new AbortController();
     this.#showProblem("");
     let isFirst = this.#sent === 0;
+    let failure = "";
     try {
       while (this.#waiting.length) {
         this.#show();
@@ -95,12 +96,12 @@ export class Upload {
       }
     } catch (problem) {
       const isStopped = this.#sending.signal.aborted;
-      this.#showProblem(isStopped ? "Stopped; the rest was not sent." : problem.message);
-    } finally {
-      this.#sending = null;
-      this.onEnd();
-      this.#show();
+      failure = isStopped ? "Stopped; the rest was not sent." : problem.message;
     }
+    this.#sending = null;
+    this.onEnd();
+    this.#show();
+    this.#showProblem(failure);
   }
 
   async #sendParcel({ pictures, collection }, signal) {
@@ -136,7 +137,7 @@ export class Upload {
   #showProblem(text) {
     showText(byId("upload-problem-text"), text);
     byId("upload-problem").hidden = text === "";
-    byId("upload-resume").hidden = !this.#waiting.length || text === "";
+    byId("upload-resume").hidden = !this.#waiting.length || this.#sending !== null;
     byId("upload-resume").textContent = `Send the other ${grouped(this.#left())}`;
   }
 }

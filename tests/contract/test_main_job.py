@@ -27,6 +27,7 @@ def test_a_folder_is_indexed_and_every_photograph_finds_itself_first(
     job = client.wait(client.train(folder, collection=collection))
 
     assert (job.state, job.total, job.indexed, job.failed) == (JobState.COMPLETED, 6, 6, 0)
+    assert job.source == f"pictures/{folder.name}"
     assert client.count(collection=collection) == 6
     for path in photographs.iterdir():
         best = client.search(path, collection=collection, top_k=1).hits[0]
@@ -227,6 +228,7 @@ def test_process_tells_the_newest_job_and_any_other_by_id(client, collection, ph
     second = client.wait(client.upload([photographs / "rocket.jpg"], collection=collection))
 
     assert client.process().id == second.id
+    assert second.source == "upload"
     assert client.process(first.id) == first
     assert [job.id for job, _ in zip(client.jobs(), range(2), strict=False)] == [
         second.id,

@@ -110,6 +110,8 @@ def test_the_openapi_document_names_every_call_of_the_contract(http):
 
 def test_the_pages_and_probes_answer(http):
     assert http.get("/").headers["content-type"].startswith("text/html")
+    assert http.head("/").status_code == 200
+    assert http.get("/static/index.html").headers["cache-control"] == "no-cache"
     assert http.get("/livez").status_code == 200
     assert http.get("/readyz").status_code == 200
     http.get("/api/v2/images/123456")
