@@ -40,9 +40,14 @@ class Application:
     worker: Worker
 
     @property
+    def is_alive(self) -> bool:
+        """Whether nothing has ended that should run for ever."""
+        return self.worker.alive and self.replay.alive
+
+    @property
     def is_ready(self) -> bool:
         """Whether searches can be answered: every index was opened and compared."""
-        return self.worker.alive and all(
+        return self.is_alive and all(
             self.replay.is_open(collection) for collection in self.catalogue.collections.all()
         )
 

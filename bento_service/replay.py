@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Self
 
 import numpy as np
+from sqlalchemy.exc import OperationalError
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Change, CollectionRecord
-from bento_service.errors import IndexUnavailable
+from bento_service.errors import IndexUnavailable, StorageFull
 from bento_service.gallery.gallery import Gallery
 
 _log = logging.getLogger(__name__)
@@ -65,6 +66,11 @@ class Replay:
         """Tell that the catalogue has changed."""
         self._wake.set()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; a defect that ends it is in the log."""
+        return self._thread.is_alive()
+
     def is_open(self, collection: CollectionRecord) -> bool:
         """Whether a collection's index was opened and compared with the catalogue."""
         return collection.index_name in self._opened
@@ -75,11 +81,15 @@ class Replay:
             try:
                 self._follow()
                 failures = 0
-            except IndexUnavailable:
+            except (IndexUnavailable, OperationalError, StorageFull) as error:
+                _log.warning("replay waits: %s", error)
                 pause = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
                 failures += 1
                 self._stopping.wait(pause)
-        self._flush()
+        try:
+            self._flush()
+        except IndexUnavailable:
+            _log.warning("the index was not flushed; the next start does that")
 
     def _follow(self) -> None:
         """Apply what is new, then wait for more; flush when a burst has ended."""

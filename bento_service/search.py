@@ -161,6 +161,8 @@ class Searcher:
         # Read before the index: a change is then in the index, in here, or in both.
         tail = self._tail(collection)
         spare = sum(change.deleted for change in tail)
+        if collection.applied == 0:  # so new that replay may not have made its index yet
+            self._gallery.open(collection.index_name, collection.space.dimension)
         neighbours = self._gallery.search(collection.index_name, descriptor, top_k=wanted + spare)
         merged = _merged(neighbours, tail, descriptor)[: wanted + spare]
         living = self._catalogue.images.by_ids([near.image_id for near in merged])

@@ -116,3 +116,7 @@ class ImageSearch:
         """Whether searches can be answered; behind `/readyz`."""
         application = self.application
         return application is not None and await asyncio.to_thread(lambda: application.is_ready)
+
+    async def __is_alive__(self) -> bool:
+        """Whether ingest and replay run, or have not begun yet; behind `/livez`."""
+        return self.application is None or self.application.is_alive
