@@ -1,0 +1,177 @@
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from sqlalchemy import create_engine
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import (
+    Described,
+    DescriptorSpace,
+    NewFile,
+    NewJob,
+    Outcome,
+)
+from bento_service.catalogue.tables import SourceKind
+
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4)
+
+
+@pytest.fixture
+def space() -> DescriptorSpace:
+    return SPACE
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server of its own; the beginning of its URLs."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        pytest.skip("PostgreSQL's server is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: its socket's path has a limit
+    user = "postgres" if os.getuid() == 0 else None  # it refuses to run as root
+    if user:
+        shutil.chown(folder, user)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def run(program: str, *arguments: str) -> None:
+        command = [programs[-1] / program, "-D", folder / "data", *arguments]
+        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+    run("initdb", "--auth=trust", "--encoding=UTF8", "--username=lookalike", "--no-sync")
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    yield f"postgresql+psycopg://lookalike@127.0.0.1:{port}"
+    run("pg_ctl", "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty catalogue's URL, in each database that the service can use."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/data/catalogue.db"
+    server = request.getfixturevalue("postgresql")
+    name = f"test_{uuid4().hex}"
+    engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return f"{server}/{name}"
+
+
+@pytest.fixture
+def catalogue(url: str) -> Iterator[Catalogue]:
+    with Catalogue.open(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def cats(catalogue: Catalogue):
+    """A collection."""
+    return catalogue.collections.create("cats", SPACE)
+
+
+@pytest.fixture
+def digest():
+    """The digest of a picture that is told apart by a name."""
+    return lambda name: hashlib.sha256(os.fsencode(name)).hexdigest()
+
+
+@pytest.fixture
+def described(digest):
+    """A picture ready to be committed, the same for the same name."""
+
+    def make(name: str, descriptor=(1.0, 0.0, 0.0, 0.0)) -> Described:
+        components = np.array(descriptor, np.float32)
+        return Described(digest(name), "PNG", 20, 10, 99, components)
+
+    return make
+
+
+@pytest.fixture
+def folder_job(catalogue: Catalogue):
+    """Make a job whose walk has listed these paths; `walked=False` leaves the walk open."""
+
+    def make(collection, *paths: str, walked: bool = True, **values: object):
+        job = catalogue.jobs.create(
+            collection.id, collection.name, NewJob(SourceKind.FILE, root="pictures", **values)
+        )
+        if paths:
+            catalogue.jobs.add_files(job.number, [NewFile(path, path) for path in paths])
+        if walked:
+            catalogue.jobs.finish_walk(job.number)
+        return catalogue.jobs.get(job.id)
+
+    return make
+
+
+@pytest.fixture
+def upload_job(catalogue: Catalogue, digest):
+    """Make a job of uploaded pictures with these names."""
+
+    def make(collection, *names: str):
+        files = tuple(
+            NewFile(str(number), name, digest(name)) for number, name in enumerate(names, start=1)
+        )
+        job = NewJob(SourceKind.UPLOAD, files=files)
+        return catalogue.jobs.create(collection.id, collection.name, job)
+
+    return make
+
+
+@pytest.fixture
+def settle_all(catalogue: Catalogue, described):
+    """Describe every file of a job that is to do; pictures differ if their paths do."""
+
+    def settle(job, same_as: dict[str, str] | None = None):
+        files = catalogue.jobs.todo(job.number, after=0, limit=10_000)
+        names = {file.path: (same_as or {}).get(file.path, file.path) for file in files}
+        outcomes = [Outcome(file, described=described(names[file.path])) for file in files]
+        return catalogue.jobs.settle(job, outcomes)
+
+    return settle
+
+
+@pytest.fixture
+def add(folder_job, settle_all, catalogue: Catalogue, digest):
+    """Put pictures with these names into a collection; their ids."""
+
+    def images(collection, *names: str) -> list[int]:
+        settle_all(folder_job(collection, *names))
+        found = catalogue.images.page(collection.id, after=0, limit=10_000)
+        ids = {image.sha256: image.id for image in found}
+        return [ids[digest(name)] for name in names]
+
+    return images
+
+
+@pytest.fixture
+def ids(catalogue: Catalogue):
+    """Ids of the living images of a collection."""
+    return lambda collection: [
+        image.id for image in catalogue.images.page(collection.id, after=0, limit=10_000)
+    ]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder]
+    mounted = subprocess.run(mount, capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"this user may not mount a disk: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)

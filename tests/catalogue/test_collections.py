@@ -1,0 +1,134 @@
+import threading
+from dataclasses import replace
+
+import pytest
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.tables import instance
+from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
+
+
+def test_a_new_collection_is_empty_and_its_index_too(catalogue, space):
+    made = catalogue.collections.create("cats", space)
+    assert (made.name, made.space, made.revision, made.applied) == ("cats", space, 0, 0)
+    assert made.created_at.tzinfo is not None
+    assert catalogue.collections.named("cats") == made
+    assert catalogue.images.count(made.id) == 0
+
+
+@pytest.mark.parametrize("name", ["a", "0", "A-b_c.d", "x" * 128])
+def test_names_that_fit(name, catalogue, space):
+    assert catalogue.collections.create(name, space).name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x" * 129, "-a", ".a", "_a", "a b", "a/b", "é", "a\n", "a\0", "x" * 10_000]
+)
+def test_names_that_do_not_fit_are_refused_in_short(name, catalogue, space):
+    with pytest.raises(InvalidArgument, match="up to 128 letters") as caught:
+        catalogue.collections.create(name, space)
+    assert len(str(caught.value)) < 500
+
+
+def test_upper_and_lower_case_are_two_collections(catalogue, space):
+    assert catalogue.collections.create("cats", space) != catalogue.collections.create(
+        "Cats", space
+    )
+
+
+def test_a_name_is_taken_once(catalogue, space):
+    catalogue.collections.create("cats", space)
+    with pytest.raises(Conflict, match="'cats' exists already"):
+        catalogue.collections.create("cats", space)
+
+
+def test_what_is_missing_is_answered_with_what_is_there(catalogue, space):
+    for name in ("dogs", "birds"):
+        catalogue.collections.create(name, space)
+    with pytest.raises(CollectionNotFound, match=r"'cats' does not exist.*birds, dogs"):
+        catalogue.collections.named("cats")
+
+
+def test_all_are_listed_by_name(catalogue, space):
+    for name in ("dogs", "birds", "cats"):
+        catalogue.collections.create(name, space)
+    assert [found.name for found in catalogue.collections.all()] == ["birds", "cats", "dogs"]
+
+
+def test_ensuring_makes_a_collection_once_however_many_ask(catalogue, space):
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(catalogue.collections.ensure("cats", space)))
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(found) == 6
+    assert len({collection.id for collection in found}) == 1
+
+
+def test_only_the_same_descriptor_version_is_comparable(catalogue, space):
+    made = catalogue.collections.create("cats", space)
+    assert catalogue.collections.comparable("cats", space) == made
+    other = replace(space, model="vgg16:two", fingerprint="e" * 64)
+    with pytest.raises(Conflict, match="start the service with the model vgg16:one"):
+        catalogue.collections.comparable("cats", other)
+    retagged = replace(space, model="vgg16:again")
+    assert catalogue.collections.comparable("cats", retagged) == made
+
+
+def test_indexes_have_names_of_this_catalogue_and_their_own(catalogue, url, space, tmp_path):
+    one, two = (catalogue.collections.create(name, space) for name in ("cats", "dogs"))
+    beginning = f"lookalike_{catalogue.collections.instance_id()[:12]}_"
+    assert one.index_name.startswith(beginning)
+    assert two.index_name.startswith(beginning)
+    assert one.index_name != two.index_name
+    assert one.index_name.replace("_", "").isalnum()  # all that Milvus takes
+    with Catalogue.open(f"sqlite:///{tmp_path}/other.db") as other:
+        assert not other.collections.create("cats", space).index_name.startswith(beginning)
+
+
+def test_a_catalogue_keeps_its_own_name(catalogue, url):
+    made = catalogue.collections.instance_id()
+    assert catalogue.collections.instance_id() == made
+    with Catalogue.open(url) as again:
+        assert again.collections.instance_id() == made
+        with again.database.reading() as connection:
+            assert connection.execute(instance.select()).all() == [(made,)]
+
+
+def test_a_deleted_collection_takes_its_images_along(catalogue, cats, space, add):
+    dogs = catalogue.collections.create("dogs", space)
+    add(cats, "tom")
+    (rex,) = add(dogs, "rex")
+    catalogue.collections.delete(cats.id)
+    with pytest.raises(CollectionNotFound):
+        catalogue.collections.named("cats")
+    assert catalogue.images.count(cats.id) == 0
+    assert catalogue.images.changes(cats.id, after=(0, 0), limit=10) == []
+    assert catalogue.images.get(rex).collection == "dogs"
+
+
+def test_a_deleted_collections_jobs_stay_readable(catalogue, cats, add):
+    add(cats, "tom")
+    catalogue.collections.delete(cats.id)
+    (job,) = catalogue.jobs.page(before=None, limit=10)
+    assert (job.collection, job.collection_id, job.indexed) == ("cats", None, 1)
+
+
+def test_a_name_can_be_used_again_for_another_collection(catalogue, cats, space, add):
+    add(cats, "tom")
+    catalogue.collections.delete(cats.id)
+    again = catalogue.collections.create("cats", space)
+    assert again.id > cats.id
+    assert again.index_name != cats.index_name
+    assert catalogue.images.count(again.id) == 0
+
+
+def test_the_cursor_of_the_index_is_kept(catalogue, cats, add):
+    add(cats, "tom")
+    catalogue.collections.set_applied(cats.id, 1)
+    now = catalogue.collections.named("cats")
+    assert (now.revision, now.applied) == (1, 1)

@@ -1,0 +1,82 @@
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bento_service.gallery.gallery import Gallery
+
+PROJECT = Path(__file__).parents[2]
+DIMENSION = 16
+
+
+@pytest.fixture(scope="session")
+def unit_vectors():
+    """N random vectors of unit length, the same for the same seed."""
+
+    def make(number: int, *, seed: int = 0) -> np.ndarray:
+        vectors = np.random.default_rng(seed).standard_normal((number, DIMENSION))
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def milvus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the Milvus Lite that these tests share."""
+    return tmp_path_factory.mktemp("shared") / "milvus.db"
+
+
+@pytest.fixture(scope="session")
+def gallery(milvus_folder: Path) -> Iterator[Gallery]:
+    """One Milvus Lite: starting it takes a second, and a process cannot start it twice."""
+    with Gallery(str(milvus_folder)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def _shared_index(gallery: Gallery) -> str:
+    gallery.open("shared", DIMENSION)
+    return "shared"
+
+
+@pytest.fixture
+def index(gallery: Gallery, _shared_index: str) -> Iterator[str]:
+    """The name of an index that is empty; making a new one takes half a second."""
+    yield _shared_index
+    gallery.delete(_shared_index, sorted(gallery.ids(_shared_index)))
+    gallery.flush(_shared_index)
+
+
+@pytest.fixture(scope="session")
+def script():
+    """Run Python in a process of its own: `gallery`, `vectors` and `np` are there."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(folder: Path, text: str) -> "subprocess.Popen[str]":
+        beginning = f"""
+            import sys, threading
+            import numpy as np
+            from bento_service.gallery.gallery import Gallery
+            vectors = np.random.default_rng(0).standard_normal((5000, {DIMENSION}))
+            vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+            gallery = Gallery({str(folder)!r})
+        """
+        code = textwrap.dedent(beginning) + textwrap.dedent(text)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,378 @@
+import shutil
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import bento_service.gallery.gallery as gallery_module
+from bento_service.errors import IndexUnavailable
+from bento_service.gallery.gallery import Gallery
+
+DIMENSION = 16
+
+
+def found_ids(gallery, index, query, top_k=10):
+    return [near.image_id for near in gallery.search(index, query, top_k=top_k)]
+
+
+# Searching
+
+
+def test_a_new_index_finds_nothing(gallery, unit_vectors):
+    gallery.open("new", DIMENSION)
+    assert gallery.search("new", unit_vectors(1)[0], top_k=5) == []
+    assert gallery.ids("new") == set()
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_search_finds_what_exact_arithmetic_finds(flushed, gallery, index, unit_vectors):
+    vectors, queries = unit_vectors(300), unit_vectors(5, seed=1)
+    gallery.upsert(index, range(1000, 1300), vectors)
+    if flushed:
+        gallery.flush(index)
+    for query in queries:
+        cosines = vectors.astype(np.float64) @ query.astype(np.float64)
+        best = np.argsort(-cosines)[:20]
+        near = gallery.search(index, query, top_k=20)
+        assert [one.image_id for one in near] == [1000 + int(at) for at in best]
+        assert np.allclose([one.score for one in near], cosines[best], atol=1e-6)
+
+
+def test_a_descriptor_is_its_own_nearest_with_a_cosine_of_one(gallery, index, unit_vectors):
+    vectors = unit_vectors(20)
+    gallery.upsert(index, range(1, 21), vectors)
+    (nearest,) = gallery.search(index, vectors[7], top_k=1)
+    assert nearest.image_id == 8
+    assert nearest.score == pytest.approx(1.0, abs=1e-6)
+
+
+def test_opposite_descriptors_have_a_cosine_of_minus_one(gallery, index, unit_vectors):
+    (vector,) = unit_vectors(1)
+    gallery.upsert(index, [1], [-vector])
+    assert gallery.search(index, vector, top_k=1)[0].score == pytest.approx(-1.0, abs=1e-6)
+
+
+def test_more_may_be_asked_for_than_there_is(gallery, index, unit_vectors):
+    gallery.upsert(index, [1, 2, 3], unit_vectors(3))
+    assert len(gallery.search(index, unit_vectors(1)[0], top_k=1000)) == 3
+    assert len(gallery.search(index, unit_vectors(1)[0], top_k=10**6)) == 3
+
+
+def test_ids_are_as_wide_as_the_catalogues(gallery, index, unit_vectors):
+    ids = [1, 2**31, 2**53 + 1, 2**62]
+    gallery.upsert(index, ids, unit_vectors(4))
+    assert gallery.ids(index) == set(ids)
+    assert found_ids(gallery, index, unit_vectors(4)[2], 1) == [2**53 + 1]
+
+
+# Writing
+
+
+def test_an_upsert_replaces_what_has_the_same_id(gallery, index, unit_vectors):
+    old, new = unit_vectors(2)
+    gallery.upsert(index, [5], [old])
+    gallery.flush(index)
+    gallery.upsert(index, [5], [new])
+    (near,) = gallery.search(index, new, top_k=10)
+    assert near.score == pytest.approx(1.0, abs=1e-6)
+    gallery.flush(index)
+    assert len(gallery.search(index, new, top_k=10)) == 1
+    assert gallery.ids(index) == {5}
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_what_is_deleted_is_found_no_more(flushed, gallery, index, unit_vectors):
+    vectors = unit_vectors(10)
+    gallery.upsert(index, range(1, 11), vectors)
+    if flushed:
+        gallery.flush(index)
+    gallery.delete(index, [3, 4, 999])
+    assert gallery.ids(index) == {1, 2, 5, 6, 7, 8, 9, 10}
+    assert 3 not in found_ids(gallery, index, vectors[2])
+
+
+def test_what_was_deleted_can_come_back(gallery, index, unit_vectors):
+    gallery.upsert(index, [1], unit_vectors(1))
+    gallery.delete(index, [1])
+    gallery.upsert(index, [1], unit_vectors(1))
+    assert gallery.ids(index) == {1}
+
+
+def test_more_rows_than_fit_into_a_call_are_written_listed_and_deleted(
+    gallery, index, unit_vectors
+):
+    ids = list(range(1, 2503))
+    gallery.upsert(index, ids, unit_vectors(2502))
+    gallery.flush(index)
+    assert gallery.ids(index) == set(ids)
+    gallery.delete(index, ids[:2400])
+    assert gallery.ids(index) == set(ids[2400:])
+
+
+def test_writing_nothing_is_no_failure(gallery, index):
+    gallery.upsert(index, [], [])
+    gallery.delete(index, [])
+    gallery.flush(index)
+    assert gallery.ids(index) == set()
+
+
+def test_ids_and_descriptors_go_together(gallery, index, unit_vectors):
+    with pytest.raises(ValueError, match="shorter"):
+        gallery.upsert(index, [1, 2], unit_vectors(1))
+
+
+def test_two_threads_that_write_lose_nothing(gallery, index, unit_vectors):
+    vectors = unit_vectors(400)
+
+    def write(first):
+        for at in range(first, 400, 20):
+            gallery.upsert(index, range(at, at + 10), vectors[at : at + 10])
+            gallery.search(index, vectors[at], top_k=3)
+
+    threads = [threading.Thread(target=write, args=(first,)) for first in (0, 10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert gallery.ids(index) == set(range(400))
+
+
+def test_what_two_threads_were_told_is_written_outlives_a_kill(script, tmp_path, unit_vectors):
+    writer = script(
+        tmp_path / "milvus.db",
+        """
+        gallery.open("cats", 16)
+        def write(first):
+            for at in range(first, 5000, 20):
+                gallery.upsert("cats", range(at, at + 10), vectors[at : at + 10])
+                sys.stdout.write(f"{at}\\n")
+                sys.stdout.flush()
+        threads = [threading.Thread(target=write, args=(first,)) for first in (0, 10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        """,
+    )
+    told = [int(writer.stdout.readline()) for _ in range(150)]
+    writer.kill()
+    told += [
+        int(line) for line in writer.communicate()[0].splitlines(keepends=True) if line[-1] == "\n"
+    ]
+    with Gallery(str(tmp_path / "milvus.db")) as again:
+        again.open("cats", DIMENSION)
+        held = again.ids("cats")
+    assert {row for at in told for row in range(at, at + 10)} <= held
+
+
+# Indexes
+
+
+def test_opening_twice_keeps_what_is_there(gallery, index, unit_vectors):
+    gallery.upsert(index, [1, 2], unit_vectors(2))
+    gallery.open(index, DIMENSION)
+    gallery.open(index, DIMENSION)
+    assert gallery.ids(index) == {1, 2}
+    assert len(gallery.search(index, unit_vectors(1)[0], top_k=5)) == 2
+
+
+def test_indexes_do_not_mix(gallery, index, unit_vectors):
+    gallery.open("another", DIMENSION)
+    gallery.upsert(index, [1], unit_vectors(1))
+    gallery.upsert("another", [2], unit_vectors(1))
+    assert (gallery.ids(index), gallery.ids("another")) == ({1}, {2})
+    gallery.drop("another")
+    assert gallery.ids(index) == {1}
+
+
+def test_dropping_takes_the_files_along_and_twice_is_no_failure(
+    gallery, milvus_folder, unit_vectors
+):
+    gallery.open("short_lived", DIMENSION)
+    gallery.upsert("short_lived", [1], unit_vectors(1))
+    gallery.flush("short_lived")
+    assert "short_lived" in gallery.names()
+    assert list(milvus_folder.rglob("*short_lived*"))
+    gallery.drop("short_lived")
+    gallery.drop("short_lived")
+    assert "short_lived" not in gallery.names()
+    assert not list(milvus_folder.rglob("*short_lived*"))
+
+
+# Damage
+
+
+@pytest.fixture(scope="module")
+def written(script, tmp_path_factory):
+    """A Milvus Lite folder with 60 rows in two segments and one more row in its log."""
+    folder = tmp_path_factory.mktemp("written") / "milvus.db"
+    writer = script(
+        folder,
+        """
+        gallery.open("cats", 16)
+        for first in (0, 30):
+            gallery.upsert("cats", range(first, first + 30), vectors[first : first + 30])
+            gallery.flush("cats")
+        gallery.upsert("cats", [60], vectors[60:61])
+        import os
+        os._exit(0)
+        """,
+    )
+    writer.communicate(timeout=60)
+    assert writer.returncode == 0
+    return folder
+
+
+def torn(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def overwritten(path):
+    path.write_bytes(b"\xa5" * path.stat().st_size)
+
+
+@pytest.fixture
+def damaged(written, tmp_path):
+    """A copy of `written` in which every file of a kind was damaged; the opened gallery."""
+
+    def damage(kind, how):
+        folder = tmp_path / "milvus.db"
+        shutil.copytree(written, folder)
+        files = list(folder.rglob(kind))
+        assert files
+        for file in files:
+            how(file)
+        return Gallery(str(folder))
+
+    return damage
+
+
+def test_an_undamaged_copy_holds_everything(damaged, unit_vectors):
+    with damaged("*.idx", lambda path: None) as gallery:
+        gallery.open("cats", DIMENSION)
+        assert gallery.ids("cats") == set(range(61))
+        assert found_ids(gallery, "cats", unit_vectors(61)[60], 1) == [60]
+
+
+@pytest.mark.parametrize("how", [torn, emptied, overwritten])
+def test_a_torn_index_file_is_built_again_from_its_rows(how, damaged, unit_vectors):
+    with damaged("*.idx", how) as gallery:
+        gallery.open("cats", DIMENSION)
+        assert gallery.ids("cats") == set(range(61))
+        assert found_ids(gallery, "cats", unit_vectors(61)[40], 1) == [40]
+
+
+@pytest.mark.parametrize("how", [torn, emptied])
+def test_an_index_whose_rows_are_torn_begins_anew(how, damaged, unit_vectors):
+    with damaged("*.parquet", how) as gallery:
+        gallery.open("cats", DIMENSION)
+        assert gallery.ids("cats") == set()
+        gallery.upsert("cats", [1], unit_vectors(1))
+        assert found_ids(gallery, "cats", unit_vectors(1)[0]) == [1]
+
+
+def test_an_index_without_a_readable_description_begins_anew(damaged, unit_vectors):
+    with damaged("schema.json", torn) as gallery:
+        gallery.open("cats", DIMENSION)
+        gallery.upsert("cats", [1], unit_vectors(1))
+        assert gallery.ids("cats") == {1}
+
+
+# Failures
+
+
+def test_an_index_that_is_not_there_is_unavailable(gallery, unit_vectors):
+    (vector,) = unit_vectors(1)
+    for act in (
+        lambda: gallery.search("nowhere", vector, top_k=1),
+        lambda: gallery.upsert("nowhere", [1], [vector]),
+        lambda: gallery.delete("nowhere", [1]),
+        lambda: gallery.ids("nowhere"),
+    ):
+        with pytest.raises(IndexUnavailable, match="nothing is lost"):
+            act()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_descriptor_of_another_size_is_refused(gallery, index):
+    with pytest.raises(IndexUnavailable):
+        gallery.upsert(index, [1], [np.zeros(DIMENSION + 1, np.float32)])
+
+
+def every_call(gallery, vector):
+    return (
+        lambda: gallery.open("cats", DIMENSION),
+        lambda: gallery.search("cats", vector, top_k=1),
+        lambda: gallery.upsert("cats", [1], [vector]),
+        lambda: gallery.delete("cats", [1]),
+        lambda: gallery.flush("cats"),
+        lambda: gallery.ids("cats"),
+        lambda: gallery.drop("cats"),
+        gallery.names,
+    )
+
+
+def test_where_nobody_listens_every_call_says_so_at_once(unit_vectors):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens
+        with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as gallery:
+            began = time.monotonic()
+            for act in every_call(gallery, unit_vectors(1)[0]):
+                with pytest.raises(IndexUnavailable):
+                    act()
+            assert time.monotonic() - began < 10
+
+
+def test_a_silent_host_is_waited_for_once_and_not_by_everyone(monkeypatch, unit_vectors):
+    monkeypatch.setattr(gallery_module, "_CONNECT_SECONDS", 1.0)
+    waited = []
+
+    def search(gallery):
+        began = time.monotonic()
+        with pytest.raises(IndexUnavailable):
+            gallery.search("cats", unit_vectors(1)[0], top_k=1)
+        waited.append(time.monotonic() - began)
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(20)
+        with Gallery(f"http://127.0.0.1:{silent.getsockname()[1]}") as gallery:
+            threads = [threading.Thread(target=search, args=(gallery,)) for _ in range(5)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(30)
+    assert len(waited) == 5
+    assert max(waited) < 2.5
+
+
+def test_milvus_is_found_again_when_it_comes_back(gallery, index, tmp_path, unit_vectors):
+    blocked = tmp_path / "not_yet"
+    blocked.write_text("a file where the folder should be")
+    with Gallery(str(blocked / "milvus.db")) as late:
+        with pytest.raises(IndexUnavailable):
+            late.names()
+        blocked.unlink()
+        time.sleep(1.1)  # it does not try again and again within a second
+        assert late.names() == []
+
+
+def test_a_folder_that_another_process_uses_is_unavailable(script, milvus_folder, gallery):
+    gallery.names()
+    second = script(
+        milvus_folder,
+        """
+        from bento_service.errors import IndexUnavailable
+        try:
+            gallery.names()
+        except IndexUnavailable:
+            print("unavailable")
+        """,
+    )
+    assert second.communicate(timeout=60)[0] == "unavailable\n"

@@ -1,0 +1,174 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from bento_service.settings import Settings, SettingsError
+
+
+def read(**values):
+    return Settings.from_environment({f"LOOKALIKE_{name}": text for name, text in values.items()})
+
+
+def test_nothing_set_means_this_machine_alone_and_no_folders():
+    settings = Settings.from_environment({})
+    assert (settings.host, settings.port) == ("127.0.0.1", 8001)
+    assert settings.roots == ()
+    assert settings.max_upload_bytes == 64 * 1024 * 1024
+    assert settings.max_request_bytes == 1024 * 1024 * 1024
+    assert settings.max_pixels == 100_000_000
+
+
+def test_every_setting_has_its_name_in_the_environment(tmp_path):
+    settings = read(
+        HOST="0.0.0.0",  # noqa: S104 - read, not bound
+        PORT="9000",
+        DATA_DIR=str(tmp_path / "data"),
+        IMAGE_ROOTS=str(tmp_path),
+        CATALOGUE_URL="postgresql://db/lookalike",
+        MILVUS_URI="http://milvus:19530",
+        THREADS="3",
+        MAX_UPLOAD_BYTES="10",
+        MAX_REQUEST_BYTES="20",
+        MAX_PIXELS="30",
+    )
+    assert settings.model_dump() == {
+        "host": "0.0.0.0",  # noqa: S104
+        "port": 9000,
+        "data_dir": tmp_path / "data",
+        "image_roots": (tmp_path,),
+        "catalogue_url": "postgresql://db/lookalike",
+        "milvus_uri": "http://milvus:19530",
+        "threads": 3,
+        "max_upload_bytes": 10,
+        "max_request_bytes": 20,
+        "max_pixels": 30,
+    }
+    assert settings.catalogue == "postgresql://db/lookalike"
+    assert settings.milvus == "http://milvus:19530"
+
+
+def test_the_text_of_the_module_names_every_setting():
+    import bento_service.settings as module
+
+    for name in Settings.model_fields:
+        assert f"LOOKALIKE_{name.upper()} " in module.__doc__
+
+
+def test_everything_that_is_written_lies_in_the_data_folder(tmp_path):
+    settings = read(DATA_DIR=str(tmp_path / "data"))
+    assert settings.catalogue == f"sqlite:///{tmp_path}/data/catalogue.db"
+    assert settings.milvus == f"{tmp_path}/data/milvus.db"
+    assert settings.uploads_dir == tmp_path / "data" / "uploads"
+
+
+def test_the_data_folder_stays_where_it_was_when_the_working_folder_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = read(DATA_DIR="here")
+    monkeypatch.chdir("/")
+    assert settings.data_dir == tmp_path / "here"
+
+
+def test_an_empty_value_is_as_good_as_none():
+    assert read(PORT="", DATA_DIR="", IMAGE_ROOTS="", MILVUS_URI="").port == 8001
+
+
+def test_a_misspelt_name_is_refused_with_the_right_one():
+    with pytest.raises(SettingsError, match="did you mean LOOKALIKE_IMAGE_ROOTS"):
+        read(IMAGE_ROOT="/srv")
+
+
+def test_a_name_like_no_other_is_to_be_removed():
+    with pytest.raises(SettingsError, match="LOOKALIKE_QQQQ is not a setting; remove it"):
+        read(QQQQ="1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("THREADS", "0"),
+        ("THREADS", "many"),
+        ("MAX_UPLOAD_BYTES", "-1"),
+        ("MAX_REQUEST_BYTES", "1 GiB"),
+        ("MAX_PIXELS", "1.5"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named(name, value):
+    with pytest.raises(SettingsError) as caught:
+        read(**{name: value})
+    assert f"LOOKALIKE_{name}" in str(caught.value)
+    assert repr(value) in str(caught.value)
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    with pytest.raises(SettingsError, match=r"PORT.*THREADS"):
+        read(PORT="x", THREADS="y")
+
+
+def test_the_clients_names_are_not_the_services_concern():
+    settings = read(URL="http://host", TOKEN="t1", TIMEOUT="5")  # noqa: S106
+    assert settings == Settings.from_environment({})
+
+
+def test_other_programs_names_are_left_alone():
+    assert Settings.from_environment({"PORT": "x", "HOME": "/root"}).port == 8001
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Settings.from_environment({}).port = 1
+
+
+def test_an_image_root_that_is_no_folder_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    for missing in ("file", "nowhere"):
+        with pytest.raises(SettingsError, match=f"{missing}, which is not a folder"):
+            read(IMAGE_ROOTS=str(tmp_path / missing))
+
+
+def test_roots_bear_the_names_of_their_folders(tmp_path):
+    for name in ("cats", "dogs"):
+        (tmp_path / name).mkdir()
+    settings = read(IMAGE_ROOTS=f"{tmp_path}/cats:{tmp_path}/dogs")
+    assert [(root.name, root.path) for root in settings.roots] == [
+        ("cats", tmp_path / "cats"),
+        ("dogs", tmp_path / "dogs"),
+    ]
+
+
+def test_roots_of_the_same_name_are_numbered(tmp_path):
+    folders = [tmp_path / name for name in ("a/cats", "b/cats", "c/cats-2", "d/cats")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    settings = read(IMAGE_ROOTS=":".join(map(str, folders)))
+    names = [root.name for root in settings.roots]
+    assert names == ["cats", "cats-2", "cats-2-2", "cats-3"]
+    assert [root.path for root in settings.roots] == folders
+
+
+def test_the_root_of_all_folders_has_a_name_too():
+    assert [root.name for root in read(IMAGE_ROOTS="/:/").roots] == ["root", "root-2"]
+
+
+def test_a_linked_root_is_known_by_where_it_leads_and_as_it_was_written(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "pictures").symlink_to("disk")
+    (root,) = read(IMAGE_ROOTS=str(tmp_path / "pictures")).roots
+    assert (root.name, root.path) == ("disk", tmp_path / "disk")
+    assert root.spelled == tmp_path / "pictures"
+
+
+def test_a_root_whose_name_is_no_text_gets_one_that_is(tmp_path):
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    Path(os.fsdecode(folder)).mkdir()
+    (root,) = read(IMAGE_ROOTS=os.fsdecode(folder)).roots
+    assert root.name.encode() == "caf�".encode()
+    assert os.fsencode(root.path) == folder
+
+
+def test_the_processs_own_environment_is_read_if_none_is_given(monkeypatch):
+    monkeypatch.setenv("LOOKALIKE_PORT", "4321")
+    assert Settings.from_environment().port == 4321
