@@ -15,16 +15,19 @@ from sqlalchemy.exc import OperationalError
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Change, CollectionRecord
-from bento_service.errors import IndexUnavailable, StorageFull
+from bento_service.errors import IndexUnavailable, LookalikeError
 from bento_service.gallery.gallery import Gallery
 
 _log = logging.getLogger(__name__)
 _CHANGES_A_STEP = 1000
 _FLUSH_AFTER_ROWS = 1000
 _FLUSH_AFTER_SECONDS = 1.0
+_GATHER_SECONDS = 0.5
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 _CLOSE_SECONDS = 30.0
 _LAST_ID = 2**62
+# Milvus away, a full disk, a collection deleted under way, a lost database: all of it passes.
+_TROUBLE = (LookalikeError, OperationalError, OSError)
 
 
 class Replay:
@@ -81,7 +84,7 @@ class Replay:
             try:
                 self._follow()
                 failures = 0
-            except (IndexUnavailable, OperationalError, StorageFull) as error:
+            except _TROUBLE as error:
                 _log.warning("replay waits: %s", error)
                 pause = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
                 failures += 1
@@ -96,13 +99,21 @@ class Replay:
         self._wake.clear()
         collections = self._catalogue.collections.all()
         self._drop_orphans({collection.index_name for collection in collections})
+        trouble = None
         for collection in collections:
-            self._open(collection)
-            self._apply(collection)
-        if not self._wake.wait(_FLUSH_AFTER_SECONDS) and self._unflushed:
+            try:
+                self._open(collection)
+                self._apply(collection)
+            except _TROUBLE as error:  # the others need not wait for this one
+                trouble = error
+        if trouble is not None:
+            raise trouble
+        if self._stopping.is_set():
+            return
+        if self._wake.wait(_FLUSH_AFTER_SECONDS if self._unflushed else None):
+            self._stopping.wait(_GATHER_SECONDS)  # fewer, larger writes; searches do not wait
+        else:
             self._flush()
-        elif not self._unflushed:
-            self._wake.wait()
 
     def _open(self, collection: CollectionRecord) -> None:
         """Open an index once and make it hold exactly what the catalogue says that it holds."""

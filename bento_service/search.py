@@ -163,7 +163,7 @@ class Searcher:
         spare = sum(change.deleted for change in tail)
         if collection.applied == 0:  # so new that replay may not have made its index yet
             self._gallery.open(collection.index_name, collection.space.dimension)
-        neighbours = self._gallery.search(collection.index_name, descriptor, top_k=wanted + spare)
+        neighbours = self._nearest(collection.index_name, descriptor, wanted + spare)
         merged = _merged(neighbours, tail, descriptor)[: wanted + spare]
         living = self._catalogue.images.by_ids([near.image_id for near in merged])
         kept = [
@@ -178,6 +178,24 @@ class Searcher:
             if rank > query.offset
         )
         return found, len(tail)
+
+    def _nearest(
+        self, index_name: str, descriptor: NDArray[np.float32], count: int
+    ) -> list[Neighbour]:
+        """At least `count` neighbours where there are so many, with all that tie with the last.
+
+        Milvus orders equal scores as it likes; without all of them, sorted by id, pages of one
+        result would repeat some images and miss others.
+        """
+        asked = count + 1
+        while True:
+            near = self._gallery.search(index_name, descriptor, top_k=asked)
+            asked = min(asked, MAX_NEIGHBOURS)
+            if len(near) < asked or asked == MAX_NEIGHBOURS:
+                return near
+            if _presentable(near[-1].score) < _presentable(near[count - 1].score):
+                return near
+            asked *= 2
 
     def explanation(self, result: Result) -> dict[str, object]:
         """How an answer was found, for people."""

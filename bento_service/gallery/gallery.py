@@ -130,9 +130,9 @@ class Gallery:
         schema = self._client.create_schema(auto_id=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field(_FIELD, DataType.FLOAT_VECTOR, dim=dimension)
-        self._client.create_collection(
-            name, schema=schema, index_params=self._index_params(), timeout=_TIME_LIMIT
-        )
+        self._client.create_collection(name, schema=schema, timeout=_TIME_LIMIT)
+        # Waiting for the index would take half a second, and it is empty.
+        self._client.create_index(name, self._index_params(), timeout=_TIME_LIMIT, sync=False)
 
     def _rebuild(self, name: str) -> None:
         self._client.release_collection(name, timeout=_TIME_LIMIT)

@@ -1,7 +1,7 @@
-"""The ingest worker: decode, describe and commit, each stage one batch ahead of the next.
+"""The ingest worker: decode, describe and commit, each stage one turn ahead of the next.
 
-Jobs take turns, a batch each, so that one picture does not wait behind a long folder. Memory is
-bounded by the batches between the stages, whatever the number of pictures. What has been done is
+Jobs take turns, some files each, so that one picture does not wait behind a long folder. Memory is
+bounded by the turns between the stages, whatever the number of pictures. What has been done is
 in the catalogue's rows; a worker that starts again goes on with the files that are still to do.
 """
 
@@ -28,6 +28,8 @@ from client_sdk.schemas import JobState
 
 BATCH = 2
 """Pictures that are described together. A query waits behind at most one batch."""
+TURN = 8
+"""Files of a job that are read, and later committed, together."""
 
 _log = logging.getLogger(__name__)
 _ROWS_A_WALK_STEP = 500
@@ -35,7 +37,7 @@ _RETRY_SECONDS = 2.0
 
 
 @dataclass
-class _Batch:
+class _Taken:
     job: JobRecord
     outcomes: list[Outcome] = field(default_factory=list)
     pictures: list[ReadPicture] = field(default_factory=list)
@@ -83,8 +85,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._turns: dict[int, _Turn] = {}
         self._walks: dict[int, asyncio.Task[None]] = {}
-        self._decoded: asyncio.Queue[_Batch] = asyncio.Queue(1)
-        self._described: asyncio.Queue[_Batch] = asyncio.Queue(1)
+        self._decoded: asyncio.Queue[_Taken] = asyncio.Queue(1)
+        self._described: asyncio.Queue[_Taken] = asyncio.Queue(1)
         self._stages: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Worker":
@@ -139,7 +141,7 @@ class Worker:
 
     async def _take_turn(self, turn: _Turn) -> bool:
         files = await asyncio.to_thread(
-            self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=BATCH
+            self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=TURN
         )
         if not files:
             if turn.in_flight == 0:
@@ -154,13 +156,13 @@ class Worker:
                 for file in files
             )
         )
-        batch = _Batch(turn.job)
+        taken = _Taken(turn.job)
         for result in results:
             if isinstance(result, Outcome):
-                batch.outcomes.append(result)
+                taken.outcomes.append(result)
             else:
-                batch.pictures.append(result)
-        await self._decoded.put(batch)
+                taken.pictures.append(result)
+        await self._decoded.put(taken)
         return True
 
     async def _walk(self, job: JobRecord) -> None:
@@ -187,12 +189,12 @@ class Worker:
 
     async def _describe_stage(self) -> None:
         while True:
-            batch = await self._decoded.get()
-            if batch.pictures:
-                images = np.stack([read.picture.pixels for read in batch.pictures])
-                descriptors = await self._descriptors(images)
-                batch.outcomes += map(_described, batch.pictures, descriptors)
-            await self._described.put(batch)
+            taken = await self._decoded.get()
+            for at in range(0, len(taken.pictures), BATCH):
+                pictures = taken.pictures[at : at + BATCH]
+                images = np.stack([read.picture.pixels for read in pictures])
+                taken.outcomes += map(_described, pictures, await self._descriptors(images))
+            await self._described.put(taken)
 
     async def _descriptors(
         self, images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -205,21 +207,21 @@ class Worker:
 
     async def _commit_stage(self) -> None:
         while True:
-            batch = await self._described.get()
-            turn = self._turns.get(batch.job.number)
-            await self._commit(batch)
+            taken = await self._described.get()
+            turn = self._turns.get(taken.job.number)
+            await self._commit(taken)
             if turn is not None:
-                turn.in_flight -= len(batch.outcomes)
-            self.rates.add(batch.job.number, len(batch.outcomes), time.monotonic())
+                turn.in_flight -= len(taken.outcomes)
+            self.rates.add(taken.job.number, len(taken.outcomes), time.monotonic())
             self._on_commit()
 
-    async def _commit(self, batch: _Batch) -> None:
-        """Commit a batch; a full disk or a lost database is waited out, nothing is dropped."""
+    async def _commit(self, taken: _Taken) -> None:
+        """Commit; a full disk or a lost database is waited out, nothing is dropped."""
         while True:
             try:
-                await asyncio.to_thread(self._catalogue.jobs.settle, batch.job, batch.outcomes)
+                await asyncio.to_thread(self._catalogue.jobs.settle, taken.job, taken.outcomes)
             except CollectionNotFound as error:
-                await asyncio.to_thread(self._catalogue.jobs.fail, batch.job.number, str(error))
+                await asyncio.to_thread(self._catalogue.jobs.fail, taken.job.number, str(error))
             except (StorageFull, OperationalError) as error:
                 _log.error("ingest waits for the catalogue: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)

@@ -1,5 +1,6 @@
 """Train, process, count, search and delete, by the client, over the real service."""
 
+import base64
 import io
 import math
 import shutil
@@ -78,6 +79,18 @@ def test_a_stored_image_can_be_the_query(client, gallery):
 
     assert hits[0].image_id == some.id
     assert hits[0].score == pytest.approx(1, abs=1e-5)
+
+
+def test_a_picture_can_be_sent_as_json(http, client, gallery, photographs):
+    picture = (photographs / "coffee.jpg").read_bytes()
+    body = {"image": base64.b64encode(picture).decode(), "collection": gallery, "top_k": 3}
+
+    answer = http.post("/api/v2/search", json=body | {"explain": True}).json()
+
+    expected = client.search(picture, collection=gallery, top_k=3)
+    assert [hit["image_id"] for hit in answer["hits"]] == [hit.image_id for hit in expected.hits]
+    assert answer["explanation"]["index_type"] == "FLAT"
+    assert answer["took_ms"]["total"] >= answer["took_ms"]["describe"] > 0
 
 
 def test_a_region_searches_with_that_part_of_the_picture(client, gallery, photographs):

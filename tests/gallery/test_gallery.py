@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from pymilvus import DataType, MilvusClient
 
 import bento_service.gallery.gallery as gallery_module
 from bento_service.errors import IndexUnavailable
@@ -199,6 +200,17 @@ def test_dropping_takes_the_files_along_and_twice_is_no_failure(
     gallery.drop("short_lived")
     assert "short_lived" not in gallery.names()
     assert not list(milvus_folder.rglob("*short_lived*"))
+
+
+def test_an_index_that_a_crash_left_half_made_is_completed(gallery, milvus_folder, unit_vectors):
+    client = MilvusClient(str(milvus_folder))
+    schema = client.create_schema(auto_id=False)
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("descriptor", DataType.FLOAT_VECTOR, dim=DIMENSION)
+    client.create_collection("half_made", schema=schema)  # and no index
+    gallery.open("half_made", DIMENSION)
+    gallery.upsert("half_made", [1], unit_vectors(1))
+    assert found_ids(gallery, "half_made", unit_vectors(1)[0]) == [1]
 
 
 # Damage

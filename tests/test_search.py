@@ -1,0 +1,483 @@
+"""Searching: a real catalogue, a real index, and a fake embedder that looks at colours."""
+
+import asyncio
+import hashlib
+import io
+import socket
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import bento_service.search as search_module
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import Described, DescriptorSpace, NewFile, NewJob, Outcome
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import (
+    CollectionNotFound,
+    Conflict,
+    ImageNotFound,
+    IndexUnavailable,
+    InvalidArgument,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from bento_service.gallery.gallery import Gallery
+from bento_service.replay import Replay
+from bento_service.search import Query, Searcher
+
+DIMENSION = 8
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION)
+PATIENCE = 20.0
+
+
+def unit(vectors):
+    vectors = np.asarray(vectors, np.float64)
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def random_units(number, seed=0):
+    return unit(np.random.default_rng(seed).standard_normal((number, DIMENSION)))
+
+
+async def by_colour(images):
+    """A descriptor that is the mean colour, for the part of the embedder."""
+    means = np.zeros((len(images), DIMENSION))
+    means[:, :3] = images.mean(axis=(1, 2)) + 1e-3
+    return unit(means)
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    with Gallery(str(tmp_path_factory.mktemp("shared") / "milvus.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def cats(catalogue):
+    return catalogue.collections.create("cats", SPACE)
+
+
+@pytest.fixture
+def searcher(catalogue, gallery):
+    return Searcher(catalogue, gallery, by_colour, space=SPACE, side=4, max_pixels=10_000)
+
+
+@pytest.fixture
+def add(catalogue):
+    """Commit images with these descriptors; their ids."""
+    made = iter(range(10**9))
+
+    def images(collection, descriptors):
+        numbers = [next(made) for _ in descriptors]
+        files = tuple(NewFile(str(n), f"{n}.png") for n in numbers)
+        job = catalogue.jobs.create(
+            collection.id, collection.name, NewJob(SourceKind.FILE, root="r", files=files)
+        )
+        listed = catalogue.jobs.todo(job.number, after=0, limit=10**6)
+        digests = [hashlib.sha256(str(n).encode()).hexdigest() for n in numbers]
+        catalogue.jobs.settle(
+            job,
+            [
+                Outcome(file, described=Described(digest, "PNG", 20, 10, 99, np.asarray(vector)))
+                for file, digest, vector in zip(listed, digests, descriptors, strict=True)
+            ],
+        )
+        page = catalogue.images.page(collection.id, after=0, limit=10**6)
+        ids = {image.sha256: image.id for image in page}
+        return [ids[digest] for digest in digests]
+
+    return images
+
+
+@pytest.fixture
+def apply(catalogue, gallery):
+    """Let replay run until the index is equal to the catalogue."""
+
+    def catch_up():
+        with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
+            deadline = time.monotonic() + PATIENCE
+            while not all(
+                replay.is_open(one) and one.applied >= one.revision
+                for one in catalogue.collections.all()
+            ):
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+
+    return catch_up
+
+
+def exact(ids, descriptors, query):
+    """Ids and cosines, best first, ties by id, in double precision."""
+    cosines = np.asarray(descriptors, np.float64) @ np.asarray(query, np.float64)
+    return sorted(zip(ids, cosines.tolist(), strict=True), key=lambda p: (-round(p[1], 6), p[0]))
+
+
+def ids_of(found):
+    return [one.image.id for one in found]
+
+
+def png(colour, size=(20, 10)):
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return file.getvalue()
+
+
+# What is found
+
+
+@pytest.mark.parametrize("applied", ["all", "half", "none"])
+def test_the_best_images_are_found_in_order_wherever_the_index_is(
+    applied, searcher, cats, add, apply
+):
+    """Read-your-writes: what replay has not applied yet is found all the same."""
+    vectors, queries = random_units(60), random_units(4, seed=1)
+    ids = add(cats, vectors[:30])
+    if applied == "half":
+        apply()
+    ids += add(cats, vectors[30:])
+    if applied == "all":
+        apply()
+    for query in queries:
+        found, lag = searcher.by_descriptor(Query("cats", top_k=25), query)
+        expected = exact(ids, vectors, query)[:25]
+        assert ids_of(found) == [image_id for image_id, _ in expected]
+        assert np.allclose(
+            [one.score for one in found], [score for _, score in expected], atol=2e-6
+        )
+        assert [one.rank for one in found] == list(range(1, 26))
+        assert lag == {"all": 0, "half": 30, "none": 60}[applied]
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_deleted_images_are_not_found_whether_or_not_the_index_knows(
+    applied, searcher, catalogue, cats, add, apply
+):
+    vectors = random_units(30)
+    ids = add(cats, vectors)
+    apply()
+    query = vectors[0]
+    gone = {image_id for image_id, _ in exact(ids, vectors, query)[:12]}
+    catalogue.images.delete(cats.id, gone)
+    if applied:
+        apply()
+    found, _ = searcher.by_descriptor(Query("cats", top_k=10), query)
+    left = [pair for pair in exact(ids, vectors, query) if pair[0] not in gone]
+    assert ids_of(found) == [image_id for image_id, _ in left[:10]]
+
+
+def test_an_emptied_collection_finds_nothing(searcher, catalogue, cats, add, apply):
+    vectors = random_units(20)
+    add(cats, vectors)
+    apply()
+    catalogue.images.delete_all(cats.id)
+    assert searcher.by_descriptor(Query("cats", top_k=5), vectors[0]) == ((), 20)
+    apply()
+    assert searcher.by_descriptor(Query("cats", top_k=5), vectors[0]) == ((), 0)
+
+
+def test_a_picture_that_came_again_is_found_once_under_its_new_id(
+    searcher, catalogue, cats, add, apply
+):
+    (vector,) = random_units(1)
+    (old,) = add(cats, [vector])
+    apply()
+    catalogue.images.delete_all(cats.id)
+    (new,) = add(cats, [vector])
+    assert ids_of(searcher.by_descriptor(Query("cats"), vector)[0]) == [new]
+    assert new != old
+
+
+def test_a_new_collection_is_empty_before_replay_has_seen_it(searcher, cats):
+    assert searcher.by_descriptor(Query("cats"), random_units(1)[0]) == ((), 0)
+
+
+def test_collections_do_not_mix(searcher, catalogue, cats, add, apply):
+    dogs = catalogue.collections.create("dogs", SPACE)
+    vectors = random_units(2)
+    tom, rex = add(cats, vectors[:1]), add(dogs, vectors[1:])
+    apply()
+    assert ids_of(searcher.by_descriptor(Query("cats"), vectors[1])[0]) == tom
+    assert ids_of(searcher.by_descriptor(Query("dogs"), vectors[1])[0]) == rex
+
+
+def test_found_images_carry_what_the_catalogue_knows(searcher, catalogue, cats, add, apply):
+    (tom,) = add(cats, random_units(1))
+    apply()
+    catalogue.images.set_metadata(tom, {"name": "Tom"})
+    ((found,), _) = searcher.by_descriptor(Query("cats"), random_units(1)[0])
+    assert found.image == catalogue.images.get(tom)
+    assert found.image.metadata == {"name": "Tom"}
+
+
+# Pages
+
+
+@pytest.mark.parametrize("applied", ["all", "half", "none"])
+def test_pages_are_slices_of_one_long_result(applied, searcher, cats, add, apply):
+    vectors = random_units(50)
+    add(cats, vectors[:25])
+    if applied != "none":
+        apply()
+    add(cats, vectors[25:])
+    if applied == "all":
+        apply()
+    query = random_units(1, seed=9)[0]
+    whole, _ = searcher.by_descriptor(Query("cats", top_k=50), query)
+    assert len(whole) == 50
+    for offset in range(0, 60, 7):
+        page, _ = searcher.by_descriptor(Query("cats", top_k=7, offset=offset), query)
+        assert page == whole[offset : offset + 7]
+
+
+@pytest.mark.parametrize("applied", ["all", "half", "none"])
+def test_equal_scores_are_in_the_order_of_ids_on_every_page(applied, searcher, cats, add, apply):
+    """The same pixels in other bytes: thirty images that nothing tells apart."""
+    twin, far = unit([1, 2, 3, 4, 5, 6, 7, 8]), unit([8, -7, 6, -5, 4, -3, 2, -1])
+    descriptors = [far, *[twin] * 15, far, *[twin] * 15, far]
+    ids = add(cats, descriptors[:16][::-1])[::-1]
+    if applied != "none":
+        apply()
+    ids += add(cats, descriptors[16:])
+    if applied == "all":
+        apply()
+    twins = sorted(i for i, one in zip(ids, descriptors, strict=True) if one is twin)
+    fars = sorted(i for i, one in zip(ids, descriptors, strict=True) if one is far)
+    seen = []
+    for offset in range(0, 40, 4):
+        page, _ = searcher.by_descriptor(Query("cats", top_k=4, offset=offset), twin)
+        seen += ids_of(page)
+    assert seen == twins + fars
+
+
+def test_a_page_beyond_the_end_is_empty(searcher, cats, add):
+    add(cats, random_units(3))
+    query = random_units(1)[0]
+    assert searcher.by_descriptor(Query("cats", top_k=5, offset=3), query)[0] == ()
+    assert searcher.by_descriptor(Query("cats", top_k=5, offset=1000), query)[0] == ()
+
+
+def test_results_end_where_a_milvus_server_would_end(searcher, cats):
+    query = random_units(1)[0]
+    with pytest.raises(InvalidArgument, match="16385; at most 16384"):
+        searcher.by_descriptor(Query("cats", top_k=1000, offset=15_385), query)
+    assert searcher.by_descriptor(Query("cats", top_k=1000, offset=15_384), query)[0] == ()
+
+
+# Scores
+
+
+def test_scores_below_the_least_are_left_out(searcher, cats, add, apply):
+    vectors = random_units(40)
+    ids = add(cats, vectors)
+    apply()
+    query = vectors[3]
+    expected = [pair[0] for pair in exact(ids, vectors, query) if pair[1] >= 0.2]
+    assert 3 < len(expected) < 37
+    found, _ = searcher.by_descriptor(Query("cats", top_k=40, min_score=0.2), query)
+    assert ids_of(found) == expected
+    second, _ = searcher.by_descriptor(Query("cats", top_k=2, offset=2, min_score=0.2), query)
+    assert ids_of(second) == expected[2:4]
+    assert searcher.by_descriptor(Query("cats", min_score=1.0), query)[0][0].image.id == ids[3]
+    assert len(searcher.by_descriptor(Query("cats", top_k=40, min_score=-1.0), query)[0]) == 40
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_scores_are_cosines_and_distances_are_euclidean(applied, searcher, cats, add, apply):
+    vectors = random_units(200)
+    by_id = dict(
+        zip(add(cats, [*vectors, *-vectors[:20]]), [*vectors, *-vectors[:20]], strict=True)
+    )
+    if applied:
+        apply()
+    for query in vectors[:20]:
+        found, _ = searcher.by_descriptor(Query("cats", top_k=220), query)
+        assert len(found) == 220
+        for one in found:
+            assert -1.0 <= one.score <= 1.0
+            between = np.linalg.norm(by_id[one.image.id].astype(np.float64) - query)
+            assert one.distance == pytest.approx(between, abs=2e-3)
+        assert (found[0].score, found[0].distance) == (1.0, 0.0)
+        assert (found[-1].score, found[-1].distance) == (-1.0, 2.0)
+
+
+# Refusals
+
+
+def test_a_collection_that_is_not_there_is_told(searcher, cats):
+    with pytest.raises(CollectionNotFound, match="'dogs'"):
+        searcher.by_descriptor(Query("dogs"), random_units(1)[0])
+
+
+def test_another_models_collection_is_a_conflict_before_any_work(catalogue, cats, gallery):
+    async def never(images):
+        raise AssertionError
+
+    other = replace(SPACE, fingerprint="e" * 64)
+    searcher = Searcher(catalogue, gallery, never, space=other, side=4, max_pixels=10_000)
+    with pytest.raises(Conflict):
+        searcher.by_descriptor(Query("cats"), random_units(1)[0])
+    with pytest.raises(Conflict):
+        asyncio.run(searcher.by_picture(Query("cats"), b"not even a picture"))
+
+
+def test_without_milvus_searches_say_so(catalogue, cats, add, apply):
+    ids = add(cats, random_units(3))
+    apply()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens
+        with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
+            searcher = Searcher(
+                catalogue, nowhere, by_colour, space=SPACE, side=4, max_pixels=10_000
+            )
+            with pytest.raises(IndexUnavailable):
+                searcher.by_descriptor(Query("cats"), random_units(1)[0])
+            with pytest.raises(IndexUnavailable):
+                searcher.by_id(Query("cats"), ids[0])
+            with pytest.raises(IndexUnavailable):
+                asyncio.run(searcher.by_picture(Query("cats"), png("red")))
+
+
+def test_an_index_too_far_behind_is_told_and_not_hidden(searcher, cats, add, monkeypatch):
+    monkeypatch.setattr(search_module, "MAX_LAG", 10)
+    add(cats, random_units(10))
+    assert searcher.by_descriptor(Query("cats"), random_units(1)[0])[1] == 10
+    add(cats, random_units(1))
+    with pytest.raises(IndexUnavailable, match="catching up"):
+        searcher.by_descriptor(Query("cats"), random_units(1)[0])
+
+
+# By an image that is stored
+
+
+def test_a_stored_image_is_its_own_best_hit(searcher, cats, add, apply):
+    ids = add(cats, random_units(10))
+    apply()
+    result = searcher.by_id(Query("cats", top_k=3), ids[4])
+    assert result.found[0].image.id == ids[4]
+    assert result.found[0].score == 1.0
+    assert len(result.found) == 3
+    assert result.search_ms > 0
+
+
+def test_an_image_of_another_collection_is_not_found(searcher, catalogue, cats, add):
+    dogs = catalogue.collections.create("dogs", SPACE)
+    (rex,) = add(dogs, random_units(1))
+    with pytest.raises(ImageNotFound, match="in 'cats'"):
+        searcher.by_id(Query("cats"), rex)
+
+
+def test_a_deleted_image_cannot_be_searched_with(searcher, catalogue, cats, add, apply):
+    (tom,) = add(cats, random_units(1))
+    apply()
+    catalogue.images.delete(cats.id, [tom])
+    for image_id in (tom, tom + 1, 0, 2**70):
+        with pytest.raises(ImageNotFound):
+            searcher.by_id(Query("cats"), image_id)
+
+
+# By a picture
+
+
+def colour_units(*colours):
+    means = np.zeros((len(colours), DIMENSION))
+    means[:, :3] = np.array(colours) + 1e-3
+    return unit(means)
+
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def test_a_picture_finds_what_is_described_like_it(searcher, cats, add):
+    red, green = add(cats, colour_units(RED, GREEN))
+    result = asyncio.run(searcher.by_picture(Query("cats"), png("lime")))
+    assert ids_of(result.found) == [green, red]
+    assert result.found[0].score == pytest.approx(1.0, abs=1e-5)
+    assert result.warnings == ()
+    assert result.lag == 2
+    assert min(result.decode_ms, result.describe_ms, result.search_ms) >= 0
+
+
+def test_an_open_file_does_as_well_as_bytes(searcher, cats, add):
+    (red,) = add(cats, colour_units(RED))
+    result = asyncio.run(searcher.by_picture(Query("cats"), io.BytesIO(png("red"))))
+    assert ids_of(result.found) == [red]
+
+
+def test_a_region_alone_is_searched_with(searcher, cats, add):
+    red, blue = add(cats, colour_units(RED, BLUE))
+    picture = Image.new("RGB", (40, 20), "red")
+    picture.paste("blue", (20, 0, 40, 20))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    for region, best in (((0, 0, 20, 20), red), ((20, 0, 20, 20), blue)):
+        result = asyncio.run(searcher.by_picture(Query("cats"), file.getvalue(), region=region))
+        assert result.found[0].image.id == best
+        assert result.found[0].score == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_animation_is_searched_with_its_first_frame_and_says_so(searcher, cats, add):
+    red, _ = add(cats, colour_units(RED, GREEN))
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (9, 9), "lime")]
+    Image.new("RGB", (9, 9), "red").save(file, "GIF", save_all=True, append_images=frames)
+    result = asyncio.run(searcher.by_picture(Query("cats"), file.getvalue()))
+    assert result.found[0].image.id == red
+    assert "only the first" in result.warnings[0]
+
+
+def test_what_is_no_picture_is_refused(searcher, cats):
+    with pytest.raises(UnsupportedMediaType):
+        asyncio.run(searcher.by_picture(Query("cats"), b"text"))
+    with pytest.raises(TooLarge):
+        asyncio.run(searcher.by_picture(Query("cats"), png("red", (101, 100))))
+    with pytest.raises(InvalidArgument):
+        asyncio.run(searcher.by_picture(Query("cats"), png("red"), region=(0, 0, 50, 50)))
+
+
+# While everything moves
+
+
+def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
+    searcher, catalogue, gallery, cats, add
+):
+    """Every image is found from its commit to its deletion, and never afterwards."""
+    failures = []
+    stop = threading.Event()
+
+    def search_on():
+        query = random_units(1, seed=5)[0]
+        while not stop.is_set():
+            found, _ = searcher.by_descriptor(Query("cats", top_k=50), query)
+            ids = ids_of(found)
+            if len(set(ids)) != len(ids):
+                failures.append(ids)
+
+    with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
+        thread = threading.Thread(target=search_on)
+        thread.start()
+        for number in range(40):
+            vectors = random_units(2, seed=100 + number)
+            ids = add(cats, vectors)
+            replay.wake()
+            for image_id, vector in zip(ids, vectors, strict=True):
+                best = searcher.by_descriptor(Query("cats", top_k=1), vector)[0]
+                if ids_of(best) != [image_id]:
+                    failures.append(("lost", number, image_id))
+            catalogue.images.delete(cats.id, ids[:1])
+            replay.wake()
+            found, _ = searcher.by_descriptor(Query("cats", top_k=100), vectors[0])
+            if ids[0] in ids_of(found) or len(found) != number + 1:
+                failures.append(("ghost or lost", number, len(found)))
+        stop.set()
+        thread.join(30)
+    assert failures == []
