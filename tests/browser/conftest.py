@@ -10,9 +10,12 @@ _CHROMIUM = Path("/usr/bin/chromium")
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A running browser, without a window."""
+    """A running browser, without a window.
+
+    Not for the whole session: while it is there, no other test can run an event loop.
+    """
     if not _CHROMIUM.exists():
         pytest.skip(f"there is no {_CHROMIUM}; install it with: apt-get install chromium")
     with sync_playwright() as playwright:
