@@ -101,6 +101,7 @@ async def opened(
                 roots,
                 reader,
                 describe,
+                space=space,
                 decoders=settings.threads,
                 on_commit=replay.wake,
             )

@@ -168,7 +168,7 @@ def _walk(folder: int, *, depth: int) -> Iterator[str]:
 @contextmanager
 def _descended(root: ImageRoot, path: str) -> Iterator[tuple[int, str]]:
     """The open parent folder of a path beneath a root, and the last component's name."""
-    *folders, name = path.split("/") if path else ["."]
+    *folders, name = (_normalised(path) or ".").split("/")
     current = _open_root(root)
     try:
         for component in folders:

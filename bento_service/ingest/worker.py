@@ -7,20 +7,34 @@ in the catalogue's rows; a worker that starts again goes on with the files that 
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 import numpy as np
 from sqlalchemy.exc import OperationalError
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Described, JobRecord, NewFile, Outcome
+from bento_service.catalogue.records import (
+    Described,
+    DescriptorSpace,
+    JobRecord,
+    NewFile,
+    Outcome,
+)
 from bento_service.describing import Describe
-from bento_service.errors import CollectionNotFound, LookalikeError, NotReady, StorageFull
+from bento_service.errors import (
+    CollectionNotFound,
+    Conflict,
+    LookalikeError,
+    NotReady,
+    StorageFull,
+)
 from bento_service.ingest.rate import Rates
 from bento_service.ingest.reading import Reader, ReadPicture
 from bento_service.ingest.roots import ImageRoots
@@ -33,7 +47,9 @@ TURN = 8
 
 _log = logging.getLogger(__name__)
 _ROWS_A_WALK_STEP = 500
+_WALKS_AT_ONCE = 8
 _RETRY_SECONDS = 2.0
+_CATALOGUE_TROUBLE = (StorageFull, OperationalError)
 
 
 @dataclass
@@ -62,6 +78,7 @@ class Worker:
         reader: Reader,
         describe: Describe,
         *,
+        space: DescriptorSpace,
         decoders: int,
         on_commit: Callable[[], None],
     ) -> None:
@@ -72,6 +89,7 @@ class Worker:
             roots: Where folders are walked.
             reader: Reads and decodes files.
             describe: Asks the embedder.
+            space: What the running model's descriptors are.
             decoders: Files that are read and decoded at once.
             on_commit: Called after each commit.
         """
@@ -80,8 +98,12 @@ class Worker:
         self._roots = roots
         self._reader = reader
         self._describe = describe
+        self._space = space
         self._on_commit = on_commit
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+        # Not the event loop's own few threads, which searches need.
+        self._walkers = ThreadPoolExecutor(_WALKS_AT_ONCE, thread_name_prefix="walk")
+        self._stopping = threading.Event()
         self._wake = asyncio.Event()
         self._turns: dict[int, _Turn] = {}
         self._walks: dict[int, asyncio.Task[None]] = {}
@@ -97,11 +119,13 @@ class Worker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._stopping.set()
         tasks = [*self._stages, *self._walks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._decoders.shutdown(cancel_futures=True)
+        self._walkers.shutdown(cancel_futures=True)
 
     def wake(self) -> None:
         """Tell that there is a new job. Only from the event loop's thread."""
@@ -115,9 +139,16 @@ class Worker:
     async def _decode_stage(self) -> None:
         while True:
             self._wake.clear()
-            if not await self._round():
+            try:
+                busy = await self._round()
+            except _CATALOGUE_TROUBLE as error:
+                await _wait_for_the_catalogue(error)
+                continue
+            if not busy:
+                # Python 3.11's wait_for can lose a cancellation, and the stop would hang.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), _RETRY_SECONDS)
+                    async with asyncio.timeout(_RETRY_SECONDS):
+                        await self._wake.wait()
 
     async def _round(self) -> bool:
         """Give every open job one turn; whether there was anything to do."""
@@ -125,14 +156,28 @@ class Worker:
         self._forget_closed({job.number for job in jobs})
         busy = False
         for job in jobs:
-            turn = self._turns.setdefault(job.number, _Turn(job))
+            if job.number not in self._turns and not await self._admit(job):
+                continue
+            turn = self._turns[job.number]
             turn.job = job
-            if job.state is JobState.PENDING:
-                await asyncio.to_thread(self._catalogue.jobs.start, job.number)
             if not job.walked and job.number not in self._walks:
                 self._walks[job.number] = asyncio.create_task(self._walk(job))
             busy |= await self._take_turn(turn)
         return busy
+
+    async def _admit(self, job: JobRecord) -> bool:
+        """Begin with a job, or go on with it after a start, perhaps with another model."""
+        try:
+            await asyncio.to_thread(
+                self._catalogue.collections.comparable, job.collection, self._space
+            )
+        except (CollectionNotFound, Conflict) as error:
+            await asyncio.to_thread(self._catalogue.jobs.fail, job.number, str(error))
+            return False
+        if job.state is JobState.PENDING:
+            await asyncio.to_thread(self._catalogue.jobs.start, job.number)
+        self._turns[job.number] = _Turn(job)
+        return True
 
     def _forget_closed(self, open_jobs: set[int]) -> None:
         for number in self._turns.keys() - open_jobs:
@@ -147,8 +192,6 @@ class Worker:
             if turn.in_flight == 0:
                 turn.after = 0  # a file can fall back to the list, behind where we have read
             return False
-        turn.after = files[-1].id
-        turn.in_flight += len(files)
         loop = asyncio.get_running_loop()
         results = await asyncio.gather(
             *(
@@ -156,6 +199,8 @@ class Worker:
                 for file in files
             )
         )
+        turn.after = files[-1].id
+        turn.in_flight += len(files)
         taken = _Taken(turn.job)
         for result in results:
             if isinstance(result, Outcome):
@@ -168,21 +213,22 @@ class Worker:
     async def _walk(self, job: JobRecord) -> None:
         """Stream a folder's files into the job's list."""
         loop = asyncio.get_running_loop()
+        wake = partial(loop.call_soon_threadsafe, self._wake.set)
         try:
-            await asyncio.to_thread(
-                self._list_files, job, lambda: loop.call_soon_threadsafe(self._wake.set)
-            )
+            await _patiently(self._list_files, job, wake, executor=self._walkers)
         except LookalikeError as error:
-            await asyncio.to_thread(self._catalogue.jobs.fail, job.number, str(error))
+            await _patiently(self._catalogue.jobs.fail, job.number, str(error))
         except OSError as error:
             detail = f"the folder cannot be read: {error.strerror}"
-            await asyncio.to_thread(self._catalogue.jobs.fail, job.number, detail)
+            await _patiently(self._catalogue.jobs.fail, job.number, detail)
         self._wake.set()
 
     def _list_files(self, job: JobRecord, on_step: Callable[[], object]) -> None:
         located = self._roots.locate(job.path or ".", job.root)
         paths = self._roots.walk(located, recursive=job.recursive, ignore=job.ignore)
         while some := [NewFile(path, path) for path in islice(paths, _ROWS_A_WALK_STEP)]:
+            if self._stopping.is_set() or job.number not in self._turns:
+                return
             self._catalogue.jobs.add_files(job.number, some)
             on_step()
         self._catalogue.jobs.finish_walk(job.number)
@@ -204,6 +250,7 @@ class Worker:
                 return await self._describe(images)
             except NotReady as error:
                 _log.warning("ingest waits for the embedder: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def _commit_stage(self) -> None:
         while True:
@@ -216,17 +263,30 @@ class Worker:
             self._on_commit()
 
     async def _commit(self, taken: _Taken) -> None:
-        """Commit; a full disk or a lost database is waited out, nothing is dropped."""
-        while True:
-            try:
-                await asyncio.to_thread(self._catalogue.jobs.settle, taken.job, taken.outcomes)
-            except CollectionNotFound as error:
-                await asyncio.to_thread(self._catalogue.jobs.fail, taken.job.number, str(error))
-            except (StorageFull, OperationalError) as error:
-                _log.error("ingest waits for the catalogue: %s", error)
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
+        """Commit; nothing is dropped."""
+        try:
+            await _patiently(self._catalogue.jobs.settle, taken.job, taken.outcomes)
+        except CollectionNotFound as error:
+            await _patiently(self._catalogue.jobs.fail, taken.job.number, str(error))
+
+
+async def _patiently(
+    act: Callable[..., object], *arguments: object, executor: ThreadPoolExecutor | None = None
+) -> None:
+    """Call in a thread; a full disk or a lost database is waited out."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            await loop.run_in_executor(executor, act, *arguments)
+        except _CATALOGUE_TROUBLE as error:
+            await _wait_for_the_catalogue(error)
+        else:
             return
+
+
+async def _wait_for_the_catalogue(error: Exception) -> None:
+    _log.error("ingest waits for the catalogue: %s", error)
+    await asyncio.sleep(_RETRY_SECONDS)
 
 
 def _tell_if_failed(stage: "asyncio.Task[None]") -> None:

@@ -186,6 +186,18 @@ def test_a_path_longer_than_the_kernel_takes_at_once_is_opened(roots, folder):
     assert read(roots, f"{deep}/a.jpg") == b""
 
 
+@pytest.mark.parametrize("path", ["../private/secret.jpg", "cats/../../private/secret.jpg", ".."])
+def test_opening_does_not_go_up_whoever_gave_the_path(path, roots, folder, outside):
+    write(folder, "cats/a.jpg")
+    with pytest.raises(Forbidden):
+        read(roots, path)
+
+
+def test_an_absolute_path_is_opened_below_the_root_if_at_all(roots, folder, outside):
+    with pytest.raises(PathNotFound):
+        read(roots, str(outside / "secret.jpg"))
+
+
 def test_what_is_not_there_is_told_with_its_name(roots, folder):
     write(folder, "a.jpg")
     for path, missing in (("b.jpg", "b.jpg"), ("cats/b.jpg", "cats")):

@@ -166,7 +166,7 @@ def test_a_block_that_fails_unpins_what_it_received(uploads):
 
 def test_a_full_disk_is_told_and_nothing_half_written_stays(small_disk):
     uploads = Uploads(small_disk)
-    large = streams(bytes(300_000))
+    large = streams(bytes(3_000_000))
     with pytest.raises(StorageFull, match="for uploads is full"), uploads.receiving(large):
         pass
     assert files(small_disk) == []
@@ -176,7 +176,7 @@ def test_a_full_disk_is_told_and_nothing_half_written_stays(small_disk):
 
 def test_what_was_received_before_the_disk_was_full_can_be_discarded(small_disk):
     uploads = Uploads(small_disk)
-    with pytest.raises(StorageFull), uploads.receiving(streams(b"small", bytes(300_000))):
+    with pytest.raises(StorageFull), uploads.receiving(streams(b"small", bytes(3_000_000))):
         pass
     assert list(uploads.stored()) == [digest(b"small")]
     uploads.discard(set(uploads.stored()), everything)
