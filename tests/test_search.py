@@ -302,7 +302,7 @@ def test_scores_are_cosines_and_distances_are_euclidean(applied, searcher, cats,
     )
     if applied:
         apply()
-    for query in vectors[:20]:
+    for query in vectors[:5]:
         found, _ = searcher.by_descriptor(Query("cats", top_k=220), query)
         assert len(found) == 220
         for one in found:
@@ -468,7 +468,7 @@ def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
     with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
         thread = threading.Thread(target=search_on)
         thread.start()
-        for number in range(40):
+        for number in range(20):
             vectors = random_units(2, seed=100 + number)
             ids = add(cats, vectors)
             replay.wake()

@@ -34,11 +34,20 @@ def pragma(connection, name):
     return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
-def test_the_migrations_leave_nothing_to_migrate(catalogue):
+def left_to_migrate(catalogue):
     with catalogue.database.reading() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata) == []
+        return compare_metadata(context, metadata)
+
+
+def test_the_migrations_leave_nothing_to_migrate(catalogue):
+    assert left_to_migrate(catalogue) == []
+
+
+def test_the_migrations_leave_nothing_to_migrate_in_postgresql(postgresql):
+    with Catalogue.open(postgresql) as catalogue:
+        assert left_to_migrate(catalogue) == []
 
 
 def test_the_migrations_build_exactly_the_tables(catalogue, tmp_path):

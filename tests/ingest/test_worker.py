@@ -467,12 +467,12 @@ def test_only_a_few_turns_are_in_memory_whatever_the_number_of_files(room):
 def test_many_long_walks_leave_threads_for_searches(room):
     for folder in range(20):
         room.write({f"{folder}/{n}.txt": b"" for n in range(3)})
-        room.train(str(folder))
+        room.catalogue.jobs.start(room.train(str(folder)).number)
 
     async def run():
+        other = sqlite3.connect(room.database, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # every walk waits to write its first rows
         async with room.worker(Colours()):
-            other = sqlite3.connect(room.database, isolation_level=None)
-            other.execute("BEGIN IMMEDIATE")  # every walk waits to write its first rows
             await asyncio.sleep(0.5)
             began = time.monotonic()
             await asyncio.gather(*(asyncio.to_thread(lambda: None) for _ in range(3)))
@@ -482,7 +482,7 @@ def test_many_long_walks_leave_threads_for_searches(room):
             assert waited < 0.3
             await soon(lambda: not room.catalogue.jobs.open())
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
 
 
 # Trouble
