@@ -158,11 +158,12 @@ class Jobs:
             raise CollectionNotFound(f"collection {job.collection!r} was deleted")
         with self._database.writing() as connection:
             revision = next_revision(connection, job.collection_id)
+            waiting = _still_todo(connection, [outcome.file for outcome in outcomes])
             settled = Settled.of(
                 [
                     _settle_one(connection, job, revision, outcome)
                     for outcome in outcomes
-                    if _is_todo(connection, outcome.file)
+                    if outcome.file.id in waiting
                 ]
             )
             connection.execute(
@@ -178,9 +179,11 @@ class Jobs:
             return settled
 
 
-def _is_todo(connection: Connection, file: FileRecord) -> bool:
-    state = connection.execute(select(job_files.c.state).where(job_files.c.id == file.id)).scalar()
-    return bool(state == FileState.TODO)
+def _still_todo(connection: Connection, files: Sequence[FileRecord]) -> set[int]:
+    statement = select(job_files.c.id).where(
+        job_files.c.id.in_([file.id for file in files]), job_files.c.state == FileState.TODO
+    )
+    return set(connection.execute(statement).scalars())
 
 
 def _settle_one(
