@@ -524,18 +524,6 @@ def test_one_index_that_cannot_be_opened_does_not_stop_the_others(
         shutil.rmtree(obstacle)
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", folder]
-    mounted = subprocess.run(mount, capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"this user may not mount a disk: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 def test_a_full_disk_is_waited_out(gallery, small_disk, monkeypatch):
     monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.1,))
     with Catalogue.open(f"sqlite:///{small_disk}/catalogue.db") as catalogue:
