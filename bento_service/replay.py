@@ -158,6 +158,8 @@ class Replay:
 
     def _advance(self, collection: CollectionRecord, applied: int) -> None:
         if applied > collection.applied:
+            # From here on searches rely on the index alone.
+            self._gallery.make_visible(collection.index_name)
             self._catalogue.collections.set_applied(collection.id, applied)
 
     def _apply_step(self, collection: CollectionRecord, step: list[Change]) -> int:

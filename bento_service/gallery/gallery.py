@@ -175,6 +175,20 @@ class Gallery:
         with self._writing, _translated("flush"):
             self._client.flush(name, timeout=_TIME_LIMIT)
 
+    def make_visible(self, name: str) -> None:
+        """Wait until every search sees what was written before.
+
+        A server shows a deletion a fifth of a second later, and listing asks for no freshness.
+        """
+        with _translated("show what was written"):
+            self._client.query(
+                name,
+                filter="id in [0]",
+                output_fields=["id"],
+                consistency_level="Strong",
+                timeout=_TIME_LIMIT,
+            )
+
     def search(self, name: str, query: NDArray[np.float32], *, top_k: int) -> list[Neighbour]:
         """The nearest images of an index, best first.
 
@@ -199,13 +213,13 @@ class Gallery:
 
     def ids(self, name: str) -> set[int]:
         """Every id that an index holds."""
+        self.make_visible(name)
         with _translated("list"):
             iterator = self._client.query_iterator(
                 name,
                 batch_size=_ROWS_A_CALL,
                 filter="id >= 0",
                 output_fields=["id"],
-                consistency_level="Strong",
                 timeout=_TIME_LIMIT,
             )
             try:
