@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 PREFIX = "LOOKALIKE_"
 # Read by the client alone, which may share the environment.
 _CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT")
+_MILVUS_SCHEMES = ("http://", "https://", "tcp://")
 
 
 class SettingsError(Exception):
@@ -45,6 +46,12 @@ class ImageRoot:
     spelled: Path | None = None
 
 
+def _milvus_uri(value: str) -> str:
+    if value and not value.startswith(_MILVUS_SCHEMES) and not value.endswith(".db"):
+        raise ValueError("give http://host:port of a server, or a file whose name ends in .db")
+    return value
+
+
 def _split_paths(value: object) -> object:
     return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
@@ -59,7 +66,7 @@ class Settings(BaseModel):
     data_dir: Path = Path("data")
     image_roots: Annotated[tuple[Path, ...], BeforeValidator(_split_paths)] = ()
     catalogue_url: str = ""
-    milvus_uri: str = ""
+    milvus_uri: Annotated[str, AfterValidator(_milvus_uri)] = ""
     threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
     max_request_bytes: int = Field(default=2**30, ge=1)

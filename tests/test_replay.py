@@ -26,6 +26,11 @@ SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION)
 PATIENCE = 20.0
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
+
+
 @pytest.fixture(scope="module")
 def milvus_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("shared") / "milvus.db"
@@ -416,8 +421,8 @@ def test_a_deleted_collection_takes_its_index_along(catalogue, cats, gallery):
         until(lambda: caught_up(catalogue, replay))
         catalogue.collections.delete(dogs.id)
         replay.wake()
-        until(lambda: dogs.index_name not in gallery.names())
-        assert not replay.is_open(dogs)
+        until(lambda: not replay.is_open(dogs))
+        assert dogs.index_name not in gallery.names()
     assert cats.index_name in gallery.names()
 
 

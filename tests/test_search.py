@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import bento_service.replay as replay_module
 import bento_service.search as search_module
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Described, DescriptorSpace, NewFile, NewJob, Outcome
@@ -48,6 +49,11 @@ async def by_colour(images):
     means = np.zeros((len(images), DIMENSION))
     means[:, :3] = images.mean(axis=(1, 2)) + 1e-3
     return unit(means)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,8 @@ def test_a_name_like_no_other_is_to_be_removed():
         ("MAX_UPLOAD_BYTES", "-1"),
         ("MAX_REQUEST_BYTES", "1 GiB"),
         ("MAX_PIXELS", "1.5"),
+        ("MILVUS_URI", "milvus:19530"),
+        ("MILVUS_URI", "/srv/index"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named(name, value):
@@ -101,6 +103,11 @@ def test_a_value_that_does_not_fit_is_named(name, value):
         read(**{name: value})
     assert f"LOOKALIKE_{name}" in str(caught.value)
     assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", ["http://milvus:19530", "https://u:p@host", "/srv/x.db", "x.db"])
+def test_milvus_is_a_server_or_a_file_that_pymilvus_takes_for_one(uri):
+    assert read(MILVUS_URI=uri).milvus == uri
 
 
 def test_all_that_is_wrong_is_told_at_once():
