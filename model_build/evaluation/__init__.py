@@ -1,0 +1,1 @@
+"""How well descriptors rank pictures: protocols, measures, intervals, tables."""

@@ -1,0 +1,154 @@
+"""The ground truth that comes with Oxford Buildings, Paris and INRIA Holidays.
+
+Oxford and Paris (Philbin et al., CVPR 2007 and 2008): for each query `X_query.txt` with a
+picture's name and the box of the building in it, and `X_good.txt`, `X_ok.txt`, `X_junk.txt` with
+one name a line. Good and ok ones are relevant; junk, where the building is hardly to be seen, is
+taken out of the ranking, as if it were not in the gallery.
+
+Holidays (Jegou et al., ECCV 2008): `holidays_images.dat` with one name a line. Pictures whose
+numbers agree but for the last two digits show one scene; the one that ends in 00 is its query.
+
+Everywhere a query is left out of its own ranking. The published Oxford and Paris numbers count the
+query's own picture as found, and are higher for it.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from bento_service.vision.decode import Region
+from model_build.evaluation.errors import ProtocolRefused
+from model_build.evaluation.folders import pictures_in
+from model_build.evaluation.protocol import Picture, Protocol, Question
+
+_HOLIDAYS = "holidays_images.dat"
+_QUERY = "_query.txt"
+_OXFORD_PREFIX = "oxc1_"  # stands before the names in Oxford's query files, and nowhere else
+
+
+def ground_truth(truth: Path, folders: Sequence[Path]) -> Protocol:
+    """Questions from published ground truth.
+
+    Args:
+        truth: The folder that holds its files.
+        folders: Where the pictures are; all of them are the gallery.
+
+    Raises:
+        ProtocolRefused: The files are not there, or name pictures that are not there.
+        NothingToEvaluate: A folder holds no picture.
+    """
+    paths = [found.path for found in pictures_in(folders)]
+    place_of = _places(paths)
+    if (truth / _HOLIDAYS).is_file():
+        return _holidays(truth / _HOLIDAYS, paths, place_of)
+    queries = sorted(truth.glob(f"*{_QUERY}"))
+    if not queries:
+        raise ProtocolRefused(
+            f"{truth} holds neither *{_QUERY} files, as of Oxford and Paris, nor {_HOLIDAYS}"
+        )
+    return _landmarks(queries, paths, place_of)
+
+
+def _places(paths: Sequence[Path]) -> Mapping[str, int]:
+    """The place of every picture by its name, without folder and ending."""
+    places: dict[str, int] = {}
+    for place, path in enumerate(paths):
+        if path.stem in places:
+            raise ProtocolRefused(
+                f"{path} and {paths[places[path.stem]]} have one name, so that the ground truth "
+                "could mean either"
+            )
+        places[path.stem] = place
+    return places
+
+
+def _landmarks(
+    query_files: Sequence[Path], paths: Sequence[Path], place_of: Mapping[str, int]
+) -> Protocol:
+    """Pictures of the gallery first, then one for each query's box."""
+    boxed = []
+    questions = []
+    for unit, file in enumerate(query_files):
+        place, region = _boxed_query(file, paths, place_of)
+        beginning = file.name.removesuffix(_QUERY)
+        listed = {
+            kind: frozenset(_listed(file.with_name(f"{beginning}_{kind}.txt"), place_of))
+            for kind in ("good", "ok", "junk")
+        }
+        relevant = (listed["good"] | listed["ok"]) - {place}
+        boxed.append(Picture(paths[place], region=region))
+        questions.append(
+            Question(
+                query=len(paths) + unit,
+                relevant=relevant,
+                left_out=(listed["junk"] | {place}) - relevant,
+                unit=unit,
+            )
+        )
+    gallery = [Picture(path) for path in paths]
+    return Protocol.of_questions("ground truth", gallery + boxed, range(len(paths)), questions)
+
+
+def _boxed_query(
+    file: Path, paths: Sequence[Path], place_of: Mapping[str, int]
+) -> tuple[int, Region]:
+    try:
+        name, *corners = file.read_text().split()
+        left, top, right, bottom = map(float, corners)
+    except ValueError as error:
+        raise ProtocolRefused(
+            f"{file} does not hold a picture's name and the four numbers of a box"
+        ) from error
+    place = _place(file, name.removeprefix(_OXFORD_PREFIX), place_of)
+    with Image.open(paths[place]) as image:
+        width, height = image.size
+    x, y = max(0, math.floor(left)), max(0, math.floor(top))
+    region = (x, y, min(width, math.ceil(right)) - x, min(height, math.ceil(bottom)) - y)
+    if min(region[2:]) < 1:
+        raise ProtocolRefused(f"{file}: the box does not lie in {paths[place]}")
+    return place, region
+
+
+def _holidays(file: Path, paths: Sequence[Path], place_of: Mapping[str, int]) -> Protocol:
+    scenes: dict[int, set[int]] = defaultdict(set)
+    queries: dict[int, int] = {}
+    for place in _listed(file, place_of):
+        try:
+            number = int(paths[place].stem)
+        except ValueError as error:
+            raise ProtocolRefused(f"{file}: {paths[place].name} is not a number") from error
+        scenes[number // 100].add(place)
+        if number % 100 == 0:
+            queries[number // 100] = place
+    questions = [
+        Question(
+            query=place,
+            relevant=frozenset(scenes[scene] - {place}),
+            left_out=frozenset({place}),
+            unit=unit,
+        )
+        for unit, (scene, place) in enumerate(queries.items())
+    ]
+    pictures = [Picture(path) for path in paths]
+    return Protocol.of_questions("ground truth", pictures, range(len(paths)), questions)
+
+
+def _listed(file: Path, place_of: Mapping[str, int]) -> Iterator[int]:
+    """The places of the pictures that a file names, one a line, with or without an ending."""
+    if not file.is_file():
+        raise ProtocolRefused(f"there is no {file}")
+    for line in file.read_text().splitlines():
+        if name := line.strip():
+            yield _place(file, name.removesuffix(".jpg"), place_of)
+
+
+def _place(file: Path, name: str, place_of: Mapping[str, int]) -> int:
+    try:
+        return place_of[name]
+    except KeyError:
+        raise ProtocolRefused(
+            f"{file} names {name}, which is not among the pictures; give the folder of all pictures"
+        ) from None

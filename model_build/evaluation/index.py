@@ -1,0 +1,93 @@
+"""The same questions to the index that the service searches, against exact search.
+
+Descriptors go into a Milvus Lite of their own through the service's own gallery, in a folder that
+is gone afterwards.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from bento_service.gallery.gallery import MAX_NEIGHBOURS, Gallery
+from model_build.evaluation.measures import scores_of_questions
+from model_build.evaluation.protocol import Protocol
+
+K = 10
+"""Of the recall@k."""
+_ROUNDING = 1e-6  # of sums of products of unit vectors in single precision
+
+
+def index_recalls(
+    protocol: Protocol, descriptors: Mapping[str, NDArray[np.float32]]
+) -> dict[str, float]:
+    """For each descriptor the share of the true first ten that the index returns as first ten.
+
+    Args:
+        protocol: At least one question.
+        descriptors: By name, (N, D) float32 of unit length, one for each of the pictures.
+
+    Raises:
+        IndexUnavailable: Milvus Lite does not start here.
+    """
+    with _temporary_gallery() as gallery:
+        return {
+            name: _recall(gallery, f"evaluation_{number}", protocol, vectors, name)
+            for number, (name, vectors) in enumerate(descriptors.items())
+        }
+
+
+def recall_of_found(
+    scores: NDArray[np.float32], ranked: NDArray[np.bool_], found: Sequence[int], *, k: int = K
+) -> float:
+    """The share of the `k` best that was found; any picture as good as the k-th will do.
+
+    Args:
+        scores: (G,) exact scores, larger is better.
+        ranked: (G,) which pictures are ranked, at least one; the others are left out.
+        found: Different places in `scores`, best first, of pictures that are ranked.
+        k: At least 1; where fewer are ranked, all of them are wanted.
+    """
+    best = np.sort(scores[ranked])[::-1][:k]
+    good_enough = scores[list(found[:k])] >= best[-1] - _ROUNDING
+    return float(good_enough.sum() / len(best))
+
+
+@contextmanager
+def _temporary_gallery() -> Iterator[Gallery]:
+    with (
+        TemporaryDirectory(prefix="lookalike-evaluation-") as folder,
+        Gallery(str(Path(folder) / "milvus.db")) as gallery,
+    ):
+        yield gallery
+
+
+def _recall(
+    gallery: Gallery,
+    index: str,
+    protocol: Protocol,
+    descriptors: NDArray[np.float32],
+    name: str,
+) -> float:
+    """The mean over the questions; an id in the index is a place in the protocol's gallery."""
+    gallery.open(index, descriptors.shape[1])
+    gallery.upsert(
+        index,
+        range(len(protocol.gallery)),
+        [descriptors[place] for place in protocol.gallery],
+    )
+    gallery.flush(index)
+    recalls = []
+    with tqdm(total=len(protocol.questions), desc=f"index, {name}", disable=None) as bar:
+        for question, scores in scores_of_questions(protocol, descriptors):
+            ranked = ~protocol.among_gallery(question.left_out)
+            top_k = min(K + int((~ranked).sum()), MAX_NEIGHBOURS)
+            near = gallery.search(index, descriptors[question.query], top_k=top_k)
+            found = [one.image_id for one in near if ranked[one.image_id]]
+            recalls.append(recall_of_found(scores, ranked, found))
+            bar.update()
+    return float(np.mean(recalls))

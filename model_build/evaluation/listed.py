@@ -1,0 +1,125 @@
+"""Questions from CSV files: pictures with labels, or queries with their relevant pictures.
+
+The first line names the columns; columns of other names are left alone. Paths are relative to the
+folder of the file.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_build.evaluation.errors import NothingToEvaluate, ProtocolRefused
+from model_build.evaluation.folders import labelled, pictures_in
+from model_build.evaluation.protocol import Picture, Protocol, Question
+
+
+@dataclass(frozen=True)
+class _Line:
+    number: int
+    values: tuple[str, ...]
+
+
+def labelled_list(file: Path) -> Protocol:
+    """Pictures and labels from a file with the columns `path` and `label`; leave-one-out.
+
+    Raises:
+        ProtocolRefused: A line makes no sense; the message has its number.
+        NothingToEvaluate: There is no line, or only one label.
+    """
+    first_seen: dict[Path, int] = {}
+    labels = []
+    for line in _lines(file, ("path", "label")):
+        path = _existing(file, line.number, line.values[0])
+        if path in first_seen:
+            raise _refused(file, line.number, f"{path} is in line {first_seen[path]} already")
+        first_seen[path] = line.number
+        labels.append(line.values[1])
+    return labelled("labelled list", list(first_seen), labels)
+
+
+def query_relevant_pairs(file: Path, distractors: Sequence[Path] = ()) -> Protocol:
+    """Pairs from a file with the columns `query` and `relevant`; a query may have many lines.
+
+    The gallery is every picture that is relevant to some query, and those of the distractors. Where
+    a query is in the gallery too, it is left out of its own ranking.
+
+    Args:
+        file: The pairs.
+        distractors: Folders of pictures that are searched too.
+
+    Raises:
+        ProtocolRefused: A line makes no sense; the message has its number.
+        NothingToEvaluate: There is no line.
+    """
+    relevant_to: dict[Path, set[Path]] = defaultdict(set)
+    for line in _lines(file, ("query", "relevant")):
+        query, relevant = (_existing(file, line.number, value) for value in line.values)
+        if query == relevant:
+            raise _refused(file, line.number, f"{query} is named as relevant to itself")
+        relevant_to[query].add(relevant)
+    searched = set().union(*relevant_to.values())
+    if distractors:
+        searched |= {found.path.resolve() for found in pictures_in(distractors)}
+    gallery = sorted(searched)
+    pictures = gallery + sorted(set(relevant_to) - searched)
+    place_of = {path: place for place, path in enumerate(pictures)}
+    return Protocol.of_questions(
+        "query-relevant pairs",
+        [Picture(path) for path in pictures],
+        range(len(gallery)),
+        [
+            Question(
+                query=place_of[query],
+                relevant=frozenset(place_of[path] for path in relevant),
+                left_out=frozenset({place_of[query]}),
+                unit=unit,
+            )
+            for unit, (query, relevant) in enumerate(relevant_to.items())
+        ],
+    )
+
+
+def _lines(file: Path, columns: Sequence[str]) -> Iterator[_Line]:
+    """The values of some columns, line by line; at least one line."""
+    rows = _rows(file)
+    _, header = next(rows, (1, []))
+    names = [name.strip() for name in header]
+    wanted = ",".join(columns)
+    if any(names.count(column) != 1 for column in columns):
+        raise _refused(file, 1, f"the first line must name the columns {wanted}")
+    number = 0
+    for number, row in rows:
+        if len(row) != len(names):
+            raise _refused(file, number, f"{len(row)} values for {len(names)} columns")
+        values = tuple(row[names.index(column)].strip() for column in columns)
+        if not all(values):
+            raise _refused(file, number, f"no value of {wanted} may be empty")
+        yield _Line(number, values)
+    if not number:
+        raise NothingToEvaluate(f"{file} has no line below the names of its columns")
+
+
+def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not empty, each with the number of its (last) line."""
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as opened:
+            rows = csv.reader(opened, strict=True)
+            try:
+                yield from ((rows.line_num, row) for row in rows if row)
+            except csv.Error as error:
+                raise _refused(file, rows.line_num, str(error)) from error
+    except UnicodeDecodeError as error:
+        raise ProtocolRefused(f"{file} is not UTF-8 text; save it as CSV in UTF-8") from error
+
+
+def _existing(file: Path, number: int, value: str) -> Path:
+    path = (file.parent / value).resolve()
+    if not path.is_file():
+        raise _refused(file, number, f"there is no file {value} (paths are relative to this file)")
+    return path
+
+
+def _refused(file: Path, number: int, why: str) -> ProtocolRefused:
+    return ProtocolRefused(f"{file}, line {number}: {why}")

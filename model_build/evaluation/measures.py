@@ -1,0 +1,112 @@
+"""What one descriptor is worth on one protocol: measures for each question, means, intervals."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_build.evaluation.protocol import Protocol, Question
+from model_build.evaluation.ranking import (
+    average_precision,
+    cosine_scores,
+    ranks_of_relevant,
+    recall_at,
+)
+from model_build.evaluation.statistics import Estimate, bootstrap_mean
+
+MEASURES = ("mean_average_precision", "recall_at_1", "recall_at_10")
+"""By these names in JSON and in `--fail-under`."""
+_QUESTIONS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How well each of Q questions was answered.
+
+    Attributes:
+        measures: By the names in `MEASURES`, (Q,) float64 between 0 and 1.
+        scores: (Q,) float32, the score of the best relevant picture.
+    """
+
+    measures: Mapping[str, NDArray[np.float64]]
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """What one edit does.
+
+    Attributes:
+        edit: Its name.
+        recall_at_1: Share of the copies whose original comes first.
+        median_score: Of a copy with its original.
+    """
+
+    edit: str
+    recall_at_1: float
+    median_score: float
+
+
+def answers(protocol: Protocol, descriptors: NDArray[np.float32]) -> Answers:
+    """Ask every question.
+
+    Args:
+        protocol: At least one question.
+        descriptors: (N, D) float32 of unit length, one for each of the protocol's pictures.
+    """
+    rows = []
+    best = []
+    for question, scores in scores_of_questions(protocol, descriptors):
+        relevant = protocol.among_gallery(question.relevant)
+        ranked = ~protocol.among_gallery(question.left_out)
+        ranks = ranks_of_relevant(scores[ranked], relevant[ranked])
+        rows.append((average_precision(ranks), recall_at(ranks, 1), recall_at(ranks, 10)))
+        best.append(scores[relevant].max())
+    columns = np.array(rows, np.float64).T
+    return Answers(dict(zip(MEASURES, columns, strict=True)), np.array(best, np.float32))
+
+
+def scores_of_questions(
+    protocol: Protocol, descriptors: NDArray[np.float32]
+) -> Iterator[tuple[Question, NDArray[np.float32]]]:
+    """Each question with the scores (G,) of the gallery's pictures, in the gallery's order."""
+    gallery = descriptors[list(protocol.gallery)]
+    for at in range(0, len(protocol.questions), _QUESTIONS_AT_ONCE):
+        questions = protocol.questions[at : at + _QUESTIONS_AT_ONCE]
+        queries = descriptors[[question.query for question in questions]]
+        yield from zip(questions, cosine_scores(queries, gallery), strict=True)
+
+
+def estimates(protocol: Protocol, found: Answers) -> dict[str, Estimate]:
+    """The mean of each measure with its interval."""
+    units = _units(protocol)
+    return {name: bootstrap_mean(values, units) for name, values in found.measures.items()}
+
+
+def differences(protocol: Protocol, found: Answers, reference: Answers) -> dict[str, Estimate]:
+    """How much larger each mean is than another descriptor's, with its paired interval."""
+    units = _units(protocol)
+    return {
+        name: bootstrap_mean(values - reference.measures[name], units)
+        for name, values in found.measures.items()
+    }
+
+
+def robustness(protocol: Protocol, found: Answers) -> tuple[Robustness, ...]:
+    """What each edit does, in the order of the questions; empty without edits."""
+    edits = np.array([question.edit for question in protocol.questions])
+    first = found.measures["recall_at_1"]
+    return tuple(
+        Robustness(
+            edit=edit,
+            recall_at_1=float(first[edits == edit].mean()),
+            median_score=float(np.median(found.scores[edits == edit])),
+        )
+        for edit in dict.fromkeys(edits.tolist())
+        if edit
+    )
+
+
+def _units(protocol: Protocol) -> NDArray[np.intp]:
+    return np.array([question.unit for question in protocol.questions], np.intp)

@@ -1,0 +1,122 @@
+"""An evaluation as text for people and as a record for programs."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from model_build.evaluation.evaluation import Evaluation, Row
+from model_build.evaluation.index import K
+from model_build.evaluation.measures import MEASURES
+from model_build.evaluation.statistics import CONFIDENCE, RESAMPLES, Estimate
+
+_TITLES = ("mAP", "R@1", "R@10")
+
+
+def table(evaluation: Evaluation) -> str:
+    """What was measured, in percent; differences in percentage points."""
+    rows = evaluation.rows
+    parts = [_summary(evaluation), _measures(rows)]
+    if len(rows) > 1:
+        parts.append(_differences(rows))
+    if rows[0].robustness:
+        parts.append(_robustness(rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def record(evaluation: Evaluation) -> dict[str, Any]:
+    """The same as a JSON object; shares between 0 and 1."""
+    protocol = evaluation.protocol
+    return {
+        "protocol": protocol.name,
+        **{name.replace(" ", "_"): value for name, value in protocol.facts},
+        "pictures": len(protocol.gallery),
+        "queries": len(protocol.questions),
+        "skipped_queries": protocol.skipped,
+        "unreadable": [vars(one) for one in evaluation.unreadable],
+        "confidence": CONFIDENCE,
+        "resamples": RESAMPLES,
+        "reference": evaluation.rows[0].descriptor,
+        "rows": [_row_record(row) for row in evaluation.rows],
+    }
+
+
+def _row_record(row: Row) -> dict[str, Any]:
+    return {
+        "descriptor": row.descriptor,
+        "origin": row.origin,
+        "dimension": row.dimension,
+        "measures": {name: vars(estimate) for name, estimate in row.measures.items()},
+        "differences": {name: vars(estimate) for name, estimate in row.differences.items()},
+        "edits": [vars(one) for one in row.robustness],
+        f"index_recall_at_{K}": row.index_recall,
+    }
+
+
+def _summary(evaluation: Evaluation) -> str:
+    protocol = evaluation.protocol
+    facts = "".join(f", {name}: {value}" for name, value in protocol.facts)
+    counts = (
+        f"{len(protocol.questions)} queries, {protocol.skipped} skipped without a relevant picture"
+    )
+    return "\n".join(
+        [
+            f"{protocol.name}, pictures: {len(protocol.gallery)}{facts}",
+            f"{counts}, {len(evaluation.unreadable)} unreadable files",
+            *(f"  {one.path}: {one.reason}" for one in evaluation.unreadable),
+        ]
+    )
+
+
+def _measures(rows: Sequence[Row]) -> str:
+    with_index = rows[0].index_recall is not None
+    titles = ["descriptor", "dim", *_TITLES, *([f"index R@{K}"] if with_index else [])]
+    lines = []
+    for row in rows:
+        cells = [f"{100 * row.measures[name].value:.1f}" for name in MEASURES]
+        if row.index_recall is not None:
+            cells.append(f"{100 * row.index_recall:.2f}")
+        lines.append([row.descriptor, str(row.dimension), *cells])
+    return _aligned([titles, *lines])
+
+
+def _differences(rows: Sequence[Row]) -> str:
+    lines = [
+        [row.descriptor, *(_difference(row.differences[name]) for name in MEASURES)]
+        for row in rows[1:]
+    ]
+    explained = (
+        f"differences to {rows[0].descriptor} with {CONFIDENCE:.0%} intervals of a paired "
+        "bootstrap (* without 0)"
+    )
+    return f"{explained}\n{_aligned([['descriptor', *_TITLES], *lines])}"
+
+
+def _difference(estimate: Estimate) -> str:
+    star = "*" if estimate.excludes_zero else " "
+    return (
+        f"{100 * estimate.value:+.1f}{star} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}]"
+    )
+
+
+def _robustness(rows: Sequence[Row]) -> str:
+    lines = [
+        [
+            edits[0].edit,
+            *(f"{100 * one.recall_at_1:5.1f}  {one.median_score:6.3f}" for one in edits),
+        ]
+        for edits in zip(*(row.robustness for row in rows), strict=True)
+    ]
+    explained = "for each edit: R@1 and the median cosine of a copy with its original"
+    return f"{explained}\n{_aligned([['edit', *(row.descriptor for row in rows)], *lines])}"
+
+
+def _aligned(lines: Iterable[Sequence[str]]) -> str:
+    """The first column to the left, the others to the right."""
+    cells = [list(line) for line in lines]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            [first.ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+        )
+        for first, *rest in cells
+    )

@@ -1,0 +1,72 @@
+"""Values that a descriptor must reach, for continuous integration."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from model_build.evaluation.errors import DescriptorUnknown
+from model_build.evaluation.evaluation import Row
+from model_build.evaluation.measures import MEASURES
+
+_FORM = re.compile(r"(?P<descriptor>[^:=]+)(:(?P<measure>[^:=]+))?=(?P<value>[^=]+)")
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The least that one measure of one descriptor may be.
+
+    Attributes:
+        descriptor: Its name.
+        measure: One of `MEASURES`.
+        value: A share between 0 and 1.
+    """
+
+    descriptor: str
+    measure: str
+    value: float
+
+    @classmethod
+    def parsed(cls, text: str) -> Self:
+        """From `NAME=VALUE` or `NAME:MEASURE=VALUE`; the measure is mAP unless it is named.
+
+        Raises:
+            ValueError: The text has another form.
+        """
+        form = _FORM.fullmatch(text)
+        if form is None:
+            raise ValueError(f"{text!r} is not of the form NAME=VALUE or NAME:MEASURE=VALUE")
+        measure = form["measure"] or MEASURES[0]
+        if measure not in MEASURES:
+            raise ValueError(f"no measure {measure!r}; there are {', '.join(MEASURES)}")
+        value = _number(form["value"])
+        if not 0 <= value <= 1:
+            raise ValueError(f"{form['value']!r} is not a share between 0 and 1, such as 0.40")
+        return cls(descriptor=form["descriptor"], measure=measure, value=value)
+
+    def check_against(self, names: Sequence[str]) -> None:
+        """Refuse, before anything is described, to watch over what is not measured.
+
+        Raises:
+            DescriptorUnknown: The descriptor is not one of these.
+        """
+        if self.descriptor not in names:
+            raise DescriptorUnknown(
+                f"--fail-under names {self.descriptor}, but what is evaluated is {', '.join(names)}"
+            )
+
+    def failure(self, rows: Sequence[Row]) -> str | None:
+        """What is wrong, or none where the value is reached."""
+        (row,) = (row for row in rows if row.descriptor == self.descriptor)
+        reached = row.measures[self.measure].value
+        if reached >= self.value:
+            return None
+        return f"{self.measure} of {self.descriptor} is {reached:.4f}, at least {self.value} is set"
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
