@@ -17,10 +17,9 @@ from typing import Any, Self
 import numpy as np
 from grpc import RpcError
 from numpy.typing import NDArray
-from pymilvus import DataType, MilvusClient
-from pymilvus.exceptions import MilvusException
 
 from bento_service.errors import IndexUnavailable
+from bento_service.gallery.milvus import DataType, MilvusClient, MilvusException, load_lite
 
 INDEX_TYPE = "FLAT"
 """Exact search: every descriptor is compared."""
@@ -90,6 +89,7 @@ class Gallery:
     def _connect(self) -> MilvusClient:
         if self._is_embedded:
             Path(self._uri).parent.mkdir(parents=True, exist_ok=True)
+            load_lite()
         return MilvusClient(self._uri, timeout=_CONNECT_SECONDS, grpc_options=_CONNECTION)
 
     @property
