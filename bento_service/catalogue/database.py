@@ -6,17 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-import alembic.command
-import alembic.config
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.schema import Table
 
+from bento_service.catalogue.migration import migrate
 from bento_service.errors import StorageFull
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITES = "lookalike_writes"
 
 
@@ -47,7 +45,7 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables to the newest revision."""
         with self.writing() as connection:
-            alembic.command.upgrade(_alembic(connection), "head")
+            migrate(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -80,13 +78,6 @@ def insert_or_ignore(connection: Connection, table: Table) -> Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return insert(table)
-
-
-def _alembic(connection: Connection) -> alembic.config.Config:
-    config = alembic.config.Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:

@@ -1,0 +1,34 @@
+"""Brings the tables to the newest revision."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+_FOLDER = Path(__file__).parent / "migrations"
+_VERSIONS = _FOLDER / "versions"
+
+
+def migrate(connection: Connection) -> None:
+    """Apply the revisions that the tables lack, in the connection's transaction."""
+    if _present(connection) == _newest():
+        return
+    # Most starts have nothing to migrate, and Alembic is a tenth of all that they would load.
+    import alembic.command
+    import alembic.config
+
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    alembic.command.upgrade(config, "head")
+
+
+def _present(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+def _newest() -> str:
+    """A revision's file is named by its number, so the last name is the newest."""
+    return max(file.stem.partition("_")[0] for file in _VERSIONS.glob("[0-9]*.py"))

@@ -1,0 +1,79 @@
+"""Bringing the tables to the newest revision, and doing nothing where they are there."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import text
+
+from bento_service.catalogue import Catalogue, migration
+
+PROJECT = Path(__file__).parents[2]
+MIGRATIONS = PROJECT / "bento_service" / "catalogue" / "migrations"
+
+
+@pytest.fixture
+def sqlite(tmp_path):
+    return f"sqlite:///{tmp_path}/data/catalogue.db"
+
+
+def _recorded(catalogue):
+    with catalogue.database.reading() as connection:
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+
+
+def test_the_newest_file_is_what_alembic_takes_for_the_newest_revision(catalogue):
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    directory = ScriptDirectory.from_config(config)
+
+    assert [migration._newest()] == directory.get_heads() == _recorded(catalogue)
+    assert all(
+        Path(script.path).name.startswith(f"{script.revision}_")
+        for script in directory.walk_revisions()
+    )
+
+
+def test_only_a_start_that_has_to_migrate_loads_alembic(tmp_path):
+    code = f"""
+import sys
+from bento_service.catalogue import Catalogue
+with Catalogue.open("sqlite:///{tmp_path}/catalogue.db"):
+    print(any(name.partition(".")[0] == "alembic" for name in sys.modules))
+"""
+
+    def loads_alembic():
+        answer = subprocess.run(
+            [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+        )
+        return answer.stdout.strip()
+
+    assert [loads_alembic(), loads_alembic(), loads_alembic()] == ["True", "False", "False"]
+
+
+def test_a_database_without_a_recorded_revision_is_migrated(sqlite):
+    with Catalogue.open(sqlite) as catalogue, catalogue.database.writing() as connection:
+        (newest,) = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
+        tables = connection.scalars(
+            text("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        ).all()
+        connection.execute(text("PRAGMA defer_foreign_keys = ON"))
+        for name in set(tables) - {"alembic_version"}:
+            connection.execute(text(f"DROP TABLE {name}"))
+        connection.execute(text("DELETE FROM alembic_version"))
+
+    with Catalogue.open(sqlite) as catalogue:
+        assert _recorded(catalogue) == [newest]
+        assert catalogue.collections.all() == []
+
+
+def test_a_database_of_a_newer_program_is_refused(sqlite):
+    with Catalogue.open(sqlite) as catalogue, catalogue.database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(CommandError, match="9999"):
+        Catalogue.open(sqlite)
