@@ -23,8 +23,11 @@ from numpy.typing import NDArray
 from benchmarks import machine
 from benchmarks.server import resident_bytes, running
 from bento_service.ingest.worker import BATCH
+from bento_service.settings import Settings
+from bento_service.vision.choice import choose
 from bento_service.vision.decode import decode
 from bento_service.vision.engine import Model
+from bento_service.vision.hardware import Hardware
 from client_sdk import Client
 
 _BARE_SECONDS = 10
@@ -38,7 +41,8 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="photographs")
     parser.add_argument("--models", type=Path, default=Path("data/bentoml/models"))
     options = parser.parse_args()
-    model = Model.load(_model_folder(options.models), threads=_cores())
+    choice = choose(Settings.from_environment(), Hardware.detect())
+    model = Model.load(_model_folder(options.models), choice, threads=_cores())
     files = sorted(path for path in options.folder.rglob("*") if path.is_file())
     pixels = _decoded(files[:64], model.version.preprocessing.size)
     ingest: list[float] = []

@@ -21,6 +21,8 @@ from types import FrameType
 from bento_service.data_folder import sole_user
 from bento_service.errors import Conflict
 from bento_service.settings import PREFIX, Settings, SettingsError
+from bento_service.vision.choice import choose
+from bento_service.vision.hardware import Hardware
 
 _PROJECT = Path(__file__).parents[1]
 _GRACE_SECONDS = 10
@@ -43,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         environment[f"{PREFIX}IMAGE_ROOTS"] = f"{options.images}:{roots}".rstrip(":")
     try:
         settings = Settings.from_environment(environment)
+        choose(settings, Hardware.detect())
         _check_free(settings)
     except (SettingsError, Conflict) as error:
         print(f"lookalike: {error}", file=sys.stderr)

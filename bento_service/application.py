@@ -73,7 +73,7 @@ async def opened(
         Conflict: Another service uses the data folder.
     """
     space = DescriptorSpace(version.name, model, version.fingerprint, version.dimension)
-    side = version.preprocessing.size
+    preprocessing = version.preprocessing
     roots = ImageRoots(settings.roots)
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
@@ -91,7 +91,8 @@ async def opened(
             roots,
             uploads,
             known=catalogue.images.known,
-            side=side,
+            side=preprocessing.size,
+            padding=preprocessing.padding,
             max_bytes=settings.max_upload_bytes,
             max_pixels=settings.max_pixels,
         )
@@ -111,7 +112,8 @@ async def opened(
             gallery,
             describe,
             space=space,
-            side=side,
+            side=preprocessing.size,
+            padding=preprocessing.padding,
             max_pixels=settings.max_pixels,
         )
         yield Application(

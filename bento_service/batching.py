@@ -12,8 +12,6 @@ from typing import Any
 
 from bentoml._internal.marshal import dispatcher
 
-MAX_BATCH = 8
-"""Pictures in one run of the network. More does not raise a CPU's throughput, only its memory."""
 _NEVER = 10**9
 REQUEST_SECONDS = 600
 EMBEDDER_OPTIONS: dict[str, Any] = {
@@ -22,13 +20,17 @@ EMBEDDER_OPTIONS: dict[str, Any] = {
     "runner_connection": {"max_requests": _NEVER, "max_age": float(_NEVER)},
     "traffic": {"timeout": REQUEST_SECONDS},
 }
-BATCHING_OPTIONS: dict[str, Any] = {
-    "batchable": True,
-    "max_batch_size": MAX_BATCH,
-    "max_latency_ms": 1000 * REQUEST_SECONDS,
-}
 MAX_CORK_SECONDS = 0.005
 """The longest that a query is held back in the hope of company."""
+
+
+def batching_options(max_batch: int) -> dict[str, Any]:
+    """Of a method that takes up to so many pictures in one call."""
+    return {
+        "batchable": True,
+        "max_batch_size": max_batch,
+        "max_latency_ms": 1000 * REQUEST_SECONDS,
+    }
 
 
 def limit_waiting() -> None:

@@ -20,7 +20,7 @@ from bento_service.catalogue.records import Change, CollectionRecord, Descriptor
 from bento_service.describing import Describe
 from bento_service.errors import ImageNotFound, IndexUnavailable, InvalidArgument
 from bento_service.gallery.gallery import INDEX_TYPE, MAX_NEIGHBOURS, Gallery, Neighbour
-from bento_service.vision.decode import Region, decode
+from bento_service.vision.decode import Colour, Region, decode
 
 MAX_LAG = 10_000
 """Changes that a search compares beside the index; with more it says that it is not ready."""
@@ -73,6 +73,7 @@ class Searcher:
         *,
         space: DescriptorSpace,
         side: int,
+        padding: Colour | None = None,
         max_pixels: int,
     ) -> None:
         """Prepare.
@@ -83,6 +84,7 @@ class Searcher:
             describe: Asks the embedder.
             space: What the running model's descriptors are.
             side: Of the pictures that the embedder takes, in pixels.
+            padding: How they become squares; see `decode`.
             max_pixels: Largest query picture.
         """
         self._catalogue = catalogue
@@ -90,6 +92,7 @@ class Searcher:
         self._describe = describe
         self._space = space
         self._side = side
+        self._padding = padding
         self._max_pixels = max_pixels
 
     async def by_picture(
@@ -110,7 +113,12 @@ class Searcher:
         await asyncio.to_thread(self._collection, query.collection)
         stream = BytesIO(source) if isinstance(source, bytes) else source
         picture = await asyncio.to_thread(
-            decode, stream, side=self._side, max_pixels=self._max_pixels, region=region
+            decode,
+            stream,
+            side=self._side,
+            padding=self._padding,
+            max_pixels=self._max_pixels,
+            region=region,
         )
         decoded = time.perf_counter()
         (descriptor,) = await self._describe(picture.pixels[np.newaxis])

@@ -15,14 +15,15 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from bento_service.batching import (
-    BATCHING_OPTIONS,
     EMBEDDER_OPTIONS,
     REQUEST_SECONDS,
+    batching_options,
     limit_waiting,
 )
 from bento_service.describing import patient
 from bento_service.settings import Settings
-from bento_service.vision.descriptor_version import VERSION_FILE, DescriptorVersion
+from bento_service.vision.choice import choose
+from bento_service.vision.hardware import Hardware
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _MODEL_TAG = (Path(__file__).parent / "model_tag.txt").read_text().strip()
 _SETTINGS = Settings.from_environment()
+_CHOICE = choose(_SETTINGS, Hardware.detect())
 
 
 @bentoml.service(name="vgg16-embedder", **EMBEDDER_OPTIONS)
@@ -44,9 +46,9 @@ class Vgg16Embedder:
         from bento_service.vision.engine import Model
 
         limit_waiting()
-        self._model = Model.load(Path(self.model.path), threads=_SETTINGS.threads)
+        self._model = Model.load(Path(self.model.path), _CHOICE, threads=_SETTINGS.threads)
 
-    @bentoml.api(**BATCHING_OPTIONS)
+    @bentoml.api(**batching_options(_CHOICE.max_batch))
     def embed(
         self, images: Annotated[NDArray[np.uint8], DType("uint8"), Shape((-1, 224, 224, 3))]
     ) -> NDArray[np.float32]:
@@ -57,18 +59,17 @@ class Vgg16Embedder:
 @asynccontextmanager
 async def _opening() -> "AsyncIterator[Application]":
     from bento_service.application import opened
+    from bento_service.vision.engine import find_version
 
     service = bentoml.get_current_service()
-    version = DescriptorVersion.model_validate_json(
-        (Path(service.model.path) / VERSION_FILE).read_bytes()
-    )
+    version = find_version(Path(service.model.path), _CHOICE.descriptor, _CHOICE.precision)
     embed = service.embedder.to_async.embed
 
     async def describe(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(await embed(images=images), dtype=np.float32)
 
     async with opened(
-        _SETTINGS, _MODEL_TAG, version, "onnxruntime", patient(describe)
+        _SETTINGS, _MODEL_TAG, version, _CHOICE.engine, patient(describe)
     ) as application:
         service.application = application
         yield application

@@ -6,6 +6,9 @@ LOOKALIKE_DATA_DIR        folder of all that is written (data)
 LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, separated by `:` (none)
 LOOKALIKE_CATALOGUE_URL   SQLAlchemy URL of the catalogue (SQLite in the data folder)
 LOOKALIKE_MILVUS_URI      file of Milvus Lite or URL of a server (a file in the data folder)
+LOOKALIKE_DESCRIPTOR      vgg16-rmac4, vgg16-rgem or vgg16-mac (vgg16-rmac4)
+LOOKALIKE_ENGINE          onnxruntime, torch or auto: the faster one (auto)
+LOOKALIKE_PRECISION       int8, fp32, bf16 or auto: the engine's fastest here (auto)
 LOOKALIKE_THREADS         cores that describe images (all that this process may use)
 LOOKALIKE_MAX_UPLOAD_BYTES   largest picture in bytes (64 MiB)
 LOOKALIKE_MAX_REQUEST_BYTES  largest request in bytes (1 GiB)
@@ -67,6 +70,9 @@ class Settings(BaseModel):
     image_roots: Annotated[tuple[Path, ...], BeforeValidator(_split_paths)] = ()
     catalogue_url: str = ""
     milvus_uri: Annotated[str, AfterValidator(_milvus_uri)] = ""
+    descriptor: str = "vgg16-rmac4"
+    engine: str = "auto"
+    precision: str = "auto"
     threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
     max_request_bytes: int = Field(default=2**30, ge=1)

@@ -20,7 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if tag is None:
             from model_build.build import build
 
-            tag = build(options.weights, options.downloads or bentoml_home() / "downloads")
+            tag = build(
+                options.weights,
+                options.downloads or bentoml_home() / "downloads",
+                calibrate=options.calibrate,
+            )
     except (ModelBuildError, LookalikeError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -52,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="where fetched files are kept (default: downloads/ in BENTOML_HOME)",
+    )
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="FOLDER",
+        help="measure the activations' ranges, on which int8 depends, on the photographs of this "
+        "folder (default: ranges that were measured once)",
     )
     parser.add_argument(
         "--if-missing",

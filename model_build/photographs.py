@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bento_service.vision.decode import decode
+from bento_service.vision.descriptor_version import Preprocessing
 from model_build.errors import PhotographsMissing
 
 GOLDEN = ("astronaut.png", "chelsea.png", "coffee.png")
@@ -37,12 +38,12 @@ _SHA256 = {
 _MAX_PIXELS = 4_000_000
 
 
-def photographs(names: Iterable[str], *, side: int) -> NDArray[np.uint8]:
+def photographs(names: Iterable[str], preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Decode photographs as the service does.
 
     Args:
         names: Some of `CHECKED`.
-        side: S, in pixels.
+        preprocessing: How they become squares of S pixels.
 
     Returns:
         (N, S, S, 3) uint8, RGB.
@@ -52,9 +53,15 @@ def photographs(names: Iterable[str], *, side: int) -> NDArray[np.uint8]:
     """
     folder = _folder()
     pictures = [
-        decode(_content(folder / name), side=side, max_pixels=_MAX_PIXELS).pixels for name in names
+        decode(
+            _content(folder / name),
+            side=preprocessing.size,
+            padding=preprocessing.padding,
+            max_pixels=_MAX_PIXELS,
+        )
+        for name in names
     ]
-    return np.stack(pictures)
+    return np.stack([picture.pixels for picture in pictures])
 
 
 def _folder() -> Path:
@@ -71,10 +78,11 @@ def _content(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise PhotographsMissing(
-            f"scikit-image carries no {path.name}; install the version that uv.lock names"
+            f"scikit-image carries no {path.name}; install the versions of requirements/run.txt"
         ) from error
     if hashlib.sha256(content).hexdigest() != _SHA256[path.name]:
         raise PhotographsMissing(
-            f"scikit-image's {path.name} is another picture; install the version that uv.lock names"
+            f"scikit-image's {path.name} is another picture; install the versions of "
+            "requirements/run.txt"
         )
     return content

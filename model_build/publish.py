@@ -3,26 +3,29 @@
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 from bento_service.vision.descriptor_version import DescriptorVersion
-from model_build.convert import Comparison
+from model_build.convert import Agreement
 from model_build.errors import PublishingFailed
 from model_build.store import MODEL_FILES, is_stored, stored_folder, tag_of
 
 _LOG = logging.getLogger(__name__)
 
 
-def publish(folder: Path, version: DescriptorVersion, comparison: Comparison) -> str:
+def publish(
+    folder: Path, versions: Sequence[DescriptorVersion], agreements: Sequence[Agreement]
+) -> str:
     """Copy a model into the store that BENTOML_HOME names; one that is there already is kept.
 
     Args:
-        folder: Holds the network, the golden vectors and the version.
-        version: What the network computes.
-        comparison: How well it was found to compute that.
+        folder: Holds all of `MODEL_FILES`.
+        versions: What it can compute.
+        agreements: How well it was found to compute that.
 
     Returns:
         The exact tag. The same files always get the same one.
@@ -34,7 +37,7 @@ def publish(folder: Path, version: DescriptorVersion, comparison: Comparison) ->
     if is_stored(tag):
         _LOG.info("%s is in the store already and is kept", tag)
         return tag
-    _save(tag, folder, _labels(version), _metadata(version, comparison))
+    _save(tag, folder, _labels(versions), _metadata(versions, agreements))
     return tag
 
 
@@ -58,19 +61,20 @@ def _save(tag: str, folder: Path, labels: dict[str, str], metadata: dict[str, An
         ) from error
 
 
-def _labels(version: DescriptorVersion) -> dict[str, str]:
-    return {
-        "descriptor": version.name,
-        "precision": version.precision,
-        "fingerprint": version.fingerprint,
-    }
+def _labels(versions: Sequence[DescriptorVersion]) -> dict[str, str]:
+    return {"network": "vgg16", "weights": versions[0].weights.digest[:16]}
 
 
-def _metadata(version: DescriptorVersion, comparison: Comparison) -> dict[str, Any]:
+def _metadata(
+    versions: Sequence[DescriptorVersion], agreements: Sequence[Agreement]
+) -> dict[str, Any]:
     packages = ("torch", "torchvision", "onnx", "onnxruntime", "pillow")
     return {
-        **version.model_dump(mode="json", exclude_none=True),  # BentoML takes no None
-        "fingerprint": version.fingerprint,
-        "check": asdict(comparison),
+        "versions": [
+            {"fingerprint": version.fingerprint}
+            | version.model_dump(mode="json", exclude_none=True)  # BentoML takes no None
+            for version in versions
+        ],
+        "agreement_with_pytorch": [asdict(agreement) for agreement in agreements],
         "built_with": {package: installed_version(package) for package in packages},
     }

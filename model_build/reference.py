@@ -1,4 +1,4 @@
-"""The same descriptors by another way, which shares nothing with the converted network.
+"""The same feature maps by another way, which shares nothing with the converted networks.
 
 torchvision's own VGG16 by torchvision's own published convention: RGB on the scale 0..1, the mean
 on that scale, divided by a standard deviation of 1/255.
@@ -10,37 +10,56 @@ import torchvision
 from numpy.typing import NDArray
 from torchvision.transforms import functional
 
-from bento_service.vision.descriptor_version import DescriptorVersion
-from bento_service.vision.pooling import l2_normalised, mac
+from bento_service.vision.descriptor_version import DescriptorVersion, Preprocessing
+from bento_service.vision.pooling import pooled
 from model_build.weights import Vgg16Weights
+
+_PLACE_OF_TAP = {"conv4_3": 22, "conv5_3": 29}
+"""The taps' ReLUs among torchvision's layers."""
+
+Taps = dict[str, NDArray[np.float32]]
+
+
+def reference_taps(
+    weights: Vgg16Weights, preprocessing: Preprocessing, pictures: NDArray[np.uint8]
+) -> Taps:
+    """Feature maps of pictures by PyTorch.
+
+    Args:
+        weights: The convolutions.
+        preprocessing: Whose mean is meant.
+        pictures: (N, S, S, 3) uint8, RGB.
+
+    Returns:
+        By tap, (N, C, H, W) float32, rectified.
+    """
+    layers = _features(weights)
+    planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    taps: dict[str, list[NDArray[np.float32]]] = {tap: [] for tap in _PLACE_OF_TAP}
+    with torch.inference_mode():
+        # One at a time: the feature maps of the first block are 13 MB a picture.
+        for picture in planes:
+            maps = _normalised(picture[None], preprocessing)
+            for place, layer in enumerate(layers):
+                maps = layer(maps)
+                for tap, wanted in _PLACE_OF_TAP.items():
+                    if place == wanted:
+                        taps[tap].append(maps.numpy().copy())
+    return {tap: np.concatenate(each) for tap, each in taps.items()}
 
 
 def reference_descriptors(
     weights: Vgg16Weights, version: DescriptorVersion, pictures: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    """Describe pictures with PyTorch.
-
-    Args:
-        weights: The convolutions.
-        version: Whose mean and pooling are meant.
-        pictures: (N, S, S, 3) uint8, RGB.
-
-    Returns:
-        (N, D) float32, rows of unit length.
-    """
-    layers = _features(weights)
-    planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
-    with torch.inference_mode():
-        # One at a time: the feature maps of the first block are 13 MB a picture.
-        maps = [layers(_normalised(picture[None], version)) for picture in planes]
-    feature_maps: NDArray[np.float32] = torch.cat(maps).numpy()
-    return l2_normalised(mac(feature_maps), version.pooling.eps)
+    """Describe pictures with PyTorch; (N, D) float32, rows of unit length."""
+    taps = reference_taps(weights, version.preprocessing, pictures)
+    return pooled(version.pooling, taps)
 
 
-def _features(weights: Vgg16Weights) -> torch.nn.Module:
+def _features(weights: Vgg16Weights) -> torch.nn.Sequential:
     """The layers up to pool5, without drawing random weights for them first."""
     with torch.device("meta"):
-        layers: torch.nn.Module = torchvision.models.vgg16(weights=None).features
+        layers: torch.nn.Sequential = torchvision.models.vgg16(weights=None).features
     state = {
         name.removeprefix("features."): torch.tensor(array)
         for name, array in weights.arrays().items()
@@ -49,8 +68,7 @@ def _features(weights: Vgg16Weights) -> torch.nn.Module:
     return layers.eval()
 
 
-def _normalised(planes: torch.Tensor, version: DescriptorVersion) -> torch.Tensor:
-    preprocessing = version.preprocessing
+def _normalised(planes: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
     mean_of = dict(zip(preprocessing.channel_order, preprocessing.mean, strict=True))
     published = torchvision.models.VGG16_Weights.IMAGENET1K_FEATURES.transforms()
     mean = [mean_of[colour] / 255 for colour in "RGB"]

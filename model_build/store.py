@@ -1,7 +1,6 @@
 """What lies in BentoML's store, told without importing BentoML."""
 
 import hashlib
-import json
 import os
 import re
 from pathlib import Path
@@ -9,10 +8,21 @@ from pathlib import Path
 from pydantic import ValidationError
 
 import bento_service
-from bento_service.vision.descriptor_version import VERSION_FILE, DescriptorVersion
-from bento_service.vision.engine import GOLDEN_FILE, NETWORK_FILE
+from bento_service.vision.descriptor_version import (
+    DESCRIPTORS,
+    PRECISIONS,
+    VERSIONS_FILE,
+    DescriptorVersion,
+    Quantisation,
+    Weights,
+    read_versions,
+)
+from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE
+from bento_service.vision.golden import GOLDEN_FILE
+from bento_service.vision.recipes import descriptor_version
+from model_build.activation_ranges import RANGES_FILE, ActivationRanges
 
-MODEL_FILES = (NETWORK_FILE, GOLDEN_FILE, VERSION_FILE)
+MODEL_FILES = (WEIGHTS_FILE, *NETWORK_FILES.values(), GOLDEN_FILE, VERSIONS_FILE, RANGES_FILE)
 """All that a model consists of."""
 
 TAG_FILE = Path(bento_service.__file__).parent / "model_tag.txt"
@@ -68,16 +78,21 @@ def name_published(tag: str, tag_file: Path = TAG_FILE) -> None:
     partial.replace(tag_file)
 
 
-def write_version(version: DescriptorVersion, folder: Path) -> None:
-    """Write the version beside the network; equal versions give equal bytes."""
-    record = json.dumps(version.model_dump(mode="json"), indent=2, sort_keys=True)
-    (folder / VERSION_FILE).write_text(f"{record}\n")
+def all_versions(weights: Weights, ranges: ActivationRanges) -> tuple[DescriptorVersion, ...]:
+    """Every descriptor in every precision, as a build from these weights and ranges writes them."""
+    quantisation = Quantisation(digest=ranges.digest)
+    return tuple(
+        descriptor_version(name, weights, precision=precision, quantisation=quantisation)
+        for precision in PRECISIONS
+        for name in DESCRIPTORS
+    )
 
 
 def _is_present_version(folder: Path) -> bool:
-    """Whether a build from the same weights would describe images in the same way."""
+    """Whether a build from the same weights and ranges would describe images in the same way."""
     try:
-        stored = DescriptorVersion.model_validate_json((folder / VERSION_FILE).read_bytes())
+        stored = read_versions(folder)
+        ranges = ActivationRanges.model_validate_json((folder / RANGES_FILE).read_bytes())
     except ValidationError:
         return False
-    return stored == DescriptorVersion(weights=stored.weights)
+    return bool(stored) and stored == all_versions(stored[0].weights, ranges)

@@ -20,6 +20,12 @@ CONVOLUTIONS_OF_BLOCK = (2, 2, 3, 3, 3)
 LAYERS = tuple(f"features.{place}" for place in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28))
 """torchvision's names of the convolutions; ReLUs and poolings are numbered too."""
 
+BLOCKS = tuple(
+    LAYERS[sum(CONVOLUTIONS_OF_BLOCK[:block]) : sum(CONVOLUTIONS_OF_BLOCK[: block + 1])]
+    for block in range(len(CONVOLUTIONS_OF_BLOCK))
+)
+"""The same names by block."""
+
 _PLANES = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 
 

@@ -17,6 +17,8 @@ def test_nothing_set_means_this_machine_alone_and_no_folders():
     assert settings.max_upload_bytes == 64 * 1024 * 1024
     assert settings.max_request_bytes == 1024 * 1024 * 1024
     assert settings.max_pixels == 100_000_000
+    assert settings.descriptor == "vgg16-rmac4"
+    assert (settings.engine, settings.precision) == ("auto", "auto")
 
 
 def test_every_setting_has_its_name_in_the_environment(tmp_path):
@@ -27,6 +29,9 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         IMAGE_ROOTS=str(tmp_path),
         CATALOGUE_URL="postgresql://db/lookalike",
         MILVUS_URI="http://milvus:19530",
+        DESCRIPTOR="vgg16-mac",
+        ENGINE="onnxruntime",
+        PRECISION="fp32",
         THREADS="3",
         MAX_UPLOAD_BYTES="10",
         MAX_REQUEST_BYTES="20",
@@ -39,6 +44,9 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "image_roots": (tmp_path,),
         "catalogue_url": "postgresql://db/lookalike",
         "milvus_uri": "http://milvus:19530",
+        "descriptor": "vgg16-mac",
+        "engine": "onnxruntime",
+        "precision": "fp32",
         "threads": 3,
         "max_upload_bytes": 10,
         "max_request_bytes": 20,

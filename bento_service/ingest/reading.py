@@ -11,7 +11,7 @@ from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import LookalikeError, PathNotFound, TooLarge
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.uploads import Uploads
-from bento_service.vision.decode import Picture, decode
+from bento_service.vision.decode import Colour, Picture, decode
 
 _BLOCK = 2**20
 
@@ -36,6 +36,7 @@ class Reader:
         *,
         known: Callable[[int, str], bool],
         side: int,
+        padding: Colour | None = None,
         max_bytes: int,
         max_pixels: int,
     ) -> None:
@@ -46,6 +47,7 @@ class Reader:
             uploads: Where uploaded bytes are.
             known: Whether a collection holds bytes of a digest already.
             side: Of the pictures that the embedder takes, in pixels.
+            padding: How they become squares; see `decode`.
             max_bytes: Largest file.
             max_pixels: Largest picture.
         """
@@ -53,6 +55,7 @@ class Reader:
         self._uploads = uploads
         self._known = known
         self._side = side
+        self._padding = padding
         self._max_bytes = max_bytes
         self._max_pixels = max_pixels
 
@@ -84,5 +87,5 @@ class Reader:
         sha256 = sha256 or hashlib.sha256(data).hexdigest()
         if job.collection_id is not None and self._known(job.collection_id, sha256):
             return Outcome(file, known_sha256=sha256)
-        picture = decode(data, side=self._side, max_pixels=self._max_pixels)
+        picture = decode(data, side=self._side, padding=self._padding, max_pixels=self._max_pixels)
         return ReadPicture(file, sha256, len(data), picture)

@@ -81,6 +81,8 @@ _WHITE = (255, 255, 255, 255)
 # The cap below is on width times height. Pillow's own would warn first and refuse at twice that.
 Image.MAX_IMAGE_PIXELS = None
 
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0..255."""
 Region = tuple[int, int, int, int]
 """`(x, y, width, height)` in pixels of the upright picture."""
 
@@ -105,14 +107,21 @@ class Picture:
 
 
 def decode(
-    source: bytes | BinaryIO, *, side: int, max_pixels: int, region: Region | None = None
+    source: bytes | BinaryIO,
+    *,
+    side: int,
+    max_pixels: int,
+    padding: Colour | None = None,
+    region: Region | None = None,
 ) -> Picture:
-    """Decode a picture and squash it to a square.
+    """Decode a picture and make it a square.
 
     Args:
         source: An encoded picture, or a file open for reading that can seek.
         side: S, side of the result in pixels.
         max_pixels: Most pixels of the encoded picture.
+        padding: Keep the picture's shape and fill the square up with this colour; squash it to
+            the square if none is given.
         region: Use only this part of the upright picture.
 
     Raises:
@@ -125,7 +134,8 @@ def decode(
         encoded_size = image.size
         notes = _warnings(image)
         if region is None:
-            image.draft(None, (2 * side, 2 * side))
+            fitting = _fitted(image.size, side) if padding else (side, side)
+            image.draft(None, (2 * fitting[0], 2 * fitting[1]))
         image.load()
         orientation = _orientation(image)
         upright = _upright_rgb(image, orientation)
@@ -133,8 +143,8 @@ def decode(
         width, height = encoded_size[::-1] if sides_exchanged else encoded_size
         if region is not None:
             upright = upright.crop(_box(region, width, height))
-        squashed = upright.resize((side, side), Image.Resampling.BILINEAR)
-        return Picture(np.asarray(squashed, dtype=np.uint8), width, height, _format(image), notes)
+        square = _padded(upright, side, padding) if padding else _squashed(upright, side)
+        return Picture(np.asarray(square, dtype=np.uint8), width, height, _format(image), notes)
 
 
 def thumbnail(source: bytes | BinaryIO, *, side: int, max_pixels: int) -> bytes:
@@ -152,6 +162,25 @@ def thumbnail(source: bytes | BinaryIO, *, side: int, max_pixels: int) -> bytes:
         # Left to itself Pillow 11 keeps the colour profile, of another colour model at times.
         upright.save(encoded, "WEBP", quality=80, icc_profile="")
         return encoded.getvalue()
+
+
+def _squashed(upright: Image.Image, side: int) -> Image.Image:
+    return upright.resize((side, side), Image.Resampling.BILINEAR)
+
+
+def _padded(upright: Image.Image, side: int, colour: Colour) -> Image.Image:
+    """The whole picture in the middle of a square, its longer side `side`."""
+    width, height = _fitted(upright.size, side)
+    square = Image.new("RGB", (side, side), colour)
+    fitted = upright.resize((width, height), Image.Resampling.BILINEAR)
+    square.paste(fitted, ((side - width) // 2, (side - height) // 2))
+    return square
+
+
+def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """A size of the same shape, at least 1, whose longer side is `side`."""
+    longer = max(size)
+    return max(1, round(size[0] * side / longer)), max(1, round(size[1] * side / longer))
 
 
 @contextmanager

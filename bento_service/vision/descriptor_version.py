@@ -7,12 +7,18 @@ The model's metadata is the only home of means, sizes, pooling and thresholds.
 
 import hashlib
 import json
-from typing import Literal
+from pathlib import Path
+from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-VERSION_FILE = "descriptor_version.json"
-"""This record in a model's folder."""
+VERSIONS_FILE = "descriptor_versions.json"
+"""These records in a model's folder: one for each descriptor in each precision."""
+
+DescriptorName = Literal["vgg16-mac", "vgg16-rgem", "vgg16-rmac4"]
+DESCRIPTORS: tuple[DescriptorName, ...] = get_args(DescriptorName)
+Precision = Literal["fp32", "int8", "bf16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 class _Record(BaseModel):
@@ -39,8 +45,9 @@ class Preprocessing(_Record):
         alpha: Colour that transparent pixels are laid on.
         colour: How other colour models become RGB.
         deep_samples: How more than 8 bits a sample become 8.
-        resize: `squash`: both sides to `size`, whatever the shape.
         size: Side of the square input in pixels.
+        padding: Colour, RGB, of the square on which the picture is laid in the middle, its longer
+            side `size`; none: both sides are squashed to `size`, whatever the shape.
         resampling: The filter, and the library whose arithmetic is meant.
         jpeg_scaling: How far a JPEG may be scaled while it is decoded.
         channel_order: Of the convolutions' input planes.
@@ -52,8 +59,8 @@ class Preprocessing(_Record):
     alpha: tuple[int, int, int] = (255, 255, 255)
     colour: Literal["pillow-convert-rgb"] = "pillow-convert-rgb"
     deep_samples: Literal["scaled-to-8-bit"] = "scaled-to-8-bit"
-    resize: Literal["squash"] = "squash"
     size: int = 224
+    padding: tuple[int, int, int] | None = None
     resampling: Literal["pillow-bilinear-antialiased"] = "pillow-bilinear-antialiased"
     jpeg_scaling: Literal["dct-at-least-twice-the-target"] = "dct-at-least-twice-the-target"
     channel_order: Literal["BGR"] = "BGR"
@@ -61,20 +68,49 @@ class Preprocessing(_Record):
     scale: float = 1.0
 
 
+class Part(_Record):
+    """One pooled feature map, normalised; see `bento_service.vision.pooling` for the formulas.
+
+    Attributes:
+        tap: The convolution whose output, after its ReLU, is pooled.
+        pooling: How places become one number for each channel.
+        parameter: GeM's exponent, or R-MAC's number of levels.
+        weight: What the normalised vector is multiplied by.
+    """
+
+    tap: Literal["conv4_3", "conv5_3"]
+    pooling: Literal["mac", "gem", "rmac"]
+    parameter: int | None = None
+    weight: float = 1.0
+
+
 class Pooling(_Record):
     """How feature maps become one vector.
 
     Attributes:
-        kind: `mac`, the maximum over all places of each map (Tolias et al., arXiv:1511.05879).
-        taps: Which feature maps, after their ReLU.
-        norm: Of the result.
-        eps: Lower bound of the norm that is divided by.
+        parts: In order.
+        joined: Whether the parts are added, or put one after the other.
+        norm: Of each part and of the result.
+        eps: Lower bound of the norms that are divided by.
     """
 
-    kind: Literal["mac"] = "mac"
-    taps: tuple[Literal["pool5"], ...] = ("pool5",)
+    parts: tuple[Part, ...]
+    joined: Literal["sum", "concatenation"]
     norm: Literal["l2"] = "l2"
     eps: float = 1e-12
+
+
+class Quantisation(_Record):
+    """The constants of 8-bit arithmetic, without which no component can be reproduced.
+
+    Attributes:
+        scheme: Static; weights signed with a scale for each output channel, activations unsigned
+            with one for each tensor.
+        digest: SHA-256 over the activation ranges that the scales were computed from.
+    """
+
+    scheme: Literal["static-per-channel-u8s8"] = "static-per-channel-u8s8"
+    digest: str
 
 
 class Thresholds(_Record):
@@ -93,30 +129,51 @@ class DescriptorVersion(_Record):
     """One way to describe images.
 
     Attributes:
-        name: What people call it, such as `vgg16-mac`.
+        name: What people call it, such as `vgg16-rmac4`.
         dimension: D, components of a descriptor.
         precision: Of the convolutions' arithmetic.
+        quantisation: Where that is `int8`.
         storage: Of stored descriptors.
         metric: `ip`: inner product of unit vectors, which is their cosine.
         hash_kind: Perceptual hash that is stored with an image, if any.
     """
 
-    name: Literal["vgg16-mac"] = "vgg16-mac"
+    name: DescriptorName
     weights: Weights
-    preprocessing: Preprocessing = Preprocessing()
-    pooling: Pooling = Pooling()
-    dimension: int = 512
-    precision: Literal["fp32"] = "fp32"
+    preprocessing: Preprocessing
+    pooling: Pooling
+    dimension: int
+    precision: Precision
+    quantisation: Quantisation | None = None
     storage: Literal["float32"] = "float32"
     metric: Literal["ip"] = "ip"
     hash_kind: None = None
-    thresholds: Thresholds = Thresholds(duplicate=0.95, near_duplicate=0.890)
+    thresholds: Thresholds
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 (64 hexadecimal digits) of all that a descriptor's components depend on."""
         relevant = self.model_dump(mode="json", exclude={"weights": {"source"}, "thresholds": True})
         return hashlib.sha256(canonical_json(relevant)).hexdigest()
+
+
+_VERSIONS = TypeAdapter(tuple[DescriptorVersion, ...])
+
+
+def read_versions(folder: Path) -> tuple[DescriptorVersion, ...]:
+    """All versions that a model's folder can compute.
+
+    Raises:
+        FileNotFoundError, ValidationError: Another release wrote the folder.
+    """
+    return _VERSIONS.validate_json((folder / VERSIONS_FILE).read_bytes())
+
+
+def write_versions(versions: tuple[DescriptorVersion, ...], folder: Path) -> None:
+    """Write them beside the network; equal versions give equal bytes."""
+    records = _VERSIONS.dump_python(versions, mode="json")
+    text = json.dumps(records, indent=2, sort_keys=True)
+    (folder / VERSIONS_FILE).write_text(f"{text}\n")
 
 
 def canonical_json(value: object) -> bytes:

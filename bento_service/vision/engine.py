@@ -1,28 +1,34 @@
-"""Runs the saved network: images in, descriptors out."""
+"""Images in, descriptors out: what every engine does, and how a model's folder becomes one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from bento_service.errors import InvalidArgument, NotReady
-from bento_service.vision.descriptor_version import VERSION_FILE, DescriptorVersion
-from bento_service.vision.golden import MIN_COSINE, GoldenVectors
+from bento_service.errors import NotReady
+from bento_service.vision.choice import Choice
+from bento_service.vision.descriptor_version import (
+    DescriptorName,
+    DescriptorVersion,
+    Precision,
+    read_versions,
+)
+from bento_service.vision.golden import GOLDEN_FILE, MIN_COSINE, GoldenVectors
 
-NETWORK_FILE = "descriptor.onnx"
-"""The network in a model's folder: input `images`, output `descriptors`, pooling inside."""
-GOLDEN_FILE = "golden.npz"
+WEIGHTS_FILE = "weights.safetensors"
+"""The convolutions in a model's folder, by torchvision's names."""
+NETWORK_FILES: dict[Precision, str] = {"fp32": "vgg16-fp32.onnx", "int8": "vgg16-int8.onnx"}
+"""The networks in a model's folder: input `images`, outputs by the descriptors' names."""
 
 
 class Engine(Protocol):
     """Describes images on some hardware in some precision."""
 
     name: str
-    precision: str
+    precision: Precision
 
     def describe(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Describe a batch.
@@ -39,40 +45,6 @@ class Engine(Protocol):
         ...
 
 
-class OnnxEngine:
-    """The network through onnxruntime on the CPU."""
-
-    name = "onnxruntime"
-
-    def __init__(self, network: Path, *, threads: int, precision: str) -> None:
-        """Load the network.
-
-        Args:
-            network: An ONNX file with input `images` and output `descriptors`.
-            threads: How many cores one batch may use.
-            precision: Of the arithmetic, for people.
-        """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self.precision = precision
-        self._session = onnxruntime.InferenceSession(
-            network, options, providers=["CPUExecutionProvider"]
-        )
-        self._shape: Sequence[Any] = self._session.get_inputs()[0].shape[1:]
-
-    def describe(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Describe a batch; see `Engine.describe`."""
-        if images.dtype != np.uint8 or list(images.shape[1:]) != list(self._shape):
-            raise InvalidArgument(
-                f"images are {images.dtype} {images.shape}; send uint8 (N, "
-                f"{', '.join(map(str, self._shape))})"
-            )
-        (descriptors,) = self._session.run(["descriptors"], {"images": images})
-        return np.asarray(descriptors, dtype=np.float32)
-
-
 @dataclass(frozen=True)
 class Model:
     """A loaded model: the engine and the version of the descriptors that it computes."""
@@ -81,20 +53,68 @@ class Model:
     version: DescriptorVersion
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int) -> Self:
+    def load(cls, folder: Path, choice: Choice, *, threads: int) -> Self:
         """Load a model folder and check it against its golden vectors.
 
+        Args:
+            folder: What `python -m model_build` published.
+            choice: Which of its descriptors to compute, on what, and in which precision.
+            threads: How many cores one batch may use.
+
         Raises:
-            NotReady: The engine does not reproduce the golden vectors on this machine.
+            NotReady: The folder lacks that version, or the engine does not reproduce the golden
+                vectors on this machine.
         """
-        version = DescriptorVersion.model_validate_json((folder / VERSION_FILE).read_bytes())
-        engine = OnnxEngine(folder / NETWORK_FILE, threads=threads, precision=version.precision)
-        golden = GoldenVectors.load(folder / GOLDEN_FILE)
+        version = find_version(folder, choice.descriptor, choice.precision)
+        engine = _engine(folder, version, choice, threads)
+        golden = GoldenVectors.load(folder / GOLDEN_FILE, version)
         worst = golden.worst_cosine(engine.describe(golden.pictures))
         if not worst >= MIN_COSINE:  # so that NaN fails too
             raise NotReady(
-                f"the model in {folder.name} does not reproduce its golden vectors here: cosine "
-                f"{worst:.5f}, at least {MIN_COSINE} is needed; build it again with "
+                f"{version.name} in {version.precision} by {choice.engine} does not reproduce the "
+                f"golden vectors of {folder.name} here: cosine {worst:.5f}, at least {MIN_COSINE} "
+                "is needed; set LOOKALIKE_PRECISION=fp32, or build the model again with "
                 "`python -m model_build`"
             )
         return cls(engine=engine, version=version)
+
+
+def find_version(
+    folder: Path, descriptor: DescriptorName, precision: Precision
+) -> DescriptorVersion:
+    """The version of that name and precision in a model's folder.
+
+    Raises:
+        NotReady: There is none, or another release made the folder.
+    """
+    try:
+        versions = read_versions(folder)
+    except (FileNotFoundError, ValidationError) as error:
+        raise NotReady(
+            f"the model {folder.name} was made by another release; build it again with "
+            "`python -m model_build`"
+        ) from error
+    for version in versions:
+        if (version.name, version.precision) == (descriptor, precision):
+            return version
+    known = ", ".join(f"{version.name} in {version.precision}" for version in versions)
+    raise NotReady(
+        f"the model {folder.name} has no {descriptor} in {precision}, but {known}; build it again "
+        "with `python -m model_build`, or set LOOKALIKE_DESCRIPTOR and LOOKALIKE_PRECISION"
+    )
+
+
+def _engine(folder: Path, version: DescriptorVersion, choice: Choice, threads: int) -> Engine:
+    # Each library is loaded only where it runs.
+    if choice.engine == "torch":
+        from bento_service.vision.torch_engine import TorchEngine
+
+        return TorchEngine(folder / WEIGHTS_FILE, version, on_gpu=choice.on_gpu, threads=threads)
+    from bento_service.vision.onnx_engine import OnnxEngine
+
+    return OnnxEngine(
+        folder / NETWORK_FILES[version.precision],
+        descriptor=version.name,
+        precision=version.precision,
+        threads=threads,
+    )

@@ -1,9 +1,12 @@
 """The answers that are known beforehand.
 
-`vgg16-mac.npy` holds the descriptors, (3, 512) float32, of three photographs. They were computed
-once, in plain PyTorch from the published weights, by the recipe of the system that this one
-replaces: squashed to 224 x 224 with Pillow's bilinear filter, blue-green-red, Caffe's mean
-subtracted, maximum of each map of pool5, divided by the Euclidean length.
+The files here hold descriptors, (3, D) float32, of three photographs. They were computed once, in
+plain PyTorch from the published weights. `vgg16-mac.npy` follows the recipe of the system that
+this one replaces: squashed to 224 x 224 with Pillow's bilinear filter, blue-green-red, Caffe's
+mean subtracted, maximum of each map of pool5, divided by the Euclidean length.
+
+For 8-bit arithmetic there are no answers from elsewhere: what the built network gives here, after
+it was compared with PyTorch, is what it has to give on every other machine.
 """
 
 from pathlib import Path
@@ -12,23 +15,35 @@ import numpy as np
 
 from bento_service.vision.descriptor_version import DescriptorVersion, Weights
 from bento_service.vision.golden import MIN_COSINE, GoldenVectors
+from bento_service.vision.onnx_engine import OnnxEngine
+from bento_service.vision.recipes import descriptor_version
 from model_build.errors import WeightsRefused
 from model_build.photographs import GOLDEN, photographs
 from model_build.weights import PUBLISHED_DIGEST, Vgg16Weights
 
-_VECTORS = Path(__file__).parent / "vgg16-mac.npy"
+_FOLDER = Path(__file__).parent
 
 
-def golden_vectors(*, side: int) -> GoldenVectors:
-    """The three photographs, squashed to `side` pixels, and their descriptors.
+def golden_vectors(version: DescriptorVersion) -> GoldenVectors:
+    """The three photographs and their descriptors in full precision.
 
     Raises:
         PhotographsMissing: See `photographs`.
     """
     return GoldenVectors(
-        pictures=photographs(GOLDEN, side=side),
-        descriptors=np.load(_VECTORS, allow_pickle=False),
+        version=version,
+        pictures=photographs(GOLDEN, version.preprocessing),
+        descriptors=np.load(_FOLDER / f"{version.name}.npy", allow_pickle=False),
     )
+
+
+def quantised_vectors(version: DescriptorVersion, network: Path, *, threads: int) -> GoldenVectors:
+    """The three photographs and what the 8-bit network gives for them."""
+    engine = OnnxEngine(
+        network, descriptor=version.name, precision=version.precision, threads=threads
+    )
+    pictures = photographs(GOLDEN, version.preprocessing)
+    return GoldenVectors(version, pictures, engine.describe(pictures))
 
 
 def check_weights(weights: Vgg16Weights) -> None:
@@ -41,8 +56,9 @@ def check_weights(weights: Vgg16Weights) -> None:
         return
     from model_build.reference import reference_descriptors
 
-    version = DescriptorVersion(weights=Weights(digest=weights.digest, source=weights.source))
-    golden = golden_vectors(side=version.preprocessing.size)
+    record = Weights(digest=weights.digest, source=weights.source)
+    version = descriptor_version("vgg16-mac", record)
+    golden = golden_vectors(version)
     worst = golden.worst_cosine(reference_descriptors(weights, version, golden.pictures))
     if not worst >= MIN_COSINE:  # so that NaN fails too
         raise WeightsRefused(

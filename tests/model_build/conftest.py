@@ -18,8 +18,10 @@ import numpy as np
 import pytest
 
 from bento_service.vision.descriptor_version import DescriptorVersion, Weights
+from model_build.activation_ranges import ActivationRanges
 from model_build.convert import convert
 from model_build.sources import wheel_weights
+from model_build.store import all_versions
 from model_build.weights import Vgg16Weights
 
 ROOT = Path(__file__).parents[2]
@@ -47,17 +49,33 @@ def other_weights(weights: Vgg16Weights) -> Vgg16Weights:
 
 
 @pytest.fixture(scope="session")
-def version(weights: Vgg16Weights) -> DescriptorVersion:
-    return DescriptorVersion(weights=Weights(digest=weights.digest, source=weights.source))
+def ranges() -> ActivationRanges:
+    return ActivationRanges.committed()
 
 
 @pytest.fixture(scope="session")
-def network_file(
-    weights: Vgg16Weights, version: DescriptorVersion, tmp_path_factory: pytest.TempPathFactory
+def versions(weights: Vgg16Weights, ranges: ActivationRanges) -> tuple[DescriptorVersion, ...]:
+    """All nine."""
+    return all_versions(Weights(digest=weights.digest, source=weights.source), ranges)
+
+
+@pytest.fixture(scope="session")
+def exact_versions(versions: tuple[DescriptorVersion, ...]) -> tuple[DescriptorVersion, ...]:
+    """The three in fp32."""
+    return tuple(version for version in versions if version.precision == "fp32")
+
+
+@pytest.fixture(scope="session")
+def converted(
+    weights: Vgg16Weights,
+    versions: tuple[DescriptorVersion, ...],
+    ranges: ActivationRanges,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    target = tmp_path_factory.mktemp("network") / "descriptor.onnx"
-    convert(weights, version, target)
-    return target
+    """A folder with the weights and both networks."""
+    folder = tmp_path_factory.mktemp("networks")
+    convert(weights, versions, ranges, folder)
+    return folder
 
 
 @dataclass(frozen=True)

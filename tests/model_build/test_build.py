@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from bento_service.errors import NotReady
-from bento_service.vision.engine import GOLDEN_FILE
-from bento_service.vision.golden import GoldenVectors
+from bento_service.vision.descriptor_version import read_versions
+from bento_service.vision.golden import GOLDEN_FILE, GoldenVectors, save_golden
 from model_build import build as steps
-from model_build.convert import Comparison
-from model_build.errors import ConversionWrong
+from model_build.activation_ranges import RANGES_FILE, ActivationRanges
+from model_build.errors import CalibrationFailed, ConversionWrong
 from model_build.store import stored_folder
 
 TAG = "vgg16:0123456789abcdef"
@@ -17,9 +17,10 @@ TAG = "vgg16:0123456789abcdef"
 @pytest.fixture(autouse=True)
 def no_costly_steps(monkeypatch, weights, tmp_path):
     monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "home"))
-    agreed = Comparison(mean_cosine=1.0, min_cosine=1.0, photographs=8)
     monkeypatch.setattr(steps, "find_weights", lambda wanted, downloads: weights)
-    monkeypatch.setattr(steps, "check", lambda *_, **__: agreed)
+    monkeypatch.setattr(steps, "check", lambda *_, **__: ())
+    # One precision to prove is enough here; both are proved by the whole build of the other tests.
+    monkeypatch.setattr(steps, "NETWORK_FILES", {"int8": steps.NETWORK_FILES["int8"]})
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def published(monkeypatch):
     """What was published, put into the store by a plain copy."""
     tags = []
 
-    def publish(folder, version, comparison):
+    def publish(folder, versions, agreements):
         shutil.copytree(folder, stored_folder(TAG))
         tags.append(TAG)
         return TAG
@@ -41,18 +42,25 @@ def test_the_tag_is_named_once_the_stored_model_has_proved_itself(published, tmp
     assert (tmp_path / "tag.txt").read_text() == f"{tag}\n" == f"{TAG}\n"
 
 
-def test_a_stored_model_that_is_wrong_is_not_named(monkeypatch, published, tmp_path):
+def test_a_stored_model_that_is_wrong_in_one_descriptor_is_not_named(
+    monkeypatch, published, tmp_path
+):
     copied = steps.publish
 
-    def publish_with_other_vectors(folder, version, comparison):
-        tag = copied(folder, version, comparison)
-        golden = GoldenVectors.load(folder / GOLDEN_FILE)
-        exchanged = np.roll(golden.descriptors, 1, axis=0)
-        GoldenVectors(golden.pictures, exchanged).save(stored_folder(tag) / GOLDEN_FILE)
+    def publish_with_other_vectors(folder, versions, agreements):
+        tag = copied(folder, versions, agreements)
+        golden = [GoldenVectors.load(folder / GOLDEN_FILE, version) for version in versions]
+        exchanged = [
+            GoldenVectors(each.version, each.pictures, np.roll(each.descriptors, 1, axis=0))
+            if (each.version.name, each.version.precision) == ("vgg16-rgem", "int8")
+            else each
+            for each in golden
+        ]
+        save_golden(exchanged, stored_folder(tag) / GOLDEN_FILE)
         return tag
 
     monkeypatch.setattr(steps, "publish", publish_with_other_vectors)
-    with pytest.raises(NotReady, match="golden vectors"):
+    with pytest.raises(NotReady, match=r"vgg16-rgem in int8 .* golden vectors"):
         steps.build("wheel", tmp_path, tag_file=tmp_path / "tag.txt")
     assert not (tmp_path / "tag.txt").exists()
 
@@ -66,3 +74,36 @@ def test_a_wrong_conversion_is_not_published(monkeypatch, published, tmp_path):
         steps.build("wheel", tmp_path, tag_file=tmp_path / "tag.txt")
     assert published == []
     assert not (tmp_path / "tag.txt").exists()
+
+
+def test_ranges_that_are_measured_anew_make_other_versions_in_int8(
+    monkeypatch, published, tmp_path
+):
+    committed = ActivationRanges.committed()
+    maxima = {layer: 1.5 * largest for layer, largest in committed.maxima.items()}
+    measured = committed.model_copy(update={"maxima": maxima, "measured_on": "holidays"})
+    asked = []
+
+    def measure(weights, version, folder):
+        asked.append(folder)
+        return measured
+
+    monkeypatch.setattr(steps, "measure_ranges", measure)
+    steps.build("wheel", tmp_path, calibrate=tmp_path / "holidays", tag_file=tmp_path / "tag.txt")
+    assert asked == [tmp_path / "holidays"]
+    stored = stored_folder(TAG)
+    content = (stored / RANGES_FILE).read_bytes()
+    assert ActivationRanges.model_validate_json(content) == measured
+    digests = {v.quantisation.digest for v in read_versions(stored) if v.precision == "int8"}
+    assert digests == {measured.digest}
+    assert measured.digest != committed.digest
+
+
+def test_a_calibration_that_fails_builds_nothing(monkeypatch, published, tmp_path):
+    def measure(*_):
+        raise CalibrationFailed("there are too few photographs")
+
+    monkeypatch.setattr(steps, "measure_ranges", measure)
+    with pytest.raises(CalibrationFailed):
+        steps.build("wheel", tmp_path, calibrate=tmp_path, tag_file=tmp_path / "tag.txt")
+    assert published == []

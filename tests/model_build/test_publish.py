@@ -4,32 +4,29 @@ import stat
 import pytest
 import yaml
 
+from bento_service.vision.choice import Choice
 from bento_service.vision.descriptor_version import DescriptorVersion
-from bento_service.vision.engine import (
-    GOLDEN_FILE,
-    NETWORK_FILE,
-    VERSION_FILE,
-    Model,
-)
+from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE, Model
 from model_build.photographs import photographs
+from model_build.store import MODEL_FILES
 
 # BentoML settles once per process where its store is, so each of these is a process of its own.
 PUBLISH = """
 import logging, sys
 from pathlib import Path
-from bento_service.vision.descriptor_version import DescriptorVersion, Weights
-from model_build.convert import Comparison
+from bento_service.vision.descriptor_version import Weights
+from model_build.activation_ranges import ActivationRanges
+from model_build.convert import Agreement
 from model_build.publish import publish
-from model_build.store import write_version
+from model_build.store import MODEL_FILES, all_versions
 
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 folder = Path(sys.argv[1])
 folder.mkdir(exist_ok=True)
-version = DescriptorVersion(weights=Weights(digest="0" * 64, source="a test"))
-(folder / "descriptor.onnx").write_bytes(b"network")
-(folder / "golden.npz").write_bytes(b"golden vectors")
-write_version(version, folder)
-print(publish(folder, version, Comparison(mean_cosine=1.0, min_cosine=0.99999, photographs=8)))
+for name in MODEL_FILES:
+    (folder / name).write_text(name)
+versions = all_versions(Weights(digest="0" * 64, source="a test"), ActivationRanges.committed())
+print(publish(folder, versions, [Agreement("vgg16-mac", "fp32", 1.0, 0.99999, "coffee.png")]))
 """
 LOOK_UP = """
 import bentoml, sys
@@ -58,32 +55,60 @@ def test_bentoml_finds_the_model_under_its_tag(built):
     assert found.stdout.strip() == str(folder_of(built.program, built.tag))
 
 
-def test_the_stored_model_is_three_files_and_bentomls_own(built):
+def test_the_stored_model_is_its_files_and_bentomls_own(built):
     names = {path.name for path in folder_of(built.program, built.tag).iterdir()}
-    assert names == {NETWORK_FILE, GOLDEN_FILE, VERSION_FILE, "model.yaml"}
+    assert names == {*MODEL_FILES, "model.yaml"}
 
 
-def test_the_stored_model_holds_the_network_that_was_converted(built, network_file):
-    stored = folder_of(built.program, built.tag) / NETWORK_FILE
-    assert stored.read_bytes() == network_file.read_bytes()
+def test_the_stored_model_holds_the_networks_that_were_converted(built, converted):
+    stored = folder_of(built.program, built.tag)
+    for name in (WEIGHTS_FILE, *NETWORK_FILES.values()):
+        assert (stored / name).read_bytes() == (converted / name).read_bytes()
 
 
-def test_the_service_loads_the_stored_model(built, version):
-    model = Model.load(folder_of(built.program, built.tag), threads=2)
-    assert model.version == version
-    descriptors = model.engine.describe(photographs(["rocket.jpg"], side=224))
-    assert descriptors.shape == (1, version.dimension)
+@pytest.mark.parametrize(
+    ("descriptor", "engine", "precision"),
+    [
+        ("vgg16-rmac4", "onnxruntime", "int8"),
+        ("vgg16-mac", "onnxruntime", "fp32"),
+        ("vgg16-rgem", "torch", "fp32"),
+        ("vgg16-rmac4", "torch", "bf16"),
+    ],
+)
+def test_the_service_loads_the_stored_model(built, versions, descriptor, engine, precision):
+    folder = folder_of(built.program, built.tag)
+    model = Model.load(folder, Choice(descriptor, engine, precision), threads=2)
+    assert model.version in versions
+    assert (model.version.name, model.version.precision) == (descriptor, precision)
+    assert (model.engine.name, model.engine.precision) == (engine, precision)
+    pictures = photographs(["rocket.jpg"], model.version.preprocessing)
+    assert model.engine.describe(pictures).shape == (1, model.version.dimension)
 
 
-def test_the_metadata_tells_all_that_descriptors_depend_on(built, version):
+def test_the_metadata_tells_all_that_descriptors_depend_on(built, versions):
     record = yaml.safe_load((folder_of(built.program, built.tag) / "model.yaml").read_text())
     metadata = record["metadata"]
-    fields = {name: metadata.get(name) for name in DescriptorVersion.model_fields}
-    assert DescriptorVersion.model_validate(fields, strict=False) == version
-    assert metadata["fingerprint"] == record["labels"]["fingerprint"] == version.fingerprint
-    assert metadata["check"]["photographs"] == 8
-    assert 0.9999 < metadata["check"]["min_cosine"] <= metadata["check"]["mean_cosine"] <= 1
-    assert {"torch", "onnx"} < set(metadata["built_with"])
+    told = [
+        DescriptorVersion.model_validate(
+            {name: value for name, value in fields.items() if name != "fingerprint"}
+        )
+        for fields in metadata["versions"]
+    ]
+    assert tuple(told) == versions
+    assert [fields["fingerprint"] for fields in metadata["versions"]] == [
+        version.fingerprint for version in versions
+    ]
+    assert record["labels"]["weights"] == versions[0].weights.digest[:16]
+
+
+def test_the_metadata_tells_how_well_the_networks_agree_with_pytorch(built):
+    record = yaml.safe_load((folder_of(built.program, built.tag) / "model.yaml").read_text())
+    agreements = record["metadata"]["agreement_with_pytorch"]
+    assert len(agreements) == 10  # three descriptors and two taps, in two precisions
+    for each in agreements:
+        lowest = {"fp32": 0.9999, "int8": 0.996}[each["precision"]]
+        assert lowest < each["min_cosine"] <= each["mean_cosine"] <= 1
+    assert {"torch", "onnx", "onnxruntime"} < set(record["metadata"]["built_with"])
 
 
 def test_publishing_again_keeps_what_is_there(program, publish):
@@ -97,12 +122,12 @@ def test_publishing_again_keeps_what_is_there(program, publish):
 
 def test_a_damaged_model_in_the_store_is_replaced(program, publish):
     tag, _ = publish()
-    network = folder_of(program, tag) / NETWORK_FILE
+    network = folder_of(program, tag) / NETWORK_FILES["int8"]
     network.write_bytes(b"netw")
     again, told = publish()
     assert again == tag
     assert "damaged; it is replaced" in told
-    assert network.read_bytes() == b"network"
+    assert network.read_text() == NETWORK_FILES["int8"]
 
 
 def test_another_user_may_read_a_stored_model(program, publish):

@@ -10,7 +10,7 @@ from bentoml.validators import DType, Shape
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
-from bento_service.batching import BATCHING_OPTIONS, EMBEDDER_OPTIONS, limit_waiting
+from bento_service.batching import EMBEDDER_OPTIONS, batching_options, limit_waiting
 from bento_service.describing import patient
 
 WORK_SECONDS = 0.05
@@ -23,7 +23,7 @@ class EchoEmbedder:
         if "ECHO_UNLIMITED" not in os.environ:
             limit_waiting()
 
-    @bentoml.api(**BATCHING_OPTIONS)
+    @bentoml.api(**batching_options(8))
     def embed(
         self, images: Annotated[NDArray[np.uint8], DType("uint8"), Shape((-1, 224, 224, 3))]
     ) -> NDArray[np.float32]:

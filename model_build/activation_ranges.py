@@ -1,0 +1,53 @@
+"""How large the activations of each layer are on photographs: what 8 bits have to span.
+
+The committed ranges were measured once, on photographs that are not part of this project;
+`model_build.calibration` measures them on others.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from bento_service.vision.descriptor_version import canonical_json
+
+RANGES_FILE = "activation_ranges.json"
+"""The ranges in a model's folder."""
+
+_COMMITTED = Path(__file__).parent / RANGES_FILE
+
+
+class ActivationRanges(BaseModel):
+    """What was measured of each layer, by torchvision's name of the convolution.
+
+    Attributes:
+        maxima: The largest activation after its ReLU.
+        means: The mean of each of its input planes, over all places and photographs; rounding
+            the weights shifts a layer's outputs by what it does to these, which is corrected.
+        photographs: On how many it was measured.
+        measured_on: What they showed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    maxima: dict[str, float]
+    means: dict[str, tuple[float, ...]]
+    photographs: int
+    measured_on: str
+
+    @classmethod
+    def committed(cls) -> Self:
+        """Those that were measured once."""
+        return cls.model_validate_json(_COMMITTED.read_bytes())
+
+    def save(self, path: Path) -> None:
+        """Write them; equal ranges give equal bytes."""
+        path.write_text(f"{json.dumps(self.model_dump(mode='json'), indent=1)}\n")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (64 hexadecimal digits) over the maxima and the means."""
+        measured = self.model_dump(mode="json", include={"maxima", "means"})
+        return hashlib.sha256(canonical_json(measured)).hexdigest()

@@ -1,0 +1,68 @@
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage
+from PIL import Image
+
+from bento_service.vision.descriptor_version import Preprocessing
+from model_build import photographs
+from model_build.errors import PhotographsMissing
+
+SQUASHED = Preprocessing()
+ON_GREY = Preprocessing(padding=(124, 117, 104))
+
+
+def opened(name):
+    content = (Path(skimage.__file__).parent / "data" / name).read_bytes()
+    return Image.open(io.BytesIO(content)).convert("RGB")
+
+
+def test_squashed_photographs_are_pillows_own_resizing():
+    for name, pixels in zip(
+        photographs.GOLDEN, photographs.photographs(photographs.GOLDEN, SQUASHED), strict=True
+    ):
+        resized = opened(name).resize((224, 224), Image.Resampling.BILINEAR)
+        np.testing.assert_array_equal(pixels, np.asarray(resized))
+
+
+def test_padded_photographs_keep_their_shape():
+    (pixels,) = photographs.photographs(["coffee.png"], ON_GREY)  # 600 x 400
+    shrunk = opened("coffee.png").resize((224, 149), Image.Resampling.BILINEAR)
+    assert (pixels[:37] == (124, 117, 104)).all()
+    np.testing.assert_array_equal(pixels[37:186], np.asarray(shrunk))
+    assert (pixels[186:] == (124, 117, 104)).all()
+
+
+def test_their_size_is_that_of_the_preprocessing():
+    small = SQUASHED.model_copy(update={"size": 96})
+    assert photographs.photographs(["coffee.png"], small).shape == (1, 96, 96, 3)
+
+
+def test_eight_different_photographs_are_compared_and_the_golden_ones_are_among_them():
+    pictures = photographs.photographs(photographs.CHECKED, SQUASHED)
+    assert pictures.shape == (8, 224, 224, 3)
+    digests = {hashlib.sha256(picture.tobytes()).hexdigest() for picture in pictures}
+    assert len(digests) == 8
+    assert set(photographs.GOLDEN) < set(photographs.CHECKED)
+
+
+def test_a_photograph_that_was_changed_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "astronaut.png").write_bytes(b"another picture")
+    monkeypatch.setattr(photographs, "_folder", lambda: tmp_path)
+    with pytest.raises(PhotographsMissing, match=r"astronaut\.png is another picture"):
+        photographs.photographs(["astronaut.png"], SQUASHED)
+
+
+def test_a_photograph_that_is_not_there_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(photographs, "_folder", lambda: tmp_path)
+    with pytest.raises(PhotographsMissing, match=r"carries no coffee\.png"):
+        photographs.photographs(["coffee.png"], SQUASHED)
+
+
+def test_scikit_image_that_is_not_installed_is_told(monkeypatch):
+    monkeypatch.setattr(photographs.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(PhotographsMissing, match="extra `model-build`"):
+        photographs.photographs(["coffee.png"], SQUASHED)
