@@ -9,7 +9,7 @@ Holidays (Jegou et al., ECCV 2008): `holidays_images.dat` with one name a line. 
 numbers agree but for the last two digits show one scene; the one that ends in 00 is its query.
 
 Everywhere a query is left out of its own ranking. The published Oxford and Paris numbers count the
-query's own picture as found, and are higher for it.
+query's own picture as found, which raises them.
 """
 
 import math

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -16,6 +16,7 @@ from model_build.evaluation.ranking import (
 # Few different values, so that there are ties.
 SCORES = st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0])
 RANKED = st.lists(st.tuples(SCORES, st.booleans()), min_size=1, max_size=7)
+FEW_RANKED = st.lists(st.tuples(SCORES, st.booleans()), min_size=1, max_size=5)
 
 
 def split(ranked):
@@ -53,7 +54,8 @@ def test_without_a_relevant_picture_there_are_no_ranks():
     assert ranks_of_relevant(np.array([0.5], np.float32), np.array([False])).size == 0
 
 
-@given(RANKED)
+@given(FEW_RANKED)
+@settings(deadline=None)
 def test_no_way_to_break_ties_is_worse_than_ours(ranked):
     scores, relevant = split(ranked)
     assume(relevant.any())
@@ -147,6 +149,7 @@ def test_scores_are_the_cosines_of_unit_vectors():
     arrays(np.float32, (1, 33), elements=st.floats(-1, 1, width=32)),
     st.integers(2, 40),
 )
+@settings(deadline=None)
 def test_equal_descriptors_get_equal_scores_wherever_they_stand(queries, descriptor, number):
     scores = cosine_scores(queries, np.repeat(descriptor, number, axis=0))
     assert (scores == scores[:, :1]).all()

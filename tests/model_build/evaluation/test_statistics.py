@@ -36,14 +36,14 @@ def test_for_many_queries_the_interval_is_that_of_the_normal_distribution():
 
 
 @given(st.floats(-1, 1), st.integers(1, 50))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_equal_values_leave_nothing_to_chance(value, number):
     estimate = bootstrap_mean(np.full(number, value), alone(number), resamples=50)
     assert (estimate.value, estimate.low, estimate.high) == pytest.approx((value,) * 3, abs=1e-12)
 
 
 @given(VALUES)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_the_interval_lies_between_the_least_and_the_largest_value(values):
     estimate = bootstrap_mean(np.array(values), alone(len(values)), resamples=200)
     assert min(values) - 1e-12 <= estimate.low <= estimate.high <= max(values) + 1e-12
