@@ -5,37 +5,49 @@ runs once for all that is taken from it. Describers that want the same pixels sh
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.vision.decode import Region, decode
-from bento_service.vision.engine import Model
+from bento_service.settings import Settings
+from bento_service.vision.choice import Choice, EngineName, choose
+from bento_service.vision.decode import Colour, Region, decode
+from bento_service.vision.descriptor_version import (
+    DESCRIPTORS,
+    PRECISIONS,
+    DescriptorName,
+    Precision,
+)
+from bento_service.vision.engine import NETWORK_FILES, Model
+from bento_service.vision.hardware import Hardware
+from bento_service.vision.onnx_engine import OnnxEngine
 from model_build.evaluation.errors import DescriptorUnknown, ModelMissing
 from model_build.evaluation.histogram import NAME as COLOUR_HISTOGRAM
 from model_build.evaluation.histogram import colour_histograms
 from model_build.evaluation.protocol import MAX_PIXELS
 from model_build.store import TAG_FILE, stored_folder
 
-FROM_MODEL = ("vgg16-mac",)
-"""The descriptors that a model's network gives."""
-NAMES = (*FROM_MODEL, COLOUR_HISTOGRAM)
-"""Every descriptor that can be asked for; also what is evaluated unless something is asked for."""
+NAMES = (*DESCRIPTORS, COLOUR_HISTOGRAM)
+"""What is evaluated unless something is asked for. A descriptor of the model may be followed by a
+precision and by `pad` or `squash`, as in `vgg16-rmac4/int8` and `vgg16-rmac4/fp32/pad`."""
 
 _HISTOGRAM_SIDE = 224
+_PADDING: dict[str, Colour | None] = {"pad": (124, 117, 104), "squash": None}
 
 
 @dataclass(frozen=True)
-class Squash:
-    """Decodes a picture to a square, whatever its shape.
+class Square:
+    """Decodes a picture to a square.
 
     Attributes:
         side: S, in pixels.
+        padding: The square is filled up with this colour; none: the picture is squashed.
     """
 
     side: int
+    padding: Colour | None = None
 
     def __call__(self, content: bytes, region: Region | None) -> NDArray[np.uint8]:
         """(S, S, 3) uint8, RGB.
@@ -43,7 +55,13 @@ class Squash:
         Raises:
             LookalikeError: The picture cannot be read; see `decode`.
         """
-        return decode(content, side=self.side, max_pixels=MAX_PIXELS, region=region).pixels
+        return decode(
+            content,
+            side=self.side,
+            padding=self.padding,
+            max_pixels=MAX_PIXELS,
+            region=region,
+        ).pixels
 
 
 @dataclass(frozen=True)
@@ -68,36 +86,87 @@ def describers(names: Sequence[str], models: Path | None, *, threads: int) -> li
     """What gives some descriptors.
 
     Args:
-        names: Some of `NAMES`.
+        names: Some of `NAMES`, or more precise ones; see there.
         models: The `models` folder of a store; BentoML's own where it is none.
         threads: How many cores a network may use.
 
     Raises:
-        DescriptorUnknown: A name is not one of `NAMES`.
+        DescriptorUnknown: There is no descriptor of a name.
         ModelMissing: The model that the service names is not in the store.
         NotReady: The model does not reproduce its golden vectors.
     """
-    if unknown := [name for name in names if name not in NAMES]:
-        raise DescriptorUnknown(f"no descriptor {unknown[0]}; there are {', '.join(NAMES)}")
+    rows = [_row(name) for name in names if name != COLOUR_HISTOGRAM]
     made = []
-    if from_model := tuple(name for name in FROM_MODEL if name in names):
-        made.append(_of_model(from_model, _model_folder(models), threads))
+    if rows:
+        folder = _model_folder(models)
+        usual = choose(Settings(), Hardware.detect())
+        by_pass: dict[tuple[Precision, str], list[_Row]] = {}
+        for row in rows:
+            by_pass.setdefault((row.precision or usual.precision, row.squared), []).append(row)
+        made += [
+            _of_model(some, folder, precision, threads) for (precision, _), some in by_pass.items()
+        ]
     if COLOUR_HISTOGRAM in names:
         made.append(_colour_histogram())
     return made
 
 
-def _of_model(names: tuple[str, ...], folder: Path, threads: int) -> Describer:
-    model = Model.load(folder, threads=threads)
+@dataclass(frozen=True)
+class _Row:
+    """What a name stands for; nothing where it leaves that to the hardware or the model."""
+
+    name: str
+    descriptor: DescriptorName
+    precision: Precision | None = None
+    squared: str = ""
+
+
+def _row(name: str) -> _Row:
+    first, *others = name.split("/")
+    for descriptor in DESCRIPTORS:
+        if descriptor == first:
+            row = _Row(name, descriptor)
+            break
+    else:
+        raise DescriptorUnknown(f"no descriptor {name}; there are {', '.join(NAMES)}")
+    for other in others:
+        precision = next((known for known in PRECISIONS if known == other), None)
+        if precision is not None:
+            row = replace(row, precision=precision)
+        elif other in _PADDING:
+            row = replace(row, squared=other)
+        else:
+            raise DescriptorUnknown(
+                f"{name}: no {other}; after the descriptor there may be {', '.join(PRECISIONS)}, "
+                "pad or squash"
+            )
+    return row
+
+
+def _of_model(rows: Sequence[_Row], folder: Path, precision: Precision, threads: int) -> Describer:
+    """One pass for rows of one precision that want the same pixels."""
+    engine: EngineName = "torch" if precision not in NETWORK_FILES else "onnxruntime"
+    on_gpu = engine == "torch" and Hardware.detect().cuda
+    loaded = [
+        Model.load(folder, Choice(row.descriptor, engine, precision, on_gpu), threads=threads)
+        for row in rows[: 1 if engine == "onnxruntime" else None]
+    ]
+    ours = loaded[0].version.preprocessing
 
     def describe(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        return {model.version.name: model.engine.describe(images)}
+        first = loaded[0].engine
+        if isinstance(first, OnnxEngine):  # one run gives all
+            outputs = first.outputs(images, sorted({row.descriptor for row in rows}))
+            return {row.name: outputs[row.descriptor] for row in rows}
+        return {
+            row.name: model.engine.describe(images) for row, model in zip(rows, loaded, strict=True)
+        }
 
+    squared = rows[0].squared
     return Describer(
-        names=names,
-        origin=f"model {folder.parent.name}:{folder.name}, {model.engine.name} "
-        f"{model.engine.precision}",
-        prepare=Squash(model.version.preprocessing.size),
+        names=tuple(row.name for row in rows),
+        origin=f"model {folder.parent.name}:{folder.name}, {engine} {precision}",
+        prepare=Square(ours.size, _PADDING[squared] if squared else ours.padding),
         describe=describe,
     )
 
@@ -106,7 +175,7 @@ def _colour_histogram() -> Describer:
     return Describer(
         names=(COLOUR_HISTOGRAM,),
         origin="8 x 8 x 8 RGB, square root of the shares",
-        prepare=Squash(_HISTOGRAM_SIDE),
+        prepare=Square(_HISTOGRAM_SIDE),
         describe=lambda images: {COLOUR_HISTOGRAM: colour_histograms(images)},
     )
 

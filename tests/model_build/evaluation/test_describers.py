@@ -4,21 +4,42 @@ import numpy as np
 import pytest
 
 from bento_service.vision.decode import decode
-from bento_service.vision.engine import GOLDEN_FILE
-from bento_service.vision.golden import GoldenVectors
-from model_build.evaluation.describers import FROM_MODEL, NAMES, Squash, describers
+from bento_service.vision.engine import find_version
+from bento_service.vision.golden import GOLDEN_FILE, GoldenVectors
+from model_build.evaluation.describers import NAMES, Square, describers
 from model_build.evaluation.errors import DescriptorUnknown, ModelMissing
 from model_build.evaluation.histogram import colour_histograms
 from model_build.store import TAG_FILE, stored_folder
 
 
-def test_a_model_gives_its_golden_vectors(models):
-    (describer,) = describers(["vgg16-mac"], models, threads=2)
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_model_gives_its_golden_vectors(models, precision):
+    names = [f"vgg16-mac/{precision}", f"vgg16-rmac4/{precision}"]
+    (describer,) = describers(names, models, threads=2)
     tag = TAG_FILE.read_text().strip()
-    golden = GoldenVectors.load(models / tag.replace(":", "/") / GOLDEN_FILE)
-    described = describer.describe(golden.pictures)
-    assert golden.worst_cosine(described["vgg16-mac"]) > 0.9999
-    assert tag in describer.origin
+    folder = models / tag.replace(":", "/")
+    for name in names:
+        version = find_version(folder, name.split("/")[0], precision)
+        golden = GoldenVectors.load(folder / GOLDEN_FILE, version)
+        described = describer.describe(golden.pictures)
+        assert golden.worst_cosine(described[name]) > 0.9999
+    assert describer.origin == f"model {tag}, onnxruntime {precision}"
+
+
+def test_rows_of_two_precisions_are_two_passes_over_the_same_pixels(models):
+    one, other = describers(["vgg16-rmac4/fp32", "vgg16-rmac4/int8"], models, threads=2)
+    assert one.prepare == other.prepare
+    assert (one.names, other.names) == (("vgg16-rmac4/fp32",), ("vgg16-rmac4/int8",))
+
+
+def test_padding_and_squashing_are_two_passes(models):
+    padded, squashed = describers(["vgg16-mac/pad", "vgg16-mac/squash"], models, threads=2)
+    assert (padded.prepare, squashed.prepare) == (Square(224, (124, 117, 104)), Square(224))
+
+
+def test_what_may_follow_a_name_is_told():
+    with pytest.raises(DescriptorUnknown, match="vgg16-mac/int4: no int4; .* fp32, int8"):
+        describers(["vgg16-mac/int4"], None, threads=1)
 
 
 def test_everything_that_can_be_asked_for_is_given(models):
@@ -34,7 +55,7 @@ def test_everything_that_can_be_asked_for_is_given(models):
 
 
 def test_the_default_reference_is_the_replaced_systems_descriptor():
-    assert NAMES[0] == FROM_MODEL[0] == "vgg16-mac"
+    assert NAMES[0] == "vgg16-mac"
 
 
 def test_describers_that_squash_to_one_size_share_their_pixels(models):
@@ -53,7 +74,7 @@ def test_no_model_is_needed_for_the_histogram():
 
 def test_squashing_is_the_services_own_decoding(photographs):
     content = (photographs / "chelsea.jpg").read_bytes()
-    squashed = Squash(224)(content, (10, 20, 100, 50))
+    squashed = Square(224)(content, (10, 20, 100, 50))
     expected = decode(content, side=224, max_pixels=10**7, region=(10, 20, 100, 50)).pixels
     np.testing.assert_array_equal(squashed, expected)
 

@@ -1,0 +1,306 @@
+"""How fast the engines are, beside plain PyTorch and beside what the machine can do at all.
+
+    python -m benchmarks.engine [--models FOLDER] [--rounds N] [--json FILE]
+
+Sides: VGG16's convolutions in PyTorch as one writes them down (eager, fp32, channels last), and
+every engine that this machine can run. In each round every side runs at every batch size, and the
+limits are measured too: a plain matrix product of the same library and precision, and the
+multiply-and-add instructions alone (`peak.c`, if there is a C compiler). Ratios are formed within
+a round, so a machine that changes its speed changes both sides; the medians are printed.
+
+The goals are for onnxruntime in int8 on a processor with VNNI at a batch of 8; the exit code is 1
+where that engine runs and misses one.
+"""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from benchmarks import machine
+from benchmarks.models import model_folder
+from bento_service.vision.choice import Choice
+from bento_service.vision.descriptor_version import Precision
+from bento_service.vision.engine import WEIGHTS_FILE, Model
+from bento_service.vision.hardware import Hardware
+from model_build.weights import BLOCKS
+
+_CPU_BATCHES = (1, 8, 32)
+_GPU_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_SECONDS = 2.0
+_EAGER = "torch eager fp32"
+_GOALS = {"times_eager": 4.5, "share_of_product": 0.95, "share_of_peak": 0.80}
+# Rows, depth and columns of matrix products: those of block 3 and block 5, and a large square one.
+_PRODUCTS = ((3136, 2304, 256), (1568, 4608, 512), (2048, 2048, 2048))
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to run the convolutions."""
+
+    name: str
+    precision: Precision
+    on_gpu: bool
+    describe: Callable[[NDArray[np.uint8]], object]
+
+
+@dataclass
+class Figures:
+    """What was measured of one side at one batch size, a number a round."""
+
+    images_per_second: list[float] = field(default_factory=list)
+    times_eager: list[float] = field(default_factory=list)
+    share_of_product: list[float] = field(default_factory=list)
+    share_of_peak: list[float] = field(default_factory=list)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
+    parser.add_argument("--models", type=Path, default=Path("data/bentoml/models"))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="also write every round's numbers there")
+    options = parser.parse_args()
+    hardware = Hardware.detect()
+    sides = _sides(model_folder(options.models), hardware)
+    print(machine.described())
+    print(f"{operations_a_picture() / 1e9:.2f} billion operations a picture, up to conv5_3")
+    with tempfile.TemporaryDirectory() as folder:
+        peak = _Peak(Path(folder))
+        figures = _measured(sides, peak, options.rounds)
+    _print(figures)
+    if options.json:
+        rows = [{"side": s, "batch": b, **vars(f)} for (s, b), f in figures.items()]
+        options.json.write_text(json.dumps({"machine": machine.described(), "rows": rows}))
+    return _judge(figures, hardware)
+
+
+def operations_a_picture() -> int:
+    """Multiplications and additions of the thirteen convolutions on 224 x 224 pixels."""
+    planes, side, total = 3, 224, 0
+    for block, channels in zip(BLOCKS, (64, 128, 256, 512, 512), strict=True):
+        for _ in block:
+            total += 2 * side * side * channels * planes * 9
+            planes = channels
+        side //= 2
+    return total
+
+
+def _sides(folder: Path, hardware: Hardware) -> list[Side]:
+    threads = len(os.sched_getaffinity(0))
+    choices = [
+        Choice("vgg16-rmac4", "onnxruntime", "fp32"),
+        Choice("vgg16-rmac4", "onnxruntime", "int8"),
+    ]
+    if hardware.cuda:
+        choices += [
+            Choice("vgg16-rmac4", "torch", "fp32", on_gpu=True),
+            Choice("vgg16-rmac4", "torch", "bf16", on_gpu=True),
+        ]
+    sides = [Side(_EAGER, "fp32", hardware.cuda, _eager(folder / WEIGHTS_FILE, hardware, threads))]
+    for choice in choices:
+        model = Model.load(folder, choice, threads=threads)
+        name = f"{choice.engine} {choice.precision}{' on CUDA' if choice.on_gpu else ''}"
+        sides.append(Side(name, choice.precision, choice.on_gpu, model.engine.describe))
+    return sides
+
+
+def _eager(
+    weights: Path, hardware: Hardware, threads: int
+) -> Callable[[NDArray[np.uint8]], object]:
+    """VGG16 of torchvision up to pool5, fp32, channels last, as one writes it down."""
+    import safetensors.torch
+    import torch
+    import torchvision
+
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if hardware.cuda else "cpu")
+    layers = torchvision.models.vgg16(weights=None).features
+    tensors = safetensors.torch.load_file(weights)
+    layers.load_state_dict({name.removeprefix("features."): t for name, t in tensors.items()})
+    layers = layers.eval().to(device, memory_format=torch.channels_last)
+
+    def describe(images: NDArray[np.uint8]) -> object:
+        with torch.inference_mode():
+            planes = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() - 117.0
+            return layers(planes).amax(dim=(2, 3)).cpu().numpy()
+
+    return describe
+
+
+def _measured(sides: Sequence[Side], peak: "_Peak", rounds: int) -> dict[tuple[str, int], Figures]:
+    figures: dict[tuple[str, int], Figures] = {}
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds} ...", file=sys.stderr, flush=True)
+        speeds = {
+            (side.name, batch): _speed(side, batch)
+            for batch in (_GPU_BATCHES if any(s.on_gpu for s in sides) else _CPU_BATCHES)
+            for side in sides
+            if side.on_gpu or batch in _CPU_BATCHES
+        }
+        products = {
+            key: _product(key[0], on_gpu=key[1])
+            for key in {(side.precision, side.on_gpu) for side in sides}
+        }
+        peaks = peak.measured()
+        for side in sides:
+            for batch in (batch for name, batch in speeds if name == side.name):
+                speed = speeds[side.name, batch]
+                found = figures.setdefault((side.name, batch), Figures())
+                found.images_per_second.append(speed)
+                found.times_eager.append(speed / speeds[_EAGER, batch])
+                done = speed * operations_a_picture()
+                found.share_of_product.append(done / products[side.precision, side.on_gpu])
+                if not side.on_gpu and peaks.get(side.precision):
+                    found.share_of_peak.append(done / peaks[side.precision])
+    return figures
+
+
+def _speed(side: Side, batch: int) -> float:
+    """Images a second."""
+    images = np.random.default_rng(0).integers(0, 256, (batch, 224, 224, 3), dtype=np.uint8)
+    side.describe(images)
+    done, began = 0, time.perf_counter()
+    while done == 0 or time.perf_counter() - began < _SECONDS:
+        side.describe(images)
+        done += batch
+    return done / (time.perf_counter() - began)
+
+
+def _product(precision: Precision, *, on_gpu: bool) -> float:
+    """Operations a second of the fastest of some plain matrix products."""
+    best = 0.0
+    for size in ((8192, 8192, 8192),) if on_gpu else _PRODUCTS:
+        run = (
+            _int8_product(*size)
+            if precision == "int8"
+            else _torch_product(*size, precision=precision, on_gpu=on_gpu)
+        )
+        best = max(best, 2 * math.prod(size) / _shortest(run))
+    return best
+
+
+def _shortest(run: Callable[[], object]) -> float:
+    """Seconds of the fastest of many runs within some time."""
+    run()
+    best, until = float("inf"), time.perf_counter() + _SECONDS / 2
+    while time.perf_counter() < until:
+        began = time.perf_counter()
+        run()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def _torch_product(
+    rows: int, depth: int, columns: int, *, precision: Precision, on_gpu: bool
+) -> Callable[[], object]:
+    import torch
+
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    device = torch.device("cuda" if on_gpu else "cpu")
+    left = torch.randn(rows, depth, device=device).to(kind)
+    right = torch.randn(depth, columns, device=device).to(kind)
+
+    def run() -> None:
+        torch.mm(left, right)
+        if on_gpu:
+            torch.cuda.synchronize()
+
+    return run
+
+
+def _int8_product(rows: int, depth: int, columns: int) -> Callable[[], object]:
+    drawn = np.random.default_rng(0)
+    left = drawn.integers(0, 256, (rows, depth), dtype=np.uint8)
+    right = drawn.integers(-127, 128, (depth, columns), dtype=np.int8)
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["left", "right"], ["product"])],
+        "product",
+        [helper.make_tensor_value_info("left", TensorProto.UINT8, [rows, depth])],
+        [helper.make_tensor_value_info("product", TensorProto.INT32, [rows, columns])],
+        [numpy_helper.from_array(right, "right")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = len(os.sched_getaffinity(0))
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+    )
+    return lambda: session.run(None, {"left": left})
+
+
+class _Peak:
+    """The multiply-and-add instructions on all cores at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._program: Path | None = None
+        compiler = shutil.which("cc") or shutil.which("gcc")
+        source = Path(__file__).with_name("peak.c")
+        target = folder / "peak"
+        if compiler is not None:
+            command = [compiler, "-O2", "-march=native", str(source), "-o", str(target)]
+            if subprocess.run(command, check=False, capture_output=True).returncode == 0:
+                self._program = target
+        if self._program is None:
+            print("no C compiler for this processor: the instructions' peak is not measured")
+
+    def measured(self) -> dict[Precision, float]:
+        """Operations a second by precision; nothing where there are no such instructions."""
+        if self._program is None:
+            return {}
+        running = [
+            subprocess.Popen([self._program], stdout=subprocess.PIPE, text=True)
+            for _ in os.sched_getaffinity(0)
+        ]
+        lines = [process.communicate()[0].split() for process in running]
+        return {
+            "fp32": sum(float(line[0]) for line in lines),
+            "int8": sum(float(line[1]) for line in lines),
+        }
+
+
+def _print(figures: dict[tuple[str, int], Figures]) -> None:
+    header = ("side", "batch", "img/s", "x eager", "of product", "of peak")
+    print(f"{header[0]:<26}" + "".join(f"{name:>12}" for name in header[1:]))
+    for (side, batch), found in figures.items():
+        cells: list[Any] = [
+            f"{statistics.median(found.images_per_second):.2f}",
+            f"{statistics.median(found.times_eager):.2f}",
+            f"{statistics.median(found.share_of_product):.1%}",
+            f"{statistics.median(found.share_of_peak):.1%}" if found.share_of_peak else "-",
+        ]
+        print(f"{side:<26}{batch:>12}" + "".join(f"{cell:>12}" for cell in cells))
+
+
+def _judge(figures: dict[tuple[str, int], Figures], hardware: Hardware) -> int:
+    if not hardware.dot_products:
+        print("goals: not judged, this processor has no 8-bit dot products (VNNI)")
+        return 0
+    met = True
+    for goal, wanted in _GOALS.items():
+        measured = getattr(figures["onnxruntime int8", 8], goal)
+        if measured:
+            reached = statistics.median(measured)
+            met = met and reached >= wanted
+            verdict = "met" if reached >= wanted else "MISSED"
+            print(f"goal, onnxruntime int8, batch 8, {goal}: {reached:.2f} of {wanted} {verdict}")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
