@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, or_, select, update
 
 from bento_service.catalogue.collections import next_revision
-from bento_service.catalogue.database import Database, insert_or_ignore
-from bento_service.catalogue.records import Change, Described, ImageRecord, SourceRecord
+from bento_service.catalogue.database import Database
+from bento_service.catalogue.records import Change, ImageRecord, SourceRecord
 from bento_service.catalogue.tables import (
     OPEN_STATES,
     FileState,
@@ -26,6 +25,12 @@ from bento_service.errors import ImageNotFound
 _living = ~images.c.deleted
 _IDS_A_STATEMENT = 500
 _LARGEST_ID = 2**63 - 1
+# Asked once a file of every job, and putting it together takes as long as running it.
+_HOLDER = select(images.c.id).where(
+    images.c.collection_id == bindparam("collection"),
+    images.c.sha256 == bindparam("digest"),
+    _living,
+)
 
 
 class Images:
@@ -228,60 +233,9 @@ class Images:
         return set(wanted) - needed
 
 
-def add_image(
-    connection: Connection,
-    collection_id: int,
-    revision: int,
-    described: Described,
-    metadata: dict[str, Any],
-) -> tuple[int, bool]:
-    """Insert an image unless the collection holds its bytes; its id, and whether it is new."""
-    known = _id_of(connection, collection_id, described.sha256)
-    if known is not None:
-        return known, False
-    image_id = connection.execute(
-        insert(images)
-        .values(
-            collection_id=collection_id,
-            sha256=described.sha256,
-            format=described.format,
-            width=described.width,
-            height=described.height,
-            bytes=described.bytes,
-            metadata=metadata,
-            descriptor=described.descriptor.astype("<f4").tobytes(),
-            revision=revision,
-            created_at=datetime.now(UTC),
-        )
-        .returning(images.c.id)
-    ).scalar_one()
-    return int(image_id), True
-
-
-def add_source(connection: Connection, image_id: int, source: SourceRecord, sha256: str) -> None:
-    """Record where an image's bytes were found, once."""
-    connection.execute(
-        insert_or_ignore(connection, sources).values(
-            image_id=image_id,
-            kind=source.kind,
-            root=source.root,
-            path=source.path,
-            sha256=sha256,
-        )
-    )
-
-
-def id_of(connection: Connection, collection_id: int, sha256: str) -> int | None:
-    """The living image of a collection with these bytes."""
-    return _id_of(connection, collection_id, sha256)
-
-
 def _id_of(connection: Connection, collection_id: int, sha256: str) -> int | None:
-    found: int | None = connection.execute(
-        select(images.c.id).where(
-            images.c.collection_id == collection_id, images.c.sha256 == sha256, _living
-        )
-    ).scalar()
+    given = {"collection": collection_id, "digest": sha256}
+    found: int | None = connection.execute(_HOLDER, given).scalar()
     return found
 
 

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Row, case, insert, select, update
 
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import Database, insert_or_ignore
-from bento_service.catalogue.images import add_image, add_source, id_of
 from bento_service.catalogue.records import (
     FailureRecord,
     FileRecord,
@@ -18,8 +17,8 @@ from bento_service.catalogue.records import (
     NewJob,
     Outcome,
     Settled,
-    SourceRecord,
 )
+from bento_service.catalogue.settling import settle_files
 from bento_service.catalogue.tables import OPEN_STATES, FileState, SourceKind, job_files, jobs
 from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
@@ -158,13 +157,8 @@ class Jobs:
             raise CollectionNotFound(f"collection {job.collection!r} was deleted")
         with self._database.writing() as connection:
             revision = next_revision(connection, job.collection_id)
-            waiting = _still_todo(connection, [outcome.file for outcome in outcomes])
-            settled = Settled.of(
-                [
-                    _settle_one(connection, job, revision, outcome)
-                    for outcome in outcomes
-                    if outcome.file.id in waiting
-                ]
+            settled = settle_files(
+                connection, job, outcomes, collection_id=job.collection_id, revision=revision
             )
             connection.execute(
                 update(jobs)
@@ -177,43 +171,6 @@ class Jobs:
             )
             _complete_if_done(connection, job.number)
             return settled
-
-
-def _still_todo(connection: Connection, files: Sequence[FileRecord]) -> set[int]:
-    statement = select(job_files.c.id).where(
-        job_files.c.id.in_([file.id for file in files]), job_files.c.state == FileState.TODO
-    )
-    return set(connection.execute(statement).scalars())
-
-
-def _settle_one(
-    connection: Connection, job: JobRecord, revision: int, outcome: Outcome
-) -> FileState:
-    state = _store(connection, job, revision, outcome)
-    connection.execute(
-        update(job_files)
-        .where(job_files.c.id == outcome.file.id)
-        .values(state=state, code=outcome.code, detail=outcome.detail)
-    )
-    return state
-
-
-def _store(connection: Connection, job: JobRecord, revision: int, outcome: Outcome) -> FileState:
-    if job.collection_id is None or outcome.code is not None:
-        return FileState.FAILED
-    if outcome.described is not None:
-        sha256 = outcome.described.sha256
-        image_id, is_new = add_image(
-            connection, job.collection_id, revision, outcome.described, job.metadata
-        )
-    else:
-        sha256 = outcome.known_sha256 or ""
-        known = id_of(connection, job.collection_id, sha256)
-        if known is None:
-            return FileState.TODO  # deleted since it was looked up: to be described after all
-        image_id, is_new = known, False
-    add_source(connection, image_id, SourceRecord(job.kind, job.root, outcome.file.path), sha256)
-    return FileState.DONE if is_new else FileState.DUPLICATE
 
 
 def _add_files(connection: Connection, number: int, files: Sequence[NewFile]) -> None:

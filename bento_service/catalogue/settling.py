@@ -1,0 +1,151 @@
+"""What became of some files of a job, written in a few statements however many files there are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from bento_service.catalogue.database import insert_or_ignore
+from bento_service.catalogue.records import Described, JobRecord, Outcome, Settled
+from bento_service.catalogue.tables import FileState, images, job_files, sources
+
+
+def settle_files(
+    connection: Connection,
+    job: JobRecord,
+    outcomes: Sequence[Outcome],
+    *,
+    collection_id: int,
+    revision: int,
+) -> Settled:
+    """Write images, their sources and the states of the files; settled files are left alone.
+
+    Args:
+        connection: In a writing transaction.
+        job: Whose files.
+        outcomes: One a file.
+        collection_id: Where new images go.
+        revision: Of the collection, raised for this transaction.
+    """
+    waiting = _still_todo(connection, [outcome.file.id for outcome in outcomes])
+    outcomes = [outcome for outcome in outcomes if outcome.file.id in waiting]
+    digests = {sha256 for outcome in outcomes if (sha256 := _digest(outcome)) is not None}
+    held = _holders(connection, collection_id, digests)
+    makers = _makers(outcomes, known=held.keys())
+    new = [outcome.described for outcome in makers.values() if outcome.described is not None]
+    held |= _add_images(connection, new, collection_id, revision, job.metadata)
+    states = [_state(outcome, held, makers) for outcome in outcomes]
+    _add_sources(connection, job, outcomes, held)
+    _write_states(connection, outcomes, states)
+    return Settled.of(states)
+
+
+def _still_todo(connection: Connection, file_ids: Sequence[int]) -> set[int]:
+    statement = select(job_files.c.id).where(
+        job_files.c.id.in_(file_ids), job_files.c.state == FileState.TODO
+    )
+    return set(connection.execute(statement).scalars())
+
+
+def _digest(outcome: Outcome) -> str | None:
+    """Of the file's bytes; `None` where it failed."""
+    if outcome.code is not None:
+        return None
+    return outcome.known_sha256 if outcome.described is None else outcome.described.sha256
+
+
+def _holders(connection: Connection, collection_id: int, digests: Iterable[str]) -> dict[str, int]:
+    """The living images of a collection with these bytes, by digest."""
+    statement = select(images.c.sha256, images.c.id).where(
+        images.c.collection_id == collection_id,
+        images.c.sha256.in_(sorted(digests)),
+        ~images.c.deleted,
+    )
+    return {row.sha256: row.id for row in connection.execute(statement)}
+
+
+def _makers(outcomes: Sequence[Outcome], known: Iterable[str]) -> dict[str, Outcome]:
+    """By digest, the first file of those whose bytes become a new image."""
+    makers: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        if outcome.described is not None and outcome.described.sha256 not in known:
+            makers.setdefault(outcome.described.sha256, outcome)
+    return makers
+
+
+def _state(outcome: Outcome, held: Mapping[str, int], makers: Mapping[str, Outcome]) -> FileState:
+    sha256 = _digest(outcome)
+    if sha256 is None:
+        return FileState.FAILED
+    if sha256 not in held:
+        return FileState.TODO  # deleted since it was looked up: to be described after all
+    return FileState.DONE if makers.get(sha256) is outcome else FileState.DUPLICATE
+
+
+def _add_images(
+    connection: Connection,
+    described: Sequence[Described],
+    collection_id: int,
+    revision: int,
+    metadata: dict[str, Any],
+) -> dict[str, int]:
+    """Insert images; their ids by digest."""
+    if not described:
+        return {}
+    now = datetime.now(UTC)
+    rows = connection.execute(
+        insert(images).returning(images.c.sha256, images.c.id),
+        [
+            {
+                "collection_id": collection_id,
+                "sha256": one.sha256,
+                "format": one.format,
+                "width": one.width,
+                "height": one.height,
+                "bytes": one.bytes,
+                "metadata": metadata,
+                "descriptor": one.descriptor.astype("<f4").tobytes(),
+                "revision": revision,
+                "created_at": now,
+            }
+            for one in described
+        ],
+    )
+    return {row.sha256: row.id for row in rows}
+
+
+def _add_sources(
+    connection: Connection, job: JobRecord, outcomes: Sequence[Outcome], held: Mapping[str, int]
+) -> None:
+    """Record where the bytes of images were found, each place once."""
+    found = [
+        {
+            "image_id": held[sha256],
+            "kind": job.kind,
+            "root": job.root,
+            "path": outcome.file.path,
+            "sha256": sha256,
+        }
+        for outcome in outcomes
+        if (sha256 := _digest(outcome)) is not None and sha256 in held
+    ]
+    if found:
+        connection.execute(insert_or_ignore(connection, sources), found)
+
+
+def _write_states(
+    connection: Connection, outcomes: Sequence[Outcome], states: Sequence[FileState]
+) -> None:
+    changed = [
+        {"file": one.file.id, "state": state, "code": one.code, "detail": one.detail}
+        for one, state in zip(outcomes, states, strict=True)
+        if state is not FileState.TODO
+    ]
+    if changed:
+        connection.execute(
+            update(job_files)
+            .where(job_files.c.id == bindparam("file"))
+            .values(state=bindparam("state"), code=bindparam("code"), detail=bindparam("detail")),
+            changed,
+        )
