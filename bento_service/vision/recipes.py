@@ -46,7 +46,9 @@ _RECIPES: dict[DescriptorName, _Recipe] = {
             joined="sum",
         ),
         512,
-        Thresholds(duplicate=0.95, near_duplicate=0.942),
+        # Where 1 % of 341 photographs of clothes have another one so near: 0.884 for vgg16-mac,
+        # 0.904 here, 0.926 for vgg16-rmac4; the others' thresholds lie 0.01 to 0.02 above that.
+        Thresholds(duplicate=0.95, near_duplicate=0.92),
     ),
     "vgg16-rmac4": _Recipe(
         Preprocessing(),
