@@ -1,4 +1,4 @@
-"""The ingest worker: decode, describe and commit, each stage one turn ahead of the next.
+"""The ingest worker: decode, describe and commit, each stage ahead of the next.
 
 Jobs take turns, some files each, so that one picture does not wait behind a long folder. Memory is
 bounded by the turns between the stages, whatever the number of pictures. What has been done is
@@ -7,37 +7,33 @@ in the catalogue's rows; a worker that starts again goes on with the files that 
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sqlalchemy.exc import OperationalError
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import (
     Described,
     DescriptorSpace,
     JobRecord,
-    NewFile,
     Outcome,
 )
 from bento_service.describing import Describe
 from bento_service.errors import (
     CollectionNotFound,
     Conflict,
-    LookalikeError,
     NotReady,
-    StorageFull,
 )
+from bento_service.ingest.patience import CATALOGUE_TROUBLE, patiently, wait_for
 from bento_service.ingest.rate import Rates
 from bento_service.ingest.reading import Reader, ReadPicture
 from bento_service.ingest.roots import ImageRoots
+from bento_service.ingest.walks import Walks
 from client_sdk.schemas import JobState
 
 BATCH = 2
@@ -46,17 +42,23 @@ TURN = 8
 """Files of a job that are read, and later committed, together."""
 
 _log = logging.getLogger(__name__)
-_ROWS_A_WALK_STEP = 500
-_WALKS_AT_ONCE = 8
-_RETRY_SECONDS = 2.0
-_CATALOGUE_TROUBLE = (StorageFull, OperationalError)
+_LOOK_AGAIN_SECONDS = 2.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Taken:
+    """Files of one turn, which are being read."""
+
     job: JobRecord
-    outcomes: list[Outcome] = field(default_factory=list)
-    pictures: list[ReadPicture] = field(default_factory=list)
+    reading: "asyncio.Future[list[ReadPicture | Outcome]]"
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What became of the files of one turn."""
+
+    job: JobRecord
+    outcomes: list[Outcome]
 
 
 @dataclass
@@ -95,20 +97,17 @@ class Worker:
         """
         self.rates = Rates()
         self._catalogue = catalogue
-        self._roots = roots
         self._reader = reader
         self._describe = describe
         self._space = space
         self._on_commit = on_commit
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
-        # Not the event loop's own few threads, which searches need.
-        self._walkers = ThreadPoolExecutor(_WALKS_AT_ONCE, thread_name_prefix="walk")
-        self._stopping = threading.Event()
         self._wake = asyncio.Event()
+        self._walks = Walks(catalogue, roots, on_step=self._wake.set)
         self._turns: dict[int, _Turn] = {}
-        self._walks: dict[int, asyncio.Task[None]] = {}
-        self._decoded: asyncio.Queue[_Taken] = asyncio.Queue(1)
-        self._described: asyncio.Queue[_Taken] = asyncio.Queue(1)
+        self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
+        self._taken: asyncio.Queue[_Taken] = asyncio.Queue(1)
+        self._done: asyncio.Queue[_Done] = asyncio.Queue(1)
         self._stages: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Worker":
@@ -119,13 +118,12 @@ class Worker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._stopping.set()
-        tasks = [*self._stages, *self._walks.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        waited_for: list[asyncio.Future[Any]] = [*self._stages, *self._readings]
+        for one in waited_for:
+            one.cancel()
+        await asyncio.gather(*waited_for, return_exceptions=True)
+        await self._walks.close()
         self._decoders.shutdown(cancel_futures=True)
-        self._walkers.shutdown(cancel_futures=True)
 
     def wake(self) -> None:
         """Tell that there is a new job. Only from the event loop's thread."""
@@ -141,13 +139,13 @@ class Worker:
             self._wake.clear()
             try:
                 busy = await self._round()
-            except _CATALOGUE_TROUBLE as error:
-                await _wait_for_the_catalogue(error)
+            except CATALOGUE_TROUBLE as error:
+                await wait_for("the catalogue", error)
                 continue
             if not busy:
                 # Python 3.11's wait_for can lose a cancellation, and the stop would hang.
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_RETRY_SECONDS):
+                    async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
                         await self._wake.wait()
 
     async def _round(self) -> bool:
@@ -160,8 +158,7 @@ class Worker:
                 continue
             turn = self._turns[job.number]
             turn.job = job
-            if not job.walked and job.number not in self._walks:
-                self._walks[job.number] = asyncio.create_task(self._walk(job))
+            self._walks.begin(job)
             busy |= await self._take_turn(turn)
         return busy
 
@@ -182,7 +179,7 @@ class Worker:
     def _forget_closed(self, open_jobs: set[int]) -> None:
         for number in self._turns.keys() - open_jobs:
             del self._turns[number]
-            self._walks.pop(number, None)
+            self._walks.forget(number)
 
     async def _take_turn(self, turn: _Turn) -> bool:
         files = await asyncio.to_thread(
@@ -192,55 +189,31 @@ class Worker:
             if turn.in_flight == 0:
                 turn.after = 0  # a file can fall back to the list, behind where we have read
             return False
-        loop = asyncio.get_running_loop()
-        results = await asyncio.gather(
+        turn.after = files[-1].id
+        turn.in_flight += len(files)
+        # Not awaited here: the next turn's files are read while the last of this one's still are.
+        reading = asyncio.gather(
             *(
-                loop.run_in_executor(self._decoders, self._reader.read, turn.job, file)
+                patiently(self._reader.read, turn.job, file, executor=self._decoders)
                 for file in files
             )
         )
-        turn.after = files[-1].id
-        turn.in_flight += len(files)
-        taken = _Taken(turn.job)
-        for result in results:
-            if isinstance(result, Outcome):
-                taken.outcomes.append(result)
-            else:
-                taken.pictures.append(result)
-        await self._decoded.put(taken)
+        self._readings.add(reading)
+        reading.add_done_callback(self._readings.discard)
+        await self._taken.put(_Taken(turn.job, reading))
         return True
-
-    async def _walk(self, job: JobRecord) -> None:
-        """Stream a folder's files into the job's list."""
-        loop = asyncio.get_running_loop()
-        wake = partial(loop.call_soon_threadsafe, self._wake.set)
-        try:
-            await _patiently(self._list_files, job, wake, executor=self._walkers)
-        except LookalikeError as error:
-            await _patiently(self._catalogue.jobs.fail, job.number, str(error))
-        except OSError as error:
-            detail = f"the folder cannot be read: {error.strerror}"
-            await _patiently(self._catalogue.jobs.fail, job.number, detail)
-        self._wake.set()
-
-    def _list_files(self, job: JobRecord, on_step: Callable[[], object]) -> None:
-        located = self._roots.locate(job.path or ".", job.root)
-        paths = self._roots.walk(located, recursive=job.recursive, ignore=job.ignore)
-        while some := [NewFile(path, path) for path in islice(paths, _ROWS_A_WALK_STEP)]:
-            if self._stopping.is_set() or job.number not in self._turns:
-                return
-            self._catalogue.jobs.add_files(job.number, some)
-            on_step()
-        self._catalogue.jobs.finish_walk(job.number)
 
     async def _describe_stage(self) -> None:
         while True:
-            taken = await self._decoded.get()
-            for at in range(0, len(taken.pictures), BATCH):
-                pictures = taken.pictures[at : at + BATCH]
-                images = np.stack([read.picture.pixels for read in pictures])
-                taken.outcomes += map(_described, pictures, await self._descriptors(images))
-            await self._described.put(taken)
+            taken = await self._taken.get()
+            results = await taken.reading
+            outcomes = [result for result in results if isinstance(result, Outcome)]
+            pictures = [result for result in results if isinstance(result, ReadPicture)]
+            for at in range(0, len(pictures), BATCH):
+                some = pictures[at : at + BATCH]
+                images = np.stack([read.picture.pixels for read in some])
+                outcomes += map(_described, some, await self._descriptors(images))
+            await self._done.put(_Done(taken.job, outcomes))
 
     async def _descriptors(
         self, images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -249,44 +222,24 @@ class Worker:
             try:
                 return await self._describe(images)
             except NotReady as error:
-                _log.warning("ingest waits for the embedder: %s", error)
-                await asyncio.sleep(_RETRY_SECONDS)
+                await wait_for("the embedder", error)
 
     async def _commit_stage(self) -> None:
         while True:
-            taken = await self._described.get()
-            turn = self._turns.get(taken.job.number)
-            await self._commit(taken)
+            done = await self._done.get()
+            turn = self._turns.get(done.job.number)
+            await self._commit(done)
             if turn is not None:
-                turn.in_flight -= len(taken.outcomes)
-            self.rates.add(taken.job.number, len(taken.outcomes), time.monotonic())
+                turn.in_flight -= len(done.outcomes)
+            self.rates.add(done.job.number, len(done.outcomes), time.monotonic())
             self._on_commit()
 
-    async def _commit(self, taken: _Taken) -> None:
+    async def _commit(self, done: _Done) -> None:
         """Commit; nothing is dropped."""
         try:
-            await _patiently(self._catalogue.jobs.settle, taken.job, taken.outcomes)
+            await patiently(self._catalogue.jobs.settle, done.job, done.outcomes)
         except CollectionNotFound as error:
-            await _patiently(self._catalogue.jobs.fail, taken.job.number, str(error))
-
-
-async def _patiently(
-    act: Callable[..., object], *arguments: object, executor: ThreadPoolExecutor | None = None
-) -> None:
-    """Call in a thread; a full disk or a lost database is waited out."""
-    loop = asyncio.get_running_loop()
-    while True:
-        try:
-            await loop.run_in_executor(executor, act, *arguments)
-        except _CATALOGUE_TROUBLE as error:
-            await _wait_for_the_catalogue(error)
-        else:
-            return
-
-
-async def _wait_for_the_catalogue(error: Exception) -> None:
-    _log.error("ingest waits for the catalogue: %s", error)
-    await asyncio.sleep(_RETRY_SECONDS)
+            await patiently(self._catalogue.jobs.fail, done.job.number, str(error))
 
 
 def _tell_if_failed(stage: "asyncio.Task[None]") -> None:

@@ -22,12 +22,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy.exc import OperationalError
 
-import bento_service.ingest.worker as worker_module
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import DescriptorSpace, NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import NotReady
+from bento_service.ingest import patience
+from bento_service.ingest import worker as worker_module
 from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.train import start_folder_job
@@ -163,7 +165,8 @@ def room(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(worker_module, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(worker_module, "_LOOK_AGAIN_SECONDS", 0.05)
 
 
 def counted(job):
@@ -464,6 +467,30 @@ def test_only_a_few_turns_are_in_memory_whatever_the_number_of_files(room):
     assert len(room.images()) == 150
 
 
+def test_the_next_turn_is_read_while_a_slow_file_is_still_read(room):
+    room.write_colours(3 * TURN)
+    room.train()
+    slow = threading.Event()
+    look_up = room.catalogue.images.known
+
+    def known(collection_id, sha256):
+        if room.looked_up == 1:
+            assert slow.wait(PATIENCE)
+        return look_up(collection_id, sha256)
+
+    room.catalogue.images.known = known
+
+    async def run():
+        async with room.worker(Colours()):
+            await soon(lambda: room.looked_up > TURN)
+            assert not room.images()  # the first turn is not whole
+            slow.set()
+            await soon(lambda: not room.catalogue.jobs.open())
+
+    asyncio.run(run())
+    assert len(room.images()) == 3 * TURN
+
+
 def test_many_long_walks_leave_threads_for_searches(room):
     for folder in range(20):
         room.write({f"{folder}/{n}.txt": b"" for n in range(3)})
@@ -486,6 +513,22 @@ def test_many_long_walks_leave_threads_for_searches(room):
 
 
 # Trouble
+
+
+def test_a_catalogue_that_is_away_while_files_are_read_is_waited_for(room):
+    room.write_colours(2 * TURN)
+    job = room.train()
+    look_up = room.catalogue.images.known
+
+    def known(collection_id, sha256):
+        if room.looked_up % 3 == 1:
+            raise OperationalError("SELECT", {}, Exception("the server has gone away"))
+        return look_up(collection_id, sha256)
+
+    room.catalogue.images.known = known
+    room.work()
+    assert counted(room.job(job)) == ("completed", 2 * TURN, 2 * TURN, 2 * TURN, 0, 0)
+    assert room.looked_up > 2 * TURN
 
 
 def test_an_embedder_that_is_away_is_waited_for(room):

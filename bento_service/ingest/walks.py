@@ -1,0 +1,93 @@
+"""Walks of folders into the lists of their jobs."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import JobRecord, NewFile
+from bento_service.errors import LookalikeError
+from bento_service.ingest.patience import patiently
+from bento_service.ingest.roots import ImageRoots
+
+_ROWS_A_STEP = 500
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class _Walk:
+    task: asyncio.Task[None]
+    unwanted: threading.Event
+
+
+class Walks:
+    """The walks that are under way, in threads of their own."""
+
+    def __init__(
+        self, catalogue: Catalogue, roots: ImageRoots, *, on_step: Callable[[], object]
+    ) -> None:
+        """Prepare.
+
+        Args:
+            catalogue: Where the lists are.
+            roots: Where folders are walked.
+            on_step: Called on the event loop when a list has grown and when a walk has ended.
+        """
+        self._catalogue = catalogue
+        self._roots = roots
+        self._on_step = on_step
+        # Not the event loop's own few threads, which searches need.
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="walk")
+        self._begun: dict[int, _Walk] = {}
+
+    def begin(self, job: JobRecord) -> None:
+        """Walk a job's folder, unless that is done or was begun before."""
+        if not job.walked and job.number not in self._begun:
+            unwanted = threading.Event()
+            task = asyncio.create_task(self._walk(job, unwanted))
+            self._begun[job.number] = _Walk(task, unwanted)
+
+    def forget(self, job_number: int) -> None:
+        """End the walk of a job that is closed."""
+        if walk := self._begun.pop(job_number, None):
+            walk.unwanted.set()
+
+    async def close(self) -> None:
+        """End all walks."""
+        for walk in self._begun.values():
+            walk.unwanted.set()
+            walk.task.cancel()
+        tasks = (walk.task for walk in self._begun.values())
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._threads.shutdown(cancel_futures=True)
+
+    async def _walk(self, job: JobRecord, unwanted: threading.Event) -> None:
+        """Stream a folder's files into the job's list."""
+        loop = asyncio.get_running_loop()
+
+        def step() -> None:
+            loop.call_soon_threadsafe(self._on_step)
+
+        try:
+            await patiently(self._list_files, job, unwanted, step, executor=self._threads)
+        except LookalikeError as error:
+            await patiently(self._catalogue.jobs.fail, job.number, str(error))
+        except OSError as error:
+            detail = f"the folder cannot be read: {error.strerror}"
+            await patiently(self._catalogue.jobs.fail, job.number, detail)
+        self._on_step()
+
+    def _list_files(
+        self, job: JobRecord, unwanted: threading.Event, on_step: Callable[[], object]
+    ) -> None:
+        located = self._roots.locate(job.path or ".", job.root)
+        paths = self._roots.walk(located, recursive=job.recursive, ignore=job.ignore)
+        while some := [NewFile(path, path) for path in islice(paths, _ROWS_A_STEP)]:
+            if unwanted.is_set():
+                return
+            self._catalogue.jobs.add_files(job.number, some)
+            on_step()
+        self._catalogue.jobs.finish_walk(job.number)
