@@ -10,7 +10,7 @@ _VERSIONS = _FOLDER / "versions"
 
 def migrate(connection: Connection) -> None:
     """Apply the revisions that the tables lack, in the connection's transaction."""
-    if _present(connection) == _newest():
+    if present_revision(connection) == newest_revision():
         return
     # Most starts have nothing to migrate, and Alembic is a tenth of all that they would load.
     import alembic.command
@@ -22,13 +22,14 @@ def migrate(connection: Connection) -> None:
     alembic.command.upgrade(config, "head")
 
 
-def _present(connection: Connection) -> str | None:
+def present_revision(connection: Connection) -> str | None:
+    """The revision of the tables; `None` where there are none."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return revision
 
 
-def _newest() -> str:
-    """A revision's file is named by its number, so the last name is the newest."""
+def newest_revision() -> str:
+    """The revision that this release works with: files are named by number, the last is newest."""
     return max(file.stem.partition("_")[0] for file in _VERSIONS.glob("[0-9]*.py"))

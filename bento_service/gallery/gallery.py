@@ -117,6 +117,11 @@ class Gallery:
                 self._client.drop_collection(name, timeout=_TIME_LIMIT)
                 self._open(name, dimension)
 
+    def load(self, name: str) -> None:
+        """Make an index ready as it is; unlike `open` this makes and mends nothing."""
+        with _translated("load"):
+            self._client.load_collection(name, timeout=_TIME_LIMIT)
+
     def _open(self, name: str, dimension: int) -> None:
         if not self._client.has_collection(name, timeout=_TIME_LIMIT):
             self._create(name, dimension)

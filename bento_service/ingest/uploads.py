@@ -19,13 +19,19 @@ _BLOCK = 2**20
 class Uploads:
     """A folder of files `ab/abcd…`, each written whole or not at all."""
 
-    def __init__(self, folder: Path) -> None:
-        """Use a folder; it is made if it is not there, and half-written files are removed."""
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        """Use a folder; it is made if it is not there, and half-written files are removed.
+
+        Args:
+            folder: Where they are.
+            read_only: Leave everything as it is, because another process writes to the folder.
+        """
         self._folder = folder
         self._incoming = folder / "incoming"
-        self._incoming.mkdir(parents=True, exist_ok=True)
-        for left in self._incoming.iterdir():
-            left.unlink()
+        if not read_only:
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            for left in self._incoming.iterdir():
+                left.unlink()
         self._lock = threading.Lock()
         self._pinned: Counter[str] = Counter()
 
@@ -59,8 +65,8 @@ class Uploads:
 
     def stored(self) -> Iterator[str]:
         """The digests of everything that is stored."""
-        for folder in self._folder.iterdir():
-            if len(folder.name) == 2:
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            if len(folder.name) == 2 and folder.is_dir():
                 yield from (file.name for file in folder.iterdir())
 
     def discard(self, digests: set[str], unneeded: Callable[[set[str]], set[str]]) -> None:

@@ -31,7 +31,7 @@ def test_the_newest_file_is_what_alembic_takes_for_the_newest_revision(catalogue
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     directory = ScriptDirectory.from_config(config)
 
-    assert [migration._newest()] == directory.get_heads() == _recorded(catalogue)
+    assert [migration.newest_revision()] == directory.get_heads() == _recorded(catalogue)
     assert all(
         Path(script.path).name.startswith(f"{script.revision}_")
         for script in directory.walk_revisions()

@@ -1,0 +1,182 @@
+"""The three-way comparison: files, catalogue, index. It changes nothing."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Column, Connection, exists, select
+
+from bento_service.admin.findings import Findings, Kind
+from bento_service.admin.index import compared, own_indexes
+from bento_service.admin.needed import queued_uploads
+from bento_service.admin.progress import stage
+from bento_service.admin.sources import Sources, SourceState, certainly_lost
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import CollectionRecord, ImageRecord, SourceRecord
+from bento_service.catalogue.tables import metadata
+from bento_service.errors import ImageNotFound, IndexUnavailable
+from bento_service.gallery.gallery import Gallery
+from bento_service.ingest.uploads import Uploads
+
+_IMAGES_A_PAGE = 500
+_UNIT_TOLERANCE = 1e-3
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def examine_catalogue(catalogue: Catalogue, findings: Findings, *, deep: bool) -> None:
+    """The database's own check (`deep`: with its indexes), and rows that belong to nothing."""
+    with catalogue.database.reading() as connection:
+        if connection.dialect.name == "sqlite":
+            check = "integrity_check" if deep else "quick_check"
+            for (message,) in connection.exec_driver_sql(f"PRAGMA {check}(100)"):
+                if message != "ok":
+                    findings.add(Kind.CATALOGUE_DAMAGED, str(message))
+        for child, key in dangling(connection):
+            findings.add(Kind.ROW_DANGLING, f"{child.table.name} {key}: no {child.name}")
+
+
+def dangling(connection: Connection) -> Iterator[tuple[Column[Any], int]]:
+    """Rows whose foreign key leads nowhere: its column, and the row's own key."""
+    for table in metadata.sorted_tables:
+        for foreign_key in table.foreign_keys:
+            child, parent = foreign_key.parent, foreign_key.column
+            statement = select(*table.primary_key).where(
+                child.is_not(None), ~exists().where(parent == child).correlate(table)
+            )
+            for row in connection.execute(statement).all():
+                yield child, row[0]
+
+
+def examine_images(
+    catalogue: Catalogue,
+    collections: Sequence[CollectionRecord],
+    sources: Sources,
+    findings: Findings,
+    *,
+    deep: bool,
+) -> None:
+    """Every image against the places where its bytes were found."""
+    total = sum(catalogue.images.count(collection.id) for collection in collections)
+    with stage("images", total, "images") as advance:
+        for collection in collections:
+            for page in _pages(catalogue, collection):
+                for image in page:
+                    _examine_sources(collection, image, sources, findings)
+                    if deep:
+                        _examine_descriptor(catalogue, collection, image, findings)
+                findings.checked["images"] += len(page)
+                advance(len(page))
+
+
+def _pages(catalogue: Catalogue, collection: CollectionRecord) -> Iterator[list[ImageRecord]]:
+    after = 0
+    while page := catalogue.images.page(collection.id, after=after, limit=_IMAGES_A_PAGE):
+        yield page
+        after = page[-1].id
+
+
+def _examine_sources(
+    collection: CollectionRecord, image: ImageRecord, sources: Sources, findings: Findings
+) -> None:
+    found = {source: sources.state(source, image.sha256, image.bytes) for source in image.sources}
+    findings.checked["sources"] += len(found)
+    whose = f"image {image.id} of {collection.name}"
+    bad = [f"{_shown(source)} is {state}" for source, state in found.items() if state != "whole"]
+    if SourceState.WHOLE in found.values():
+        for one in bad:
+            findings.add(Kind.SOURCE_LOST, f"{whose}: {one}")
+    elif certainly_lost(found.values()):
+        findings.add(Kind.IMAGE_LOST, f"{whose}: {'; '.join(bad) or 'it has no source'}")
+        findings.lost.setdefault(collection.id, []).append(image.id)
+    else:
+        findings.add(Kind.IMAGE_OUT_OF_REACH, f"{whose}: {'; '.join(bad)}")
+
+
+def _shown(source: SourceRecord) -> str:
+    path = os.fsencode(source.path).decode("utf-8", "replace")
+    return f"{source.root}/{path}" if source.root else f"upload {path}"
+
+
+def _examine_descriptor(
+    catalogue: Catalogue, collection: CollectionRecord, image: ImageRecord, findings: Findings
+) -> None:
+    try:
+        descriptor = catalogue.images.descriptor(image.id)
+    except ImageNotFound:  # deleted meanwhile
+        return
+    except ValueError:  # not a whole number of components
+        descriptor = np.empty(0, np.float32)
+    length = float(np.linalg.norm(descriptor))
+    if descriptor.size != collection.space.dimension or not abs(length - 1) < _UNIT_TOLERANCE:
+        findings.add(
+            Kind.DESCRIPTOR_DAMAGED,
+            f"image {image.id} of {collection.name}: {descriptor.size} components, "
+            f"length {length:.3g}",
+        )
+
+
+def examine_uploads(catalogue: Catalogue, uploads: Uploads, findings: Findings) -> None:
+    """Stored uploads that nobody needs, and those that a job waits for in vain."""
+    names = set(uploads.stored())
+    stored = {name for name in names if _DIGEST.fullmatch(name)}
+    findings.checked["uploads"] += len(stored)
+    for name in sorted(names - stored):
+        findings.add(Kind.UPLOAD_STRAY, name)
+    # Asked after the listing: what arrived in between is in neither.
+    for digest in sorted(catalogue.images.unreferenced_uploads(stored)):
+        findings.add(Kind.UPLOAD_UNNEEDED, digest)
+    with catalogue.database.reading() as connection:
+        waiting = queued_uploads(connection) - stored
+    for digest in sorted(waiting):
+        if not _is_stored(uploads, digest):
+            findings.add(Kind.QUEUED_UPLOAD_LOST, digest)
+
+
+def _is_stored(uploads: Uploads, digest: str) -> bool:
+    try:
+        uploads.open(digest).close()
+    except (ImageNotFound, OSError):
+        return False
+    return True
+
+
+def examine_indexes(
+    catalogue: Catalogue,
+    collections: Sequence[CollectionRecord],
+    gallery: Gallery | None,
+    findings: Findings,
+) -> None:
+    """Every index against the catalogue; `None` where there is no folder of Milvus Lite.
+
+    Raises:
+        IndexUnavailable: Milvus does not answer.
+    """
+    present, left_over = (set(), set()) if gallery is None else own_indexes(catalogue, gallery)
+    for name in sorted(left_over):
+        findings.add(Kind.INDEX_LEFT_OVER, name)
+    with stage("indexes", len(collections), "indexes") as advance:
+        for collection in collections:
+            findings.checked["indexes"] += 1
+            if gallery is None or collection.index_name not in present:
+                findings.add(Kind.INDEX_MISSING, f"of {collection.name}")
+            else:
+                _examine_rows(catalogue, gallery, collection, findings)
+            advance(1)
+
+
+def _examine_rows(
+    catalogue: Catalogue, gallery: Gallery, collection: CollectionRecord, findings: Findings
+) -> None:
+    try:
+        gallery.load(collection.index_name)
+        rows = compared(catalogue, gallery, collection)
+    except IndexUnavailable:
+        findings.add(Kind.INDEX_DAMAGED, f"of {collection.name}")
+        return
+    findings.checked["index rows"] += rows.held
+    for image_id in rows.missing:
+        findings.add(Kind.INDEX_ROW_MISSING, f"image {image_id} of {collection.name}")
+    for image_id in rows.unknown:
+        findings.add(Kind.INDEX_ROW_UNKNOWN, f"id {image_id} in the index of {collection.name}")

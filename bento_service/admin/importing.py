@@ -1,0 +1,212 @@
+"""`import`: images with descriptors from a Parquet file into a collection.
+
+An image is taken only if one of its sources has its bytes here, compared by SHA-256; sources that
+have not are left out. With `without_bytes` every image is taken with all its sources: it can be
+found, but its original cannot be shown, and it cannot be described anew. The whole file is checked
+before the first image is written, and what was imported once is not imported again.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal
+from bento_service.admin.backup import copy_upload
+from bento_service.admin.data import opened_catalogue, service_stopped
+from bento_service.admin.interchange import opened_file
+from bento_service.admin.progress import stage
+from bento_service.admin.rows import ImportedImage, checked_rows
+from bento_service.admin.sources import Sources, SourceState
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.collections import next_revision
+from bento_service.catalogue.database import insert_or_ignore
+from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.tables import SourceKind, images, sources
+from bento_service.errors import CollectionNotFound
+from bento_service.ingest.uploads import Uploads
+from bento_service.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """What `import` is asked to do.
+
+    Attributes:
+        collection: Where the images go; made if it is not there.
+        uploads: The folder `uploads` of another data folder or of a backup, to take bytes from.
+        without_bytes: Take images, too, whose bytes are not here.
+        dry_run: Check everything, change nothing.
+    """
+
+    collection: str
+    uploads: Path | None = None
+    without_bytes: bool = False
+    dry_run: bool = False
+
+
+def import_images(settings: Settings, path: Path, options: ImportOptions) -> Answer:
+    """Import; `FINDINGS` where images were left out because their bytes are not here.
+
+    Raises:
+        Refusal: A service runs, the file is damaged, or its descriptors are of another version.
+        InvalidArgument: A collection cannot have that name.
+    """
+    file, space = opened_file(path)
+    with service_stopped(settings), opened_catalogue(settings) as catalogue:
+        _check_space(catalogue, space, options.collection)
+        total = file.metadata.num_rows
+        _check_rows(file, total)
+        counts: Counter[str] = Counter(new=0, known=0, left_out=0)
+        found = _Finder(settings, options)
+        collection_id = 0
+        if not options.dry_run:
+            collection_id = catalogue.collections.ensure(options.collection, space).id
+        with stage("images", total, "images") as advance:
+            for rows in checked_rows(file):
+                taken = found.taken(rows)
+                counts["left_out"] += len(rows) - len(taken)
+                if options.dry_run:
+                    counts["new"] += len(taken)
+                else:
+                    new = _commit(catalogue, collection_id, taken)
+                    counts += Counter(new=new, known=len(taken) - new)
+                advance(len(rows))
+    return _answer(counts, options)
+
+
+def _check_space(catalogue: Catalogue, space: DescriptorSpace, name: str) -> None:
+    """Refuse descriptors that nothing here could be compared with."""
+    try:
+        held = {catalogue.collections.named(name).space.fingerprint}
+    except CollectionNotFound:
+        held = {each.space.fingerprint for each in catalogue.collections.all()}
+    if held and space.fingerprint not in held:
+        raise Refusal(
+            f"the file holds {space.descriptor} descriptors of {space.model} "
+            f"({space.fingerprint[:12]}), here are {', '.join(sorted(one[:12] for one in held))}; "
+            "they cannot be compared, so index the pictures themselves instead"
+        )
+
+
+def _check_rows(file: Any, total: int) -> None:
+    seen: set[str] = set()
+    with stage("check", total, "images") as advance:
+        for rows in checked_rows(file):
+            seen.update(row.sha256 for row in rows)
+            advance(len(rows))
+    if len(seen) != total:
+        raise Refusal(f"{total - len(seen)} rows have a sha256 that another one has too")
+
+
+class _Finder:
+    """Decides which images are taken, and with which of their sources."""
+
+    def __init__(self, settings: Settings, options: ImportOptions) -> None:
+        self._sources = Sources(settings, deep=True)
+        self._stored = Uploads(settings.uploads_dir)
+        self._given = Uploads(options.uploads, read_only=True) if options.uploads else None
+        self._options = options
+
+    def taken(self, rows: Sequence[ImportedImage]) -> list[ImportedImage]:
+        """Those that are taken, with the sources that they keep."""
+        if self._options.without_bytes:
+            for row in rows:
+                self._kept(row)  # for the uploads that can be had
+            return list(rows)
+        kept = (replace(row, sources=self._kept(row)) for row in rows)
+        return [row for row in kept if row.sources]
+
+    def _kept(self, row: ImportedImage) -> tuple[Any, ...]:
+        return tuple(
+            source
+            for source in row.sources
+            if self._sources.state(source, row.sha256, row.bytes) is SourceState.WHOLE
+            or (source.kind is SourceKind.UPLOAD and self._fetch(row.sha256))
+        )
+
+    def _fetch(self, digest: str) -> bool:
+        """Take an upload's bytes from the folder that was given."""
+        if self._given is None:
+            return False
+        if self._options.dry_run:
+            return digest in set(self._given.stored())
+        return copy_upload(self._given, self._stored, digest)
+
+
+def _commit(catalogue: Catalogue, collection_id: int, rows: Sequence[ImportedImage]) -> int:
+    """Write some images, all or none; how many of them were new."""
+    with catalogue.database.writing() as connection:
+        revision = next_revision(connection, collection_id)
+        held = _holders(connection, collection_id, rows)
+        new = [row for row in rows if row.sha256 not in held]
+        held |= _add_images(connection, collection_id, revision, new)
+        places = [
+            {
+                "image_id": held[row.sha256],
+                "kind": source.kind,
+                "root": source.root,
+                "path": source.path,
+                "sha256": row.sha256,
+            }
+            for row in rows
+            for source in row.sources
+        ]
+        if places:
+            connection.execute(insert_or_ignore(connection, sources), places)
+    return len(new)
+
+
+def _holders(
+    connection: Connection, collection_id: int, rows: Sequence[ImportedImage]
+) -> dict[str, int]:
+    statement = select(images.c.sha256, images.c.id).where(
+        images.c.collection_id == collection_id,
+        images.c.sha256.in_([row.sha256 for row in rows]),
+        ~images.c.deleted,
+    )
+    return {row.sha256: row.id for row in connection.execute(statement)}
+
+
+def _add_images(
+    connection: Connection, collection_id: int, revision: int, new: Sequence[ImportedImage]
+) -> dict[str, int]:
+    """Insert images in their order, which is that of equal scores; their ids by digest."""
+    if not new:
+        return {}
+    statement = insert(images).returning(images.c.sha256, images.c.id, sort_by_parameter_order=True)
+    values = [
+        {
+            "collection_id": collection_id,
+            "sha256": row.sha256,
+            "format": row.format,
+            "width": row.width,
+            "height": row.height,
+            "bytes": row.bytes,
+            "metadata": row.metadata,
+            "descriptor": row.descriptor.astype("<f4").tobytes(),
+            "revision": revision,
+            "created_at": row.created_at,
+        }
+        for row in new
+    ]
+    return {row.sha256: row.id for row in connection.execute(statement, values)}
+
+
+def _answer(counts: Counter[str], options: ImportOptions) -> Answer:
+    verb = "would import" if options.dry_run else "imported"
+    lines = [f"{verb} {counts['new']} images into {options.collection}"]
+    if counts["known"]:
+        lines.append(f"{counts['known']} were there already")
+    if counts["left_out"]:
+        lines.append(
+            f"{counts['left_out']} were left out, because none of their sources has their bytes "
+            "here; --uploads FOLDER gives uploads, --without-bytes takes them as they are"
+        )
+    if not options.dry_run:
+        lines.append("the next start of the service puts them into the index")
+    record: dict[str, object] = {name: counts[name] for name in ("new", "known", "left_out")}
+    return Answer(record, tuple(lines), FINDINGS if counts["left_out"] else CLEAN)

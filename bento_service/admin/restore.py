@@ -1,0 +1,152 @@
+"""`restore`: puts a backup into a data folder. The next start builds the index from it.
+
+Everything is checked before anything is exchanged, and the catalogue is exchanged in one step: a
+restore that is broken off leaves the old catalogue or the new one, and can be done again.
+"""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+from bento_service.admin.answer import Answer, Refusal, shown_bytes
+from bento_service.admin.backup import copy_upload
+from bento_service.admin.data import alone, sqlite_file
+from bento_service.admin.digests import file_digest, names_digest, stream_digest
+from bento_service.admin.index import forget_progress
+from bento_service.admin.manifest import (
+    UPLOADS,
+    Manifest,
+    read_manifest,
+    sync_folder,
+)
+from bento_service.admin.needed import needed_uploads
+from bento_service.admin.progress import stage
+from bento_service.admin.snapshot import copy_opened
+from bento_service.catalogue.migration import newest_revision
+from bento_service.errors import ImageNotFound
+from bento_service.ingest.uploads import Uploads
+from bento_service.settings import Settings
+
+_NOT_DATA = ("lock", "bentoml")
+"""In a data folder, but not of the service's pictures: the lock, and the store of models."""
+
+
+def restore(
+    settings: Settings, source: Path, *, force: bool = False, dry_run: bool = False
+) -> Answer:
+    """Restore a backup.
+
+    Args:
+        settings: Whose data folder.
+        source: The folder of the backup.
+        force: Replace what the data folder holds.
+        dry_run: Check everything, change nothing.
+
+    Raises:
+        Refusal: A service runs, the folder holds something, or the backup is not whole.
+        StorageFull: The disk has no room; what was there is as it was.
+    """
+    database = sqlite_file(settings)
+    if database is None:
+        raise Refusal("the catalogue is not in SQLite; restore it with its own tool (pg_restore)")
+    manifest = read_manifest(source)
+    needed = _checked(source, manifest)
+    if settings.data_dir.exists():
+        _check_free(settings, database, force=force)
+    if dry_run:
+        return _answer(manifest, "would restore")
+    running = f"a service or another command uses {settings.data_dir}; stop the service"
+    with alone(settings.data_dir, running):
+        _check_free(settings, database, force=force)
+        _restore_uploads(settings, source, needed)
+        _restore_catalogue(settings, source / manifest.catalogue.file, database)
+    return _answer(manifest, "restored")
+
+
+def _check_free(settings: Settings, database: Path, *, force: bool) -> None:
+    held = {path.name for path in settings.data_dir.iterdir()} - set(_NOT_DATA)
+    if (held or database.exists()) and not force:
+        raise Refusal(
+            f"{settings.data_dir} is not empty; give another LOOKALIKE_DATA_DIR, or --force to "
+            "replace what it holds"
+        )
+
+
+def _checked(source: Path, manifest: Manifest) -> set[str]:
+    """Check the catalogue's copy and that every upload is there; the uploads that it needs."""
+    copy = source / manifest.catalogue.file
+    if not copy.is_file() or file_digest(copy) != manifest.catalogue.sha256:
+        raise Refusal(f"{copy} is not the file that the manifest names; the backup is damaged")
+    if manifest.catalogue.revision > newest_revision():
+        raise Refusal(
+            f"the backup is of a newer release ({manifest.versions.lookalike}, tables "
+            f"{manifest.catalogue.revision}); restore it with that one"
+        )
+    with copy_opened(copy) as connection:
+        needed = needed_uploads(connection) - set(manifest.lost)
+    held = set(Uploads(source / UPLOADS, read_only=True).stored())
+    if names_digest(needed) != manifest.uploads.sha256 or needed - held:
+        raise Refusal(
+            f"{len(needed - held)} of {len(needed)} uploads are missing from {source / UPLOADS}; "
+            "the backup is damaged"
+        )
+    return needed
+
+
+def _restore_uploads(settings: Settings, source: Path, needed: set[str]) -> None:
+    saved = Uploads(source / UPLOADS, read_only=True)
+    stored = Uploads(settings.uploads_dir)
+    with stage("uploads", len(needed), "files") as advance:
+        for digest in sorted(needed):
+            if not (_is_whole(stored, digest) or copy_upload(saved, stored, digest)):
+                raise Refusal(
+                    f"upload {digest} of the backup is damaged; the catalogue is as it was"
+                )
+            advance(1)
+
+
+def _is_whole(stored: Uploads, digest: str) -> bool:
+    """Whether an upload is there already; one that is damaged makes room for its copy."""
+    try:
+        with stored.open(digest) as file:
+            whole = stream_digest(file) == digest
+    except ImageNotFound:
+        return False
+    if not whole:
+        stored.discard({digest}, lambda digests: digests)
+    return whole
+
+
+def _restore_catalogue(settings: Settings, copy: Path, database: Path) -> None:
+    database.parent.mkdir(parents=True, exist_ok=True)
+    incoming = database.with_name(f"{database.name}.incoming")
+    shutil.copyfile(copy, incoming)
+    with copy_opened(incoming) as connection:
+        forget_progress(connection)
+    with incoming.open("rb") as file:
+        os.fsync(file.fileno())
+    if not settings.milvus_uri and Path(settings.milvus).exists():
+        shutil.rmtree(settings.milvus)
+    _fold_log(database)
+    incoming.replace(database)
+    sync_folder(database.parent)
+
+
+def _fold_log(database: Path) -> None:
+    """Bring the log of the catalogue that goes into its file: beside the new one it would harm."""
+    if database.exists():
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(database)) as old:
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for suffix in ("-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+
+
+def _answer(manifest: Manifest, what: str) -> Answer:
+    line = (
+        f"{what} the catalogue of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC "
+        f"({shown_bytes(manifest.catalogue.bytes)}) and {manifest.uploads.count} uploads "
+        f"({shown_bytes(manifest.uploads.bytes)}); the next start builds the index"
+    )
+    return Answer({"backup": manifest.model_dump(mode="json")}, (line,))

@@ -1,0 +1,61 @@
+"""A consistent copy of an SQLite catalogue, while others write to it."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine
+
+from bento_service.admin.progress import stage
+
+_PAGES_A_STEP = 2048
+_BUSY_SECONDS = 30.0
+
+
+def copy_catalogue(source: Path, target: Path) -> None:
+    """Copy a catalogue with SQLite's online backup; on return the copy is on disk.
+
+    Args:
+        source: The catalogue's file. Nobody has to stop writing to it.
+        target: A file that is not there; it becomes one file, without a log beside it.
+    """
+    with (
+        closing(_connected(source)) as live,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        # The copy is of the state that this transaction sees. Without it, every write of the
+        # service would let the copy begin anew, for ever where the service is busy.
+        live.execute("BEGIN")
+        pages = live.execute("PRAGMA page_count").fetchone()[0]
+        live.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with stage("catalogue", pages, "pages") as advance:
+            done = 0
+
+            def progressed(_: int, remaining: int, total: int) -> None:
+                nonlocal done
+                advance(total - remaining - done)
+                done = total - remaining
+
+            live.backup(copy, pages=_PAGES_A_STEP, progress=progressed, sleep=0.0)
+        live.execute("ROLLBACK")
+        copy.execute("PRAGMA journal_mode = DELETE")
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def copy_opened(path: Path) -> Iterator[Connection]:
+    """A transaction on a copied catalogue, which stays a single file."""
+    engine = create_engine(f"sqlite:///{path}")
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _connected(source: Path) -> sqlite3.Connection:
+    uri = f"{source.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)

@@ -1,0 +1,148 @@
+"""A data folder that the real application made, a copy of it for each test."""
+
+import importlib.util
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bento_service.admin.__main__ import main
+
+PROJECT = Path(__file__).parents[2]
+SERVING = Path(__file__).with_name("serving.py")
+FROM_FILES = 8
+
+
+class Place:
+    """A data folder and an image root, and what can be done with them."""
+
+    def __init__(self, folder, monkeypatch=None, capsys=None):
+        self.folder = folder
+        self.data = folder / "data"
+        self.pictures = folder / "pictures"
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+        self.settings = {
+            "LOOKALIKE_DATA_DIR": str(self.data),
+            "LOOKALIKE_IMAGE_ROOTS": str(self.pictures),
+        }
+
+    @property
+    def environment(self):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("LOOKALIKE_")}
+        return kept | self.settings
+
+    def serving(self, *arguments):
+        """What `serving.py` answers."""
+        command = [sys.executable, str(SERVING), *map(str, arguments)]
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return json.loads(done.stdout)
+
+    def start_serving(self, *arguments):
+        """The same as a process that goes on."""
+        return subprocess.Popen(
+            [sys.executable, str(SERVING), *arguments],
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def start_admin(self, *arguments):
+        """A command as a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "bento_service.admin", *map(str, arguments)],
+            cwd=PROJECT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def admin(self, *arguments):
+        """Exit code and record of a command."""
+        code, out, err = self.run(*arguments, "--json")
+        assert code in (0, 1), err
+        return code, json.loads(out)
+
+    def refused(self, *arguments):
+        """What a command says that cannot run."""
+        code, out, err = self.run(*arguments)
+        assert code == 2, (out, err)
+        assert out == ""
+        return err
+
+    def run(self, *arguments):
+        """Exit code, standard output and standard error of a command."""
+        needs_index = arguments[0] == "compact" or (
+            arguments[0] == "verify" and "--catalogue-only" not in arguments
+        )
+        if needs_index:  # a process keeps Milvus Lite's folder until it ends
+            process = self.start_admin(*arguments)
+            out, err = process.communicate(timeout=300)
+            return process.returncode, out, err
+        for name in [name for name in os.environ if name.startswith("LOOKALIKE_")]:
+            self._monkeypatch.delenv(name)
+        for name, value in self.settings.items():
+            self._monkeypatch.setenv(name, value)
+        self._capsys.readouterr()
+        code = main([*map(str, arguments)])
+        out, err = self._capsys.readouterr()
+        return code, out, err
+
+    def sql(self, statement, *values):
+        """Rows of the catalogue, or a change of it by hand."""
+        with closing(sqlite3.connect(self.data / "catalogue.db")) as connection, connection:
+            return connection.execute(statement, values).fetchall()
+
+    def uploads(self):
+        """Files of the stored uploads, by digest."""
+        return {path.name: path for path in (self.data / "uploads").glob("??/*")}
+
+    def another(self, name):
+        """An empty place with the same image root."""
+        other = Place(self.folder / name, self._monkeypatch, self._capsys)
+        other.settings["LOOKALIKE_IMAGE_ROOTS"] = str(self.pictures)
+        return other
+
+
+@pytest.fixture(scope="session")
+def serving():
+    """The module `serving`."""
+    spec = importlib.util.spec_from_file_location("serving", SERVING)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory, serving):
+    """A folder with a filled data folder; tests copy it."""
+    place = Place(tmp_path_factory.mktemp("filled"))
+    place.pictures.mkdir()
+    for number in range(FROM_FILES):
+        (place.pictures / f"{number}.png").write_bytes(serving.picture(number))
+    place.serving("fill")
+    return place.folder
+
+
+@pytest.fixture
+def place(filled, tmp_path, monkeypatch, capsys):
+    """A filled data folder for one test."""
+    shutil.copytree(filled, tmp_path / "place")
+    return Place(tmp_path / "place", monkeypatch, capsys)
+
+
+@pytest.fixture
+def kinds():
+    """Counts of a record's findings by kind."""
+    return lambda record: {one["kind"]: one["count"] for one in record["findings"]}

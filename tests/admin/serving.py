@@ -1,0 +1,171 @@
+"""Runs the real application over a data folder, with a fake embedder, and does one thing with it.
+
+`python serving.py WHAT [ARGUMENT ...]` reads the LOOKALIKE_ settings and prints JSON. It is a
+process of its own, because a process keeps Milvus Lite's folder until it ends. A fake embedder is
+fair: the real one is another service that promises no more than a pure function of pixels.
+"""
+
+import asyncio
+import io
+import json
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import numpy as np
+from PIL import Image
+
+from bento_service.application import opened
+from bento_service.catalogue.records import NewFile, NewJob
+from bento_service.catalogue.tables import SourceKind
+from bento_service.gallery.gallery import Gallery
+from bento_service.ingest.train import collection_for_training, start_folder_job
+from bento_service.search import Query
+from bento_service.settings import Settings
+from bento_service.vision.descriptor_version import Weights
+from bento_service.vision.recipes import descriptor_version
+from client_sdk.schemas import JobState, TrainRequest
+
+VERSION = descriptor_version("vgg16-mac", Weights(digest="0" * 64, source="none"))
+PATIENCE = 60
+_MATRIX = np.random.default_rng(7).standard_normal((75, VERSION.dimension))
+
+
+async def describe(images):
+    """Mean colours of 25 squares, projected: other pictures get other descriptors."""
+    side = images.shape[1] // 5 * 5
+    squares = images[:, :side, :side].reshape(-1, 5, side // 5, 5, side // 5, 3).mean(axis=(2, 4))
+    found = (squares.reshape(-1, 75) - 127) @ _MATRIX
+    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+
+def picture(seed):
+    """A PNG of coloured squares."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).resize((60, 60), Image.Resampling.NEAREST).save(file, "PNG")
+    return file.getvalue()
+
+
+@asynccontextmanager
+async def application():
+    async with opened(Settings.from_environment(), "vgg16:test", VERSION, "fake", describe) as app:
+        yield app
+
+
+async def until(is_so):
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, "it never became so"
+        await asyncio.sleep(0.01)
+
+
+def is_settled(app):
+    jobs = app.catalogue.jobs.page(before=None, limit=100)
+    assert all(job.state is not JobState.FAILED for job in jobs)
+    return (
+        app.is_ready
+        and all(job.state is JobState.COMPLETED for job in jobs)
+        and all(one.applied >= one.revision for one in app.catalogue.collections.all())
+    )
+
+
+def upload(app, collection, *contents):
+    chosen = collection_for_training(app.catalogue, collection, app.space)
+    with app.uploads.receiving(map(io.BytesIO, contents)) as digests:
+        files = tuple(NewFile(str(n), f"sent-{n}.png", d) for n, d in enumerate(digests))
+        app.catalogue.jobs.create(chosen.id, collection, NewJob(SourceKind.UPLOAD, files=files))
+    app.worker.wake()
+
+
+async def fill():
+    """Collection `main` from the image root and from uploads, collection `sent` from uploads."""
+    async with application() as app:
+        request = TrainRequest(path=".", metadata={"season": "spring"})
+        start_folder_job(app.catalogue, app.roots, app.space, request)
+        upload(app, "main", *map(picture, range(100, 106)))
+        upload(app, "sent", *map(picture, range(103, 109)))
+        await until(lambda: is_settled(app))
+    return True
+
+
+async def state():
+    """Of every collection: what a search with each of its images finds, and the index's ids."""
+    found = {}
+    async with application() as app:
+        await until(lambda: is_settled(app))
+        for collection in app.catalogue.collections.all():
+            images = app.catalogue.images.page(collection.id, after=0, limit=1000)
+            searches = {}
+            for image in images:
+                query = Query(collection.name, top_k=100)
+                hits = app.searcher.by_id(query, image.id).found
+                searches[image.sha256] = [[hit.image.sha256, hit.score] for hit in hits]
+            found[collection.name] = {
+                "searches": searches,
+                "ids": sorted(image.id for image in images),
+                "index": sorted(app.gallery.ids(collection.index_name)),
+                "readable": sum(is_readable(app, image) for image in images),
+                "metadata": {image.sha256: image.metadata for image in images},
+            }
+    return found
+
+
+def is_readable(app, image):
+    try:
+        return len(app.originals.read(image)) == image.bytes
+    except LookupError:
+        return False
+    except Exception as error:
+        assert type(error).__name__ == "ImageNotFound"
+        return False
+
+
+async def busy():
+    """Upload and delete for ever; a line for each round."""
+    async with application() as app:
+        collection = collection_for_training(app.catalogue, "main", app.space)
+        for number in range(10**6):
+            upload(app, "main", *(picture(10_000 + 3 * number + n) for n in range(3)))
+            await asyncio.sleep(0.02)
+            images = app.catalogue.images.page(collection.id, after=0, limit=1000)
+            sent = [one.id for one in images if one.sources[0].kind is SourceKind.UPLOAD]
+            app.catalogue.images.delete(collection.id, sent[:-12])
+            app.changed()
+            print(number, flush=True)
+
+
+async def tamper(name, *arguments):
+    """Change an index behind the catalogue's back: `extra`, `missing` or `left_over`."""
+    settings = Settings.from_environment()
+    with Gallery(settings.milvus) as gallery:
+        if name == "left_over":
+            gallery.open(arguments[0], VERSION.dimension)
+            return True
+        index, ids = arguments[0], [int(one) for one in arguments[1:]]
+        gallery.open(index, VERSION.dimension)
+        if name == "extra":
+            vector = np.zeros(VERSION.dimension, np.float32)
+            vector[0] = 1
+            gallery.upsert(index, ids, [vector] * len(ids))
+        else:
+            gallery.delete(index, ids)
+        gallery.flush(index)
+    return True
+
+
+async def hold():
+    """Serve until standard input ends."""
+    async with application() as app:
+        await until(lambda: is_settled(app))
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    what, *rest = sys.argv[1:]
+    does = {"fill": fill, "state": state, "busy": busy, "tamper": tamper, "hold": hold}[what]
+    print(json.dumps(asyncio.run(does(*rest))))
