@@ -21,6 +21,7 @@ from PIL import Image
 from bento_service.application import opened
 from bento_service.catalogue.records import NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import ImageNotFound
 from bento_service.gallery.gallery import Gallery
 from bento_service.ingest.train import collection_for_training, start_folder_job
 from bento_service.search import Query
@@ -32,6 +33,11 @@ from client_sdk.schemas import JobState, TrainRequest
 VERSION = descriptor_version("vgg16-mac", Weights(digest="0" * 64, source="none"))
 PATIENCE = 60
 _MATRIX = np.random.default_rng(7).standard_normal((75, VERSION.dimension))
+
+
+def tell(what):
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
 
 
 async def describe(images):
@@ -84,7 +90,7 @@ def upload(app, collection, *contents):
 async def fill():
     """Collection `main` from the image root and from uploads, collection `sent` from uploads."""
     async with application() as app:
-        request = TrainRequest(path=".", metadata={"season": "spring"})
+        request = TrainRequest(path=".", collection="main", metadata={"season": "spring"})
         start_folder_job(app.catalogue, app.roots, app.space, request)
         upload(app, "main", *map(picture, range(100, 106)))
         upload(app, "sent", *map(picture, range(103, 109)))
@@ -117,10 +123,7 @@ async def state():
 def is_readable(app, image):
     try:
         return len(app.originals.read(image)) == image.bytes
-    except LookupError:
-        return False
-    except Exception as error:
-        assert type(error).__name__ == "ImageNotFound"
+    except ImageNotFound:
         return False
 
 
@@ -135,7 +138,7 @@ async def busy():
             sent = [one.id for one in images if one.sources[0].kind is SourceKind.UPLOAD]
             app.catalogue.images.delete(collection.id, sent[:-12])
             app.changed()
-            print(number, flush=True)
+            tell(number)
 
 
 async def tamper(name, *arguments):
@@ -161,11 +164,11 @@ async def hold():
     """Serve until standard input ends."""
     async with application() as app:
         await until(lambda: is_settled(app))
-        print("ready", flush=True)
+        tell("ready")
         await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":
     what, *rest = sys.argv[1:]
     does = {"fill": fill, "state": state, "busy": busy, "tamper": tamper, "hold": hold}[what]
-    print(json.dumps(asyncio.run(does(*rest))))
+    tell(json.dumps(asyncio.run(does(*rest))))

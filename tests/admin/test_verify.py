@@ -166,14 +166,10 @@ def test_the_index_of_a_deleted_collection_is_dropped(place, kinds):
 
 def test_rows_deleted_by_hand_leave_nothing_behind_after_a_repair(place, kinds):
     """SQLite keeps foreign keys only for those who ask for it."""
-    only_here = "SELECT min(id) FROM images WHERE sha256 IN ({})".format(
-        "SELECT sha256 FROM images GROUP BY sha256 HAVING count(*) = 1"
+    ((image_id, digest),) = place.sql(
+        "SELECT image_id, sha256 FROM sources WHERE kind = 'upload' AND sha256 IN "
+        "(SELECT sha256 FROM images GROUP BY sha256 HAVING count(*) = 1) LIMIT 1"
     )
-    sent = place.sql(
-        f"SELECT image_id, sha256 FROM sources WHERE kind = 'upload' AND image_id >= ({only_here}) "
-        "AND sha256 IN (SELECT sha256 FROM images GROUP BY sha256 HAVING count(*) = 1) LIMIT 1"
-    )
-    ((image_id, digest),) = sent
     place.sql("DELETE FROM images WHERE id = ?", image_id)
 
     code, record = place.admin("verify")
@@ -278,7 +274,10 @@ def test_while_the_service_runs_the_index_is_refused_and_the_rest_is_checked(run
         if command[0] == "restore":
             assert running.admin("backup", running.folder / "backup")[0] == 0
         if command[0] == "import":
-            assert running.admin("export", running.folder / "main.parquet", "--collection", "main")[0] == 0
+            assert (
+                running.admin("export", running.folder / "main.parquet", "--collection", "main")[0]
+                == 0
+            )
         assert "stop the service" in running.refused(*command)
 
 

@@ -1,0 +1,243 @@
+"""`export` and `import`, over a data folder of the real application."""
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+
+@pytest.fixture
+def file(place):
+    """Collection `main`, exported."""
+    path = place.folder / "main.parquet"
+    assert place.admin("export", path, "--collection", "main")[0] == 0
+    return path
+
+
+@pytest.fixture
+def other(place):
+    """A data folder with an empty catalogue of the same descriptors."""
+    other = place.another("other")
+    other.serving("state")
+    return other
+
+
+def rewritten(file, change):
+    """Replace a file by one whose table `change` has made."""
+    table = change(pq.read_table(file))
+    pq.write_table(table, file)
+
+
+def test_a_file_holds_what_the_catalogue_holds(place, file):
+    table = pq.read_table(file)
+    rows = table.to_pylist()
+    stored = place.sql(
+        "SELECT i.id, i.sha256, i.width, i.height, i.bytes, i.descriptor FROM images i "
+        "JOIN collections c ON c.id = i.collection_id WHERE c.name = 'main' ORDER BY i.id"
+    )
+
+    assert len(rows) == 14
+    for row, (image_id, sha256, width, height, size, descriptor) in zip(rows, stored, strict=True):
+        assert (row["id"], row["sha256"]) == (image_id, sha256)
+        assert (row["width"], row["height"], row["bytes"]) == (width, height, size)
+        assert np.array(row["descriptor"], "<f4").tobytes() == descriptor
+        assert json.loads(row["metadata"]) in ({}, {"season": "spring"})
+        assert row["created_at"].tzinfo is not None
+    sources = [row["sources"] for row in rows]
+    assert sum(one == [{"kind": "file", "root": "pictures", "path": b"3.png"}] for one in sources)
+    assert table.schema.field("descriptor").type == pa.list_(pa.float32(), 512)
+
+
+def test_a_file_says_what_its_descriptors_are(place, file):
+    ((fingerprint,),) = place.sql("SELECT fingerprint FROM collections WHERE name = 'main'")
+    description = json.loads(pq.read_schema(file).metadata[b"lookalike"])
+
+    assert description["collection"] == "main"
+    assert description["space"]["fingerprint"] == fingerprint
+
+
+def test_after_a_round_trip_searches_answer_the_same(place, file):
+    before = place.serving("state")["main"]
+
+    code, record = place.admin("import", file, "--collection", "copy")
+
+    assert (code, record) == (0, {"new": 14, "known": 0, "left_out": 0})
+    after = place.serving("state")["copy"]
+    assert after["searches"] == before["searches"]
+    assert after["metadata"] == before["metadata"]
+    assert after["readable"] == before["readable"] == 14
+    assert after["index"] == after["ids"]
+
+
+def test_importing_again_adds_nothing(place, file):
+    place.admin("import", file, "--collection", "copy")
+
+    code, record = place.admin("import", file, "--collection", "copy")
+
+    assert (code, record) == (0, {"new": 0, "known": 14, "left_out": 0})
+    assert place.admin("verify")[0] == 0
+
+
+def test_images_whose_bytes_are_not_here_are_left_out_and_told(other, file):
+    code, record = other.admin("import", file, "--collection", "main")
+
+    assert (code, record) == (1, {"new": 8, "known": 0, "left_out": 6})
+    assert other.serving("state")["main"]["readable"] == 8
+
+
+def test_uploads_are_taken_from_a_folder_that_is_given(place, other, file):
+    before = place.serving("state")["main"]
+    dry = other.admin(
+        "import", file, "--collection", "main", "--uploads", place.data / "uploads", "--dry-run"
+    )
+    assert dry == (0, {"new": 14, "known": 0, "left_out": 0})
+    assert other.uploads() == {}
+
+    code, _ = other.admin(
+        "import", file, "--collection", "main", "--uploads", place.data / "uploads"
+    )
+
+    assert code == 0
+    after = other.serving("state")["main"]
+    assert after["searches"] == before["searches"]
+    assert after["readable"] == 14
+
+
+def test_without_bytes_everything_is_taken_and_found(place, other, file):
+    before = place.serving("state")["main"]
+    shutil.rmtree(place.pictures)
+    place.pictures.mkdir()
+
+    code, record = other.admin("import", file, "--collection", "main", "--without-bytes")
+
+    assert (code, record["new"]) == (0, 14)
+    after = other.serving("state")["main"]
+    assert after["searches"] == before["searches"]
+    assert after["readable"] == 0
+
+
+def test_a_changed_file_is_not_taken_for_the_image(place, other, file):
+    changed = place.pictures / "3.png"
+    data = bytearray(changed.read_bytes())
+    data[-1] ^= 1
+    changed.write_bytes(data)
+
+    assert other.admin("import", file, "--collection", "main")[1]["new"] == 7
+
+
+def test_descriptors_of_another_version_are_refused(other, file):
+    def change(table):
+        description = json.loads(table.schema.metadata[b"lookalike"])
+        description["space"]["fingerprint"] = "e" * 64
+        return table.replace_schema_metadata({b"lookalike": json.dumps(description)})
+
+    rewritten(file, change)
+
+    message = other.refused("import", file, "--collection", "main")
+    assert "eeeeeeeeeeee" in message
+    assert other.sql("SELECT count(*) FROM images") == [(0,)]
+
+
+def nan_in_one(rows):
+    rows[5]["descriptor"][0] = float("nan")
+
+
+def another_length(rows):
+    rows[13]["descriptor"] = [2 * value for value in rows[13]["descriptor"]]
+
+
+def not_a_digest(rows):
+    rows[7]["sha256"] = "../../../etc/passwd"
+
+
+def nothing_at_all(rows):
+    rows[7]["sha256"] = None
+
+
+def no_object(rows):
+    rows[7]["metadata"] = "[1, 2]"
+
+
+def twice(rows):
+    rows[7]["sha256"] = rows[8]["sha256"]
+
+
+def unknown_kind(rows):
+    rows[7]["sources"][0]["kind"] = "dream"
+
+
+def no_pixels(rows):
+    rows[7]["width"] = 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        nan_in_one,
+        another_length,
+        not_a_digest,
+        nothing_at_all,
+        no_object,
+        twice,
+        unknown_kind,
+        no_pixels,
+    ],
+)
+def test_a_file_with_one_bad_row_imports_nothing(other, file, damage):
+    def change(table):
+        rows = table.to_pylist()
+        damage(rows)
+        return pa.Table.from_pylist(rows, schema=table.schema)
+
+    rewritten(file, change)
+
+    other.refused("import", file, "--collection", "main")
+
+    assert other.sql("SELECT count(*) FROM images") == [(0,)]
+    assert other.sql("SELECT name FROM collections") == [("default",)]
+
+
+def test_files_that_export_did_not_write_are_refused(other, file, tmp_path):
+    foreign = tmp_path / "foreign.parquet"
+    pq.write_table(pa.table({"id": [1]}), foreign)
+    text = tmp_path / "text.parquet"
+    text.write_text("id,sha256")
+    rewritten(file, lambda table: table.drop_columns(["width"]))
+
+    for bad in (foreign, text, file, tmp_path / "nothing.parquet"):
+        other.refused("import", bad, "--collection", "main")
+
+
+def test_a_name_that_no_collection_can_have_is_refused(other, file):
+    assert "cannot be a name" in other.refused("import", file, "--collection", "../x")
+
+
+def test_an_export_replaces_a_file_only_with_force(place, file):
+    before = file.read_bytes()
+    assert "--force" in place.refused("export", file, "--collection", "main")
+    assert file.read_bytes() == before
+    assert place.admin("export", file, "--collection", "sent", "--force")[1]["images"] == 6
+    assert pq.read_table(file).num_rows == 6
+    assert [path.name for path in file.parent.glob("main.parquet*")] == ["main.parquet"]
+
+
+def test_a_dry_run_of_either_writes_nothing(place, file):
+    dry = place.folder / "dry.parquet"
+    assert place.admin("export", dry, "--collection", "main", "--dry-run")[1]["images"] == 14
+    assert not dry.exists()
+    record = place.admin("import", file, "--collection", "copy", "--dry-run")[1]
+    assert record["new"] == 14
+    assert place.sql("SELECT count(*) FROM collections WHERE name = 'copy'") == [(0,)]
+
+
+def test_a_collection_that_is_not_there_is_refused(place, tmp_path):
+    assert "does not exist" in place.refused("export", tmp_path / "x.parquet", "--collection", "no")
+
+
+def test_an_empty_collection_goes_round_too(place, tmp_path):
+    path = tmp_path / "empty.parquet"
+    assert place.admin("export", path)[1]["images"] == 0
+    assert place.admin("import", path, "--collection", "copy")[1]["new"] == 0
