@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Column, Connection, exists, select
 
 from bento_service.admin.findings import Findings, Kind
-from bento_service.admin.index import compared, own_indexes
+from bento_service.admin.index import compared, is_due, own_indexes
 from bento_service.admin.needed import queued_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.sources import Sources, SourceState, certainly_lost
@@ -159,10 +159,10 @@ def examine_indexes(
     with stage("indexes", len(collections), "indexes") as advance:
         for collection in collections:
             findings.checked["indexes"] += 1
-            if gallery is None or collection.index_name not in present:
-                findings.add(Kind.INDEX_MISSING, f"of {collection.name}")
-            else:
+            if gallery is not None and collection.index_name in present:
                 _examine_rows(catalogue, gallery, collection, findings)
+            elif is_due(collection):
+                findings.add(Kind.INDEX_MISSING, f"of {collection.name}")
             advance(1)
 
 

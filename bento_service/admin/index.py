@@ -44,6 +44,11 @@ def compared(catalogue: Catalogue, gallery: Gallery, collection: CollectionRecor
     return Rows(len(held), tuple(sorted(expected - held)), tuple(sorted(held - expected - pending)))
 
 
+def is_due(collection: CollectionRecord) -> bool:
+    """Whether there should be an index; before the first change is applied, none is missed."""
+    return collection.applied > 0
+
+
 def forget_progress(connection: Connection) -> None:
     """Let every index begin anew: at the next replay all images are sent to it again."""
     connection.execute(update(collections).values(applied=0))

@@ -46,6 +46,23 @@ def test_digests_come_in_the_order_of_the_streams(uploads):
         assert digests == [digest(b"one"), digest(b"two"), digest(b""), digest(b"one")]
 
 
+def test_a_reader_leaves_what_another_process_is_writing(uploads, folder):
+    with uploads.receiving(streams(b"one")):
+        pass
+    half = folder / "incoming" / "half"
+    half.write_bytes(b"ha")
+
+    reader = Uploads(folder, read_only=True)
+
+    assert list(reader.stored()) == [digest(b"one")]
+    assert half.exists()
+
+
+def test_a_reader_of_a_folder_that_is_not_there_finds_nothing_and_makes_nothing(tmp_path):
+    assert list(Uploads(tmp_path / "none", read_only=True).stored()) == []
+    assert not (tmp_path / "none").exists()
+
+
 def test_what_was_stored_comes_back(uploads):
     large = bytes(range(256)) * 10_000  # more than is copied at once
     with uploads.receiving(streams(large)) as (stored,):
