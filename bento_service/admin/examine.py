@@ -153,7 +153,7 @@ def examine_indexes(
     Raises:
         IndexUnavailable: Milvus does not answer.
     """
-    present, left_over = (set(), set()) if gallery is None else own_indexes(catalogue, gallery)
+    present, left_over = _listed(catalogue, gallery)
     for name in sorted(left_over):
         findings.add(Kind.INDEX_LEFT_OVER, name)
     with stage("indexes", len(collections), "indexes") as advance:
@@ -164,6 +164,19 @@ def examine_indexes(
             elif is_due(collection):
                 findings.add(Kind.INDEX_MISSING, f"of {collection.name}")
             advance(1)
+
+
+def _listed(catalogue: Catalogue, gallery: Gallery | None) -> tuple[set[str], set[str]]:
+    """Indexes that may be looked at, and those left over."""
+    if gallery is None:
+        return set(), set()
+    try:
+        return own_indexes(catalogue, gallery)
+    except IndexUnavailable:
+        if not gallery.is_embedded:
+            raise
+        # Milvus Lite lists nothing where one index is torn; each tells for itself then.
+        return {collection.index_name for collection in catalogue.collections.all()}, set()
 
 
 def _examine_rows(

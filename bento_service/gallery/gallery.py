@@ -87,13 +87,14 @@ class Gallery:
             return self._connected
 
     def _connect(self) -> MilvusClient:
-        if self._is_embedded:
+        if self.is_embedded:
             Path(self._uri).parent.mkdir(parents=True, exist_ok=True)
             load_lite()
         return MilvusClient(self._uri, timeout=_CONNECT_SECONDS, grpc_options=_CONNECTION)
 
     @property
-    def _is_embedded(self) -> bool:
+    def is_embedded(self) -> bool:
+        """Whether it is Milvus Lite, which nobody else uses."""
         return "://" not in self._uri
 
     def open(self, name: str, dimension: int) -> None:
@@ -111,7 +112,7 @@ class Gallery:
             try:
                 self._open(name, dimension)
             except (MilvusException, RpcError):
-                if not self._is_embedded:  # a server that fails now may have whole rows
+                if not self.is_embedded:  # a server that fails now may have whole rows
                     raise
                 _log.warning("index %s is damaged; beginning it anew", name)
                 self._client.drop_collection(name, timeout=_TIME_LIMIT)

@@ -238,6 +238,19 @@ def test_what_came_after_the_backup_is_gone_after_a_restore(place, target, servi
     assert place.admin("verify")[0] == 0
 
 
+def test_a_restore_that_was_killed_is_done_again(place, target, emptied):
+    before = place.serving("state")
+    place.admin("backup", target)
+    for step in range(8):
+        process = emptied.start_admin("restore", target, "--force")
+        time.sleep(0.5 + 0.15 * step)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+    assert emptied.admin("restore", target, "--force")[0] == 0
+    assert emptied.serving("state") == before
+
+
 @pytest.mark.parametrize("damage", ["catalogue", "missing", "changed", "manifest"])
 def test_a_damaged_backup_exchanges_nothing(place, target, damage):
     place.admin("backup", target)

@@ -156,6 +156,23 @@ def test_a_deleted_index_folder_is_built_again(place, kinds):
     assert place.serving("state") == before
 
 
+@pytest.mark.parametrize("kind", ["*.parquet", "schema.json"])
+def test_a_torn_index_is_found_and_built_again(place, kinds, kind):
+    before = place.serving("state")
+    files = list((place.data / "milvus.db").rglob(kind))
+    assert files
+    for path in files:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    code, record = place.admin("verify")
+    assert code == 1
+    assert kinds(record).keys() == {"index_damaged"}
+
+    code, record = place.admin("verify", "--repair")
+    assert (code, kinds(record)) == (0, {})
+    assert place.serving("state") == before
+
+
 def test_the_index_of_a_deleted_collection_is_dropped(place, kinds):
     left_over = f"{index_of(place)[:-12]}{'f' * 12}"
     place.serving("tamper", "left_over", left_over)

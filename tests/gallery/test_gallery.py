@@ -289,6 +289,15 @@ def test_an_index_whose_rows_are_torn_begins_anew(how, damaged, unit_vectors):
         assert found_ids(gallery, "cats", unit_vectors(1)[0]) == [1]
 
 
+def test_loading_mends_nothing(damaged):
+    with damaged("*.idx", torn) as gallery:
+        with pytest.raises(IndexUnavailable):
+            gallery.load("cats")
+        with pytest.raises(IndexUnavailable):
+            gallery.load("nowhere")
+        assert gallery.names() == ["cats"]
+
+
 def test_an_index_without_a_readable_description_begins_anew(damaged, unit_vectors):
     with damaged("schema.json", torn) as gallery:
         gallery.open("cats", DIMENSION)
