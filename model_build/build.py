@@ -93,12 +93,9 @@ def _make(
             agreement.min_cosine,
         )
     with _step("golden vectors written"):
-        golden = [
-            quantised_vectors(version, folder / NETWORK_FILES["int8"], threads=threads)
-            if version.precision == "int8"
-            else golden_vectors(version)
-            for version in versions
-        ]
+        quantised = [version for version in versions if version.precision == "int8"]
+        golden = [golden_vectors(v) for v in versions if v.precision != "int8"]
+        golden += quantised_vectors(quantised, folder / NETWORK_FILES["int8"], threads=threads)
         save_golden(golden, folder / GOLDEN_FILE)
     return agreements
 

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from bento_service.vision.descriptor_version import DescriptorVersion
+from bento_service.vision.descriptor_version import DescriptorVersion, Preprocessing
 from model_build.activation_ranges import ActivationRanges
 from model_build.network import TAP_OF_LAYER, convolution, max_pool, model_of, rgb_mean
 from model_build.pooling_graph import pooling_graph
@@ -54,7 +54,7 @@ def quantised_network(
     current, step = "input", "input.step"
     layers = dict(zip(LAYERS, _with_mean_plane(weights, versions), strict=True))
     means = {layer: np.array(values) for layer, values in ranges.means.items()}
-    means[LAYERS[0]] = np.append(means[LAYERS[0]] + rgb_mean(versions[0].preprocessing), FULL)
+    means[LAYERS[0]] = _of_bytes(means[LAYERS[0]], versions[0].preprocessing)
     for number, block in enumerate(BLOCKS, start=1):
         for layer in block:
             constants[f"{layer}.step"] = np.array(
@@ -71,6 +71,13 @@ def quantised_network(
         nodes.append(helper.make_node("DequantizeLinear", operands, [tap]))
     pooling, pooling_constants = pooling_graph(versions)
     return model_of([*nodes, *pooling], constants | pooling_constants, versions)
+
+
+def _of_bytes(
+    input_means: NDArray[np.float64], preprocessing: Preprocessing
+) -> NDArray[np.float64]:
+    """The means of the four planes, from those of the input of the network in fp32."""
+    return np.append(input_means / preprocessing.scale + rgb_mean(preprocessing), FULL)
 
 
 def _input() -> list[onnx.NodeProto]:

@@ -89,4 +89,5 @@ def _named(setting: str, value: str, known: tuple[_Name, ...]) -> _Name:
     for name in known:
         if name == value:
             return name
-    raise SettingsError(f"LOOKALIKE_{setting} is {value!r}; use one of {', '.join(known)}")
+    usable: tuple[str, ...] = known if setting == "DESCRIPTOR" else (*known, "auto")
+    raise SettingsError(f"LOOKALIKE_{setting} is {value!r}; use one of {', '.join(usable)}")

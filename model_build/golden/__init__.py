@@ -9,6 +9,7 @@ For 8-bit arithmetic there are no answers from elsewhere: what the built network
 it was compared with PyTorch, is what it has to give on every other machine.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,13 +38,21 @@ def golden_vectors(version: DescriptorVersion) -> GoldenVectors:
     )
 
 
-def quantised_vectors(version: DescriptorVersion, network: Path, *, threads: int) -> GoldenVectors:
-    """The three photographs and what the 8-bit network gives for them."""
-    engine = OnnxEngine(
-        network, descriptor=version.name, precision=version.precision, threads=threads
-    )
-    pictures = photographs(GOLDEN, version.preprocessing)
-    return GoldenVectors(version, pictures, engine.describe(pictures))
+def quantised_vectors(
+    versions: Sequence[DescriptorVersion], network: Path, *, threads: int
+) -> tuple[GoldenVectors, ...]:
+    """The three photographs and what the 8-bit network gives for them, by version.
+
+    Args:
+        versions: Of one preprocessing, in int8.
+        network: Its file.
+        threads: How many cores may be used.
+    """
+    first = versions[0]
+    engine = OnnxEngine(network, descriptor=first.name, precision=first.precision, threads=threads)
+    pictures = photographs(GOLDEN, first.preprocessing)
+    outputs = engine.outputs(pictures, [version.name for version in versions])
+    return tuple(GoldenVectors(version, pictures, outputs[version.name]) for version in versions)
 
 
 def check_weights(weights: Vgg16Weights) -> None:

@@ -7,7 +7,7 @@ import yaml
 from bento_service.vision.choice import Choice
 from bento_service.vision.descriptor_version import DescriptorVersion
 from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE, Model
-from model_build.photographs import photographs
+from model_build.photographs import CHECKED, photographs
 from model_build.store import MODEL_FILES
 
 # BentoML settles once per process where its store is, so each of these is a process of its own.
@@ -71,8 +71,7 @@ def test_the_stored_model_holds_the_networks_that_were_converted(built, converte
     [
         ("vgg16-rmac4", "onnxruntime", "int8"),
         ("vgg16-mac", "onnxruntime", "fp32"),
-        ("vgg16-rgem", "torch", "fp32"),
-        ("vgg16-rmac4", "torch", "bf16"),
+        ("vgg16-rgem", "torch", "fp32"),  # bf16 is slow without a GPU; see tests/vision
     ],
 )
 def test_the_service_loads_the_stored_model(built, versions, descriptor, engine, precision):
@@ -108,6 +107,7 @@ def test_the_metadata_tells_how_well_the_networks_agree_with_pytorch(built):
     for each in agreements:
         lowest = {"fp32": 0.9999, "int8": 0.996}[each["precision"]]
         assert lowest < each["min_cosine"] <= each["mean_cosine"] <= 1
+        assert each["worst"] in CHECKED
     assert {"torch", "onnx", "onnxruntime"} < set(record["metadata"]["built_with"])
 
 

@@ -6,7 +6,9 @@ import pytest
 import safetensors.numpy
 import torch
 
+from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE
 from model_build.errors import ModelBuildError, WeightsRefused, WeightsUnavailable
+from model_build.network import network
 from model_build.weight_files import read_weights
 from model_build.weights import PUBLISHED_DIGEST
 
@@ -14,17 +16,19 @@ ENDINGS = (".pth", ".safetensors", ".onnx", ".whl")
 
 
 @pytest.fixture(scope="session")
-def files(weights, network_file, downloads, tmp_path_factory) -> dict[str, Path]:
+def files(weights, exact_versions, downloads, tmp_path_factory) -> dict[str, Path]:
     """The same weights in every kind of file."""
     folder = tmp_path_factory.mktemp("weights")
     tensors = {name: torch.tensor(array) for name, array in weights.arrays().items()}
     tensors["classifier.0.weight"] = torch.full((4, 4), torch.nan)
     torch.save(tensors, folder / "vgg16.pth")
     safetensors.numpy.save_file(weights.arrays(), folder / "vgg16.safetensors")
+    content = network(weights, exact_versions).SerializeToString()
+    (folder / "vgg16.onnx").write_bytes(content)
     return {
         ".pth": folder / "vgg16.pth",
         ".safetensors": folder / "vgg16.safetensors",
-        ".onnx": network_file,
+        ".onnx": folder / "vgg16.onnx",
         ".whl": next(downloads.glob("*.whl")),
     }
 
@@ -98,3 +102,15 @@ def test_another_kind_of_file_is_refused_with_the_kinds_that_are_read(tmp_path):
 def test_a_file_that_is_not_there_is_told(tmp_path, ending):
     with pytest.raises(ModelBuildError, match="No such file"):
         read_weights(tmp_path / f"absent{ending}", source="absent")
+
+
+def test_the_weights_of_a_built_model_can_be_built_from_again(converted):
+    path = converted / WEIGHTS_FILE
+    assert read_weights(path, source=path.name).digest == PUBLISHED_DIGEST
+
+
+@pytest.mark.parametrize("name", NETWORK_FILES.values())
+def test_a_built_network_holds_no_weights_that_can_be_read(converted, name):
+    """Those of fp32 lie beside it, those of int8 were rounded."""
+    with pytest.raises(WeightsRefused):
+        read_weights(converted / name, source=name)

@@ -140,6 +140,15 @@ def test_a_misspelt_setting_is_an_error_at_start(server, tmp_path):
     )
 
 
+def test_a_precision_that_no_engine_has_is_an_error_at_start(server, tmp_path):
+    answer = _start_in_vain(
+        {**server.environment, "LOOKALIKE_DATA_DIR": str(tmp_path), "LOOKALIKE_PRECISION": "int4"}
+    )
+
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert "LOOKALIKE_PRECISION is 'int4'; use one of fp32, int8, bf16, auto" in answer.stderr
+
+
 def test_a_folder_given_at_the_start_is_indexed_and_the_progress_is_shown(new_server, photographs):
     server = new_server()
     environment = {k: v for k, v in server.environment.items() if k != "LOOKALIKE_IMAGE_ROOTS"}
