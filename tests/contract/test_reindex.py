@@ -193,10 +193,15 @@ def test_images_whose_originals_are_gone_are_named_and_keep_the_collection_as_it
     assert "ihc.jpg" not in ids(client, "files")
 
 
-def test_the_same_again_or_two_at_once_is_a_conflict(client, named, photographs):
+def test_the_same_again_is_a_conflict_and_no_name_means_the_services_choice(
+    client, http, named, photographs
+):
     named("twice", "vgg16-mac", [photographs / "coffee.jpg"])
     with pytest.raises(Conflict, match=r"holds vgg16-mac in \w+ already"):
         client.reindex("twice", "vgg16-mac")
+    job = http.post("/api/v2/collections/twice/reindex").json()  # nothing said
+    client.wait(job["id"])
+    assert of(client, "twice").descriptor == client.info().descriptor
 
 
 def test_another_precisions_collection_is_refused_with_both_ways_out(new_server, photographs):
