@@ -49,6 +49,7 @@ lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
 	$(call COMPILE,--extra service,service)
 	$(call COMPILE,--extra service --extra model-build,run)
 	$(call COMPILE,--extra service --extra model-build --group dev,dev)
+	$(call COMPILE,--extra baseline,baseline)
 
 clean: ## Remove the environment and caches; the data folder stays
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

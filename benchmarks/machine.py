@@ -1,9 +1,15 @@
-"""What a measurement was made on."""
+"""What a measurement was made on, and what else the machine did meanwhile."""
 
 import os
 import platform
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
+
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+_IDLE, _WAITING = 3, 4
+_FIELDS_OF_TIME = 8
+"""Of a line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal."""
 
 
 def described() -> str:
@@ -12,10 +18,38 @@ def described() -> str:
     model = next((line.split(":")[1].strip() for line in facts if "model name" in line), "unknown")
     flags = next((line.split(":")[1].split() for line in facts if line.startswith("flags")), [])
     known = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if flag in flags]
-    cores = len(os.sched_getaffinity(0))
     gibibytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     today = datetime.now(UTC).date().isoformat()
     return (
-        f"{today}, {model}, {cores} cores, {' '.join(known) or 'no avx2'}, {gibibytes:.0f} GiB, "
+        f"{today}, {model}, {cores()} cores, {' '.join(known) or 'no avx2'}, {gibibytes:.0f} GiB, "
         f"{platform.system()}, Python {platform.python_version()}"
     )
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def busy_seconds() -> float:
+    """CPU seconds that all programs of the machine have had, with what its host took away."""
+    first, *_ = Path("/proc/stat").read_text().splitlines()
+    ticks = [int(field) for field in first.split()[1 : 1 + _FIELDS_OF_TIME]]
+    return (sum(ticks) - ticks[_IDLE] - ticks[_WAITING]) / _TICKS_A_SECOND
+
+
+def own_seconds() -> float:
+    """CPU seconds that this process has had."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def seconds_of(process: Path) -> float:
+    """CPU seconds of a process, given by its folder in /proc.
+
+    Raises:
+        OSError: It has ended.
+    """
+    after_name = (process / "stat").read_text().rpartition(")")[2].split()
+    user, system = after_name[11:13]
+    return (int(user) + int(system)) / _TICKS_A_SECOND

@@ -5,23 +5,59 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from benchmarks import machine
 from client_sdk import Client
+
+Number = TypeVar("Number", int, float)
 
 _PROJECT = Path(__file__).parents[1]
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server, and what its processes have used so far."""
+
+    url: str
+    client: Client
+    data_dir: Path
+
+    def cpu_seconds(self) -> float:
+        """CPU seconds of all its processes."""
+        return sum(self._of_each(machine.seconds_of))
+
+    def seconds_elsewhere(self) -> float:
+        """CPU seconds that neither the server nor this process had, but others."""
+        return machine.busy_seconds() - self.cpu_seconds() - machine.own_seconds()
+
+    def resident_bytes(self) -> int:
+        """Memory of all its processes, shared pages counted once in each."""
+        return sum(self._of_each(_resident_bytes))
+
+    def _of_each(self, measure: Callable[[Path], Number]) -> Iterator[Number]:
+        marker = f"LOOKALIKE_DATA_DIR={self.data_dir}".encode()
+        for process in Path("/proc").iterdir():
+            try:
+                if process.name.isdigit() and marker in (process / "environ").read_bytes():
+                    yield measure(process)
+            except OSError:  # it has ended, or is another user's
+                continue
+
+
 @contextmanager
-def running(folder: Path, *, images: Path, models: Path) -> Iterator[tuple[Client, Path]]:
-    """Start a server, give a client and the data folder, and stop it.
+def running(folder: Path, *, images: Path, models: Path, **settings: str) -> Iterator[Server]:
+    """Start a server, and stop it at the end.
 
     Args:
-        folder: Empty, for everything that it writes.
+        folder: For everything that it writes.
         images: Its image root.
         models: The models folder of a BentoML home.
+        **settings: Further ones, by their names in the environment.
     """
     home = folder / "bentoml"
     home.mkdir()
@@ -35,6 +71,7 @@ def running(folder: Path, *, images: Path, models: Path) -> Iterator[tuple[Clien
         "LOOKALIKE_DATA_DIR": str(folder / "data"),
         "LOOKALIKE_IMAGE_ROOTS": str(images),
         "LOOKALIKE_PORT": str(port),
+        **settings,
     }
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
@@ -44,24 +81,16 @@ def running(folder: Path, *, images: Path, models: Path) -> Iterator[tuple[Clien
             stderr=log,
             cwd=_PROJECT,
         )
+    url = f"http://127.0.0.1:{port}"
     try:
-        with Client(f"http://127.0.0.1:{port}", timeout=60) as client:
+        with Client(url, timeout=60) as client:
             client.wait_ready(timeout=300)
-            yield client, folder / "data"
+            yield Server(url, client, folder / "data")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
 
 
-def resident_bytes(data_dir: Path) -> int:
-    """Memory of all processes of a server, shared pages counted once in each."""
-    marker = f"LOOKALIKE_DATA_DIR={data_dir}".encode()
-    total = 0
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and marker in (process / "environ").read_bytes():
-                pages = int((process / "statm").read_text().split()[1])
-                total += pages * os.sysconf("SC_PAGE_SIZE")
-        except OSError:
-            continue
-    return total
+def _resident_bytes(process: Path) -> int:
+    pages = int((process / "statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -6,17 +6,16 @@ every process that was started.
 
 import argparse
 import os
-import signal
+import runpy
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from bento_service.data_folder import sole_user
 from bento_service.errors import Conflict
@@ -27,6 +26,7 @@ from bento_service.vision.hardware import Hardware
 _PROJECT = Path(__file__).parents[1]
 _GRACE_SECONDS = 10
 _READY_SECONDS = 300
+_POLL_SECONDS = 0.2
 _SERVICE = "bento_service.service:ImageSearch"
 
 
@@ -71,43 +71,39 @@ def _check_free(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, environment: Mapping[str, str], images: str | None) -> int:
-    home = {"BENTOML_HOME": str(settings.data_dir / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
+    """Become BentoML's server; a second process waits for it to be ready, says so and ends."""
+    server = os.getpid()
+    if os.fork() == 0:
+        with suppress(KeyboardInterrupt):
+            _welcome(server, f"http://{settings.host}:{settings.port}", images)
+        return 0
+    defaults = {"BENTOML_HOME": str(settings.data_dir / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
     data = {f"{PREFIX}DATA_DIR": str(settings.data_dir)}
-    server = subprocess.Popen(
-        _command(settings),
-        env={**home, **environment, **data},
-        start_new_session=True,
-        cwd=_PROJECT,
-    )
-
-    def stop(number: int, _: FrameType | None) -> None:
-        server.send_signal(number)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    url = f"http://{settings.host}:{settings.port}"
-    threading.Thread(target=_welcome, args=(server, url, images), daemon=True).start()
-    return server.wait()
-
-
-def _command(settings: Settings) -> list[str]:
-    server = [sys.executable, "-m", "bentoml", "serve", _SERVICE]
+    os.environ.update({**defaults, **environment, **data})
+    os.chdir(_PROJECT)
     address = ["--host", settings.host, "--port", str(settings.port)]
-    return [*server, *address, "--timeout-graceful-shutdown", str(_GRACE_SECONDS)]
+    grace = ["--timeout-graceful-shutdown", str(_GRACE_SECONDS)]
+    sys.argv = ["bentoml", "serve", _SERVICE, *address, *grace]
+    # In this process, since one that only waited for it would still hold 20 MiB.
+    runpy.run_module("bentoml", run_name="__main__", alter_sys=True)
+    return 0
 
 
-def _welcome(server: "subprocess.Popen[bytes]", url: str, images: str | None) -> None:
+def _welcome(server: int, url: str, images: str | None) -> None:
     """Say when the page can be opened, then index what was asked for."""
     deadline = time.monotonic() + _READY_SECONDS
     while not _is_ready(url):
-        if server.poll() is not None or time.monotonic() > deadline:
+        if os.getppid() != server or time.monotonic() > deadline:
             return
-        time.sleep(0.2)
+        time.sleep(_POLL_SECONDS)
     print(f"\nLookalike is ready: {url}\n", file=sys.stderr, flush=True)
     if images:
         folder = str(Path(images).resolve())
-        train = [sys.executable, "-m", "client_sdk", "train", folder, "--url", url]
-        subprocess.run(train, cwd=_PROJECT, check=False)
+        command = [sys.executable, "-m", "client_sdk", "train", folder, "--url", url]
+        with subprocess.Popen(command, cwd=_PROJECT) as train:
+            while train.poll() is None and os.getppid() == server:
+                time.sleep(_POLL_SECONDS)
+            train.terminate()  # does nothing where it has ended
 
 
 def _is_ready(url: str) -> bool:

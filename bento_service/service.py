@@ -20,7 +20,6 @@ from bento_service.batching import (
     batching_options,
     limit_waiting,
 )
-from bento_service.describing import patient
 from bento_service.settings import Settings
 from bento_service.vision.choice import choose
 from bento_service.vision.hardware import Hardware
@@ -33,9 +32,12 @@ if TYPE_CHECKING:
 _MODEL_TAG = (Path(__file__).parent / "model_tag.txt").read_text().strip()
 _SETTINGS = Settings.from_environment()
 _CHOICE = choose(_SETTINGS, Hardware.detect())
+# Without this, glibc learns from every large block that is freed to keep more for later: what it
+# took to read a model, or to decode a large picture. 128 KiB is what it begins with.
+_ALLOCATOR = [{"name": "MALLOC_TRIM_THRESHOLD_", "value": "131072"}]
 
 
-@bentoml.service(name="vgg16-embedder", **EMBEDDER_OPTIONS)
+@bentoml.service(name="vgg16-embedder", envs=_ALLOCATOR, **EMBEDDER_OPTIONS)
 class Vgg16Embedder:
     """Describes images with the saved VGG16, several callers' images at a time."""
 
@@ -59,6 +61,7 @@ class Vgg16Embedder:
 @asynccontextmanager
 async def _opening() -> "AsyncIterator[Application]":
     from bento_service.application import opened
+    from bento_service.describing import patient
     from bento_service.vision.engine import find_version
 
     service = bentoml.get_current_service()
@@ -96,6 +99,7 @@ _ENTRANCE = Starlette(routes=[Mount("/", app=_enter)], lifespan=_lifespan)
 
 @bentoml.service(
     name="lookalike",
+    envs=_ALLOCATOR,
     workers=1,  # one process owns the Milvus Lite folder
     # BentoML labels requests by raw path; the surface exports its own metrics by route.
     metrics={"enabled": False},

@@ -297,7 +297,7 @@ def test_collections_are_made_listed_and_removed(client, photographs):
     client.create_collection("hats")
     client.wait(client.upload([photographs / "coins.jpg"], collection="hats"))
     (hats,) = [each for each in client.collections() if each.name == "hats"]
-    assert (hats.count, hats.dimension, hats.descriptor) == (1, 512, "vgg16-mac")
+    assert (hats.count, hats.dimension, hats.descriptor) == (1, 1024, "vgg16-rmac4")
     assert hats.fingerprint == client.info().fingerprint
 
     client.delete_collection("hats")

@@ -38,7 +38,7 @@ def test_padding_and_squashing_are_two_passes(models):
 
 
 def test_what_may_follow_a_name_is_told():
-    with pytest.raises(DescriptorUnknown, match="vgg16-mac/int4: no int4; .* fp32, int8"):
+    with pytest.raises(DescriptorUnknown, match=r"vgg16-mac/int4: no int4; .* fp32, int8"):
         describers(["vgg16-mac/int4"], None, threads=1)
 
 

@@ -1,0 +1,96 @@
+"""The two things that have to be computed for a picture, each alone: decoding and describing."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import machine
+from benchmarks.models import model_folder
+from bento_service.settings import Settings
+from bento_service.vision.choice import Choice, choose
+from bento_service.vision.decode import decode
+from bento_service.vision.engine import Model
+from bento_service.vision.hardware import Hardware
+
+Input = TypeVar("Input")
+
+MAX_PIXELS = 10**8
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one picture costs.
+
+    Attributes:
+        seconds: Of the clock.
+        cpu_seconds: Of all cores together.
+    """
+
+    seconds: float
+    cpu_seconds: float
+
+    @classmethod
+    def mean(cls, *costs: "Cost") -> "Cost":
+        """Of several measurements."""
+        return cls(
+            statistics.mean(cost.seconds for cost in costs),
+            statistics.mean(cost.cpu_seconds for cost in costs),
+        )
+
+
+@dataclass(frozen=True)
+class Bare:
+    """The engine that the server runs, without the server."""
+
+    model: Model
+    choice: Choice
+
+    @classmethod
+    def load(cls, models: Path) -> "Bare":
+        """Load the service's model on all cores.
+
+        Args:
+            models: The models folder of a BentoML home.
+        """
+        choice = choose(Settings.from_environment(), Hardware.detect())
+        model = Model.load(model_folder(models), choice, threads=machine.cores())
+        return cls(model, choice)
+
+    def decoded(self, encoded: bytes) -> NDArray[np.uint8]:
+        """(S, S, 3) pixels of a picture."""
+        how = self.model.version.preprocessing
+        return decode(encoded, side=how.size, padding=how.padding, max_pixels=MAX_PIXELS).pixels
+
+    def decoding(self, encoded: Sequence[bytes], *, seconds: float) -> Cost:
+        """What decoding a picture costs on one core, measured for so long."""
+        return _measured(cycle(encoded).__next__, self.decoded, 1, seconds)
+
+    def describing(self, pixels: NDArray[np.uint8], *, batch: int, seconds: float) -> Cost:
+        """What describing a picture costs on all cores, measured for so long.
+
+        Args:
+            pixels: (N, S, S, 3) uint8, described over and over.
+            batch: Pictures at a time, N at the most.
+            seconds: How long.
+        """
+        whole = len(pixels) - len(pixels) % batch
+        parts = cycle(pixels[at : at + batch] for at in range(0, whole, batch))
+        return _measured(parts.__next__, self.model.engine.describe, batch, seconds)
+
+
+def _measured(
+    following: Callable[[], Input], act: Callable[[Input], object], pictures: int, seconds: float
+) -> Cost:
+    act(following())
+    done, cpu, started = 0, machine.own_seconds(), time.perf_counter()
+    while (passed := time.perf_counter() - started) < seconds:
+        act(following())
+        done += pictures
+    return Cost(passed / done, (machine.own_seconds() - cpu) / done)

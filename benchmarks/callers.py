@@ -1,0 +1,110 @@
+"""Callers who search at a service, one query after another each, and what they had to wait."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from client_sdk import AsyncClient
+
+STAGES = ("decode", "queue", "describe", "search")
+_PATIENCE_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One query: milliseconds that its caller waited, and those that the service accounts for."""
+
+    total: float
+    decode: float
+    describe: float
+    search: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All queries of some callers."""
+
+    answered: tuple[Answered, ...]
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """Queries answered a second."""
+        return len(self.answered) / self.seconds
+
+    def percentile(self, percent: float) -> float:
+        """Of the milliseconds that callers waited."""
+        return float(np.percentile([one.total for one in self.answered], percent))
+
+    def shares(self, describe_ms: float) -> tuple[float, ...]:
+        """What callers waited for, in the order of `STAGES`, as shares of the whole.
+
+        Args:
+            describe_ms: What the engine needs for one picture. The rest of what describing took,
+                and all that no stage accounts for, such as travelling, is waiting: `queue`.
+        """
+        total = sum(one.total for one in self.answered)
+        decode = sum(one.decode for one in self.answered)
+        describe = sum(min(one.describe, describe_ms) for one in self.answered)
+        search = sum(one.search for one in self.answered)
+        return tuple(
+            part / total for part in (decode, total - decode - describe - search, describe, search)
+        )
+
+
+def searches(
+    url: str,
+    pictures: Sequence[bytes],
+    *,
+    callers: int = 1,
+    seconds: float = 0.0,
+    at_least: int = 1,
+    going_on: Callable[[], bool] = lambda: False,
+) -> Answers:
+    """Let callers search until time is up, enough was asked, and nothing goes on any more.
+
+    Args:
+        url: Of the service.
+        pictures: Queries, asked in turn.
+        callers: How many ask at the same time.
+        seconds: How long at least.
+        at_least: How many queries at least.
+        going_on: Whether to go on even so.
+    """
+    return asyncio.run(_searches(url, pictures, callers, seconds, at_least, going_on))
+
+
+async def _searches(
+    url: str,
+    pictures: Sequence[bytes],
+    callers: int,
+    seconds: float,
+    at_least: int,
+    going_on: Callable[[], bool],
+) -> Answers:
+    answered: list[Answered] = []
+    numbers = count()
+    started = time.perf_counter()
+
+    async def ask() -> None:
+        while (
+            (number := next(numbers)) < at_least
+            or time.perf_counter() - started < seconds
+            or going_on()
+        ):
+            answered.append(await _answered(client, pictures[number % len(pictures)]))
+
+    async with AsyncClient(url, timeout=_PATIENCE_SECONDS) as client:
+        await asyncio.gather(*(ask() for _ in range(callers)))
+    return Answers(tuple(answered), time.perf_counter() - started)
+
+
+async def _answered(client: AsyncClient, picture: bytes) -> Answered:
+    began = time.perf_counter()
+    took = (await client.search(picture)).took_ms
+    waited = 1000 * (time.perf_counter() - began)
+    return Answered(waited, took.decode, took.describe, took.search)

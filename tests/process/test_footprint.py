@@ -1,0 +1,105 @@
+"""What the processes of a real server hold in memory: libraries, and blocks that were freed."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from client_sdk import Client
+
+PARENT, EMBEDDER, SERVICE = "parent", "vgg16-embedder", "lookalike"
+LIBRARIES = {
+    "numpy": {PARENT, EMBEDDER, SERVICE},
+    "aiohttp": {EMBEDDER, SERVICE},
+    "onnxruntime": {EMBEDDER},
+    "grpc": {SERVICE},
+    "PIL": {SERVICE},
+    "pyarrow": {SERVICE},
+    "sqlalchemy": {SERVICE},
+    "faiss": set(),
+    "onnx": set(),
+    "pandas": set(),
+    "scipy": set(),
+    "skimage": set(),
+    "torch": set(),
+}
+FREES_MUCH = """
+import re
+
+def resident():
+    status = open("/proc/self/status").read()
+    return int(re.search(r"VmRSS:\\s+(\\d+) kB", status)[1])
+
+for mebibytes in (1, 2, 4, 8, 16, 31):  # as a model or a large picture does, once
+    bytearray(mebibytes << 20)
+before = resident()
+blocks = [bytearray(b"x" * 2**20) for _ in range(32)]
+held = resident() - before
+del blocks
+print(held, resident() - before)
+"""
+
+
+@pytest.fixture(scope="module")
+def server(new_server):
+    """On a CPU, whatever the machine has: there is no PyTorch in it then."""
+    return new_server(LOOKALIKE_ENGINE="onnxruntime").start()
+
+
+@pytest.fixture(scope="module")
+def processes(server, photographs):
+    """Process ids by role, of a server that has indexed and searched."""
+    with Client(server.url, timeout=120) as client:
+        pictures = sorted(photographs.iterdir())[:2]
+        client.wait(client.upload(pictures))
+        assert len(client.search(pictures[0]).hits) == 2
+    return {_role(command): pid for pid, command in server.processes().items()}
+
+
+def _role(command: str) -> str:
+    named = re.search(r"--service-name (\S+)", command)
+    return named[1] if named else PARENT
+
+
+def test_a_server_is_three_processes(server, processes):
+    assert processes.keys() == {PARENT, EMBEDDER, SERVICE}
+    assert len(server.processes()) == 3
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_is_loaded_only_where_it_is_used(processes, library):
+    assert importlib.util.find_spec(library)
+
+    def is_loaded(pid: int) -> bool:
+        return f"-packages/{library}/" in Path(f"/proc/{pid}/maps").read_text()
+
+    assert {role for role, pid in processes.items() if is_loaded(pid)} == LIBRARIES[library]
+
+
+@pytest.mark.parametrize("role", [EMBEDDER, SERVICE])
+def test_freed_memory_goes_back_to_the_system(processes, role):
+    variables = Path(f"/proc/{processes[role]}/environ").read_text().split("\0")
+    allocator = dict(line.split("=", 1) for line in variables if line.startswith("MALLOC_"))
+
+    held, left = _held_and_left(allocator)
+    assert left < held / 4
+    held, left = _held_and_left({})
+    assert left > held / 2  # so that it is the setting that makes the difference
+
+
+def _held_and_left(allocator: dict[str, str]) -> tuple[int, int]:
+    """KiB that blocks took while they were there, and after they were freed."""
+    others = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    printed = subprocess.run(
+        [sys.executable, "-c", FREES_MUCH],
+        env={**others, **allocator},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    held, left = map(int, printed.split())
+    return held, left
