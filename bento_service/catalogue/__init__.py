@@ -5,17 +5,19 @@ from typing import Self
 
 from bento_service.catalogue.collections import Collections
 from bento_service.catalogue.database import Database
+from bento_service.catalogue.filtered import Filtered
 from bento_service.catalogue.images import Images
 from bento_service.catalogue.jobs import Jobs
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything that is known, in three groups of questions. Close it with `with`."""
+    """Everything that is known, in groups of questions. Close it with `with`."""
 
     database: Database
     collections: Collections
     images: Images
+    filtered: Filtered
     jobs: Jobs
 
     @classmethod
@@ -27,7 +29,9 @@ class Catalogue:
         """
         database = Database(url)
         database.migrate()
-        return cls(database, Collections(database), Images(database), Jobs(database))
+        return cls(
+            database, Collections(database), Images(database), Filtered(database), Jobs(database)
+        )
 
     def __enter__(self) -> Self:
         return self

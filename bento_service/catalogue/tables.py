@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -145,6 +146,37 @@ Index(
     postgresql_where=~images.c.deleted,
 )
 Index("ix_images_collection_id_revision", images.c.collection_id, images.c.revision)
+
+attributes = Table(
+    "attributes",
+    metadata,
+    Column("image_id", _id, ForeignKey("images.id", ondelete="CASCADE"), nullable=False),
+    Column("collection_id", _id, nullable=False),
+    Column("place", String(256), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("number", Double),
+    Column("text", Text().with_variant(Text(collation="C"), "postgresql")),
+)
+"""The values of the images' metadata one by one, so that filters are answered by indexes."""
+
+Index("ix_attributes_image_id", attributes.c.image_id)
+Index(
+    "ix_attributes_number",
+    attributes.c.collection_id,
+    attributes.c.place,
+    attributes.c.kind,
+    attributes.c.number,
+    attributes.c.image_id,
+)
+Index(
+    "ix_attributes_text",
+    attributes.c.collection_id,
+    attributes.c.place,
+    attributes.c.text,
+    attributes.c.image_id,
+    sqlite_where=attributes.c.text.is_not(None),
+    postgresql_where=attributes.c.text.is_not(None),
+)
 
 sources = Table(
     "sources",
