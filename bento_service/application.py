@@ -1,13 +1,13 @@
 """Everything that runs behind the HTTP surface, put together from the settings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.data_folder import sole_user
-from bento_service.describing import Describe
+from bento_service.describing import Embed, patient
 from bento_service.gallery.gallery import Gallery
 from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
@@ -29,7 +29,7 @@ class Application:
     model: str
     engine: str
     version: DescriptorVersion
-    space: DescriptorSpace
+    computed: Computed
     catalogue: Catalogue
     gallery: Gallery
     replay: Replay
@@ -48,7 +48,7 @@ class Application:
     def is_ready(self) -> bool:
         """Whether searches can be answered: every index was opened and compared."""
         return self.is_alive and all(
-            self.replay.is_open(collection) for collection in self.catalogue.collections.all()
+            self.replay.is_open(collection.index) for collection in self.catalogue.collections.all()
         )
 
     def changed(self) -> None:
@@ -58,27 +58,32 @@ class Application:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, model: str, version: DescriptorVersion, engine: str, describe: Describe
+    settings: Settings,
+    model: str,
+    versions: Sequence[DescriptorVersion],
+    engine: str,
+    embed: Embed,
 ) -> AsyncIterator[Application]:
     """Open everything, go on with the jobs that are left, and close it all at the end.
 
     Args:
         settings: What the environment says.
         model: Tag of the model.
-        version: Of its descriptors.
+        versions: Of its descriptors, in the embedder's order; new collections get the first.
         engine: Name of the engine that runs it.
-        describe: Asks the embedder.
+        embed: Asks the embedder once.
 
     Raises:
         Conflict: Another service uses the data folder.
     """
-    space = DescriptorSpace(version.name, model, version.fingerprint, version.dimension)
-    preprocessing = version.preprocessing
+    computed = Computed(tuple(_space(model, version) for version in versions))
+    describe = patient(embed, {space.fingerprint: space.dimension for space in computed.spaces})
+    preprocessing = versions[0].preprocessing
     roots = ImageRoots(settings.roots)
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
         catalogue = stack.enter_context(Catalogue.open(settings.catalogue))
-        catalogue.collections.ensure(DEFAULT_COLLECTION, space)
+        catalogue.collections.ensure(DEFAULT_COLLECTION, computed.named(None))
         uploads = Uploads(settings.uploads_dir)
         gallery = stack.enter_context(Gallery(settings.milvus))
 
@@ -86,11 +91,18 @@ async def opened(
             uploads.discard(digests, catalogue.images.unreferenced_uploads)
 
         discard(set(uploads.stored()))
+        originals = Originals(roots, uploads)
+
+        def original(collection_id: int, sha256: str) -> bytes | None:
+            image = catalogue.images.with_digest(collection_id, sha256)
+            return None if image is None else originals.read(image)
+
         replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard))
         reader = Reader(
             roots,
             uploads,
             known=catalogue.images.known,
+            original=original,
             side=preprocessing.size,
             padding=preprocessing.padding,
             max_bytes=settings.max_upload_bytes,
@@ -102,7 +114,7 @@ async def opened(
                 roots,
                 reader,
                 describe,
-                space=space,
+                computed=computed,
                 decoders=settings.threads,
                 on_commit=replay.wake,
             )
@@ -111,7 +123,7 @@ async def opened(
             catalogue,
             gallery,
             describe,
-            space=space,
+            computed=computed,
             side=preprocessing.size,
             padding=preprocessing.padding,
             max_pixels=settings.max_pixels,
@@ -120,14 +132,20 @@ async def opened(
             settings=settings,
             model=model,
             engine=engine,
-            version=version,
-            space=space,
+            version=versions[0],
+            computed=computed,
             catalogue=catalogue,
             gallery=gallery,
             replay=replay,
             roots=roots,
             uploads=uploads,
-            originals=Originals(roots, uploads),
+            originals=originals,
             searcher=searcher,
             worker=worker,
         )
+
+
+def _space(model: str, version: DescriptorVersion) -> DescriptorSpace:
+    return DescriptorSpace(
+        version.name, model, version.fingerprint, version.dimension, version.precision
+    )

@@ -208,15 +208,35 @@ def collections() -> Call[CollectionList]:
     return Call(method="GET", path=f"{API}/collections", read=_model(CollectionList))
 
 
-def create_collection(name: str) -> Call[Collection]:
+def create_collection(name: str, descriptor: str | None = None) -> Call[Collection]:
     """Create an empty collection."""
-    body = {"name": name}
+    body = _given({"name": name, "descriptor": descriptor})
     return Call(method="POST", path=f"{API}/collections", json=body, read=_model(Collection))
 
 
 def delete_collection(name: str) -> Call[None]:
     """Delete a collection and its images."""
     return Call(method="DELETE", path=f"{API}/collections/{_segment(name)}", read=_nothing)
+
+
+def reindex(name: str, descriptor: str | None = None, *, drop_missing: bool = False) -> Call[Job]:
+    """Describe the images of a collection anew."""
+    body = _given({"descriptor": descriptor, "drop_missing": drop_missing})
+    return Call(method="POST", path=_reindex_path(name), json=body, read=_model(Job))
+
+
+def undo_reindex(name: str) -> Call[Collection]:
+    """Let searches use the former descriptors again."""
+    return Call(method="POST", path=f"{_reindex_path(name)}/undo", read=_model(Collection))
+
+
+def forget_reindex(name: str) -> Call[None]:
+    """Give up an unfinished reindex, and drop the former descriptors."""
+    return Call(method="DELETE", path=_reindex_path(name), read=_nothing)
+
+
+def _reindex_path(name: str) -> str:
+    return f"{API}/collections/{_segment(name)}/reindex"
 
 
 def info() -> Call[Info]:

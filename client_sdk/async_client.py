@@ -226,13 +226,28 @@ class AsyncClient:
         """All collections, by name."""
         return (await self._send(contract.collections())).collections
 
-    async def create_collection(self, name: str) -> Collection:
+    async def create_collection(self, name: str, descriptor: str | None = None) -> Collection:
         """Create an empty collection."""
-        return await self._send(contract.create_collection(name))
+        return await self._send(contract.create_collection(name, descriptor))
 
     async def delete_collection(self, name: str) -> None:
         """Delete a collection and its images."""
         await self._send(contract.delete_collection(name))
+
+    async def reindex(
+        self, name: str, descriptor: str | None = None, *, drop_missing: bool = False
+    ) -> Job:
+        """Start to describe the images of a collection anew; searches go on meanwhile."""
+        call = contract.reindex(name, descriptor, drop_missing=drop_missing)
+        return await self._send(call)
+
+    async def undo_reindex(self, name: str) -> Collection:
+        """Let searches use the former descriptors again; a second time takes that back."""
+        return await self._send(contract.undo_reindex(name))
+
+    async def forget_reindex(self, name: str) -> None:
+        """Give up a reindex that is not finished, and drop the former descriptors."""
+        await self._send(contract.forget_reindex(name))
 
     async def info(self) -> Info:
         """What runs: versions, model, engine, index and limits."""

@@ -292,13 +292,39 @@ class Client:
         """All collections, by name."""
         return self._send(contract.collections()).collections
 
-    def create_collection(self, name: str) -> Collection:
-        """Create an empty collection."""
-        return self._send(contract.create_collection(name))
+    def create_collection(self, name: str, descriptor: str | None = None) -> Collection:
+        """Create an empty collection.
+
+        Args:
+            name: Letters, digits, `-`, `_` and `.`.
+            descriptor: What describes its images, such as `vgg16-rmac4`; else the service chooses.
+        """
+        return self._send(contract.create_collection(name, descriptor))
 
     def delete_collection(self, name: str) -> None:
         """Delete a collection and its images."""
         self._send(contract.delete_collection(name))
+
+    def reindex(
+        self, name: str, descriptor: str | None = None, *, drop_missing: bool = False
+    ) -> Job:
+        """Start to describe the images of a collection anew; searches go on meanwhile.
+
+        Args:
+            name: Of the collection.
+            descriptor: By which descriptor; else the service chooses.
+            drop_missing: Delete images whose originals are gone, instead of not switching.
+        """
+        call = contract.reindex(name, descriptor, drop_missing=drop_missing)
+        return self._send(call)
+
+    def undo_reindex(self, name: str) -> Collection:
+        """Let searches use the former descriptors again; a second time takes that back."""
+        return self._send(contract.undo_reindex(name))
+
+    def forget_reindex(self, name: str) -> None:
+        """Give up a reindex that is not finished, and drop the former descriptors."""
+        self._send(contract.forget_reindex(name))
 
     def info(self) -> Info:
         """What runs: versions, model, engine, index and limits."""

@@ -207,7 +207,10 @@ class Collection(_Answer):
 
     Attributes:
         dimension: Components of a descriptor.
+        precision: In which the network computes it; empty where that was not written down.
         fingerprint: Digest of the descriptor version; another version's descriptors are refused.
+        former: The descriptor before the last reindex, to which `undo` goes back.
+        preparing: The descriptor that a reindex prepares, until searches use it.
         lag: Changes acknowledged by the catalogue that the index does not hold yet. Searches see
             them all the same.
     """
@@ -216,9 +219,12 @@ class Collection(_Answer):
     count: int
     dimension: int
     descriptor: str
+    precision: str
     model: str
     fingerprint: str
     lag: int
+    former: str | None = None
+    preparing: str | None = None
     created_at: datetime
 
 
@@ -321,6 +327,24 @@ class DeleteRequest(_Request):
 
 
 class CollectionRequest(_Request):
-    """A collection to create."""
+    """A collection to create.
+
+    Attributes:
+        descriptor: What its images are described by, such as `vgg16-rmac4`; the service's own
+            choice where none is named.
+    """
 
     name: str
+    descriptor: str | None = None
+
+
+class ReindexRequest(_Request):
+    """How to describe a collection anew.
+
+    Attributes:
+        descriptor: By which descriptor; the service's own choice where none is named.
+        drop_missing: Delete images whose originals are gone, instead of not switching.
+    """
+
+    descriptor: str | None = None
+    drop_missing: bool = False

@@ -15,7 +15,14 @@ from PIL import Image
 import bento_service.replay as replay_module
 import bento_service.search as search_module
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Described, DescriptorSpace, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import (
+    Computed,
+    Described,
+    DescriptorSpace,
+    NewFile,
+    NewJob,
+    Outcome,
+)
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import (
     CollectionNotFound,
@@ -31,7 +38,7 @@ from bento_service.replay import Replay
 from bento_service.search import Query, Searcher
 
 DIMENSION = 8
-SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION)
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 PATIENCE = 20.0
 
 
@@ -48,7 +55,7 @@ async def by_colour(images):
     """A descriptor that is the mean colour, for the part of the embedder."""
     means = np.zeros((len(images), DIMENSION))
     means[:, :3] = images.mean(axis=(1, 2)) + 1e-3
-    return unit(means)
+    return {SPACE.fingerprint: unit(means)}
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +82,9 @@ def cats(catalogue):
 
 @pytest.fixture
 def searcher(catalogue, gallery):
-    return Searcher(catalogue, gallery, by_colour, space=SPACE, side=4, max_pixels=10_000)
+    return Searcher(
+        catalogue, gallery, by_colour, computed=Computed((SPACE,)), side=4, max_pixels=10_000
+    )
 
 
 @pytest.fixture
@@ -94,7 +103,12 @@ def add(catalogue):
         catalogue.jobs.settle(
             job,
             [
-                Outcome(file, described=Described(digest, "PNG", 20, 10, 99, np.asarray(vector)))
+                Outcome(
+                    file,
+                    described=Described(
+                        digest, "PNG", 20, 10, 99, {SPACE.fingerprint: np.asarray(vector)}
+                    ),
+                )
                 for file, digest, vector in zip(listed, digests, descriptors, strict=True)
             ],
         )
@@ -113,7 +127,7 @@ def apply(catalogue, gallery):
         with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
             deadline = time.monotonic() + PATIENCE
             while not all(
-                replay.is_open(one) and one.applied >= one.revision
+                replay.is_open(one.index) and one.index.applied >= one.index.revision
                 for one in catalogue.collections.all()
             ):
                 assert time.monotonic() < deadline
@@ -256,7 +270,7 @@ def test_equal_scores_are_in_the_order_of_ids_on_every_page(
     ids = add(cats, [far, *twins[:15]])
     if applied != "none":
         apply()
-        catalogue.images.touch(cats.id, ids[1:6])  # now they lie behind the others
+        catalogue.changes.touch(cats.index, ids[1:6])  # now they lie behind the others
         apply()
     ids += add(cats, [*twins[15:], far])
     if applied == "all":
@@ -332,7 +346,9 @@ def test_another_models_collection_is_a_conflict_before_any_work(catalogue, cats
         raise AssertionError
 
     other = replace(SPACE, fingerprint="e" * 64)
-    searcher = Searcher(catalogue, gallery, never, space=other, side=4, max_pixels=10_000)
+    searcher = Searcher(
+        catalogue, gallery, never, computed=Computed((other,)), side=4, max_pixels=10_000
+    )
     with pytest.raises(Conflict):
         searcher.by_descriptor(Query("cats"), random_units(1)[0])
     with pytest.raises(Conflict):
@@ -346,7 +362,12 @@ def test_without_milvus_searches_say_so(catalogue, cats, add, apply):
         taken.bind(("127.0.0.1", 0))  # and never listens
         with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
             searcher = Searcher(
-                catalogue, nowhere, by_colour, space=SPACE, side=4, max_pixels=10_000
+                catalogue,
+                nowhere,
+                by_colour,
+                computed=Computed((SPACE,)),
+                side=4,
+                max_pixels=10_000,
             )
             with pytest.raises(IndexUnavailable):
                 searcher.by_descriptor(Query("cats"), random_units(1)[0])

@@ -174,7 +174,7 @@ def collections(app: App) -> CollectionList:
 @router.post("/collections", status_code=201)
 def create_collection(app: App, body: CollectionRequest) -> Collection:
     """Create an empty collection."""
-    record = app.catalogue.collections.create(body.name, app.space)
+    record = app.catalogue.collections.create(body.name, app.computed.named(body.descriptor))
     app.changed()
     return wire.collection(app, record)
 

@@ -56,7 +56,7 @@ async def train(request: Request, response: Response, app: App) -> Job:
     else:
         body = await json_body(request, TrainRequest)
         record = await run_in_threadpool(
-            start_folder_job, app.catalogue, app.roots, app.space, body
+            start_folder_job, app.catalogue, app.roots, app.computed, body
         )
     app.worker.wake()
     response.headers["Location"] = f"/api/v2/jobs/{record.id}"
@@ -77,7 +77,7 @@ async def _train_uploads(request: Request, app: Application) -> JobRecord:
 def _store_uploads(
     app: Application, files: list[UploadFile], name: str, metadata: dict[str, Any]
 ) -> JobRecord:
-    collection = collection_for_training(app.catalogue, name, app.space)
+    collection = collection_for_training(app.catalogue, name, app.computed)
     with app.uploads.receiving(file.file for file in files) as digests:
         listed = tuple(
             NewFile(key=str(number), path=_upload_name(file, number), sha256=digest)

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import Self
 
+from bento_service.catalogue.changes import Changes
 from bento_service.catalogue.collections import Collections
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.filtered import Filtered
 from bento_service.catalogue.images import Images
+from bento_service.catalogue.indexes import Indexes
 from bento_service.catalogue.jobs import Jobs
+from bento_service.catalogue.reindexes import Reindexes
 
 
 @dataclass(frozen=True)
@@ -16,9 +19,12 @@ class Catalogue:
 
     database: Database
     collections: Collections
+    indexes: Indexes
+    changes: Changes
     images: Images
     filtered: Filtered
     jobs: Jobs
+    reindexes: Reindexes
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -30,7 +36,14 @@ class Catalogue:
         database = Database(url)
         database.migrate()
         return cls(
-            database, Collections(database), Images(database), Filtered(database), Jobs(database)
+            database,
+            Collections(database),
+            Indexes(database),
+            Changes(database),
+            Images(database),
+            Filtered(database),
+            Jobs(database),
+            Reindexes(database),
         )
 
     def __enter__(self) -> Self:

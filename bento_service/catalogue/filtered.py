@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, and_, func, select, update
+from sqlalchemy import Select, and_, func, select
 
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.conditions import Condition, condition
 from bento_service.catalogue.database import Database
-from bento_service.catalogue.tables import images
+from bento_service.catalogue.images import bury
+from bento_service.catalogue.tables import descriptors, images
 from bento_service.filters.expressions import Expression
 
 _IDS_A_STATEMENT = 500
@@ -45,11 +46,13 @@ class Filtered:
         return found
 
     def descriptors(
-        self, collection_id: int, which: Expression
+        self, collection_id: int, which: Expression, *, index_id: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Ids (N,) and descriptors (N, D) of all of them, in parts that fit into memory."""
-        statement: Select[Any] = select(images.c.id, images.c.descriptor).where(
-            _passing(collection_id, which)
+        """Ids (N,) and an index's descriptors (N, D) of all of them, in parts."""
+        statement: Select[Any] = (
+            select(images.c.id, descriptors.c.descriptor)
+            .join(descriptors, descriptors.c.image_id == images.c.id)
+            .where(_passing(collection_id, which), descriptors.c.index_id == index_id)
         )
         with self._database.reading() as connection:
             rows = connection.execution_options(yield_per=_ROWS_A_PART).execute(statement)
@@ -62,12 +65,7 @@ class Filtered:
         """Delete them in one transaction; returns how many there were."""
         with self._database.writing() as connection:
             revision = next_revision(connection, collection_id)
-            buried = connection.execute(
-                update(images)
-                .where(_passing(collection_id, which))
-                .values(deleted=True, revision=revision)
-            )
-            return int(buried.rowcount)
+            return bury(connection, collection_id, revision, condition(which, collection_id))
 
 
 def _passing(collection_id: int, which: Expression) -> Condition:

@@ -18,12 +18,13 @@ import numpy as np
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import (
+    Computed,
     Described,
-    DescriptorSpace,
     JobRecord,
     Outcome,
 )
-from bento_service.describing import Describe
+from bento_service.catalogue.tables import SourceKind
+from bento_service.describing import Describe, Descriptors
 from bento_service.errors import (
     CollectionNotFound,
     Conflict,
@@ -80,7 +81,7 @@ class Worker:
         reader: Reader,
         describe: Describe,
         *,
-        space: DescriptorSpace,
+        computed: Computed,
         decoders: int,
         on_commit: Callable[[], None],
     ) -> None:
@@ -91,19 +92,19 @@ class Worker:
             roots: Where folders are walked.
             reader: Reads and decodes files.
             describe: Asks the embedder.
-            space: What the running model's descriptors are.
+            computed: What the embedder gives.
             decoders: Files that are read and decoded at once.
-            on_commit: Called after each commit.
+            on_commit: Called after each commit, and when a list of files has grown or is whole.
         """
         self.rates = Rates()
         self._catalogue = catalogue
         self._reader = reader
         self._describe = describe
-        self._space = space
+        self._computed = computed
         self._on_commit = on_commit
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         self._wake = asyncio.Event()
-        self._walks = Walks(catalogue, roots, on_step=self._wake.set)
+        self._walks = Walks(catalogue, roots, on_step=self._follow_walk)
         self._turns: dict[int, _Turn] = {}
         self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
         self._taken: asyncio.Queue[_Taken] = asyncio.Queue(1)
@@ -165,9 +166,7 @@ class Worker:
     async def _admit(self, job: JobRecord) -> bool:
         """Begin with a job, or go on with it after a start, perhaps with another model."""
         try:
-            await asyncio.to_thread(
-                self._catalogue.collections.comparable, job.collection, self._space
-            )
+            await asyncio.to_thread(self._check, job)
         except (CollectionNotFound, Conflict) as error:
             await asyncio.to_thread(self._catalogue.jobs.fail, job.number, str(error))
             return False
@@ -175,6 +174,21 @@ class Worker:
             await asyncio.to_thread(self._catalogue.jobs.start, job.number)
         self._turns[job.number] = _Turn(job)
         return True
+
+    def _follow_walk(self) -> None:
+        self._wake.set()
+        self._on_commit()  # a reindex without anything to describe ends with its walk
+
+    def _check(self, job: JobRecord) -> None:
+        if job.kind is not SourceKind.REINDEX:
+            self._catalogue.collections.comparable(job.collection, self._computed)
+            return
+        target = self._catalogue.reindexes.target(job.number).space
+        if target not in self._computed:
+            raise Conflict(
+                f"the service does not compute {target.descriptor} in {target.precision} any more; "
+                f"start it with {self._computed.way_to(target)}, or reindex again"
+            )
 
     def _forget_closed(self, open_jobs: set[int]) -> None:
         for number in self._turns.keys() - open_jobs:
@@ -212,12 +226,16 @@ class Worker:
             for at in range(0, len(pictures), BATCH):
                 some = pictures[at : at + BATCH]
                 images = np.stack([read.picture.pixels for read in some])
-                outcomes += map(_described, some, await self._descriptors(images))
+                described = await self._descriptors(images)
+                outcomes += (
+                    _described(read, {space: rows[at] for space, rows in described.items()})
+                    for at, read in enumerate(some)
+                )
             await self._done.put(_Done(taken.job, outcomes))
 
     async def _descriptors(
         self, images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    ) -> Descriptors:
         while True:
             try:
                 return await self._describe(images)
@@ -238,7 +256,7 @@ class Worker:
         """Commit; nothing is dropped."""
         try:
             await patiently(self._catalogue.jobs.settle, done.job, done.outcomes)
-        except CollectionNotFound as error:
+        except (CollectionNotFound, Conflict) as error:
             await patiently(self._catalogue.jobs.fail, done.job.number, str(error))
 
 
@@ -247,9 +265,7 @@ def _tell_if_failed(stage: "asyncio.Task[None]") -> None:
         _log.critical("ingest has stopped; restart the service", exc_info=error)
 
 
-def _described(
-    read: ReadPicture, descriptor: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-) -> Outcome:
+def _described(read: ReadPicture, descriptors: Descriptors) -> Outcome:
     return Outcome(
         read.file,
         described=Described(
@@ -258,6 +274,6 @@ def _described(
             width=read.picture.width,
             height=read.picture.height,
             bytes=read.bytes,
-            descriptor=descriptor,
+            descriptors=descriptors,
         ),
     )

@@ -11,6 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy import text
 
 from bento_service.catalogue import Catalogue, migration
+from bento_service.catalogue.tables import metadata
 
 PROJECT = Path(__file__).parents[2]
 MIGRATIONS = PROJECT / "bento_service" / "catalogue" / "migrations"
@@ -58,12 +59,8 @@ with Catalogue.open("sqlite:///{tmp_path}/catalogue.db"):
 def test_a_database_without_a_recorded_revision_is_migrated(sqlite):
     with Catalogue.open(sqlite) as catalogue, catalogue.database.writing() as connection:
         (newest,) = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
-        tables = connection.scalars(
-            text("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        ).all()
-        connection.execute(text("PRAGMA defer_foreign_keys = ON"))
-        for name in set(tables) - {"alembic_version"}:
-            connection.execute(text(f"DROP TABLE {name}"))
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(text(f"DROP TABLE {table.name}"))
         connection.execute(text("DELETE FROM alembic_version"))
 
     with Catalogue.open(sqlite) as catalogue:

@@ -73,11 +73,24 @@ def known():
 
 
 @pytest.fixture
-def reader(folder, uploads, known):
+def originals():
+    """What can be read again: bytes by collection and digest, or an error."""
+    return {}
+
+
+@pytest.fixture
+def reader(folder, uploads, known, originals):
+    def original(collection_id, sha256):
+        found = originals.get((collection_id, sha256))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
     return Reader(
         ImageRoots([ImageRoot("pictures", folder)]),
         uploads,
         known=lambda collection_id, sha256: (collection_id, sha256) in known,
+        original=original,
         side=4,
         max_bytes=MAX_BYTES,
         max_pixels=MAX_PIXELS,

@@ -56,7 +56,7 @@ def by_onnxruntime(folder, pictures):
 
 def opened(folder, name, precision, *, on_gpu=False):
     version = find_version(folder, name, precision)
-    return TorchEngine(folder / WEIGHTS_FILE, version, on_gpu=on_gpu, threads=2)
+    return TorchEngine(folder / WEIGHTS_FILE, [version], on_gpu=on_gpu, threads=2)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,19 @@ def test_in_fp32_it_gives_what_onnxruntime_gives(on_cpu, pictures, by_onnxruntim
     assert descriptors.dtype == np.float32
     assert descriptors.shape == by_onnxruntime[name].shape
     assert cosines(by_onnxruntime[name], descriptors).min() > 0.999999
+
+
+def test_one_run_gives_every_descriptor(folder, pictures, by_onnxruntime):
+    versions = [find_version(folder, name, "fp32") for name in DESCRIPTORS]
+    engine = TorchEngine(folder / WEIGHTS_FILE, versions, on_gpu=False, threads=2)
+    runs = []
+    taps = engine._network.taps
+    engine._network.taps = lambda images: runs.append(len(images)) or taps(images)
+    given = engine.outputs(pictures, DESCRIPTORS[::-1])
+    assert list(given) == list(DESCRIPTORS[::-1])
+    for name, descriptors in given.items():
+        assert cosines(by_onnxruntime[name], descriptors).min() > 0.999999
+    assert runs == [3]
 
 
 def test_in_bf16_it_gives_nearly_that(folder, pictures, by_onnxruntime):
