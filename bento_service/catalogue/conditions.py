@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Double, and_, func, literal, not_, or_, se
 
 from bento_service.catalogue.tables import attributes, images
 from bento_service.filters.expressions import (
+    RELATIONS,
     Affix,
     Among,
     And,
@@ -117,19 +118,8 @@ def _number(value: float) -> ColumnElement[float]:
 
 
 def _related(column: ColumnElement[Any], relation: Relation, value: Any) -> Condition:
-    match relation:
-        case Relation.EQUAL:
-            return column == value
-        case Relation.UNEQUAL:
-            return column != value
-        case Relation.BELOW:
-            return column < value
-        case Relation.AT_MOST:
-            return column <= value
-        case Relation.ABOVE:
-            return column > value
-        case Relation.AT_LEAST:
-            return column >= value
+    related: Condition = RELATIONS[relation](column, value)
+    return related
 
 
 def _affixed(column: ColumnElement[Any], affix: Affix, text: str) -> Condition:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Row, Select, and_, func, select
 
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.conditions import Condition, condition
@@ -34,32 +34,36 @@ class Filtered:
         with self._database.reading() as connection:
             return connection.execute(statement).scalar_one()
 
-    def among(self, collection_id: int, which: Expression, image_ids: Iterable[int]) -> set[int]:
-        """Those of these images that pass."""
-        found: set[int] = set()
-        with self._database.reading() as connection:
-            for some in _slices(sorted(image_ids)):
-                statement = select(images.c.id).where(
-                    images.c.id.in_(some), _passing(collection_id, which)
-                )
-                found.update(connection.execute(statement).scalars())
-        return found
-
     def descriptors(
-        self, collection_id: int, which: Expression, *, index_id: int
+        self,
+        collection_id: int,
+        which: Expression,
+        *,
+        index_id: int,
+        among: Iterable[int] | None = None,
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Ids (N,) and an index's descriptors (N, D) of all of them, in parts."""
+        """Ids (N,) and an index's descriptors (N, D), in parts.
+
+        Args:
+            collection_id: Whose images.
+            which: Only those that pass this filter.
+            index_id: Whose descriptors.
+            among: Only these images.
+        """
         statement: Select[Any] = (
             select(images.c.id, descriptors.c.descriptor)
             .join(descriptors, descriptors.c.image_id == images.c.id)
             .where(_passing(collection_id, which), descriptors.c.index_id == index_id)
         )
+        statements = [statement]
+        if among is not None:
+            slices = _slices(sorted(among))
+            statements = [statement.where(images.c.id.in_(some)) for some in slices]
         with self._database.reading() as connection:
-            rows = connection.execution_options(yield_per=_ROWS_A_PART).execute(statement)
-            for part in rows.partitions():
-                ids = np.array([row.id for row in part], np.int64)
-                joined = b"".join(row.descriptor for row in part)
-                yield ids, np.frombuffer(joined, "<f4").reshape(len(part), -1)
+            streaming = connection.execution_options(yield_per=_ROWS_A_PART)
+            for one in statements:
+                for part in streaming.execute(one).partitions():
+                    yield _matrix(part)
 
     def delete(self, collection_id: int, which: Expression) -> int:
         """Delete them in one transaction; returns how many there were."""
@@ -74,6 +78,12 @@ def _passing(collection_id: int, which: Expression) -> Condition:
         ~images.c.deleted,
         condition(which, collection_id),
     )
+
+
+def _matrix(rows: Sequence[Row[Any]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    ids = np.array([row.id for row in rows], np.int64)
+    joined = b"".join(row.descriptor for row in rows)
+    return ids, np.frombuffer(joined, "<f4").reshape(len(rows), -1)
 
 
 def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -5,9 +5,12 @@ has a value of the same kind at that place. Where the key is missing, or holds a
 value, every comparison is false, `!=` and `not in` too; `not` turns any term round.
 """
 
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 Value = str | float | bool | datetime | None
 """What a field is compared with; every number is a float."""
@@ -44,6 +47,17 @@ class Relation(StrEnum):
     AT_MOST = "<="
     ABOVE = ">"
     AT_LEAST = ">="
+
+
+RELATIONS: Mapping[Relation, Callable[[Any, Any], Any]] = {
+    Relation.EQUAL: operator.eq,
+    Relation.UNEQUAL: operator.ne,
+    Relation.BELOW: operator.lt,
+    Relation.AT_MOST: operator.le,
+    Relation.ABOVE: operator.gt,
+    Relation.AT_LEAST: operator.ge,
+}
+"""What they do, to values and to columns of a table."""
 
 
 class Affix(StrEnum):

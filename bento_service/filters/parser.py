@@ -50,6 +50,7 @@ _KEYWORDS = {"and", "or", "not", "in", "like", "contains", "exists", "true", "fa
 _CONSTANTS: dict[str, Value] = {"true": True, "false": False, "null": None}
 _HINTS = {"=": "use `==`", "&": "use `and`", "|": "use `or`", "!": "use `not`"}
 _OWN_NUMBERS = {Own.ID, Own.WIDTH, Own.HEIGHT, Own.BYTES}
+_OWN_STRINGS = {Own.FORMAT, Own.SHA256}
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,8 @@ class _Parser:
             _refuse("null knows `==` only; use `exists` or `not ... == null`", sign.position)
         if isinstance(value, bool) and relation not in (Relation.EQUAL, Relation.UNEQUAL):
             _refuse("true and false know `==` and `!=` only", sign.position)
+        if field in _OWN_STRINGS and relation not in (Relation.EQUAL, Relation.UNEQUAL):
+            _refuse(f"`{field}` knows ==, !=, in and like only", sign.position)
         return Compare(field, relation, value)
 
     def _field(self) -> Field:
@@ -217,11 +220,10 @@ class _Parser:
         return Key(tuple(path))
 
     def _name(self, user: str) -> str:
-        if self._next.kind == "word":
-            return self._take().text
-        if self._next.kind == "text":
-            return _unquoted(self._take())
-        self._expected(f"a name for {user}")
+        if self._next.kind not in ("word", "text"):
+            self._expected(f"a name for {user}")
+        token = self._take()
+        return token.text if token.kind == "word" else _unquoted(token)
 
     def _list(self, field: Field) -> tuple[Value, ...]:
         self._need("[")
@@ -255,7 +257,7 @@ class _Parser:
         token = self._next
         if token.kind != "text":
             self._expected("a pattern in quotes")
-        if isinstance(field, Own) and field not in (Own.FORMAT, Own.SHA256):
+        if isinstance(field, Own) and field not in _OWN_STRINGS:
             _refuse(f"`{field}` is no string, so it knows no `like`", token.position)
         pattern = _unquoted(self._take())
         text = pattern.removesuffix("%") if pattern != "%" else ""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from bento_service.filters.expressions import (
+    RELATIONS,
     Affix,
     Among,
     And,
@@ -14,7 +15,6 @@ from bento_service.filters.expressions import (
     Exists,
     Expression,
     Field,
-    Key,
     Like,
     Not,
     Or,
@@ -24,14 +24,6 @@ from bento_service.filters.expressions import (
 )
 from bento_service.filters.values import Kind, comparable
 
-_RELATIONS: dict[Relation, Callable[[Any, Any], bool]] = {
-    Relation.EQUAL: operator.eq,
-    Relation.UNEQUAL: operator.ne,
-    Relation.BELOW: operator.lt,
-    Relation.AT_MOST: operator.le,
-    Relation.ABOVE: operator.gt,
-    Relation.AT_LEAST: operator.ge,
-}
 _AFFIXES: dict[Affix, Callable[[str, str], bool]] = {
     Affix.PREFIX: str.startswith,
     Affix.SUFFIX: str.endswith,
@@ -102,8 +94,8 @@ def _found(field: Field, picture: Picture) -> Any:
 
 def _compares(held: Any, relation: Relation, value: Value) -> bool:
     if isinstance(held, datetime):
-        return _RELATIONS[relation](held, value)
+        return bool(RELATIONS[relation](held, value))
     kind, ready = comparable(held)
     if kind is Kind.OTHER or kind is not comparable(value)[0]:
         return False
-    return _RELATIONS[relation](ready, value)
+    return bool(RELATIONS[relation](ready, value))
