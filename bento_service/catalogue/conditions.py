@@ -29,6 +29,8 @@ from bento_service.filters.expressions import (
 from bento_service.filters.values import Kind, comparable, elements, place
 
 Condition = ColumnElement[bool]
+_LAST = "\U0010ffff"
+_AFTER_SURROGATES = "\ue000"
 
 
 def condition(expression: Expression, collection_id: int) -> Condition:
@@ -55,9 +57,7 @@ def condition(expression: Expression, collection_id: int) -> Condition:
         case Among(Key(path), values, inside):
             return _having(collection_id, place(path), *_listed(values, inside=inside))
         case Like(Key(path), affix, text):
-            string = attributes.c.text
-            where = (string.is_not(None), _affixed(string, affix, text))
-            return _having(collection_id, place(path), *where)
+            return _having(collection_id, place(path), *_patterned(affix, text))
         case _:
             return _of_the_image(expression)
 
@@ -87,6 +87,24 @@ def _listed(values: tuple[Value, ...], *, inside: bool) -> tuple[Condition, ...]
     column = attributes.c.text if kind is Kind.STRING else attributes.c.number
     known = column.is_not(None) if kind is Kind.STRING else attributes.c.kind == kind
     return (known, column.in_(values) if inside else column.not_in(values))
+
+
+def _patterned(affix: Affix, text: str) -> tuple[Condition, ...]:
+    string = attributes.c.text
+    if affix is not Affix.PREFIX or not text:
+        return (string.is_not(None), _affixed(string, affix, text))
+    # Compared by code points, the strings with a prefix are a range of an index.
+    above = _next_text(text)
+    return (string >= text, string < above) if above else (string >= text,)
+
+
+def _next_text(prefix: str) -> str:
+    """The first string after all that begin with a prefix; empty where there is none."""
+    kept = prefix.rstrip(_LAST)
+    if not kept:
+        return ""
+    letter = chr(ord(kept[-1]) + 1)
+    return kept[:-1] + (_AFTER_SURROGATES if letter == "\ud800" else letter)
 
 
 def _of_the_image(expression: Expression) -> Condition:

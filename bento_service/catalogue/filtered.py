@@ -69,7 +69,12 @@ class Filtered:
         """Delete them in one transaction; returns how many there were."""
         with self._database.writing() as connection:
             revision = next_revision(connection, collection_id)
-            return bury(connection, collection_id, revision, condition(which, collection_id))
+            passing = select(images.c.id).where(_passing(collection_id, which))
+            doomed = connection.execute(passing.order_by(images.c.id)).scalars().all()
+            return sum(
+                bury(connection, collection_id, revision, images.c.id.in_(some))
+                for some in _slices(doomed)
+            )
 
 
 def _passing(collection_id: int, which: Expression) -> Condition:

@@ -150,6 +150,22 @@ def test_what_the_documentation_promises_is_what_passes(
     assert listed(catalogue, cats, parse(text)) == [ids[number] for number in passing]
 
 
+@pytest.mark.parametrize("prefix", ["a\ud7ff", "a\U0010ffff", "\U0010ffff", "z", "%"])
+def test_a_prefix_finds_just_what_begins_with_it_up_to_the_last_letter(
+    prefix, catalogue, cats, described_as
+):
+    texts = [prefix, prefix + "a", prefix + "\U0010ffff", prefix[:-1] + "\ue000", "b", "", "~"]
+    ids = described_as(*({"name": text} for text in texts))
+
+    which = e.Like(e.Key(("name",)), e.Affix.PREFIX, prefix)
+
+    expected = [
+        image_id for image_id, text in zip(ids, texts, strict=True) if text.startswith(prefix)
+    ]
+    assert listed(catalogue, cats, which) == expected
+    assert len(expected) == 3
+
+
 def test_metadata_of_a_train_is_filtered_like_metadata_that_was_set(
     catalogue, cats, folder_job, settle_all
 ):
