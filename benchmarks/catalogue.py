@@ -66,10 +66,21 @@ class Row:
         return f"article {self.number}"
 
     @property
+    def batch(self) -> int:
+        """In which it came."""
+        return self.number // _DELETED
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """As a caller would send it."""
         size = {"width": self.width}
-        return {"shop": self.shop, "price": self.price, "name": self.name, "size": size}
+        return {
+            "shop": self.shop,
+            "price": self.price,
+            "name": self.name,
+            "batch": self.batch,
+            "size": size,
+        }
 
 
 class Plain:
@@ -80,17 +91,20 @@ class Plain:
         for statement in (
             "PRAGMA journal_mode = WAL",
             "PRAGMA synchronous = FULL",
-            "CREATE TABLE articles (id INTEGER PRIMARY KEY, shop, price, name, width)",
-            *(f"CREATE INDEX {one} ON articles ({one})" for one in ("shop", "price", "name")),
+            "CREATE TABLE articles (id INTEGER PRIMARY KEY, shop, price, name, batch, width)",
+            *(
+                f"CREATE INDEX {one} ON articles ({one})"
+                for one in ("shop", "price", "name", "batch")
+            ),
         ):
             self._connection.execute(statement)
 
     def add(self, rows: list[Row]) -> None:
         """Store rows."""
         self._connection.execute("BEGIN")
-        values = [(row.shop, row.price, row.name, row.width) for row in rows]
+        values = [(row.shop, row.price, row.name, row.batch, row.width) for row in rows]
         self._connection.executemany(
-            "INSERT INTO articles (shop, price, name, width) VALUES (?, ?, ?, ?)", values
+            "INSERT INTO articles (shop, price, name, batch, width) VALUES (?, ?, ?, ?, ?)", values
         )
         self._connection.execute("COMMIT")
 
@@ -142,14 +156,11 @@ class Room:
         for name, (text, condition) in _FILTERS.items():
             self._filtered(name, text, condition, after)
         # From the end, so that the questions above go on meeting what they met.
-        top = self._last - number * _DELETED
-        doomed = f"$id > {top - _DELETED} and $id <= {top} and price >= 0"
+        batch = (self._last - 1) // _DELETED - number
         self._pair(
             f"delete {_DELETED} by filter",
-            lambda: ours.filtered.delete(own, parse(doomed)),
-            lambda: plain.ask(
-                f"DELETE FROM articles WHERE id > {top - _DELETED} AND id <= {top} AND price >= 0"  # noqa: S608
-            ),
+            lambda: ours.filtered.delete(own, parse(f"batch == {batch}")),
+            lambda: plain.ask(f"DELETE FROM articles WHERE batch = {batch}"),  # noqa: S608
         )
 
     def _filtered(self, name: str, text: str, condition: str, after: int) -> None:

@@ -156,10 +156,11 @@ Index(
     sqlite_where=~images.c.deleted,
     postgresql_where=~images.c.deleted,
 )
-Index(
+Index(  # `deleted` too: without it SQLite looks every row up, although all of them are living
     "ix_images_collection_id_id_living",
     images.c.collection_id,
     images.c.id,
+    images.c.deleted,
     sqlite_where=~images.c.deleted,
     postgresql_where=~images.c.deleted,
 )

@@ -5,13 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic.command import upgrade
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import text
 
 from bento_service.catalogue import Catalogue, migration
+from bento_service.catalogue.database import Database
 from bento_service.catalogue.tables import metadata
+from bento_service.filters.parser import parse
 
 PROJECT = Path(__file__).parents[2]
 MIGRATIONS = PROJECT / "bento_service" / "catalogue" / "migrations"
@@ -74,3 +77,32 @@ def test_a_database_of_a_newer_program_is_refused(sqlite):
 
     with pytest.raises(CommandError, match="9999"):
         Catalogue.open(sqlite)
+
+
+def test_metadata_of_an_older_catalogue_can_be_filtered(sqlite):
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    database = Database(sqlite)
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        upgrade(config, "0002")
+        connection.execute(
+            text(
+                "INSERT INTO collections (id, name, index_name, revision, created_at) "
+                "VALUES (1, 'cats', 'i', 1, '2026-01-01')"
+            )
+        )
+        for number, deleted in ((1, 0), (2, 0), (3, 1)):
+            connection.execute(
+                text(
+                    "INSERT INTO images (id, collection_id, sha256, format, width, height, bytes, "
+                    "metadata, deleted, created_at) "
+                    "VALUES (:n, 1, :n, 'PNG', 2, 2, 9, :metadata, :deleted, '2026-01-01')"
+                ),
+                {"n": number, "deleted": deleted, "metadata": f'{{"price": {number}}}'},
+            )
+
+    with Catalogue.open(sqlite) as catalogue:
+        assert catalogue.filtered.count(1, parse("price > 1")) == 1
+        assert catalogue.filtered.count(1, parse("price > 0")) == 2
+    database.__exit__()

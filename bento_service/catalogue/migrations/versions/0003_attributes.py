@@ -1,4 +1,4 @@
-"""The values of metadata one by one, for filters."""
+"""The values of metadata one by one, for filters, and counting living images by an index alone."""
 
 import json
 
@@ -48,6 +48,18 @@ def upgrade() -> None:
         sqlite_where=sa.text("text IS NOT NULL"),
         postgresql_where=sa.text("text IS NOT NULL"),
     )
+    _index_the_living(["collection_id", "id", "deleted"])
+
+
+def _index_the_living(columns: list[str]) -> None:
+    op.drop_index("ix_images_collection_id_id_living", "images")
+    op.create_index(
+        "ix_images_collection_id_id_living",
+        "images",
+        columns,
+        sqlite_where=sa.text("deleted = 0"),
+        postgresql_where=sa.text("NOT deleted"),
+    )
 
 
 def _fill(connection: sa.Connection, table: sa.Table) -> None:
@@ -77,4 +89,5 @@ def _fill(connection: sa.Connection, table: sa.Table) -> None:
 
 def downgrade() -> None:
     """Take back."""
+    _index_the_living(["collection_id", "id"])
     op.drop_table("attributes")
