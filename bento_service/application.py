@@ -17,6 +17,7 @@ from bento_service.originals import Originals
 from bento_service.replay import Replay
 from bento_service.search import Searcher
 from bento_service.settings import Settings
+from bento_service.vision.choice import Choice
 from bento_service.vision.descriptor_version import DescriptorVersion
 from client_sdk.schemas import DEFAULT_COLLECTION
 
@@ -61,7 +62,7 @@ async def opened(
     settings: Settings,
     model: str,
     versions: Sequence[DescriptorVersion],
-    engine: str,
+    choice: Choice,
     embed: Embed,
 ) -> AsyncIterator[Application]:
     """Open everything, go on with the jobs that are left, and close it all at the end.
@@ -70,7 +71,7 @@ async def opened(
         settings: What the environment says.
         model: Tag of the model.
         versions: Of its descriptors, in the embedder's order; new collections get the first.
-        engine: Name of the engine that runs it.
+        choice: What computes them.
         embed: Asks the embedder once.
 
     Raises:
@@ -116,6 +117,7 @@ async def opened(
                 describe,
                 computed=computed,
                 decoders=settings.threads,
+                batch=choice.ingest_batch,
                 on_commit=replay.wake,
             )
         )
@@ -131,7 +133,7 @@ async def opened(
         yield Application(
             settings=settings,
             model=model,
-            engine=engine,
+            engine=choice.engine,
             version=versions[0],
             computed=computed,
             catalogue=catalogue,

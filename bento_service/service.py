@@ -70,7 +70,7 @@ async def _opening() -> "AsyncIterator[Application]":
     async def embed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(await call(images=images), dtype=np.float32)
 
-    async with opened(_SETTINGS, _MODEL_TAG, versions, _CHOICE.engine, embed) as application:
+    async with opened(_SETTINGS, _MODEL_TAG, versions, _CHOICE, embed) as application:
         service.application = application
         yield application
         service.application = None

@@ -14,13 +14,16 @@ router = APIRouter(prefix="/api/v2/collections/{name}/reindex")
 
 
 @router.post("", status_code=202)
-async def reindex(response: Response, app: App, name: str, body: ReindexRequest) -> Job:
+async def reindex(
+    response: Response, app: App, name: str, body: ReindexRequest | None = None
+) -> Job:
     """Describe the images anew: by another descriptor, or in the precision that the service runs.
 
     Searches go on meanwhile; they use the new descriptors as soon as every image has one.
     """
-    start = partial(start_reindex_job, drop_missing=body.drop_missing)
-    record = await run_in_threadpool(start, app.catalogue, app.computed, name, body.descriptor)
+    wanted = body or ReindexRequest()
+    start = partial(start_reindex_job, drop_missing=wanted.drop_missing)
+    record = await run_in_threadpool(start, app.catalogue, app.computed, name, wanted.descriptor)
     app.worker.wake()
     response.headers["Location"] = f"/api/v2/jobs/{record.id}"
     return await run_in_threadpool(wire.job, app, record)

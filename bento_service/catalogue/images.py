@@ -206,6 +206,7 @@ class Images:
                     .where(
                         job_files.c.state == FileState.TODO,
                         job_files.c.sha256.in_(some),
+                        jobs.c.kind == SourceKind.UPLOAD,
                         jobs.c.state.in_(OPEN_STATES),
                     )
                 )

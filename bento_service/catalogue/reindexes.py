@@ -115,10 +115,16 @@ class Reindexes:
 
     def _missing_after(self, index: IndexRecord, after: int) -> list[tuple[int, str, str]]:
         """Ids, digests and first paths of images that an index lacks."""
-        first = select(func.min(sources.c.id)).where(sources.c.image_id == images.c.id)
+        others = sources.alias()
+        first = (
+            select(func.min(others.c.id))
+            .where(others.c.image_id == images.c.id)
+            .correlate(images)
+            .scalar_subquery()
+        )
         statement = (
             select(images.c.id, images.c.sha256, sources.c.path)
-            .join(sources, sources.c.id == first.scalar_subquery())
+            .select_from(images.join(sources, sources.c.id == first))
             .where(_missing(index), images.c.id > after)
             .order_by(images.c.id)
             .limit(_IMAGES_A_STEP)

@@ -37,10 +37,8 @@ from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.walks import Walks
 from client_sdk.schemas import JobState
 
-BATCH = 2
-"""Pictures that are described together. A query waits behind at most one batch."""
 TURN = 8
-"""Files of a job that are read, and later committed, together."""
+"""Files of a job that are read, and later committed, together; more where a batch is larger."""
 
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN_SECONDS = 2.0
@@ -83,6 +81,7 @@ class Worker:
         *,
         computed: Computed,
         decoders: int,
+        batch: int = 2,
         on_commit: Callable[[], None],
     ) -> None:
         """Prepare.
@@ -94,6 +93,7 @@ class Worker:
             describe: Asks the embedder.
             computed: What the embedder gives.
             decoders: Files that are read and decoded at once.
+            batch: Pictures that are described together. A query waits behind at most one batch.
             on_commit: Called after each commit, and when a list of files has grown or is whole.
         """
         self.rates = Rates()
@@ -101,6 +101,8 @@ class Worker:
         self._reader = reader
         self._describe = describe
         self._computed = computed
+        self._batch = batch
+        self._turn = max(TURN, batch)
         self._on_commit = on_commit
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         self._wake = asyncio.Event()
@@ -197,7 +199,7 @@ class Worker:
 
     async def _take_turn(self, turn: _Turn) -> bool:
         files = await asyncio.to_thread(
-            self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=TURN
+            self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=self._turn
         )
         if not files:
             if turn.in_flight == 0:
@@ -223,8 +225,8 @@ class Worker:
             results = await taken.reading
             outcomes = [result for result in results if isinstance(result, Outcome)]
             pictures = [result for result in results if isinstance(result, ReadPicture)]
-            for at in range(0, len(pictures), BATCH):
-                some = pictures[at : at + BATCH]
+            for at in range(0, len(pictures), self._batch):
+                some = pictures[at : at + self._batch]
                 images = np.stack([read.picture.pixels for read in some])
                 described = await self._descriptors(images)
                 outcomes += (

@@ -49,7 +49,8 @@ class TorchEngine:
         self._ends = np.cumsum([version.dimension for version in versions])[:-1]
         self._device = torch.device("cuda" if on_gpu else "cpu")
         network = Vgg16(safetensors.torch.load_file(weights), versions).to(self._device)
-        self._network: Network = CudaGraphs(network, self._side) if on_gpu else network
+        with torch.inference_mode():
+            self._network: Network = CudaGraphs(network, self._side) if on_gpu else network
 
     def describe(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Describe a batch by the first descriptor; see `Engine.describe`."""
@@ -124,7 +125,7 @@ class CudaGraphs:
     """A network recorded for some batch sizes; a batch is padded to the next of them."""
 
     def __init__(self, network: Vgg16, side: int) -> None:
-        """Prepare; a size is recorded when it is first needed.
+        """Record every size, so that no query waits for it.
 
         Args:
             network: On a CUDA device.
@@ -135,7 +136,8 @@ class CudaGraphs:
         torch.backends.cudnn.allow_tf32 = False
         self._describe: Network = network
         self._side = side
-        self._recorded: dict[int, tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]] = {}
+        pool = torch.cuda.graph_pool_handle()  # they never run at the same time
+        self._recorded = {size: self._record(size, pool) for size in reversed(_RECORDED)}
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Describe; see `Network`."""
@@ -146,28 +148,26 @@ class CudaGraphs:
         if len(images) == 0:
             return self._describe(images)
         size = next(size for size in _RECORDED if size >= len(images))
-        graph, source, target = self._of_size(size, images.device)
+        graph, source, target = self._recorded[size]
         source[: len(images)].copy_(images)
         graph.replay()
         return target[: len(images)].clone()
 
-    def _of_size(
-        self, size: int, device: torch.device
+    def _record(
+        self, size: int, pool: tuple[int, int]
     ) -> "tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]":
-        if size not in self._recorded:
-            shape = (size, self._side, self._side, 3)
-            source = torch.zeros(shape, dtype=torch.uint8, device=device)
-            aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            aside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(aside):  # so that cuDNN has chosen before it is recorded
-                for _ in range(3):
-                    self._describe(source)
-            torch.cuda.current_stream().wait_stream(aside)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                target = self._describe(source)
-            self._recorded[size] = (graph, source, target)
-        return self._recorded[size]
+        """The graph of a batch size, where it reads and where it writes."""
+        source = torch.zeros((size, self._side, self._side, 3), dtype=torch.uint8, device="cuda")
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):  # so that cuDNN has chosen before it is recorded
+            for _ in range(3):
+                self._describe(source)
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=pool):  # type: ignore[arg-type]
+            target = self._describe(source)
+        return graph, source, target
 
 
 def _descriptors(pooling: Pooling, taps: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -61,12 +61,14 @@ class Colours:
     def __init__(self):
         self.calls = 0
         self.described = 0
+        self.largest = 0
         self.go_on = None
         self.not_ready = 0
         self.pause = 0.0
 
     async def __call__(self, images):
         self.calls += 1
+        self.largest = max(self.largest, len(images))
         if self.calls <= self.not_ready:
             raise NotReady("starting")
         if self.go_on is not None:
@@ -112,7 +114,7 @@ class Room:
             job = NewJob(SourceKind.UPLOAD, files=files)
             return self.catalogue.jobs.create(self.cats.id, "cats", job)
 
-    def worker(self, describe, space=SPACE):
+    def worker(self, describe, space=SPACE, **options):
         def known(collection_id, sha256):
             self.looked_up += 1
             return self.catalogue.images.known(collection_id, sha256)
@@ -134,6 +136,7 @@ class Room:
             computed=Computed((space,)),
             decoders=2,
             on_commit=self.count_commit,
+            **options,
         )
 
     def original(self, collection_id, sha256):
@@ -501,6 +504,21 @@ def test_the_next_turn_is_read_while_a_slow_file_is_still_read(room):
 
     asyncio.run(run())
     assert len(room.images()) == 3 * TURN
+
+
+@pytest.mark.parametrize("batch", [1, 2, 20])
+def test_as_many_pictures_are_described_together_as_the_engine_likes(room, batch):
+    room.write_colours(45)
+    room.train()
+    describe = Colours()
+
+    async def run():
+        async with room.worker(describe, batch=batch):
+            await soon(lambda: not room.catalogue.jobs.open())
+
+    asyncio.run(run())
+    assert describe.largest == batch
+    assert len(room.images()) == 45
 
 
 def test_many_long_walks_leave_threads_for_searches(room):
