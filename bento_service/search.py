@@ -7,7 +7,7 @@ so a search sees everything that was acknowledged before it, and nothing that wa
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
@@ -26,7 +26,11 @@ from bento_service.catalogue.records import (
 )
 from bento_service.describing import Describe
 from bento_service.errors import ImageNotFound, IndexUnavailable, InvalidArgument
+from bento_service.filters.expressions import Expression
+from bento_service.filters.passing import passes
 from bento_service.gallery.gallery import INDEX_TYPE, MAX_NEIGHBOURS, Gallery, Neighbour
+from bento_service.narrowed import Narrowed
+from bento_service.ranking import merged, presentable
 from bento_service.vision.decode import Colour, Region, decode
 
 MAX_LAG = 10_000
@@ -35,12 +39,17 @@ MAX_LAG = 10_000
 
 @dataclass(frozen=True)
 class Query:
-    """What to search and how much to return; see `SearchOptions` of the wire models."""
+    """What to search and how much to return; see `SearchOptions` of the wire models.
+
+    Attributes:
+        which: Only images that pass this filter.
+    """
 
     collection: str
     top_k: int = 10
     offset: int = 0
     min_score: float | None = None
+    which: Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,7 @@ class Searcher:
         """
         self._catalogue = catalogue
         self._gallery = gallery
+        self._narrowed = Narrowed(catalogue, gallery)
         self._describe = describe
         self._computed = computed
         self._side = side
@@ -193,18 +203,19 @@ class Searcher:
         spare = sum(change.deleted for change in tail)
         if index.applied == 0:  # so new that replay may not have made it yet
             self._gallery.open(index.name, index.space.dimension)
-        neighbours = self._nearest(index.name, descriptor, wanted + spare)
-        merged = _merged(neighbours, tail, descriptor)[: wanted + spare]
-        living = self._catalogue.images.by_ids([near.image_id for near in merged])
-        kept = [
-            near
-            for near in merged
-            if near.image_id in living
-            and (query.min_score is None or near.score >= query.min_score)
-        ]
+        if query.which is None:
+            neighbours = self._nearest(index.name, descriptor, wanted + spare)
+            near = merged(neighbours, tail, descriptor)[: wanted + spare]
+        else:
+            beside = {change.image_id for change in tail}
+            near = self._narrowed.nearest(
+                index, query.which, descriptor, wanted, beside=beside, min_score=query.min_score
+            )
+        living = self._catalogue.images.by_ids([one.image_id for one in near])
+        kept = [one for one in near if _is_wanted(one, query, living)]
         found = tuple(
-            Found(rank, near.score, living[near.image_id])
-            for rank, near in enumerate(kept[:wanted], start=1)
+            Found(rank, one.score, living[one.image_id])
+            for rank, one in enumerate(kept[:wanted], start=1)
             if rank > query.offset
         )
         return found, len(tail)
@@ -223,7 +234,7 @@ class Searcher:
             asked = min(asked, MAX_NEIGHBOURS)
             if len(near) < asked or asked == MAX_NEIGHBOURS:
                 return near
-            if _presentable(near[-1].score) < _presentable(near[count - 1].score):
+            if presentable(near[-1].score) < presentable(near[count - 1].score):
                 return near
             asked *= 2
 
@@ -252,20 +263,11 @@ class Searcher:
         return changes
 
 
-def _merged(
-    neighbours: Sequence[Neighbour], tail: Sequence[Change], descriptor: NDArray[np.float32]
-) -> list[Neighbour]:
-    """Best first, ties by id; where both know an image, the tail is right."""
-    changed = {change.image_id for change in tail}
-    merged = [near for near in neighbours if near.image_id not in changed]
-    living = [change for change in tail if not change.deleted]
-    if living:
-        scores = np.stack([change.descriptor for change in living]) @ descriptor
-        merged += [Neighbour(c.image_id, float(s)) for c, s in zip(living, scores, strict=True)]
-    rounded = [Neighbour(near.image_id, _presentable(near.score)) for near in merged]
-    return sorted(rounded, key=lambda near: (-near.score, near.image_id))
-
-
-def _presentable(score: float) -> float:
-    """A cosine of float32 vectors without the digits that are noise, and never beyond 1."""
-    return min(1.0, max(-1.0, round(score, 6)))
+def _is_wanted(near: Neighbour, query: Query, living: Mapping[int, ImageRecord]) -> bool:
+    """Checked on what is shown: images are deleted and changed while they are searched."""
+    image = living.get(near.image_id)
+    return (
+        image is not None
+        and (query.min_score is None or near.score >= query.min_score)
+        and (query.which is None or passes(query.which, image))
+    )

@@ -197,9 +197,19 @@ class Client:
                 pause = patience.pause("the service is not ready", error)
             time.sleep(pause)
 
-    def count(self, *, collection: str = DEFAULT_COLLECTION) -> int:
-        """How many images a collection holds."""
-        return self._send(contract.count(collection=collection)).count
+    def count(
+        self,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        filter: str | None = None,  # noqa: A002 - the contract's word
+    ) -> int:
+        """How many images a collection holds.
+
+        Args:
+            collection: Which collection.
+            filter: Only images that pass this expression over their metadata.
+        """
+        return self._send(contract.count(collection=collection, filter=filter)).count
 
     def search(self, image: Picture, **options: Unpack[SearchKeywords]) -> SearchResponse:
         """Find the images nearest to a picture.
@@ -231,6 +241,20 @@ class Client:
         """Delete images by their ids; returns how many there were."""
         return self._send(contract.delete(ids, collection=collection)).deleted
 
+    def delete_where(
+        self,
+        filter: str,  # noqa: A002 - the contract's word
+        *,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> int:
+        """Delete the images that pass a filter, all at once; returns how many there were.
+
+        Args:
+            filter: An expression over the metadata, such as `shop == "north" and price < 20`.
+            collection: Only in this collection.
+        """
+        return self._send(contract.delete_where(filter, collection=collection)).deleted
+
     def delete_all(self, *, collection: str) -> int:
         """Delete every image of a collection; returns how many there were."""
         return self._send(contract.delete_all(collection=collection)).deleted
@@ -240,6 +264,7 @@ class Client:
         *,
         collection: str = DEFAULT_COLLECTION,
         prefix: str | None = None,
+        filter: str | None = None,  # noqa: A002 - the contract's word
         page_size: int = 100,
     ) -> Iterator[Image]:
         """Walk over the images of a collection by rising id.
@@ -247,9 +272,12 @@ class Client:
         Args:
             collection: Which collection.
             prefix: Only images whose source begins with this.
+            filter: Only images that pass this expression over their metadata.
             page_size: How many are asked for at a time.
         """
-        first = contract.images(collection=collection, prefix=prefix, page_size=page_size)
+        first = contract.images(
+            collection=collection, prefix=prefix, filter=filter, page_size=page_size
+        )
         for page in self._pages(first):
             yield from page.images
 

@@ -17,6 +17,15 @@ MAX_TOP_K = 1000
 DEFAULT_COLLECTION = "default"
 """The collection that is meant where none is named."""
 
+FILTER_LANGUAGE = (
+    'Only images that pass this expression, such as `shop == "north" and (price < 20 or '
+    'size.width > 3) and not tags contains "sold"`: `==` `!=` `<` `<=` `>` `>=`, `in [...]`, '
+    '`not in [...]`, `like "north%"`, `contains`, `exists`, `and`, `or`, `not`, over the metadata '
+    "and over `$id`, `$width`, `$height`, `$bytes`, `$format`, `$sha256`, `$created_at`. A "
+    "comparison with a missing key, or with a value of another kind, is false."
+)
+"""What a `filter` is, in the API description."""
+
 
 class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -303,7 +312,7 @@ class SearchOptions(_Request):
     top_k: int = Field(default=10, ge=1, le=MAX_TOP_K)
     offset: int = Field(default=0, ge=0, le=15_000)
     min_score: float | None = Field(default=None, ge=-1.0, le=1.0)
-    filter: str | None = None
+    filter: str | None = Field(default=None, description=FILTER_LANGUAGE)
     region: tuple[int, int, int, int] | None = None
     exact: bool = False
     explain: bool = False
@@ -322,7 +331,7 @@ class DeleteRequest(_Request):
 
     collection: str = DEFAULT_COLLECTION
     ids: tuple[int, ...] | None = None
-    filter: str | None = None
+    filter: str | None = Field(default=None, description=FILTER_LANGUAGE)
     all: bool = False
 
 

@@ -6,6 +6,7 @@ from typing import Self
 from bento_service.catalogue.changes import Changes
 from bento_service.catalogue.collections import Collections
 from bento_service.catalogue.database import Database
+from bento_service.catalogue.filtered import Filtered
 from bento_service.catalogue.images import Images
 from bento_service.catalogue.indexes import Indexes
 from bento_service.catalogue.jobs import Jobs
@@ -21,6 +22,7 @@ class Catalogue:
     indexes: Indexes
     changes: Changes
     images: Images
+    filtered: Filtered
     jobs: Jobs
     reindexes: Reindexes
 
@@ -39,6 +41,7 @@ class Catalogue:
             Indexes(database),
             Changes(database),
             Images(database),
+            Filtered(database),
             Jobs(database),
             Reindexes(database),
         )

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, select, update
 
+from bento_service.catalogue.attributes import replace_attributes
 from bento_service.catalogue.collections import next_revision
+from bento_service.catalogue.conditions import condition
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.records import ImageRecord, SourceRecord
 from bento_service.catalogue.tables import (
@@ -23,6 +25,7 @@ from bento_service.catalogue.tables import (
     sources,
 )
 from bento_service.errors import ImageNotFound
+from bento_service.filters.expressions import Expression
 
 _living = ~images.c.deleted
 _IDS_A_STATEMENT = 500
@@ -96,7 +99,13 @@ class Images:
         return np.frombuffer(stored, dtype="<f4")
 
     def page(
-        self, collection_id: int, *, after: int, limit: int, prefix: str | None = None
+        self,
+        collection_id: int,
+        *,
+        after: int,
+        limit: int,
+        prefix: str | None = None,
+        which: Expression | None = None,
     ) -> list[ImageRecord]:
         """Living images by rising id, those with an id above `after`.
 
@@ -105,6 +114,7 @@ class Images:
             after: 0 for the first page, then the last id of the page before.
             limit: At most so many.
             prefix: Only images with a source whose path begins like this.
+            which: Only images that pass this filter.
         """
         statement = (
             _select_images()
@@ -116,6 +126,8 @@ class Images:
             statement = statement.where(
                 exists().where(sources.c.image_id == images.c.id, _begins_with(prefix))
             )
+        if which is not None:
+            statement = statement.where(condition(which, collection_id))
         with self._database.reading() as connection:
             return list(_with_sources(connection, connection.execute(statement).all()).values())
 
@@ -132,10 +144,14 @@ class Images:
         """
         with self._database.writing() as connection:
             changed = connection.execute(
-                update(images).where(_is(image_id), _living).values(metadata=metadata)
-            )
-            if changed.rowcount == 0:
+                update(images)
+                .where(_is(image_id), _living)
+                .values(metadata=metadata)
+                .returning(images.c.collection_id)
+            ).scalar()
+            if changed is None:
                 raise _no_image(image_id)
+            replace_attributes(connection, changed, image_id, metadata)
 
     def delete(self, collection_id: int, image_ids: Iterable[int]) -> int:
         """Delete these images of a collection; returns how many there were."""

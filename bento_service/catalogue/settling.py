@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from bento_service.catalogue.attributes import add_attributes
 from bento_service.catalogue.database import insert_or_ignore
 from bento_service.catalogue.indexes import indexes_of
 from bento_service.catalogue.records import Described, JobRecord, Outcome, Settled
@@ -145,7 +146,9 @@ def _add_images(
             for one in described
         ],
     )
-    return {row.sha256: row.id for row in rows}
+    added = {row.sha256: row.id for row in rows}
+    add_attributes(connection, collection_id, dict.fromkeys(added.values(), metadata))
+    return added
 
 
 def _add_descriptors(

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -155,10 +156,11 @@ Index(
     sqlite_where=~images.c.deleted,
     postgresql_where=~images.c.deleted,
 )
-Index(
+Index(  # `deleted` too: without it SQLite looks every row up, although all of them are living
     "ix_images_collection_id_id_living",
     images.c.collection_id,
     images.c.id,
+    images.c.deleted,
     sqlite_where=~images.c.deleted,
     postgresql_where=~images.c.deleted,
 )
@@ -178,6 +180,37 @@ Index(
     descriptors.c.index_id,
     descriptors.c.revision,
     descriptors.c.image_id,
+)
+
+attributes = Table(
+    "attributes",
+    metadata,
+    Column("image_id", _id, ForeignKey("images.id", ondelete="CASCADE"), nullable=False),
+    Column("collection_id", _id, nullable=False),
+    Column("place", String(256), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("number", Double),
+    Column("text", Text().with_variant(Text(collation="C"), "postgresql")),
+)
+"""The values of the images' metadata one by one, so that filters are answered by indexes."""
+
+Index("ix_attributes_image_id", attributes.c.image_id)
+Index(
+    "ix_attributes_number",
+    attributes.c.collection_id,
+    attributes.c.place,
+    attributes.c.kind,
+    attributes.c.number,
+    attributes.c.image_id,
+)
+Index(
+    "ix_attributes_text",
+    attributes.c.collection_id,
+    attributes.c.place,
+    attributes.c.text,
+    attributes.c.image_id,
+    sqlite_where=attributes.c.text.is_not(None),
+    postgresql_where=attributes.c.text.is_not(None),
 )
 
 sources = Table(

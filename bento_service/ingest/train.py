@@ -3,6 +3,7 @@
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import CollectionRecord, Computed, JobRecord, NewJob
 from bento_service.catalogue.tables import SourceKind
+from bento_service.filters.values import check_metadata
 from bento_service.ingest.roots import ImageRoots
 from client_sdk.schemas import TrainRequest
 
@@ -26,9 +27,11 @@ def start_folder_job(
     """Put a folder, or one file, on the list of jobs.
 
     Raises:
-        Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `ImageRoots.check`.
+        Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `ImageRoots.check`;
+            `check_metadata` too.
         Conflict: See `collection_for_training`.
     """
+    check_metadata(request.metadata)
     located = roots.locate(request.path, request.root)
     roots.check(located)
     collection = collection_for_training(catalogue, request.collection, computed)

@@ -18,6 +18,7 @@ from bento_service.catalogue import Catalogue, migration
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import metadata
+from bento_service.filters.parser import parse
 
 PROJECT = Path(__file__).parents[2]
 MIGRATIONS = PROJECT / "bento_service" / "catalogue" / "migrations"
@@ -120,8 +121,9 @@ OLD_DATA = (
     """
     INSERT INTO images (id, collection_id, sha256, format, width, height, bytes, metadata,
                         descriptor, revision, deleted, created_at)
-    VALUES (10, 3, 'd1', 'PNG', 1, 2, 3, '{}', :one, 7, false, '2026-01-02 03:04:05'),
-           (11, 3, 'd2', 'PNG', 1, 2, 3, '{}', :two, 9, true, '2026-01-02 03:04:05'),
+    VALUES (10, 3, 'd1', 'PNG', 1, 2, 3, '{"price" : 7, "shop": "é"}', :one, 7, false,
+            '2026-01-02 03:04:05'),
+           (11, 3, 'd2', 'PNG', 1, 2, 3, '{"price" : 8}', :two, 9, true, '2026-01-02 03:04:05'),
            (12, 4, 'd1', 'PNG', 1, 2, 3, '{}', :two, 1, false, '2026-01-02 03:04:05')
     """,
     """
@@ -147,6 +149,13 @@ def test_data_of_the_first_revision_stays_as_it_was(of_revision_1):
         assert catalogue.collections.instance_id() == "abc"
         catalogue.collections.delete(cats.id)
         assert catalogue.images.by_ids([10, 12]).keys() == {12}
+
+
+def test_metadata_of_the_first_revision_can_be_filtered(of_revision_1):
+    with Catalogue.open(of_revision_1) as catalogue:
+        assert catalogue.filtered.count(3, parse("price > 6")) == 1
+        assert catalogue.filtered.count(3, parse('shop == "é" and not price > 7')) == 1
+        assert catalogue.filtered.count(4, parse("not exists price")) == 1
 
 
 def test_tables_that_were_migrated_are_those_that_are_made_anew(of_revision_1):

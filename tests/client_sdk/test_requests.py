@@ -245,12 +245,37 @@ def test_a_misspelt_option_is_refused_before_anything_is_sent(service, ask):
         (lambda c: c.delete([1, 2]), DeleteRequest(ids=(1, 2))),
         (lambda c: c.delete(5, collection="hats"), DeleteRequest(collection="hats", ids=(5,))),
         (lambda c: c.delete_all(collection="hats"), DeleteRequest(collection="hats", all=True)),
+        (lambda c: c.delete_where("year > 1990"), DeleteRequest(filter="year > 1990")),
+        (
+            lambda c: c.delete_where("a == 1", collection="hats"),
+            DeleteRequest(collection="hats", filter="a == 1"),
+        ),
     ],
 )
 def test_a_delete_names_what_it_means(question, expected, service, ask):
     answers = service(httpx.Response(200, json=DELETED))
     ask(answers, question)
     assert DeleteRequest.model_validate_json(answers.requests[0].content) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (lambda c: c.count(filter='shop == "a&b"'), {"collection": "default", "count": 3}),
+        (lambda c: c.images(filter='shop == "a&b"'), {"images": [], "next_cursor": None}),
+    ],
+)
+def test_a_filter_travels_whole_in_an_address(question, answer, service, ask):
+    answers = service(httpx.Response(200, json=answer))
+    ask(answers, question)
+    assert answers.requests[0].url.params["filter"] == 'shop == "a&b"'
+    assert "collection" in answers.requests[0].url.params
+
+
+def test_without_a_filter_none_is_sent(service, ask):
+    answers = service(httpx.Response(200, json={"collection": "default", "count": 3}))
+    assert ask(answers, lambda client: client.count()) == 3
+    assert "filter" not in answers.requests[0].url.params
 
 
 def test_deleting_an_empty_list_never_means_all(service, ask):
