@@ -131,7 +131,8 @@ def _stored(server: Server, paths: Sequence[str]) -> NDArray[np.float32]:
             for image in catalogue.images.page(collection.id, after=0, limit=10**6)
             for source in image.sources
         }
-        return np.stack([catalogue.images.descriptor(ids[path]) for path in paths])
+        index_id = collection.index.id
+        return np.stack([catalogue.images.descriptor(ids[path], index_id) for path in paths])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Everything that runs behind the HTTP surface, put together from the settings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.data_folder import sole_user
-from bento_service.describing import Describe
+from bento_service.describing import Embed, patient
 from bento_service.gallery.gallery import Gallery
 from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
@@ -17,6 +17,7 @@ from bento_service.originals import Originals
 from bento_service.replay import Replay
 from bento_service.search import Searcher
 from bento_service.settings import Settings
+from bento_service.vision.choice import Choice
 from bento_service.vision.descriptor_version import DescriptorVersion
 from client_sdk.schemas import DEFAULT_COLLECTION
 
@@ -29,7 +30,7 @@ class Application:
     model: str
     engine: str
     version: DescriptorVersion
-    space: DescriptorSpace
+    computed: Computed
     catalogue: Catalogue
     gallery: Gallery
     replay: Replay
@@ -48,7 +49,7 @@ class Application:
     def is_ready(self) -> bool:
         """Whether searches can be answered: every index was opened and compared."""
         return self.is_alive and all(
-            self.replay.is_open(collection) for collection in self.catalogue.collections.all()
+            self.replay.is_open(collection.index) for collection in self.catalogue.collections.all()
         )
 
     def changed(self) -> None:
@@ -58,27 +59,32 @@ class Application:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, model: str, version: DescriptorVersion, engine: str, describe: Describe
+    settings: Settings,
+    model: str,
+    versions: Sequence[DescriptorVersion],
+    choice: Choice,
+    embed: Embed,
 ) -> AsyncIterator[Application]:
     """Open everything, go on with the jobs that are left, and close it all at the end.
 
     Args:
         settings: What the environment says.
         model: Tag of the model.
-        version: Of its descriptors.
-        engine: Name of the engine that runs it.
-        describe: Asks the embedder.
+        versions: Of its descriptors, in the embedder's order; new collections get the first.
+        choice: What computes them.
+        embed: Asks the embedder once.
 
     Raises:
         Conflict: Another service uses the data folder.
     """
-    space = DescriptorSpace(version.name, model, version.fingerprint, version.dimension)
-    preprocessing = version.preprocessing
+    computed = Computed(tuple(_space(model, version) for version in versions))
+    describe = patient(embed, {space.fingerprint: space.dimension for space in computed.spaces})
+    preprocessing = versions[0].preprocessing
     roots = ImageRoots(settings.roots)
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
         catalogue = stack.enter_context(Catalogue.open(settings.catalogue))
-        catalogue.collections.ensure(DEFAULT_COLLECTION, space)
+        catalogue.collections.ensure(DEFAULT_COLLECTION, computed.named(None))
         uploads = Uploads(settings.uploads_dir)
         gallery = stack.enter_context(Gallery(settings.milvus))
 
@@ -86,11 +92,18 @@ async def opened(
             uploads.discard(digests, catalogue.images.unreferenced_uploads)
 
         discard(set(uploads.stored()))
+        originals = Originals(roots, uploads)
+
+        def original(collection_id: int, sha256: str) -> bytes | None:
+            image = catalogue.images.with_digest(collection_id, sha256)
+            return None if image is None else originals.read(image)
+
         replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard))
         reader = Reader(
             roots,
             uploads,
             known=catalogue.images.known,
+            original=original,
             side=preprocessing.size,
             padding=preprocessing.padding,
             max_bytes=settings.max_upload_bytes,
@@ -102,8 +115,9 @@ async def opened(
                 roots,
                 reader,
                 describe,
-                space=space,
+                computed=computed,
                 decoders=settings.threads,
+                batch=choice.ingest_batch,
                 on_commit=replay.wake,
             )
         )
@@ -111,7 +125,7 @@ async def opened(
             catalogue,
             gallery,
             describe,
-            space=space,
+            computed=computed,
             side=preprocessing.size,
             padding=preprocessing.padding,
             max_pixels=settings.max_pixels,
@@ -119,15 +133,21 @@ async def opened(
         yield Application(
             settings=settings,
             model=model,
-            engine=engine,
-            version=version,
-            space=space,
+            engine=choice.engine,
+            version=versions[0],
+            computed=computed,
             catalogue=catalogue,
             gallery=gallery,
             replay=replay,
             roots=roots,
             uploads=uploads,
-            originals=Originals(roots, uploads),
+            originals=originals,
             searcher=searcher,
             worker=worker,
         )
+
+
+def _space(model: str, version: DescriptorVersion) -> DescriptorSpace:
+    return DescriptorSpace(
+        version.name, model, version.fingerprint, version.dimension, version.precision
+    )

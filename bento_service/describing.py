@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
 import numpy as np
@@ -10,28 +10,38 @@ from numpy.typing import NDArray
 
 from bento_service.errors import NotReady
 
-Describe = Callable[[NDArray[np.uint8]], Awaitable[NDArray[np.float32]]]
-"""Images (N, S, S, 3) uint8 to descriptors (N, D) float32 of unit length."""
+Descriptors = Mapping[str, NDArray[np.float32]]
+"""By the fingerprints of their spaces, (N, D) float32 of unit length."""
+Describe = Callable[[NDArray[np.uint8]], Awaitable[Descriptors]]
+"""Images (N, S, S, 3) uint8 to their descriptors in every space that is computed."""
+Embed = Callable[[NDArray[np.uint8]], Awaitable[NDArray[np.float32]]]
+"""The same, (N, sum of all D) float32: the spaces' descriptors one after the other."""
 
 _log = logging.getLogger(__name__)
 _PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
-def patient(embed: Describe) -> Describe:
-    """The same, repeated after lost connections.
+def patient(embed: Embed, dimensions: Mapping[str, int]) -> Describe:
+    """Asks the embedder, again after lost connections, and tells the spaces apart.
 
     The embedder closes idle connections, which can cross with a call, and a dead embedder is back
     within seconds. Describing changes nothing, so asking again is safe.
 
+    Args:
+        embed: Asks once.
+        dimensions: Of the spaces that it gives, by fingerprint, in this order.
+
     Raises:
         NotReady: The embedder did not come back.
     """
+    ends = np.cumsum(list(dimensions.values()))[:-1]
 
-    async def describe(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    async def describe(images: NDArray[np.uint8]) -> Descriptors:
         for pause in _PAUSES:
             await asyncio.sleep(pause)
             try:
-                return await embed(images)
+                joined = await embed(images)
+                return dict(zip(dimensions, np.split(joined, ends, axis=1), strict=True))
             except (aiohttp.ClientConnectionError, ConnectionError) as error:
                 _log.info("the embedder's connection was lost (%s); asking again", error)
         raise NotReady("the embedder does not answer; try again in some seconds")

@@ -1,8 +1,8 @@
-"""Keeps the index equal to the catalogue by replaying the catalogue's changes into it.
+"""Keeps the indexes equal to the catalogue by replaying the catalogue's changes into them.
 
-Every change of an image carries a revision; `applied` of a collection says up to which revision
-its index is. Changes beyond that are applied in order and are idempotent, so a crash at any point
-heals itself at the next start. While Milvus is away the catalogue goes on, and replay catches up.
+Every change of an image carries a revision; `applied` of an index says up to which revision it is.
+Changes beyond that are applied in order and are idempotent, so a crash at any point heals itself
+at the next start. While Milvus is away the catalogue goes on, and replay catches up.
 """
 
 import logging
@@ -14,12 +14,16 @@ import numpy as np
 from sqlalchemy.exc import OperationalError
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Change, CollectionRecord
+from bento_service.catalogue.indexes import index_prefix
+from bento_service.catalogue.records import Change, IndexRecord
 from bento_service.errors import IndexUnavailable, LookalikeError
 from bento_service.gallery.gallery import Gallery
+from bento_service.index_check import defect
 
 _log = logging.getLogger(__name__)
 _CHANGES_A_STEP = 1000
+MAX_BEHIND = 1000
+"""Changes that an index may lack when searches begin to use it; they are compared beside it."""
 _FLUSH_AFTER_ROWS = 1000
 _FLUSH_AFTER_SECONDS = 1.0
 _GATHER_SECONDS = 0.5
@@ -74,9 +78,9 @@ class Replay:
         """Whether the thread runs; a defect that ends it is in the log."""
         return self._thread.is_alive()
 
-    def is_open(self, collection: CollectionRecord) -> bool:
-        """Whether a collection's index was opened and compared with the catalogue."""
-        return collection.index_name in self._opened
+    def is_open(self, index: IndexRecord) -> bool:
+        """Whether an index was opened and compared with the catalogue."""
+        return index.name in self._opened
 
     def _run(self) -> None:
         failures = 0
@@ -97,76 +101,87 @@ class Replay:
     def _follow(self) -> None:
         """Apply what is new, then wait for more; flush when a burst has ended."""
         self._wake.clear()
-        collections = self._catalogue.collections.all()
-        self._drop_orphans({collection.index_name for collection in collections})
+        indexes = self._catalogue.indexes.all()
+        self._drop_orphans({index.name for index in indexes})
         trouble = None
-        for collection in collections:
+        for index in indexes:
             try:
-                self._open(collection)
-                self._apply(collection)
+                self._open(index)
+                self._apply(index)
             except _TROUBLE as error:  # the others need not wait for this one
                 trouble = error
         if trouble is not None:
             raise trouble
         if self._stopping.is_set():
             return
+        self._finish_reindexes()
         if self._wake.wait(_FLUSH_AFTER_SECONDS if self._unflushed else None):
             self._stopping.wait(_GATHER_SECONDS)  # fewer, larger writes; searches do not wait
         else:
             self._flush()
 
-    def _open(self, collection: CollectionRecord) -> None:
-        """Open an index once and make it hold exactly what the catalogue says that it holds."""
-        if self.is_open(collection):
-            return
-        self._gallery.open(collection.index_name, collection.space.dimension)
-        held = self._gallery.ids(collection.index_name)
-        expected = self._catalogue.images.living_ids(collection.id, up_to=collection.applied)
-        pending = self._catalogue.images.changed_ids(collection.id, after=collection.applied)
-        if ghosts := held - expected - pending:
-            _log.warning("index of %s held %d unknown rows", collection.name, len(ghosts))
-            self._gallery.delete(collection.index_name, sorted(ghosts))
-        if missing := expected - held:
-            _log.warning("index of %s lacked %d rows", collection.name, len(missing))
-            self._catalogue.images.touch(collection.id, missing)
-        self._purge(collection, collection.applied)
-        # A server lists its indexes long before it can search them, so only a search tells.
-        probe = np.zeros(collection.space.dimension, np.float32)
-        self._gallery.search(collection.index_name, probe, top_k=1)
-        self._opened.add(collection.index_name)
+    def _finish_reindexes(self) -> None:
+        """Let searches use the indexes that were prepared, if they hold what they should."""
+        for index in self._catalogue.reindexes.due():
+            if len(self._catalogue.changes.changed_ids(index.id, after=index.applied)) > MAX_BEHIND:
+                self._wake.set()  # what was settled last comes first
+            elif problem := defect(self._catalogue, self._gallery, index):
+                _log.error("index of %s is not switched to: %s", index.collection, problem)
+                self._catalogue.reindexes.fail(index, problem)
+                self._drop(index.name)
+            elif self._catalogue.reindexes.switch(index):
+                _log.info("searches of %s use %s", index.collection, index.space.descriptor)
+                self._wake.set()  # the index before the last one goes
 
-    def _apply(self, collection: CollectionRecord) -> None:
-        position = (collection.applied, _LAST_ID)
-        applied = collection.applied
+    def _open(self, index: IndexRecord) -> None:
+        """Open an index once and make it hold exactly what the catalogue says that it holds."""
+        if self.is_open(index):
+            return
+        self._gallery.open(index.name, index.space.dimension)
+        held = self._gallery.ids(index.name)
+        expected = self._catalogue.changes.living_ids(index.id, up_to=index.applied)
+        pending = self._catalogue.changes.changed_ids(index.id, after=index.applied)
+        if ghosts := held - expected - pending:
+            _log.warning("index of %s held %d unknown rows", index.collection, len(ghosts))
+            self._gallery.delete(index.name, sorted(ghosts))
+        if missing := expected - held:
+            _log.warning("index of %s lacked %d rows", index.collection, len(missing))
+            self._catalogue.changes.touch(index, missing)
+        self._purge(index)
+        # A server lists its indexes long before it can search them, so only a search tells.
+        probe = np.zeros(index.space.dimension, np.float32)
+        self._gallery.search(index.name, probe, top_k=1)
+        self._opened.add(index.name)
+
+    def _apply(self, index: IndexRecord) -> None:
+        position = (index.applied, _LAST_ID)
+        applied = index.applied
         buried = 0
         while not self._stopping.is_set():
-            step = self._catalogue.images.changes(
-                collection.id, after=position, limit=_CHANGES_A_STEP
-            )
-            buried += self._apply_step(collection, step)
+            step = self._catalogue.changes.page(index.id, after=position, limit=_CHANGES_A_STEP)
+            buried += self._apply_step(index.name, step)
             if len(step) < _CHANGES_A_STEP:
-                # All that was committed when the collection was read is applied; changes that
+                # All that was committed when the index was read is applied; changes that
                 # came later begin a new revision.
-                applied = max(collection.revision, position[0], *(c.revision for c in step))
-                self._advance(collection, applied)
+                applied = max(index.revision, position[0], *(c.revision for c in step))
+                self._advance(index, applied)
                 break
             position = (step[-1].revision, step[-1].image_id)
             applied = position[0] - 1  # its last revision may go on in the next step
-            self._advance(collection, applied)
+            self._advance(index, applied)
         if buried:
-            self._purge(collection, applied)
+            self._purge(index)
 
-    def _advance(self, collection: CollectionRecord, applied: int) -> None:
-        if applied > collection.applied:
+    def _advance(self, index: IndexRecord, applied: int) -> None:
+        if applied > index.applied:
             # From here on searches rely on the index alone.
-            self._gallery.make_visible(collection.index_name)
-            self._catalogue.collections.set_applied(collection.id, applied)
+            self._gallery.make_visible(index.name)
+            self._catalogue.indexes.set_applied(index.id, applied)
 
-    def _apply_step(self, collection: CollectionRecord, step: list[Change]) -> int:
-        """Apply some changes; returns how many of them were tombstones."""
+    def _apply_step(self, name: str, step: list[Change]) -> int:
+        """Apply some changes to an index; returns how many of them were tombstones."""
         if not step:
             return 0
-        name = collection.index_name
         living = [change for change in step if not change.deleted]
         buried = [change.image_id for change in step if change.deleted]
         if living:
@@ -179,8 +194,8 @@ class Replay:
             del self._unflushed[name]
         return len(buried)
 
-    def _purge(self, collection: CollectionRecord, applied: int) -> None:
-        uploads = self._catalogue.images.purge(collection.id, up_to=applied)
+    def _purge(self, index: IndexRecord) -> None:
+        uploads = self._catalogue.images.purge(index.collection_id)
         if uploads:
             self._on_purged(uploads)
 
@@ -190,12 +205,15 @@ class Replay:
             del self._unflushed[name]
 
     def _drop_orphans(self, wanted: set[str]) -> None:
-        """Drop the indexes of deleted collections, also those deleted before a crash."""
+        """Drop the indexes that the catalogue has no more, also those deleted before a crash."""
         if self._opened and self._opened <= wanted:
             return
-        prefix = f"lookalike_{self._catalogue.collections.instance_id()[:12]}_"
+        prefix = index_prefix(self._catalogue.collections.instance_id())
         for name in self._gallery.names():
             if name.startswith(prefix) and name not in wanted:
-                self._gallery.drop(name)
-                self._opened.discard(name)
-                self._unflushed.pop(name, None)
+                self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        self._gallery.drop(name)
+        self._opened.discard(name)
+        self._unflushed.pop(name, None)

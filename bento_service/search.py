@@ -7,7 +7,7 @@ so a search sees everything that was acknowledged before it, and nothing that wa
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
@@ -16,10 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Change, CollectionRecord, DescriptorSpace, ImageRecord
+from bento_service.catalogue.records import (
+    Change,
+    CollectionRecord,
+    Computed,
+    DescriptorSpace,
+    ImageRecord,
+    IndexRecord,
+)
 from bento_service.describing import Describe
 from bento_service.errors import ImageNotFound, IndexUnavailable, InvalidArgument
+from bento_service.filters.expressions import Expression
+from bento_service.filters.passing import passes
 from bento_service.gallery.gallery import INDEX_TYPE, MAX_NEIGHBOURS, Gallery, Neighbour
+from bento_service.narrowed import Narrowed
+from bento_service.ranking import merged, presentable
 from bento_service.vision.decode import Colour, Region, decode
 
 MAX_LAG = 10_000
@@ -28,12 +39,17 @@ MAX_LAG = 10_000
 
 @dataclass(frozen=True)
 class Query:
-    """What to search and how much to return; see `SearchOptions` of the wire models."""
+    """What to search and how much to return; see `SearchOptions` of the wire models.
+
+    Attributes:
+        which: Only images that pass this filter.
+    """
 
     collection: str
     top_k: int = 10
     offset: int = 0
     min_score: float | None = None
+    which: Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -52,13 +68,19 @@ class Found:
 
 @dataclass(frozen=True)
 class Result:
-    """The found images, best first, and milliseconds by stage."""
+    """The found images, best first, and milliseconds by stage.
+
+    Attributes:
+        space: In which they were compared.
+        lag: How many changes the index was behind.
+    """
 
     found: tuple[Found, ...]
     warnings: tuple[str, ...]
     decode_ms: float
     describe_ms: float
     search_ms: float
+    space: DescriptorSpace
     lag: int
 
 
@@ -71,7 +93,7 @@ class Searcher:
         gallery: Gallery,
         describe: Describe,
         *,
-        space: DescriptorSpace,
+        computed: Computed,
         side: int,
         padding: Colour | None = None,
         max_pixels: int,
@@ -82,15 +104,16 @@ class Searcher:
             catalogue: The truth.
             gallery: The index over it.
             describe: Asks the embedder.
-            space: What the running model's descriptors are.
+            computed: What the embedder gives.
             side: Of the pictures that the embedder takes, in pixels.
             padding: How they become squares; see `decode`.
             max_pixels: Largest query picture.
         """
         self._catalogue = catalogue
         self._gallery = gallery
+        self._narrowed = Narrowed(catalogue, gallery)
         self._describe = describe
-        self._space = space
+        self._computed = computed
         self._side = side
         self._padding = padding
         self._max_pixels = max_pixels
@@ -121,15 +144,19 @@ class Searcher:
             region=region,
         )
         decoded = time.perf_counter()
-        (descriptor,) = await self._describe(picture.pixels[np.newaxis])
+        descriptors = await self._describe(picture.pixels[np.newaxis])
         described = time.perf_counter()
-        found, lag = await asyncio.to_thread(self.by_descriptor, query, descriptor)
+        # Only now is it decided in which space: a reindex may have ended meanwhile.
+        collection = await asyncio.to_thread(self._collection, query.collection)
+        (descriptor,) = descriptors[collection.space.fingerprint]
+        found, lag = await asyncio.to_thread(self._among, collection.index, query, descriptor)
         return Result(
             found=found,
             warnings=picture.warnings,
             decode_ms=1000 * (decoded - started),
             describe_ms=1000 * (described - decoded),
             search_ms=1000 * (time.perf_counter() - described),
+            space=collection.space,
             lag=lag,
         )
 
@@ -143,10 +170,11 @@ class Searcher:
         started = time.perf_counter()
         if self._catalogue.images.get(image_id).collection != query.collection:
             raise ImageNotFound(f"there is no image {image_id} in {query.collection!r}")
-        descriptor = self._catalogue.images.descriptor(image_id)
-        found, lag = self.by_descriptor(query, descriptor)
+        collection = self._collection(query.collection)
+        descriptor = self._catalogue.images.descriptor(image_id, collection.index.id)
+        found, lag = self._among(collection.index, query, descriptor)
         search_ms = 1000 * (time.perf_counter() - started)
-        return Result(found, (), 0.0, 0.0, search_ms, lag)
+        return Result(found, (), 0.0, 0.0, search_ms, collection.space, lag)
 
     def by_descriptor(
         self, query: Query, descriptor: NDArray[np.float32]
@@ -155,34 +183,39 @@ class Searcher:
 
         Args:
             query: What to search.
-            descriptor: (D,) float32, of unit length.
+            descriptor: (D,) float32, of unit length, in the collection's space.
 
         Raises:
             CollectionNotFound: There is no such collection.
-            Conflict: The collection holds another descriptor version's descriptors.
+            Conflict: The service does not compute what the collection holds.
             IndexUnavailable: Milvus does not answer, or is too far behind.
         """
+        return self._among(self._collection(query.collection).index, query, descriptor)
+
+    def _among(
+        self, index: IndexRecord, query: Query, descriptor: NDArray[np.float32]
+    ) -> tuple[tuple[Found, ...], int]:
         wanted = query.offset + query.top_k
         if wanted > MAX_NEIGHBOURS:
             raise InvalidArgument(f"offset + top_k is {wanted}; at most {MAX_NEIGHBOURS}")
-        collection = self._collection(query.collection)
         # Read before the index: a change is then in the index, in here, or in both.
-        tail = self._tail(collection)
+        tail = self._tail(index)
         spare = sum(change.deleted for change in tail)
-        if collection.applied == 0:  # so new that replay may not have made its index yet
-            self._gallery.open(collection.index_name, collection.space.dimension)
-        neighbours = self._nearest(collection.index_name, descriptor, wanted + spare)
-        merged = _merged(neighbours, tail, descriptor)[: wanted + spare]
-        living = self._catalogue.images.by_ids([near.image_id for near in merged])
-        kept = [
-            near
-            for near in merged
-            if near.image_id in living
-            and (query.min_score is None or near.score >= query.min_score)
-        ]
+        if index.applied == 0:  # so new that replay may not have made it yet
+            self._gallery.open(index.name, index.space.dimension)
+        if query.which is None:
+            neighbours = self._nearest(index.name, descriptor, wanted + spare)
+            near = merged(neighbours, tail, descriptor)[: wanted + spare]
+        else:
+            beside = {change.image_id for change in tail}
+            near = self._narrowed.nearest(
+                index, query.which, descriptor, wanted, beside=beside, min_score=query.min_score
+            )
+        living = self._catalogue.images.by_ids([one.image_id for one in near])
+        kept = [one for one in near if _is_wanted(one, query, living)]
         found = tuple(
-            Found(rank, near.score, living[near.image_id])
-            for rank, near in enumerate(kept[:wanted], start=1)
+            Found(rank, one.score, living[one.image_id])
+            for rank, one in enumerate(kept[:wanted], start=1)
             if rank > query.offset
         )
         return found, len(tail)
@@ -201,7 +234,7 @@ class Searcher:
             asked = min(asked, MAX_NEIGHBOURS)
             if len(near) < asked or asked == MAX_NEIGHBOURS:
                 return near
-            if _presentable(near[-1].score) < _presentable(near[count - 1].score):
+            if presentable(near[-1].score) < presentable(near[count - 1].score):
                 return near
             asked *= 2
 
@@ -211,39 +244,30 @@ class Searcher:
             "index_type": INDEX_TYPE,
             "exact": True,
             "changes_beside_the_index": result.lag,
-            "descriptor": self._space.descriptor,
-            "fingerprint": self._space.fingerprint,
+            "descriptor": result.space.descriptor,
+            "fingerprint": result.space.fingerprint,
         }
 
     def _collection(self, name: str) -> CollectionRecord:
-        return self._catalogue.collections.comparable(name, self._space)
+        return self._catalogue.collections.comparable(name, self._computed)
 
-    def _tail(self, collection: CollectionRecord) -> list[Change]:
-        changes = self._catalogue.images.changes(
-            collection.id, after=(collection.applied, 2**62), limit=MAX_LAG + 1
+    def _tail(self, index: IndexRecord) -> list[Change]:
+        changes = self._catalogue.changes.page(
+            index.id, after=(index.applied, 2**62), limit=MAX_LAG + 1
         )
         if len(changes) > MAX_LAG:
             raise IndexUnavailable(
-                f"the index of {collection.name!r} is more than {MAX_LAG} changes behind and is "
+                f"the index of {index.collection!r} is more than {MAX_LAG} changes behind and is "
                 "catching up; try again shortly"
             )
         return changes
 
 
-def _merged(
-    neighbours: Sequence[Neighbour], tail: Sequence[Change], descriptor: NDArray[np.float32]
-) -> list[Neighbour]:
-    """Best first, ties by id; where both know an image, the tail is right."""
-    changed = {change.image_id for change in tail}
-    merged = [near for near in neighbours if near.image_id not in changed]
-    living = [change for change in tail if not change.deleted]
-    if living:
-        scores = np.stack([change.descriptor for change in living]) @ descriptor
-        merged += [Neighbour(c.image_id, float(s)) for c, s in zip(living, scores, strict=True)]
-    rounded = [Neighbour(near.image_id, _presentable(near.score)) for near in merged]
-    return sorted(rounded, key=lambda near: (-near.score, near.image_id))
-
-
-def _presentable(score: float) -> float:
-    """A cosine of float32 vectors without the digits that are noise, and never beyond 1."""
-    return min(1.0, max(-1.0, round(score, 6)))
+def _is_wanted(near: Neighbour, query: Query, living: Mapping[int, ImageRecord]) -> bool:
+    """Checked on what is shown: images are deleted and changed while they are searched."""
+    image = living.get(near.image_id)
+    return (
+        image is not None
+        and (query.min_score is None or near.score >= query.min_score)
+        and (query.which is None or passes(query.which, image))
+    )

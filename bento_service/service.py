@@ -54,26 +54,23 @@ class Vgg16Embedder:
     def embed(
         self, images: Annotated[NDArray[np.uint8], DType("uint8"), Shape((-1, 224, 224, 3))]
     ) -> NDArray[np.float32]:
-        """Descriptors (N, D) float32 of images (N, 224, 224, 3) uint8, RGB."""
-        return self._model.engine.describe(images)
+        """Images (N, 224, 224, 3) uint8, RGB, to (N, sum of all D) float32; see `Model`."""
+        return self._model.describe(images)
 
 
 @asynccontextmanager
 async def _opening() -> "AsyncIterator[Application]":
     from bento_service.application import opened
-    from bento_service.describing import patient
-    from bento_service.vision.engine import find_version
+    from bento_service.vision.engine import find_versions
 
     service = bentoml.get_current_service()
-    version = find_version(Path(service.model.path), _CHOICE.descriptor, _CHOICE.precision)
-    embed = service.embedder.to_async.embed
+    versions = find_versions(Path(service.model.path), _CHOICE)
+    call = service.embedder.to_async.embed
 
-    async def describe(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(await embed(images=images), dtype=np.float32)
+    async def embed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(await call(images=images), dtype=np.float32)
 
-    async with opened(
-        _SETTINGS, _MODEL_TAG, version, _CHOICE.engine, patient(describe)
-    ) as application:
+    async with opened(_SETTINGS, _MODEL_TAG, versions, _CHOICE, embed) as application:
         service.application = application
         yield application
         service.application = None

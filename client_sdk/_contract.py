@@ -87,9 +87,13 @@ def process(job: Job | str | None = None) -> Call[Job]:
     return Call(method="GET", path=f"{API}/process", params=params, read=_model(Job))
 
 
-def count(*, collection: str = DEFAULT_COLLECTION) -> Call[Count]:
-    """How many images a collection holds."""
-    params = _params(collection=collection)
+def count(
+    *,
+    collection: str = DEFAULT_COLLECTION,
+    filter: str | None = None,  # noqa: A002 - the contract's word
+) -> Call[Count]:
+    """How many images a collection holds, or how many of them pass a filter."""
+    params = _params(collection=collection, filter=filter)
     return Call(method="GET", path=f"{API}/count", params=params, read=_model(Count))
 
 
@@ -139,6 +143,16 @@ def delete(ids: int | Iterable[int], *, collection: str = DEFAULT_COLLECTION) ->
     return Call(method="POST", path=f"{API}/delete", json=body, read=_model(Deleted))
 
 
+def delete_where(
+    filter: str,  # noqa: A002 - the contract's word
+    *,
+    collection: str = DEFAULT_COLLECTION,
+) -> Call[Deleted]:
+    """Delete the images that pass a filter."""
+    body = {"collection": collection, "filter": filter}
+    return Call(method="POST", path=f"{API}/delete", json=body, read=_model(Deleted))
+
+
 def delete_all(*, collection: str) -> Call[Deleted]:
     """Delete every image of a collection."""
     body = {"collection": collection, "all": True}
@@ -146,10 +160,14 @@ def delete_all(*, collection: str) -> Call[Deleted]:
 
 
 def images(
-    *, collection: str = DEFAULT_COLLECTION, prefix: str | None = None, page_size: int = 100
+    *,
+    collection: str = DEFAULT_COLLECTION,
+    prefix: str | None = None,
+    filter: str | None = None,  # noqa: A002 - the contract's word
+    page_size: int = 100,
 ) -> Call[ImageList]:
     """The first page of the images of a collection."""
-    params = _params(collection=collection, prefix=prefix, limit=page_size)
+    params = _params(collection=collection, prefix=prefix, filter=filter, limit=page_size)
     return Call(method="GET", path=f"{API}/images", params=params, read=_model(ImageList))
 
 
@@ -208,15 +226,35 @@ def collections() -> Call[CollectionList]:
     return Call(method="GET", path=f"{API}/collections", read=_model(CollectionList))
 
 
-def create_collection(name: str) -> Call[Collection]:
+def create_collection(name: str, descriptor: str | None = None) -> Call[Collection]:
     """Create an empty collection."""
-    body = {"name": name}
+    body = _given({"name": name, "descriptor": descriptor})
     return Call(method="POST", path=f"{API}/collections", json=body, read=_model(Collection))
 
 
 def delete_collection(name: str) -> Call[None]:
     """Delete a collection and its images."""
     return Call(method="DELETE", path=f"{API}/collections/{_segment(name)}", read=_nothing)
+
+
+def reindex(name: str, descriptor: str | None = None, *, drop_missing: bool = False) -> Call[Job]:
+    """Describe the images of a collection anew."""
+    body = _given({"descriptor": descriptor, "drop_missing": drop_missing})
+    return Call(method="POST", path=_reindex_path(name), json=body, read=_model(Job))
+
+
+def undo_reindex(name: str) -> Call[Collection]:
+    """Let searches use the former descriptors again."""
+    return Call(method="POST", path=f"{_reindex_path(name)}/undo", read=_model(Collection))
+
+
+def forget_reindex(name: str) -> Call[None]:
+    """Give up an unfinished reindex, and drop the former descriptors."""
+    return Call(method="DELETE", path=_reindex_path(name), read=_nothing)
+
+
+def _reindex_path(name: str) -> str:
+    return f"{API}/collections/{_segment(name)}/reindex"
 
 
 def info() -> Call[Info]:

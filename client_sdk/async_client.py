@@ -153,9 +153,14 @@ class AsyncClient:
                 pause = patience.pause("the service is not ready", error)
             await asyncio.sleep(pause)
 
-    async def count(self, *, collection: str = DEFAULT_COLLECTION) -> int:
-        """How many images a collection holds."""
-        return (await self._send(contract.count(collection=collection))).count
+    async def count(
+        self,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        filter: str | None = None,  # noqa: A002 - the contract's word
+    ) -> int:
+        """How many images a collection holds, or how many of them pass a filter."""
+        return (await self._send(contract.count(collection=collection, filter=filter))).count
 
     async def search(self, image: Picture, **options: Unpack[SearchKeywords]) -> SearchResponse:
         """Find the images nearest to a picture."""
@@ -173,6 +178,15 @@ class AsyncClient:
         """Delete images by their ids; returns how many there were."""
         return (await self._send(contract.delete(ids, collection=collection))).deleted
 
+    async def delete_where(
+        self,
+        filter: str,  # noqa: A002 - the contract's word
+        *,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> int:
+        """Delete the images that pass a filter, all at once; returns how many there were."""
+        return (await self._send(contract.delete_where(filter, collection=collection))).deleted
+
     async def delete_all(self, *, collection: str) -> int:
         """Delete every image of a collection; returns how many there were."""
         return (await self._send(contract.delete_all(collection=collection))).deleted
@@ -182,10 +196,13 @@ class AsyncClient:
         *,
         collection: str = DEFAULT_COLLECTION,
         prefix: str | None = None,
+        filter: str | None = None,  # noqa: A002 - the contract's word
         page_size: int = 100,
     ) -> AsyncIterator[Image]:
         """Walk over the images of a collection by rising id."""
-        first = contract.images(collection=collection, prefix=prefix, page_size=page_size)
+        first = contract.images(
+            collection=collection, prefix=prefix, filter=filter, page_size=page_size
+        )
         async for page in self._pages(first):
             for image in page.images:
                 yield image
@@ -226,13 +243,28 @@ class AsyncClient:
         """All collections, by name."""
         return (await self._send(contract.collections())).collections
 
-    async def create_collection(self, name: str) -> Collection:
+    async def create_collection(self, name: str, descriptor: str | None = None) -> Collection:
         """Create an empty collection."""
-        return await self._send(contract.create_collection(name))
+        return await self._send(contract.create_collection(name, descriptor))
 
     async def delete_collection(self, name: str) -> None:
         """Delete a collection and its images."""
         await self._send(contract.delete_collection(name))
+
+    async def reindex(
+        self, name: str, descriptor: str | None = None, *, drop_missing: bool = False
+    ) -> Job:
+        """Start to describe the images of a collection anew; searches go on meanwhile."""
+        call = contract.reindex(name, descriptor, drop_missing=drop_missing)
+        return await self._send(call)
+
+    async def undo_reindex(self, name: str) -> Collection:
+        """Let searches use the former descriptors again; a second time takes that back."""
+        return await self._send(contract.undo_reindex(name))
+
+    async def forget_reindex(self, name: str) -> None:
+        """Give up a reindex that is not finished, and drop the former descriptors."""
+        await self._send(contract.forget_reindex(name))
 
     async def info(self) -> Info:
         """What runs: versions, model, engine, index and limits."""

@@ -197,9 +197,19 @@ class Client:
                 pause = patience.pause("the service is not ready", error)
             time.sleep(pause)
 
-    def count(self, *, collection: str = DEFAULT_COLLECTION) -> int:
-        """How many images a collection holds."""
-        return self._send(contract.count(collection=collection)).count
+    def count(
+        self,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        filter: str | None = None,  # noqa: A002 - the contract's word
+    ) -> int:
+        """How many images a collection holds.
+
+        Args:
+            collection: Which collection.
+            filter: Only images that pass this expression over their metadata.
+        """
+        return self._send(contract.count(collection=collection, filter=filter)).count
 
     def search(self, image: Picture, **options: Unpack[SearchKeywords]) -> SearchResponse:
         """Find the images nearest to a picture.
@@ -231,6 +241,20 @@ class Client:
         """Delete images by their ids; returns how many there were."""
         return self._send(contract.delete(ids, collection=collection)).deleted
 
+    def delete_where(
+        self,
+        filter: str,  # noqa: A002 - the contract's word
+        *,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> int:
+        """Delete the images that pass a filter, all at once; returns how many there were.
+
+        Args:
+            filter: An expression over the metadata, such as `shop == "north" and price < 20`.
+            collection: Only in this collection.
+        """
+        return self._send(contract.delete_where(filter, collection=collection)).deleted
+
     def delete_all(self, *, collection: str) -> int:
         """Delete every image of a collection; returns how many there were."""
         return self._send(contract.delete_all(collection=collection)).deleted
@@ -240,6 +264,7 @@ class Client:
         *,
         collection: str = DEFAULT_COLLECTION,
         prefix: str | None = None,
+        filter: str | None = None,  # noqa: A002 - the contract's word
         page_size: int = 100,
     ) -> Iterator[Image]:
         """Walk over the images of a collection by rising id.
@@ -247,9 +272,12 @@ class Client:
         Args:
             collection: Which collection.
             prefix: Only images whose source begins with this.
+            filter: Only images that pass this expression over their metadata.
             page_size: How many are asked for at a time.
         """
-        first = contract.images(collection=collection, prefix=prefix, page_size=page_size)
+        first = contract.images(
+            collection=collection, prefix=prefix, filter=filter, page_size=page_size
+        )
         for page in self._pages(first):
             yield from page.images
 
@@ -292,13 +320,39 @@ class Client:
         """All collections, by name."""
         return self._send(contract.collections()).collections
 
-    def create_collection(self, name: str) -> Collection:
-        """Create an empty collection."""
-        return self._send(contract.create_collection(name))
+    def create_collection(self, name: str, descriptor: str | None = None) -> Collection:
+        """Create an empty collection.
+
+        Args:
+            name: Letters, digits, `-`, `_` and `.`.
+            descriptor: What describes its images, such as `vgg16-rmac4`; else the service chooses.
+        """
+        return self._send(contract.create_collection(name, descriptor))
 
     def delete_collection(self, name: str) -> None:
         """Delete a collection and its images."""
         self._send(contract.delete_collection(name))
+
+    def reindex(
+        self, name: str, descriptor: str | None = None, *, drop_missing: bool = False
+    ) -> Job:
+        """Start to describe the images of a collection anew; searches go on meanwhile.
+
+        Args:
+            name: Of the collection.
+            descriptor: By which descriptor; else the service chooses.
+            drop_missing: Delete images whose originals are gone, instead of not switching.
+        """
+        call = contract.reindex(name, descriptor, drop_missing=drop_missing)
+        return self._send(call)
+
+    def undo_reindex(self, name: str) -> Collection:
+        """Let searches use the former descriptors again; a second time takes that back."""
+        return self._send(contract.undo_reindex(name))
+
+    def forget_reindex(self, name: str) -> None:
+        """Give up a reindex that is not finished, and drop the former descriptors."""
+        self._send(contract.forget_reindex(name))
 
     def info(self) -> Info:
         """What runs: versions, model, engine, index and limits."""

@@ -17,6 +17,15 @@ MAX_TOP_K = 1000
 DEFAULT_COLLECTION = "default"
 """The collection that is meant where none is named."""
 
+FILTER_LANGUAGE = (
+    'Only images that pass this expression, such as `shop == "north" and (price < 20 or '
+    'size.width > 3) and not tags contains "sold"`: `==` `!=` `<` `<=` `>` `>=`, `in [...]`, '
+    '`not in [...]`, `like "north%"`, `contains`, `exists`, `and`, `or`, `not`, over the metadata '
+    "and over `$id`, `$width`, `$height`, `$bytes`, `$format`, `$sha256`, `$created_at`. A "
+    "comparison with a missing key, or with a value of another kind, is false."
+)
+"""What a `filter` is, in the API description."""
+
 
 class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -207,7 +216,10 @@ class Collection(_Answer):
 
     Attributes:
         dimension: Components of a descriptor.
+        precision: In which the network computes it; empty where that was not written down.
         fingerprint: Digest of the descriptor version; another version's descriptors are refused.
+        former: The descriptor before the last reindex, to which `undo` goes back.
+        preparing: The descriptor that a reindex prepares, until searches use it.
         lag: Changes acknowledged by the catalogue that the index does not hold yet. Searches see
             them all the same.
     """
@@ -216,9 +228,12 @@ class Collection(_Answer):
     count: int
     dimension: int
     descriptor: str
+    precision: str
     model: str
     fingerprint: str
     lag: int
+    former: str | None = None
+    preparing: str | None = None
     created_at: datetime
 
 
@@ -297,7 +312,7 @@ class SearchOptions(_Request):
     top_k: int = Field(default=10, ge=1, le=MAX_TOP_K)
     offset: int = Field(default=0, ge=0, le=15_000)
     min_score: float | None = Field(default=None, ge=-1.0, le=1.0)
-    filter: str | None = None
+    filter: str | None = Field(default=None, description=FILTER_LANGUAGE)
     region: tuple[int, int, int, int] | None = None
     exact: bool = False
     explain: bool = False
@@ -316,11 +331,29 @@ class DeleteRequest(_Request):
 
     collection: str = DEFAULT_COLLECTION
     ids: tuple[int, ...] | None = None
-    filter: str | None = None
+    filter: str | None = Field(default=None, description=FILTER_LANGUAGE)
     all: bool = False
 
 
 class CollectionRequest(_Request):
-    """A collection to create."""
+    """A collection to create.
+
+    Attributes:
+        descriptor: What its images are described by, such as `vgg16-rmac4`; the service's own
+            choice where none is named.
+    """
 
     name: str
+    descriptor: str | None = None
+
+
+class ReindexRequest(_Request):
+    """How to describe a collection anew.
+
+    Attributes:
+        descriptor: By which descriptor; the service's own choice where none is named.
+        drop_missing: Delete images whose originals are gone, instead of not switching.
+    """
+
+    descriptor: str | None = None
+    drop_missing: bool = False

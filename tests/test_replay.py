@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from bento_service.replay import Replay
 
 PROJECT = Path(__file__).parents[1]
 DIMENSION = 8
-SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION)
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 PATIENCE = 20.0
 
 
@@ -66,7 +67,7 @@ def add(catalogue, collection, *names, kind=SourceKind.FILE):
         seed = int(digest(file.path)[:8], 16)
         vector = np.random.default_rng(seed).standard_normal(DIMENSION)
         unit = (vector / np.linalg.norm(vector)).astype(np.float32)
-        described = Described(digest(file.path), "PNG", 20, 10, 99, unit)
+        described = Described(digest(file.path), "PNG", 20, 10, 99, {SPACE.fingerprint: unit})
         outcomes.append(Outcome(file, described=described))
     catalogue.jobs.settle(job, outcomes)
     found = catalogue.images.page(collection.id, after=0, limit=10_000)
@@ -75,12 +76,12 @@ def add(catalogue, collection, *names, kind=SourceKind.FILE):
 
 
 def living(catalogue, collection):
-    return catalogue.images.living_ids(collection.id, up_to=2**62)
+    return catalogue.changes.living_ids(collection.index.id, up_to=2**62)
 
 
 def lag(catalogue, name):
     collection = catalogue.collections.named(name)
-    return len(catalogue.images.changed_ids(collection.id, after=collection.applied))
+    return len(catalogue.changes.changed_ids(collection.index.id, after=collection.index.applied))
 
 
 @contextmanager
@@ -99,10 +100,10 @@ def until(is_so):
 def caught_up(catalogue, replay):
     """Every collection is open, applied, and without tombstones."""
     for collection in catalogue.collections.all():
-        changes = catalogue.images.changes(collection.id, after=(0, 0), limit=10_000)
+        changes = catalogue.changes.page(collection.index.id, after=(0, 0), limit=10_000)
         if (
-            not replay.is_open(collection)
-            or collection.applied < collection.revision
+            not replay.is_open(collection.index)
+            or collection.index.applied < collection.index.revision
             or any(change.deleted for change in changes)
         ):
             return False
@@ -119,10 +120,10 @@ def assert_equal(catalogue, gallery):
     """Every index holds the living images with their descriptors, and nothing else."""
     for collection in catalogue.collections.all():
         expected = living(catalogue, collection)
-        assert gallery.ids(collection.index_name) == expected
+        assert gallery.ids(collection.index.name) == expected
         for image_id in sorted(expected)[:5]:
-            own = catalogue.images.descriptor(image_id)
-            (nearest,) = gallery.search(collection.index_name, own, top_k=1)
+            own = catalogue.images.descriptor(image_id, collection.index.id)
+            (nearest,) = gallery.search(collection.index.name, own, top_k=1)
             assert nearest.image_id == image_id
             assert nearest.score == pytest.approx(1.0, abs=1e-6)
 
@@ -146,10 +147,10 @@ def test_without_replay_the_index_falls_behind(catalogue, cats, gallery):
     catch_up(catalogue, gallery)
     ids = add(catalogue, cats, "a", "b")
     assert lag(catalogue, "cats") == 2
-    assert gallery.ids(cats.index_name) == set()
+    assert gallery.ids(cats.index.name) == set()
     catch_up(catalogue, gallery)
     catalogue.images.delete(cats.id, ids[:1])
-    assert gallery.ids(cats.index_name) == set(ids)
+    assert gallery.ids(cats.index.name) == set(ids)
     assert lag(catalogue, "cats") == 1
 
 
@@ -158,8 +159,8 @@ def test_a_deletion_reaches_the_index_and_its_tombstone_goes(catalogue, cats, ga
     catch_up(catalogue, gallery)
     catalogue.images.delete(cats.id, [a])
     catch_up(catalogue, gallery)
-    assert gallery.ids(cats.index_name) == {b}
-    changes = catalogue.images.changes(cats.id, after=(0, 0), limit=10)
+    assert gallery.ids(cats.index.name) == {b}
+    changes = catalogue.changes.page(cats.index.id, after=(0, 0), limit=10)
     assert [change.image_id for change in changes] == [b]
 
 
@@ -179,7 +180,7 @@ def test_a_deleted_picture_that_comes_again_is_in_the_index_once(catalogue, cats
     (second,) = add(catalogue, cats, "a")
     catch_up(catalogue, gallery)
     assert first != second
-    assert gallery.ids(cats.index_name) == {second}
+    assert gallery.ids(cats.index.name) == {second}
 
 
 def test_a_large_revision_is_applied_in_steps(catalogue, cats, gallery, monkeypatch):
@@ -190,7 +191,7 @@ def test_a_large_revision_is_applied_in_steps(catalogue, cats, gallery, monkeypa
     catalogue.images.delete_all(cats.id)
     late = add(catalogue, cats, "late")
     catch_up(catalogue, gallery)
-    assert gallery.ids(cats.index_name) == set(late)
+    assert gallery.ids(cats.index.name) == set(late)
 
 
 def test_changes_that_come_while_it_applies_are_applied(catalogue, cats, gallery):
@@ -208,12 +209,12 @@ def test_collections_are_followed_each_for_itself(catalogue, cats, gallery):
     with following(catalogue, gallery) as replay:
         until(lambda: caught_up(catalogue, replay))
         dogs = catalogue.collections.create("dogs", SPACE)
-        assert not replay.is_open(dogs)
+        assert not replay.is_open(dogs.index)
         add(catalogue, dogs, "a")
         add(catalogue, cats, "a", "b")
         replay.wake()
         until(lambda: caught_up(catalogue, replay))
-    assert len(gallery.ids(dogs.index_name)) == 1
+    assert len(gallery.ids(dogs.index.name)) == 1
     assert_equal(catalogue, gallery)
 
 
@@ -221,7 +222,7 @@ def test_what_was_written_is_flushed_when_the_burst_has_ended(
     catalogue, cats, gallery, milvus_folder
 ):
     def segments():
-        return [path for path in milvus_folder.rglob("*.parquet") if cats.index_name in str(path)]
+        return [path for path in milvus_folder.rglob("*.parquet") if cats.index.name in str(path)]
 
     with following(catalogue, gallery) as replay:
         add(catalogue, cats, "a")
@@ -279,11 +280,9 @@ class _Crashing:
 def crash_at(point, catalogue, gallery):
     """Replay until the `point`-th moment between two calls; whether it came that far."""
     crash = Crash(point)
-    crashing = Catalogue(
-        catalogue.database,
-        crash.round(catalogue.collections),
-        crash.round(catalogue.images),
-        catalogue.jobs,
+    followed = ("collections", "indexes", "changes", "images", "reindexes")
+    crashing = replace(
+        catalogue, **{name: crash.round(getattr(catalogue, name)) for name in followed}
     )
     with following(crashing, crash.round(gallery)) as replay:
         until(lambda: not replay.alive or caught_up(catalogue, replay))
@@ -303,7 +302,7 @@ def test_a_crash_at_any_point_heals_at_the_next_start(catalogue, cats, gallery, 
         if not crash_at(point, catalogue, gallery):
             break
         catch_up(catalogue, gallery)
-        assert gallery.ids(cats.index_name) == living(catalogue, cats)
+        assert gallery.ids(cats.index.name) == living(catalogue, cats)
         point += 1
     assert point > 20
     assert_equal(catalogue, gallery)
@@ -342,7 +341,7 @@ with Catalogue.open("sqlite:///{tmp_path}/catalogue.db") as catalogue:
         catch_up(catalogue, gallery)
         assert_equal(catalogue, gallery)
         (cats,) = catalogue.collections.all()
-        held = gallery.ids(cats.index_name)
+        held = gallery.ids(cats.index.name)
     assert len(told["added"]) >= 60
     assert told["added"] <= held
     assert not told["deleted"] & held
@@ -354,7 +353,7 @@ def test_an_index_that_was_thrown_away_is_built_again(catalogue, cats, gallery, 
     catch_up(catalogue, gallery)
     with Gallery(str(tmp_path / "new.db")) as new:
         catch_up(catalogue, new)
-        assert new.ids(cats.index_name) == set(ids[10:])
+        assert new.ids(cats.index.name) == set(ids[10:])
         assert_equal(catalogue, new)
 
 
@@ -376,27 +375,27 @@ def test_a_restored_older_catalogue_gets_an_index_of_its_own_state(
     catch_up(catalogue, gallery)
     with Catalogue.open(f"sqlite:///{tmp_path}/backup.db") as restored:
         catch_up(restored, gallery)
-        assert gallery.ids(cats.index_name) == set(ids)
+        assert gallery.ids(cats.index.name) == set(ids)
         (again,) = add(restored, cats, "another picture with an id that was used")
         catch_up(restored, gallery)
         assert_equal(restored, gallery)
-        assert again in gallery.ids(cats.index_name)
+        assert again in gallery.ids(cats.index.name)
 
 
 def test_rows_that_nobody_knows_leave_the_index(catalogue, cats, gallery):
     ids = add(catalogue, cats, "a")
     catch_up(catalogue, gallery)
-    gallery.upsert(cats.index_name, [777, 778], [np.eye(DIMENSION, dtype=np.float32)[0]] * 2)
+    gallery.upsert(cats.index.name, [777, 778], [np.eye(DIMENSION, dtype=np.float32)[0]] * 2)
     catch_up(catalogue, gallery)
-    assert gallery.ids(cats.index_name) == set(ids)
+    assert gallery.ids(cats.index.name) == set(ids)
 
 
 def test_rows_that_the_index_lost_come_back(catalogue, cats, gallery):
     ids = add(catalogue, cats, "a", "b", "c")
     catch_up(catalogue, gallery)
-    gallery.delete(cats.index_name, ids[:2])
+    gallery.delete(cats.index.name, ids[:2])
     catch_up(catalogue, gallery)
-    assert gallery.ids(cats.index_name) == set(ids)
+    assert gallery.ids(cats.index.name) == set(ids)
     assert_equal(catalogue, gallery)
 
 
@@ -406,9 +405,9 @@ def test_tombstones_whose_rows_came_back_leave_again(catalogue, cats, gallery):
     catch_up(catalogue, gallery)
     catalogue.images.delete(cats.id, [a])
     now = catalogue.collections.named("cats")
-    catalogue.collections.set_applied(cats.id, now.revision)  # applied, it believes
+    catalogue.indexes.set_applied(cats.index.id, now.index.revision)  # applied, it believes
     catch_up(catalogue, gallery)
-    assert gallery.ids(cats.index_name) == {b}
+    assert gallery.ids(cats.index.name) == {b}
 
 
 # Collections that go
@@ -421,9 +420,9 @@ def test_a_deleted_collection_takes_its_index_along(catalogue, cats, gallery):
         until(lambda: caught_up(catalogue, replay))
         catalogue.collections.delete(dogs.id)
         replay.wake()
-        until(lambda: not replay.is_open(dogs))
-        assert dogs.index_name not in gallery.names()
-    assert cats.index_name in gallery.names()
+        until(lambda: not replay.is_open(dogs.index))
+        assert dogs.index.name not in gallery.names()
+    assert cats.index.name in gallery.names()
 
 
 def test_a_collection_deleted_while_replay_was_off_takes_its_index_along(catalogue, cats, gallery):
@@ -431,8 +430,8 @@ def test_a_collection_deleted_while_replay_was_off_takes_its_index_along(catalog
     catch_up(catalogue, gallery)
     catalogue.collections.delete(dogs.id)
     with following(catalogue, gallery):
-        until(lambda: dogs.index_name not in gallery.names())
-    assert cats.index_name in gallery.names()
+        until(lambda: dogs.index.name not in gallery.names())
+    assert cats.index.name in gallery.names()
 
 
 def test_other_programs_indexes_are_left_alone(catalogue, cats, gallery, tmp_path):
@@ -447,8 +446,8 @@ def test_other_programs_indexes_are_left_alone(catalogue, cats, gallery, tmp_pat
     assert names >= {
         "somebody_elses",
         "lookalike_000000000000_000000000000",
-        other_cats.index_name,
-        cats.index_name,
+        other_cats.index.name,
+        cats.index.name,
     }
 
 
@@ -460,7 +459,7 @@ def test_a_collection_deleted_and_made_again_begins_with_an_empty_index(catalogu
         again = catalogue.collections.create("cats", SPACE)
         replay.wake()
         until(lambda: caught_up(catalogue, replay))
-        assert gallery.ids(again.index_name) == set()
+        assert gallery.ids(again.index.name) == set()
 
 
 def test_a_collection_deleted_in_the_middle_of_its_replay_stops_nothing(catalogue, cats, gallery):
@@ -495,7 +494,7 @@ def test_without_milvus_the_catalogue_goes_on_and_the_lag_grows(catalogue, cats)
             time.sleep(0.6)
             assert catalogue.images.count(cats.id) == 1
             assert lag(catalogue, "cats") == 2
-            assert not replay.is_open(cats)
+            assert not replay.is_open(cats.index)
             assert replay.alive
 
 
@@ -506,7 +505,7 @@ def test_when_milvus_comes_back_replay_catches_up_by_itself(catalogue, cats, tmp
     with Gallery(str(blocked / "milvus.db")) as late, following(catalogue, late) as replay:
         add(catalogue, cats, "a")
         time.sleep(0.3)
-        assert not replay.is_open(cats)
+        assert not replay.is_open(cats.index)
         blocked.unlink()
         until(lambda: caught_up(catalogue, replay))
         assert_equal(catalogue, late)
@@ -517,14 +516,14 @@ def test_one_index_that_cannot_be_opened_does_not_stop_the_others(
 ):
     monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.1,))
     broken = catalogue.collections.create("broken", SPACE)  # comes before cats
-    obstacle = milvus_folder / "collections" / broken.index_name
+    obstacle = milvus_folder / "collections" / broken.index.name
     obstacle.mkdir(parents=True)  # Milvus Lite cannot make its folder
     try:
         with following(catalogue, gallery) as replay:
             add(catalogue, cats, "a")
             replay.wake()
-            until(lambda: replay.is_open(cats) and lag(catalogue, "cats") == 0)
-            assert not replay.is_open(broken)
+            until(lambda: replay.is_open(cats.index) and lag(catalogue, "cats") == 0)
+            assert not replay.is_open(broken.index)
     finally:
         shutil.rmtree(obstacle)
 
@@ -540,7 +539,7 @@ def test_a_full_disk_is_waited_out(gallery, small_disk, monkeypatch):
                 filler.write(bytes(4096))
                 filler.flush()
         with following(catalogue, gallery) as replay:
-            until(lambda: gallery.ids(cats.index_name) == set(ids) or not replay.alive)
+            until(lambda: gallery.ids(cats.index.name) == set(ids) or not replay.alive)
             time.sleep(0.5)
             assert replay.alive
             (small_disk / "filler").unlink()

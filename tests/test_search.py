@@ -12,10 +12,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import bento_service.narrowed as narrowed_module
 import bento_service.replay as replay_module
 import bento_service.search as search_module
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Described, DescriptorSpace, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import (
+    Computed,
+    Described,
+    DescriptorSpace,
+    NewFile,
+    NewJob,
+    Outcome,
+)
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import (
     CollectionNotFound,
@@ -26,12 +34,14 @@ from bento_service.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from bento_service.filters.parser import parse
 from bento_service.gallery.gallery import Gallery
+from bento_service.narrowed import Narrowed
 from bento_service.replay import Replay
 from bento_service.search import Query, Searcher
 
 DIMENSION = 8
-SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION)
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 PATIENCE = 20.0
 
 
@@ -48,7 +58,7 @@ async def by_colour(images):
     """A descriptor that is the mean colour, for the part of the embedder."""
     means = np.zeros((len(images), DIMENSION))
     means[:, :3] = images.mean(axis=(1, 2)) + 1e-3
-    return unit(means)
+    return {SPACE.fingerprint: unit(means)}
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +85,9 @@ def cats(catalogue):
 
 @pytest.fixture
 def searcher(catalogue, gallery):
-    return Searcher(catalogue, gallery, by_colour, space=SPACE, side=4, max_pixels=10_000)
+    return Searcher(
+        catalogue, gallery, by_colour, computed=Computed((SPACE,)), side=4, max_pixels=10_000
+    )
 
 
 @pytest.fixture
@@ -94,7 +106,12 @@ def add(catalogue):
         catalogue.jobs.settle(
             job,
             [
-                Outcome(file, described=Described(digest, "PNG", 20, 10, 99, np.asarray(vector)))
+                Outcome(
+                    file,
+                    described=Described(
+                        digest, "PNG", 20, 10, 99, {SPACE.fingerprint: np.asarray(vector)}
+                    ),
+                )
                 for file, digest, vector in zip(listed, digests, descriptors, strict=True)
             ],
         )
@@ -113,7 +130,7 @@ def apply(catalogue, gallery):
         with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
             deadline = time.monotonic() + PATIENCE
             while not all(
-                replay.is_open(one) and one.applied >= one.revision
+                replay.is_open(one.index) and one.index.applied >= one.index.revision
                 for one in catalogue.collections.all()
             ):
                 assert time.monotonic() < deadline
@@ -256,7 +273,7 @@ def test_equal_scores_are_in_the_order_of_ids_on_every_page(
     ids = add(cats, [far, *twins[:15]])
     if applied != "none":
         apply()
-        catalogue.images.touch(cats.id, ids[1:6])  # now they lie behind the others
+        catalogue.changes.touch(cats.index, ids[1:6])  # now they lie behind the others
         apply()
     ids += add(cats, [*twins[15:], far])
     if applied == "all":
@@ -332,7 +349,9 @@ def test_another_models_collection_is_a_conflict_before_any_work(catalogue, cats
         raise AssertionError
 
     other = replace(SPACE, fingerprint="e" * 64)
-    searcher = Searcher(catalogue, gallery, never, space=other, side=4, max_pixels=10_000)
+    searcher = Searcher(
+        catalogue, gallery, never, computed=Computed((other,)), side=4, max_pixels=10_000
+    )
     with pytest.raises(Conflict):
         searcher.by_descriptor(Query("cats"), random_units(1)[0])
     with pytest.raises(Conflict):
@@ -346,7 +365,12 @@ def test_without_milvus_searches_say_so(catalogue, cats, add, apply):
         taken.bind(("127.0.0.1", 0))  # and never listens
         with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
             searcher = Searcher(
-                catalogue, nowhere, by_colour, space=SPACE, side=4, max_pixels=10_000
+                catalogue,
+                nowhere,
+                by_colour,
+                computed=Computed((SPACE,)),
+                side=4,
+                max_pixels=10_000,
             )
             with pytest.raises(IndexUnavailable):
                 searcher.by_descriptor(Query("cats"), random_units(1)[0])
@@ -490,3 +514,146 @@ def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
         stop.set()
         thread.join(30)
     assert failures == []
+
+
+# Among the images that pass a filter
+
+WAYS = {"compared": 10_000, "by the index": 0}
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    """Whether few images count as passing, or many."""
+    monkeypatch.setattr(narrowed_module, "MAX_COMPARED", WAYS[request.param])
+    return request.param
+
+
+@pytest.fixture
+def numbered(catalogue, cats, add):
+    """Commit images with these descriptors and their numbers as metadata; their ids."""
+
+    def images(descriptors):
+        ids = add(cats, descriptors)
+        for number, image_id in enumerate(ids):
+            catalogue.images.set_metadata(image_id, {"number": number})
+        return ids
+
+    return images
+
+
+@pytest.mark.parametrize("applied", ["all", "half", "none"])
+def test_a_filtered_search_finds_the_best_of_those_that_pass(
+    applied, way, searcher, catalogue, cats, numbered, add, apply
+):
+    vectors, queries = random_units(60), random_units(3, seed=1)
+    ids = numbered(vectors[:30])
+    if applied == "half":
+        apply()
+    ids += add(cats, vectors[30:])
+    for number, image_id in enumerate(ids[30:], start=30):
+        catalogue.images.set_metadata(image_id, {"number": number})
+    catalogue.images.delete(cats.id, ids[10:15])
+    if applied == "all":
+        apply()
+    passing = [number for number in range(60) if number >= 5 and not 10 <= number < 15]
+
+    for query in queries:
+        wanted = exact([ids[n] for n in passing], vectors[passing], query)
+        for top_k in (1, 7, 60):
+            found, _ = searcher.by_descriptor(
+                Query("cats", top_k=top_k, which=parse("number >= 5")), query
+            )
+            assert ids_of(found) == [image_id for image_id, _ in wanted[:top_k]]
+            assert [one.score for one in found] == pytest.approx(
+                [cosine for _, cosine in wanted[:top_k]], abs=1e-6
+            )
+
+
+def test_pages_of_a_filtered_search_are_slices_of_the_whole_with_ties_by_id(
+    way, searcher, numbered, apply
+):
+    vectors = np.repeat(random_units(5), 12, axis=0)
+    numbered(vectors)
+    apply()
+    which = parse("number in [" + ",".join(str(n) for n in range(0, 60, 2)) + "]")
+
+    whole, _ = searcher.by_descriptor(Query("cats", top_k=60, which=which), vectors[0])
+    pages = [
+        searcher.by_descriptor(Query("cats", top_k=4, offset=at, which=which), vectors[0])[0]
+        for at in range(0, 32, 4)
+    ]
+
+    assert [one for page in pages for one in page] == list(whole)
+    assert len(whole) == 30
+    ranks = [(-one.score, one.image.id) for one in whole]
+    assert ranks == sorted(ranks)
+
+
+def test_the_few_that_pass_are_found_behind_many_that_do_not(
+    way, searcher, numbered, apply, monkeypatch
+):
+    vectors = random_units(200)
+    ids = numbered(vectors)
+    apply()
+    query = vectors[0]
+    far = [number for number, _ in exact(range(200), vectors, query)[-3:]]
+    which = parse(f"number in {far}")
+    monkeypatch.setattr(narrowed_module, "MAX_NEIGHBOURS", 50)
+
+    found, _ = searcher.by_descriptor(Query("cats", top_k=2, which=which), query)
+
+    assert ids_of(found) == [ids[number] for number in far[:2]]
+
+
+def test_a_filtered_search_leaves_out_what_is_worse_than_its_min_score(
+    way, searcher, numbered, apply
+):
+    vectors = random_units(50)
+    ids = numbered(vectors)
+    apply()
+    wanted = [
+        image_id for image_id, cosine in exact(ids[25:], vectors[25:], vectors[0]) if cosine >= 0.25
+    ]
+
+    found, _ = searcher.by_descriptor(
+        Query("cats", top_k=50, min_score=0.25, which=parse("number >= 25")), vectors[0]
+    )
+
+    assert 0 < len(wanted) < 25
+    assert ids_of(found) == wanted
+
+
+def test_a_filter_that_few_images_pass_is_answered_without_milvus(
+    catalogue, numbered, free_port, tmp_path
+):
+    vectors = random_units(5)
+    ids = numbered(vectors)
+    catalogue.indexes.set_applied(
+        catalogue.collections.named("cats").index.id,
+        catalogue.collections.named("cats").index.revision,
+    )
+    with Gallery(f"http://127.0.0.1:{free_port}") as away:
+        searcher = Searcher(
+            catalogue, away, by_colour, computed=Computed((SPACE,)), side=4, max_pixels=10_000
+        )
+        found, _ = searcher.by_descriptor(Query("cats", which=parse("number == 3")), vectors[0])
+
+    assert ids_of(found) == [ids[3]]
+
+
+def test_an_image_changed_while_it_is_searched_is_not_shown_against_the_filter(
+    searcher, catalogue, numbered, monkeypatch
+):
+    vectors = random_units(5)
+    ids = numbered(vectors)
+    nearest = Narrowed.nearest
+
+    def slowly(*arguments, **options):
+        near = nearest(*arguments, **options)
+        catalogue.images.set_metadata(ids[3], {"number": -1})
+        return near
+
+    monkeypatch.setattr(Narrowed, "nearest", slowly)
+    found, _ = searcher.by_descriptor(Query("cats", which=parse("number >= 2")), vectors[0])
+
+    assert sorted(ids_of(found)) == [ids[2], ids[4]]

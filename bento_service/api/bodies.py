@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from bento_service.api.problems import parsed_json
 from bento_service.application import Application
 from bento_service.errors import BadRequest, InvalidArgument, NotReady
+from bento_service.filters.values import check_metadata
 
 _MAX_FILES = 20_000
 _MAX_FIELDS = 100
@@ -96,6 +97,7 @@ def parsed_metadata(text: str | None) -> dict[str, JsonValue]:
         raise InvalidArgument("metadata: is not JSON; send an object") from error
     if not isinstance(value, dict):
         raise InvalidArgument("metadata: is not a JSON object")
+    check_metadata(value)
     return value
 
 

@@ -9,11 +9,14 @@ from pydantic import BaseModel, ConfigDict
 from bento_service.api import wire
 from bento_service.api.bodies import App
 from bento_service.errors import InvalidArgument
+from bento_service.filters.parser import parse
+from bento_service.filters.values import check_metadata
 from bento_service.gallery.gallery import INDEX_TYPE
 from bento_service.vision.decode import MEDIA_TYPES, thumbnail
 from client_sdk import __version__
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
+    FILTER_LANGUAGE,
     MAX_TOP_K,
     Collection,
     CollectionList,
@@ -30,6 +33,7 @@ from client_sdk.schemas import (
 router = APIRouter(prefix="/api/v2")
 
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Filter = Annotated[str | None, Query(description=FILTER_LANGUAGE)]
 Side = Annotated[int, Query(ge=16, le=1024)]
 # The browser keeps a picture, but asks whether it still is the one of that id.
 _KEPT = "private, no-cache"
@@ -48,16 +52,15 @@ def images(
     app: App,
     collection: str = DEFAULT_COLLECTION,
     prefix: str | None = None,
-    filter: str | None = None,  # noqa: A002 - the contract's name
+    filter: Filter = None,  # noqa: A002 - the contract's name
     limit: Limit = 100,
     cursor: str | None = None,
 ) -> ImageList:
-    """Images of a collection by rising id."""
-    if filter is not None:
-        raise InvalidArgument("filter: is not supported by this version; leave it out")
+    """Images of a collection by rising id, all or those that pass a filter."""
+    which = None if filter is None else parse(filter)
     record = app.catalogue.collections.named(collection)
     found = app.catalogue.images.page(
-        record.id, after=_position(cursor) or 0, limit=limit + 1, prefix=prefix
+        record.id, after=_position(cursor) or 0, limit=limit + 1, prefix=prefix, which=which
     )
     shown = found[:limit]
     return ImageList(
@@ -75,6 +78,7 @@ def image(app: App, image_id: int) -> Image:
 @router.patch("/images/{image_id}")
 def patch_image(app: App, image_id: int, patch: ImagePatch) -> Image:
     """Replace the metadata of an image."""
+    check_metadata(patch.metadata)
     app.catalogue.images.set_metadata(image_id, patch.metadata)
     return wire.image(app.catalogue.images.get(image_id))
 
@@ -174,7 +178,7 @@ def collections(app: App) -> CollectionList:
 @router.post("/collections", status_code=201)
 def create_collection(app: App, body: CollectionRequest) -> Collection:
     """Create an empty collection."""
-    record = app.catalogue.collections.create(body.name, app.space)
+    record = app.catalogue.collections.create(body.name, app.computed.named(body.descriptor))
     app.changed()
     return wire.collection(app, record)
 

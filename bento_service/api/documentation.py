@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
+    FILTER_LANGUAGE,
     DeleteRequest,
     SearchOptions,
     SearchRequest,
@@ -14,6 +15,7 @@ from client_sdk.schemas import (
 
 _FILE = {"type": "string", "format": "binary"}
 _COLLECTION = {"type": "string", "default": DEFAULT_COLLECTION}
+_FILTER = {"type": "string", "description": FILTER_LANGUAGE}
 _METADATA = {"type": "string", "description": "a JSON object"}
 
 
@@ -50,7 +52,10 @@ _CONTENTS: dict[str, dict[str, Any]] = {
     "delete": _json(DeleteRequest),
     "count": {
         "application/json": {
-            "schema": {"type": "object", "properties": {"collection": _COLLECTION}}
+            "schema": {
+                "type": "object",
+                "properties": {"collection": _COLLECTION, "filter": _FILTER},
+            }
         }
     },
 }

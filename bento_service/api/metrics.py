@@ -75,7 +75,9 @@ class _Stock:
         )
         for collection in catalogue.collections.all():
             images.add_metric([collection.name], catalogue.images.count(collection.id))
-            changes = catalogue.images.changed_ids(collection.id, after=collection.applied)
+            changes = catalogue.changes.changed_ids(
+                collection.index.id, after=collection.index.applied
+            )
             lag.add_metric([collection.name], len(changes))
         todo = sum(job.total - job.done for job in catalogue.jobs.open())
         yield images

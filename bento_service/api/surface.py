@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from bento_service.api import browse, problems, v1, v2
+from bento_service.api import browse, problems, reindex, v1, v2
 from bento_service.api.metrics import Metrics
 from bento_service.api.middleware import BodyLimit, RequestId
 from bento_service.application import Application
@@ -59,6 +59,7 @@ def http_surface(
     app.add_middleware(metrics.observing)
     app.include_router(v2.router)
     app.include_router(browse.router)
+    app.include_router(reindex.router)
     app.include_router(v1.router)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)

@@ -37,7 +37,7 @@ async def train(app: App, parameters: Parameters) -> Response:
     if not folder:
         raise InvalidArgument("File: name the folder to index")
     request = TrainRequest(path=folder, collection=_table(parameters))
-    await run_in_threadpool(start_folder_job, app.catalogue, app.roots, app.space, request)
+    await run_in_threadpool(start_folder_job, app.catalogue, app.roots, app.computed, request)
     app.worker.wake()
     return PlainTextResponse("Start")
 

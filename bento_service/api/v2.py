@@ -26,6 +26,8 @@ from bento_service.application import Application
 from bento_service.catalogue.records import JobRecord, NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument, TooLarge
+from bento_service.filters.expressions import Expression
+from bento_service.filters.parser import parse
 from bento_service.ingest.train import collection_for_training, start_folder_job
 from bento_service.search import Query, Result
 from client_sdk.schemas import (
@@ -42,7 +44,6 @@ from client_sdk.schemas import (
 
 router = APIRouter(prefix="/api/v2")
 _MAX_NAME = 1024
-_FILTERS = "filter: is not supported by this version; leave it out"
 
 
 @router.post("/train", status_code=202, response_model=Job, openapi_extra=documented("train"))
@@ -56,7 +57,7 @@ async def train(request: Request, response: Response, app: App) -> Job:
     else:
         body = await json_body(request, TrainRequest)
         record = await run_in_threadpool(
-            start_folder_job, app.catalogue, app.roots, app.space, body
+            start_folder_job, app.catalogue, app.roots, app.computed, body
         )
     app.worker.wake()
     response.headers["Location"] = f"/api/v2/jobs/{record.id}"
@@ -77,7 +78,7 @@ async def _train_uploads(request: Request, app: Application) -> JobRecord:
 def _store_uploads(
     app: Application, files: list[UploadFile], name: str, metadata: dict[str, Any]
 ) -> JobRecord:
-    collection = collection_for_training(app.catalogue, name, app.space)
+    collection = collection_for_training(app.catalogue, name, app.computed)
     with app.uploads.receiving(file.file for file in files) as digests:
         listed = tuple(
             NewFile(key=str(number), path=_upload_name(file, number), sha256=digest)
@@ -104,14 +105,18 @@ def process(app: App, job: str | None = None) -> Job:
 @router.get("/count", response_model=Count)
 @router.post("/count", response_model=Count, openapi_extra=documented("count"))
 async def count(request: Request, app: App) -> Count:
-    """How many images a collection holds."""
+    """How many images a collection holds, or how many of them pass a filter."""
     parameters = await loose_parameters(request)
     name = text_of(parameters, "collection", DEFAULT_COLLECTION)
-    return await run_in_threadpool(_count, app, name)
+    expression = text_of(parameters, "filter")
+    return await run_in_threadpool(_count, app, name, parse(expression) if expression else None)
 
 
-def _count(app: Application, name: str) -> Count:
+def _count(app: Application, name: str, which: Expression | None) -> Count:
     collection = app.catalogue.collections.named(name)
+    if which is not None:
+        passing = app.catalogue.filtered.count(collection.id, which)
+        return Count(collection=name, count=passing)
     return Count(collection=name, count=app.catalogue.images.count(collection.id))
 
 
@@ -166,9 +171,8 @@ async def _search_with_json(app: Application, body: SearchRequest) -> Result:
 
 
 def _query(options: SearchOptions) -> Query:
-    if options.filter is not None:
-        raise InvalidArgument(_FILTERS)
-    return Query(options.collection, options.top_k, options.offset, options.min_score)
+    which = None if options.filter is None else parse(options.filter)
+    return Query(options.collection, options.top_k, options.offset, options.min_score, which)
 
 
 def _check_size(app: Application, size: int) -> None:
@@ -179,18 +183,21 @@ def _check_size(app: Application, size: int) -> None:
 
 @router.post("/delete", response_model=Deleted, openapi_extra=documented("delete"))
 async def delete(request: Request, app: App) -> Deleted:
-    """Delete images by id, or all of a collection."""
+    """Delete images by id, those that pass a filter, or all of a collection."""
     body = await json_body(request, DeleteRequest)
     return await run_in_threadpool(_delete, app, body)
 
 
 def _delete(app: Application, body: DeleteRequest) -> Deleted:
-    if body.filter is not None:
-        raise InvalidArgument(_FILTERS)
-    if body.all == bool(body.ids):
-        raise InvalidArgument("name what to delete: either `ids`, or `all: true`; nothing was done")
+    if [bool(body.ids), body.filter is not None, body.all].count(True) != 1:
+        raise InvalidArgument(
+            "name what to delete: one of `ids`, `filter` and `all: true`; nothing was done"
+        )
+    which = None if body.filter is None else parse(body.filter)
     collection = app.catalogue.collections.named(body.collection)
-    if body.ids is None:
+    if which is not None:
+        deleted = app.catalogue.filtered.delete(collection.id, which)
+    elif body.ids is None:
         deleted = app.catalogue.images.delete_all(collection.id)
     else:
         deleted = app.catalogue.images.delete(collection.id, body.ids)

@@ -131,15 +131,19 @@ def search_response(
 
 def collection(app: Application, record: CollectionRecord) -> Collection:
     """A collection with its size."""
-    changes = app.catalogue.images.changed_ids(record.id, after=record.applied)
+    changes = app.catalogue.changes.changed_ids(record.index.id, after=record.index.applied)
+    others = app.catalogue.indexes.of(record.id)[1:]
     return Collection(
         name=record.name,
         count=app.catalogue.images.count(record.id),
         dimension=record.space.dimension,
         descriptor=record.space.descriptor,
+        precision=record.space.precision,
         model=record.space.model,
         fingerprint=record.space.fingerprint,
         lag=len(changes),
+        former=next((other.space.descriptor for other in others if other.ready), None),
+        preparing=next((other.space.descriptor for other in others if not other.ready), None),
         created_at=record.created_at,
     )
 
@@ -164,6 +168,8 @@ def _hit(found: Found) -> Hit:
 def _job_source(record: JobRecord) -> str:
     if record.kind is SourceKind.UPLOAD:
         return "upload"
+    if record.kind is SourceKind.REINDEX:
+        return f"reindex to {printable(record.path)}"
     return f"{record.root}/{printable(record.path)}".rstrip("/")
 
 

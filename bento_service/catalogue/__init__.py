@@ -3,20 +3,28 @@
 from dataclasses import dataclass
 from typing import Self
 
+from bento_service.catalogue.changes import Changes
 from bento_service.catalogue.collections import Collections
 from bento_service.catalogue.database import Database
+from bento_service.catalogue.filtered import Filtered
 from bento_service.catalogue.images import Images
+from bento_service.catalogue.indexes import Indexes
 from bento_service.catalogue.jobs import Jobs
+from bento_service.catalogue.reindexes import Reindexes
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything that is known, in three groups of questions. Close it with `with`."""
+    """Everything that is known, in groups of questions. Close it with `with`."""
 
     database: Database
     collections: Collections
+    indexes: Indexes
+    changes: Changes
     images: Images
+    filtered: Filtered
     jobs: Jobs
+    reindexes: Reindexes
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -27,7 +35,16 @@ class Catalogue:
         """
         database = Database(url)
         database.migrate()
-        return cls(database, Collections(database), Images(database), Jobs(database))
+        return cls(
+            database,
+            Collections(database),
+            Indexes(database),
+            Changes(database),
+            Images(database),
+            Filtered(database),
+            Jobs(database),
+            Reindexes(database),
+        )
 
     def __enter__(self) -> Self:
         return self

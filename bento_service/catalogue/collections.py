@@ -1,14 +1,22 @@
-"""Collections: named galleries of one descriptor space each."""
+"""Collections: named galleries, searched in one descriptor space each."""
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bento_service.catalogue.database import Database
-from bento_service.catalogue.records import CollectionRecord, DescriptorSpace
+from bento_service.catalogue.indexes import (
+    add_index,
+    index_prefix,
+    index_record,
+    select_indexes,
+    serves,
+)
+from bento_service.catalogue.records import CollectionRecord, Computed, DescriptorSpace
 from bento_service.catalogue.tables import collections, instance
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
 
@@ -43,20 +51,16 @@ class Collections:
                 f"collection: {name[:200]!r} cannot be a name; use up to 128 letters, digits, "
                 "'-', '_' and '.', beginning with a letter or digit"
             )
-        index_name = f"lookalike_{self.instance_id()[:12]}_{uuid4().hex[:12]}"
+        beginning = index_prefix(self.instance_id())
         try:
             with self._database.writing() as connection:
-                connection.execute(
-                    insert(collections).values(
-                        name=name,
-                        descriptor=space.descriptor,
-                        model=space.model,
-                        fingerprint=space.fingerprint,
-                        dimension=space.dimension,
-                        index_name=index_name,
-                        created_at=datetime.now(UTC),
-                    )
-                )
+                index_name = f"{beginning}{uuid4().hex[:12]}"
+                collection_id = connection.execute(
+                    insert(collections)
+                    .values(name=name, index_name=index_name, created_at=datetime.now(UTC))
+                    .returning(collections.c.id)
+                ).scalar_one()
+                add_index(connection, collection_id, index_name, space, ready=True)
         except IntegrityError as error:
             raise Conflict(
                 f"collection {name!r} exists already; choose another name or delete it first"
@@ -86,7 +90,7 @@ class Collections:
         """
         with self._database.reading() as connection:
             row = connection.execute(
-                select(collections).where(collections.c.name == name)
+                _select_collections().where(collections.c.name == name)
             ).one_or_none()
             if row is not None:
                 return _record(row)
@@ -98,42 +102,35 @@ class Collections:
             f"collection {name!r} does not exist; create it or use one of: {known}"
         )
 
-    def comparable(self, name: str, space: DescriptorSpace) -> CollectionRecord:
-        """The collection of that name, if its descriptors are of that space.
+    def comparable(self, name: str, computed: Computed) -> CollectionRecord:
+        """The collection of that name, if its descriptors are among those that are computed.
 
         Raises:
             CollectionNotFound: There is none.
-            Conflict: It was made with another descriptor version.
+            Conflict: It holds those of another descriptor version.
         """
         collection = self.named(name)
-        if collection.space.fingerprint != space.fingerprint:
+        held, runs = collection.space, computed.spaces[0]
+        if held not in computed:
             raise Conflict(
-                f"collection {name!r} holds {collection.space.descriptor} descriptors "
-                f"({collection.space.fingerprint[:12]}), the service runs {space.descriptor} "
-                f"({space.fingerprint[:12]}); use another collection, or start the service with "
-                f"the model {collection.space.model}"
+                f"collection {name!r} holds {held.descriptor} in {held.precision or '?'} by "
+                f"{held.model} ({held.fingerprint[:12]}), the service computes "
+                f"{', '.join(space.descriptor for space in computed.spaces)} in {runs.precision} "
+                f"by {runs.model}; describe its images anew with POST /api/v2/collections/{name}"
+                f"/reindex, or start the service with {computed.way_to(held)}"
             )
         return collection
 
     def all(self) -> list[CollectionRecord]:
         """Every collection, by name."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(collections).order_by(collections.c.name))
+            rows = connection.execute(_select_collections().order_by(collections.c.name))
             return [_record(row) for row in rows]
 
     def delete(self, collection_id: int) -> None:
-        """Remove a collection with its images; its index is dropped by the caller."""
+        """Remove a collection with its images; its indexes are dropped by the caller."""
         with self._database.writing() as connection:
             connection.execute(delete(collections).where(collections.c.id == collection_id))
-
-    def set_applied(self, collection_id: int, revision: int) -> None:
-        """Record that the index holds every change up to `revision`."""
-        with self._database.writing() as connection:
-            connection.execute(
-                update(collections)
-                .where(collections.c.id == collection_id)
-                .values(applied=revision)
-            )
 
 
 def next_revision(connection: Connection, collection_id: int) -> int:
@@ -153,13 +150,15 @@ def next_revision(connection: Connection, collection_id: int) -> int:
     return int(raised)
 
 
-def _record(row: Row[tuple[object, ...]]) -> CollectionRecord:
+def _select_collections() -> Any:
+    """Their rows with those of the indexes that are searched."""
+    return select_indexes().add_columns(collections.c.created_at).where(serves)
+
+
+def _record(row: Row[Any]) -> CollectionRecord:
     return CollectionRecord(
-        id=row.id,
-        name=row.name,
-        space=DescriptorSpace(row.descriptor, row.model, row.fingerprint, row.dimension),
-        index_name=row.index_name,
-        revision=row.revision,
-        applied=row.applied,
+        id=row.collection_id,
+        name=row.collection,
+        index=index_record(row),
         created_at=row.created_at,
     )

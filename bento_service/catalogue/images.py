@@ -5,22 +5,27 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, select, update
 
+from bento_service.catalogue.attributes import replace_attributes
 from bento_service.catalogue.collections import next_revision
+from bento_service.catalogue.conditions import condition
 from bento_service.catalogue.database import Database
-from bento_service.catalogue.records import Change, ImageRecord, SourceRecord
+from bento_service.catalogue.records import ImageRecord, SourceRecord
 from bento_service.catalogue.tables import (
     OPEN_STATES,
     FileState,
     SourceKind,
     collections,
+    descriptors,
     images,
+    indexes,
     job_files,
     jobs,
     sources,
 )
 from bento_service.errors import ImageNotFound
+from bento_service.filters.expressions import Expression
 
 _living = ~images.c.deleted
 _IDS_A_STATEMENT = 500
@@ -70,22 +75,37 @@ class Images:
             ]
             return _with_sources(connection, rows)
 
-    def descriptor(self, image_id: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """The stored descriptor of a living image, (D,) float32.
+    def with_digest(self, collection_id: int, sha256: str) -> ImageRecord | None:
+        """The living image of a collection with these bytes."""
+        with self._database.reading() as connection:
+            found = _id_of(connection, collection_id, sha256)
+            rows = connection.execute(_select_images().where(images.c.id == found)).all()
+            return next(iter(_with_sources(connection, rows).values()), None)
+
+    def descriptor(self, image_id: int, index_id: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """The stored descriptor of a living image for an index, (D,) float32.
 
         Raises:
-            ImageNotFound: There is none with that id.
+            ImageNotFound: There is none with that id in the index.
         """
         with self._database.reading() as connection:
             stored = connection.execute(
-                select(images.c.descriptor).where(_is(image_id), _living)
+                select(descriptors.c.descriptor)
+                .join(images, images.c.id == descriptors.c.image_id)
+                .where(_is(image_id), _living, descriptors.c.index_id == index_id)
             ).scalar()
         if stored is None:
             raise _no_image(image_id)
         return np.frombuffer(stored, dtype="<f4")
 
     def page(
-        self, collection_id: int, *, after: int, limit: int, prefix: str | None = None
+        self,
+        collection_id: int,
+        *,
+        after: int,
+        limit: int,
+        prefix: str | None = None,
+        which: Expression | None = None,
     ) -> list[ImageRecord]:
         """Living images by rising id, those with an id above `after`.
 
@@ -94,6 +114,7 @@ class Images:
             after: 0 for the first page, then the last id of the page before.
             limit: At most so many.
             prefix: Only images with a source whose path begins like this.
+            which: Only images that pass this filter.
         """
         statement = (
             _select_images()
@@ -105,6 +126,8 @@ class Images:
             statement = statement.where(
                 exists().where(sources.c.image_id == images.c.id, _begins_with(prefix))
             )
+        if which is not None:
+            statement = statement.where(condition(which, collection_id))
         with self._database.reading() as connection:
             return list(_with_sources(connection, connection.execute(statement).all()).values())
 
@@ -121,17 +144,21 @@ class Images:
         """
         with self._database.writing() as connection:
             changed = connection.execute(
-                update(images).where(_is(image_id), _living).values(metadata=metadata)
-            )
-            if changed.rowcount == 0:
+                update(images)
+                .where(_is(image_id), _living)
+                .values(metadata=metadata)
+                .returning(images.c.collection_id)
+            ).scalar()
+            if changed is None:
                 raise _no_image(image_id)
+            replace_attributes(connection, changed, image_id, metadata)
 
     def delete(self, collection_id: int, image_ids: Iterable[int]) -> int:
         """Delete these images of a collection; returns how many there were."""
         with self._database.writing() as connection:
             revision = next_revision(connection, collection_id)
             return sum(
-                _bury(connection, collection_id, revision, images.c.id.in_(some))
+                bury(connection, collection_id, revision, images.c.id.in_(some))
                 for some in _slices(sorted(set(image_ids)))
             )
 
@@ -139,66 +166,20 @@ class Images:
         """Delete every image of a collection; returns how many there were."""
         with self._database.writing() as connection:
             revision = next_revision(connection, collection_id)
-            return _bury(connection, collection_id, revision, images.c.id > 0)
+            return bury(connection, collection_id, revision, images.c.id > 0)
 
-    def changes(self, collection_id: int, *, after: tuple[int, int], limit: int) -> list[Change]:
-        """Changes of a collection's images, tombstones included, oldest first.
-
-        Args:
-            collection_id: Whose images.
-            after: Revision and image id of the last change that is already known.
-            limit: At most so many.
-        """
-        revision, image_id = after
-        statement = (
-            select(images.c.id, images.c.revision, images.c.deleted, images.c.descriptor)
+    def purge(self, collection_id: int) -> set[str]:
+        """Remove tombstones that every index has applied; returns digests of their uploads."""
+        unapplied = (
+            exists()
             .where(
-                images.c.collection_id == collection_id,
-                images.c.revision >= revision,
-                or_(
-                    images.c.revision > revision,
-                    and_(images.c.revision == revision, images.c.id > image_id),
-                ),
+                descriptors.c.image_id == images.c.id,
+                indexes.c.id == descriptors.c.index_id,
+                descriptors.c.revision > indexes.c.applied,
             )
-            .order_by(images.c.revision, images.c.id)
-            .limit(limit)
+            .correlate(images)
         )
-        with self._database.reading() as connection:
-            return [
-                Change(row.id, row.revision, row.deleted, np.frombuffer(row.descriptor, "<f4"))
-                for row in connection.execute(statement)
-            ]
-
-    def changed_ids(self, collection_id: int, *, after: int) -> set[int]:
-        """Ids of the images that changed after a revision, tombstones included."""
-        statement = select(images.c.id).where(
-            images.c.collection_id == collection_id, images.c.revision > after
-        )
-        with self._database.reading() as connection:
-            return set(connection.execute(statement).scalars())
-
-    def living_ids(self, collection_id: int, *, up_to: int) -> set[int]:
-        """Ids of the living images that changed last at revision `up_to` or before."""
-        statement = select(images.c.id).where(
-            images.c.collection_id == collection_id, images.c.revision <= up_to, _living
-        )
-        with self._database.reading() as connection:
-            return set(connection.execute(statement).scalars())
-
-    def touch(self, collection_id: int, image_ids: Iterable[int]) -> None:
-        """Give images a new revision, so that the index takes them again."""
-        with self._database.writing() as connection:
-            revision = next_revision(connection, collection_id)
-            for some in _slices(sorted(image_ids)):
-                connection.execute(
-                    update(images).where(images.c.id.in_(some)).values(revision=revision)
-                )
-
-    def purge(self, collection_id: int, *, up_to: int) -> set[str]:
-        """Remove tombstones that the index has applied; returns digests of their uploads."""
-        buried = and_(
-            images.c.collection_id == collection_id, images.c.deleted, images.c.revision <= up_to
-        )
+        buried = and_(images.c.collection_id == collection_id, images.c.deleted, ~unapplied)
         with self._database.writing() as connection:
             uploads = connection.execute(
                 select(sources.c.sha256)
@@ -225,6 +206,7 @@ class Images:
                     .where(
                         job_files.c.state == FileState.TODO,
                         job_files.c.sha256.in_(some),
+                        jobs.c.kind == SourceKind.UPLOAD,
                         jobs.c.state.in_(OPEN_STATES),
                     )
                 )
@@ -247,12 +229,15 @@ def _no_image(image_id: int) -> ImageNotFound:
     return ImageNotFound(f"there is no image {image_id}; it may have been deleted")
 
 
-def _bury(connection: Connection, collection_id: int, revision: int, which: Any) -> int:
-    buried = connection.execute(
-        update(images)
-        .where(images.c.collection_id == collection_id, _living, which)
-        .values(deleted=True, revision=revision)
+def bury(connection: Connection, collection_id: int, revision: int, which: Any) -> int:
+    """Make tombstones of the living images that a condition is true of; how many there were."""
+    wanted = and_(images.c.collection_id == collection_id, _living, which)
+    connection.execute(
+        update(descriptors)
+        .where(descriptors.c.image_id.in_(select(images.c.id).where(wanted)))
+        .values(revision=revision)
     )
+    buried = connection.execute(update(images).where(wanted).values(deleted=True))
     return int(buried.rowcount)
 
 
@@ -263,9 +248,8 @@ def _slices(values: Iterable[Any]) -> Iterable[Sequence[Any]]:
 
 
 def _select_images() -> Any:
-    columns = [column for column in images.c if column.name != "descriptor"]
     return (
-        select(*columns, collections.c.name.label("collection"))
+        select(images, collections.c.name.label("collection"))
         .join(collections, collections.c.id == images.c.collection_id)
         .where(_living)
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, case, insert, select, update
+from sqlalchemy import Connection, Row, and_, case, insert, select, update
 
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import Database, insert_or_ignore
@@ -18,10 +18,13 @@ from bento_service.catalogue.records import (
     Outcome,
     Settled,
 )
-from bento_service.catalogue.settling import settle_files
+from bento_service.catalogue.settling import settle_files, settle_reindexed
 from bento_service.catalogue.tables import OPEN_STATES, FileState, SourceKind, job_files, jobs
 from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
+
+all_done = and_(jobs.c.walked, jobs.c.indexed + jobs.c.duplicates + jobs.c.failed >= jobs.c.total)
+"""Whether a job has no file left to do."""
 
 
 class Jobs:
@@ -32,26 +35,8 @@ class Jobs:
 
     def create(self, collection_id: int, collection: str, job: NewJob) -> JobRecord:
         """Put a job on the list. An upload's files are all known; a folder is walked later."""
-        job_id = uuid4().hex
         with self._database.writing() as connection:
-            number = connection.execute(
-                insert(jobs)
-                .values(
-                    id=job_id,
-                    collection_id=collection_id,
-                    collection=collection,
-                    kind=job.kind,
-                    root=job.root,
-                    path=job.path,
-                    recursive=job.recursive,
-                    ignore=list(job.ignore),
-                    metadata=job.metadata,
-                    state=JobState.PENDING,
-                    walked=job.kind is SourceKind.UPLOAD,
-                    created_at=datetime.now(UTC),
-                )
-                .returning(jobs.c.number)
-            ).scalar_one()
+            number, job_id = add_job(connection, collection_id, collection, job)
             if job.files:
                 _add_files(connection, number, job.files)
         return self.get(job_id)
@@ -130,7 +115,7 @@ class Jobs:
             _add_files(connection, number, files)
 
     def finish_walk(self, number: int) -> None:
-        """The list is whole; a job with nothing left to do is completed."""
+        """The list is whole; a job with nothing left to do is completed, except a reindex."""
         with self._database.writing() as connection:
             connection.execute(update(jobs).where(jobs.c.number == number).values(walked=True))
             _complete_if_done(connection, number)
@@ -151,15 +136,18 @@ class Jobs:
         whether it went through can be repeated.
 
         Raises:
-            CollectionNotFound: The collection was deleted; the job has failed.
+            CollectionNotFound: The collection was deleted.
+            Conflict: It serves a descriptor version that was not computed.
         """
         if job.collection_id is None:
             raise CollectionNotFound(f"collection {job.collection!r} was deleted")
         with self._database.writing() as connection:
             revision = next_revision(connection, job.collection_id)
-            settled = settle_files(
-                connection, job, outcomes, collection_id=job.collection_id, revision=revision
-            )
+            where = {"collection_id": job.collection_id, "revision": revision}
+            if job.kind is SourceKind.REINDEX:
+                settled = settle_reindexed(connection, outcomes, **where)
+            else:
+                settled = settle_files(connection, job, outcomes, **where)
             connection.execute(
                 update(jobs)
                 .where(jobs.c.number == job.number)
@@ -171,6 +159,47 @@ class Jobs:
             )
             _complete_if_done(connection, job.number)
             return settled
+
+
+def add_job(
+    connection: Connection, collection_id: int, collection: str, job: NewJob
+) -> tuple[int, str]:
+    """Put a job on the list without its files; its number and its id."""
+    job_id = uuid4().hex
+    number = connection.execute(
+        insert(jobs)
+        .values(
+            id=job_id,
+            collection_id=collection_id,
+            collection=collection,
+            kind=job.kind,
+            root=job.root,
+            path=job.path,
+            recursive=job.recursive,
+            ignore=list(job.ignore),
+            metadata=job.metadata,
+            state=JobState.PENDING,
+            walked=job.kind is SourceKind.UPLOAD,
+            created_at=datetime.now(UTC),
+        )
+        .returning(jobs.c.number)
+    ).scalar_one()
+    return number, job_id
+
+
+def close_job(connection: Connection, which: Any, state: JobState, detail: str | None) -> None:
+    """End the open jobs that a condition is true of."""
+    now = datetime.now(UTC)
+    connection.execute(
+        update(jobs)
+        .where(which, jobs.c.state.in_(OPEN_STATES))
+        .values(
+            state=state,
+            detail=detail,
+            finished_at=now,
+            started_at=case((jobs.c.started_at.is_(None), now), else_=jobs.c.started_at),
+        )
+    )
 
 
 def _add_files(connection: Connection, number: int, files: Sequence[NewFile]) -> None:
@@ -193,22 +222,9 @@ def _add_files(connection: Connection, number: int, files: Sequence[NewFile]) ->
 
 
 def _complete_if_done(connection: Connection, number: int) -> None:
-    done = jobs.c.indexed + jobs.c.duplicates + jobs.c.failed
-    now = datetime.now(UTC)
-    connection.execute(
-        update(jobs)
-        .where(
-            jobs.c.number == number,
-            jobs.c.walked,
-            done >= jobs.c.total,
-            jobs.c.state.in_(OPEN_STATES),
-        )
-        .values(
-            state=JobState.COMPLETED,
-            finished_at=now,
-            started_at=case((jobs.c.started_at.is_(None), now), else_=jobs.c.started_at),
-        )
-    )
+    # A reindex has its index checked and switched to after the last of its files.
+    is_one = and_(jobs.c.number == number, jobs.c.kind != SourceKind.REINDEX)
+    close_job(connection, and_(is_one, all_done), JobState.COMPLETED, None)
 
 
 def _record(row: Row[Any]) -> JobRecord:

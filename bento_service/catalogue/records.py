@@ -1,5 +1,6 @@
 """What the catalogue gives out: frozen records with names instead of database rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bento_service.catalogue.tables import FileState, SourceKind
+from bento_service.errors import InvalidArgument
 from client_sdk.schemas import JobState
 
 
@@ -20,25 +22,88 @@ class DescriptorSpace:
         model: Tag of the model.
         fingerprint: Digest of the descriptor version.
         dimension: D, components of a descriptor.
+        precision: In which it is computed.
     """
 
     descriptor: str
     model: str
     fingerprint: str
     dimension: int
+    precision: str
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What the running service computes from a picture, in one run of the network.
+
+    Attributes:
+        spaces: All of them; new collections get the first unless another one is named.
+    """
+
+    spaces: tuple[DescriptorSpace, ...]
+
+    def named(self, descriptor: str | None) -> DescriptorSpace:
+        """The space of a descriptor, the first where none is named.
+
+        Raises:
+            InvalidArgument: There is none of that name.
+        """
+        for space in self.spaces:
+            if descriptor in (None, space.descriptor):
+                return space
+        known = ", ".join(space.descriptor for space in self.spaces)
+        raise InvalidArgument(f"descriptor: there is no {descriptor!r:.100}; use one of {known}")
+
+    def __contains__(self, space: DescriptorSpace) -> bool:
+        return any(own.fingerprint == space.fingerprint for own in self.spaces)
+
+    def way_to(self, space: DescriptorSpace) -> str:
+        """Which setting makes the service compute another space, for people."""
+        if space.model == self.spaces[0].model and space.precision:
+            return f"LOOKALIKE_PRECISION={space.precision}"
+        return f"the model {space.model}"
+
+
+@dataclass(frozen=True)
+class IndexRecord:
+    """An index of a collection; `revision - applied` tells how far it is behind.
+
+    Attributes:
+        name: In Milvus.
+        revision: The collection's.
+        applied: Up to which it holds the collection's changes.
+        serves: Whether searches use it.
+        ready: Whether they do or did.
+        drop_missing: Whether images that it lacks are deleted when it begins to serve.
+        job_number: The job that prepares it, or did.
+    """
+
+    id: int
+    collection_id: int
+    collection: str
+    name: str
+    space: DescriptorSpace
+    revision: int
+    applied: int
+    serves: bool
+    ready: bool
+    drop_missing: bool
+    job_number: int | None
 
 
 @dataclass(frozen=True)
 class CollectionRecord:
-    """A collection; `revision - applied` tells how far the index is behind."""
+    """A collection, with the index that searches use."""
 
     id: int
     name: str
-    space: DescriptorSpace
-    index_name: str
-    revision: int
-    applied: int
+    index: IndexRecord
     created_at: datetime
+
+    @property
+    def space(self) -> DescriptorSpace:
+        """What its descriptors are."""
+        return self.index.space
 
 
 @dataclass(frozen=True)
@@ -145,7 +210,7 @@ class Described:
     """A picture ready to be committed.
 
     Attributes:
-        descriptor: (D,) float32, of unit length.
+        descriptors: By the fingerprints of their spaces, (D,) float32, of unit length.
     """
 
     sha256: str
@@ -153,7 +218,7 @@ class Described:
     width: int
     height: int
     bytes: int
-    descriptor: NDArray[np.float32]
+    descriptors: Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from bento_service.catalogue.attributes import add_attributes
 from bento_service.catalogue.database import insert_or_ignore
+from bento_service.catalogue.indexes import indexes_of
 from bento_service.catalogue.records import Described, JobRecord, Outcome, Settled
-from bento_service.catalogue.tables import FileState, images, job_files, sources
+from bento_service.catalogue.tables import FileState, descriptors, images, job_files, sources
+from bento_service.errors import Conflict
 
 
 def settle_files(
@@ -27,25 +30,59 @@ def settle_files(
         outcomes: One a file.
         collection_id: Where new images go.
         revision: Of the collection, raised for this transaction.
+
+    Raises:
+        Conflict: The collection serves a descriptor version that was not computed.
     """
-    waiting = _still_todo(connection, [outcome.file.id for outcome in outcomes])
-    outcomes = [outcome for outcome in outcomes if outcome.file.id in waiting]
+    outcomes = _still_todo(connection, outcomes)
     digests = {sha256 for outcome in outcomes if (sha256 := _digest(outcome)) is not None}
     held = _holders(connection, collection_id, digests)
     makers = _makers(outcomes, known=held.keys())
     new = [outcome.described for outcome in makers.values() if outcome.described is not None]
-    held |= _add_images(connection, new, collection_id, revision, job.metadata)
+    held |= _add_images(connection, new, collection_id, job.metadata)
+    _add_descriptors(connection, new, held, collection_id, revision)
     states = [_state(outcome, held, makers) for outcome in outcomes]
     _add_sources(connection, job, outcomes, held)
     _write_states(connection, outcomes, states)
     return Settled.of(states)
 
 
-def _still_todo(connection: Connection, file_ids: Sequence[int]) -> set[int]:
+def settle_reindexed(
+    connection: Connection, outcomes: Sequence[Outcome], *, collection_id: int, revision: int
+) -> Settled:
+    """Write the descriptors of images that were described anew, and the states of their files.
+
+    Images that were deleted in the meantime are left out.
+
+    Args:
+        connection: In a writing transaction.
+        outcomes: One an image.
+        collection_id: Whose images.
+        revision: Of the collection, raised for this transaction.
+    """
+    outcomes = _still_todo(connection, outcomes)
+    described = [outcome.described for outcome in outcomes if outcome.described is not None]
+    held = _holders(connection, collection_id, {one.sha256 for one in described})
+    living = [one for one in described if one.sha256 in held]
+    _add_descriptors(connection, living, held, collection_id, revision, anew=True)
+    states = [_state_anew(outcome, held) for outcome in outcomes]
+    _write_states(connection, outcomes, states)
+    return Settled.of(states)
+
+
+def _still_todo(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
     statement = select(job_files.c.id).where(
-        job_files.c.id.in_(file_ids), job_files.c.state == FileState.TODO
+        job_files.c.id.in_([outcome.file.id for outcome in outcomes]),
+        job_files.c.state == FileState.TODO,
     )
-    return set(connection.execute(statement).scalars())
+    waiting = set(connection.execute(statement).scalars())
+    return [outcome for outcome in outcomes if outcome.file.id in waiting]
+
+
+def _state_anew(outcome: Outcome, held: Mapping[str, int]) -> FileState:
+    if outcome.code is not None:
+        return FileState.FAILED
+    return FileState.DONE if _digest(outcome) in held else FileState.DUPLICATE
 
 
 def _digest(outcome: Outcome) -> str | None:
@@ -87,7 +124,6 @@ def _add_images(
     connection: Connection,
     described: Sequence[Described],
     collection_id: int,
-    revision: int,
     metadata: dict[str, Any],
 ) -> dict[str, int]:
     """Insert images; their ids by digest."""
@@ -105,14 +141,46 @@ def _add_images(
                 "height": one.height,
                 "bytes": one.bytes,
                 "metadata": metadata,
-                "descriptor": one.descriptor.astype("<f4").tobytes(),
-                "revision": revision,
                 "created_at": now,
             }
             for one in described
         ],
     )
-    return {row.sha256: row.id for row in rows}
+    added = {row.sha256: row.id for row in rows}
+    add_attributes(connection, collection_id, dict.fromkeys(added.values(), metadata))
+    return added
+
+
+def _add_descriptors(
+    connection: Connection,
+    described: Sequence[Described],
+    held: Mapping[str, int],
+    collection_id: int,
+    revision: int,
+    *,
+    anew: bool = False,
+) -> None:
+    """Write the images' descriptors for every index of the collection whose version they have."""
+    rows = []
+    for index in indexes_of(connection, collection_id) if described else ():
+        version = index.space.fingerprint
+        if index.serves and not anew and any(version not in one.descriptors for one in described):
+            raise Conflict(
+                f"collection {index.collection!r} now holds {index.space.descriptor} in "
+                f"{index.space.precision}, which this service does not compute"
+            )
+        rows += [
+            {
+                "image_id": held[one.sha256],
+                "index_id": index.id,
+                "revision": revision,
+                "descriptor": one.descriptors[version].astype("<f4").tobytes(),
+            }
+            for one in described
+            if version in one.descriptors
+        ]
+    if rows:
+        connection.execute(insert_or_ignore(connection, descriptors), rows)
 
 
 def _add_sources(

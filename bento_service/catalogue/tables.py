@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -67,10 +68,11 @@ class FileState(StrEnum):
 
 
 class SourceKind(StrEnum):
-    """Where bytes came from."""
+    """Where bytes came from; `REINDEX`, of a job: wherever a collection's images were found."""
 
     FILE = "file"
     UPLOAD = "upload"
+    REINDEX = "reindex"
 
 
 OPEN_STATES = (JobState.PENDING, JobState.IN_PROGRESS)
@@ -98,17 +100,36 @@ collections = Table(
     metadata,
     Column("id", _id, primary_key=True),
     Column("name", String(128), nullable=False, unique=True),
-    Column("descriptor", String(64), nullable=False),
-    Column("model", String(128), nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("dimension", Integer, nullable=False),
     Column("index_name", String(128), nullable=False, unique=True),
     Column("revision", BigInteger, nullable=False, default=0),
-    Column("applied", BigInteger, nullable=False, default=0),
     Column("created_at", Moment, nullable=False),
     sqlite_autoincrement=True,
 )
-"""`revision` counts changes of images; the index holds all of them up to `applied`."""
+"""`revision` counts changes of images; `index_name` tells which of the indexes is searched."""
+
+indexes = Table(
+    "indexes",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("collection_id", _id, ForeignKey("collections.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("descriptor", String(64), nullable=False),
+    Column("precision", String(16), nullable=False),
+    Column("model", String(128), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("applied", BigInteger, nullable=False, default=0),
+    Column("ready", Boolean, nullable=False),
+    Column("drop_missing", Boolean, nullable=False, default=False),
+    Column("job_number", _id, ForeignKey("jobs.number", ondelete="SET NULL")),
+    UniqueConstraint("collection_id", "fingerprint"),
+    sqlite_autoincrement=True,
+)
+"""One for each descriptor version of a collection; it holds every change up to `applied`.
+
+The one that is searched is `ready`. Another one that is ready was searched before, and one that is
+not is being prepared by the job `job_number`; `drop_missing`: images that it cannot describe go.
+"""
 
 images = Table(
     "images",
@@ -121,13 +142,11 @@ images = Table(
     Column("height", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("metadata", JSON, nullable=False),
-    Column("descriptor", LargeBinary, nullable=False),
-    Column("revision", BigInteger, nullable=False),
     Column("deleted", Boolean, nullable=False, server_default=false()),
     Column("created_at", Moment, nullable=False),
     sqlite_autoincrement=True,  # an id is never given twice
 )
-"""A deleted row is a tombstone until the index has applied it; then it is removed."""
+"""A deleted row is a tombstone until every index has applied it; then it is removed."""
 
 Index(
     "ix_images_collection_id_sha256_living",
@@ -137,14 +156,62 @@ Index(
     sqlite_where=~images.c.deleted,
     postgresql_where=~images.c.deleted,
 )
-Index(
+Index(  # `deleted` too: without it SQLite looks every row up, although all of them are living
     "ix_images_collection_id_id_living",
     images.c.collection_id,
     images.c.id,
+    images.c.deleted,
     sqlite_where=~images.c.deleted,
     postgresql_where=~images.c.deleted,
 )
-Index("ix_images_collection_id_revision", images.c.collection_id, images.c.revision)
+
+descriptors = Table(
+    "descriptors",
+    metadata,
+    Column("image_id", _id, ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
+    Column("index_id", _id, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("descriptor", LargeBinary, nullable=False),
+)
+"""`revision` is the collection's at the last change that the index has to apply."""
+
+Index(
+    "ix_descriptors_index_id_revision_image_id",
+    descriptors.c.index_id,
+    descriptors.c.revision,
+    descriptors.c.image_id,
+)
+
+attributes = Table(
+    "attributes",
+    metadata,
+    Column("image_id", _id, ForeignKey("images.id", ondelete="CASCADE"), nullable=False),
+    Column("collection_id", _id, nullable=False),
+    Column("place", String(256), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("number", Double),
+    Column("text", Text().with_variant(Text(collation="C"), "postgresql")),
+)
+"""The values of the images' metadata one by one, so that filters are answered by indexes."""
+
+Index("ix_attributes_image_id", attributes.c.image_id)
+Index(
+    "ix_attributes_number",
+    attributes.c.collection_id,
+    attributes.c.place,
+    attributes.c.kind,
+    attributes.c.number,
+    attributes.c.image_id,
+)
+Index(
+    "ix_attributes_text",
+    attributes.c.collection_id,
+    attributes.c.place,
+    attributes.c.text,
+    attributes.c.image_id,
+    sqlite_where=attributes.c.text.is_not(None),
+    postgresql_where=attributes.c.text.is_not(None),
+)
 
 sources = Table(
     "sources",

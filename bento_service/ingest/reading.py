@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from bento_service.catalogue.records import FileRecord, JobRecord, Outcome
 from bento_service.catalogue.tables import SourceKind
-from bento_service.errors import LookalikeError, PathNotFound, TooLarge
+from bento_service.errors import ImageNotFound, LookalikeError, PathNotFound, TooLarge
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.uploads import Uploads
 from bento_service.vision.decode import Colour, Picture, decode
@@ -35,6 +35,7 @@ class Reader:
         uploads: Uploads,
         *,
         known: Callable[[int, str], bool],
+        original: Callable[[int, str], bytes | None],
         side: int,
         padding: Colour | None = None,
         max_bytes: int,
@@ -46,6 +47,7 @@ class Reader:
             roots: Where files may be read.
             uploads: Where uploaded bytes are.
             known: Whether a collection holds bytes of a digest already.
+            original: Reads the bytes of a collection's image again; none where it was deleted.
             side: Of the pictures that the embedder takes, in pixels.
             padding: How they become squares; see `decode`.
             max_bytes: Largest file.
@@ -54,6 +56,7 @@ class Reader:
         self._roots = roots
         self._uploads = uploads
         self._known = known
+        self._original = original
         self._side = side
         self._padding = padding
         self._max_bytes = max_bytes
@@ -62,6 +65,8 @@ class Reader:
     def read(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
         """Read one file; whatever is wrong with it is an outcome, never an exception."""
         try:
+            if job.kind is SourceKind.REINDEX:
+                return self._read_again(job, file)
             with self._opened(job, file) as stream:
                 return self._read(job, file, stream)
         except LookalikeError as error:
@@ -87,5 +92,17 @@ class Reader:
         sha256 = sha256 or hashlib.sha256(data).hexdigest()
         if job.collection_id is not None and self._known(job.collection_id, sha256):
             return Outcome(file, known_sha256=sha256)
-        picture = decode(data, side=self._side, padding=self._padding, max_pixels=self._max_pixels)
-        return ReadPicture(file, sha256, len(data), picture)
+        return ReadPicture(file, sha256, len(data), self._decoded(data))
+
+    def _read_again(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
+        sha256 = file.sha256 or ""
+        try:
+            data = None if job.collection_id is None else self._original(job.collection_id, sha256)
+        except ImageNotFound as error:  # the image is there, its file is not
+            raise PathNotFound(str(error)) from error
+        if data is None:
+            return Outcome(file, known_sha256=sha256)
+        return ReadPicture(file, sha256, len(data), self._decoded(data))
+
+    def _decoded(self, data: bytes) -> Picture:
+        return decode(data, side=self._side, padding=self._padding, max_pixels=self._max_pixels)

@@ -1,37 +1,40 @@
-"""Starting ingest jobs."""
+"""Starting jobs."""
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import CollectionRecord, DescriptorSpace, JobRecord, NewJob
+from bento_service.catalogue.records import CollectionRecord, Computed, JobRecord, NewJob
 from bento_service.catalogue.tables import SourceKind
+from bento_service.filters.values import check_metadata
 from bento_service.ingest.roots import ImageRoots
 from client_sdk.schemas import TrainRequest
 
 
 def collection_for_training(
-    catalogue: Catalogue, name: str, space: DescriptorSpace
+    catalogue: Catalogue, name: str, computed: Computed
 ) -> CollectionRecord:
     """The collection of that name, made where there is none.
 
     Raises:
         InvalidArgument: A collection cannot have that name.
-        Conflict: It was made with another descriptor version.
+        Conflict: It holds another descriptor version, which the service does not compute.
     """
-    catalogue.collections.ensure(name, space)
-    return catalogue.collections.comparable(name, space)
+    catalogue.collections.ensure(name, computed.named(None))
+    return catalogue.collections.comparable(name, computed)
 
 
 def start_folder_job(
-    catalogue: Catalogue, roots: ImageRoots, space: DescriptorSpace, request: TrainRequest
+    catalogue: Catalogue, roots: ImageRoots, computed: Computed, request: TrainRequest
 ) -> JobRecord:
     """Put a folder, or one file, on the list of jobs.
 
     Raises:
-        Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `ImageRoots.check`.
-        Conflict: The collection was made with another descriptor version.
+        Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `ImageRoots.check`;
+            `check_metadata` too.
+        Conflict: See `collection_for_training`.
     """
+    check_metadata(request.metadata)
     located = roots.locate(request.path, request.root)
     roots.check(located)
-    collection = collection_for_training(catalogue, request.collection, space)
+    collection = collection_for_training(catalogue, request.collection, computed)
     job = NewJob(
         kind=SourceKind.FILE,
         root=located.root.name,
@@ -41,3 +44,31 @@ def start_folder_job(
         metadata=request.metadata,
     )
     return catalogue.jobs.create(collection.id, collection.name, job)
+
+
+def start_reindex_job(
+    catalogue: Catalogue,
+    computed: Computed,
+    name: str,
+    descriptor: str | None,
+    *,
+    drop_missing: bool,
+) -> JobRecord:
+    """Put a reindex of a collection on the list of jobs.
+
+    Args:
+        catalogue: Where the collection is.
+        computed: What the service can describe images in.
+        name: Of the collection.
+        descriptor: To which; that of new collections where none is named.
+        drop_missing: Whether images that cannot be described are deleted in the end.
+
+    Raises:
+        CollectionNotFound: There is none of that name.
+        InvalidArgument: The service computes no such descriptor.
+        Conflict: The collection holds that already, or a reindex is under way.
+    """
+    collection = catalogue.collections.named(name)
+    space = computed.named(descriptor)
+    job_id = catalogue.reindexes.begin(collection, space, drop_missing=drop_missing)
+    return catalogue.jobs.get(job_id)

@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import JobRecord, NewFile
+from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import LookalikeError
 from bento_service.ingest.patience import patiently
 from bento_service.ingest.roots import ImageRoots
@@ -83,11 +84,17 @@ class Walks:
     def _list_files(
         self, job: JobRecord, unwanted: threading.Event, on_step: Callable[[], object]
     ) -> None:
-        located = self._roots.locate(job.path or ".", job.root)
-        paths = self._roots.walk(located, recursive=job.recursive, ignore=job.ignore)
-        while some := [NewFile(path, path) for path in islice(paths, _ROWS_A_STEP)]:
+        files = self._files(job)
+        while some := list(islice(files, _ROWS_A_STEP)):
             if unwanted.is_set():
                 return
             self._catalogue.jobs.add_files(job.number, some)
             on_step()
         self._catalogue.jobs.finish_walk(job.number)
+
+    def _files(self, job: JobRecord) -> Iterator[NewFile]:
+        if job.kind is SourceKind.REINDEX:
+            return self._catalogue.reindexes.files(job.number)
+        located = self._roots.locate(job.path or ".", job.root)
+        paths = self._roots.walk(located, recursive=job.recursive, ignore=job.ignore)
+        return (NewFile(path, path) for path in paths)

@@ -18,12 +18,13 @@ import numpy as np
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import (
+    Computed,
     Described,
-    DescriptorSpace,
     JobRecord,
     Outcome,
 )
-from bento_service.describing import Describe
+from bento_service.catalogue.tables import SourceKind
+from bento_service.describing import Describe, Descriptors
 from bento_service.errors import (
     CollectionNotFound,
     Conflict,
@@ -36,10 +37,8 @@ from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.walks import Walks
 from client_sdk.schemas import JobState
 
-BATCH = 2
-"""Pictures that are described together. A query waits behind at most one batch."""
 TURN = 8
-"""Files of a job that are read, and later committed, together."""
+"""Files of a job that are read, and later committed, together; more where a batch is larger."""
 
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN_SECONDS = 2.0
@@ -80,8 +79,9 @@ class Worker:
         reader: Reader,
         describe: Describe,
         *,
-        space: DescriptorSpace,
+        computed: Computed,
         decoders: int,
+        batch: int = 2,
         on_commit: Callable[[], None],
     ) -> None:
         """Prepare.
@@ -91,19 +91,22 @@ class Worker:
             roots: Where folders are walked.
             reader: Reads and decodes files.
             describe: Asks the embedder.
-            space: What the running model's descriptors are.
+            computed: What the embedder gives.
             decoders: Files that are read and decoded at once.
-            on_commit: Called after each commit.
+            batch: Pictures that are described together. A query waits behind at most one batch.
+            on_commit: Called after each commit, and when a list of files has grown or is whole.
         """
         self.rates = Rates()
         self._catalogue = catalogue
         self._reader = reader
         self._describe = describe
-        self._space = space
+        self._computed = computed
+        self._batch = batch
+        self._turn = max(TURN, batch)
         self._on_commit = on_commit
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         self._wake = asyncio.Event()
-        self._walks = Walks(catalogue, roots, on_step=self._wake.set)
+        self._walks = Walks(catalogue, roots, on_step=self._follow_walk)
         self._turns: dict[int, _Turn] = {}
         self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
         self._taken: asyncio.Queue[_Taken] = asyncio.Queue(1)
@@ -165,9 +168,7 @@ class Worker:
     async def _admit(self, job: JobRecord) -> bool:
         """Begin with a job, or go on with it after a start, perhaps with another model."""
         try:
-            await asyncio.to_thread(
-                self._catalogue.collections.comparable, job.collection, self._space
-            )
+            await asyncio.to_thread(self._check, job)
         except (CollectionNotFound, Conflict) as error:
             await asyncio.to_thread(self._catalogue.jobs.fail, job.number, str(error))
             return False
@@ -176,6 +177,21 @@ class Worker:
         self._turns[job.number] = _Turn(job)
         return True
 
+    def _follow_walk(self) -> None:
+        self._wake.set()
+        self._on_commit()  # a reindex without anything to describe ends with its walk
+
+    def _check(self, job: JobRecord) -> None:
+        if job.kind is not SourceKind.REINDEX:
+            self._catalogue.collections.comparable(job.collection, self._computed)
+            return
+        target = self._catalogue.reindexes.target(job.number).space
+        if target not in self._computed:
+            raise Conflict(
+                f"the service does not compute {target.descriptor} in {target.precision} any more; "
+                f"start it with {self._computed.way_to(target)}, or reindex again"
+            )
+
     def _forget_closed(self, open_jobs: set[int]) -> None:
         for number in self._turns.keys() - open_jobs:
             del self._turns[number]
@@ -183,7 +199,7 @@ class Worker:
 
     async def _take_turn(self, turn: _Turn) -> bool:
         files = await asyncio.to_thread(
-            self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=TURN
+            self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=self._turn
         )
         if not files:
             if turn.in_flight == 0:
@@ -209,15 +225,19 @@ class Worker:
             results = await taken.reading
             outcomes = [result for result in results if isinstance(result, Outcome)]
             pictures = [result for result in results if isinstance(result, ReadPicture)]
-            for at in range(0, len(pictures), BATCH):
-                some = pictures[at : at + BATCH]
+            for at in range(0, len(pictures), self._batch):
+                some = pictures[at : at + self._batch]
                 images = np.stack([read.picture.pixels for read in some])
-                outcomes += map(_described, some, await self._descriptors(images))
+                described = await self._descriptors(images)
+                outcomes += (
+                    _described(read, {space: rows[at] for space, rows in described.items()})
+                    for at, read in enumerate(some)
+                )
             await self._done.put(_Done(taken.job, outcomes))
 
     async def _descriptors(
         self, images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    ) -> Descriptors:
         while True:
             try:
                 return await self._describe(images)
@@ -238,7 +258,7 @@ class Worker:
         """Commit; nothing is dropped."""
         try:
             await patiently(self._catalogue.jobs.settle, done.job, done.outcomes)
-        except CollectionNotFound as error:
+        except (CollectionNotFound, Conflict) as error:
             await patiently(self._catalogue.jobs.fail, done.job.number, str(error))
 
 
@@ -247,9 +267,7 @@ def _tell_if_failed(stage: "asyncio.Task[None]") -> None:
         _log.critical("ingest has stopped; restart the service", exc_info=error)
 
 
-def _described(
-    read: ReadPicture, descriptor: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-) -> Outcome:
+def _described(read: ReadPicture, descriptors: Descriptors) -> Outcome:
     return Outcome(
         read.file,
         described=Described(
@@ -258,6 +276,6 @@ def _described(
             width=read.picture.width,
             height=read.picture.height,
             bytes=read.bytes,
-            descriptor=descriptor,
+            descriptors=descriptors,
         ),
     )

@@ -74,6 +74,9 @@ _UPRIGHT_BY = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDES_EXCHANGED = (5, 6, 7, 8)
+# Where the encoded picture's upper left corner comes to lie at the right, or at the bottom.
+_RIGHT_TO_LEFT = (2, 3, 6, 7)
+_BOTTOM_TO_TOP = (3, 4, 7, 8)
 _DEEP_MODES = ("I", "F")
 _ROWS_AT_ONCE = 256
 _WHITE = (255, 255, 255, 255)
@@ -83,6 +86,8 @@ Image.MAX_IMAGE_PIXELS = None
 
 Colour = tuple[int, int, int]
 """Red, green, blue, 0..255."""
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom in pixels."""
 Region = tuple[int, int, int, int]
 """`(x, y, width, height)` in pixels of the upright picture."""
 
@@ -133,9 +138,10 @@ def decode(
     with _opened(source, max_pixels) as image:
         encoded_size = image.size
         notes = _warnings(image)
+        drafted = None
         if region is None:
-            fitting = _fitted(image.size, side) if padding else (side, side)
-            image.draft(None, (2 * fitting[0], 2 * fitting[1]))
+            target = _fitted(image.size, side) if padding else (side, side)
+            drafted = image.draft(None, (2 * target[0], 2 * target[1]))
         image.load()
         orientation = _orientation(image)
         upright = _upright_rgb(image, orientation)
@@ -143,7 +149,10 @@ def decode(
         width, height = encoded_size[::-1] if sides_exchanged else encoded_size
         if region is not None:
             upright = upright.crop(_box(region, width, height))
-        square = _padded(upright, side, padding) if padding else _squashed(upright, side)
+        box: Box = (0, 0, *upright.size)
+        if drafted is not None:
+            box = _turned(drafted[1], upright.size, orientation)
+        square = _padded(upright, box, side, padding) if padding else _squashed(upright, box, side)
         return Picture(np.asarray(square, dtype=np.uint8), width, height, _format(image), notes)
 
 
@@ -164,20 +173,37 @@ def thumbnail(source: bytes | BinaryIO, *, side: int, max_pixels: int) -> bytes:
         return encoded.getvalue()
 
 
-def _squashed(upright: Image.Image, side: int) -> Image.Image:
-    return upright.resize((side, side), Image.Resampling.BILINEAR)
+def _turned(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """Where the picture lies in its upright pixels, when it lay in `box` of the encoded ones.
+
+    A JPEG whose sides the scale does not divide is decoded into whole pixels that reach a little
+    beyond it, at the right and at the bottom.
+
+    Args:
+        box: From the upper left corner.
+        size: Of all the upright pixels.
+        orientation: EXIF's.
+    """
+    width, height = (box[3], box[2]) if orientation in _SIDES_EXCHANGED else (box[2], box[3])
+    left = size[0] - width if orientation in _RIGHT_TO_LEFT else 0.0
+    top = size[1] - height if orientation in _BOTTOM_TO_TOP else 0.0
+    return (left, top, left + width, top + height)
 
 
-def _padded(upright: Image.Image, side: int, colour: Colour) -> Image.Image:
+def _squashed(upright: Image.Image, box: Box, side: int) -> Image.Image:
+    return upright.resize((side, side), Image.Resampling.BILINEAR, box)
+
+
+def _padded(upright: Image.Image, box: Box, side: int, colour: Colour) -> Image.Image:
     """The whole picture in the middle of a square, its longer side `side`."""
-    width, height = _fitted(upright.size, side)
+    width, height = _fitted((box[2] - box[0], box[3] - box[1]), side)
     square = Image.new("RGB", (side, side), colour)
-    fitted = upright.resize((width, height), Image.Resampling.BILINEAR)
+    fitted = upright.resize((width, height), Image.Resampling.BILINEAR, box)
     square.paste(fitted, ((side - width) // 2, (side - height) // 2))
     return square
 
 
-def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
+def _fitted(size: tuple[float, float], side: int) -> tuple[int, int]:
     """A size of the same shape, at least 1, whose longer side is `side`."""
     longer = max(size)
     return max(1, round(size[0] * side / longer)), max(1, round(size[1] * side / longer))

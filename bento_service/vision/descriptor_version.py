@@ -49,7 +49,8 @@ class Preprocessing(_Record):
         padding: Colour, RGB, of the square on which the picture is laid in the middle, its longer
             side `size`; none: both sides are squashed to `size`, whatever the shape.
         resampling: The filter, and the library whose arithmetic is meant.
-        jpeg_scaling: How far a JPEG may be scaled while it is decoded.
+        jpeg_scaling: How far a JPEG may be scaled while it is decoded; pixels beyond the
+            picture's edge, where the scale does not divide its sides, are left out.
         channel_order: Of the convolutions' input planes.
         mean: Subtracted from each plane, in `channel_order`, on the 0..255 scale.
         scale: Multiplied after that.
@@ -62,7 +63,9 @@ class Preprocessing(_Record):
     size: int = 224
     padding: tuple[int, int, int] | None = None
     resampling: Literal["pillow-bilinear-antialiased"] = "pillow-bilinear-antialiased"
-    jpeg_scaling: Literal["dct-at-least-twice-the-target"] = "dct-at-least-twice-the-target"
+    jpeg_scaling: Literal["dct-at-least-twice-the-target-exact-edges"] = (
+        "dct-at-least-twice-the-target-exact-edges"
+    )
     channel_order: Literal["BGR"] = "BGR"
     mean: tuple[float, float, float] = (103.939, 116.779, 123.68)
     scale: float = 1.0

@@ -17,8 +17,6 @@ from bento_service.vision.descriptor_version import (
     Weights,
 )
 
-DEFAULT_DESCRIPTOR: DescriptorName = "vgg16-rmac4"
-
 
 @dataclass(frozen=True)
 class _Recipe:

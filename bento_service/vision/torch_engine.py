@@ -4,7 +4,7 @@ On a device the convolutions run in bf16 with the channels last, as its matrix u
 each batch size is recorded once as a CUDA graph, so that the processor only says "again".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
 from bento_service.errors import InvalidArgument
-from bento_service.vision.descriptor_version import DescriptorVersion, Part, Precision
+from bento_service.vision.descriptor_version import DescriptorVersion, Part, Pooling, Precision
 from bento_service.vision.pooling import GEM_FLOOR, rmac_regions
 
 # After these convolutions, by their place in torchvision's layers, comes a pooling.
@@ -23,7 +23,7 @@ _TAP_OF_LAYER = {21: "conv4_3", 28: "conv5_3"}
 _RECORDED = (1, 2, 4, 8, 16, 32, 64)
 
 Network = Callable[[torch.Tensor], torch.Tensor]
-"""Images (N, S, S, 3) uint8 to descriptors (N, D) float32, on one device."""
+"""Images (N, S, S, 3) uint8 to descriptors (N, sum of all D) float32, on one device."""
 
 
 class TorchEngine:
@@ -32,25 +32,34 @@ class TorchEngine:
     name = "torch"
 
     def __init__(
-        self, weights: Path, version: DescriptorVersion, *, on_gpu: bool, threads: int
+        self, weights: Path, versions: Sequence[DescriptorVersion], *, on_gpu: bool, threads: int
     ) -> None:
         """Load the convolutions.
 
         Args:
             weights: A safetensors file with torchvision's names.
-            version: What to compute, in which precision.
+            versions: What to compute, in one precision; `describe` gives the first.
             on_gpu: On the first CUDA device, else on the CPU.
             threads: How many cores one batch may use on the CPU.
         """
         torch.set_num_threads(threads)
-        self.precision: Precision = version.precision
-        self._side = version.preprocessing.size
+        self.precision: Precision = versions[0].precision
+        self._side = versions[0].preprocessing.size
+        self._names: list[str] = [version.name for version in versions]
+        self._ends = np.cumsum([version.dimension for version in versions])[:-1]
         self._device = torch.device("cuda" if on_gpu else "cpu")
-        network = Vgg16(safetensors.torch.load_file(weights), version).to(self._device)
-        self._network: Network = CudaGraphs(network, self._side) if on_gpu else network
+        network = Vgg16(safetensors.torch.load_file(weights), versions).to(self._device)
+        with torch.inference_mode():
+            self._network: Network = CudaGraphs(network, self._side) if on_gpu else network
 
     def describe(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Describe a batch; see `Engine.describe`."""
+        """Describe a batch by the first descriptor; see `Engine.describe`."""
+        return self.outputs(images, self._names[:1])[self._names[0]]
+
+    def outputs(
+        self, images: NDArray[np.uint8], names: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Several descriptors from one run of the convolutions; see `Engine.outputs`."""
         side = self._side
         if images.dtype != np.uint8 or images.shape[1:] != (side, side, 3):
             raise InvalidArgument(
@@ -58,27 +67,30 @@ class TorchEngine:
             )
         with torch.inference_mode():
             pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self._device)
-            descriptors: NDArray[np.float32] = self._network(pixels).cpu().numpy()
-        return descriptors
+            joined: NDArray[np.float32] = self._network(pixels).cpu().numpy()
+        given = dict(zip(self._names, np.split(joined, self._ends, axis=1), strict=True))
+        return {name: given[name] for name in names}
 
 
 class Vgg16(torch.nn.Module):
-    """VGG16 up to conv5_3 with a version's pooling (Simonyan and Zisserman, arXiv:1409.1556)."""
+    """VGG16 up to conv5_3 with versions' poolings (Simonyan and Zisserman, arXiv:1409.1556)."""
 
-    def __init__(self, weights: dict[str, torch.Tensor], version: DescriptorVersion) -> None:
+    def __init__(
+        self, weights: dict[str, torch.Tensor], versions: Sequence[DescriptorVersion]
+    ) -> None:
         """Take the convolutions.
 
         Args:
             weights: By torchvision's names, float32.
-            version: Whose preprocessing, precision and pooling are meant.
+            versions: Of one preprocessing and precision, whose poolings are meant.
         """
         super().__init__()
-        kind = torch.bfloat16 if version.precision == "bf16" else torch.float32
-        preprocessing = version.preprocessing
+        kind = torch.bfloat16 if versions[0].precision == "bf16" else torch.float32
+        preprocessing = versions[0].preprocessing
         mean = [preprocessing.mean[preprocessing.channel_order.index(c)] for c in "RGB"]
         self.register_buffer("_mean", torch.tensor(mean).reshape(1, 3, 1, 1))
         self._scale = preprocessing.scale
-        self._pooling = version.pooling
+        self._poolings = [version.pooling for version in versions]
         self._kind = kind
         self._places = sorted(int(n.split(".")[1]) for n in weights if n.endswith(".weight"))
         for place in self._places:
@@ -89,15 +101,9 @@ class Vgg16(torch.nn.Module):
             self.register_buffer(f"_bias{place}", weights[f"features.{place}.bias"].to(kind))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (N, S, S, 3) uint8 to descriptors (N, D) float32."""
+        """Images (N, S, S, 3) uint8 to the versions' descriptors, (N, sum of all D) float32."""
         taps = self.taps(images)
-        eps = self._pooling.eps
-        parts = [
-            part.weight * _normalised(_pooled(part, taps[part.tap], eps), eps)
-            for part in self._pooling.parts
-        ]
-        joined = sum(parts) if self._pooling.joined == "sum" else torch.cat(parts, dim=1)
-        return _normalised(torch.as_tensor(joined), eps)
+        return torch.cat([_descriptors(pooling, taps) for pooling in self._poolings], dim=1)
 
     def taps(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """The feature maps that are pooled, (N, C, H, W) float32, by name."""
@@ -119,7 +125,7 @@ class CudaGraphs:
     """A network recorded for some batch sizes; a batch is padded to the next of them."""
 
     def __init__(self, network: Vgg16, side: int) -> None:
-        """Prepare; a size is recorded when it is first needed.
+        """Record every size, so that no query waits for it.
 
         Args:
             network: On a CUDA device.
@@ -130,7 +136,8 @@ class CudaGraphs:
         torch.backends.cudnn.allow_tf32 = False
         self._describe: Network = network
         self._side = side
-        self._recorded: dict[int, tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]] = {}
+        pool = torch.cuda.graph_pool_handle()  # they never run at the same time
+        self._recorded = {size: self._record(size, pool) for size in reversed(_RECORDED)}
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Describe; see `Network`."""
@@ -141,28 +148,35 @@ class CudaGraphs:
         if len(images) == 0:
             return self._describe(images)
         size = next(size for size in _RECORDED if size >= len(images))
-        graph, source, target = self._of_size(size, images.device)
+        graph, source, target = self._recorded[size]
         source[: len(images)].copy_(images)
         graph.replay()
         return target[: len(images)].clone()
 
-    def _of_size(
-        self, size: int, device: torch.device
+    def _record(
+        self, size: int, pool: tuple[int, int]
     ) -> "tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]":
-        if size not in self._recorded:
-            shape = (size, self._side, self._side, 3)
-            source = torch.zeros(shape, dtype=torch.uint8, device=device)
-            aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            aside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(aside):  # so that cuDNN has chosen before it is recorded
-                for _ in range(3):
-                    self._describe(source)
-            torch.cuda.current_stream().wait_stream(aside)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                target = self._describe(source)
-            self._recorded[size] = (graph, source, target)
-        return self._recorded[size]
+        """The graph of a batch size, where it reads and where it writes."""
+        source = torch.zeros((size, self._side, self._side, 3), dtype=torch.uint8, device="cuda")
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):  # so that cuDNN has chosen before it is recorded
+            for _ in range(3):
+                self._describe(source)
+        torch.cuda.current_stream().wait_stream(aside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=pool):  # type: ignore[arg-type]
+            target = self._describe(source)
+        return graph, source, target
+
+
+def _descriptors(pooling: Pooling, taps: dict[str, torch.Tensor]) -> torch.Tensor:
+    eps = pooling.eps
+    parts = [
+        part.weight * _normalised(_pooled(part, taps[part.tap], eps), eps) for part in pooling.parts
+    ]
+    joined = sum(parts) if pooling.joined == "sum" else torch.cat(parts, dim=1)
+    return _normalised(torch.as_tensor(joined), eps)
 
 
 def _pooled(part: Part, maps: torch.Tensor, eps: float) -> torch.Tensor:

@@ -22,7 +22,6 @@ from bento_service.vision.descriptor_version import (
 )
 from bento_service.vision.engine import NETWORK_FILES, Model
 from bento_service.vision.hardware import Hardware
-from bento_service.vision.onnx_engine import OnnxEngine
 from model_build.evaluation.errors import DescriptorUnknown, ModelMissing
 from model_build.evaluation.histogram import NAME as COLOUR_HISTOGRAM
 from model_build.evaluation.histogram import colour_histograms
@@ -147,20 +146,13 @@ def _of_model(rows: Sequence[_Row], folder: Path, precision: Precision, threads:
     """One pass for rows of one precision that want the same pixels."""
     engine: EngineName = "torch" if precision not in NETWORK_FILES else "onnxruntime"
     on_gpu = engine == "torch" and Hardware.detect().cuda
-    loaded = [
-        Model.load(folder, Choice(row.descriptor, engine, precision, on_gpu), threads=threads)
-        for row in rows[: 1 if engine == "onnxruntime" else None]
-    ]
-    ours = loaded[0].version.preprocessing
+    choice = Choice(rows[0].descriptor, engine, precision, on_gpu)
+    model = Model.load(folder, choice, threads=threads)
+    ours = model.version.preprocessing
 
     def describe(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        first = loaded[0].engine
-        if isinstance(first, OnnxEngine):  # one run gives all
-            outputs = first.outputs(images, sorted({row.descriptor for row in rows}))
-            return {row.name: outputs[row.descriptor] for row in rows}
-        return {
-            row.name: model.engine.describe(images) for row, model in zip(rows, loaded, strict=True)
-        }
+        outputs = model.engine.outputs(images, sorted({row.descriptor for row in rows}))
+        return {row.name: outputs[row.descriptor] for row in rows}
 
     squared = rows[0].squared
     return Describer(

@@ -21,7 +21,7 @@ from bento_service.catalogue.records import (
 )
 from bento_service.catalogue.tables import SourceKind, metadata
 
-SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4)
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def described(digest):
 
     def make(name: str, descriptor=(1.0, 0.0, 0.0, 0.0)) -> Described:
         components = np.array(descriptor, np.float32)
-        return Described(digest(name), "PNG", 20, 10, 99, components)
+        return Described(digest(name), "PNG", 20, 10, 99, {SPACE.fingerprint: components})
 
     return make
 

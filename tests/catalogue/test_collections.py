@@ -4,13 +4,14 @@ from dataclasses import replace
 import pytest
 
 from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import instance
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
 
 
 def test_a_new_collection_is_empty_and_its_index_too(catalogue, space):
     made = catalogue.collections.create("cats", space)
-    assert (made.name, made.space, made.revision, made.applied) == ("cats", space, 0, 0)
+    assert (made.name, made.space, made.index.revision, made.index.applied) == ("cats", space, 0, 0)
     assert made.created_at.tzinfo is not None
     assert catalogue.collections.named("cats") == made
     assert catalogue.images.count(made.id) == 0
@@ -71,23 +72,23 @@ def test_ensuring_makes_a_collection_once_however_many_ask(catalogue, space):
 
 def test_only_the_same_descriptor_version_is_comparable(catalogue, space):
     made = catalogue.collections.create("cats", space)
-    assert catalogue.collections.comparable("cats", space) == made
+    assert catalogue.collections.comparable("cats", Computed((space,))) == made
     other = replace(space, model="vgg16:two", fingerprint="e" * 64)
     with pytest.raises(Conflict, match="start the service with the model vgg16:one"):
-        catalogue.collections.comparable("cats", other)
+        catalogue.collections.comparable("cats", Computed((other,)))
     retagged = replace(space, model="vgg16:again")
-    assert catalogue.collections.comparable("cats", retagged) == made
+    assert catalogue.collections.comparable("cats", Computed((retagged,))) == made
 
 
 def test_indexes_have_names_of_this_catalogue_and_their_own(catalogue, url, space, tmp_path):
     one, two = (catalogue.collections.create(name, space) for name in ("cats", "dogs"))
     beginning = f"lookalike_{catalogue.collections.instance_id()[:12]}_"
-    assert one.index_name.startswith(beginning)
-    assert two.index_name.startswith(beginning)
-    assert one.index_name != two.index_name
-    assert one.index_name.replace("_", "").isalnum()  # all that Milvus takes
+    assert one.index.name.startswith(beginning)
+    assert two.index.name.startswith(beginning)
+    assert one.index.name != two.index.name
+    assert one.index.name.replace("_", "").isalnum()  # all that Milvus takes
     with Catalogue.open(f"sqlite:///{tmp_path}/other.db") as other:
-        assert not other.collections.create("cats", space).index_name.startswith(beginning)
+        assert not other.collections.create("cats", space).index.name.startswith(beginning)
 
 
 def test_a_catalogue_keeps_its_own_name(catalogue, url):
@@ -107,7 +108,7 @@ def test_a_deleted_collection_takes_its_images_along(catalogue, cats, space, add
     with pytest.raises(CollectionNotFound):
         catalogue.collections.named("cats")
     assert catalogue.images.count(cats.id) == 0
-    assert catalogue.images.changes(cats.id, after=(0, 0), limit=10) == []
+    assert catalogue.changes.page(cats.index.id, after=(0, 0), limit=10) == []
     assert catalogue.images.get(rex).collection == "dogs"
 
 
@@ -123,12 +124,12 @@ def test_a_name_can_be_used_again_for_another_collection(catalogue, cats, space,
     catalogue.collections.delete(cats.id)
     again = catalogue.collections.create("cats", space)
     assert again.id > cats.id
-    assert again.index_name != cats.index_name
+    assert again.index.name != cats.index.name
     assert catalogue.images.count(again.id) == 0
 
 
 def test_the_cursor_of_the_index_is_kept(catalogue, cats, add):
     add(cats, "tom")
-    catalogue.collections.set_applied(cats.id, 1)
+    catalogue.indexes.set_applied(cats.index.id, 1)
     now = catalogue.collections.named("cats")
-    assert (now.revision, now.applied) == (1, 1)
+    assert (now.index.revision, now.index.applied) == (1, 1)

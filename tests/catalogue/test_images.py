@@ -1,6 +1,7 @@
 import os
 import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,13 @@ from bento_service.errors import CollectionNotFound, ImageNotFound
 
 
 def changed(catalogue, collection, *, after=(0, 0), limit=1000):
-    return catalogue.images.changes(collection.id, after=after, limit=limit)
+    return catalogue.changes.page(collection.index.id, after=after, limit=limit)
+
+
+def purged(catalogue, collection, *, up_to):
+    """What purging tells when the index has applied everything up to a revision."""
+    catalogue.indexes.set_applied(collection.index.id, up_to)
+    return catalogue.images.purge(collection.id)
 
 
 def test_an_image_comes_back_as_it_was_described(catalogue, cats, folder_job, described):
@@ -32,10 +39,10 @@ def test_descriptors_come_back_bit_by_bit(catalogue, cats, folder_job, described
     job = folder_job(cats, "tom")
     (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
     components = np.array([1e-38, -0.5, 1 / 3, 0.0], np.float32)
-    picture = replace(described("tom"), descriptor=components)
+    picture = replace(described("tom"), descriptors={cats.space.fingerprint: components})
     catalogue.jobs.settle(job, [Outcome(file, described=picture)])
     (change,) = changed(catalogue, cats)
-    for stored in (change.descriptor, catalogue.images.descriptor(change.image_id)):
+    for stored in (change.descriptor, catalogue.images.descriptor(change.image_id, cats.index.id)):
         assert stored.dtype == np.float32
         assert stored.tobytes() == components.tobytes()
 
@@ -78,7 +85,7 @@ def test_a_deleted_image_is_gone_from_every_answer(catalogue, cats, add, digest)
     assert not catalogue.images.known(cats.id, digest("tom"))
     assert catalogue.images.by_ids([tom, kit]).keys() == {kit}
     assert [image.id for image in catalogue.images.page(cats.id, after=0, limit=9)] == [kit]
-    for ask in (catalogue.images.get, catalogue.images.descriptor):
+    for ask in (catalogue.images.get, partial(catalogue.images.descriptor, index_id=cats.index.id)):
         with pytest.raises(ImageNotFound, match=f"no image {tom}"):
             ask(tom)
     with pytest.raises(ImageNotFound):
@@ -129,7 +136,7 @@ def test_a_picture_that_comes_again_gets_a_new_id(catalogue, cats, add):
 def test_an_id_is_never_given_twice(catalogue, cats, add):
     (first,) = add(cats, "tom")
     catalogue.images.delete_all(cats.id)
-    catalogue.images.purge(cats.id, up_to=10**9)
+    purged(catalogue, cats, up_to=10**9)
     (second,) = add(cats, "kit")
     assert second > first
 
@@ -145,7 +152,7 @@ def test_more_images_than_fit_into_a_statement_are_found_and_deleted(catalogue, 
 def test_numbers_that_are_no_image_are_not_found(image_id, catalogue, cats, add):
     add(cats, "tom")
     assert catalogue.images.by_ids([image_id]) == {}
-    for ask in (catalogue.images.get, catalogue.images.descriptor):
+    for ask in (catalogue.images.get, partial(catalogue.images.descriptor, index_id=cats.index.id)):
         with pytest.raises(ImageNotFound):
             ask(image_id)
     with pytest.raises(ImageNotFound):
@@ -159,9 +166,9 @@ def test_tombstones_are_removed_when_the_index_has_applied_them(catalogue, cats,
     tom, kit, _ = add(cats, "tom", "kit", "lou")
     catalogue.images.delete(cats.id, [tom])  # revision 2
     catalogue.images.delete(cats.id, [kit])  # revision 3
-    catalogue.images.purge(cats.id, up_to=2)
+    purged(catalogue, cats, up_to=2)
     assert [c.image_id for c in changed(catalogue, cats) if c.deleted] == [kit]
-    catalogue.images.purge(cats.id, up_to=3)
+    purged(catalogue, cats, up_to=3)
     assert [c.image_id for c in changed(catalogue, cats) if c.deleted] == []
     assert catalogue.images.count(cats.id) == 1
 
@@ -178,8 +185,8 @@ def test_purging_tells_which_uploads_it_touched(
     )
     folder = catalogue.images.page(cats.id, after=0, limit=1)[0].id
     catalogue.images.delete(cats.id, [sent, folder])
-    assert catalogue.images.purge(cats.id, up_to=10**9) == {digest("sent")}
-    assert catalogue.images.purge(cats.id, up_to=10**9) == set()
+    assert purged(catalogue, cats, up_to=10**9) == {digest("sent")}
+    assert purged(catalogue, cats, up_to=10**9) == set()
 
 
 def test_an_upload_is_needed_from_its_job_to_its_tombstone(
@@ -195,7 +202,7 @@ def test_an_upload_is_needed_from_its_job_to_its_tombstone(
     settle_all(job)
     assert unneeded() == {digest("never sent")}  # an image came of it
     catalogue.images.delete_all(cats.id)
-    catalogue.images.purge(cats.id, up_to=10**9)
+    purged(catalogue, cats, up_to=10**9)
     assert unneeded() == {*sent, digest("never sent")}
 
 
@@ -206,7 +213,7 @@ def test_an_upload_that_another_image_came_of_is_needed(
     for collection in (cats, dogs):
         settle_all(upload_job(collection, "sent"))
     catalogue.images.delete_all(cats.id)
-    assert catalogue.images.purge(cats.id, up_to=10**9) == {digest("sent")}
+    assert purged(catalogue, cats, up_to=10**9) == {digest("sent")}
     assert catalogue.images.unreferenced_uploads({digest("sent")}) == set()
 
 
@@ -247,28 +254,28 @@ def test_changes_after_a_whole_revision_leave_that_revision_out(catalogue, cats,
 def test_every_change_has_a_higher_revision_than_those_before(catalogue, cats, add):
     (tom,) = add(cats, "tom")
     seen = [changed(catalogue, cats)[-1].revision]
-    catalogue.images.touch(cats.id, [tom])
+    catalogue.changes.touch(cats.index, [tom])
     seen.append(changed(catalogue, cats)[-1].revision)
     catalogue.images.delete(cats.id, [tom])
     seen.append(changed(catalogue, cats)[-1].revision)
     assert seen == [1, 2, 3]
-    assert catalogue.collections.named("cats").revision == 3
+    assert catalogue.collections.named("cats").index.revision == 3
 
 
 def test_ids_are_told_by_what_the_index_knows(catalogue, cats, add):
     (old,), (gone,), (new,) = add(cats, "old"), add(cats, "gone"), add(cats, "new")
     catalogue.images.delete(cats.id, [gone])  # revision 4
-    assert catalogue.images.living_ids(cats.id, up_to=2) == {old}
-    assert catalogue.images.living_ids(cats.id, up_to=4) == {old, new}
-    assert catalogue.images.changed_ids(cats.id, after=2) == {gone, new}
-    assert catalogue.images.changed_ids(cats.id, after=4) == set()
+    assert catalogue.changes.living_ids(cats.index.id, up_to=2) == {old}
+    assert catalogue.changes.living_ids(cats.index.id, up_to=4) == {old, new}
+    assert catalogue.changes.changed_ids(cats.index.id, after=2) == {gone, new}
+    assert catalogue.changes.changed_ids(cats.index.id, after=4) == set()
 
 
 def test_changing_metadata_is_no_change_for_the_index(catalogue, cats, add):
     (tom,) = add(cats, "tom")
     catalogue.images.set_metadata(tom, {"name": "Tom", "age": None})
     assert catalogue.images.get(tom).metadata == {"name": "Tom", "age": None}
-    assert catalogue.collections.named("cats").revision == 1
+    assert catalogue.collections.named("cats").index.revision == 1
 
 
 # Pages

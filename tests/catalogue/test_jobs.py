@@ -298,8 +298,8 @@ def test_known_bytes_that_were_deleted_meanwhile_are_to_be_described_after_all(
 
 def test_a_batch_raises_the_revision_once(catalogue, cats, add):
     add(cats, *"abc")
-    assert catalogue.collections.named("cats").revision == 1
-    changes = catalogue.images.changes(cats.id, after=(0, 0), limit=10)
+    assert catalogue.collections.named("cats").index.revision == 1
+    changes = catalogue.changes.page(cats.index.id, after=(0, 0), limit=10)
     assert [change.revision for change in changes] == [1, 1, 1]
 
 

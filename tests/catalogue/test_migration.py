@@ -4,13 +4,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import alembic.command
+import numpy as np
 import pytest
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from bento_service.catalogue import Catalogue, migration
+from bento_service.catalogue.database import Database
+from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.tables import metadata
+from bento_service.filters.parser import parse
 
 PROJECT = Path(__file__).parents[2]
 MIGRATIONS = PROJECT / "bento_service" / "catalogue" / "migrations"
@@ -58,12 +66,8 @@ with Catalogue.open("sqlite:///{tmp_path}/catalogue.db"):
 def test_a_database_without_a_recorded_revision_is_migrated(sqlite):
     with Catalogue.open(sqlite) as catalogue, catalogue.database.writing() as connection:
         (newest,) = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
-        tables = connection.scalars(
-            text("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        ).all()
-        connection.execute(text("PRAGMA defer_foreign_keys = ON"))
-        for name in set(tables) - {"alembic_version"}:
-            connection.execute(text(f"DROP TABLE {name}"))
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(text(f"DROP TABLE {table.name}"))
         connection.execute(text("DELETE FROM alembic_version"))
 
     with Catalogue.open(sqlite) as catalogue:
@@ -77,3 +81,85 @@ def test_a_database_of_a_newer_program_is_refused(sqlite):
 
     with pytest.raises(CommandError, match="9999"):
         Catalogue.open(sqlite)
+
+
+# From the tables of the first revision
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def of_revision_1(request, tmp_path):
+    """The URL of a database with the tables of revision 0001, and some data in them."""
+    if request.param == "sqlite":
+        made = f"sqlite:///{tmp_path}/old.db"
+    else:
+        made = request.getfixturevalue("postgresql")
+        engine = create_engine(made)
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        engine.dispose()
+    database = Database(made)
+    with database, database.writing() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0001")
+        for statement in OLD_DATA:
+            connection.execute(text(statement), {"one": ONE, "two": TWO})
+    return made
+
+
+ONE, TWO = (np.array(v, "<f4").tobytes() for v in ([1.0, 0.0], [0.6, 0.8]))
+OLD_DATA = (
+    "INSERT INTO instance VALUES ('abc')",
+    """
+    INSERT INTO collections (id, name, descriptor, model, fingerprint, dimension, index_name,
+                             revision, applied, created_at)
+    VALUES (3, 'cats', 'mac', 'm:1', 'ff', 2, 'i3', 9, 7, '2026-01-02 03:04:05'),
+           (4, 'dogs', 'gem', 'm:2', 'ee', 2, 'i4', 1, 0, '2026-01-02 03:04:05')
+    """,
+    """
+    INSERT INTO images (id, collection_id, sha256, format, width, height, bytes, metadata,
+                        descriptor, revision, deleted, created_at)
+    VALUES (10, 3, 'd1', 'PNG', 1, 2, 3, '{"price" : 7, "shop": "é"}', :one, 7, false,
+            '2026-01-02 03:04:05'),
+           (11, 3, 'd2', 'PNG', 1, 2, 3, '{"price" : 8}', :two, 9, true, '2026-01-02 03:04:05'),
+           (12, 4, 'd1', 'PNG', 1, 2, 3, '{}', :two, 1, false, '2026-01-02 03:04:05')
+    """,
+    """
+    INSERT INTO sources (id, image_id, kind, root, path, sha256)
+    VALUES (20, 10, 'file', 'pictures', :one, 'd1')
+    """,
+)
+
+
+def test_data_of_the_first_revision_stays_as_it_was(of_revision_1):
+    with Catalogue.open(of_revision_1) as catalogue:
+        cats, dogs = catalogue.collections.all()
+        assert (cats.id, cats.name, cats.index.name) == (3, "cats", "i3")
+        assert cats.space == DescriptorSpace("mac", "m:1", "ff", 2, "")
+        assert (cats.index.revision, cats.index.applied, cats.index.ready) == (9, 7, True)
+        assert (dogs.space.descriptor, dogs.index.applied) == ("gem", 0)
+        assert catalogue.images.get(10).sources[0].root == "pictures"
+        assert catalogue.images.descriptor(10, cats.index.id).tobytes() == ONE
+        (tombstone,) = catalogue.changes.page(cats.index.id, after=(7, 2**62), limit=9)
+        assert (tombstone.image_id, tombstone.revision, tombstone.deleted) == (11, 9, True)
+        assert catalogue.changes.living_ids(cats.index.id, up_to=7) == {10}
+        assert catalogue.changes.living_ids(dogs.index.id, up_to=7) == {12}
+        assert catalogue.collections.instance_id() == "abc"
+        catalogue.collections.delete(cats.id)
+        assert catalogue.images.by_ids([10, 12]).keys() == {12}
+
+
+def test_metadata_of_the_first_revision_can_be_filtered(of_revision_1):
+    with Catalogue.open(of_revision_1) as catalogue:
+        assert catalogue.filtered.count(3, parse("price > 6")) == 1
+        assert catalogue.filtered.count(3, parse('shop == "é" and not price > 7')) == 1
+        assert catalogue.filtered.count(4, parse("not exists price")) == 1
+
+
+def test_tables_that_were_migrated_are_those_that_are_made_anew(of_revision_1):
+    with Catalogue.open(of_revision_1) as catalogue, catalogue.database.reading() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata) == []

@@ -66,7 +66,7 @@ def test_every_image_keeps_its_own_descriptor_and_facts(catalogue, cats, files_o
     for image in catalogue.images.page(cats.id, after=0, limit=10):
         (source,) = image.sources
         assert image.sha256 == described(source.path).sha256
-        assert tuple(catalogue.images.descriptor(image.id)) == axes[source.path]
+        assert tuple(catalogue.images.descriptor(image.id, cats.index.id)) == axes[source.path]
 
 
 def test_one_commit_can_hold_all_that_can_become_of_a_file(

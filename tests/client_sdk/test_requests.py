@@ -36,6 +36,7 @@ COLLECTION = {
     "count": 0,
     "dimension": 512,
     "descriptor": "gem",
+    "precision": "fp32",
     "model": "vgg16:1",
     "fingerprint": "ff",
     "lag": 0,
@@ -89,6 +90,9 @@ SENT = [
     ("GET /api/v2/collections", {"collections": [COLLECTION]}, lambda c: c.collections()),
     ("POST /api/v2/collections", COLLECTION, lambda c: c.create_collection("hats")),
     ("DELETE /api/v2/collections/my%20hats", {}, lambda c: c.delete_collection("my hats")),
+    ("POST /api/v2/collections/my%20hats/reindex", JOB, lambda c: c.reindex("my hats")),
+    ("POST /api/v2/collections/hats/reindex/undo", COLLECTION, lambda c: c.undo_reindex("hats")),
+    ("DELETE /api/v2/collections/hats/reindex", {}, lambda c: c.forget_reindex("hats")),
     ("GET /api/v2/info", INFO, lambda c: c.info()),
     ("GET /readyz", {}, lambda c: c.wait_ready()),
     (
@@ -129,6 +133,18 @@ def test_a_created_collection_is_returned(service, ask):
     answers = service(httpx.Response(201, json=COLLECTION))
     assert ask(answers, lambda client: client.create_collection("hats")).name == "hats"
     assert json.loads(answers.requests[0].content) == {"name": "hats"}
+    ask(answers, lambda client: client.create_collection("hats", "vgg16-mac"))
+    assert json.loads(answers.requests[1].content) == {"name": "hats", "descriptor": "vgg16-mac"}
+
+
+def test_a_reindex_says_to_what_and_what_may_go(service, ask):
+    answers = service(httpx.Response(202, json=JOB))
+    ask(answers, lambda client: client.reindex("hats"))
+    ask(answers, lambda client: client.reindex("hats", "vgg16-mac", drop_missing=True))
+    assert [json.loads(request.content) for request in answers.requests] == [
+        {"drop_missing": False},
+        {"descriptor": "vgg16-mac", "drop_missing": True},
+    ]
 
 
 def test_bytes_come_as_they_are(service, ask):
@@ -229,12 +245,37 @@ def test_a_misspelt_option_is_refused_before_anything_is_sent(service, ask):
         (lambda c: c.delete([1, 2]), DeleteRequest(ids=(1, 2))),
         (lambda c: c.delete(5, collection="hats"), DeleteRequest(collection="hats", ids=(5,))),
         (lambda c: c.delete_all(collection="hats"), DeleteRequest(collection="hats", all=True)),
+        (lambda c: c.delete_where("year > 1990"), DeleteRequest(filter="year > 1990")),
+        (
+            lambda c: c.delete_where("a == 1", collection="hats"),
+            DeleteRequest(collection="hats", filter="a == 1"),
+        ),
     ],
 )
 def test_a_delete_names_what_it_means(question, expected, service, ask):
     answers = service(httpx.Response(200, json=DELETED))
     ask(answers, question)
     assert DeleteRequest.model_validate_json(answers.requests[0].content) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (lambda c: c.count(filter='shop == "a&b"'), {"collection": "default", "count": 3}),
+        (lambda c: c.images(filter='shop == "a&b"'), {"images": [], "next_cursor": None}),
+    ],
+)
+def test_a_filter_travels_whole_in_an_address(question, answer, service, ask):
+    answers = service(httpx.Response(200, json=answer))
+    ask(answers, question)
+    assert answers.requests[0].url.params["filter"] == 'shop == "a&b"'
+    assert "collection" in answers.requests[0].url.params
+
+
+def test_without_a_filter_none_is_sent(service, ask):
+    answers = service(httpx.Response(200, json={"collection": "default", "count": 3}))
+    assert ask(answers, lambda client: client.count()) == 3
+    assert "filter" not in answers.requests[0].url.params
 
 
 def test_deleting_an_empty_list_never_means_all(service, ask):

@@ -10,6 +10,7 @@ from PIL import Image
 
 from bento_service.catalogue.records import FileRecord, JobRecord, Outcome
 from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import ImageNotFound
 from bento_service.ingest.reading import Reader, ReadPicture
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.uploads import Uploads
@@ -73,11 +74,24 @@ def known():
 
 
 @pytest.fixture
-def reader(folder, uploads, known):
+def originals():
+    """What can be read again: bytes by collection and digest, or an error."""
+    return {}
+
+
+@pytest.fixture
+def reader(folder, uploads, known, originals):
+    def original(collection_id, sha256):
+        found = originals.get((collection_id, sha256))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
     return Reader(
         ImageRoots([ImageRoot("pictures", folder)]),
         uploads,
         known=lambda collection_id, sha256: (collection_id, sha256) in known,
+        original=original,
         side=4,
         max_bytes=MAX_BYTES,
         max_pixels=MAX_PIXELS,
@@ -210,3 +224,28 @@ def test_reading_leaves_no_descriptor_open(read, folder, open_files):
     for name in ("good.png", "bad.png", "folder", "nowhere"):
         read(name)
     assert open_files() == before
+
+
+# Reading the images of a collection again
+
+
+def test_an_image_is_read_again_whatever_the_collection_knows(read, originals, known):
+    content = encoded("red")
+    originals[1, digest(content)] = content
+    known.add((1, digest(content)))
+    again = read("a.png", digest(content), job(SourceKind.REINDEX))
+    assert isinstance(again, ReadPicture)
+    assert (again.sha256, again.bytes) == (digest(content), len(content))
+    assert again.picture.pixels.reshape(-1, 3).tolist() == [[255, 0, 0]] * 16
+
+
+def test_an_image_that_was_deleted_meanwhile_needs_nothing(read):
+    assert read("a.png", "d" * 64, job(SourceKind.REINDEX)) == Outcome(
+        FileRecord(7, "a.png", "d" * 64), known_sha256="d" * 64
+    )
+
+
+def test_an_image_whose_bytes_are_gone_is_an_outcome(read, originals):
+    originals[1, "d" * 64] = ImageNotFound("the original of image 5 was moved")
+    outcome = read("a.png", "d" * 64, job(SourceKind.REINDEX))
+    assert (outcome.code, outcome.detail) == ("path_not_found", "the original of image 5 was moved")

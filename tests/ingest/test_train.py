@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import Conflict, Forbidden, InvalidArgument, PathNotFound
 from bento_service.ingest.roots import ImageRoots
@@ -11,7 +11,7 @@ from bento_service.ingest.train import collection_for_training, start_folder_job
 from bento_service.settings import ImageRoot
 from client_sdk.schemas import JobState, TrainRequest
 
-SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4)
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 
 
 @pytest.fixture
@@ -33,7 +33,9 @@ def train(catalogue, folder):
     roots = ImageRoots([ImageRoot("pictures", folder)])
 
     def start(path, space=SPACE, **options):
-        return start_folder_job(catalogue, roots, space, TrainRequest(path=path, **options))
+        return start_folder_job(
+            catalogue, roots, Computed((space,)), TrainRequest(path=path, **options)
+        )
 
     return start
 
@@ -83,5 +85,5 @@ def test_another_models_collection_takes_no_job(train, catalogue):
 
 def test_a_collection_cannot_have_any_name(catalogue):
     with pytest.raises(InvalidArgument):
-        collection_for_training(catalogue, "../pets", SPACE)
-    assert collection_for_training(catalogue, "pets", SPACE).name == "pets"
+        collection_for_training(catalogue, "../pets", Computed((SPACE,)))
+    assert collection_for_training(catalogue, "pets", Computed((SPACE,))).name == "pets"

@@ -25,7 +25,7 @@ from PIL import Image
 from sqlalchemy.exc import OperationalError
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import DescriptorSpace, NewFile, NewJob
+from bento_service.catalogue.records import Computed, DescriptorSpace, NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import NotReady
 from bento_service.ingest import patience
@@ -35,11 +35,12 @@ from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.train import start_folder_job
 from bento_service.ingest.uploads import Uploads
 from bento_service.ingest.worker import TURN, Worker
+from bento_service.originals import Originals
 from bento_service.settings import ImageRoot
 from client_sdk.schemas import JobState, TrainRequest
 
 PROJECT = Path(__file__).parents[2]
-SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4)
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 PATIENCE = 30.0
 
 
@@ -60,12 +61,14 @@ class Colours:
     def __init__(self):
         self.calls = 0
         self.described = 0
+        self.largest = 0
         self.go_on = None
         self.not_ready = 0
         self.pause = 0.0
 
     async def __call__(self, images):
         self.calls += 1
+        self.largest = max(self.largest, len(images))
         if self.calls <= self.not_ready:
             raise NotReady("starting")
         if self.go_on is not None:
@@ -74,7 +77,8 @@ class Colours:
         self.described += len(images)
         means = np.ones((len(images), 4))
         means[:, :3] += images.mean(axis=(1, 2))
-        return (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+        units = (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+        return {SPACE.fingerprint: units}
 
 
 class Room:
@@ -102,7 +106,7 @@ class Room:
 
     def train(self, path=".", **options):
         request = TrainRequest(path=path, collection="cats", **options)
-        return start_folder_job(self.catalogue, self.roots, SPACE, request)
+        return start_folder_job(self.catalogue, self.roots, Computed((SPACE,)), request)
 
     def upload(self, *contents):
         with self.uploads.receiving(map(io.BytesIO, contents)) as digests:
@@ -110,23 +114,34 @@ class Room:
             job = NewJob(SourceKind.UPLOAD, files=files)
             return self.catalogue.jobs.create(self.cats.id, "cats", job)
 
-    def worker(self, describe, space=SPACE):
+    def worker(self, describe, space=SPACE, **options):
         def known(collection_id, sha256):
             self.looked_up += 1
             return self.catalogue.images.known(collection_id, sha256)
 
         reader = Reader(
-            self.roots, self.uploads, known=known, side=4, max_bytes=10**6, max_pixels=10**5
+            self.roots,
+            self.uploads,
+            known=known,
+            original=self.original,
+            side=4,
+            max_bytes=10**6,
+            max_pixels=10**5,
         )
         return Worker(
             self.catalogue,
             self.roots,
             reader,
             describe,
-            space=space,
+            computed=Computed((space,)),
             decoders=2,
             on_commit=self.count_commit,
+            **options,
         )
+
+    def original(self, collection_id, sha256):
+        image = self.catalogue.images.with_digest(collection_id, sha256)
+        return image and Originals(self.roots, self.uploads).read(image)
 
     def count_commit(self):
         self.commits += 1
@@ -219,7 +234,7 @@ def test_every_picture_gets_its_own_descriptor(room):
     for image in room.images():
         number = int(Path(image.sources[0].path).stem)
         expected = np.array([*colours(30)[number], 0]) + 1.0
-        stored = room.catalogue.images.descriptor(image.id)
+        stored = room.catalogue.images.descriptor(image.id, room.cats.index.id)
         assert np.allclose(stored, expected / np.linalg.norm(expected), atol=1e-6)
 
 
@@ -491,6 +506,21 @@ def test_the_next_turn_is_read_while_a_slow_file_is_still_read(room):
     assert len(room.images()) == 3 * TURN
 
 
+@pytest.mark.parametrize("batch", [1, 2, 20])
+def test_as_many_pictures_are_described_together_as_the_engine_likes(room, batch):
+    room.write_colours(45)
+    room.train()
+    describe = Colours()
+
+    async def run():
+        async with room.worker(describe, batch=batch):
+            await soon(lambda: not room.catalogue.jobs.open())
+
+    asyncio.run(run())
+    assert describe.largest == batch
+    assert len(room.images()) == 45
+
+
 def test_many_long_walks_leave_threads_for_searches(room):
     for folder in range(20):
         room.write({f"{folder}/{n}.txt": b"" for n in range(3)})
@@ -570,7 +600,7 @@ def test_a_collection_deleted_under_way_fails_its_job_and_no_other(room):
             describe.go_on.set()
             await soon(lambda: room.job(doomed).state is JobState.FAILED)
             request = TrainRequest(path=".", collection="dogs")
-            next_one = start_folder_job(room.catalogue, room.roots, SPACE, request)
+            next_one = start_folder_job(room.catalogue, room.roots, Computed((SPACE,)), request)
             worker.wake()
             await soon(lambda: room.job(next_one).state is JobState.COMPLETED)
 

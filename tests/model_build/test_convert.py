@@ -171,6 +171,14 @@ def test_swapped_channels_are_caught(checked_after, weights):
         checked_after(with_weights=with_first_kernel(weights, lambda kernel: kernel[:, ::-1]))
 
 
+def test_swapped_channels_are_caught_in_int8_too(checked_after, weights, versions):
+    in_int8 = tuple(version for version in versions if version.precision == "int8")
+    with pytest.raises(ConversionWrong, match=r"in int8 .* 0\.\d+ on \w+\.png"):
+        checked_after(
+            with_weights=with_first_kernel(weights, lambda kernel: kernel[:, ::-1]), meant=in_int8
+        )
+
+
 def test_torchvisions_usual_normalisation_is_caught(checked_after, weights, exact_versions):
     """Mean (0.485, 0.456, 0.406), deviation (0.229, 0.224, 0.225), on the scale 0..1."""
     deviation = np.array([0.229, 0.224, 0.225], np.float32).reshape(1, 3, 1, 1)

@@ -39,8 +39,9 @@ async def describe(value: int) -> list[float]:
     async def embed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return await service.embedder.to_async.embed(images=images)
 
-    (row,) = await patient(embed)(np.full((1, 224, 224, 3), value, np.uint8))
-    return [float(number) for number in row]
+    image = np.full((1, 224, 224, 3), value, np.uint8)
+    given = await patient(embed, {"mean": 1, "size": 1})(image)
+    return [float(rows.item()) for rows in given.values()]
 
 
 @bentoml.service(name="echo", workers=1, metrics={"enabled": False})

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from bento_service.errors import (
     ImageUnreadable,
@@ -318,7 +318,19 @@ class TestScalingWhileDecoding:
         rough = np.clip(blobs(*size) + noise, 0, 255).astype(np.uint8)
         data = encoded(Image.fromarray(rough), "JPEG", quality=90)
         difference = opened(data, side=112).pixels - self.full(data, 112)
-        assert np.abs(difference).mean() < 1.0
+        assert np.abs(difference).mean() < 0.6
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_no_edge_is_stretched_where_the_scale_does_not_divide_a_side(
+        self, orientation, encoded, blobs
+    ):
+        # A quarter of 901 pixels is 225.25, which are decoded as 226.
+        stored = Image.fromarray(blobs(901, 901))
+        data = encoded(stored, "JPEG", quality=95, exif=exif_with(orientation))
+        with Image.open(io.BytesIO(data)) as image:
+            full = ImageOps.exif_transpose(image).resize((112, 112), Image.Resampling.BILINEAR)
+        difference = opened(data, side=112).pixels - np.asarray(full, dtype=np.float64)
+        assert np.abs(difference).mean() < 0.5
 
     def test_a_jpeg_below_twice_the_doubled_side_is_not_scaled(self, encoded, blobs):
         # Half of 896 would be 448, twice of 224: here nothing may be left out.
@@ -418,18 +430,9 @@ class TestPadding:
         assert (picture.width, picture.height) == (300, 20)
 
     @pytest.mark.parametrize(
-        ("size", "most"),
-        [
-            ((1000, 800), 0.6),
-            ((2000, 448), 0.6),
-            ((456, 1104), 0.6),
-            ((3000, 304), 0.6),
-            # Sides that the scale does not divide are stretched, by less than a scaled pixel.
-            ((1001, 803), 1.2),
-            ((450, 1100), 1.2),
-        ],
+        "size", [(1000, 800), (2000, 448), (456, 1104), (3000, 304), (1001, 803), (450, 1100)]
     )
-    def test_a_scaled_jpeg_is_close_to_the_full_one(self, size, most, encoded, blobs):
+    def test_a_scaled_jpeg_is_close_to_the_full_one(self, size, encoded, blobs):
         noise = np.random.default_rng(1).normal(0, 12, (size[1], size[0], 3))
         rough = np.clip(blobs(*size) + noise, 0, 255).astype(np.uint8)
         data = encoded(Image.fromarray(rough), "JPEG", quality=90)
@@ -437,7 +440,7 @@ class TestPadding:
             expected = laid_on(image.convert("RGB"), 112, self.GREY)
         found = self.padded(data, side=112)
         inside = (expected != self.GREY).any(axis=2)
-        assert np.abs(found - expected)[inside].mean() < most
+        assert np.abs(found - expected)[inside].mean() < 0.6
         assert (found[~inside] == self.GREY).all()
 
     @pytest.mark.parametrize("size", [(895, 447), (447, 895), (895, 895)])

@@ -37,7 +37,7 @@ VERSION = descriptor_version("vgg16-mac", WEIGHTS)
 # collection that exists.
 PREPROCESSING = (
     '"preprocessing":{"alpha":[255,255,255],"channel_order":"BGR","colour":"pillow-convert-rgb",'
-    '"deep_samples":"scaled-to-8-bit","jpeg_scaling":"dct-at-least-twice-the-target",'
+    '"deep_samples":"scaled-to-8-bit","jpeg_scaling":"dct-at-least-twice-the-target-exact-edges",'
     '"mean":[103.939,116.779,123.68],"orientation":"exif","padding":null,'
     '"resampling":"pillow-bilinear-antialiased","scale":1.0,"size":224}'
 )

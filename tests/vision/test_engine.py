@@ -5,11 +5,12 @@ from bento_service.errors import NotReady
 from bento_service.vision.choice import Choice
 from bento_service.vision.descriptor_version import (
     VERSIONS_FILE,
+    Preprocessing,
     Quantisation,
     Weights,
     write_versions,
 )
-from bento_service.vision.engine import NETWORK_FILES, Model, find_version
+from bento_service.vision.engine import NETWORK_FILES, Model, find_version, find_versions
 from bento_service.vision.golden import GOLDEN_FILE, GoldenVectors, save_golden
 from bento_service.vision.recipes import descriptor_version
 
@@ -64,6 +65,35 @@ def test_the_chosen_descriptor_is_the_one_that_is_computed_and_checked(
     assert model.version == VERSIONS[1]
     images = small_pictures(2, seed=1)
     np.testing.assert_allclose(model.engine.describe(images), -small_descriptors(images), atol=1e-6)
+
+
+def test_one_run_gives_every_descriptor_of_the_precision_the_chosen_one_first(
+    folder_with, small_pictures, small_descriptors
+):
+    model = Model.load(folder_with(), Choice("vgg16-rgem", "onnxruntime", "fp32"), threads=1)
+    assert model.versions == (VERSIONS[1], VERSIONS[0])
+    images = small_pictures(3, seed=1)
+    expected = np.concatenate([-small_descriptors(images), small_descriptors(images)], axis=1)
+    np.testing.assert_allclose(model.describe(images), expected, atol=1e-6)
+    assert model.describe(images[:0]).shape == (0, 24)
+
+
+def test_descriptors_of_other_pixels_are_not_computed_along(folder_with):
+    folder = folder_with()
+    squares = Preprocessing(padding=(0, 0, 0))
+    padded = VERSIONS[1].model_copy(update={"preprocessing": squares})
+    write_versions((VERSIONS[0], padded, VERSIONS[2]), folder)
+    assert find_versions(folder, IN_FP32) == (VERSIONS[0],)
+
+
+def test_a_descriptor_that_was_not_chosen_is_checked_too(folder_with, small_pictures):
+    folder = folder_with()
+    with np.load(folder / GOLDEN_FILE) as arrays:
+        golden = dict(arrays)
+    golden["vgg16-rgem-fp32"] = -golden["vgg16-rgem-fp32"]
+    np.savez(folder / GOLDEN_FILE, **golden)
+    with pytest.raises(NotReady, match="vgg16-rgem in fp32 by onnxruntime does not reproduce"):
+        Model.load(folder, IN_FP32, threads=1)
 
 
 def test_the_chosen_precision_decides_which_network_is_loaded(folder_with, small_network):

@@ -1,6 +1,5 @@
 import pytest
 
-from bento_service.settings import Settings
 from bento_service.vision.descriptor_version import (
     DESCRIPTORS,
     Part,
@@ -8,7 +7,7 @@ from bento_service.vision.descriptor_version import (
     Quantisation,
     Weights,
 )
-from bento_service.vision.recipes import DEFAULT_DESCRIPTOR, descriptor_version
+from bento_service.vision.recipes import descriptor_version
 
 WEIGHTS = Weights(digest="0" * 64, source="a test")
 CHANNELS = {"conv4_3": 512, "conv5_3": 512}
@@ -16,10 +15,6 @@ CHANNELS = {"conv4_3": 512, "conv5_3": 512}
 
 def recipe(name):
     return descriptor_version(name, WEIGHTS)
-
-
-def test_the_default_is_the_one_that_is_best_and_never_below_the_old_one():
-    assert DEFAULT_DESCRIPTOR == "vgg16-rmac4" == Settings.from_environment({}).descriptor
 
 
 def test_mac_is_the_maximum_of_the_last_maps_as_in_the_replaced_system():

@@ -56,7 +56,7 @@ def by_onnxruntime(folder, pictures):
 
 def opened(folder, name, precision, *, on_gpu=False):
     version = find_version(folder, name, precision)
-    return TorchEngine(folder / WEIGHTS_FILE, version, on_gpu=on_gpu, threads=2)
+    return TorchEngine(folder / WEIGHTS_FILE, [version], on_gpu=on_gpu, threads=2)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,19 @@ def test_in_fp32_it_gives_what_onnxruntime_gives(on_cpu, pictures, by_onnxruntim
     assert descriptors.dtype == np.float32
     assert descriptors.shape == by_onnxruntime[name].shape
     assert cosines(by_onnxruntime[name], descriptors).min() > 0.999999
+
+
+def test_one_run_gives_every_descriptor(folder, pictures, by_onnxruntime):
+    versions = [find_version(folder, name, "fp32") for name in DESCRIPTORS]
+    engine = TorchEngine(folder / WEIGHTS_FILE, versions, on_gpu=False, threads=2)
+    runs = []
+    taps = engine._network.taps
+    engine._network.taps = lambda images: runs.append(len(images)) or taps(images)
+    given = engine.outputs(pictures, DESCRIPTORS[::-1])
+    assert list(given) == list(DESCRIPTORS[::-1])
+    for name, descriptors in given.items():
+        assert cosines(by_onnxruntime[name], descriptors).min() > 0.999999
+    assert runs == [3]
 
 
 def test_in_bf16_it_gives_nearly_that(folder, pictures, by_onnxruntime):
@@ -127,35 +140,43 @@ def test_a_black_picture_has_a_descriptor_of_numbers(on_cpu):
 @pytest.fixture
 def graphs(monkeypatch):
     """`CudaGraphs` over a network of sums, with recordings that are plain calls."""
-    recorded = []
+    replayed = []
 
-    def of_size(self, size, device):
-        if size not in self._recorded:
-            recorded.append(size)
-            source = torch.full((size, 2, 2, 3), 255, dtype=torch.uint8)
-            target = torch.zeros(size, 1)
+    def record(self, size, pool):
+        source = torch.full((size, 2, 2, 3), 255, dtype=torch.uint8)
+        target = torch.zeros(size, 1)
 
-            class Graph:
-                def replay(self):
-                    target.copy_(total(source))
+        class Graph:
+            def replay(self):
+                replayed.append(size)
+                target.copy_(total(source))
 
-            self._recorded[size] = (Graph(), source, target)
-        return self._recorded[size]
+        return Graph(), source, target
 
     def total(images):
         return images.float().sum(dim=(1, 2, 3))[:, None]
 
-    monkeypatch.setattr(CudaGraphs, "_of_size", of_size)
+    monkeypatch.setattr(CudaGraphs, "_record", record)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
     for name in ("benchmark", "allow_tf32"):
         monkeypatch.setattr(torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
     made = CudaGraphs(total, 2)
-    made.sizes = recorded
+    made.sizes = replayed
     return made
 
 
 @pytest.mark.parametrize(
     ("count", "sizes"),
-    [(0, []), (1, [1]), (2, [2]), (3, [4]), (33, [64]), (64, [64]), (65, [64, 1]), (200, [64, 8])],
+    [
+        (0, []),
+        (1, [1]),
+        (2, [2]),
+        (3, [4]),
+        (33, [64]),
+        (64, [64]),
+        (65, [64, 1]),
+        (200, [64, 64, 64, 8]),
+    ],
 )
 def test_a_batch_is_padded_to_the_next_recorded_size_and_cut_into_the_largest(graphs, count, sizes):
     images = torch.randint(0, 256, (count, 2, 2, 3), dtype=torch.uint8)
@@ -193,9 +214,6 @@ def test_a_recorded_batch_gives_what_onnxruntime_gives_for_each(
 
 
 @needs_cuda
-def test_every_recorded_size_is_used_once_it_was_recorded(folder, pictures):
+def test_every_size_is_recorded_before_the_first_query(folder):
     engine = opened(folder, "vgg16-mac", "bf16", on_gpu=True)
-    for _ in range(2):
-        for size in torch_engine._RECORDED:
-            engine.describe(np.repeat(pictures[:1], size, axis=0))
-    assert tuple(engine._network._recorded) == torch_engine._RECORDED
+    assert sorted(engine._network._recorded) == list(torch_engine._RECORDED)

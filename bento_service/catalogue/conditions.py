@@ -1,0 +1,155 @@
+"""A filter as an SQL condition on `images`: the same for every database, values always bound.
+
+The values of the metadata are rows of `attributes`, so a term is the set of images that have a
+row with its place, kind and value, found in an index. No term is ever NULL in SQL's sense.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Double, and_, func, literal, not_, or_, select, true
+
+from bento_service.catalogue.tables import attributes, images
+from bento_service.filters.expressions import (
+    RELATIONS,
+    Affix,
+    Among,
+    And,
+    Compare,
+    Contains,
+    Exists,
+    Expression,
+    Field,
+    Key,
+    Like,
+    Not,
+    Or,
+    Relation,
+    Value,
+)
+from bento_service.filters.values import Kind, comparable, elements, place
+
+Condition = ColumnElement[bool]
+_LAST = "\U0010ffff"
+_AFTER_SURROGATES = "\ue000"
+
+
+def condition(expression: Expression, collection_id: int) -> Condition:
+    """What a row of `images` has to fulfil to pass a filter.
+
+    Args:
+        expression: The filter.
+        collection_id: The collection that the images are of.
+    """
+    match expression:
+        case Not(term):
+            return not_(condition(term, collection_id))
+        case And(terms):
+            return and_(*(condition(term, collection_id) for term in terms))
+        case Or(terms):
+            return or_(*(condition(term, collection_id) for term in terms))
+        case Exists(key):
+            return _having(collection_id, place(key.path))
+        case Contains(key, value):
+            where = _valued(Relation.EQUAL, value)
+            return _having(collection_id, elements(key.path), *where)
+        case Compare(Key(path), relation, value):
+            return _having(collection_id, place(path), *_valued(relation, value))
+        case Among(Key(path), values, inside):
+            return _having(collection_id, place(path), *_listed(values, inside=inside))
+        case Like(Key(path), affix, text):
+            return _having(collection_id, place(path), *_patterned(affix, text))
+        case _:
+            return _of_the_image(expression)
+
+
+def _having(collection_id: int, where: str, *conditions: Condition) -> Condition:
+    """Images with an attribute at a place."""
+    return images.c.id.in_(
+        select(attributes.c.image_id).where(
+            attributes.c.collection_id == collection_id, attributes.c.place == where, *conditions
+        )
+    )
+
+
+def _valued(relation: Relation, value: Value) -> tuple[Condition, ...]:
+    """Attributes of a value's kind that are in a relation to it."""
+    kind, ready = comparable(value)
+    if kind is Kind.STRING:
+        return (attributes.c.text.is_not(None), _related(attributes.c.text, relation, ready))
+    if kind is Kind.NULL:
+        return (attributes.c.kind == kind,)
+    number = _number(float(ready))  # type: ignore[arg-type]  # a number or a boolean
+    return (attributes.c.kind == kind, _related(attributes.c.number, relation, number))
+
+
+def _listed(values: tuple[Value, ...], *, inside: bool) -> tuple[Condition, ...]:
+    kind, _ = comparable(values[0])
+    column = attributes.c.text if kind is Kind.STRING else attributes.c.number
+    known = column.is_not(None) if kind is Kind.STRING else attributes.c.kind == kind
+    return (known, column.in_(values) if inside else column.not_in(values))
+
+
+def _patterned(affix: Affix, text: str) -> tuple[Condition, ...]:
+    string = attributes.c.text
+    if affix is not Affix.PREFIX or not text:
+        return (string.is_not(None), _affixed(string, affix, text))
+    # Compared by code points, the strings with a prefix are a range of an index.
+    above = _next_text(text)
+    return (string >= text, string < above) if above else (string >= text,)
+
+
+def _next_text(prefix: str) -> str:
+    """The first string after all that begin with a prefix; empty where there is none."""
+    kept = prefix.rstrip(_LAST)
+    if not kept:
+        return ""
+    letter = chr(ord(kept[-1]) + 1)
+    return kept[:-1] + (_AFTER_SURROGATES if letter == "\ud800" else letter)
+
+
+def _of_the_image(expression: Expression) -> Condition:
+    """A term on one of the image's own fields."""
+    match expression:
+        case Compare(field, relation, value):
+            return _related(_column(field), relation, _bound(value))
+        case Among(field, values, inside):
+            bound = [_bound(value) for value in values]
+            return _column(field).in_(bound) if inside else _column(field).not_in(bound)
+        case Like(field, affix, text):
+            return _affixed(_column(field), affix, text)
+    raise TypeError(f"{expression!r} is no term on an image's own field")
+
+
+def _column(field: Field) -> ColumnElement[Any]:
+    if isinstance(field, Key):
+        raise TypeError(f"{field!r} is a place in the metadata")
+    return images.c[field.name.lower()]
+
+
+def _bound(value: Value) -> Any:
+    """Ready to be compared with a column; a fraction stays one beside a whole number."""
+    return _number(value) if isinstance(value, float) else value
+
+
+def _number(value: float) -> ColumnElement[float]:
+    return literal(value, Double())
+
+
+def _related(column: ColumnElement[Any], relation: Relation, value: Any) -> Condition:
+    related: Condition = RELATIONS[relation](column, value)
+    return related
+
+
+def _affixed(column: ColumnElement[Any], affix: Affix, text: str) -> Condition:
+    """LIKE would not mind the case in SQLite, and would need its own escapes."""
+    size = len(text)
+    if size == 0:
+        return true()
+    match affix:
+        case Affix.PREFIX:
+            return func.substr(column, 1, size) == text
+        case Affix.SUFFIX:
+            start = func.length(column) - size + 1
+            return and_(start > 0, func.substr(column, start) == text)
+        case Affix.INFIX:
+            return func.replace(column, text, "") != column

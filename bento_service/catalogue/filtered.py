@@ -1,0 +1,95 @@
+"""Questions about the images that pass a filter."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Row, Select, and_, func, select
+
+from bento_service.catalogue.collections import next_revision
+from bento_service.catalogue.conditions import Condition, condition
+from bento_service.catalogue.database import Database
+from bento_service.catalogue.images import bury
+from bento_service.catalogue.tables import descriptors, images
+from bento_service.filters.expressions import Expression
+
+_IDS_A_STATEMENT = 500
+_ROWS_A_PART = 1000
+
+
+class Filtered:
+    """The living images of a collection that pass a filter, all in the state of one moment."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def count(self, collection_id: int, which: Expression, *, limit: int | None = None) -> int:
+        """How many there are; with a limit, counting stops there."""
+        passing = _passing(collection_id, which)
+        statement = select(func.count()).select_from(images).where(passing)
+        if limit is not None:
+            some = select(images.c.id).where(passing).limit(limit).subquery()
+            statement = select(func.count()).select_from(some)
+        with self._database.reading() as connection:
+            return connection.execute(statement).scalar_one()
+
+    def descriptors(
+        self,
+        collection_id: int,
+        which: Expression,
+        *,
+        index_id: int,
+        among: Iterable[int] | None = None,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Ids (N,) and an index's descriptors (N, D), in parts.
+
+        Args:
+            collection_id: Whose images.
+            which: Only those that pass this filter.
+            index_id: Whose descriptors.
+            among: Only these images.
+        """
+        statement: Select[Any] = (
+            select(images.c.id, descriptors.c.descriptor)
+            .join(descriptors, descriptors.c.image_id == images.c.id)
+            .where(_passing(collection_id, which), descriptors.c.index_id == index_id)
+        )
+        statements = [statement]
+        if among is not None:
+            slices = _slices(sorted(among))
+            statements = [statement.where(images.c.id.in_(some)) for some in slices]
+        with self._database.reading() as connection:
+            streaming = connection.execution_options(yield_per=_ROWS_A_PART)
+            for one in statements:
+                for part in streaming.execute(one).partitions():
+                    yield _matrix(part)
+
+    def delete(self, collection_id: int, which: Expression) -> int:
+        """Delete them in one transaction; returns how many there were."""
+        with self._database.writing() as connection:
+            revision = next_revision(connection, collection_id)
+            passing = select(images.c.id).where(_passing(collection_id, which))
+            doomed = connection.execute(passing.order_by(images.c.id)).scalars().all()
+            return sum(
+                bury(connection, collection_id, revision, images.c.id.in_(some))
+                for some in _slices(doomed)
+            )
+
+
+def _passing(collection_id: int, which: Expression) -> Condition:
+    return and_(
+        images.c.collection_id == collection_id,
+        ~images.c.deleted,
+        condition(which, collection_id),
+    )
+
+
+def _matrix(rows: Sequence[Row[Any]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    ids = np.array([row.id for row in rows], np.int64)
+    joined = b"".join(row.descriptor for row in rows)
+    return ids, np.frombuffer(joined, "<f4").reshape(len(rows), -1)
+
+
+def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[at : at + _IDS_A_STATEMENT] for at in range(0, len(ids), _IDS_A_STATEMENT))

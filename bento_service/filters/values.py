@@ -1,0 +1,119 @@
+"""The values of metadata as filters see them: of which kind, and at which place."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bento_service.errors import InvalidArgument
+from bento_service.filters.expressions import Value
+
+MAX_TEXT = 400
+"""Characters of the longest string that can be compared: an index entry has to hold it."""
+MAX_PLACE = 200
+"""Characters of the longest place that can be named."""
+MAX_VALUES = 1000
+"""Values that the metadata of one image may hold."""
+_ELEMENTS = "[]"
+
+
+class Kind(StrEnum):
+    """What a value is; values are compared only with values of their kind."""
+
+    NUMBER = "number"
+    STRING = "string"
+    BOOLEAN = "boolean"
+    NULL = "null"
+    OTHER = "other"
+    """Lists, objects, and what no filter can name: too long a string, a number without end."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One value of an image's metadata at its place; an element of a list is at the list's."""
+
+    place: str
+    kind: Kind
+    number: float | None = None
+    text: str | None = None
+
+
+def place(path: Sequence[str]) -> str:
+    """A path as one text, different for different paths."""
+    return json.dumps(list(path), separators=(",", ":"))
+
+
+def elements(path: Sequence[str]) -> str:
+    """The place of all elements of the list at a path; no path has the same."""
+    return place(path) + _ELEMENTS
+
+
+def kind_of(value: Any) -> Kind:
+    """Of a JSON value, or of a filter's."""
+    if value is None:
+        return Kind.NULL
+    if isinstance(value, bool):
+        return Kind.BOOLEAN
+    if isinstance(value, int | float):
+        return Kind.NUMBER if _is_finite(value) else Kind.OTHER
+    if isinstance(value, str):
+        return Kind.STRING if is_comparable(value) else Kind.OTHER
+    return Kind.OTHER
+
+
+def is_comparable(text: str) -> bool:
+    """Whether every database can hold a string and compare it."""
+    return len(text) <= MAX_TEXT and not any(
+        letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text
+    )
+
+
+def comparable(value: Any) -> tuple[Kind, Value]:
+    """A value with its kind, ready to be compared: numbers as floats."""
+    kind = kind_of(value)
+    if kind is Kind.NUMBER:
+        return kind, float(value)
+    return kind, None if kind is Kind.OTHER else value
+
+
+def attributes(metadata: Mapping[str, Any]) -> Iterator[Attribute]:
+    """Every value that a filter can name."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((key,), metadata[key]) for key in metadata]
+    while waiting:
+        path, value = waiting.pop()
+        if len(place(path)) > MAX_PLACE:
+            continue
+        yield _attribute(place(path), value)
+        if isinstance(value, Mapping):
+            waiting += [((*path, key), value[key]) for key in value]
+        elif isinstance(value, list):
+            yield from (_attribute(elements(path), element) for element in value)
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Refuse metadata that holds more values than are kept for filters.
+
+    Raises:
+        InvalidArgument: More than `MAX_VALUES`.
+    """
+    for number, _ in enumerate(attributes(metadata), start=1):
+        if number > MAX_VALUES:
+            raise InvalidArgument(f"metadata: holds more than {MAX_VALUES} values; send fewer")
+
+
+def _attribute(where: str, value: Any) -> Attribute:
+    kind, ready = comparable(value)
+    if isinstance(ready, str):
+        return Attribute(where, kind, text=ready)
+    if isinstance(ready, bool | float):
+        return Attribute(where, kind, number=float(ready))
+    return Attribute(where, kind)
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number too large for a float
+        return False

@@ -1,0 +1,51 @@
+"""Whether an index that was prepared holds what it should, before searches rely on it."""
+
+import random
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import IndexRecord
+from bento_service.errors import ImageNotFound
+from bento_service.gallery.gallery import Gallery
+
+SAMPLE = 64
+"""Images that have to find themselves."""
+MIN_SCORE = 0.999
+"""With which they have to."""
+_TIED = 1e-5
+_NEAREST = 20
+
+
+def defect(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> str | None:
+    """What is wrong with an index, for people; `None` where nothing is.
+
+    It has to hold exactly the images that were applied to it, and a sample of them has to find
+    itself first. Nothing else may write to the index meanwhile.
+
+    Raises:
+        IndexUnavailable: Milvus does not answer.
+    """
+    held = gallery.ids(index.name)
+    expected = catalogue.changes.living_ids(index.id, up_to=index.applied)
+    pending = catalogue.changes.changed_ids(index.id, after=index.applied)
+    if wrong := (expected - held - pending) | (held - expected - pending):
+        return (
+            f"the new index differs from the catalogue in {len(wrong)} images; searches go on with "
+            "the former version, reindex again"
+        )
+    seeded = random.Random(index.name)  # noqa: S311 - a sample, no secret
+    ids = sorted(expected)
+    for image_id in seeded.sample(ids, min(SAMPLE, len(ids))):
+        try:
+            own = catalogue.images.descriptor(image_id, index.id)
+        except ImageNotFound:
+            continue  # deleted by now
+        near = gallery.search(index.name, own, top_k=_NEAREST)
+        best = max((one.score for one in near), default=0.0)
+        first = {one.image_id for one in near if one.score > best - _TIED}
+        # Of many equal pictures, Milvus may leave out any.
+        if best < MIN_SCORE or (image_id not in first and len(first) < _NEAREST):
+            return (
+                f"image {image_id} does not find itself in the new index (best score {best:.4f}); "
+                "searches go on with the former version, reindex again"
+            )
+    return None

@@ -1,0 +1,175 @@
+"""A reindex by the worker, over a real catalogue, real files and real decoding.
+
+There is no Milvus here, so the test itself switches, where replay would.
+"""
+
+import asyncio
+import io
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import Computed, DescriptorSpace, NewFile, NewJob
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
+from bento_service.ingest.reading import Reader
+from bento_service.ingest.roots import ImageRoots
+from bento_service.ingest.train import start_folder_job, start_reindex_job
+from bento_service.ingest.uploads import Uploads
+from bento_service.ingest.worker import Worker
+from bento_service.originals import Originals
+from bento_service.settings import ImageRoot
+from client_sdk.schemas import JobState, TrainRequest
+
+OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 3, "fp32")
+NEW = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 3, "fp32")
+ELSEWHERE = DescriptorSpace("vgg16-rmac4", "vgg16:one", "d" * 64, 3, "int8")
+BOTH = Computed((OLD, NEW))
+PATIENCE = 30.0
+
+
+def png(colour):
+    file = io.BytesIO()
+    Image.new("RGB", (20, 10), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+async def describe(images):
+    """The mean colour, in the one space as it is and in the other turned round."""
+    means = images.mean(axis=(1, 2)) + 1.0
+    units = (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+    return {OLD.fingerprint: units, NEW.fingerprint: -units}
+
+
+class Room:
+    """A collection of three files and an upload, and the worker's surroundings."""
+
+    def __init__(self, folder, catalogue):
+        self.catalogue = catalogue
+        self.pictures = folder / "pictures"
+        self.pictures.mkdir()
+        self.roots = ImageRoots([ImageRoot("pictures", self.pictures)])
+        self.uploads = Uploads(folder / "uploads")
+        self.commits = 0
+        self.cats = catalogue.collections.create("cats", OLD)
+        for colour in ("red", "green", "blue"):
+            (self.pictures / f"{colour}.png").write_bytes(png(colour))
+        request = TrainRequest(path=".", collection="cats")
+        start_folder_job(catalogue, self.roots, BOTH, request)
+        with self.uploads.receiving([io.BytesIO(png("white"))]) as (sha256,):
+            sent = NewJob(SourceKind.UPLOAD, files=(NewFile("1", "white.png", sha256),))
+            catalogue.jobs.create(self.cats.id, "cats", sent)
+        self.work(lambda: not catalogue.jobs.open())
+
+    def reindex(self, descriptor="vgg16-rmac4", computed=BOTH):
+        return start_reindex_job(self.catalogue, computed, "cats", descriptor, drop_missing=False)
+
+    def original(self, collection_id, sha256):
+        image = self.catalogue.images.with_digest(collection_id, sha256)
+        return image and Originals(self.roots, self.uploads).read(image)
+
+    def work(self, is_so, computed=BOTH):
+        """Let a worker work until something is so."""
+        reader = Reader(
+            self.roots,
+            self.uploads,
+            known=self.catalogue.images.known,
+            original=self.original,
+            side=4,
+            max_bytes=10**6,
+            max_pixels=10**5,
+        )
+
+        async def run():
+            async with Worker(
+                self.catalogue,
+                self.roots,
+                reader,
+                describe,
+                computed=computed,
+                decoders=2,
+                on_commit=self.count_commit,
+            ) as worker:
+                deadline = time.monotonic() + PATIENCE
+                while not is_so():
+                    assert time.monotonic() < deadline, "it never became so"
+                    assert worker.alive
+                    await asyncio.sleep(0.01)
+
+        asyncio.run(run())
+
+    def count_commit(self):
+        self.commits += 1
+
+    def job(self, job):
+        return self.catalogue.jobs.get(job.id)
+
+
+@pytest.fixture
+def room(tmp_path):
+    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as catalogue:
+        yield Room(tmp_path, catalogue)
+
+
+def test_files_and_uploads_are_described_again(room):
+    job = room.reindex()
+    room.work(room.catalogue.reindexes.due)
+    assert (room.job(job).state, room.job(job).total) == (JobState.IN_PROGRESS, 4)
+    (index,) = room.catalogue.reindexes.due()
+    room.catalogue.reindexes.switch(index)
+    images = room.catalogue.images.page(room.cats.id, after=0, limit=9)
+    assert len(images) == 4
+    for image in images:
+        old = room.catalogue.images.descriptor(image.id, room.cats.index.id)
+        new = room.catalogue.images.descriptor(image.id, index.id)
+        assert new.tolist() == (-old).tolist()
+
+
+def test_a_changed_file_is_a_failure_with_its_name(room):
+    (room.pictures / "green.png").write_bytes(png("yellow"))
+    job = room.reindex()
+    room.work(room.catalogue.reindexes.due)
+    (failure,) = room.catalogue.jobs.failures(job.number, after=0, limit=9)
+    assert (failure.path, failure.code) == ("green.png", "path_not_found")
+    assert "was moved or changed" in failure.detail
+    assert (room.job(job).indexed, room.job(job).failed) == (3, 1)
+
+
+def test_the_end_of_a_walk_that_found_nothing_is_told(room):
+    room.catalogue.images.delete_all(room.cats.id)
+    before = room.commits
+    room.reindex()
+    room.work(room.catalogue.reindexes.due)
+    assert room.commits > before
+
+
+def test_a_reindex_to_what_a_restart_does_not_compute_fails_and_says_so(room):
+    job = room.reindex()
+    room.work(lambda: room.job(job).state is JobState.FAILED, Computed((OLD, ELSEWHERE)))
+    assert room.job(job).detail.startswith(
+        "the service does not compute vgg16-rmac4 in fp32 any more; start it with "
+        "LOOKALIKE_PRECISION=fp32"
+    )
+    assert room.catalogue.collections.named("cats").space == OLD
+
+
+def test_a_reindex_that_was_given_up_is_worked_on_no_more(room):
+    job = room.reindex()
+    room.catalogue.reindexes.forget(room.cats)
+    other = room.reindex()
+    room.work(room.catalogue.reindexes.due)
+    assert (room.job(job).state, room.job(job).done) == (JobState.CANCELED, 0)
+    assert room.job(other).done == 4
+
+
+def test_what_cannot_be_reindexed_is_told(room):
+    with pytest.raises(CollectionNotFound, match="'dogs'"):
+        start_reindex_job(room.catalogue, BOTH, "dogs", None, drop_missing=False)
+    with pytest.raises(InvalidArgument, match="use one of vgg16-mac, vgg16-rmac4"):
+        room.reindex("vgg19")
+    with pytest.raises(Conflict, match="already"):
+        room.reindex(None)
+    assert room.catalogue.jobs.open() == []
