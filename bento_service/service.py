@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 _MODEL_TAG = (Path(__file__).parent / "model_tag.txt").read_text().strip()
 _SETTINGS = Settings.from_environment()
 _CHOICE = choose(_SETTINGS, Hardware.detect())
-# Without this, glibc learns from every large block that is freed to keep more for later: what it
-# took to read a model, or to decode a large picture. 128 KiB is what it begins with.
-_ALLOCATOR = [{"name": "MALLOC_TRIM_THRESHOLD_", "value": "131072"}]
+# So that freed memory goes back to the system: glibc keeps the more, the larger the blocks are that
+# were freed, unless it is told how much; Arrow's own allocator, under Milvus Lite, keeps even more.
+_ALLOCATORS = [
+    {"name": "MALLOC_TRIM_THRESHOLD_", "value": "131072"},
+    {"name": "ARROW_DEFAULT_MEMORY_POOL", "value": "system"},
+]
 
 
-@bentoml.service(name="vgg16-embedder", envs=_ALLOCATOR, **EMBEDDER_OPTIONS)
+@bentoml.service(name="vgg16-embedder", envs=_ALLOCATORS, **EMBEDDER_OPTIONS)
 class Vgg16Embedder:
     """Describes images with the saved VGG16, several callers' images at a time."""
 
@@ -96,7 +99,7 @@ _ENTRANCE = Starlette(routes=[Mount("/", app=_enter)], lifespan=_lifespan)
 
 @bentoml.service(
     name="lookalike",
-    envs=_ALLOCATOR,
+    envs=_ALLOCATORS,
     workers=1,  # one process owns the Milvus Lite folder
     # BentoML labels requests by raw path; the surface exports its own metrics by route.
     metrics={"enabled": False},

@@ -80,26 +80,34 @@ def test_a_library_is_loaded_only_where_it_is_used(processes, library):
     assert {role for role, pid in processes.items() if is_loaded(pid)} == LIBRARIES[library]
 
 
-@pytest.mark.parametrize("role", [EMBEDDER, SERVICE])
-def test_freed_memory_goes_back_to_the_system(processes, role):
-    variables = Path(f"/proc/{processes[role]}/environ").read_text().split("\0")
-    allocator = dict(line.split("=", 1) for line in variables if line.startswith("MALLOC_"))
-
-    held, left = _held_and_left(allocator)
-    assert left < held / 4
-    held, left = _held_and_left({})
-    assert left > held / 2  # so that it is the setting that makes the difference
+def _environment(pid: int, prefix: str) -> dict[str, str]:
+    """Those variables of a running process that begin so."""
+    variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(line.split("=", 1) for line in variables if line.startswith(prefix))
 
 
-def _held_and_left(allocator: dict[str, str]) -> tuple[int, int]:
-    """KiB that blocks took while they were there, and after they were freed."""
-    others = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
-    printed = subprocess.run(
-        [sys.executable, "-c", FREES_MUCH],
-        env={**others, **allocator},
+def _printed(code: str, variables: dict[str, str]) -> list[str]:
+    others = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "ARROW_"))}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**others, **variables},
         capture_output=True,
         text=True,
         check=True,
-    ).stdout
-    held, left = map(int, printed.split())
-    return held, left
+    ).stdout.split()
+
+
+@pytest.mark.parametrize("role", [EMBEDDER, SERVICE])
+def test_freed_memory_goes_back_to_the_system(processes, role):
+    held, left = map(int, _printed(FREES_MUCH, _environment(processes[role], "MALLOC_")))
+    assert left < held / 4
+
+    held, left = map(int, _printed(FREES_MUCH, {}))
+    assert left > held / 2  # so that it is the setting that makes the difference
+
+
+def test_arrow_takes_its_memory_from_the_same_allocator(processes):
+    names = "import pyarrow as pa; print(pa.default_memory_pool().backend_name)"
+
+    assert _printed(names, _environment(processes[SERVICE], "ARROW_")) == ["system"]
+    assert _printed(names, {}) != ["system"]

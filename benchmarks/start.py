@@ -1,0 +1,199 @@
+"""How long the service takes to be ready, and how much memory it holds then.
+
+    python -m benchmarks.start [--starts N] [--pictures FOLDER] [--models FOLDER]
+
+Our server and one whose two services do nothing (`benchmarks.empty_service`) are started in turn:
+BentoML and Python are in both, so the ratio is what we add. The first of our starts makes the
+catalogue and the index, the others find them. With FOLDER, the last of them also ingests pictures
+and searches before its memory is read again. Resident memory (RSS) counts a page that several
+processes share in each of them, proportional memory (PSS) counts it once, but gives a part of it to
+any other program that has it too: stop other servers of the same environment. The exit code is 1
+where a goal is missed.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.processes import Process, of_server
+from client_sdk import Client
+
+_PROJECT = Path(__file__).parents[1]
+_GOAL_SECONDS = 8.0
+_GOAL_BYTES = 500 * 10**6
+_MOST_SECONDS = 300
+_POLL_SECONDS = 0.02
+_SETTLE_SECONDS = 2
+_PICTURES = 50
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+@dataclass
+class Side:
+    """One of the two servers that are compared, and its starts so far.
+
+    Attributes:
+        name: For people.
+        home: Its BENTOML_HOME, where all that it writes is.
+        arguments: What Python runs, without the port.
+        ready: Seconds of each start until `/readyz` said yes.
+        cpu: CPU seconds of all its processes until then.
+        others: CPU seconds that other programs of the machine took meanwhile.
+    """
+
+    name: str
+    home: Path
+    arguments: Sequence[str]
+    ready: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def started(self) -> Iterator[int]:
+        """Start it, note what that took, give its port, and stop it at the end."""
+        port = _free_port()
+        environment = {
+            **os.environ,
+            "BENTOML_HOME": str(self.home),
+            "BENTOML_DO_NOT_TRACK": "true",
+            "BENTOML_PORT": str(port),
+            "LOOKALIKE_PORT": str(port),
+            "LOOKALIKE_DATA_DIR": str(self.home / "data"),
+        }
+        command = [sys.executable, "-m", *self.arguments]
+        begun, busy = time.perf_counter(), machine.busy_seconds() - machine.own_seconds()
+        with (self.home / "log").open("ab") as log:
+            process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, cwd=_PROJECT
+            )
+        try:
+            _wait_until_ready(port, process, self.home / "log")
+            self.ready.append(time.perf_counter() - begun)
+            self.cpu.append(sum(used.cpu_seconds for used in of_server(self.home)))
+            busy = machine.busy_seconds() - machine.own_seconds() - busy
+            self.others.append(max(0.0, busy - self.cpu[-1]))
+            yield port
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+    def printed(self) -> str:
+        """A line for each start's time, CPU seconds and disturbance."""
+        return "\n".join(
+            f"{self.name:9}  {what:26}" + "".join(f"{value:7.2f}" for value in values)
+            for what, values in (
+                ("ready after, s", self.ready),
+                ("CPU until then, s", self.cpu),
+                ("CPU of other programs, s", self.others),
+            )
+        )
+
+
+def main() -> int:
+    """Measure and print; the exit code is 1 where a goal is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.start", description=__doc__)
+    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--pictures", type=Path, help=f"a folder; {_PICTURES} are taken")
+    parser.add_argument("--models", type=Path, default=Path("data/bentoml/models"))
+    options = parser.parse_args()
+    print(machine.described())
+    with tempfile.TemporaryDirectory() as folder:
+        ours, empty = _sides(Path(folder), options.models)
+        for number in range(1, options.starts + 1):
+            with empty.started():
+                beside = _settled(empty)
+            with ours.started() as port:
+                idle = used = _settled(ours)
+                if options.pictures and number == options.starts:
+                    _use(port, options.pictures)
+                    used = of_server(ours.home)
+    print(f"{ours.printed()}\n{empty.printed()}")
+    _print_memory("empty, ready", beside)
+    _print_memory("ours, ready", idle)
+    if options.pictures:
+        _print_memory(f"ours, after {_PICTURES} uploads and {_PICTURES} searches", used)
+    return _verdict(ours, empty, used)
+
+
+def _sides(folder: Path, models: Path) -> tuple[Side, Side]:
+    for name in ("ours", "empty"):
+        (folder / name).mkdir()
+    (folder / "ours" / "models").symlink_to(models.resolve())
+    empty = ["bentoml", "serve", "benchmarks.empty_service:Empty", "--host", "127.0.0.1"]
+    return Side("ours", folder / "ours", ["bento_service"]), Side("empty", folder / "empty", empty)
+
+
+def _settled(side: Side) -> list[Process]:
+    time.sleep(_SETTLE_SECONDS)
+    return of_server(side.home)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _MOST_SECONDS
+    while not _is_ready(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the server did not start:\n{log.read_text()[-2000:]}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_ready(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _use(port: int, folder: Path) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    chosen = files[:: max(1, len(files) // _PICTURES)][:_PICTURES]
+    with Client(f"http://127.0.0.1:{port}", timeout=60) as client:
+        client.wait(client.upload(chosen), timeout=3600)
+        for path in chosen:
+            client.search(path)
+
+
+def _print_memory(title: str, processes: Sequence[Process]) -> None:
+    print(f"{title:44}   RSS    PSS  MiB")
+    rows = [(each.name, each.resident, each.proportional) for each in processes]
+    rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+    for name, resident, proportional in rows:
+        print(f"  {name:42}{resident / 2**20:6.1f} {proportional / 2**20:6.1f}")
+
+
+def _verdict(ours: Side, empty: Side, used: Sequence[Process]) -> int:
+    ready = statistics.median(ours.ready)
+    proportional = sum(each.proportional for each in used)
+    times = statistics.median(a / b for a, b in zip(ours.ready, empty.ready, strict=True))
+    work = statistics.median(a / b for a, b in zip(ours.cpu, empty.cpu, strict=True))
+    print(
+        f"ready after {ready:.1f} s (median; goal {_GOAL_SECONDS:.0f}): {times:.2f} times the time "
+        f"of the empty server, {work:.2f} times its CPU\n"
+        f"{proportional / 10**6:.0f} MB in all (PSS; goal {_GOAL_BYTES / 10**6:.0f})"
+    )
+    return 0 if ready <= _GOAL_SECONDS and proportional <= _GOAL_BYTES else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.processes import of_server
+
+SPENDS_AND_HOLDS = """
+import time
+held = b"x" * (64 << 20)
+while time.process_time() < 0.3:
+    pass
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def running(tmp_path):
+    """Two processes of a server: one that says which service it runs, and its parent."""
+    environment = {**os.environ, "BENTOML_HOME": str(tmp_path)}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", SPENDS_AND_HOLDS, *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+        )
+        for arguments in (["--service-name", "describing", "--fd", "3"], ["serve"])
+    ]
+    for process in started:
+        assert process.stdout.readline() == b"ready\n"
+    yield tmp_path
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_the_processes_of_a_server_are_found_with_what_they_use(running):
+    found = of_server(running)
+
+    assert [process.name for process in found] == ["describing", "parent"]
+    for process in found:
+        assert 64 << 20 < process.proportional <= process.resident < 128 << 20
+        assert 0.2 < process.cpu_seconds < 3
+
+
+def test_other_servers_are_not_counted(running):
+    assert of_server(running / "other") == []
+    assert of_server(running.parent) == []
