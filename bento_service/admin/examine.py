@@ -14,7 +14,12 @@ from bento_service.admin.needed import queued_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.sources import Sources, SourceState, certainly_lost
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import CollectionRecord, ImageRecord, SourceRecord
+from bento_service.catalogue.records import (
+    CollectionRecord,
+    ImageRecord,
+    IndexRecord,
+    SourceRecord,
+)
 from bento_service.catalogue.tables import metadata
 from bento_service.errors import ImageNotFound, IndexUnavailable
 from bento_service.gallery.gallery import Gallery
@@ -34,19 +39,19 @@ def examine_catalogue(catalogue: Catalogue, findings: Findings, *, deep: bool) -
                 if message != "ok":
                     findings.add(Kind.CATALOGUE_DAMAGED, str(message))
         for child, key in dangling(connection):
-            findings.add(Kind.ROW_DANGLING, f"{child.table.name} {key}: no {child.name}")
+            findings.add(Kind.ROW_DANGLING, f"{child.table.name}: there is no {child.name} {key}")
 
 
 def dangling(connection: Connection) -> Iterator[tuple[Column[Any], int]]:
-    """Rows whose foreign key leads nowhere: its column, and the row's own key."""
+    """Rows whose foreign key leads nowhere: its column, and what is in it."""
     for table in metadata.sorted_tables:
         for foreign_key in table.foreign_keys:
             child, parent = foreign_key.parent, foreign_key.column
-            statement = select(*table.primary_key).where(
+            statement = select(child).where(
                 child.is_not(None), ~exists().where(parent == child).correlate(table)
             )
-            for row in connection.execute(statement).all():
-                yield child, row[0]
+            for key in connection.execute(statement).scalars().all():
+                yield child, key
 
 
 def examine_images(
@@ -61,11 +66,12 @@ def examine_images(
     total = sum(catalogue.images.count(collection.id) for collection in collections)
     with stage("images", total, "images") as advance:
         for collection in collections:
+            indexes = catalogue.indexes.of(collection.id) if deep else []
             for page in _pages(catalogue, collection):
                 for image in page:
                     _examine_sources(collection, image, sources, findings)
-                    if deep:
-                        _examine_descriptor(catalogue, collection, image, findings)
+                    for index in indexes:
+                        _examine_descriptor(catalogue, index, image, findings)
                 findings.checked["images"] += len(page)
                 advance(len(page))
 
@@ -100,21 +106,29 @@ def _shown(source: SourceRecord) -> str:
 
 
 def _examine_descriptor(
-    catalogue: Catalogue, collection: CollectionRecord, image: ImageRecord, findings: Findings
+    catalogue: Catalogue, index: IndexRecord, image: ImageRecord, findings: Findings
 ) -> None:
     try:
-        descriptor = catalogue.images.descriptor(image.id)
-    except ImageNotFound:  # deleted meanwhile
-        return
+        descriptor = catalogue.images.descriptor(image.id, index.id)
+    except ImageNotFound:
+        # Another index than the one that serves may lack images.
+        if not index.serves or image.id not in catalogue.images.by_ids([image.id]):
+            return
+        descriptor = np.empty(0, np.float32)
     except ValueError:  # not a whole number of components
         descriptor = np.empty(0, np.float32)
     length = float(np.linalg.norm(descriptor))
-    if descriptor.size != collection.space.dimension or not abs(length - 1) < _UNIT_TOLERANCE:
+    if descriptor.size != index.space.dimension or not abs(length - 1) < _UNIT_TOLERANCE:
         findings.add(
             Kind.DESCRIPTOR_DAMAGED,
-            f"image {image.id} of {collection.name}: {descriptor.size} components, "
+            f"image {image.id} of {_shown_index(index)}: {descriptor.size} components, "
             f"length {length:.3g}",
         )
+
+
+def _shown_index(index: IndexRecord) -> str:
+    """The collection of an index; the descriptor, too, of one that searches do not use."""
+    return index.collection if index.serves else f"{index.collection} in {index.space.descriptor}"
 
 
 def examine_uploads(catalogue: Catalogue, uploads: Uploads, findings: Findings) -> None:
@@ -156,13 +170,14 @@ def examine_indexes(
     present, left_over = _listed(catalogue, gallery)
     for name in sorted(left_over):
         findings.add(Kind.INDEX_LEFT_OVER, name)
-    with stage("indexes", len(collections), "indexes") as advance:
-        for collection in collections:
+    indexes = [index for one in collections for index in catalogue.indexes.of(one.id)]
+    with stage("indexes", len(indexes), "indexes") as advance:
+        for index in indexes:
             findings.checked["indexes"] += 1
-            if gallery is not None and collection.index_name in present:
-                _examine_rows(catalogue, gallery, collection, findings)
-            elif is_due(collection):
-                findings.add(Kind.INDEX_MISSING, f"of {collection.name}")
+            if gallery is not None and index.name in present:
+                _examine_rows(catalogue, gallery, index, findings)
+            elif is_due(index):
+                findings.add(Kind.INDEX_MISSING, f"of {_shown_index(index)}")
             advance(1)
 
 
@@ -176,20 +191,21 @@ def _listed(catalogue: Catalogue, gallery: Gallery | None) -> tuple[set[str], se
         if not gallery.is_embedded:
             raise
         # Milvus Lite lists nothing where one index is torn; each tells for itself then.
-        return {collection.index_name for collection in catalogue.collections.all()}, set()
+        return {index.name for index in catalogue.indexes.all()}, set()
 
 
 def _examine_rows(
-    catalogue: Catalogue, gallery: Gallery, collection: CollectionRecord, findings: Findings
+    catalogue: Catalogue, gallery: Gallery, index: IndexRecord, findings: Findings
 ) -> None:
+    whose = _shown_index(index)
     try:
-        gallery.load(collection.index_name)
-        rows = compared(catalogue, gallery, collection)
+        gallery.load(index.name)
+        rows = compared(catalogue, gallery, index)
     except IndexUnavailable:
-        findings.add(Kind.INDEX_DAMAGED, f"of {collection.name}")
+        findings.add(Kind.INDEX_DAMAGED, f"of {whose}")
         return
     findings.checked["index rows"] += rows.held
     for image_id in rows.missing:
-        findings.add(Kind.INDEX_ROW_MISSING, f"image {image_id} of {collection.name}")
+        findings.add(Kind.INDEX_ROW_MISSING, f"image {image_id} of {whose}")
     for image_id in rows.unknown:
-        findings.add(Kind.INDEX_ROW_UNKNOWN, f"id {image_id} in the index of {collection.name}")
+        findings.add(Kind.INDEX_ROW_UNKNOWN, f"id {image_id} in the index of {whose}")

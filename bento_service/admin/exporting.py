@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from bento_service.admin.answer import Answer, Refusal, shown_bytes
 from bento_service.admin.data import opened_catalogue
 from bento_service.admin.interchange import schema
 from bento_service.admin.progress import stage
 from bento_service.catalogue.records import CollectionRecord
-from bento_service.catalogue.tables import images, sources
+from bento_service.catalogue.tables import descriptors, images, sources
 from bento_service.settings import Settings
 
 _ROWS_A_GROUP = 500
@@ -35,9 +35,7 @@ def export(
         raise Refusal(f"{file} is there already; give another name, or --force to replace it")
     with opened_catalogue(settings) as catalogue, catalogue.database.reading() as connection:
         chosen = catalogue.collections.named(collection)
-        count = connection.execute(
-            select(func.count()).where(images.c.collection_id == chosen.id, ~images.c.deleted)
-        ).scalar_one()
+        count = connection.execute(_of_images(chosen, func.count())).scalar_one()
         if not dry_run:
             _write(connection, chosen, file, count)
     size = 0 if dry_run else file.stat().st_size
@@ -56,7 +54,7 @@ def _write(connection: Connection, collection: CollectionRecord, file: Path, cou
     try:
         with stage("images", count, "images") as advance, partial.open("wb") as target:
             with pq.ParquetWriter(target, columns) as writer:
-                for rows in _groups(connection, collection.id):
+                for rows in _groups(connection, collection):
                     found = _sources_of(connection, rows)
                     writer.write_batch(_batch(rows, found, columns))
                     advance(len(rows))
@@ -67,11 +65,24 @@ def _write(connection: Connection, collection: CollectionRecord, file: Path, cou
         partial.unlink(missing_ok=True)
 
 
-def _groups(connection: Connection, collection_id: int) -> Iterator[Sequence[Row[Any]]]:
+def _of_images(collection: CollectionRecord, *columns: Any) -> Select[Any]:
+    """Of its living images, with the descriptors that searches use."""
+    return (
+        select(*columns)
+        .select_from(images)
+        .join(descriptors, descriptors.c.image_id == images.c.id)
+        .where(
+            images.c.collection_id == collection.id,
+            descriptors.c.index_id == collection.index.id,
+            ~images.c.deleted,
+        )
+    )
+
+
+def _groups(connection: Connection, collection: CollectionRecord) -> Iterator[Sequence[Row[Any]]]:
     after = 0
     statement = (
-        select(images)
-        .where(images.c.collection_id == collection_id, ~images.c.deleted)
+        _of_images(collection, images, descriptors.c.descriptor)
         .order_by(images.c.id)
         .limit(_ROWS_A_GROUP)
     )
@@ -94,7 +105,6 @@ def _sources_of(
 def _batch(
     rows: Sequence[Row[Any]], found: dict[int, list[dict[str, object]]], columns: Any
 ) -> Any:
-    descriptors = columns.field("descriptor").type
     plain = ("id", "sha256", "format", "width", "height", "bytes", "created_at")
     arrays = [
         pa.array([getattr(row, name) for row in rows], columns.field(name).type) for name in plain
@@ -102,5 +112,6 @@ def _batch(
     arrays.append(pa.array([json.dumps(row.metadata) for row in rows], pa.string()))
     arrays.append(pa.array([found[row.id] for row in rows], columns.field("sources").type))
     values = np.concatenate([np.frombuffer(row.descriptor, "<f4") for row in rows])
-    arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(values), descriptors.list_size))
+    length = columns.field("descriptor").type.list_size
+    arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(values), length))
     return pa.record_batch(arrays, schema=columns)

@@ -28,12 +28,14 @@ class Kind(StrEnum):
 
 MEANING = {
     Kind.CATALOGUE_DAMAGED: "the database's own check fails; restore a backup",
-    Kind.ROW_DANGLING: "a row belongs to one that is not there; --repair removes it, but no image",
+    Kind.ROW_DANGLING: "a row belongs to one that is not there; --repair removes it, but no image "
+    "and no index",
     Kind.IMAGE_LOST: "its bytes are at none of its sources; --repair --drop-missing deletes it",
     Kind.IMAGE_OUT_OF_REACH: "none of its sources can be looked at: configure or mount its root, "
     "put the uploads back, or let the service read the file",
     Kind.SOURCE_LOST: "one source is gone or changed, another has the bytes",
-    Kind.DESCRIPTOR_DAMAGED: "the stored descriptor is no unit vector; delete it and train again",
+    Kind.DESCRIPTOR_DAMAGED: "a stored descriptor is no unit vector, or is not there; delete the "
+    "image and train again",
     Kind.UPLOAD_UNNEEDED: "nobody needs this stored upload; --repair removes it",
     Kind.UPLOAD_STRAY: "a file among the uploads that is none; move it away",
     Kind.QUEUED_UPLOAD_LOST: "an open job waits for it; the job will count it as failed",
@@ -41,7 +43,7 @@ MEANING = {
     Kind.INDEX_DAMAGED: "an index does not load; --repair builds it, and so does a start",
     Kind.INDEX_ROW_MISSING: "the index lacks an image; --repair sends it again",
     Kind.INDEX_ROW_UNKNOWN: "the index has a row of no image; --repair removes it",
-    Kind.INDEX_LEFT_OVER: "the index of a deleted collection; --repair drops it",
+    Kind.INDEX_LEFT_OVER: "an index that no collection has any more; --repair drops it",
 }
 REPAIRABLE = frozenset(
     {

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
-
 from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal
 from bento_service.admin.backup import copy_upload
 from bento_service.admin.data import opened_catalogue, service_stopped
@@ -24,8 +22,14 @@ from bento_service.admin.sources import Sources, SourceState
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import insert_or_ignore
-from bento_service.catalogue.records import DescriptorSpace
-from bento_service.catalogue.tables import SourceKind, images, sources
+from bento_service.catalogue.records import (
+    CollectionRecord,
+    Described,
+    DescriptorSpace,
+    NewImage,
+)
+from bento_service.catalogue.settling import add_images, holders
+from bento_service.catalogue.tables import SourceKind, sources
 from bento_service.errors import CollectionNotFound
 from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings
@@ -52,7 +56,8 @@ def import_images(settings: Settings, path: Path, options: ImportOptions) -> Ans
     """Import; `FINDINGS` where images were left out because their bytes are not here.
 
     Raises:
-        Refusal: A service runs, the file is damaged, or its descriptors are of another version.
+        Refusal: A service runs, the file is damaged, its descriptors are of another version, or
+            the collection has more than one.
         InvalidArgument: A collection cannot have that name.
     """
     file, space = opened_file(path)
@@ -62,26 +67,33 @@ def import_images(settings: Settings, path: Path, options: ImportOptions) -> Ans
         _check_rows(file, total)
         counts: Counter[str] = Counter(new=0, known=0, left_out=0)
         found = _Finder(settings, options)
-        collection_id = 0
+        collection = None
         if not options.dry_run:
-            collection_id = catalogue.collections.ensure(options.collection, space).id
+            collection = catalogue.collections.ensure(options.collection, space)
         with stage("images", total, "images") as advance:
             for rows in checked_rows(file):
                 taken = found.taken(rows)
                 counts["left_out"] += len(rows) - len(taken)
-                if options.dry_run:
+                if collection is None:
                     counts["new"] += len(taken)
                 else:
-                    new = _commit(catalogue, collection_id, taken)
+                    new = _commit(catalogue, collection, taken)
                     counts += Counter(new=new, known=len(taken) - new)
                 advance(len(rows))
     return _answer(counts, options)
 
 
 def _check_space(catalogue: Catalogue, space: DescriptorSpace, name: str) -> None:
-    """Refuse descriptors that nothing here could be compared with."""
+    """Refuse descriptors that nothing here could be compared with, or that would not be enough."""
     try:
-        held = {catalogue.collections.named(name).space.fingerprint}
+        collection = catalogue.collections.named(name)
+        if len(catalogue.indexes.of(collection.id)) > 1:
+            raise Refusal(
+                f"collection {name!r} is being reindexed or has its former descriptors still, and "
+                "the file has but one descriptor an image; let the reindex end, drop the former "
+                f"ones with DELETE /api/v2/collections/{name}/reindex, then import"
+            )
+        held = {collection.space.fingerprint}
     except CollectionNotFound:
         held = {each.space.fingerprint for each in catalogue.collections.all()}
     if held and space.fingerprint not in held:
@@ -137,13 +149,15 @@ class _Finder:
         return copy_upload(self._given, self._stored, digest)
 
 
-def _commit(catalogue: Catalogue, collection_id: int, rows: Sequence[ImportedImage]) -> int:
+def _commit(
+    catalogue: Catalogue, collection: CollectionRecord, rows: Sequence[ImportedImage]
+) -> int:
     """Write some images, all or none; how many of them were new."""
     with catalogue.database.writing() as connection:
-        revision = next_revision(connection, collection_id)
-        held = _holders(connection, collection_id, rows)
-        new = [row for row in rows if row.sha256 not in held]
-        held |= _add_images(connection, collection_id, revision, new)
+        revision = next_revision(connection, collection.id)
+        held = holders(connection, collection.id, {row.sha256 for row in rows})
+        new = [_new(row, collection.space) for row in rows if row.sha256 not in held]
+        held |= add_images(connection, collection.id, revision, new)
         places = [
             {
                 "image_id": held[row.sha256],
@@ -160,40 +174,16 @@ def _commit(catalogue: Catalogue, collection_id: int, rows: Sequence[ImportedIma
     return len(new)
 
 
-def _holders(
-    connection: Connection, collection_id: int, rows: Sequence[ImportedImage]
-) -> dict[str, int]:
-    statement = select(images.c.sha256, images.c.id).where(
-        images.c.collection_id == collection_id,
-        images.c.sha256.in_([row.sha256 for row in rows]),
-        ~images.c.deleted,
+def _new(row: ImportedImage, space: DescriptorSpace) -> NewImage:
+    described = Described(
+        row.sha256,
+        row.format,
+        row.width,
+        row.height,
+        row.bytes,
+        {space.fingerprint: row.descriptor},
     )
-    return {row.sha256: row.id for row in connection.execute(statement)}
-
-
-def _add_images(
-    connection: Connection, collection_id: int, revision: int, new: Sequence[ImportedImage]
-) -> dict[str, int]:
-    """Insert images in their order, which is that of equal scores; their ids by digest."""
-    if not new:
-        return {}
-    statement = insert(images).returning(images.c.sha256, images.c.id, sort_by_parameter_order=True)
-    values = [
-        {
-            "collection_id": collection_id,
-            "sha256": row.sha256,
-            "format": row.format,
-            "width": row.width,
-            "height": row.height,
-            "bytes": row.bytes,
-            "metadata": row.metadata,
-            "descriptor": row.descriptor.astype("<f4").tobytes(),
-            "revision": revision,
-            "created_at": row.created_at,
-        }
-        for row in new
-    ]
-    return {row.sha256: row.id for row in connection.execute(statement, values)}
+    return NewImage(described, row.metadata, row.created_at)
 
 
 def _answer(counts: Counter[str], options: ImportOptions) -> Answer:

@@ -1,6 +1,7 @@
-"""The index beside the catalogue: which rows it should hold, and how it is brought there.
+"""The indexes beside the catalogue: which rows they should hold, and how they are brought there.
 
-All that these commands know of the index's cursor is here.
+A collection has more than one while it is reindexed and after that. All that these commands know
+of the indexes' cursors is here.
 """
 
 import time
@@ -12,8 +13,9 @@ from sqlalchemy import Connection, update
 from bento_service.admin.answer import Refusal
 from bento_service.admin.progress import stage
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import CollectionRecord
-from bento_service.catalogue.tables import collections
+from bento_service.catalogue.indexes import index_prefix
+from bento_service.catalogue.records import IndexRecord
+from bento_service.catalogue.tables import indexes
 from bento_service.gallery.gallery import Gallery
 from bento_service.replay import Replay
 
@@ -36,28 +38,28 @@ class Rows:
     unknown: tuple[int, ...]
 
 
-def compared(catalogue: Catalogue, gallery: Gallery, collection: CollectionRecord) -> Rows:
+def compared(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> Rows:
     """Compare an index that is loaded; what it has yet to apply is no difference."""
-    held = gallery.ids(collection.index_name)
-    expected = catalogue.images.living_ids(collection.id, up_to=collection.applied)
-    pending = catalogue.images.changed_ids(collection.id, after=collection.applied)
+    held = gallery.ids(index.name)
+    expected = catalogue.changes.living_ids(index.id, up_to=index.applied)
+    pending = catalogue.changes.changed_ids(index.id, after=index.applied)
     return Rows(len(held), tuple(sorted(expected - held)), tuple(sorted(held - expected - pending)))
 
 
-def is_due(collection: CollectionRecord) -> bool:
-    """Whether there should be an index; before the first change is applied, none is missed."""
-    return collection.applied > 0
+def is_due(index: IndexRecord) -> bool:
+    """Whether it should be there; before the first change is applied, none is missed."""
+    return index.applied > 0
 
 
 def forget_progress(connection: Connection) -> None:
     """Let every index begin anew: at the next replay all images are sent to it again."""
-    connection.execute(update(collections).values(applied=0))
+    connection.execute(update(indexes).values(applied=0))
 
 
 def own_indexes(catalogue: Catalogue, gallery: Gallery) -> tuple[set[str], set[str]]:
     """Names of this catalogue's indexes: those that a collection has, and those left over."""
-    wanted = {collection.index_name for collection in catalogue.collections.all()}
-    prefix = f"lookalike_{catalogue.collections.instance_id()[:12]}_"
+    wanted = {index.name for index in catalogue.indexes.all()}
+    prefix = index_prefix(catalogue.collections.instance_id())
     own = {name for name in gallery.names() if name.startswith(prefix)}
     return own & wanted, own - wanted
 
@@ -66,6 +68,8 @@ def follow_to_the_end(
     catalogue: Catalogue, gallery: Gallery, *, on_purged: Callable[[set[str]], None]
 ) -> None:
     """Run the service's own replay until every index holds what the catalogue says.
+
+    A reindex that has nothing left to describe is finished by it, as at a start of the service.
 
     Args:
         catalogue: What is followed.
@@ -76,12 +80,12 @@ def follow_to_the_end(
         IndexUnavailable: Milvus does not answer.
         Refusal: Replay made no step for a quarter of an hour.
     """
-    for collection in catalogue.collections.all():
+    followed = catalogue.indexes.all()
+    for index in followed:
         # Replay lists the indexes first, which fails for ever where one of Milvus Lite is torn.
-        gallery.open(collection.index_name, collection.space.dimension)
-    total = len(catalogue.collections.all())
+        gallery.open(index.name, index.space.dimension)
     with (
-        stage("index", total, "collections") as advance,
+        stage("indexes", len(followed), "indexes") as advance,
         Replay(catalogue, gallery, on_purged=on_purged) as replay,
     ):
         state, since, finished = _state(catalogue, replay), time.monotonic(), 0
@@ -95,12 +99,20 @@ def follow_to_the_end(
                 done = sum(done for _, _, done in state)
                 advance(done - finished)
                 finished = done
-        advance(total - finished)
+        advance(len(followed) - finished)
+    # A reindex that was finished at the very end leaves the index before the last one behind.
+    for name in own_indexes(catalogue, gallery)[1]:
+        gallery.drop(name)
 
 
 def _state(catalogue: Catalogue, replay: Replay) -> list[tuple[str, int, bool]]:
     """Of each index: its name, how far it is, and whether that is the end."""
+    to_be_finished = {one.name for one in catalogue.reindexes.due()}
     return [
-        (one.index_name, one.applied, replay.is_open(one) and one.applied >= one.revision)
-        for one in catalogue.collections.all()
+        (
+            one.name,
+            one.applied,
+            replay.is_open(one) and one.applied >= one.revision and one.name not in to_be_finished,
+        )
+        for one in catalogue.indexes.all()
     ]

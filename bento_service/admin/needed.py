@@ -41,6 +41,7 @@ def _of_jobs() -> Select[Any]:
         .where(
             job_files.c.state == FileState.TODO,
             job_files.c.sha256.is_not(None),
+            jobs.c.kind == SourceKind.UPLOAD,  # a reindex knows digests of images of all kinds
             jobs.c.state.in_(OPEN_STATES),
         )
         .distinct()

@@ -24,7 +24,7 @@ from bento_service.admin.manifest import (
 from bento_service.admin.needed import needed_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.snapshot import copy_opened
-from bento_service.catalogue.migration import newest_revision
+from bento_service.catalogue.migration import migrate, newest_revision
 from bento_service.errors import ImageNotFound
 from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings
@@ -124,6 +124,7 @@ def _restore_catalogue(settings: Settings, copy: Path, database: Path) -> None:
     incoming = database.with_name(f"{database.name}.incoming")
     shutil.copyfile(copy, incoming)
     with copy_opened(incoming) as connection:
+        migrate(connection)  # the backup may be an older release's
         forget_progress(connection)
     with incoming.open("rb") as file:
         os.fsync(file.fileno())

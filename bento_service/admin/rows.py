@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from bento_service.admin.answer import Refusal
 from bento_service.catalogue.records import SourceRecord
 from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import InvalidArgument
+from bento_service.filters.values import check_metadata
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _UNIT_TOLERANCE = 1e-3
@@ -21,6 +23,7 @@ _ROWS_A_BATCH = 500
 _LONGEST_FORMAT = 16
 _LONGEST_ROOT = 256
 _KINDS = (SourceKind.FILE, SourceKind.UPLOAD)
+_BAD_VALUES = (ValueError, TypeError, AttributeError, KeyError)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def checked_rows(file: Any) -> Iterator[list[ImportedImage]]:
         for row, descriptor in zip(rows, descriptors, strict=True):
             try:
                 images.append(_image(row, descriptor))
-            except (ValueError, TypeError, AttributeError, KeyError) as error:
+            except (*_BAD_VALUES, InvalidArgument) as error:
                 raise Refusal(f"row {number} cannot be imported: {error}") from error
             number += 1
         yield images
@@ -80,6 +83,7 @@ def _image(row: dict[str, Any], descriptor: NDArray[np.float32]) -> ImportedImag
     metadata = json.loads(row["metadata"])
     if not isinstance(metadata, dict) or not isinstance(row["created_at"], datetime):
         raise TypeError("its metadata is no JSON object, or it has no moment of creation")
+    check_metadata(metadata)
     del row["id"], row["metadata"]
     found = tuple(map(_source, row.pop("sources")))
     return ImportedImage(**row, metadata=metadata, sources=found, descriptor=descriptor)

@@ -19,7 +19,7 @@ from bento_service.admin.findings import REPAIRABLE, Findings, Kind
 from bento_service.admin.index import follow_to_the_end
 from bento_service.admin.sources import Sources
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.tables import images
+from bento_service.catalogue.tables import images, indexes
 from bento_service.gallery.gallery import Gallery
 from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings
@@ -135,13 +135,14 @@ def _repair(
 def _finish_deletions(catalogue: Catalogue) -> None:
     """Do for rows that belong to nothing what the database does when it deletes by itself.
 
-    Images are left: their descriptors may be all that there is.
+    Images are left, and the rows of indexes: with them their descriptors would go, which may be all
+    that there is.
     """
     with catalogue.database.writing() as connection:
-        for child, key in list(dangling(connection)):
-            (own,) = child.table.primary_key
+        for child, key in set(dangling(connection)):
             (foreign_key,) = child.foreign_keys
             if foreign_key.ondelete == "SET NULL":
-                connection.execute(update(child.table).where(own == key).values({child.name: None}))
-            elif child.table is not images:
-                connection.execute(delete(child.table).where(own == key))
+                nothing = {child.name: None}
+                connection.execute(update(child.table).where(child == key).values(nothing))
+            elif child.table not in (images, indexes):
+                connection.execute(delete(child.table).where(child == key))

@@ -222,6 +222,15 @@ class Described:
 
 
 @dataclass(frozen=True)
+class NewImage:
+    """A described picture as the image of a collection that it is to become."""
+
+    described: Described
+    metadata: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of one file: described, known already, or failed with a reason.
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from bento_service.catalogue.attributes import add_attributes
 from bento_service.catalogue.database import insert_or_ignore
 from bento_service.catalogue.indexes import indexes_of
-from bento_service.catalogue.records import Described, JobRecord, Outcome, Settled
+from bento_service.catalogue.records import Described, JobRecord, NewImage, Outcome, Settled
 from bento_service.catalogue.tables import FileState, descriptors, images, job_files, sources
 from bento_service.errors import Conflict
 
@@ -36,11 +36,12 @@ def settle_files(
     """
     outcomes = _still_todo(connection, outcomes)
     digests = {sha256 for outcome in outcomes if (sha256 := _digest(outcome)) is not None}
-    held = _holders(connection, collection_id, digests)
+    held = holders(connection, collection_id, digests)
     makers = _makers(outcomes, known=held.keys())
     new = [outcome.described for outcome in makers.values() if outcome.described is not None]
-    held |= _add_images(connection, new, collection_id, job.metadata)
-    _add_descriptors(connection, new, held, collection_id, revision)
+    now = datetime.now(UTC)
+    images_to_be = [NewImage(one, job.metadata, now) for one in new]
+    held |= add_images(connection, collection_id, revision, images_to_be)
     states = [_state(outcome, held, makers) for outcome in outcomes]
     _add_sources(connection, job, outcomes, held)
     _write_states(connection, outcomes, states)
@@ -62,7 +63,7 @@ def settle_reindexed(
     """
     outcomes = _still_todo(connection, outcomes)
     described = [outcome.described for outcome in outcomes if outcome.described is not None]
-    held = _holders(connection, collection_id, {one.sha256 for one in described})
+    held = holders(connection, collection_id, {one.sha256 for one in described})
     living = [one for one in described if one.sha256 in held]
     _add_descriptors(connection, living, held, collection_id, revision, anew=True)
     states = [_state_anew(outcome, held) for outcome in outcomes]
@@ -92,7 +93,7 @@ def _digest(outcome: Outcome) -> str | None:
     return outcome.known_sha256 if outcome.described is None else outcome.described.sha256
 
 
-def _holders(connection: Connection, collection_id: int, digests: Iterable[str]) -> dict[str, int]:
+def holders(connection: Connection, collection_id: int, digests: Iterable[str]) -> dict[str, int]:
     """The living images of a collection with these bytes, by digest."""
     statement = select(images.c.sha256, images.c.id).where(
         images.c.collection_id == collection_id,
@@ -120,35 +121,44 @@ def _state(outcome: Outcome, held: Mapping[str, int], makers: Mapping[str, Outco
     return FileState.DONE if makers.get(sha256) is outcome else FileState.DUPLICATE
 
 
-def _add_images(
-    connection: Connection,
-    described: Sequence[Described],
-    collection_id: int,
-    metadata: dict[str, Any],
+def add_images(
+    connection: Connection, collection_id: int, revision: int, new: Sequence[NewImage]
 ) -> dict[str, int]:
-    """Insert images; their ids by digest."""
-    if not described:
+    """Write new images with their attributes and descriptors; their ids by digest.
+
+    Args:
+        connection: In a writing transaction.
+        collection_id: Where they go; it holds none of their digests.
+        revision: Of the collection, raised for this transaction.
+        new: The images; they are numbered in this order, which is that of equal scores.
+
+    Raises:
+        Conflict: The collection serves a descriptor version that they lack.
+    """
+    if not new:
         return {}
-    now = datetime.now(UTC)
     rows = connection.execute(
         insert(images).returning(images.c.sha256, images.c.id),
-        [
-            {
-                "collection_id": collection_id,
-                "sha256": one.sha256,
-                "format": one.format,
-                "width": one.width,
-                "height": one.height,
-                "bytes": one.bytes,
-                "metadata": metadata,
-                "created_at": now,
-            }
-            for one in described
-        ],
+        [_row(collection_id, one) for one in new],
     )
     added = {row.sha256: row.id for row in rows}
-    add_attributes(connection, collection_id, dict.fromkeys(added.values(), metadata))
+    metadata = {added[one.described.sha256]: one.metadata for one in new}
+    add_attributes(connection, collection_id, metadata)
+    _add_descriptors(connection, [one.described for one in new], added, collection_id, revision)
     return added
+
+
+def _row(collection_id: int, new: NewImage) -> dict[str, Any]:
+    return {
+        "collection_id": collection_id,
+        "sha256": new.described.sha256,
+        "format": new.described.format,
+        "width": new.described.width,
+        "height": new.described.height,
+        "bytes": new.described.bytes,
+        "metadata": new.metadata,
+        "created_at": new.created_at,
+    }
 
 
 def _add_descriptors(

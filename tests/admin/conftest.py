@@ -108,6 +108,15 @@ class Place:
         """Files of the stored uploads, by digest."""
         return {path.name: path for path in (self.data / "uploads").glob("??/*")}
 
+    def indexes(self, collection="main"):
+        """Names of a collection's indexes, the one that searches use first."""
+        rows = self.sql(
+            "SELECT i.name FROM indexes i JOIN collections c ON c.id = i.collection_id "
+            "WHERE c.name = ? ORDER BY i.name = c.index_name DESC",
+            collection,
+        )
+        return [row[0] for row in rows]
+
     def another(self, name):
         """An empty place with the same image root."""
         other = Place(self.folder / name, self._monkeypatch, self._capsys)

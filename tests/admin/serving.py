@@ -23,16 +23,26 @@ from bento_service.catalogue.records import NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import ImageNotFound
 from bento_service.gallery.gallery import Gallery
-from bento_service.ingest.train import collection_for_training, start_folder_job
+from bento_service.ingest.train import (
+    collection_for_training,
+    start_folder_job,
+    start_reindex_job,
+)
 from bento_service.search import Query
 from bento_service.settings import Settings
+from bento_service.vision.choice import Choice
 from bento_service.vision.descriptor_version import Weights
 from bento_service.vision.recipes import descriptor_version
 from client_sdk.schemas import JobState, TrainRequest
 
-VERSION = descriptor_version("vgg16-mac", Weights(digest="0" * 64, source="none"))
+_WEIGHTS = Weights(digest="0" * 64, source="none")
+VERSION = descriptor_version("vgg16-mac", _WEIGHTS)
+OTHER = descriptor_version("vgg16-rmac4", _WEIGHTS)
 PATIENCE = 60
-_MATRIX = np.random.default_rng(7).standard_normal((75, VERSION.dimension))
+_MATRICES = [
+    np.random.default_rng(seed).standard_normal((75, version.dimension))
+    for seed, version in enumerate((VERSION, OTHER), start=7)
+]
 
 
 def tell(what):
@@ -40,12 +50,13 @@ def tell(what):
     sys.stdout.flush()
 
 
-async def describe(images):
+async def embed(images):
     """Mean colours of 25 squares, projected: other pictures get other descriptors."""
     side = images.shape[1] // 5 * 5
     squares = images[:, :side, :side].reshape(-1, 5, side // 5, 5, side // 5, 3).mean(axis=(2, 4))
-    found = (squares.reshape(-1, 75) - 127) @ _MATRIX
-    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+    found = [(squares.reshape(-1, 75) - 127) @ matrix for matrix in _MATRICES]
+    units = [one / np.linalg.norm(one, axis=1, keepdims=True) for one in found]
+    return np.hstack(units).astype(np.float32)
 
 
 def picture(seed):
@@ -58,7 +69,9 @@ def picture(seed):
 
 @asynccontextmanager
 async def application():
-    async with opened(Settings.from_environment(), "vgg16:test", VERSION, "fake", describe) as app:
+    settings, versions = Settings.from_environment(), (VERSION, OTHER)
+    choice = Choice("vgg16-mac", "onnxruntime", "fp32")
+    async with opened(settings, "vgg16:test", versions, choice, embed) as app:
         yield app
 
 
@@ -75,12 +88,12 @@ def is_settled(app):
     return (
         app.is_ready
         and all(job.state is JobState.COMPLETED for job in jobs)
-        and all(one.applied >= one.revision for one in app.catalogue.collections.all())
+        and all(one.applied >= one.revision for one in app.catalogue.indexes.all())
     )
 
 
 def upload(app, collection, *contents):
-    chosen = collection_for_training(app.catalogue, collection, app.space)
+    chosen = collection_for_training(app.catalogue, collection, app.computed)
     with app.uploads.receiving(map(io.BytesIO, contents)) as digests:
         files = tuple(NewFile(str(n), f"sent-{n}.png", d) for n, d in enumerate(digests))
         app.catalogue.jobs.create(chosen.id, collection, NewJob(SourceKind.UPLOAD, files=files))
@@ -91,7 +104,7 @@ async def fill():
     """Collection `main` from the image root and from uploads, collection `sent` from uploads."""
     async with application() as app:
         request = TrainRequest(path=".", collection="main", metadata={"season": "spring"})
-        start_folder_job(app.catalogue, app.roots, app.space, request)
+        start_folder_job(app.catalogue, app.roots, app.computed, request)
         upload(app, "main", *map(picture, range(100, 106)))
         upload(app, "sent", *map(picture, range(103, 109)))
         await until(lambda: is_settled(app))
@@ -113,7 +126,7 @@ async def state():
             found[collection.name] = {
                 "searches": searches,
                 "ids": sorted(image.id for image in images),
-                "index": sorted(app.gallery.ids(collection.index_name)),
+                "index": sorted(app.gallery.ids(collection.index.name)),
                 "readable": sum(is_readable(app, image) for image in images),
                 "metadata": {image.sha256: image.metadata for image in images},
             }
@@ -130,7 +143,7 @@ def is_readable(app, image):
 async def busy():
     """Upload and delete for ever; a line for each round."""
     async with application() as app:
-        collection = collection_for_training(app.catalogue, "main", app.space)
+        collection = collection_for_training(app.catalogue, "main", app.computed)
         for number in range(10**6):
             upload(app, "main", *(picture(10_000 + 3 * number + n) for n in range(3)))
             await asyncio.sleep(0.02)
@@ -139,6 +152,15 @@ async def busy():
             app.catalogue.images.delete(collection.id, sent[:-12])
             app.changed()
             tell(number)
+
+
+async def reindex():
+    """Bring `main` to the other descriptor; of how many images it could not be had."""
+    async with application() as app:
+        job = start_reindex_job(app.catalogue, app.computed, "main", OTHER.name, drop_missing=False)
+        app.worker.wake()
+        await until(lambda: is_settled(app))
+        return app.catalogue.jobs.get(job.id).failed
 
 
 async def tamper(name, *arguments):
@@ -170,5 +192,12 @@ async def hold():
 
 if __name__ == "__main__":
     what, *rest = sys.argv[1:]
-    does = {"fill": fill, "state": state, "busy": busy, "tamper": tamper, "hold": hold}[what]
+    does = {
+        "fill": fill,
+        "state": state,
+        "reindex": reindex,
+        "busy": busy,
+        "tamper": tamper,
+        "hold": hold,
+    }[what]
     tell(json.dumps(asyncio.run(does(*rest))))

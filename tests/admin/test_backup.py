@@ -6,8 +6,15 @@ import signal
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
+import alembic.command
 import pytest
+from alembic.config import Config
+from sqlalchemy import text
+
+from bento_service.catalogue import migration
+from bento_service.catalogue.database import Database
 
 
 def digest_of(path):
@@ -91,6 +98,12 @@ def test_what_no_backup_needs_any_more_is_removed(place, target):
     place.sql(
         "DELETE FROM sources WHERE image_id IN (SELECT id FROM images WHERE collection_id = 3)"
     )
+    for table in ("descriptors", "attributes"):
+        place.sql(
+            f"DELETE FROM {table} WHERE image_id IN "  # noqa: S608
+            "(SELECT id FROM images WHERE collection_id = 3)"
+        )
+    place.sql("DELETE FROM indexes WHERE collection_id = 3")
     place.sql("DELETE FROM images WHERE collection_id = 3")
     place.sql("DELETE FROM collections WHERE id = 3 AND name = 'sent'")
 
@@ -280,6 +293,40 @@ def test_a_backup_of_a_newer_release_is_refused(place, target, emptied):
     (target / "manifest.json").write_text(json.dumps(manifest))
 
     assert "newer release" in emptied.refused("restore", target)
+
+
+def first_release(file):
+    """A catalogue with the tables of the first revision and one collection."""
+    config = Config()
+    folder = Path(migration.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    with Database(f"sqlite:///{file}") as database, database.writing() as connection:
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO collections (id, name, descriptor, model, fingerprint, dimension, "
+                "index_name, revision, applied, created_at) "
+                "VALUES (3, 'cats', 'mac', 'm:1', 'ff', 2, 'i3', 9, 7, '2026-01-02 03:04:05')"
+            )
+        )
+
+
+def test_a_backup_of_an_older_release_is_brought_up_to_date(target, emptied):
+    emptied.serving("state")
+    emptied.admin("backup", target)
+    manifest = manifest_of(target)
+    file = target / manifest["catalogue"]["file"]
+    file.unlink()
+    first_release(file)
+    changed = {"bytes": file.stat().st_size, "sha256": digest_of(file), "revision": "0001"}
+    manifest["catalogue"] |= changed
+    (target / "manifest.json").write_text(json.dumps(manifest))
+
+    assert emptied.admin("restore", target, "--force")[0] == 0
+
+    held = emptied.sql("SELECT name, collection_id, fingerprint, applied FROM indexes")
+    assert held == [("i3", 3, "ff", 0)]
 
 
 def test_a_dry_restore_changes_nothing(place, target, emptied):

@@ -35,8 +35,9 @@ def test_a_file_holds_what_the_catalogue_holds(place, file):
     table = pq.read_table(file)
     rows = table.to_pylist()
     stored = place.sql(
-        "SELECT i.id, i.sha256, i.width, i.height, i.bytes, i.descriptor FROM images i "
-        "JOIN collections c ON c.id = i.collection_id WHERE c.name = 'main' ORDER BY i.id"
+        "SELECT i.id, i.sha256, i.width, i.height, i.bytes, d.descriptor FROM images i "
+        "JOIN collections c ON c.id = i.collection_id JOIN descriptors d ON d.image_id = i.id "
+        "WHERE c.name = 'main' ORDER BY i.id"
     )
 
     assert len(rows) == 14
@@ -52,11 +53,15 @@ def test_a_file_holds_what_the_catalogue_holds(place, file):
 
 
 def test_a_file_says_what_its_descriptors_are(place, file):
-    ((fingerprint,),) = place.sql("SELECT fingerprint FROM collections WHERE name = 'main'")
+    ((fingerprint, precision),) = place.sql(
+        "SELECT i.fingerprint, i.precision FROM indexes i "
+        "JOIN collections c ON c.index_name = i.name WHERE c.name = 'main'"
+    )
     description = json.loads(pq.read_schema(file).metadata[b"lookalike"])
 
     assert description["collection"] == "main"
     assert description["space"]["fingerprint"] == fingerprint
+    assert description["space"]["precision"] == precision == "fp32"
 
 
 def test_after_a_round_trip_searches_answer_the_same(place, file):
@@ -70,6 +75,20 @@ def test_after_a_round_trip_searches_answer_the_same(place, file):
     assert after["metadata"] == before["metadata"]
     assert after["readable"] == before["readable"] == 14
     assert after["index"] == after["ids"]
+
+
+def test_filters_see_imported_images(place, file):
+    place.admin("import", file, "--collection", "copy")
+
+    seen = place.sql(
+        "SELECT c.name, a.place, a.kind, a.text, count(*) FROM attributes a "
+        "JOIN images i ON i.id = a.image_id AND i.collection_id = a.collection_id "
+        "JOIN collections c ON c.id = i.collection_id GROUP BY 1, 2, 3, 4 ORDER BY 1"
+    )
+    assert seen == [
+        ("copy", '["season"]', "string", "spring", 8),
+        ("main", '["season"]', "string", "spring", 8),
+    ]
 
 
 def test_importing_again_adds_nothing(place, file):
@@ -169,6 +188,10 @@ def unknown_kind(rows):
     rows[7]["sources"][0]["kind"] = "dream"
 
 
+def too_many_values(rows):
+    rows[7]["metadata"] = json.dumps({str(n): n for n in range(1001)})
+
+
 def no_pixels(rows):
     rows[7]["width"] = 0
 
@@ -184,6 +207,7 @@ def no_pixels(rows):
         twice,
         unknown_kind,
         no_pixels,
+        too_many_values,
     ],
 )
 def test_a_file_with_one_bad_row_imports_nothing(other, file, damage):

@@ -191,12 +191,35 @@ def test_rows_deleted_by_hand_leave_nothing_behind_after_a_repair(place, kinds):
 
     code, record = place.admin("verify")
     assert code == 1
-    assert kinds(record) == {"row_dangling": 1, "index_row_unknown": 1}
+    assert kinds(record) == {"row_dangling": 2, "index_row_unknown": 1}
 
     code, record = place.admin("verify", "--repair")
     assert (code, kinds(record)) == (0, {})
     assert digest not in place.uploads()
-    assert place.sql("SELECT count(*) FROM sources WHERE image_id = ?", image_id) == [(0,)]
+    for table in ("sources", "descriptors"):
+        left = place.sql(f"SELECT count(*) FROM {table} WHERE image_id = ?", image_id)  # noqa: S608
+        assert left == [(0,)]
+
+
+def test_attributes_of_no_image_are_found_and_removed(place, kinds):
+    place.sql(
+        "INSERT INTO attributes (image_id, collection_id, place, kind) "
+        "VALUES (900, 2, 'a', 'null'), (900, 2, 'b', 'null')"
+    )
+
+    assert kinds(place.admin("verify", "--catalogue-only")[1]) == {"row_dangling": 2}
+    code, record = place.admin("verify", "--catalogue-only", "--repair")
+    assert (code, kinds(record)) == (0, {})
+    assert place.sql("SELECT count(*) FROM attributes WHERE image_id = 900") == [(0,)]
+
+
+def test_descriptors_outlive_a_collection_deleted_by_hand(place):
+    place.sql("DELETE FROM collections WHERE name = 'main'")
+    before = place.sql("SELECT * FROM descriptors")
+
+    place.admin("verify", "--catalogue-only", "--repair")
+
+    assert place.sql("SELECT * FROM descriptors") == before
 
 
 def test_an_image_whose_sources_were_deleted_by_hand_is_lost(place, kinds):
@@ -228,11 +251,13 @@ def test_drop_missing_alone_is_refused(place):
 
 
 def test_a_damaged_descriptor_is_found_by_deep(place, kinds):
-    place.sql("UPDATE images SET descriptor = zeroblob(length(descriptor)) WHERE id = 1")
-    place.sql("UPDATE images SET descriptor = x'00' WHERE id = 2")
+    change = "UPDATE descriptors SET descriptor ="
+    place.sql(f"{change} zeroblob(length(descriptor)) WHERE image_id = 1")
+    place.sql(f"{change} x'00' WHERE image_id = 2")
+    place.sql("DELETE FROM descriptors WHERE image_id = 3")
 
     assert kinds(place.admin("verify", "--catalogue-only", "--deep")[1]) == {
-        "descriptor_damaged": 2
+        "descriptor_damaged": 3
     }
 
 
