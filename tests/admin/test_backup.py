@@ -103,6 +103,7 @@ def test_what_no_backup_needs_any_more_is_removed(place, target):
             f"DELETE FROM {table} WHERE image_id IN "  # noqa: S608
             "(SELECT id FROM images WHERE collection_id = 3)"
         )
+    place.sql("UPDATE jobs SET collection_id = NULL WHERE collection_id = 3")
     place.sql("DELETE FROM indexes WHERE collection_id = 3")
     place.sql("DELETE FROM images WHERE collection_id = 3")
     place.sql("DELETE FROM collections WHERE id = 3 AND name = 'sent'")
