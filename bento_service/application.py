@@ -9,8 +9,11 @@ from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.data_folder import sole_user
 from bento_service.describing import Embed, patient
 from bento_service.gallery.gallery import Gallery
+from bento_service.ingest.archives import Limits
+from bento_service.ingest.manifest_jobs import ManifestJobs
 from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
+from bento_service.ingest.upload_jobs import UploadJobs
 from bento_service.ingest.uploads import Uploads
 from bento_service.ingest.worker import Worker
 from bento_service.originals import Originals
@@ -36,6 +39,8 @@ class Application:
     replay: Replay
     roots: ImageRoots
     uploads: Uploads
+    upload_jobs: UploadJobs
+    manifest_jobs: ManifestJobs
     originals: Originals
     searcher: Searcher
     worker: Worker
@@ -115,6 +120,7 @@ async def opened(
                 roots,
                 reader,
                 describe,
+                uploads=uploads,
                 computed=computed,
                 decoders=settings.threads,
                 batch=choice.ingest_batch,
@@ -141,10 +147,21 @@ async def opened(
             replay=replay,
             roots=roots,
             uploads=uploads,
+            upload_jobs=UploadJobs(catalogue, uploads, computed, _archive_limits(settings)),
+            manifest_jobs=ManifestJobs(catalogue, roots, uploads, computed),
             originals=originals,
             searcher=searcher,
             worker=worker,
         )
+
+
+def _archive_limits(settings: Settings) -> Limits:
+    return Limits(
+        members=settings.max_archive_members,
+        member_bytes=settings.max_upload_bytes,
+        total_bytes=settings.max_archive_bytes,
+        ratio=settings.max_archive_ratio,
+    )
 
 
 def _space(model: str, version: DescriptorVersion) -> DescriptorSpace:

@@ -68,7 +68,9 @@ class JobError(_Answer):
 class Job(_Answer):
     """One ingest job: a train call and how far it has come.
 
-    `done = indexed + duplicates + failed`; while `state` is `in_progress` the total may still
+    `done = indexed + duplicates + failed`, and `unchanged` files, which were not read again, are
+    duplicates; `removed` images were deleted because their files are gone or changed, or because
+    a manifest says so. With `dry_run` all of that would be, and is not. While `state` is `in_progress` the total may still
     grow, because folders are walked while their first pictures are already being indexed.
     A job with some bad files is `completed`; `failed` means that it could not go on, and
     `detail` then says why. `source` is `upload`, or the root and path that are indexed.
@@ -83,6 +85,9 @@ class Job(_Answer):
     indexed: int
     duplicates: int
     failed: int
+    unchanged: int = 0
+    removed: int = 0
+    dry_run: bool = False
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -280,22 +285,31 @@ class Problem(_Answer):
 
 
 class TrainRequest(_Request):
-    """Index a file or a folder that the service can read.
+    """Index a file or a folder that the service can read, or work off a manifest.
 
     Attributes:
-        path: Absolute and under an image root, or relative to the root.
-        root: Name of the image root that a relative `path` starts from; needed only where the
+        path: Absolute and under an image root, or relative to the root. With a manifest, the
+            folder where its paths begin; else they begin at the manifest's own folder.
+        manifest: A file, NDJSON or CSV, that says what to add and what to delete.
+        root: Name of the image root that relative paths start from; needed only where the
             service has several.
-        ignore: Shell patterns (`*.gif`, `drafts/*`) of paths below `path` to leave out.
-        metadata: Stored with every image of this call.
+        ignore: Patterns (`*.gif`, `drafts/`, `**/thumbs/**`) of what to leave out below `path`.
+        metadata: Stored with every new image of this call.
+        prune: Delete images whose files are gone from the folder.
+        verify_bytes: Read every file, also those whose size and time of change are as before.
+        dry_run: Change nothing, and say what would become of every file.
     """
 
-    path: str = Field(min_length=1)
+    path: str | None = Field(default=None, min_length=1)
+    manifest: str | None = Field(default=None, min_length=1)
     root: str | None = None
     collection: str = DEFAULT_COLLECTION
     recursive: bool = True
     ignore: tuple[str, ...] = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
+    prune: bool = False
+    verify_bytes: bool = False
+    dry_run: bool = False
 
 
 class SearchOptions(_Request):

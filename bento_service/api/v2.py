@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
 from bento_service.api import wire
 from bento_service.api.bodies import (
@@ -16,19 +15,16 @@ from bento_service.api.bodies import (
     is_form,
     json_body,
     loose_parameters,
-    parsed_metadata,
     text_fields,
     text_of,
     uploaded,
 )
 from bento_service.api.documentation import documented
+from bento_service.api.training import start_training, train_form
 from bento_service.application import Application
-from bento_service.catalogue.records import JobRecord, NewFile, NewJob
-from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument, TooLarge
 from bento_service.filters.expressions import Expression
 from bento_service.filters.parser import parse
-from bento_service.ingest.train import collection_for_training, start_folder_job
 from bento_service.search import Query, Result
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -43,54 +39,22 @@ from client_sdk.schemas import (
 )
 
 router = APIRouter(prefix="/api/v2")
-_MAX_NAME = 1024
 
 
 @router.post("/train", status_code=202, response_model=Job, openapi_extra=documented("train"))
 async def train(request: Request, response: Response, app: App) -> Job:
-    """Index a file or folder that the service can read, or uploaded pictures.
+    """Index a folder that the service can read, uploaded pictures and archives, or a manifest.
 
     The work goes on in the background; `Location` says where to watch it.
     """
     if is_form(request):
-        record = await _train_uploads(request, app)
+        record = await train_form(request, app)
     else:
         body = await json_body(request, TrainRequest)
-        record = await run_in_threadpool(
-            start_folder_job, app.catalogue, app.roots, app.computed, body
-        )
+        record = await run_in_threadpool(start_training, app, body)
     app.worker.wake()
     response.headers["Location"] = f"/api/v2/jobs/{record.id}"
     return await run_in_threadpool(wire.job, app, record)
-
-
-async def _train_uploads(request: Request, app: Application) -> JobRecord:
-    async with form_body(request) as form:
-        files = uploaded(form, "files")
-        fields = text_fields(form, without="files")
-        if unknown := sorted(fields.keys() - {"collection", "metadata"}):
-            raise InvalidArgument(f"{unknown[0]}: is not a field of this call")
-        metadata = parsed_metadata(fields.get("metadata"))
-        name = fields.get("collection", DEFAULT_COLLECTION)
-        return await run_in_threadpool(_store_uploads, app, files, name, metadata)
-
-
-def _store_uploads(
-    app: Application, files: list[UploadFile], name: str, metadata: dict[str, Any]
-) -> JobRecord:
-    collection = collection_for_training(app.catalogue, name, app.computed)
-    with app.uploads.receiving(file.file for file in files) as digests:
-        listed = tuple(
-            NewFile(key=str(number), path=_upload_name(file, number), sha256=digest)
-            for number, (file, digest) in enumerate(zip(files, digests, strict=True), start=1)
-        )
-        job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=listed)
-        return app.catalogue.jobs.create(collection.id, collection.name, job)
-
-
-def _upload_name(file: UploadFile, number: int) -> str:
-    name = (file.filename or "").replace("\0", "").strip("/")
-    return name[-_MAX_NAME:] or f"upload-{number}"
 
 
 @router.get("/process", response_model=Job)

@@ -10,6 +10,7 @@ from bento_service.catalogue.filtered import Filtered
 from bento_service.catalogue.images import Images
 from bento_service.catalogue.indexes import Indexes
 from bento_service.catalogue.jobs import Jobs
+from bento_service.catalogue.pruning import Pruning
 from bento_service.catalogue.reindexes import Reindexes
 
 
@@ -25,6 +26,7 @@ class Catalogue:
     filtered: Filtered
     jobs: Jobs
     reindexes: Reindexes
+    pruning: Pruning
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -44,6 +46,7 @@ class Catalogue:
             Filtered(database),
             Jobs(database),
             Reindexes(database),
+            Pruning(database),
         )
 
     def __enter__(self) -> Self:

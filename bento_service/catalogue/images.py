@@ -211,7 +211,11 @@ class Images:
                     )
                 )
                 needed.update(connection.execute(by_images).scalars())
+                by_lists = select(jobs.c.manifest).where(
+                    jobs.c.manifest.in_(some), ~jobs.c.walked, jobs.c.state.in_(OPEN_STATES)
+                )
                 needed.update(connection.execute(by_jobs).scalars())
+                needed.update(connection.execute(by_lists).scalars())
         return set(wanted) - needed
 
 

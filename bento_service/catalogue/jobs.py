@@ -1,6 +1,7 @@
 """Ingest jobs as rows: one a job and one a file, so that a crash loses no more than its batch."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -8,7 +9,9 @@ from uuid import uuid4
 from sqlalchemy import Connection, Row, and_, case, insert, select, update
 
 from bento_service.catalogue.collections import next_revision
-from bento_service.catalogue.database import Database, insert_or_ignore
+from bento_service.catalogue.database import Database
+from bento_service.catalogue.dry_runs import settle_checked
+from bento_service.catalogue.listing import list_files
 from bento_service.catalogue.records import (
     FailureRecord,
     FileRecord,
@@ -19,12 +22,23 @@ from bento_service.catalogue.records import (
     Settled,
 )
 from bento_service.catalogue.settling import settle_files, settle_reindexed
-from bento_service.catalogue.tables import OPEN_STATES, FileState, SourceKind, job_files, jobs
+from bento_service.catalogue.tables import (
+    OPEN_STATES,
+    FileAction,
+    FileState,
+    SourceKind,
+    job_files,
+    jobs,
+)
 from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
 
-all_done = and_(jobs.c.walked, jobs.c.indexed + jobs.c.duplicates + jobs.c.failed >= jobs.c.total)
-"""Whether a job has no file left to do."""
+all_done = and_(
+    jobs.c.walked,
+    jobs.c.indexed + jobs.c.duplicates + jobs.c.failed >= jobs.c.total,
+    jobs.c.removals_open == 0,
+)
+"""Whether a job has nothing left to do."""
 
 
 class Jobs:
@@ -38,7 +52,8 @@ class Jobs:
         with self._database.writing() as connection:
             number, job_id = add_job(connection, collection_id, collection, job)
             if job.files:
-                _add_files(connection, number, job.files)
+                list_files(connection, number, job.files)
+                complete_if_done(connection, number)  # where all of them were refused
         return self.get(job_id)
 
     def get(self, job_id: str) -> JobRecord:
@@ -88,7 +103,7 @@ class Jobs:
     def todo(self, number: int, *, after: int, limit: int) -> list[FileRecord]:
         """Files of a job that nothing was done with yet, those with an id above `after`."""
         statement = (
-            select(job_files.c.id, job_files.c.path, job_files.c.sha256)
+            select(*(job_files.c[one.name] for one in fields(FileRecord)))
             .where(
                 job_files.c.job_number == number,
                 job_files.c.state == FileState.TODO,
@@ -98,7 +113,10 @@ class Jobs:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [FileRecord(*row) for row in connection.execute(statement)]
+            return [
+                FileRecord(**{**row._mapping, "action": FileAction(row.action)})
+                for row in connection.execute(statement)
+            ]
 
     def start(self, number: int) -> None:
         """A pending job is in progress from now on."""
@@ -110,15 +128,18 @@ class Jobs:
             )
 
     def add_files(self, number: int, files: Sequence[NewFile]) -> None:
-        """Put files on a job's list; those that are on it already are left alone."""
+        """Put files on a job's list; those that are on it already are left alone.
+
+        Those of which the collection holds an unchanged source are done with at once.
+        """
         with self._database.writing() as connection:
-            _add_files(connection, number, files)
+            list_files(connection, number, files)
 
     def finish_walk(self, number: int) -> None:
         """The list is whole; a job with nothing left to do is completed, except a reindex."""
         with self._database.writing() as connection:
             connection.execute(update(jobs).where(jobs.c.number == number).values(walked=True))
-            _complete_if_done(connection, number)
+            complete_if_done(connection, number)
 
     def fail(self, number: int, detail: str) -> None:
         """The job cannot go on."""
@@ -142,22 +163,17 @@ class Jobs:
         if job.collection_id is None:
             raise CollectionNotFound(f"collection {job.collection!r} was deleted")
         with self._database.writing() as connection:
-            revision = next_revision(connection, job.collection_id)
-            where = {"collection_id": job.collection_id, "revision": revision}
-            if job.kind is SourceKind.REINDEX:
-                settled = settle_reindexed(connection, outcomes, **where)
+            if job.dry_run:
+                settled = settle_checked(connection, job, outcomes, job.collection_id)
             else:
-                settled = settle_files(connection, job, outcomes, **where)
-            connection.execute(
-                update(jobs)
-                .where(jobs.c.number == job.number)
-                .values(
-                    indexed=jobs.c.indexed + settled.indexed,
-                    duplicates=jobs.c.duplicates + settled.duplicates,
-                    failed=jobs.c.failed + settled.failed,
-                )
-            )
-            _complete_if_done(connection, job.number)
+                revision = next_revision(connection, job.collection_id)
+                where = {"collection_id": job.collection_id, "revision": revision}
+                if job.kind is SourceKind.REINDEX:
+                    settled = settle_reindexed(connection, outcomes, **where)
+                else:
+                    settled = settle_files(connection, job, outcomes, **where)
+            _count(connection, job.number, settled)
+            complete_if_done(connection, job.number)
             return settled
 
 
@@ -180,6 +196,12 @@ def add_job(
             metadata=job.metadata,
             state=JobState.PENDING,
             walked=job.kind is SourceKind.UPLOAD,
+            dry_run=job.dry_run,
+            prune=job.prune,
+            verify_bytes=job.verify_bytes,
+            manifest=job.manifest,
+            manifest_name=job.manifest_name,
+            removals_open=int(job.prune),
             created_at=datetime.now(UTC),
         )
         .returning(jobs.c.number)
@@ -202,26 +224,23 @@ def close_job(connection: Connection, which: Any, state: JobState, detail: str |
     )
 
 
-def _add_files(connection: Connection, number: int, files: Sequence[NewFile]) -> None:
-    added = connection.execute(
-        insert_or_ignore(connection, job_files).returning(job_files.c.id),
-        [
-            {
-                "job_number": number,
-                "key": file.key,
-                "path": file.path,
-                "sha256": file.sha256,
-                "state": FileState.TODO,
-            }
-            for file in files
-        ],
-    ).all()
+def _count(connection: Connection, number: int, settled: Settled) -> None:
     connection.execute(
-        update(jobs).where(jobs.c.number == number).values(total=jobs.c.total + len(added))
+        update(jobs)
+        .where(jobs.c.number == number)
+        .values(
+            total=jobs.c.total + settled.added,
+            indexed=jobs.c.indexed + settled.indexed,
+            duplicates=jobs.c.duplicates + settled.duplicates,
+            failed=jobs.c.failed + settled.failed,
+            removed=jobs.c.removed + settled.removed,
+            removals_open=jobs.c.removals_open - settled.removals,
+        )
     )
 
 
-def _complete_if_done(connection: Connection, number: int) -> None:
+def complete_if_done(connection: Connection, number: int) -> None:
+    """End a job that has nothing left to do, except a reindex."""
     # A reindex has its index checked and switched to after the last of its files.
     is_one = and_(jobs.c.number == number, jobs.c.kind != SourceKind.REINDEX)
     close_job(connection, and_(is_one, all_done), JobState.COMPLETED, None)

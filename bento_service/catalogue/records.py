@@ -1,14 +1,14 @@
 """What the catalogue gives out: frozen records with names instead of database rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.catalogue.tables import FileState, SourceKind
+from bento_service.catalogue.tables import FileAction, FileState, SourceKind
 from bento_service.errors import InvalidArgument
 from client_sdk.schemas import JobState
 
@@ -170,6 +170,14 @@ class JobRecord:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    dry_run: bool = False
+    prune: bool = False
+    verify_bytes: bool = False
+    manifest: str | None = None
+    manifest_name: str | None = None
+    unchanged: int = 0
+    removed: int = 0
+    removals_open: int = 0
 
     @property
     def done(self) -> int:
@@ -178,12 +186,29 @@ class JobRecord:
 
 
 @dataclass(frozen=True)
+class Stamp:
+    """What tells an unchanged file from a changed one without reading it."""
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
 class FileRecord:
-    """One file of a job. `sha256` is known beforehand for uploads only."""
+    """One entry of a job's list.
+
+    Attributes:
+        sha256: Known beforehand for uploads, and where a manifest deletes by it.
+        metadata: What a manifest says of the picture.
+        image_id: Which image a manifest deletes.
+    """
 
     id: int
     path: str
     sha256: str | None
+    action: FileAction = FileAction.ADD
+    metadata: dict[str, Any] | None = None
+    image_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -198,11 +223,24 @@ class FailureRecord:
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file to put on a job's list; `key` tells the files of one job apart."""
+    """An entry to put on a job's list; `key` tells those of one job apart.
+
+    Attributes:
+        stamp: Of a file that may be known already.
+        action: With `REFUSED`, `code` and `detail` say why there is nothing to do.
+        metadata: What a manifest says of the picture.
+        image_id: Which image a manifest deletes.
+    """
 
     key: str
     path: str
     sha256: str | None = None
+    stamp: Stamp | None = None
+    action: FileAction = FileAction.ADD
+    metadata: dict[str, Any] | None = None
+    image_id: int | None = None
+    code: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True)
@@ -232,11 +270,15 @@ class NewImage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: described, known already, or failed with a reason.
+    """What became of one entry: described, known already, or failed with a reason.
+
+    An entry that deletes has none of them: the catalogue finds out what it deletes.
 
     Attributes:
         described: The picture, unless it failed or was known.
         known_sha256: The bytes' digest, where the collection already held them.
+        checked_sha256: The bytes' digest, where a dry run found nothing wrong with them.
+        mtime_ns: When the file changed last, where a later change would have to show in it.
         code: Why it failed, one of the contract's error codes.
         detail: The same for people.
     """
@@ -244,13 +286,23 @@ class Outcome:
     file: FileRecord
     described: Described | None = None
     known_sha256: str | None = None
+    checked_sha256: str | None = None
+    mtime_ns: int | None = None
     code: str | None = None
     detail: str | None = None
 
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to create; `files` is the whole list of an upload and empty for a folder."""
+    """A job to create; `files` is the whole list of an upload and empty for a folder.
+
+    Attributes:
+        dry_run: Whether nothing is changed, and the job only says what would be.
+        prune: Whether images go whose files below `path` are gone.
+        verify_bytes: Whether files are read that seem unchanged.
+        manifest: Digest of the stored manifest, whose paths begin at `path`.
+        manifest_name: Of that manifest, for people.
+    """
 
     kind: SourceKind
     root: str = ""
@@ -259,21 +311,45 @@ class NewJob:
     ignore: tuple[str, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     files: tuple[NewFile, ...] = ()
+    dry_run: bool = False
+    prune: bool = False
+    verify_bytes: bool = False
+    manifest: str | None = None
+    manifest_name: str | None = None
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What `FileState`s a batch of files ended in."""
+    """What `FileState`s a batch of files ended in.
+
+    Attributes:
+        removed: Images that went.
+        removals: Entries that delete and were dealt with.
+        added: Entries that count from now on: deletions that failed.
+    """
 
     indexed: int
     duplicates: int
     failed: int
+    removed: int = 0
+    removals: int = 0
+    added: int = 0
 
     @classmethod
-    def of(cls, states: list[FileState]) -> "Settled":
-        """Count the states."""
+    def of(cls, states: list[FileState], *, removed: int = 0) -> "Settled":
+        """Count the states of files."""
         return cls(
             indexed=states.count(FileState.DONE),
             duplicates=states.count(FileState.DUPLICATE),
             failed=states.count(FileState.FAILED),
+            removed=removed,
         )
+
+    @classmethod
+    def of_removals(cls, states: list[FileState], *, removed: int) -> "Settled":
+        """Count the states of entries that delete; those that failed are files from now on."""
+        failed = states.count(FileState.FAILED)
+        return cls(0, 0, failed, removed=removed, removals=len(states), added=failed)
+
+    def __add__(self, other: "Settled") -> "Settled":
+        return Settled(*map(sum, zip(astuple(self), astuple(other), strict=True)))

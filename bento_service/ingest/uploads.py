@@ -3,17 +3,20 @@
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from bento_service.errors import ImageNotFound, StorageFull
+from bento_service.ingest.compression import Readable
 
 _BLOCK = 2**20
+_SPARED_BYTES = 64 * 2**20
 
 
 class Uploads:
@@ -49,8 +52,46 @@ class Uploads:
             digests.extend(self._store(stream) for stream in streams)
             yield digests
         finally:
-            with self._lock:
-                self._pinned -= Counter(digests)  # forgets those that nobody holds
+            self._release(digests)
+
+    @contextmanager
+    def intake(
+        self, unneeded: Callable[[set[str]], set[str]]
+    ) -> Iterator[Callable[[Readable], str]]:
+        """Store streams one by one; each call stores one and gives its digest.
+
+        Within the block they cannot be discarded; where the block raises, they are.
+
+        Args:
+            unneeded: Says which of some digests nobody needs.
+
+        Raises:
+            StorageFull: The disk has no room.
+        """
+        digests: list[str] = []
+
+        def store(stream: Readable) -> str:
+            digests.append(self._store(stream))
+            return digests[-1]
+
+        try:
+            yield store
+        except BaseException:
+            self._release(digests)
+            self.discard(set(digests), unneeded)
+            raise
+        self._release(digests)
+
+    def check_room(self, size: int) -> None:
+        """Refuse what would leave the disk without room for the catalogue.
+
+        Raises:
+            StorageFull: There is none for so many bytes.
+        """
+        if shutil.disk_usage(self._folder).free < size + _SPARED_BYTES:
+            raise StorageFull(
+                f"the disk for uploads has no room for {size} bytes; free room and send it again"
+            )
 
     def open(self, sha256: str) -> BinaryIO:
         """Stored bytes.
@@ -81,7 +122,11 @@ class Uploads:
             for digest in unneeded(candidates):
                 self._path(digest).unlink(missing_ok=True)
 
-    def _store(self, stream: BinaryIO) -> str:
+    def _release(self, digests: Sequence[str]) -> None:
+        with self._lock:
+            self._pinned -= Counter(digests)  # forgets those that nobody holds
+
+    def _store(self, stream: Readable) -> str:
         try:
             descriptor, name = tempfile.mkstemp(dir=self._incoming)
             incoming = Path(name)
@@ -126,7 +171,7 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _copy(source: BinaryIO, target: BinaryIO) -> str:
+def _copy(source: Readable, target: BinaryIO) -> str:
     digest = hashlib.sha256()
     while block := source.read(_BLOCK):
         digest.update(block)

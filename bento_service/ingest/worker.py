@@ -34,6 +34,7 @@ from bento_service.ingest.patience import CATALOGUE_TROUBLE, patiently, wait_for
 from bento_service.ingest.rate import Rates
 from bento_service.ingest.reading import Reader, ReadPicture
 from bento_service.ingest.roots import ImageRoots
+from bento_service.ingest.uploads import Uploads
 from bento_service.ingest.walks import Walks
 from client_sdk.schemas import JobState
 
@@ -79,6 +80,7 @@ class Worker:
         reader: Reader,
         describe: Describe,
         *,
+        uploads: Uploads,
         computed: Computed,
         decoders: int,
         batch: int = 2,
@@ -91,6 +93,7 @@ class Worker:
             roots: Where folders are walked.
             reader: Reads and decodes files.
             describe: Asks the embedder.
+            uploads: Where manifests are kept.
             computed: What the embedder gives.
             decoders: Files that are read and decoded at once.
             batch: Pictures that are described together. A query waits behind at most one batch.
@@ -106,7 +109,7 @@ class Worker:
         self._on_commit = on_commit
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         self._wake = asyncio.Event()
-        self._walks = Walks(catalogue, roots, on_step=self._follow_walk)
+        self._walks = Walks(catalogue, roots, uploads, on_step=self._follow_walk)
         self._turns: dict[int, _Turn] = {}
         self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
         self._taken: asyncio.Queue[_Taken] = asyncio.Queue(1)
@@ -278,4 +281,5 @@ def _described(read: ReadPicture, descriptors: Descriptors) -> Outcome:
             bytes=read.bytes,
             descriptors=descriptors,
         ),
+        mtime_ns=read.mtime_ns,
     )

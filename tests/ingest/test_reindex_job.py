@@ -89,6 +89,7 @@ class Room:
                 self.roots,
                 reader,
                 describe,
+                uploads=self.uploads,
                 computed=computed,
                 decoders=2,
                 on_commit=self.count_commit,

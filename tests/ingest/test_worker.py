@@ -133,6 +133,7 @@ class Room:
             self.roots,
             reader,
             describe,
+            uploads=self.uploads,
             computed=Computed((space,)),
             decoders=2,
             on_commit=self.count_commit,
