@@ -15,6 +15,7 @@ from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.upload_jobs import UploadJobs
 from bento_service.ingest.uploads import Uploads
+from bento_service.ingest.watching import Watched, Watcher
 from bento_service.ingest.worker import Worker
 from bento_service.originals import Originals
 from bento_service.replay import Replay
@@ -127,6 +128,9 @@ async def opened(
                 on_commit=replay.wake,
             )
         )
+        await stack.enter_async_context(
+            Watcher(catalogue, roots, computed, _watched(settings), on_job=worker.wake)
+        )
         searcher = Searcher(
             catalogue,
             gallery,
@@ -153,6 +157,13 @@ async def opened(
             searcher=searcher,
             worker=worker,
         )
+
+
+def _watched(settings: Settings) -> list[Watched]:
+    return [
+        Watched(root, collection, settings.watch_prune, settings.watch_poll_seconds)
+        for root, collection in settings.watched
+    ]
 
 
 def _archive_limits(settings: Settings) -> Limits:

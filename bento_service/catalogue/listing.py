@@ -28,6 +28,8 @@ def list_files(connection: Connection, number: int, files: Sequence[NewFile]) ->
         number: Of the job.
         files: The entries.
     """
+    if not files:
+        return
     unchanged = _unchanged(connection, number, [file for file in files if file.stamp is not None])
     listed = insert_or_ignore(connection, job_files).returning(
         job_files.c.state, job_files.c.action

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, JobRecord, NewFile, NewJob
 from bento_service.catalogue.tables import FileAction, SourceKind
-from bento_service.errors import ImageUnreadable, LookalikeError
+from bento_service.errors import ImageUnreadable, InvalidArgument, LookalikeError
 from bento_service.ingest.archives import Allowance, Limits, Member, Unfit, is_zip
 from bento_service.ingest.compression import Readable
 from bento_service.ingest.tars import is_tar, tar_members
@@ -53,6 +53,8 @@ class UploadJobs:
         with self._uploads.intake(self._catalogue.images.unreferenced_uploads) as store:
             numbers = count(1)
             listed = [file for one in sent for file in self._files(one, numbers, store, allowance)]
+            if not listed:
+                raise InvalidArgument("files: the archive holds no files; nothing was done")
             job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=tuple(listed))
             return self._catalogue.jobs.create(held.id, held.name, job)
 
