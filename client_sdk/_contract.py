@@ -45,25 +45,86 @@ class SearchKeywords(TypedDict, total=False):
     explain: bool
 
 
+class TrainKeywords(TypedDict, total=False):
+    """The options of a train call that its job keeps; see `Client.train`."""
+
+    collection: str
+    root: str | None
+    metadata: Mapping[str, Any] | None
+    verify_bytes: bool
+    dry_run: bool
+
+
 def train(
     path: str | PurePath,
     *,
-    collection: str = DEFAULT_COLLECTION,
-    root: str | None = None,
     recursive: bool = True,
     ignore: str | Iterable[str] = (),
-    metadata: Mapping[str, Any] | None = None,
+    prune: bool = False,
+    **options: Unpack[TrainKeywords],
 ) -> Call[Job]:
     """Index a file or a folder that the service can read."""
     body = {
-        "path": path.as_posix() if isinstance(path, PurePath) else path,
-        "collection": collection,
-        "root": root,
+        "path": _posix(path),
         "recursive": recursive,
         "ignore": [ignore] if isinstance(ignore, str) else list(ignore),
-        "metadata": dict(metadata or {}),
+        "prune": prune or None,
+        **_train_options(**options),
     }
     return Call(method="POST", path=f"{API}/train", json=_given(body), read=_model(Job))
+
+
+def train_manifest(
+    manifest: str | PurePath,
+    *,
+    path: str | PurePath | None = None,
+    **options: Unpack[TrainKeywords],
+) -> Call[Job]:
+    """Work off a manifest that the service can read."""
+    body = {
+        "manifest": _posix(manifest),
+        "path": None if path is None else _posix(path),
+        **_train_options(**options),
+    }
+    return Call(method="POST", path=f"{API}/train", json=_given(body), read=_model(Job))
+
+
+def upload_manifest(
+    manifest: Picture,
+    *,
+    path: str | PurePath | None = None,
+    **options: Unpack[TrainKeywords],
+) -> Call[Job]:
+    """Work off a manifest that travels with the request."""
+    fields = {"path": None if path is None else _posix(path), **_train_options(**options)}
+    metadata = fields.pop("metadata", None)
+    form = {name: _form_value(value) for name, value in _given(fields).items()}
+    if metadata:
+        form["metadata"] = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
+    parts = (to_part("manifest", manifest),)
+    return Call(method="POST", path=f"{API}/train", form=form, parts=parts, read=_model(Job))
+
+
+def _train_options(
+    *,
+    collection: str = DEFAULT_COLLECTION,
+    root: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    verify_bytes: bool = False,
+    dry_run: bool = False,
+) -> dict[str, object]:
+    # What an older service does not know is not sent unless it was asked for.
+    return {
+        "collection": collection,
+        "root": root,
+        "metadata": dict(metadata or {}),
+        "verify_bytes": verify_bytes or None,
+        "dry_run": dry_run or None,
+    }
+
+
+def _posix(path: str | PurePath) -> str:
+    return path.as_posix() if isinstance(path, PurePath) else path
 
 
 def upload(

@@ -12,7 +12,7 @@ import httpx
 from client_sdk import _contract as contract
 from client_sdk import _settings as settings
 from client_sdk._call import AnswerT, Call, PageT, next_call
-from client_sdk._contract import SearchKeywords
+from client_sdk._contract import SearchKeywords, TrainKeywords
 from client_sdk._pictures import Picture
 from client_sdk._polling import Patience, is_complete, standing
 from client_sdk.errors import LookalikeError
@@ -82,23 +82,34 @@ class AsyncClient:
         self,
         path: str | PurePath,
         *,
-        collection: str = DEFAULT_COLLECTION,
-        root: str | None = None,
         recursive: bool = True,
         ignore: str | Iterable[str] = (),
-        metadata: Mapping[str, Any] | None = None,
+        prune: bool = False,
+        **options: Unpack[TrainKeywords],
     ) -> Job:
         """Start to index a file or a folder that the service can read."""
-        return await self._send(
-            contract.train(
-                path,
-                collection=collection,
-                root=root,
-                recursive=recursive,
-                ignore=ignore,
-                metadata=metadata,
-            )
-        )
+        call = contract.train(path, recursive=recursive, ignore=ignore, prune=prune, **options)
+        return await self._send(call)
+
+    async def train_manifest(
+        self,
+        manifest: str | PurePath,
+        *,
+        path: str | PurePath | None = None,
+        **options: Unpack[TrainKeywords],
+    ) -> Job:
+        """Start to work off a manifest that the service can read."""
+        return await self._send(contract.train_manifest(manifest, path=path, **options))
+
+    async def upload_manifest(
+        self,
+        manifest: Picture,
+        *,
+        path: str | PurePath | None = None,
+        **options: Unpack[TrainKeywords],
+    ) -> Job:
+        """Send a manifest of pictures under an image root, to add and to delete."""
+        return await self._send(contract.upload_manifest(manifest, path=path, **options))
 
     async def upload(
         self,

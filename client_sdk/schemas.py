@@ -70,8 +70,10 @@ class Job(_Answer):
 
     `done = indexed + duplicates + failed`, and `unchanged` files, which were not read again, are
     duplicates; `removed` images were deleted because their files are gone or changed, or because
-    a manifest says so. With `dry_run` all of that would be, and is not. While `state` is `in_progress` the total may still
-    grow, because folders are walked while their first pictures are already being indexed.
+    a manifest says so. With `dry_run` all of that would be, and is not. While `state` is
+    `in_progress` the total may still grow, because folders are walked while their first pictures
+    are already being indexed.
+
     A job with some bad files is `completed`; `failed` means that it could not go on, and
     `detail` then says why. `source` is `upload`, or the root and path that are indexed.
     """

@@ -152,9 +152,9 @@ def told(root: Path, stop: threading.Event) -> Iterator[Path]:
         stop: Ends it.
 
     Raises:
-        OSError: The root cannot be watched.
+        OSError: The root is not there, or another one is mounted in its place.
     """
-    is_first = True
+    is_first, identity = True, _identity(root)
     for changes in watch(
         root,
         watch_filter=None,
@@ -168,11 +168,18 @@ def told(root: Path, stop: threading.Event) -> Iterator[Path]:
         force_polling=False,
         ignore_permission_denied=True,
     ):
+        if _identity(root) != identity:
+            raise OSError(f"{root} is another folder now, as after a disk was mounted there")
         if is_first:  # it listens by now, so what changes while all is trained is not missed
             is_first = False
             yield Path()
         if changes:
             yield _folder_of({Path(path) for _, path in changes}, root)
+
+
+def _identity(root: Path) -> tuple[int, int]:
+    there = root.stat()
+    return there.st_dev, there.st_ino
 
 
 def found(roots: ImageRoots, watched: Watched, stop: threading.Event) -> Iterator[Path]:
