@@ -4,7 +4,8 @@
 
 A real server trains N small files. Describing 20,000 different pictures would take more than an
 hour on two cores, so only some are different; the others are copies of their bytes under other
-names, spread so that describing goes on until the end. Every file has its row, is read, hashed and
+names. New ones come evenly, so that describing goes on until the end, and no copy comes while its
+first is still being described. Every file has its row, is read, hashed and
 committed all the same. Then the same folder is trained twice more: as it is, and with every byte
 read. The exit code is 1 where the memory of the process that callers talk to grows by more than
 the goal after the warm-up.
@@ -29,6 +30,8 @@ _WARM_UP = 0.1
 _SIZE = (160, 120)
 _FILES_A_FOLDER = 500
 _SECONDS_AGO = 3600
+_FIRST = 48
+_UNDER_WAY = 32
 _ROWS = 20
 _MOST_SECONDS = 4 * 3600
 _API, _EMBEDDER = "lookalike", "vgg16-embedder"
@@ -49,7 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.many", description=__doc__)
     parser.add_argument("folder", type=Path, help="photographs")
     parser.add_argument("--files", type=int, default=20_000, help="trained (20000)")
-    parser.add_argument("--distinct", type=int, default=300, help="different ones of them (300)")
+    parser.add_argument("--distinct", type=int, default=200, help="different ones of them (200)")
     parser.add_argument("--models", type=Path, default=Path("data/bentoml/models"))
     options = parser.parse_args()
     print(machine.described(), flush=True)
@@ -73,9 +76,18 @@ def _written(source: Path, folder: Path, *, files: int, distinct: int) -> Path:
     for number in range(files):
         path = images / f"{number // _FILES_A_FOLDER:03}" / f"{number:06}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(contents[number * distinct // files])
+        path.write_bytes(contents[_which(number, files=files, distinct=distinct)])
         os.utime(path, (then, then))
     return images
+
+
+def _which(number: int, *, files: int, distinct: int) -> int:
+    """Which picture a file is: a new one, or one that was indexed long before."""
+    shown = _FIRST + (number + 1 - _FIRST) * (distinct - _FIRST) // (files - _FIRST)
+    before = _FIRST + (number - _FIRST) * (distinct - _FIRST) // (files - _FIRST)
+    if number < _FIRST:
+        return number
+    return shown - 1 if shown > before else number % (shown - _UNDER_WAY)
 
 
 def _measured(server: Server, home: Path, images: Path) -> int:
