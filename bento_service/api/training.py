@@ -1,6 +1,7 @@
 """What a train call brings: a folder's path, files, archives, or a manifest."""
 
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -41,14 +42,14 @@ async def train_form(request: Request, app: Application) -> JobRecord:
 async def _train_manifest(form: FormData, app: Application) -> JobRecord:
     if "files" in form:
         raise InvalidArgument("manifest: goes without `files`; it names files of an image root")
-    manifest, *more = uploaded(form, "manifest")
+    manifest, *more = form.getlist("manifest")
     if more:
         raise InvalidArgument("manifest: send one at a time")
     fields: dict[str, Any] = {**_fields(form, "manifest", _MANIFEST_FIELDS)}
     fields["metadata"] = parsed_metadata(fields.get("metadata"))
     body = TrainRequest.model_validate(fields)
-    name = _name(manifest)
-    return await run_in_threadpool(app.manifest_jobs.start_sent, body, manifest.file, name)
+    stream: BinaryIO = BytesIO(manifest.encode()) if isinstance(manifest, str) else manifest.file
+    return await run_in_threadpool(app.manifest_jobs.start_sent, body, stream, _name(manifest))
 
 
 def _fields(form: FormData, file_field: str, known: set[str]) -> dict[str, str]:
@@ -58,5 +59,6 @@ def _fields(form: FormData, file_field: str, known: set[str]) -> dict[str, str]:
     return fields
 
 
-def _name(manifest: UploadFile) -> str:
-    return (manifest.filename or "").replace("\0", "").rsplit("/", 1)[-1][-200:] or "manifest"
+def _name(manifest: UploadFile | str) -> str:
+    filename = "" if isinstance(manifest, str) else manifest.filename or ""
+    return filename.replace("\0", "").rsplit("/", 1)[-1][-200:] or "manifest"

@@ -87,6 +87,12 @@ def test_a_manifest_can_be_sent(client, collection, two):
     assert (image.name, image.metadata) == ("coins.jpg", {"price": 2.5, "by": "me"})
 
 
+def test_a_manifest_can_be_a_field_of_text(http, collection, two):
+    fields = {"manifest": "path\ncoins.jpg\n", "path": str(two), "collection": collection}
+    answer = http.post("/api/v2/train", files={"dry_run": (None, "true")}, data=fields)
+    assert (answer.status_code, answer.json()["dry_run"]) == (202, True)
+
+
 def test_a_manifest_and_files_do_not_go_together(http, collection):
     parts = {"files": b"x", "manifest": b"path\n"}
     answer = http.post("/api/v2/train", files=parts, data={"collection": collection})
@@ -104,7 +110,7 @@ def test_an_archive_is_the_pictures_in_it(client, collection, photographs):
 
     assert (job.state, job.total, job.indexed) == (JobState.COMPLETED, 3, 1)
     assert {error.source: error.code for error in job.errors} == {
-        "b.jpg": "forbidden",
+        "../b.jpg": "forbidden",
         "letter.txt": "unsupported_media_type",
     }
     assert [image.source for image in client.images(collection=collection)] == ["a/coins.jpg"]
