@@ -111,7 +111,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Talk to a Lookalike service. LOOKALIKE_TOKEN holds the token, if it asks.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("train", help="index a folder and watch how far it has come")
+    _add_options(commands.add_parser("train", help="index a folder and watch how far it has come"))
+    return parser.parse_args(arguments)
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "folder",
         metavar="FOLDER",
@@ -138,7 +142,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="stop watching after so long; the job goes on (a day)",
     )
-    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

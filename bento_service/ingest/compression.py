@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
 _BLOCK = 2**16
+_TAR_BLOCK = 512
 _XZ_MEMORY = 128 * 2**20  # `xz -9` needs 65 MiB
 
 DAMAGE = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
@@ -94,6 +95,14 @@ def expanded(stream: BinaryIO) -> Readable:
     stream.seek(0)
     kind = next((kind for magic, kind in _KINDS if beginning.startswith(magic)), _plain)
     return kind(stream)
+
+
+def first_block(stream: Readable) -> bytes:
+    """The first 512 bytes of a stream, or fewer where it has no more."""
+    block = b""
+    while len(block) < _TAR_BLOCK and (data := stream.read(_TAR_BLOCK - len(block))):
+        block += data
+    return block
 
 
 def is_compressed(beginning: bytes) -> bool:

@@ -15,11 +15,11 @@ from bento_service.ingest.archives import (
     objection,
     shown,
 )
-from bento_service.ingest.compression import DAMAGE, Readable, expanded
+from bento_service.ingest.compression import DAMAGE, Readable, expanded, first_block
 
 _BLOCK = 2**16
-_MAX_HEADER_BYTES = 64 * 2**20
-_HEADER_BYTES_A_MEMBER = 4096
+_HEADER_BYTES = 2**20
+_HEADER_BYTES_A_MEMBER = 2048
 _BROKEN = (*DAMAGE, tarfile.TarError, RecursionError, UnicodeError)
 
 
@@ -30,7 +30,7 @@ def is_tar(stream: BinaryIO) -> bool:
         InvalidArgument: It is compressed, and so damaged that this cannot be told.
     """
     try:
-        return looks_like_tar(expanded(stream).read(512))
+        return looks_like_tar(first_block(expanded(stream)))
     except DAMAGE as error:
         raise _damaged() from error
 
@@ -73,8 +73,17 @@ class _Counted:
     def __init__(self, source: Readable, allowance: Allowance) -> None:
         self._source = source
         self._allowance = allowance
-        self._left = _MAX_HEADER_BYTES + _HEADER_BYTES_A_MEMBER * allowance.limits.members
-        self.in_header = True
+        self._left = _HEADER_BYTES * 16 + _HEADER_BYTES_A_MEMBER * allowance.limits.members
+        self._left_now = _HEADER_BYTES
+        self._in_header = True
+
+    def begin_header(self) -> None:
+        """What is read from now on is kept in memory."""
+        self._in_header, self._left_now = True, _HEADER_BYTES
+
+    def begin_content(self) -> None:
+        """What is read from now on is not."""
+        self._in_header = False
 
     def read(self, size: int) -> bytes:
         """At most so many bytes.
@@ -88,9 +97,10 @@ class _Counted:
         except DAMAGE as error:
             raise _damaged() from error
         self._allowance.take_bytes(len(data))
-        if self.in_header:
+        if self._in_header:
             self._left -= len(data)
-            if self._left < 0:
+            self._left_now -= len(data)
+            if min(self._left, self._left_now) < 0:
                 raise TooLarge("the archive's headers are too long; pack it anew")
         return data
 
@@ -117,13 +127,11 @@ class _Content:
             pass
 
     def _read(self, size: int) -> bytes:
-        self._counted.in_header = False
+        self._counted.begin_content()
         try:
             return b"" if self._content is None else self._content.read(size)
         except _BROKEN as error:
             raise _damaged() from error
-        finally:
-            self._counted.in_header = True
 
 
 def _opened(counted: _Counted) -> tarfile.TarFile:
@@ -134,7 +142,7 @@ def _opened(counted: _Counted) -> tarfile.TarFile:
 
 
 def _next(archive: tarfile.TarFile, counted: _Counted) -> tarfile.TarInfo | None:
-    counted.in_header = True
+    counted.begin_header()
     try:
         info = archive.next()
     except _BROKEN as error:

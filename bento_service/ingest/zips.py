@@ -27,8 +27,12 @@ from bento_service.ingest.compression import DAMAGE, Readable
 _ENCRYPTED = 1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _DIRECTORY_BYTES_A_MEMBER = 1024
-_TAIL = 22 + 2**16
-_END, _END_64 = b"PK\x05\x06", b"PK\x06\x06"
+_ENTRIES_A_MEMBER = 2  # folders have entries too
+_END, _END_BYTES = b"PK\x05\x06", 22
+_END_64, _END_64_BYTES = b"PK\x06\x06", 56
+_LOCATOR_64, _LOCATOR_64_BYTES = b"PK\x06\x07", 20
+_ENTRY = b"PK\x01\x02"
+_TAIL = _END_64_BYTES + _LOCATOR_64_BYTES + _END_BYTES + 2**16
 _BROKEN = (*DAMAGE, zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error)
 
 
@@ -113,22 +117,40 @@ class _Content:
 
 
 def _check_directory(stream: BinaryIO, allowance: Allowance) -> None:
-    """Refuse a list of members that is too large to be read; Python's module reads all of it."""
+    """Refuse a list of members that is too long before Python's module makes objects of it."""
     size = stream.seek(0, 2)
     allowance.begin(size)
-    stream.seek(max(0, size - _TAIL))
-    tail = stream.read()
-    at = tail.rfind(_END)
-    if at < 0 or len(tail) < at + 22:
-        raise _damaged()
-    directory = struct.unpack_from("<L", tail, at + 12)[0]
-    if (at_64 := tail.rfind(_END_64, 0, at)) >= 0 and len(tail) >= at_64 + 48:
-        directory = max(directory % 0xFFFFFFFF, struct.unpack_from("<Q", tail, at_64 + 40)[0])
-    if directory > allowance.limits.members * _DIRECTORY_BYTES_A_MEMBER:
+    begin = max(0, size - _TAIL)
+    stream.seek(begin)
+    end, length = _directory(stream.read())
+    members = allowance.limits.members
+    is_too_long = length > members * _DIRECTORY_BYTES_A_MEMBER
+    if not is_too_long:
+        stream.seek(max(0, begin + end - length))
+        is_too_long = stream.read(length).count(_ENTRY) > _ENTRIES_A_MEMBER * members
+    if is_too_long:
         raise TooLarge(
-            f"the archive's list of files is too long for {allowance.limits.members} files; send "
-            "it in parts, or raise LOOKALIKE_MAX_ARCHIVE_MEMBERS"
+            f"the archive's list of files is too long for {members} files; send it in parts, or "
+            "raise LOOKALIKE_MAX_ARCHIVE_MEMBERS"
         )
+
+
+def _directory(tail: bytes) -> tuple[int, int]:
+    """Where in the last bytes of an archive its list of members ends, and how long that is.
+
+    Raises:
+        InvalidArgument: There is none.
+    """
+    at = len(tail) - _END_BYTES
+    if not (tail[at:].startswith(_END) and tail.endswith(b"\0\0")):
+        at = tail.rfind(_END)
+    if at < 0 or len(tail) < at + _END_BYTES:
+        raise _damaged()
+    at_64 = at - _LOCATOR_64_BYTES - _END_64_BYTES
+    has_64 = tail.startswith(_LOCATOR_64, max(0, at - _LOCATOR_64_BYTES))
+    if at_64 >= 0 and has_64 and tail.startswith(_END_64, at_64):
+        return at_64, struct.unpack_from("<Q", tail, at_64 + 40)[0]
+    return at, struct.unpack_from("<L", tail, at + 12)[0]
 
 
 def _broken_member() -> ImageUnreadable:

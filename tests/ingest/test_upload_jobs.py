@@ -233,6 +233,24 @@ def test_a_zip_cannot_expand_beyond_what_it_declares(room):
     assert room.refused(job) == {"a.bmp": "image_unreadable"}
 
 
+def test_a_list_of_members_cannot_pass_for_a_shorter_one(room):
+    data = bytearray(zipped({f"{n}": b"" for n in range(60)}, zipfile.ZIP_STORED))
+    with pytest.raises(TooLarge, match="list of files"):
+        room.send(bytes(data))
+    struct.pack_into("<H", data, len(data) - 12, 1)  # says that it has one
+    with pytest.raises(TooLarge, match="list of files"):
+        room.send(bytes(data))
+
+
+def test_a_zip_with_a_comment_or_with_large_numbers_is_read(room):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.comment = b"PK\x06\x06 and " + b"a comment " * 900
+        with archive.open("a.jpg", "w", force_zip64=True) as member:
+            member.write(b"one")
+    assert room.listed(room.send(made.getvalue())) == {"a.jpg": b"one"}
+
+
 def test_a_long_list_of_members_is_refused_before_it_is_read(room):
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
