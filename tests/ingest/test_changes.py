@@ -10,6 +10,7 @@ from PIL import Image
 
 from bento_service.catalogue.records import Computed, NewFile, Stamp
 from bento_service.errors import CollectionNotFound, InvalidArgument, PathNotFound
+from bento_service.ingest.lists import Lists
 from bento_service.ingest.manifest_jobs import ManifestJobs
 from bento_service.ingest.train import start_folder_job
 from client_sdk.schemas import TrainRequest
@@ -372,6 +373,20 @@ def test_lines_take_effect_in_their_order(room, write, follow):
     )
     found = {path: image.metadata for path, image in by_path(room).items()}
     assert found == {"b.png": {"turn": 3}, "c.png": {"turn": 2}}
+
+
+def test_a_manifest_goes_on_after_a_restart_with_the_same_lines(room, write):
+    write({f"{n}.png": png(one) for n, one in enumerate(colours(4))})
+    lines = [{"path": "0.png"}, {"oops": 1}, {"op": "delete", "path": "1.png"}, {"path": "3.png"}]
+    room.write({"l.json": "\n".join(map(json.dumps, lines)).encode()})
+    jobs = ManifestJobs(room.catalogue, room.roots, room.uploads, Computed((room.cats.space,)))
+    job = jobs.start(TrainRequest(manifest="l.json", collection="cats"))
+    (room.pictures / "l.json").write_text('{"path": "2.png"}')  # read no more
+    some = list(Lists(room.catalogue, room.roots, room.uploads).of(room.job(job)))[:3]
+    room.catalogue.jobs.add_files(job.number, some)  # as a crash in the middle leaves it
+    room.work()
+    assert counted(room.job(job)) == ("completed", 4, 4, 2, 0, 2)
+    assert paths(room) == ["0.png", "3.png"]
 
 
 def test_a_dry_run_of_a_manifest_changes_nothing(room, run, write, follow):

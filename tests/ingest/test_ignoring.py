@@ -1,6 +1,6 @@
 import pathspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bento_service.errors import InvalidArgument
@@ -43,6 +43,7 @@ paths = st.lists(names, min_size=1, max_size=4).map("/".join)
 components = st.sampled_from(["a", "b", "*", "?", "a*", "*.b", "[ab]", "**"])
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.booleans(), st.lists(components, min_size=1, max_size=4), st.booleans()).map(

@@ -2,7 +2,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bento_service.errors import InvalidArgument
@@ -161,6 +161,7 @@ values = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts
 said = st.dictionaries(texts, values | st.lists(values, max_size=3), max_size=4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(texts, st.none() | said), max_size=8), st.booleans())
 def test_what_is_written_as_json_lines_is_what_is_read(wanted, ascii_only):
     lines = [
@@ -172,6 +173,7 @@ def test_what_is_written_as_json_lines_is_what_is_read(wanted, ascii_only):
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"")), max_size=8))
 def test_whatever_stands_between_good_lines_they_are_read(noise):
     good = b'{"path": "good.jpg"}'
@@ -184,6 +186,7 @@ def test_whatever_stands_between_good_lines_they_are_read(noise):
     )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_statements_or_one_refusal(data):
     try:
