@@ -1,6 +1,6 @@
 """Everything that runs behind the HTTP surface, put together from the settings."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.data_folder import sole_user
 from bento_service.describing import Embed, patient
+from bento_service.expiry import Expiry
 from bento_service.gallery.gallery import Gallery
 from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
@@ -39,6 +40,7 @@ class Application:
     originals: Originals
     searcher: Searcher
     worker: Worker
+    on_deleted: Callable[[set[str]], None]
 
     @property
     def is_alive(self) -> bool:
@@ -55,6 +57,15 @@ class Application:
     def changed(self) -> None:
         """Tell those who follow the catalogue that it has changed."""
         self.replay.wake()
+
+    def delete_collection(self, name: str) -> None:
+        """Delete a collection with its images, its index and its uploads.
+
+        Raises:
+            CollectionNotFound: There is none of that name.
+        """
+        collection = self.catalogue.collections.named(name)
+        self.on_deleted(self.catalogue.collections.delete(collection.id))
 
 
 @asynccontextmanager
@@ -109,6 +120,12 @@ async def opened(
             max_bytes=settings.max_upload_bytes,
             max_pixels=settings.max_pixels,
         )
+
+        def on_deleted(uploads: set[str]) -> None:
+            discard(uploads)
+            replay.wake()
+
+        await stack.enter_async_context(Expiry(catalogue, on_deleted=on_deleted))
         worker = await stack.enter_async_context(
             Worker(
                 catalogue,
@@ -144,6 +161,7 @@ async def opened(
             originals=originals,
             searcher=searcher,
             worker=worker,
+            on_deleted=on_deleted,
         )
 
 

@@ -226,9 +226,11 @@ def collections() -> Call[CollectionList]:
     return Call(method="GET", path=f"{API}/collections", read=_model(CollectionList))
 
 
-def create_collection(name: str, descriptor: str | None = None) -> Call[Collection]:
+def create_collection(
+    name: str, descriptor: str | None = None, *, ttl_seconds: int | None = None
+) -> Call[Collection]:
     """Create an empty collection."""
-    body = _given({"name": name, "descriptor": descriptor})
+    body = _given({"name": name, "descriptor": descriptor, "ttl_seconds": ttl_seconds})
     return Call(method="POST", path=f"{API}/collections", json=body, read=_model(Collection))
 
 

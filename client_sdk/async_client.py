@@ -243,9 +243,12 @@ class AsyncClient:
         """All collections, by name."""
         return (await self._send(contract.collections())).collections
 
-    async def create_collection(self, name: str, descriptor: str | None = None) -> Collection:
+    async def create_collection(
+        self, name: str, descriptor: str | None = None, *, ttl_seconds: int | None = None
+    ) -> Collection:
         """Create an empty collection."""
-        return await self._send(contract.create_collection(name, descriptor))
+        call = contract.create_collection(name, descriptor, ttl_seconds=ttl_seconds)
+        return await self._send(call)
 
     async def delete_collection(self, name: str) -> None:
         """Delete a collection and its images."""

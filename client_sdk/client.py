@@ -320,14 +320,18 @@ class Client:
         """All collections, by name."""
         return self._send(contract.collections()).collections
 
-    def create_collection(self, name: str, descriptor: str | None = None) -> Collection:
+    def create_collection(
+        self, name: str, descriptor: str | None = None, *, ttl_seconds: int | None = None
+    ) -> Collection:
         """Create an empty collection.
 
         Args:
             name: Letters, digits, `-`, `_` and `.`.
             descriptor: What describes its images, such as `vgg16-rmac4`; else the service chooses.
+            ttl_seconds: Have it deleted so long after its last change, for scratch collections.
         """
-        return self._send(contract.create_collection(name, descriptor))
+        call = contract.create_collection(name, descriptor, ttl_seconds=ttl_seconds)
+        return self._send(call)
 
     def delete_collection(self, name: str) -> None:
         """Delete a collection and its images."""

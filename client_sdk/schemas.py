@@ -222,6 +222,7 @@ class Collection(_Answer):
         preparing: The descriptor that a reindex prepares, until searches use it.
         lag: Changes acknowledged by the catalogue that the index does not hold yet. Searches see
             them all the same.
+        expires_at: When the service deletes it if no change comes before; `None` for never.
     """
 
     name: str
@@ -235,6 +236,7 @@ class Collection(_Answer):
     former: str | None = None
     preparing: str | None = None
     created_at: datetime
+    expires_at: datetime | None = None
 
 
 class CollectionList(_Answer):
@@ -335,16 +337,21 @@ class DeleteRequest(_Request):
     all: bool = False
 
 
+MAX_TTL_SECONDS = 366 * 24 * 3600
+
+
 class CollectionRequest(_Request):
     """A collection to create.
 
     Attributes:
         descriptor: What its images are described by, such as `vgg16-rmac4`; the service's own
             choice where none is named.
+        ttl_seconds: Delete it so long after its last change; an open job keeps it.
     """
 
     name: str
     descriptor: str | None = None
+    ttl_seconds: int | None = Field(default=None, ge=1, le=MAX_TTL_SECONDS)
 
 
 class ReindexRequest(_Request):

@@ -178,7 +178,8 @@ def collections(app: App) -> CollectionList:
 @router.post("/collections", status_code=201)
 def create_collection(app: App, body: CollectionRequest) -> Collection:
     """Create an empty collection."""
-    record = app.catalogue.collections.create(body.name, app.computed.named(body.descriptor))
+    space = app.computed.named(body.descriptor)
+    record = app.catalogue.collections.create(body.name, space, ttl_seconds=body.ttl_seconds)
     app.changed()
     return wire.collection(app, record)
 
@@ -190,8 +191,7 @@ def delete_collection(app: App, name: str) -> None:
         raise InvalidArgument(
             f"collection {name!r} always exists; empty it with POST /api/v2/delete"
         )
-    app.catalogue.collections.delete(app.catalogue.collections.named(name).id)
-    app.changed()
+    app.delete_collection(name)
 
 
 @router.get("/info")

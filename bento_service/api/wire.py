@@ -145,6 +145,7 @@ def collection(app: Application, record: CollectionRecord) -> Collection:
         former=next((other.space.descriptor for other in others if other.ready), None),
         preparing=next((other.space.descriptor for other in others if not other.ready), None),
         created_at=record.created_at,
+        expires_at=record.expires_at,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -93,17 +93,31 @@ class IndexRecord:
 
 @dataclass(frozen=True)
 class CollectionRecord:
-    """A collection, with the index that searches use."""
+    """A collection, with the index that searches use.
+
+    Attributes:
+        changed_at: When something was last put into it, taken out or changed.
+        ttl_seconds: How long after that it is deleted; `None` for never.
+    """
 
     id: int
     name: str
     index: IndexRecord
     created_at: datetime
+    changed_at: datetime
+    ttl_seconds: int | None
 
     @property
     def space(self) -> DescriptorSpace:
         """What its descriptors are."""
         return self.index.space
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it is deleted if it is left alone."""
+        if self.ttl_seconds is None:
+            return None
+        return self.changed_at + timedelta(seconds=self.ttl_seconds)
 
 
 @dataclass(frozen=True)

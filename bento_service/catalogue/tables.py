@@ -103,9 +103,14 @@ collections = Table(
     Column("index_name", String(128), nullable=False, unique=True),
     Column("revision", BigInteger, nullable=False, default=0),
     Column("created_at", Moment, nullable=False),
+    Column("ttl_seconds", Integer),
+    Column("changed_at", Moment),
     sqlite_autoincrement=True,
 )
-"""`revision` counts changes of images; `index_name` tells which of the indexes is searched."""
+"""`revision` counts changes of images; `index_name` tells which of the indexes is searched.
+
+One with a `ttl_seconds` is deleted when `changed_at` is so long ago and no job is open for it.
+"""
 
 indexes = Table(
     "indexes",
