@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 from PIL import Image
 
@@ -20,6 +21,10 @@ CACHE = PROJECT / ".cache"
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "coins.png", "ihc.png")
 _START_SECONDS = 180
 _STOP_SECONDS = 30
+
+# Machines are shared: that one example took long says nothing about the code.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
 
 
 class Server:
