@@ -6,6 +6,13 @@ LOOKALIKE_DATA_DIR        folder of all that is written (data)
 LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, separated by `:` (none)
 LOOKALIKE_CATALOGUE_URL   SQLAlchemy URL of the catalogue (SQLite in the data folder)
 LOOKALIKE_MILVUS_URI      file of Milvus Lite or URL of a server (a file in the data folder)
+LOOKALIKE_TOKENS          who may call: `NAME SCOPES TOKEN`, several separated by `;` (nobody asked)
+LOOKALIKE_TOKENS_FILE     a file with more of them, one a line; read again when it changes (none)
+LOOKALIKE_ALLOW_ANONYMOUS 1: without tokens, let other machines in too (0)
+LOOKALIKE_CORS_ORIGINS    sites whose pages may call, separated by commas (none)
+LOOKALIKE_REQUESTS_PER_SECOND  of one caller, on average (any number)
+LOOKALIKE_TLS_CERTIFICATE file of the certificate chain, to be served over HTTPS (none)
+LOOKALIKE_TLS_KEY         file of its private key (none)
 LOOKALIKE_DESCRIPTOR      of new collections: vgg16-rmac4, vgg16-rgem or vgg16-mac (vgg16-rmac4)
 LOOKALIKE_ENGINE          onnxruntime, torch or auto: the faster one (auto)
 LOOKALIKE_PRECISION       int8, fp32, bf16 or auto: the engine's fastest here (auto)
@@ -21,6 +28,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -59,6 +67,17 @@ def _split_paths(value: object) -> object:
     return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
 
+def _split_origins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    origins = tuple(part.strip() for part in value.split(",") if part.strip())
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError("an origin is like https://shop.example, without a path")
+    return origins
+
+
 class Settings(BaseModel):
     """The settings of one service. See the module's text for the names in the environment."""
 
@@ -70,6 +89,13 @@ class Settings(BaseModel):
     image_roots: Annotated[tuple[Path, ...], BeforeValidator(_split_paths)] = ()
     catalogue_url: str = ""
     milvus_uri: Annotated[str, AfterValidator(_milvus_uri)] = ""
+    tokens: str = Field(default="", repr=False)
+    tokens_file: Path | None = None
+    allow_anonymous: bool = False
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split_origins)] = ()
+    requests_per_second: float | None = Field(default=None, gt=0)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     descriptor: str = "vgg16-rmac4"
     engine: str = "auto"
     precision: str = "auto"
@@ -103,6 +129,10 @@ class Settings(BaseModel):
                     f"LOOKALIKE_IMAGE_ROOTS names {root}, which is not a folder; create it or "
                     "leave it out"
                 )
+        if (settings.tls_certificate is None) != (settings.tls_key is None):
+            raise SettingsError(
+                "LOOKALIKE_TLS_CERTIFICATE and LOOKALIKE_TLS_KEY go together; set both or none"
+            )
         return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
 
     @property
@@ -147,4 +177,6 @@ def _refuse_unknown(values: Mapping[str, str]) -> None:
 def _explained(error: Mapping[str, object]) -> str:
     location = error["loc"]
     field = str(location[0]) if isinstance(location, tuple) else str(location)
+    if field == "tokens":
+        return f"{PREFIX}TOKENS: {error['msg']}"  # never what it holds
     return f"{PREFIX}{field.upper()} is {error['input']!r}: {error['msg']}"

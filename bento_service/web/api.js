@@ -56,6 +56,14 @@ export function info() {
   return read("info");
 }
 
+/**
+ * Keep a token in a cookie, which this page's scripts cannot read.
+ * @param {string} token
+ */
+export async function signIn(token) {
+  await call("session", json({ token }), READ_MS);
+}
+
 /** @returns {Promise<Collection[]>} */
 export async function collections() {
   return (await read("collections")).collections;
@@ -161,6 +169,7 @@ async function call(path, request, limitMs) {
     throw unanswered(limit.aborted, limitMs);
   }
   if (!response.ok) throw refused(response, body);
+  if (response.status === 204) return undefined;
   return parsed(body) ?? fail(response);
 }
 

@@ -7,6 +7,7 @@ import { filesOf } from "./dropped.js";
 import { installFolder } from "./folder.js";
 import { Holdings } from "./holdings.js";
 import { showRun, showTrouble } from "./progress.js";
+import { askForToken } from "./sign_in.js";
 import { Search } from "./search.js";
 import { Upload } from "./upload.js";
 import { currentView, goTo, installViews } from "./views.js";
@@ -96,6 +97,11 @@ async function start() {
       if (!document.hidden) Promise.all([holdings.load(), watch.resume()]).catch(() => {});
     });
   } catch (problem) {
+    if (problem.status === 401) {
+      showText(byId("service-notice"), "");
+      askForToken(start);
+      return;
+    }
     showText(byId("service-notice"), `${problem.message} Trying again…`);
     setTimeout(start, RETRY_MS);
   }
