@@ -168,7 +168,7 @@ class Worker:
         self._newest = max((job.number for job in jobs), default=self._newest)
         busy = False
         for job in jobs:
-            while self._has_newer:
+            if self._has_newer:  # once, since under a stream of new jobs there are always some
                 busy |= await self._serve_newer()
             busy |= await self._serve(job)
         return busy
