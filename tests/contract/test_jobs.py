@@ -25,7 +25,7 @@ def counted(job):
 @pytest.fixture
 def long_job(client, collection, folder):
     """A job that has begun and goes on for seconds."""
-    fill(folder, 40)
+    fill(folder, 24)
     job = client.train(folder, collection=collection)
     yield next(one for one in client.events(job) if one.done)
     if not client.job(job).state.is_final:
@@ -38,7 +38,7 @@ def long_job(client, collection, folder):
 def test_a_canceled_job_stops_at_once_and_a_retry_does_the_rest(client, collection, long_job):
     canceled = client.cancel(long_job)
     assert (canceled.state, canceled.id) == (JobState.CANCELED, long_job.id)
-    assert 0 < canceled.done < 40
+    assert 0 < canceled.done < 24
     other = client.wait(client.upload([("x.png", b"no picture")], collection=collection))
     assert other.failed == 1  # the worker goes on
     assert client.job(long_job) == canceled == client.cancel(long_job)
@@ -47,8 +47,8 @@ def test_a_canceled_job_stops_at_once_and_a_retry_does_the_rest(client, collecti
     again = client.retry(long_job)
     assert (again.retry_of, again.kind) == (long_job.id, "file")
     ended = client.wait(again)
-    assert (ended.indexed, ended.duplicates, ended.failed) == (40 - canceled.indexed, 0, 0)
-    assert client.count(collection=collection) == 40
+    assert (ended.indexed, ended.duplicates, ended.failed) == (24 - canceled.indexed, 0, 0)
+    assert client.count(collection=collection) == 24
     assert client.job(long_job) == canceled
 
 
@@ -131,10 +131,10 @@ def test_jobs_are_listed_by_state_and_collection(client, http, collection, photo
 
 
 def test_a_job_is_followed_to_its_end(client, collection, folder):
-    fill(folder, 12)
+    fill(folder, 6)
     told = list(client.events(client.train(folder, collection=collection)))
     assert told[-1].state is JobState.COMPLETED
-    assert counted(told[-1]) == (12, 12, 12, 0, 0)
+    assert counted(told[-1]) == (6, 6, 6, 0, 0)
     assert [job.done for job in told] == sorted(job.done for job in told)
     assert len({job.model_dump_json() for job in told}) == len(told)
     assert list(client.events(told[-1])) == [told[-1]]
