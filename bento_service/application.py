@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace
@@ -10,6 +11,7 @@ from bento_service.data_folder import sole_user
 from bento_service.describing import Embed, patient
 from bento_service.expiry import Expiry
 from bento_service.gallery.gallery import Gallery
+from bento_service.housekeeping import Housekeeping
 from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.uploads import Uploads
@@ -25,7 +27,11 @@ from client_sdk.schemas import DEFAULT_COLLECTION
 
 @dataclass(frozen=True)
 class Application:
-    """The rooms of a running service, for the HTTP surface to call."""
+    """The rooms of a running service, for the HTTP surface to call.
+
+    Attributes:
+        discard: Removes those of some stored uploads that nobody needs.
+    """
 
     settings: Settings
     model: str
@@ -40,7 +46,7 @@ class Application:
     originals: Originals
     searcher: Searcher
     worker: Worker
-    on_deleted: Callable[[set[str]], None]
+    discard: Callable[[set[str]], None]
 
     @property
     def is_alive(self) -> bool:
@@ -65,7 +71,8 @@ class Application:
             CollectionNotFound: There is none of that name.
         """
         collection = self.catalogue.collections.named(name)
-        self.on_deleted(self.catalogue.collections.delete(collection.id))
+        self.discard(self.catalogue.collections.delete(collection.id))
+        self.changed()
 
 
 @asynccontextmanager
@@ -100,7 +107,8 @@ async def opened(
         gallery = stack.enter_context(Gallery(settings.milvus))
 
         def discard(digests: set[str]) -> None:
-            uploads.discard(digests, catalogue.images.unreferenced_uploads)
+            since = settings.retriable_since()
+            uploads.discard(digests, partial(catalogue.upload_needs.unneeded, ended_after=since))
 
         discard(set(uploads.stored()))
         originals = Originals(roots, uploads)
@@ -109,6 +117,9 @@ async def opened(
             image = catalogue.images.with_digest(collection_id, sha256)
             return None if image is None else originals.read(image)
 
+        await stack.enter_async_context(
+            Housekeeping(catalogue, retriable_since=settings.retriable_since, discard=discard)
+        )
         replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard))
         reader = Reader(
             roots,
@@ -161,7 +172,7 @@ async def opened(
             originals=originals,
             searcher=searcher,
             worker=worker,
-            on_deleted=on_deleted,
+            discard=discard,
         )
 
 

@@ -20,12 +20,14 @@ LOOKALIKE_THREADS         cores that describe images (all that this process may 
 LOOKALIKE_MAX_UPLOAD_BYTES   largest picture in bytes (64 MiB)
 LOOKALIKE_MAX_REQUEST_BYTES  largest request in bytes (1 GiB)
 LOOKALIKE_MAX_PIXELS      largest picture in pixels (100 million)
+LOOKALIKE_RETRY_HOURS     how long uploads that failed are kept for a retry (24)
 """
 
 import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -103,6 +105,7 @@ class Settings(BaseModel):
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
     max_request_bytes: int = Field(default=2**30, ge=1)
     max_pixels: int = Field(default=100_000_000, ge=1)
+    retry_hours: float = Field(default=24.0, ge=0, le=24 * 365)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -159,6 +162,10 @@ class Settings(BaseModel):
     def milvus(self) -> str:
         """What pymilvus connects to."""
         return self.milvus_uri or str(self.data_dir / "milvus.db")
+
+    def retriable_since(self) -> datetime:
+        """Uploads that failed in jobs which ended earlier need not be kept any more."""
+        return datetime.now(UTC) - timedelta(hours=self.retry_hours)
 
     @property
     def uploads_dir(self) -> Path:

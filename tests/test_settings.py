@@ -43,6 +43,7 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         MAX_UPLOAD_BYTES="10",
         MAX_REQUEST_BYTES="20",
         MAX_PIXELS="30",
+        RETRY_HOURS="1.5",
     )
     assert settings.model_dump() == {
         "host": "0.0.0.0",  # noqa: S104
@@ -65,6 +66,7 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "max_upload_bytes": 10,
         "max_request_bytes": 20,
         "max_pixels": 30,
+        "retry_hours": 1.5,
     }
     assert settings.catalogue == "postgresql://db/lookalike"
     assert settings.milvus == "http://milvus:19530"

@@ -1,4 +1,4 @@
-"""Version 2 of the HTTP contract: looking at images, jobs, collections and the service itself."""
+"""Version 2 of the HTTP contract: looking at images, collections and the service itself."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bento_service.api import wire
 from bento_service.api.bodies import App
+from bento_service.api.paging import Limit, position
 from bento_service.errors import InvalidArgument
 from bento_service.filters.parser import parse
 from bento_service.filters.values import check_metadata
@@ -24,15 +25,11 @@ from client_sdk.schemas import (
     Image,
     ImageList,
     Info,
-    Job,
-    JobErrorList,
-    JobList,
     Limits,
 )
 
 router = APIRouter(prefix="/api/v2")
 
-Limit = Annotated[int, Query(ge=1, le=1000)]
 Filter = Annotated[str | None, Query(description=FILTER_LANGUAGE)]
 Side = Annotated[int, Query(ge=16, le=1024)]
 # The browser keeps a picture, but asks whether it still is the one of that id.
@@ -60,7 +57,7 @@ def images(
     which = None if filter is None else parse(filter)
     record = app.catalogue.collections.named(collection)
     found = app.catalogue.images.page(
-        record.id, after=_position(cursor) or 0, limit=limit + 1, prefix=prefix, which=which
+        record.id, after=position(cursor) or 0, limit=limit + 1, prefix=prefix, which=which
     )
     shown = found[:limit]
     return ImageList(
@@ -132,39 +129,6 @@ def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256)
     )
 
 
-@router.get("/jobs")
-def jobs(app: App, limit: Limit = 50, cursor: str | None = None) -> JobList:
-    """Jobs, newest first."""
-    found = app.catalogue.jobs.page(before=_position(cursor), limit=limit + 1)
-    shown = found[:limit]
-    return JobList(
-        jobs=tuple(wire.job(app, record) for record in shown),
-        next_cursor=str(shown[-1].number) if len(found) > limit else None,
-    )
-
-
-@router.get("/jobs/{job_id}")
-def job(app: App, job_id: str) -> Job:
-    """One job."""
-    return wire.job(app, app.catalogue.jobs.get(job_id))
-
-
-@router.get("/jobs/{job_id}/errors")
-def job_errors(
-    app: App, job_id: str, limit: Limit = 100, cursor: str | None = None
-) -> JobErrorList:
-    """The failed files of a job."""
-    record = app.catalogue.jobs.get(job_id)
-    found = app.catalogue.jobs.failures(
-        record.number, after=_position(cursor) or 0, limit=limit + 1
-    )
-    shown = found[:limit]
-    return JobErrorList(
-        errors=wire.job_errors(record, shown),
-        next_cursor=str(shown[-1].id) if len(found) > limit else None,
-    )
-
-
 @router.get("/collections")
 def collections(app: App) -> CollectionList:
     """All collections."""
@@ -215,16 +179,3 @@ def info(app: App) -> Info:
             formats=tuple(MEDIA_TYPES),
         ),
     )
-
-
-def _position(cursor: str | None) -> int | None:
-    """What a cursor of ours stands for.
-
-    Raises:
-        InvalidArgument: It is not one of ours.
-    """
-    if cursor is None:
-        return None
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-        raise InvalidArgument("cursor: is not one that this service gave; begin without one")
-    return int(cursor)

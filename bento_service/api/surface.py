@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from bento_service.api import browse, problems, reindex, session, v1, v2
+from bento_service.api import browse, jobs, problems, reindex, session, v1, v2, wire
 from bento_service.api.access import Access, AccessRules, permitted
 from bento_service.api.metrics import Metrics
 from bento_service.api.middleware import BodyLimit, RequestId
 from bento_service.application import Application
+from bento_service.feed import Feed
+from bento_service.stopping import told_of_stop
 from client_sdk import __version__
 
 _WEB = Path(__file__).parent.parent / "web"
@@ -46,9 +49,15 @@ def http_surface(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opening() as application:
+        async with (
+            opening() as application,
+            Feed(application.catalogue.jobs.among, partial(wire.job, application)) as feed,
+        ):
+            app.state.feed = feed
             app.state.application = application
-            yield
+            # The server waits for open answers before it closes anything; these would never end.
+            with told_of_stop(feed.close):
+                yield
             app.state.application = None
 
     app = FastAPI(
@@ -77,6 +86,7 @@ def http_surface(
     app.include_router(session.router)
     app.include_router(v2.router)
     app.include_router(browse.router)
+    app.include_router(jobs.router)
     app.include_router(reindex.router)
     app.include_router(v1.router)
 

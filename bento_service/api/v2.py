@@ -3,6 +3,8 @@
 import base64
 import binascii
 import time
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -22,6 +24,8 @@ from bento_service.api.bodies import (
     uploaded,
 )
 from bento_service.api.documentation import documented
+from bento_service.api.idempotency import IdempotencyKey, claim_of, once
+from bento_service.api.jobs import accepted
 from bento_service.application import Application
 from bento_service.catalogue.records import JobRecord, NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
@@ -47,24 +51,24 @@ _MAX_NAME = 1024
 
 
 @router.post("/train", status_code=202, response_model=Job, openapi_extra=documented("train"))
-async def train(request: Request, response: Response, app: App) -> Job:
+async def train(
+    request: Request, response: Response, app: App, idempotency_key: IdempotencyKey = None
+) -> Job:
     """Index a file or folder that the service can read, or uploaded pictures.
 
     The work goes on in the background; `Location` says where to watch it.
     """
     if is_form(request):
-        record = await _train_uploads(request, app)
+        record = await _train_uploads(request, app, idempotency_key)
     else:
         body = await json_body(request, TrainRequest)
-        record = await run_in_threadpool(
-            start_folder_job, app.catalogue, app.roots, app.computed, body
-        )
-    app.worker.wake()
-    response.headers["Location"] = f"/api/v2/jobs/{record.id}"
-    return await run_in_threadpool(wire.job, app, record)
+        claim = claim_of(idempotency_key, "train", body.model_dump(mode="json"))
+        start = partial(start_folder_job, app.catalogue, app.roots, app.computed, body, claim)
+        record = await run_in_threadpool(once, app, claim, start)
+    return await accepted(response, app, record)
 
 
-async def _train_uploads(request: Request, app: Application) -> JobRecord:
+async def _train_uploads(request: Request, app: Application, key: str | None) -> JobRecord:
     async with form_body(request) as form:
         files = uploaded(form, "files")
         fields = text_fields(form, without="files")
@@ -72,20 +76,35 @@ async def _train_uploads(request: Request, app: Application) -> JobRecord:
             raise InvalidArgument(f"{unknown[0]}: is not a field of this call")
         metadata = parsed_metadata(fields.get("metadata"))
         name = fields.get("collection", DEFAULT_COLLECTION)
-        return await run_in_threadpool(_store_uploads, app, files, name, metadata)
+        return await run_in_threadpool(_store_uploads, app, files, name, metadata, key)
 
 
 def _store_uploads(
-    app: Application, files: list[UploadFile], name: str, metadata: dict[str, Any]
+    app: Application,
+    files: list[UploadFile],
+    name: str,
+    metadata: dict[str, Any],
+    key: str | None,
 ) -> JobRecord:
-    collection = collection_for_training(app.catalogue, name, app.computed)
-    with app.uploads.receiving(file.file for file in files) as digests:
+    """Keep the pictures and put them on the list, unless that was done under the same key."""
+    digests: list[str] = []
+    with ExitStack() as stack:
+        # Where no job is made, nobody needs them; other calls may, so that is asked.
+        stack.callback(lambda: app.discard(set(digests)))
+        digests += stack.enter_context(app.uploads.receiving(file.file for file in files))
         listed = tuple(
             NewFile(key=str(number), path=_upload_name(file, number), sha256=digest)
             for number, (file, digest) in enumerate(zip(files, digests, strict=True), start=1)
         )
-        job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=listed)
-        return app.catalogue.jobs.create(collection.id, collection.name, job)
+        sent = [[file.path, file.sha256] for file in listed]
+        claim = claim_of(key, "train", {"collection": name, "metadata": metadata, "files": sent})
+
+        def start() -> JobRecord:
+            collection = collection_for_training(app.catalogue, name, app.computed)
+            job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=listed)
+            return app.catalogue.jobs.create(collection.id, collection.name, job, claim)
+
+        return once(app, claim, start)
 
 
 def _upload_name(file: UploadFile, number: int) -> str:

@@ -38,13 +38,19 @@ def printable(path: str) -> str:
 
 def job(app: Application, record: JobRecord) -> Job:
     """A job with its first errors and its speed."""
-    failures = app.catalogue.jobs.failures(record.number, after=0, limit=SHOWN_ERRORS)
+    failures = (
+        app.catalogue.jobs.failures(record.number, after=0, limit=SHOWN_ERRORS)
+        if record.failed
+        else ()
+    )
     speed = _images_per_second(app, record)
     is_timed = record.state is JobState.IN_PROGRESS and record.walked and speed
     return Job(
         id=record.id,
         collection=record.collection,
+        kind=record.kind,
         source=_job_source(record),
+        retry_of=record.retry_of,
         state=record.state,
         total=record.total,
         done=record.done,

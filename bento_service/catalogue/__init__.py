@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from typing import Self
 
 from bento_service.catalogue.changes import Changes
+from bento_service.catalogue.claims import Claims
 from bento_service.catalogue.collections import Collections
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.filtered import Filtered
 from bento_service.catalogue.images import Images
 from bento_service.catalogue.indexes import Indexes
+from bento_service.catalogue.job_control import JobControl
 from bento_service.catalogue.jobs import Jobs
 from bento_service.catalogue.reindexes import Reindexes
+from bento_service.catalogue.upload_needs import UploadNeeds
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,10 @@ class Catalogue:
     images: Images
     filtered: Filtered
     jobs: Jobs
+    job_control: JobControl
+    claims: Claims
     reindexes: Reindexes
+    upload_needs: UploadNeeds
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -43,7 +49,10 @@ class Catalogue:
             Images(database),
             Filtered(database),
             Jobs(database),
+            JobControl(database),
+            Claims(database),
             Reindexes(database),
+            UploadNeeds(database),
         )
 
     def __enter__(self) -> Self:

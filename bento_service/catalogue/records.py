@@ -184,6 +184,7 @@ class JobRecord:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    retry_of: str | None
 
     @property
     def done(self) -> int:
@@ -264,7 +265,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to create; `files` is the whole list of an upload and empty for a folder."""
+    """A job to create; `files` is the whole list of an upload and empty for a folder.
+
+    Attributes:
+        retry_of: The id of the job that it tries again.
+    """
 
     kind: SourceKind
     root: str = ""
@@ -273,6 +278,20 @@ class NewJob:
     ignore: tuple[str, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     files: tuple[NewFile, ...] = ()
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a caller asks for under a key, so that asking twice is asking once.
+
+    Attributes:
+        key: The caller's own.
+        digest: Of the call and its body.
+    """
+
+    key: str
+    digest: str
 
 
 @dataclass(frozen=True)

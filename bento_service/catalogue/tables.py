@@ -256,9 +256,13 @@ jobs = Table(
     Column("created_at", Moment, nullable=False),
     Column("started_at", Moment),
     Column("finished_at", Moment),
+    Column("retry_of", String(32), index=True),
     sqlite_autoincrement=True,
 )
-"""`walked`: every file has its row in `job_files`, so `total` is final."""
+"""`walked`: every file has its row in `job_files`, so `total` is final.
+
+`retry_of` is the id of the job whose files are tried again.
+"""
 
 job_files = Table(
     "job_files",
@@ -283,3 +287,19 @@ Index(
     sqlite_where=job_files.c.state == "todo",
     postgresql_where=job_files.c.state == "todo",
 )
+Index(
+    "ix_job_files_sha256_failed",
+    job_files.c.sha256,
+    sqlite_where=job_files.c.state == "failed",
+    postgresql_where=job_files.c.state == "failed",
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("job_number", _id, ForeignKey("jobs.number", ondelete="CASCADE")),
+    Column("created_at", Moment, nullable=False),
+)
+"""Keys by which callers repeat a call; `digest` is that of what was asked for."""

@@ -1,12 +1,15 @@
 """One file of a job: from its bytes to pixels, or to the reason why not."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from bento_service.catalogue.records import FileRecord, JobRecord, Outcome
+import numpy as np
+from numpy.typing import NDArray
+
+from bento_service.catalogue.records import Described, FileRecord, JobRecord, Outcome
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import ImageNotFound, LookalikeError, PathNotFound, TooLarge
 from bento_service.ingest.roots import ImageRoots
@@ -24,6 +27,20 @@ class ReadPicture:
     sha256: str
     bytes: int
     picture: Picture
+
+    def described(self, descriptors: Mapping[str, NDArray[np.float32]]) -> Outcome:
+        """What became of the file, given its descriptors: (D,) float32, by fingerprint."""
+        return Outcome(
+            self.file,
+            described=Described(
+                sha256=self.sha256,
+                format=self.picture.format,
+                width=self.picture.width,
+                height=self.picture.height,
+                bytes=self.bytes,
+                descriptors=descriptors,
+            ),
+        )
 
 
 class Reader:

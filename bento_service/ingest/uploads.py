@@ -49,8 +49,18 @@ class Uploads:
             digests.extend(self._store(stream) for stream in streams)
             yield digests
         finally:
-            with self._lock:
-                self._pinned -= Counter(digests)  # forgets those that nobody holds
+            self._let_go(digests)
+
+    @contextmanager
+    def holding(self, digests: Iterable[str]) -> Iterator[set[str]]:
+        """Those of these uploads that are stored; within the block they cannot be discarded."""
+        with self._lock:
+            held = {digest for digest in digests if self._path(digest).exists()}
+            self._pinned.update(held)
+        try:
+            yield held
+        finally:
+            self._let_go(held)
 
     def open(self, sha256: str) -> BinaryIO:
         """Stored bytes.
@@ -80,6 +90,10 @@ class Uploads:
             candidates = {digest for digest in digests if digest not in self._pinned}
             for digest in unneeded(candidates):
                 self._path(digest).unlink(missing_ok=True)
+
+    def _let_go(self, digests: Iterable[str]) -> None:
+        with self._lock:
+            self._pinned -= Counter(digests)  # forgets those that nobody holds
 
     def _store(self, stream: BinaryIO) -> str:
         try:

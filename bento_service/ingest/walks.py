@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import JobRecord, NewFile
@@ -84,13 +84,14 @@ class Walks:
     def _list_files(
         self, job: JobRecord, unwanted: threading.Event, on_step: Callable[[], object]
     ) -> None:
-        files = self._files(job)
+        # Looked at before every file: a folder can be slow, or have none for a long while.
+        files = takewhile(lambda _: not unwanted.is_set(), self._files(job))
         while some := list(islice(files, _ROWS_A_STEP)):
-            if unwanted.is_set():
+            if unwanted.is_set() or not self._catalogue.jobs.add_files(job.number, some):
                 return
-            self._catalogue.jobs.add_files(job.number, some)
             on_step()
-        self._catalogue.jobs.finish_walk(job.number)
+        if not unwanted.is_set():
+            self._catalogue.jobs.finish_walk(job.number)
 
     def _files(self, job: JobRecord) -> Iterator[NewFile]:
         if job.kind is SourceKind.REINDEX:

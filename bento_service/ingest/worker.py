@@ -1,8 +1,9 @@
 """The ingest worker: decode, describe and commit, each stage ahead of the next.
 
-Jobs take turns, some files each, so that one picture does not wait behind a long folder. Memory is
-bounded by the turns between the stages, whatever the number of pictures. What has been done is
-in the catalogue's rows; a worker that starts again goes on with the files that are still to do.
+Jobs take turns, some files each, so that one picture does not wait behind a long folder; a new job
+has its first turn next, however many others there are. Memory is bounded by the turns between the
+stages, whatever the number of pictures. What has been done is in the catalogue's rows; a worker
+that starts again goes on with the files that are still to do.
 """
 
 import asyncio
@@ -19,7 +20,6 @@ import numpy as np
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import (
     Computed,
-    Described,
     JobRecord,
     Outcome,
 )
@@ -106,6 +106,8 @@ class Worker:
         self._on_commit = on_commit
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         self._wake = asyncio.Event()
+        self._newest = 0
+        self._has_newer = False
         self._walks = Walks(catalogue, roots, on_step=self._follow_walk)
         self._turns: dict[int, _Turn] = {}
         self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
@@ -130,7 +132,14 @@ class Worker:
 
     def wake(self) -> None:
         """Tell that there is a new job. Only from the event loop's thread."""
+        self._has_newer = True
         self._wake.set()
+
+    def drop(self, job_number: int) -> None:
+        """Do no more for a job that was closed. Only from the event loop's thread."""
+        self._turns.pop(job_number, None)
+        self._walks.forget(job_number)
+        self.rates.forget(job_number)
 
     @property
     def alive(self) -> bool:
@@ -153,17 +162,34 @@ class Worker:
 
     async def _round(self) -> bool:
         """Give every open job one turn; whether there was anything to do."""
+        self._has_newer = False
         jobs = await asyncio.to_thread(self._catalogue.jobs.open)
         self._forget_closed({job.number for job in jobs})
+        self._newest = max((job.number for job in jobs), default=self._newest)
         busy = False
         for job in jobs:
-            if job.number not in self._turns and not await self._admit(job):
-                continue
-            turn = self._turns[job.number]
-            turn.job = job
-            self._walks.begin(job)
-            busy |= await self._take_turn(turn)
+            if self._has_newer:  # once, since under a stream of new jobs there are always some
+                busy |= await self._serve_newer()
+            busy |= await self._serve(job)
         return busy
+
+    async def _serve_newer(self) -> bool:
+        """Give the jobs that came since the round began their turn in between."""
+        self._has_newer = False
+        jobs = await asyncio.to_thread(self._catalogue.jobs.open, after=self._newest)
+        busy = False
+        for job in jobs:
+            self._newest = job.number
+            busy |= await self._serve(job)
+        return busy
+
+    async def _serve(self, job: JobRecord) -> bool:
+        if job.number not in self._turns and not await self._admit(job):
+            return False
+        turn = self._turns[job.number]
+        turn.job = job
+        self._walks.begin(job)
+        return await self._take_turn(turn)
 
     async def _admit(self, job: JobRecord) -> bool:
         """Begin with a job, or go on with it after a start, perhaps with another model."""
@@ -175,6 +201,7 @@ class Worker:
         if job.state is JobState.PENDING:
             await asyncio.to_thread(self._catalogue.jobs.start, job.number)
         self._turns[job.number] = _Turn(job)
+        self.rates.begin(job.number, time.monotonic())
         return True
 
     def _follow_walk(self) -> None:
@@ -194,8 +221,7 @@ class Worker:
 
     def _forget_closed(self, open_jobs: set[int]) -> None:
         for number in self._turns.keys() - open_jobs:
-            del self._turns[number]
-            self._walks.forget(number)
+            self.drop(number)
 
     async def _take_turn(self, turn: _Turn) -> bool:
         files = await asyncio.to_thread(
@@ -226,11 +252,13 @@ class Worker:
             outcomes = [result for result in results if isinstance(result, Outcome)]
             pictures = [result for result in results if isinstance(result, ReadPicture)]
             for at in range(0, len(pictures), self._batch):
+                if taken.job.number not in self._turns:  # closed, so nothing of it is committed
+                    break
                 some = pictures[at : at + self._batch]
                 images = np.stack([read.picture.pixels for read in some])
                 described = await self._descriptors(images)
                 outcomes += (
-                    _described(read, {space: rows[at] for space, rows in described.items()})
+                    read.described({space: rows[at] for space, rows in described.items()})
                     for at, read in enumerate(some)
                 )
             await self._done.put(_Done(taken.job, outcomes))
@@ -265,17 +293,3 @@ class Worker:
 def _tell_if_failed(stage: "asyncio.Task[None]") -> None:
     if not stage.cancelled() and (error := stage.exception()):
         _log.critical("ingest has stopped; restart the service", exc_info=error)
-
-
-def _described(read: ReadPicture, descriptors: Descriptors) -> Outcome:
-    return Outcome(
-        read.file,
-        described=Described(
-            sha256=read.sha256,
-            format=read.picture.format,
-            width=read.picture.width,
-            height=read.picture.height,
-            bytes=read.bytes,
-            descriptors=descriptors,
-        ),
-    )

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import httpx
@@ -81,6 +82,39 @@ def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(new_server, p
         found = client.search(pictures / "coins-0.jpg", top_k=100).hits
         assert sorted(hit.image_id for hit in found) == sorted(image.id for image in images)
     server.stop()
+
+
+def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
+    new_server, pictures
+):
+    server = new_server().start()
+    told = []
+
+    def follow():
+        with Client(server.url) as own:
+            told.extend(own.events(job, timeout=180))
+
+    with Client(server.url) as client:
+        files = sorted(pictures.iterdir())
+        job = client.upload(files, idempotency_key="one order")
+        following = threading.Thread(target=follow)
+        following.start()
+        next(one for one in client.events(job) if one.done)
+
+    server.tell(signal.SIGTERM)
+
+    log = server.log.read_text()
+    assert "Waiting for connections to close" in log  # there was a stream
+    assert "timeout graceful shutdown exceeded" not in log
+    assert _nothing_left(server)
+    server.start()
+    with Client(server.url) as client:
+        assert client.upload(files, idempotency_key="one order").id == job.id
+        following.join(180)
+        assert client.wait(job).indexed == PICTURES
+    server.stop()
+    assert told[-1].state is JobState.COMPLETED
+    assert [one.done for one in told] == sorted(one.done for one in told)
 
 
 def test_a_killed_embedder_comes_back_and_the_train_goes_on(new_server, pictures):
