@@ -73,8 +73,7 @@ class Jobs:
             if job_id is None:
                 number, job_id = add_job(connection, collection_id, collection, job)
                 keep(connection, claim, number)
-                if job.files:
-                    add_files(connection, number, job.files)
+                add_files(connection, number, job.files)
         return self.get(job_id)
 
     def get(self, job_id: str) -> JobRecord:
