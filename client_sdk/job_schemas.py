@@ -78,11 +78,6 @@ class Job(Answer):
     detail: str | None = None
     errors: tuple[JobError, ...] = ()
 
-    @property
-    def is_retriable(self) -> bool:
-        """Whether it has ended and left files that it failed at or did not reach."""
-        return self.state.is_final and (self.failed > 0 or self.state is not JobState.COMPLETED)
-
 
 class JobList(Answer):
     """Jobs, newest first. `next_cursor` is `None` on the last page."""

@@ -88,9 +88,10 @@ def _store_uploads(
 ) -> JobRecord:
     """Keep the pictures and put them on the list, unless that was done under the same key."""
     digests: list[str] = []
+    taken: list[str] = []
     with ExitStack() as stack:
-        # Where no job is made, nobody needs them; other calls may, so that is asked.
-        stack.callback(lambda: app.discard(set(digests)))
+        # Where no job is made of them nobody needs them, unless another job does.
+        stack.callback(lambda: app.discard(set(digests) - set(taken)))
         digests += stack.enter_context(app.uploads.receiving(file.file for file in files))
         listed = tuple(
             NewFile(key=str(number), path=_upload_name(file, number), sha256=digest)
@@ -102,7 +103,9 @@ def _store_uploads(
         def start() -> JobRecord:
             collection = collection_for_training(app.catalogue, name, app.computed)
             job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=listed)
-            return app.catalogue.jobs.create(collection.id, collection.name, job, claim)
+            record = app.catalogue.jobs.create(collection.id, collection.name, job, claim)
+            taken.extend(digests)
+            return record
 
         return once(app, claim, start)
 

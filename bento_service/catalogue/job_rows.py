@@ -71,8 +71,12 @@ def is_open(number: int) -> ColumnElement[bool]:
 
 
 def settled_before(connection: Connection, number: int, keys: Sequence[str]) -> set[str]:
-    """Which of these files the job that is retried, or one before it, has dealt with well."""
-    is_retry = select(jobs.c.retry_of).where(jobs.c.number == number)
+    """Which of these files the job that is retried, or one before it, has dealt with well.
+
+    None of a reindex: its list has only what is not described yet.
+    """
+    is_files = jobs.c.kind != SourceKind.REINDEX
+    is_retry = select(jobs.c.retry_of).where(jobs.c.number == number, is_files)
     if connection.execute(is_retry).scalar() is None:
         return set()
     former = select(jobs.c.number, jobs.c.retry_of)
@@ -88,6 +92,8 @@ def settled_before(connection: Connection, number: int, keys: Sequence[str]) -> 
 
 def add_files(connection: Connection, number: int, files: Sequence[NewFile]) -> None:
     """Put files on a job's list; those that are on it already are left alone."""
+    if not files:
+        return
     added = connection.execute(
         insert_or_ignore(connection, job_files).returning(job_files.c.id),
         [

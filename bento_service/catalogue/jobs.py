@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, select, update
+from sqlalchemy import Select, and_, bindparam, exists, select, update
 
 from bento_service.catalogue.claims import keep, take
 from bento_service.catalogue.collections import next_revision
@@ -34,6 +34,18 @@ from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
 
 _A_STATEMENT = 500
+# Asked once a turn of every job, and putting it together takes longer than running it.
+_TODO = (
+    select(job_files.c.id, job_files.c.path, job_files.c.sha256)
+    .where(
+        job_files.c.job_number == bindparam("number"),
+        job_files.c.state == FileState.TODO,
+        job_files.c.id > bindparam("after"),
+        exists().where(jobs.c.number == bindparam("number"), jobs.c.state.in_(OPEN_STATES)),
+    )
+    .order_by(job_files.c.id)
+    .limit(bindparam("limit"))
+)
 
 
 class Jobs:
@@ -61,8 +73,7 @@ class Jobs:
             if job_id is None:
                 number, job_id = add_job(connection, collection_id, collection, job)
                 keep(connection, claim, number)
-                if job.files:
-                    add_files(connection, number, job.files)
+                add_files(connection, number, job.files)
         return self.get(job_id)
 
     def get(self, job_id: str) -> JobRecord:
@@ -138,19 +149,9 @@ class Jobs:
 
     def todo(self, number: int, *, after: int, limit: int) -> list[FileRecord]:
         """Files of an open job that nothing was done with yet, those with an id above `after`."""
-        statement = (
-            select(job_files.c.id, job_files.c.path, job_files.c.sha256)
-            .where(
-                job_files.c.job_number == number,
-                job_files.c.state == FileState.TODO,
-                job_files.c.id > after,
-                exists().where(is_open(number)),
-            )
-            .order_by(job_files.c.id)
-            .limit(limit)
-        )
+        given = {"number": number, "after": after, "limit": limit}
         with self._database.reading() as connection:
-            return [FileRecord(*row) for row in connection.execute(statement)]
+            return [FileRecord(*row) for row in connection.execute(_TODO, given)]
 
     def start(self, number: int) -> None:
         """A pending job is in progress from now on."""

@@ -62,11 +62,12 @@ class _Done:
 
 @dataclass
 class _Turn:
-    """How far the worker has read one job's list."""
+    """How far the worker has read one job's list; `is_read` to its end, with nothing to come."""
 
     job: JobRecord
     after: int = 0
     in_flight: int = 0
+    is_read: bool = False
 
 
 class Worker:
@@ -224,9 +225,12 @@ class Worker:
             self.drop(number)
 
     async def _take_turn(self, turn: _Turn) -> bool:
+        if turn.is_read and turn.in_flight:
+            return False
         files = await asyncio.to_thread(
             self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=self._turn
         )
+        turn.is_read = turn.job.walked and not files
         if not files:
             if turn.in_flight == 0:
                 turn.after = 0  # a file can fall back to the list, behind where we have read

@@ -178,6 +178,19 @@ def test_a_retry_walks_again_where_the_walk_was_not_whole(
     assert [file.path for file in todo(catalogue, third)] == ["b", "c", "e", "f"]
 
 
+def test_a_retry_that_walks_again_may_find_nothing_new(
+    catalogue, cats, folder_job, settle_all, retry
+):
+    job = folder_job(cats, "a", walked=False)
+    settle_all(job)
+    catalogue.jobs.fail(job.number, "the folder cannot be read")
+    again = retry(job)
+    assert catalogue.jobs.add_files(again.number, [NewFile("a", "a")])
+    catalogue.jobs.finish_walk(again.number)
+    ended = catalogue.jobs.get(again.id)
+    assert (ended.state, counted(ended)) == (JobState.COMPLETED, (0, 0, 0, 0, 0))
+
+
 def test_where_nothing_failed_there_is_nothing_to_retry(
     catalogue, cats, folder_job, settle_all, retry
 ):

@@ -297,6 +297,22 @@ def test_a_canceled_reindex_drops_what_it_prepared_and_nothing_else(
         catalogue.job_control.cancel(first.id)
 
 
+def test_a_retry_of_a_canceled_reindex_describes_everything(
+    catalogue, cats, add, begin, describe_anew, both
+):
+    add(cats, "tom", "kit")
+    job = begin(cats)
+    first, _ = catalogue.jobs.todo(job.number, after=0, limit=9)
+    catalogue.jobs.settle(job, [Outcome(first, described=both(first.path))])
+    catalogue.job_control.cancel(job.id)
+    again = catalogue.reindexes.begin(cats, OTHER, drop_missing=False, retry_of=job.id)
+    again = catalogue.jobs.get(again)
+    catalogue.jobs.add_files(again.number, list(catalogue.reindexes.files(again.number)))
+    catalogue.jobs.finish_walk(again.number)
+    assert describe_anew(again).indexed == 2
+    assert catalogue.reindexes.switch(catalogue.reindexes.target(again.number))
+
+
 def test_forgetting_drops_everything_but_what_serves_and_ends_the_job(
     catalogue, cats, space, add, begin, describe_anew
 ):

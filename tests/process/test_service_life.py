@@ -88,24 +88,30 @@ def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
     new_server, pictures
 ):
     server = new_server().start()
-    told = []
+    told, lines = [], []
 
     def follow():
         with Client(server.url) as own:
             told.extend(own.events(job, timeout=180))
 
+    def read_on():
+        with httpx.stream("GET", f"{server.url}/api/v2/jobs/{job.id}/events", timeout=60) as stream:
+            lines.extend(stream.iter_lines())  # raises where the stream is cut off
+        lines.append("the end")
+
     with Client(server.url) as client:
         files = sorted(pictures.iterdir())
         job = client.upload(files, idempotency_key="one order")
-        following = threading.Thread(target=follow)
+        following, reading = (threading.Thread(target=one) for one in (follow, read_on))
         following.start()
+        reading.start()
         next(one for one in client.events(job) if one.done)
 
     server.tell(signal.SIGTERM)
 
-    log = server.log.read_text()
-    assert "Waiting for connections to close" in log  # there was a stream
-    assert "timeout graceful shutdown exceeded" not in log
+    reading.join(60)
+    assert lines[0] == "event: job"
+    assert lines[-1] == "the end"
     assert _nothing_left(server)
     server.start()
     with Client(server.url) as client:
