@@ -27,6 +27,7 @@ MAX_BEHIND = 1000
 """Changes that an index may lack when searches begin to use it; they are compared beside it."""
 _FLUSH_AFTER_ROWS = 1000
 _FLUSH_AFTER_SECONDS = 1.0
+_SERVER_FLUSH_ROWS = 10_000
 _GATHER_SECONDS = 0.5
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 _LOOK_SECONDS = 5.0
@@ -227,7 +228,7 @@ class Replay:
         if buried:
             self._gallery.delete(name, buried)
         self._unflushed[name] = self._unflushed.get(name, 0) + len(step)
-        if self._unflushed[name] >= _FLUSH_AFTER_ROWS:
+        if self._gallery.is_embedded and self._unflushed[name] >= _FLUSH_AFTER_ROWS:
             self._gallery.flush(name)
             del self._unflushed[name]
         return len(buried)
@@ -238,8 +239,11 @@ class Replay:
             self._on_purged(uploads)
 
     def _flush(self) -> None:
-        for name in list(self._unflushed):
-            self._gallery.flush(name)
+        """A server does so by itself in time; after every burst it would make small segments."""
+        due = 1 if self._gallery.is_embedded else _SERVER_FLUSH_ROWS
+        for name, rows in list(self._unflushed.items()):
+            if rows >= due:
+                self._gallery.flush(name)
             del self._unflushed[name]
 
     def _drop_orphans(self, wanted: set[str]) -> None:
