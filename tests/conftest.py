@@ -169,12 +169,13 @@ def server(new_server: Callable[..., Server]) -> Server:
 @pytest.fixture(scope="session")
 def new_milvus_server(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Callable[[], MilvusServer]]:
+) -> Iterator[Callable[..., MilvusServer]]:
     """Makes real Milvus servers that are not started yet; all of them are gone at the end."""
     made: list[MilvusServer] = []
 
-    def make() -> MilvusServer:
-        made.append(MilvusServer(tmp_path_factory.mktemp("milvus"), unpacked(CACHE)))
+    def make(session_seconds: int = 3) -> MilvusServer:
+        folder = tmp_path_factory.mktemp("milvus")
+        made.append(MilvusServer(folder, unpacked(CACHE), session_seconds=session_seconds))
         return made[-1]
 
     yield make
@@ -183,7 +184,7 @@ def new_milvus_server(
 
 
 @pytest.fixture(scope="session")
-def milvus_server(new_milvus_server: Callable[[], MilvusServer]) -> MilvusServer:
+def milvus_server(new_milvus_server: Callable[..., MilvusServer]) -> MilvusServer:
     """A running Milvus server that tests share; it stays up, and each uses names of its own."""
     return new_milvus_server().start()
 

@@ -45,7 +45,8 @@ class MilvusServer:
         Args:
             folder: Of its data, its settings and its logs.
             programs: See `unpacked`.
-            session_seconds: Until it believes that a killed one is gone; 30 in operation.
+            session_seconds: Until it believes that a killed one is gone; 30 in operation. One that
+                was paused for longer ends itself when it goes on.
         """
         self.folder = folder
         self.log = folder / "milvus.log"
@@ -116,7 +117,7 @@ class MilvusServer:
         return True
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open, and nobody answers."""
+        """SIGSTOP: connections stay open, and nobody answers. See `session_seconds`."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:

@@ -271,13 +271,19 @@ class Gallery:
             with self._connection.call(hurried=hurried):
                 yield
         except (MilvusException, RpcError, OSError) as error:
-            first_line, *_ = str(error).splitlines() or [""]
             if not isinstance(error, Away):  # the failure before it is in the log
-                _log.warning("Milvus failed to %s: %s", what, first_line[:300])
+                _log.warning("Milvus failed to %s: %s", what, _in_short(error))
             raise IndexUnavailable(
                 f"the index does not answer (it failed to {what}); nothing is lost, try again "
                 "shortly"
             ) from error
+
+
+def _in_short(error: Exception) -> str:
+    if isinstance(error, RpcError) and hasattr(error, "details"):
+        return f"{error.code().name}: {error.details()}"[:300]
+    first_line, *_ = str(error).splitlines() or [""]
+    return first_line[:300]
 
 
 def _pages(next_page: Callable[[], Any]) -> Iterator[Any]:
