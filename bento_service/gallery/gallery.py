@@ -124,7 +124,7 @@ class Gallery:
             self._client.load_collection(name, timeout=_TIME_LIMIT)
 
     def _open(self, name: str, dimension: int) -> None:
-        if not self._client.has_collection(name, timeout=_TIME_LIMIT):
+        if not self._has(name):
             self._create(name, dimension)
         elif not self.is_embedded and not self._client.list_indexes(name, timeout=_TIME_LIMIT):
             self._index(name)  # a crash came in between
@@ -135,6 +135,12 @@ class Gallery:
                 raise
             _log.warning("index %s does not load; building it again from its rows", name)
             self._rebuild(name)
+
+    def _has(self, name: str) -> bool:
+        client = self._client
+        if self.is_embedded:  # Milvus Lite would also count what it has in memory alone
+            return name in names_in(Path(self.uri))
+        return bool(client.has_collection(name, timeout=_TIME_LIMIT))
 
     def _create(self, name: str, dimension: int) -> None:
         schema = self._client.create_schema(auto_id=False)

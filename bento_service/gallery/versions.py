@@ -33,5 +33,6 @@ def check_version(version: str) -> None:
         raise IndexUnavailable(
             f"Milvus {version[:50]} is too old for the index; 2.3 is the oldest that will do"
         )
+    _log.info("Milvus %s", version[:50])
     if major > NEWEST_MAJOR:
         _log.warning("Milvus %s is newer than any that this service was made for", version[:50])

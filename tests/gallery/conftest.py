@@ -92,3 +92,24 @@ def script():
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def written(script, tmp_path_factory):
+    """A Milvus Lite folder with 60 rows in two segments and one more row in its log."""
+    folder = tmp_path_factory.mktemp("written") / "milvus.db"
+    writer = script(
+        folder,
+        """
+        gallery.open("cats", 16)
+        for first in (0, 30):
+            gallery.upsert("cats", range(first, first + 30), vectors[first : first + 30])
+            gallery.flush("cats")
+        gallery.upsert("cats", [60], vectors[60:61])
+        import os
+        os._exit(0)
+        """,
+    )
+    writer.communicate(timeout=60)
+    assert writer.returncode == 0
+    return folder

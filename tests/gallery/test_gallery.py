@@ -215,27 +215,6 @@ def test_an_index_that_a_crash_left_half_made_is_completed(gallery, unit_vectors
 # Damage
 
 
-@pytest.fixture(scope="module")
-def written(script, tmp_path_factory):
-    """A Milvus Lite folder with 60 rows in two segments and one more row in its log."""
-    folder = tmp_path_factory.mktemp("written") / "milvus.db"
-    writer = script(
-        folder,
-        """
-        gallery.open("cats", 16)
-        for first in (0, 30):
-            gallery.upsert("cats", range(first, first + 30), vectors[first : first + 30])
-            gallery.flush("cats")
-        gallery.upsert("cats", [60], vectors[60:61])
-        import os
-        os._exit(0)
-        """,
-    )
-    writer.communicate(timeout=60)
-    assert writer.returncode == 0
-    return folder
-
-
 def torn(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
