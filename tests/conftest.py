@@ -10,12 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 from PIL import Image
+from sqlalchemy import create_engine, text
 
+from bento_service.catalogue import Catalogue
 from tests.milvus_server import MilvusServer, unpacked
+from tests.postgresql import running_postgresql
 
 PROJECT = Path(__file__).parents[1]
 CACHE = PROJECT / ".cache"
@@ -187,6 +191,35 @@ def new_milvus_server(
 def milvus_server(new_milvus_server: Callable[..., MilvusServer]) -> MilvusServer:
     """A running Milvus server that tests share; it stays up, and each uses names of its own."""
     return new_milvus_server().start()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL server of its own."""
+    with running_postgresql() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql(postgresql_server: str) -> Iterator[str]:
+    """The URL of a catalogue in it, which tests share and empty."""
+    with Catalogue.open(f"{postgresql_server}/postgres"):
+        yield f"{postgresql_server}/postgres"
+
+
+@pytest.fixture(scope="session")
+def new_postgresql_database(postgresql_server: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases; their URLs."""
+    engine = create_engine(f"{postgresql_server}/postgres", isolation_level="AUTOCOMMIT")
+
+    def make() -> str:
+        name = f"lookalike_{uuid4().hex[:12]}"
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        return f"{postgresql_server}/{name}"
+
+    yield make
+    engine.dispose()
 
 
 @pytest.fixture

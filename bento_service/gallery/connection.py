@@ -32,7 +32,7 @@ SEARCH_SECONDS = 5.0
 """How long a search waits for a Milvus server."""
 CALL_SECONDS = 30.0
 """How long everything else does; Lite computes in this process, so its searches have as long."""
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 3.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
 _DEFAULT_PORT = 19530
