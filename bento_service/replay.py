@@ -92,9 +92,6 @@ class Replay:
     @property
     def was_ready(self) -> bool:
         """Whether there was a moment in which the indexes of all collections were open."""
-        if not self._was_ready:
-            collections = self._catalogue.collections.all()
-            self._was_ready = all(self.is_open(collection.index) for collection in collections)
         return self._was_ready
 
     def _run(self) -> None:
@@ -127,6 +124,7 @@ class Replay:
                 trouble = error
                 # A server that comes back may have released or lost it: it is compared again.
                 self._opened.discard(index.name)
+        self._was_ready = self._was_ready or self._is_ready()
         try:
             self._drop_orphans({index.name for index in indexes})
         except _TROUBLE as error:
@@ -137,6 +135,10 @@ class Replay:
             return
         self._finish_reindexes()
         self._await_changes(indexes)
+
+    def _is_ready(self) -> bool:
+        collections = self._catalogue.collections.all()
+        return all(self.is_open(collection.index) for collection in collections)
 
     def _await_changes(self, indexes: list[IndexRecord]) -> None:
         watched = None if self._gallery.is_embedded else _LOOK_SECONDS
