@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.catalogue.records import Computed, DescriptorSpace, IndexRecord
 from bento_service.data_folder import sole_user
 from bento_service.describing import Embed, patient
 from bento_service.expiry import Expiry
@@ -55,10 +55,16 @@ class Application:
 
     @property
     def is_ready(self) -> bool:
-        """Whether searches can be answered: every index was opened and compared."""
-        return self.is_alive and all(
-            self.replay.is_open(collection.index) for collection in self.catalogue.collections.all()
-        )
+        """Whether every index was opened, compared and searched since the start.
+
+        While Milvus is away later, training, counting and following jobs go on, so the service
+        stays ready; see `lookalike_index_up`.
+        """
+        return self.is_alive and self.replay.was_ready
+
+    def is_up(self, index: IndexRecord) -> bool:
+        """Whether searches in an index are answered, as far as is known."""
+        return self.replay.is_open(index) and self.gallery.answers
 
     def changed(self) -> None:
         """Tell those who follow the catalogue that it has changed."""

@@ -54,7 +54,7 @@ class Narrowed:
             IndexUnavailable: Milvus does not answer; a filter that few images pass needs no Milvus.
         """
         passing = self._catalogue.filtered.count(index.collection_id, which, limit=MAX_COMPARED + 1)
-        if passing > MAX_COMPARED:
+        if passing > MAX_COMPARED and index.applied:  # otherwise the index holds none of them
             found = self._by_index(index, which, descriptor, count, set(beside), min_score)
             if found is not None:
                 return found[:count]

@@ -7,12 +7,14 @@ so a search sees everything that was acknowledged before it, and nothing that wa
 import asyncio
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from numpy.typing import NDArray
 
 from bento_service.catalogue import Catalogue
@@ -33,6 +35,9 @@ from bento_service.narrowed import Narrowed
 from bento_service.ranking import merged, presentable
 from bento_service.vision.decode import Colour, Region, decode
 
+_T = TypeVar("_T")
+SEARCHES_AT_ONCE = 32
+"""Searches that may wait for the index at the same time; further ones wait without a thread."""
 MAX_LAG = 10_000
 """Changes that a search compares beside the index; with more it says that it is not ready."""
 
@@ -117,6 +122,7 @@ class Searcher:
         self._side = side
         self._padding = padding
         self._max_pixels = max_pixels
+        self._threads = CapacityLimiter(SEARCHES_AT_ONCE)
 
     async def by_picture(
         self, query: Query, source: bytes | BinaryIO, *, region: Region | None = None
@@ -149,7 +155,7 @@ class Searcher:
         # Only now is it decided in which space: a reindex may have ended meanwhile.
         collection = await asyncio.to_thread(self._collection, query.collection)
         (descriptor,) = descriptors[collection.space.fingerprint]
-        found, lag = await asyncio.to_thread(self._among, collection.index, query, descriptor)
+        found, lag = await self._aside(self._among, collection.index, query, descriptor)
         return Result(
             found=found,
             warnings=picture.warnings,
@@ -159,6 +165,14 @@ class Searcher:
             space=collection.space,
             lag=lag,
         )
+
+    async def by_id_aside(self, query: Query, image_id: int) -> Result:
+        """`by_id` without holding up the event loop, nor any request that is no search."""
+        return await self._aside(self.by_id, query, image_id)
+
+    async def _aside(self, call: Callable[..., _T], *arguments: object) -> _T:
+        # Searches wait for Milvus; in the threads that all share, everything else would wait too.
+        return await run_sync(call, *arguments, limiter=self._threads)
 
     def by_id(self, query: Query, image_id: int) -> Result:
         """Search with a stored image; it is its own best hit.
@@ -201,10 +215,11 @@ class Searcher:
         # Read before the index: a change is then in the index, in here, or in both.
         tail = self._tail(index)
         spare = sum(change.deleted for change in tail)
-        if index.applied == 0:  # so new that replay may not have made it yet
-            self._gallery.open(index.name, index.space.dimension)
         if query.which is None:
-            neighbours = self._nearest(index.name, descriptor, wanted + spare)
+            # Of an index that nothing was applied to, all images are in the tail.
+            neighbours = (
+                self._nearest(index.name, descriptor, wanted + spare) if index.applied else []
+            )
             near = merged(neighbours, tail, descriptor)[: wanted + spare]
         else:
             beside = {change.image_id for change in tail}

@@ -188,13 +188,7 @@ def _listed(catalogue: Catalogue, gallery: Gallery | None) -> tuple[set[str], se
     """Indexes that may be looked at, and those left over."""
     if gallery is None:
         return set(), set()
-    try:
-        return own_indexes(catalogue, gallery)
-    except IndexUnavailable:
-        if not gallery.is_embedded:
-            raise
-        # Milvus Lite lists nothing where one index is torn; each tells for itself then.
-        return {index.name for index in catalogue.indexes.all()}, set()
+    return own_indexes(catalogue, gallery)
 
 
 def _examine_rows(
@@ -205,6 +199,8 @@ def _examine_rows(
         gallery.load(index.name)
         rows = compared(catalogue, gallery, index)
     except IndexUnavailable:
+        if not gallery.answers:
+            raise
         findings.add(Kind.INDEX_DAMAGED, f"of {whose}")
         return
     findings.checked["index rows"] += rows.held

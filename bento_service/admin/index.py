@@ -81,9 +81,6 @@ def follow_to_the_end(
         Refusal: Replay made no step for a quarter of an hour.
     """
     followed = catalogue.indexes.all()
-    for index in followed:
-        # Replay lists the indexes first, which fails for ever where one of Milvus Lite is torn.
-        gallery.open(index.name, index.space.dimension)
     with (
         stage("indexes", len(followed), "indexes") as advance,
         Replay(catalogue, gallery, on_purged=on_purged) as replay,

@@ -73,7 +73,11 @@ class _Stock:
         lag = GaugeMetricFamily(
             "lookalike_index_lag", "Changes not in the index yet.", labels=["collection"]
         )
+        up = GaugeMetricFamily(
+            "lookalike_index_up", "1 where searches are answered.", labels=["collection"]
+        )
         for collection in catalogue.collections.all():
+            up.add_metric([collection.name], float(self._application.is_up(collection.index)))
             images.add_metric([collection.name], catalogue.images.count(collection.id))
             changes = catalogue.changes.changed_ids(
                 collection.index.id, after=collection.index.applied
@@ -82,4 +86,5 @@ class _Stock:
         todo = sum(job.total - job.done for job in catalogue.jobs.open())
         yield images
         yield lag
+        yield up
         yield GaugeMetricFamily("lookalike_files_to_do", "Files of open jobs.", value=todo)

@@ -183,7 +183,7 @@ async def _search_with_json(app: Application, body: SearchRequest) -> Result:
     if body.image_id is not None:
         if body.region is not None:
             raise InvalidArgument("region: goes with a picture, not with a stored image")
-        return await run_in_threadpool(app.searcher.by_id, _query(body), body.image_id)
+        return await app.searcher.by_id_aside(_query(body), body.image_id)
     try:
         picture = base64.b64decode(body.image or "", validate=True)
     except (binascii.Error, ValueError) as error:

@@ -2,14 +2,14 @@
 
 Milvus Lite lets one process open its file and loses acknowledged rows when two threads write at
 once before a kill, so every write here goes through one lock. Unflushed rows make every search
-slower (70 µs a row and search), so writers flush after a burst.
+slower (70 µs a row and search), so writers flush after a burst. Every call has a time limit, and a
+search of a server a short one; see `connection`.
 """
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +19,10 @@ from grpc import RpcError
 from numpy.typing import NDArray
 
 from bento_service.errors import IndexUnavailable
-from bento_service.gallery.milvus import DataType, MilvusClient, MilvusException, load_lite
+from bento_service.gallery.connection import CALL_SECONDS as _TIME_LIMIT
+from bento_service.gallery.connection import Away, Connection
+from bento_service.gallery.lite_folder import names_in, remove_index
+from bento_service.gallery.milvus import DataType, MilvusClient, MilvusException
 
 INDEX_TYPE = "FLAT"
 """Exact search: every descriptor is compared."""
@@ -28,12 +31,7 @@ MAX_NEIGHBOURS = 16_384
 
 _log = logging.getLogger(__name__)
 _FIELD = "descriptor"
-_TIME_LIMIT = 30.0
-_CONNECT_SECONDS = 10.0
-_RECONNECT_SECONDS = 1.0
 _ROWS_A_CALL = 1000
-# pymilvus asks an idle server every ten seconds whether it is there, which Lite takes for abuse.
-_CONNECTION = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
 
 
 @dataclass(frozen=True)
@@ -60,42 +58,39 @@ class Gallery:
         # So would Lite's own server, for calls that it does not know and pymilvus does without.
         for name in ("pymilvus", "grpc._server"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._uri = uri
+        self._connection = Connection(uri)
         self._writing = threading.Lock()
-        self._connecting = threading.Lock()
-        self._connected: MilvusClient | None = None
-        self._not_before = 0.0
+        self._doubted: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._connected is not None:
-            self._connected.close()
+        self._connection.close()
 
     @property
     def _client(self) -> MilvusClient:
-        with self._connecting:
-            if self._connected is None:
-                # A silent host takes long to give up; those who waited here need not try as well.
-                if time.monotonic() < self._not_before:
-                    raise ConnectionError("the last attempt to connect has just failed")
-                try:
-                    self._connected = self._connect()
-                finally:
-                    self._not_before = time.monotonic() + _RECONNECT_SECONDS
-            return self._connected
-
-    def _connect(self) -> MilvusClient:
-        if self.is_embedded:
-            Path(self._uri).parent.mkdir(parents=True, exist_ok=True)
-            load_lite()
-        return MilvusClient(self._uri, timeout=_CONNECT_SECONDS, grpc_options=_CONNECTION)
+        return self._connection.client()
 
     @property
     def is_embedded(self) -> bool:
         """Whether it is Milvus Lite, which nobody else uses."""
-        return "://" not in self._uri
+        return self._connection.is_embedded
+
+    @property
+    def uri(self) -> str:
+        """What it is connected to."""
+        return self._connection.uri
+
+    @property
+    def answers(self) -> bool:
+        """Whether the last call was answered."""
+        return self._connection.answers
+
+    def doubted(self) -> set[str]:
+        """Names of the indexes whose search failed since this was asked before."""
+        found, self._doubted = self._doubted, set()
+        return found
 
     def open(self, name: str, dimension: int) -> None:
         """Make an index ready for searches: created, repaired and loaded as needed.
@@ -108,35 +103,53 @@ class Gallery:
             name: Of the index.
             dimension: D, components of a descriptor.
         """
-        with self._writing, _translated("open"):
+        with self._writing, self._calling("open"):
             try:
                 self._open(name, dimension)
             except (MilvusException, RpcError):
                 if not self.is_embedded:  # a server that fails now may have whole rows
                     raise
                 _log.warning("index %s is damaged; beginning it anew", name)
-                self._client.drop_collection(name, timeout=_TIME_LIMIT)
+                self._drop_damaged(name)
                 self._open(name, dimension)
+
+    def _drop_damaged(self, name: str) -> None:
+        with suppress(MilvusException, RpcError):
+            self._client.drop_collection(name, timeout=_TIME_LIMIT)
+        remove_index(Path(self.uri), name)
 
     def load(self, name: str) -> None:
         """Make an index ready as it is; unlike `open` this makes and mends nothing."""
-        with _translated("load"):
+        with self._calling("load"):
             self._client.load_collection(name, timeout=_TIME_LIMIT)
 
     def _open(self, name: str, dimension: int) -> None:
-        if not self._client.has_collection(name, timeout=_TIME_LIMIT):
+        if not self._has(name):
             self._create(name, dimension)
+        elif not self.is_embedded and not self._client.list_indexes(name, timeout=_TIME_LIMIT):
+            self._index(name)  # a crash came in between
         try:
             self._client.load_collection(name, timeout=_TIME_LIMIT)
         except (MilvusException, RpcError):
+            if not self.is_embedded:  # it is starting, or its files are slow; the rows are there
+                raise
             _log.warning("index %s does not load; building it again from its rows", name)
             self._rebuild(name)
+
+    def _has(self, name: str) -> bool:
+        client = self._client
+        if self.is_embedded:  # Milvus Lite would also count what it has in memory alone
+            return name in names_in(Path(self.uri))
+        return bool(client.has_collection(name, timeout=_TIME_LIMIT))
 
     def _create(self, name: str, dimension: int) -> None:
         schema = self._client.create_schema(auto_id=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field(_FIELD, DataType.FLOAT_VECTOR, dim=dimension)
         self._client.create_collection(name, schema=schema, timeout=_TIME_LIMIT)
+        self._index(name)
+
+    def _index(self, name: str) -> None:
         # Waiting for the index would take half a second, and it is empty.
         self._client.create_index(name, self._index_params(), timeout=_TIME_LIMIT, sync=False)
 
@@ -166,19 +179,19 @@ class Gallery:
             {"id": image_id, _FIELD: descriptor}
             for image_id, descriptor in zip(image_ids, descriptors, strict=True)
         ]
-        with self._writing, _translated("upsert"):
+        with self._writing, self._calling("upsert"):
             for some in _slices(rows):
                 self._client.upsert(name, some, timeout=_TIME_LIMIT)
 
     def delete(self, name: str, image_ids: Sequence[int]) -> None:
         """Take images out of an index; unknown ids are no error."""
-        with self._writing, _translated("delete"):
+        with self._writing, self._calling("delete"):
             for some in _slices(image_ids):
                 self._client.delete(name, ids=list(some), timeout=_TIME_LIMIT)
 
     def flush(self, name: str) -> None:
         """Move written rows from the log into a segment, so that searches stay fast."""
-        with self._writing, _translated("flush"):
+        with self._writing, self._calling("flush"):
             self._client.flush(name, timeout=_TIME_LIMIT)
 
     def make_visible(self, name: str) -> None:
@@ -186,7 +199,7 @@ class Gallery:
 
         A server shows a deletion a fifth of a second later, and listing asks for no freshness.
         """
-        with _translated("show what was written"):
+        with self._calling("show what was written"):
             self._client.query(
                 name,
                 filter="id in [0]",
@@ -203,7 +216,7 @@ class Gallery:
             query: (D,) float32, of unit length.
             top_k: At most so many, `MAX_NEIGHBOURS` at the most.
         """
-        with _translated("search"):
+        with self._searching(name):
             (found,) = self._client.search(
                 name,
                 [query],
@@ -213,14 +226,14 @@ class Gallery:
                 # A server answers from an older state by default, and misses what this
                 # connection just wrote; this costs nothing unless it has just written.
                 consistency_level="Session",
-                timeout=_TIME_LIMIT,
+                timeout=self._connection.search_seconds,
             )
         return [Neighbour(int(hit["id"]), float(hit["distance"])) for hit in found]
 
     def ids(self, name: str) -> set[int]:
         """Every id that an index holds."""
         self.make_visible(name)
-        with _translated("list"):
+        with self._calling("list"):
             iterator = self._client.query_iterator(
                 name,
                 batch_size=_ROWS_A_CALL,
@@ -235,13 +248,48 @@ class Gallery:
 
     def names(self) -> list[str]:
         """Every index of this Milvus, other programs' too."""
-        with _translated("list"):
-            return list(self._client.list_collections(timeout=_TIME_LIMIT))
+        with self._calling("list"):
+            try:
+                return list(self._client.list_collections(timeout=_TIME_LIMIT))
+            except (MilvusException, RpcError):
+                if not self.is_embedded:
+                    raise
+                return names_in(Path(self.uri))
 
     def drop(self, name: str) -> None:
         """Remove an index with its files; an unknown one is no error."""
-        with self._writing, _translated("drop"):
+        with self._writing, self._calling("drop"):
             self._client.drop_collection(name, timeout=_TIME_LIMIT)
+
+    @contextmanager
+    def _searching(self, name: str) -> Iterator[None]:
+        """A search that waits for nobody, and after which replay looks at the index if it fails."""
+        try:
+            with self._calling("search", hurried=True):
+                yield
+        except IndexUnavailable:
+            self._doubted.add(name)
+            raise
+
+    @contextmanager
+    def _calling(self, what: str, *, hurried: bool = False) -> Iterator[None]:
+        try:
+            with self._connection.call(hurried=hurried):
+                yield
+        except (MilvusException, RpcError, OSError) as error:
+            if not isinstance(error, Away):  # the failure before it is in the log
+                _log.warning("Milvus failed to %s: %s", what, _in_short(error))
+            raise IndexUnavailable(
+                f"the index does not answer (it failed to {what}); nothing is lost, try again "
+                "shortly"
+            ) from error
+
+
+def _in_short(error: Exception) -> str:
+    if isinstance(error, RpcError) and hasattr(error, "details"):
+        return f"{error.code().name}: {error.details()}"[:300]
+    first_line, *_ = str(error).splitlines() or [""]
+    return first_line[:300]
 
 
 def _pages(next_page: Callable[[], Any]) -> Iterator[Any]:
@@ -251,15 +299,3 @@ def _pages(next_page: Callable[[], Any]) -> Iterator[Any]:
 
 def _slices(rows: Sequence[Any]) -> Iterable[Any]:
     return (rows[at : at + _ROWS_A_CALL] for at in range(0, len(rows), _ROWS_A_CALL))
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (MilvusException, RpcError, OSError) as error:
-        first_line, *_ = str(error).splitlines() or [""]
-        _log.warning("Milvus failed to %s: %s", what, first_line[:300])
-        raise IndexUnavailable(
-            f"the index does not answer (it failed to {what}); nothing is lost, try again shortly"
-        ) from error
