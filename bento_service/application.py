@@ -9,6 +9,7 @@ from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.data_folder import sole_user
 from bento_service.describing import Embed, patient
 from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.index_types import IndexRule
 from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.uploads import Uploads
@@ -33,6 +34,7 @@ class Application:
     computed: Computed
     catalogue: Catalogue
     gallery: Gallery
+    rule: IndexRule
     replay: Replay
     roots: ImageRoots
     uploads: Uploads
@@ -86,7 +88,8 @@ async def opened(
         catalogue = stack.enter_context(Catalogue.open(settings.catalogue))
         catalogue.collections.ensure(DEFAULT_COLLECTION, computed.named(None))
         uploads = Uploads(settings.uploads_dir)
-        gallery = stack.enter_context(Gallery(settings.milvus))
+        gallery = stack.enter_context(Gallery(settings.milvus, effort=settings.index_effort))
+        rule = IndexRule(settings.index, embedded=gallery.is_embedded)
 
         def discard(digests: set[str]) -> None:
             uploads.discard(digests, catalogue.images.unreferenced_uploads)
@@ -98,7 +101,7 @@ async def opened(
             image = catalogue.images.with_digest(collection_id, sha256)
             return None if image is None else originals.read(image)
 
-        replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard))
+        replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard, rule=rule))
         reader = Reader(
             roots,
             uploads,
@@ -138,6 +141,7 @@ async def opened(
             computed=computed,
             catalogue=catalogue,
             gallery=gallery,
+            rule=rule,
             replay=replay,
             roots=roots,
             uploads=uploads,

@@ -18,7 +18,9 @@ from bento_service.catalogue.indexes import index_prefix
 from bento_service.catalogue.records import Change, IndexRecord
 from bento_service.errors import IndexUnavailable, LookalikeError
 from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.index_types import IndexRule
 from bento_service.index_check import defect
+from bento_service.succession import Succession
 
 _log = logging.getLogger(__name__)
 _CHANGES_A_STEP = 1000
@@ -43,6 +45,7 @@ class Replay:
         gallery: Gallery,
         *,
         on_purged: Callable[[set[str]], None],
+        rule: IndexRule | None = None,
     ) -> None:
         """Prepare.
 
@@ -50,10 +53,12 @@ class Replay:
             catalogue: What is followed.
             gallery: What follows.
             on_purged: Told the digests of uploads whose last image may have gone.
+            rule: Which kind of index a collection should have; as it is where there is none.
         """
         self._catalogue = catalogue
         self._gallery = gallery
         self._on_purged = on_purged
+        self._succession = None if rule is None else Succession(catalogue, gallery, rule)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._opened: set[str] = set()
@@ -102,7 +107,7 @@ class Replay:
         """Apply what is new, then wait for more; flush when a burst has ended."""
         self._wake.clear()
         indexes = self._catalogue.indexes.all()
-        self._drop_orphans({index.name for index in indexes})
+        self._drop_orphans({name for index in indexes for name in index.names})
         trouble = None
         for index in indexes:
             try:
@@ -115,7 +120,13 @@ class Replay:
         if self._stopping.is_set():
             return
         self._finish_reindexes()
-        if self._wake.wait(_FLUSH_AFTER_SECONDS if self._unflushed else None):
+        pause = self._succeed()
+        if self._catalogue.retired.sweep():
+            pause = 0.0
+        if pause is not None and pause < _FLUSH_AFTER_SECONDS:  # something goes on
+            self._stopping.wait(pause)
+            self._wake.set()
+        elif self._wake.wait(_FLUSH_AFTER_SECONDS if self._unflushed else pause):
             self._stopping.wait(_GATHER_SECONDS)  # fewer, larger writes; searches do not wait
         else:
             self._flush()
@@ -132,6 +143,17 @@ class Replay:
             elif self._catalogue.reindexes.switch(index):
                 _log.info("searches of %s use %s", index.collection, index.space.descriptor)
                 self._wake.set()  # the index before the last one goes
+
+    def _succeed(self) -> float | None:
+        """Exchange indexes for those of other kinds; in how many seconds to go on with it."""
+        if self._succession is None:
+            return None
+        switched, seconds = self._succession.step(self._catalogue.indexes.all())
+        self._opened.update(switched)
+        if switched:
+            for index in self._catalogue.indexes.all():
+                self._purge(index)  # what waited for an index that was filled
+        return 0.0 if switched else seconds  # what was exchanged goes
 
     def _open(self, index: IndexRecord) -> None:
         """Open an index once and make it hold exactly what the catalogue says that it holds."""

@@ -6,6 +6,8 @@ LOOKALIKE_DATA_DIR        folder of all that is written (data)
 LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, separated by `:` (none)
 LOOKALIKE_CATALOGUE_URL   SQLAlchemy URL of the catalogue (SQLite in the data folder)
 LOOKALIKE_MILVUS_URI      file of Milvus Lite or URL of a server (a file in the data folder)
+LOOKALIKE_INDEX           auto (by size), flat, hnsw, ivf_sq8 or diskann; not on Lite (auto)
+LOOKALIKE_INDEX_EFFORT    candidates of hnsw and diskann, lists of ivf_sq8 (128, 64)
 LOOKALIKE_DESCRIPTOR      of new collections: vgg16-rmac4, vgg16-rgem or vgg16-mac (vgg16-rmac4)
 LOOKALIKE_ENGINE          onnxruntime, torch or auto: the faster one (auto)
 LOOKALIKE_PRECISION       int8, fp32, bf16 or auto: the engine's fastest here (auto)
@@ -20,7 +22,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -70,6 +72,8 @@ class Settings(BaseModel):
     image_roots: Annotated[tuple[Path, ...], BeforeValidator(_split_paths)] = ()
     catalogue_url: str = ""
     milvus_uri: Annotated[str, AfterValidator(_milvus_uri)] = ""
+    index: Literal["auto", "flat", "hnsw", "ivf_sq8", "diskann"] = "auto"
+    index_effort: int | None = Field(default=None, ge=1, le=16_384)
     descriptor: str = "vgg16-rmac4"
     engine: str = "auto"
     precision: str = "auto"
@@ -97,6 +101,13 @@ class Settings(BaseModel):
             settings = cls.model_validate(values)
         except ValidationError as error:
             raise SettingsError("; ".join(map(_explained, error.errors()))) from error
+        if settings.index not in ("auto", "flat") and not settings.milvus_uri.startswith(
+            _MILVUS_SCHEMES
+        ):
+            raise SettingsError(
+                f"LOOKALIKE_INDEX is {settings.index}, which Milvus Lite does not make any faster; "
+                "leave it out, or name a Milvus server in LOOKALIKE_MILVUS_URI"
+            )
         for root in settings.image_roots:
             if not root.is_dir():
                 raise SettingsError(

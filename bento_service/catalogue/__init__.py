@@ -11,6 +11,9 @@ from bento_service.catalogue.images import Images
 from bento_service.catalogue.indexes import Indexes
 from bento_service.catalogue.jobs import Jobs
 from bento_service.catalogue.reindexes import Reindexes
+from bento_service.catalogue.retired import Retired
+from bento_service.catalogue.successors import Successors
+from bento_service.catalogue.vectors import Vectors
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Catalogue:
     filtered: Filtered
     jobs: Jobs
     reindexes: Reindexes
+    retired: Retired
+    successors: Successors
+    vectors: Vectors
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -44,6 +50,9 @@ class Catalogue:
             Filtered(database),
             Jobs(database),
             Reindexes(database),
+            Retired(database),
+            Successors(database),
+            Vectors(database),
         )
 
     def __enter__(self) -> Self:

@@ -11,6 +11,7 @@ from bento_service.catalogue.attributes import replace_attributes
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.conditions import condition
 from bento_service.catalogue.database import Database
+from bento_service.catalogue.indexes import followers
 from bento_service.catalogue.records import ImageRecord, SourceRecord
 from bento_service.catalogue.tables import (
     OPEN_STATES,
@@ -19,7 +20,6 @@ from bento_service.catalogue.tables import (
     collections,
     descriptors,
     images,
-    indexes,
     job_files,
     jobs,
     sources,
@@ -174,8 +174,8 @@ class Images:
             exists()
             .where(
                 descriptors.c.image_id == images.c.id,
-                indexes.c.id == descriptors.c.index_id,
-                descriptors.c.revision > indexes.c.applied,
+                descriptors.c.index_id == followers.c.index_id,
+                descriptors.c.revision > followers.c.applied,
             )
             .correlate(images)
         )
