@@ -29,6 +29,8 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         IMAGE_ROOTS=str(tmp_path),
         CATALOGUE_URL="postgresql://db/lookalike",
         MILVUS_URI="http://milvus:19530",
+        INDEX="hnsw",
+        INDEX_EFFORT="200",
         DESCRIPTOR="vgg16-mac",
         ENGINE="onnxruntime",
         PRECISION="fp32",
@@ -44,6 +46,8 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "image_roots": (tmp_path,),
         "catalogue_url": "postgresql://db/lookalike",
         "milvus_uri": "http://milvus:19530",
+        "index": "hnsw",
+        "index_effort": 200,
         "descriptor": "vgg16-mac",
         "engine": "onnxruntime",
         "precision": "fp32",
@@ -54,6 +58,13 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
     }
     assert settings.catalogue == "postgresql://db/lookalike"
     assert settings.milvus == "http://milvus:19530"
+
+
+def test_the_embedded_index_takes_no_kind_that_does_not_help_it():
+    with pytest.raises(SettingsError, match="LOOKALIKE_MILVUS_URI"):
+        read(INDEX="hnsw")
+    assert read(INDEX="flat").index == "flat"
+    assert read(INDEX="hnsw", MILVUS_URI="http://milvus:19530").index == "hnsw"
 
 
 def test_the_text_of_the_module_names_every_setting():
