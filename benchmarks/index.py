@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import index_callers as callers
 from benchmarks import machine
 from benchmarks.descriptors import Matrix, blocks, described
 from benchmarks.index_targets import NEAREST, TARGETS, Data, Row, measured
@@ -28,6 +29,7 @@ _BASE_SEED, _QUERY_SEED = 1, 2
 _LITE_UP_TO = 100_000
 _PART = 50_000
 _GOAL_RECALL, _GOAL_MS = 0.99, 10.0
+_CALLERS = "callers"
 _COLUMNS = ("rows", "inserted/s", "build s", "p50 ms", "p99 ms", "recall@10", "MiB", "disk MiB")
 
 
@@ -81,6 +83,10 @@ def _measure(options: argparse.Namespace, size: int, target: str) -> list[Row]:
 def _measure_here(options: argparse.Namespace, target: str, size: int) -> None:
     folder = options.work / f"{target}-{size}"
     folder.mkdir(exist_ok=True)
+    if target == _CALLERS:
+        data = _made(options, size)
+        print(callers.measured(np.array(data.base), data.queries, folder).described(size))
+        return
     rows = []
     for row in measured(target, _made(options, size), folder, options.milvus):
         print(_line(row), file=sys.stderr, flush=True)
@@ -136,7 +142,34 @@ def main() -> int:
     print(f"{'':<22}" + "".join(f"{column:>11}" for column in _COLUMNS))
     for row in rows:
         print(_line(row))
+    for line in _rule(rows):
+        print(line)
+    if "lite" in options.targets:
+        sys.stdout.flush()
+        command = [sys.executable, "-m", "benchmarks.index", *map(str, sys.argv[1:])]
+        size = min(options.sizes)
+        subprocess.run([*command, "--one", _CALLERS, str(size)], check=True)
     return 0
+
+
+def _rule(rows: list[Row]) -> list[str]:
+    """What to choose on a server at each size, by the goals."""
+    said = []
+    for size in sorted({row.rows for row in rows}):
+        served = [row for row in rows if row.rows == size and row.target.startswith("server")]
+        right = [row for row in served if row.recall >= _GOAL_RECALL]
+        fast = [row for row in right if row.p50_ms <= _GOAL_MS]
+        exact = [row for row in fast if "FLAT" in row.target]
+        if best := exact or sorted(fast, key=lambda row: row.p50_ms):
+            said.append(f"at {size:,}: {best[0].target}, p50 {best[0].p50_ms:.1f} ms")
+        elif right:
+            best = sorted(right, key=lambda row: row.p50_ms)
+            said.append(
+                f"at {size:,}: {best[0].target}, p50 {best[0].p50_ms:.1f} ms, above {_GOAL_MS:g}"
+            )
+        elif served:
+            said.append(f"at {size:,}: none reaches a recall of {_GOAL_RECALL}")
+    return said
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -94,11 +95,11 @@ def _numpy(data: Data, _: Path, __: str) -> Iterator[Row]:
 def _faiss(data: Data, _: Path, __: str) -> Iterator[Row]:
     import faiss
 
-    def searching(index: object) -> Search:
-        return lambda query: index.search(query[np.newaxis], NEAREST)[1][0]  # type: ignore[attr-defined]
+    def searching(index: Any) -> Search:
+        return lambda query: index.search(query[np.newaxis], NEAREST)[1][0]
 
     dimension = data.base.shape[1]
-    kinds = [("faiss, exact", faiss.IndexFlatIP(dimension))]
+    kinds: list[tuple[str, Any]] = [("faiss, exact", faiss.IndexFlatIP(dimension))]
     if len(data.base) <= _FAISS_HNSW_UP_TO:
         hnsw = faiss.IndexHNSWFlat(dimension, 16, faiss.METRIC_INNER_PRODUCT)
         kinds.append(("faiss, HNSW", hnsw))

@@ -5,7 +5,7 @@ so a search sees everything that was acknowledged before it, and nothing that wa
 """
 
 import asyncio
-import math
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,76 +20,23 @@ from bento_service.catalogue.records import (
     Change,
     CollectionRecord,
     Computed,
-    DescriptorSpace,
     ImageRecord,
     IndexRecord,
 )
 from bento_service.describing import Describe
 from bento_service.errors import ImageNotFound, IndexUnavailable, InvalidArgument
-from bento_service.filters.expressions import Expression
 from bento_service.filters.passing import passes
 from bento_service.gallery.gallery import Gallery, Neighbour
 from bento_service.gallery.index_types import MAX_NEIGHBOURS, IndexType
 from bento_service.narrowed import Narrowed
 from bento_service.nearest import Nearest, Way
 from bento_service.ranking import merged
+from bento_service.results import Found, Query, Result
 from bento_service.vision.decode import Colour, Region, decode
 
 MAX_LAG = 10_000
 """Changes that a search compares beside the index; with more it says that it is not ready."""
-
-
-@dataclass(frozen=True)
-class Query:
-    """What to search and how much to return; see `SearchOptions` of the wire models.
-
-    Attributes:
-        which: Only images that pass this filter.
-        exact: Compare with every descriptor where the index is approximate.
-    """
-
-    collection: str
-    top_k: int = 10
-    offset: int = 0
-    min_score: float | None = None
-    which: Expression | None = None
-    exact: bool = False
-
-
-@dataclass(frozen=True)
-class Found:
-    """An image near to the query, at its place in the whole result, from 1."""
-
-    rank: int
-    score: float
-    image: ImageRecord
-
-    @property
-    def distance(self) -> float:
-        """Euclidean distance of the two unit vectors."""
-        return math.sqrt(max(0.0, 2.0 - 2.0 * self.score))
-
-
-@dataclass(frozen=True)
-class Result:
-    """The found images, best first, and milliseconds by stage.
-
-    Attributes:
-        space: In which they were compared.
-        lag: How many changes the index was behind.
-        way: How they were found.
-        index_type: Of the collection's index; empty where Milvus was not asked.
-    """
-
-    found: tuple[Found, ...]
-    warnings: tuple[str, ...]
-    decode_ms: float
-    describe_ms: float
-    search_ms: float
-    space: DescriptorSpace
-    lag: int
-    way: Way
-    index_type: str
+__all__ = ["MAX_LAG", "Found", "Query", "Result", "Searcher"]
 
 
 @dataclass(frozen=True)
@@ -167,7 +114,9 @@ class Searcher:
         # Only now is it decided in which space: a reindex may have ended meanwhile.
         collection = await asyncio.to_thread(self._collection, query.collection)
         (descriptor,) = descriptors[collection.space.fingerprint]
-        answer = await asyncio.to_thread(self._among, collection.index, query, descriptor)
+        plain = region is None and query.which is None and not query.exact
+        own = await asyncio.to_thread(self._same, collection, stream) if plain else None
+        answer = await asyncio.to_thread(self._among, collection.index, query, descriptor, own=own)
         return Result(
             found=answer.found,
             warnings=picture.warnings,
@@ -259,6 +208,15 @@ class Searcher:
         )
         return _Answer(found, len(tail), way)
 
+    def _same(self, collection: CollectionRecord, stream: BinaryIO) -> int | None:
+        """The image with a picture's bytes, for an approximate index that might miss it."""
+        if self._gallery.kind(collection.index.name).is_exact:
+            return None
+        stream.seek(0)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+        image = self._catalogue.images.with_digest(collection.id, digest)
+        return None if image is None else image.id
+
     def _near(
         self,
         index: IndexRecord,
@@ -279,14 +237,21 @@ class Searcher:
                 min_score=query.min_score,
                 exact=query.exact,
             )
-        spare = sum(change.deleted for change in tail)
-        if query.exact and not self._gallery.kind(index.name).is_exact:
-            near, way = self._nearest.among_all(index, descriptor, wanted), Way.ALL_COMPARED
-        else:
-            surely = () if own is None else (own,)
-            near = self._nearest.by_index(index, descriptor, wanted + spare, surely=surely)
-            way = Way.INDEX
-        return merged(near, tail, descriptor)[: wanted + spare], way
+        count = wanted + sum(change.deleted for change in tail)
+        way = Way.INDEX
+        try:
+            if query.exact and not self._gallery.kind(index.name).is_exact:
+                way = Way.ALL_COMPARED
+            else:
+                surely = () if own is None else (own,)
+                near = self._nearest.by_index(index, descriptor, count, surely=surely)
+        except IndexUnavailable:
+            if not query.exact:
+                raise
+            way = Way.ALL_COMPARED
+        if way is Way.ALL_COMPARED:
+            near = self._nearest.among_all(index, descriptor, count)
+        return merged(near, tail, descriptor)[:count], way
 
     def index_type(self, collection: CollectionRecord) -> str:
         """Of which kind a collection's index is; empty where Milvus cannot tell."""

@@ -1,5 +1,8 @@
 """Indexes of other kinds on a real Milvus server: exchanged, searched by pages, compared."""
 
+import asyncio
+import hashlib
+import io
 import subprocess
 import sys
 import threading
@@ -8,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import insert
+from PIL import Image
+from sqlalchemy import insert, update
 
 import bento_service.narrowed as narrowed_module
 import bento_service.replay as replay_module
@@ -73,6 +77,12 @@ def add(catalogue, collection, vectors, first):
         )
         metadata = {image_id: {"number": image_id} for image_id in ids}
         add_attributes(connection, collection.id, metadata)
+
+
+def png(colour):
+    file = io.BytesIO()
+    Image.new("RGB", (20, 10), colour).save(file, "PNG")
+    return file.getvalue()
 
 
 def until(is_so):
@@ -348,6 +358,26 @@ def test_a_stored_image_finds_itself_even_where_the_index_misses_it(hnsw, monkey
     monkeypatch.setattr(Gallery, "search", missing)
     found = hnsw.searcher.by_id(Query("cats", top_k=3), 2000).found
     assert (found[0].image.id, found[0].score) == (2000, 1.0)
+
+
+def test_a_picture_that_is_stored_is_found_even_where_the_index_misses_it(hnsw, monkeypatch):
+    content = png("red")
+    digest = hashlib.sha256(content).hexdigest()
+    with hnsw.catalogue.database.writing() as connection:
+        connection.execute(update(images).where(images.c.id == 2001).values(sha256=digest))
+    search = Gallery.search
+
+    def missing(self, name, query, *, top_k, condition=""):
+        near = search(self, name, query, top_k=top_k, condition=condition)
+        return [one for one in near if one.image_id != 2001]
+
+    async def as_stored(pixels):
+        return {SPACE.fingerprint: hnsw.vectors[2000:2001]}
+
+    monkeypatch.setattr(Gallery, "search", missing)
+    monkeypatch.setattr(hnsw.searcher, "_describe", as_stored)
+    result = asyncio.run(hnsw.searcher.by_picture(Query("cats", top_k=3), content))
+    assert (result.found[0].image.id, result.found[0].score) == (2001, 1.0)
 
 
 def test_scores_below_the_least_are_left_out_of_an_approximate_answer(hnsw):
