@@ -21,30 +21,39 @@ _ROWS_A_CALL = 1000
 
 
 @dataclass(frozen=True)
+class Rate:
+    """How fast a side was in one round: searches a second of the clock, and of the processor."""
+
+    per_second: float
+    per_cpu_second: float
+
+
+@dataclass(frozen=True)
 class Shared:
-    """Searches per second of each round, both sides in turn."""
+    """The rounds of each side, which took turns."""
 
-    bare: list[float]
-    bare_together: list[float]
-    shared: list[float]
-
-    @property
-    def ratio(self) -> float:
-        """Of the shared calls to the bare ones, median of the rounds."""
-        return statistics.median(
-            ours / theirs for ours, theirs in zip(self.shared, self.bare, strict=True)
-        )
+    bare: list[Rate]
+    bare_together: list[Rate]
+    shared: list[Rate]
 
     def described(self, rows: int) -> str:
         """For people."""
-        ratios = [ours / theirs for ours, theirs in zip(self.shared, self.bare, strict=True)]
+        pairs = list(zip(self.shared, self.bare, strict=True))
+        ratios = [ours.per_second / theirs.per_second for ours, theirs in pairs]
+        of_cpu = [ours.per_cpu_second / theirs.per_cpu_second for ours, theirs in pairs]
         return (
-            f"{CALLERS} callers of Lite at {rows:,}: {statistics.median(self.shared):.1f} searches "
-            f"a second, bare calls one by one {statistics.median(self.bare):.1f}, bare calls by "
-            f"{CALLERS} threads {statistics.median(self.bare_together):.1f}\n"
+            f"{CALLERS} callers of Lite at {rows:,}: {_median(self.shared):.1f} searches a second, "
+            f"bare calls one by one {_median(self.bare):.1f}, bare calls by {CALLERS} threads "
+            f"{_median(self.bare_together):.1f}\n"
             f"ratios of the rounds: {' '.join(f'{ratio:.2f}' for ratio in ratios)}, median "
-            f"{self.ratio:.2f}, goal at least {GOAL:g}"
+            f"{statistics.median(ratios):.2f}, goal at least {GOAL:g}\n"
+            f"in searches by the second of processor time, which others do not change: "
+            f"{statistics.median(of_cpu):.2f}"
         )
+
+
+def _median(rates: list[Rate]) -> float:
+    return statistics.median(rate.per_second for rate in rates)
 
 
 def measured(base: Matrix, queries: Matrix, folder: Path) -> Shared:
@@ -83,8 +92,8 @@ def measured(base: Matrix, queries: Matrix, folder: Path) -> Shared:
     return Shared(list(one), list(together), list(ours))
 
 
-def _rate(search: Callable[[int], object], callers: int) -> float:
-    """Searches per second of so many threads."""
+def _rate(search: Callable[[int], object], callers: int) -> Rate:
+    """How fast so many threads search."""
     search(0)
     done, end = [0] * callers, time.perf_counter() + _SECONDS
 
@@ -94,9 +103,10 @@ def _rate(search: Callable[[int], object], callers: int) -> float:
             done[caller] += 1
 
     threads = [threading.Thread(target=search_on, args=(one,)) for one in range(callers)]
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(done) / (time.perf_counter() - started)
+    passed, cpu = time.perf_counter() - started, time.process_time() - cpu
+    return Rate(sum(done) / passed, sum(done) / cpu)

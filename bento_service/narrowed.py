@@ -1,9 +1,10 @@
 """The images nearest to a descriptor among those that pass a filter.
 
-The catalogue knows which images pass. Few of them are compared all. Where they are more, a Milvus
-server is told their ids; where that would be too many, and on Milvus Lite, the index is asked for
-more and more neighbours until enough of them pass. Every score comes from the catalogue's
-descriptors, and so does the last word on who passes, so all ways give the same hits.
+The catalogue knows which images pass. Few of them are compared all. Where they are more, the index
+is asked for more and more neighbours until enough of them pass. Where they lie so far apart that
+this would be very many, a Milvus server is told their ids instead, if they are not too many. Every
+score comes from the catalogue's descriptors, and so does the last word on who passes, so all ways
+give the same hits.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -22,7 +23,9 @@ from bento_service.ranking import Best, ranked
 MAX_COMPARED = 2_000
 """Images that are compared without asking the index; one costs 35 µs, mostly to read its row."""
 MAX_PUSHED = 50_000
-"""Ids that a Milvus server is told with a search."""
+"""Ids that are read beforehand, and that a Milvus server is told at the most."""
+FAR = 1000
+"""Neighbours among which enough pass, by their share; beyond that a server is told the ids."""
 _GROWTH = 4
 _NOISE = 2e-6
 """Between a score of the index and ours."""
@@ -67,10 +70,11 @@ class Narrowed:
         """
         passing = self._catalogue.filtered.count(index.collection_id, which, limit=MAX_PUSHED + 1)
         if passing > MAX_COMPARED:
-            search = _Search(self._catalogue, index, which, descriptor, count, min_score)
+            known = self._known(index, which, passing)
+            search = _Search(self._catalogue, index, which, known, descriptor, count, min_score)
             is_exact = self._gallery.kind(index.name).is_exact
             if is_exact or not exact:
-                found = self._by_index(search, set(beside), passing, is_exact=is_exact)
+                found = self._by_index(search, set(beside), is_exact=is_exact)
                 if found is not None:
                     return found
         best = Best(descriptor, count)
@@ -80,13 +84,18 @@ class Narrowed:
             best.add(*part)
         return best.ranked(), Way.PASSING_COMPARED
 
-    def _by_index(
-        self, search: "_Search", beside: set[int], passing: int, *, is_exact: bool
-    ) -> Found | None:
+    def _known(self, index: IndexRecord, which: Expression, passing: int) -> set[int] | None:
+        """Who passes, where they are not too many."""
+        if passing > MAX_PUSHED:
+            return None
+        return set(self._catalogue.filtered.ids(index.collection_id, which))
+
+    def _by_index(self, search: "_Search", beside: set[int], *, is_exact: bool) -> Found | None:
         way, condition = Way.INDEX_FILTERED, ""
-        if passing <= MAX_PUSHED and not self._gallery.is_embedded:
-            ids = self._catalogue.filtered.ids(search.index.collection_id, search.which)
-            way, condition = Way.PUSHED_DOWN, f"id in {ids}"
+        if search.known and not self._gallery.is_embedded:
+            images = self._catalogue.images.count(search.index.collection_id)
+            if search.count * images > FAR * len(search.known):
+                way, condition = Way.PUSHED_DOWN, f"id in {sorted(search.known)}"
         if is_exact:
             found = self._exactly(search, beside, condition)
             return None if found is None else (found, way)
@@ -156,6 +165,7 @@ class _Search:
         catalogue: Catalogue,
         index: IndexRecord,
         which: Expression,
+        known: set[int] | None,
         descriptor: NDArray[np.float32],
         count: int,
         min_score: float | None,
@@ -163,17 +173,23 @@ class _Search:
         self._catalogue = catalogue
         self.index = index
         self.which = which
+        self.known = known
         self.descriptor = descriptor
         self.count = count
         self._min_score = min_score
 
     def compared(self, among: Iterable[int]) -> list[Neighbour]:
         """Those of these images that pass, best first."""
-        ids = set(among)
+        ids = set(among) if self.known is None else self.known.intersection(among)
         best = Best(self.descriptor, max(len(ids), 1))
-        for part in self._catalogue.filtered.descriptors(
-            self.index.collection_id, self.which, index_id=self.index.id, among=ids
-        ):
+        parts = (
+            self._catalogue.filtered.descriptors(
+                self.index.collection_id, self.which, index_id=self.index.id, among=ids
+            )
+            if self.known is None
+            else self._catalogue.vectors.of(self.index, ids)
+        )
+        for part in parts:
             best.add(*part)
         return best.ranked()
 

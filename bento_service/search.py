@@ -210,7 +210,8 @@ class Searcher:
 
     def _same(self, collection: CollectionRecord, stream: BinaryIO) -> int | None:
         """The image with a picture's bytes, for an approximate index that might miss it."""
-        if self._gallery.kind(collection.index.name).is_exact:
+        index = collection.index
+        if index.applied == 0 or self._gallery.kind(index.name).is_exact:
             return None
         stream.seek(0)
         digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
