@@ -11,6 +11,7 @@ from bento_service.data_folder import sole_user
 from bento_service.describing import Embed, patient
 from bento_service.expiry import Expiry
 from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.index_types import IndexRule
 from bento_service.housekeeping import Housekeeping
 from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
@@ -40,6 +41,7 @@ class Application:
     computed: Computed
     catalogue: Catalogue
     gallery: Gallery
+    rule: IndexRule
     replay: Replay
     roots: ImageRoots
     uploads: Uploads
@@ -110,7 +112,8 @@ async def opened(
         catalogue = stack.enter_context(Catalogue.open(settings.catalogue))
         catalogue.collections.ensure(DEFAULT_COLLECTION, computed.named(None))
         uploads = Uploads(settings.uploads_dir)
-        gallery = stack.enter_context(Gallery(settings.milvus))
+        gallery = stack.enter_context(Gallery(settings.milvus, effort=settings.index_effort))
+        rule = IndexRule(settings.index, embedded=gallery.is_embedded)
 
         def discard(digests: set[str]) -> None:
             since = settings.retriable_since()
@@ -126,7 +129,7 @@ async def opened(
         await stack.enter_async_context(
             Housekeeping(catalogue, retriable_since=settings.retriable_since, discard=discard)
         )
-        replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard))
+        replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard, rule=rule))
         reader = Reader(
             roots,
             uploads,
@@ -172,6 +175,7 @@ async def opened(
             computed=computed,
             catalogue=catalogue,
             gallery=gallery,
+            rule=rule,
             replay=replay,
             roots=roots,
             uploads=uploads,

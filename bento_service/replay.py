@@ -19,7 +19,9 @@ from bento_service.catalogue.indexes import index_prefix
 from bento_service.catalogue.records import Change, IndexRecord
 from bento_service.errors import IndexUnavailable, LookalikeError
 from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.index_types import IndexRule
 from bento_service.index_check import defect
+from bento_service.succession import Succession
 
 _log = logging.getLogger(__name__)
 _CHANGES_A_STEP = 1000
@@ -47,6 +49,7 @@ class Replay:
         gallery: Gallery,
         *,
         on_purged: Callable[[set[str]], None],
+        rule: IndexRule | None = None,
     ) -> None:
         """Prepare.
 
@@ -54,10 +57,12 @@ class Replay:
             catalogue: What is followed.
             gallery: What follows.
             on_purged: Told the digests of uploads whose last image may have gone.
+            rule: Which kind of index a collection should have; as it is where there is none.
         """
         self._catalogue = catalogue
         self._gallery = gallery
         self._on_purged = on_purged
+        self._succession = None if rule is None else Succession(catalogue, gallery, rule)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._opened: set[str] = set()
@@ -126,7 +131,7 @@ class Replay:
                 self._opened.discard(index.name)
         self._was_ready = self._was_ready or self._is_ready()
         try:
-            self._drop_orphans({index.name for index in indexes})
+            self._drop_orphans({name for index in indexes for name in index.names})
         except _TROUBLE as error:
             trouble = error
         if trouble is not None:
@@ -134,15 +139,23 @@ class Replay:
         if self._stopping.is_set():
             return
         self._finish_reindexes()
-        self._await_changes(indexes)
+        pause = self._succeed()
+        if self._catalogue.retired.sweep():
+            pause = 0.0
+        self._await_changes(indexes, pause)
 
     def _is_ready(self) -> bool:
         collections = self._catalogue.collections.all()
         return all(self.is_open(collection.index) for collection in collections)
 
-    def _await_changes(self, indexes: list[IndexRecord]) -> None:
-        watched = None if self._gallery.is_embedded else _LOOK_SECONDS
-        if self._wake.wait(_FLUSH_AFTER_SECONDS if self._unflushed else watched):
+    def _await_changes(self, indexes: list[IndexRecord], pause: float | None) -> None:
+        """Until something has changed, or `pause` seconds after which there is more to do."""
+        if pause is not None and pause < _FLUSH_AFTER_SECONDS:
+            self._stopping.wait(pause)
+            self._wake.set()
+            return
+        idle = pause if self._gallery.is_embedded else min(pause or _LOOK_SECONDS, _LOOK_SECONDS)
+        if self._wake.wait(_FLUSH_AFTER_SECONDS if self._unflushed else idle):
             self._stopping.wait(_GATHER_SECONDS)  # fewer, larger writes; searches do not wait
         elif self._unflushed:
             self._flush()
@@ -170,6 +183,17 @@ class Replay:
             elif self._catalogue.reindexes.switch(index):
                 _log.info("searches of %s use %s", index.collection, index.space.descriptor)
                 self._wake.set()  # the index before the last one goes
+
+    def _succeed(self) -> float | None:
+        """Exchange indexes for those of other kinds; in how many seconds to go on with it."""
+        if self._succession is None:
+            return None
+        switched, seconds = self._succession.step(self._catalogue.indexes.all())
+        self._opened.update(switched)
+        if switched:
+            for index in self._catalogue.indexes.all():
+                self._purge(index)  # what waited for an index that was filled
+        return 0.0 if switched else seconds  # what was exchanged goes
 
     def _open(self, index: IndexRecord) -> None:
         """Open an index once and make it hold exactly what the catalogue says that it holds."""

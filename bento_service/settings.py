@@ -13,6 +13,8 @@ LOOKALIKE_CORS_ORIGINS    sites whose pages may call, separated by commas (none)
 LOOKALIKE_REQUESTS_PER_SECOND  of one caller, on average (any number)
 LOOKALIKE_TLS_CERTIFICATE file of the certificate chain, to be served over HTTPS (none)
 LOOKALIKE_TLS_KEY         file of its private key (none)
+LOOKALIKE_INDEX           auto (by size), flat, hnsw, ivf_sq8 or diskann; not on Lite (auto)
+LOOKALIKE_INDEX_EFFORT    candidates of hnsw and diskann, lists of ivf_sq8 (128, 64)
 LOOKALIKE_DESCRIPTOR      of new collections: vgg16-rmac4, vgg16-rgem or vgg16-mac (vgg16-rmac4)
 LOOKALIKE_ENGINE          onnxruntime, torch or auto: the faster one (auto)
 LOOKALIKE_PRECISION       int8, fp32, bf16 or auto: the engine's fastest here (auto)
@@ -29,7 +31,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -98,6 +100,8 @@ class Settings(BaseModel):
     requests_per_second: float | None = Field(default=None, gt=0)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    index: Literal["auto", "flat", "hnsw", "ivf_sq8", "diskann"] = "auto"
+    index_effort: int | None = Field(default=None, ge=1, le=16_384)
     descriptor: str = "vgg16-rmac4"
     engine: str = "auto"
     precision: str = "auto"
@@ -126,6 +130,13 @@ class Settings(BaseModel):
             settings = cls.model_validate(values)
         except ValidationError as error:
             raise SettingsError("; ".join(map(_explained, error.errors()))) from error
+        if settings.index not in ("auto", "flat") and not settings.milvus_uri.startswith(
+            _MILVUS_SCHEMES
+        ):
+            raise SettingsError(
+                f"LOOKALIKE_INDEX is {settings.index}, which Milvus Lite does not make any faster; "
+                "leave it out, or name a Milvus server in LOOKALIKE_MILVUS_URI"
+            )
         for root in settings.image_roots:
             if not root.is_dir():
                 raise SettingsError(

@@ -152,6 +152,10 @@ class Collection(Answer):
         fingerprint: Digest of the descriptor version; another version's descriptors are refused.
         former: The descriptor before the last reindex, to which `undo` goes back.
         preparing: The descriptor that a reindex prepares, until searches use it.
+        index_type: How Milvus searches it, such as `FLAT` (every descriptor is compared) or
+            `HNSW`; empty where Milvus does not answer.
+        building: The kind of index that is to take its place.
+        advice: What its operator should do.
         lag: Changes acknowledged by the catalogue that the index does not hold yet. Searches see
             them all the same.
         expires_at: When the service deletes it if no change comes before; `None` for never.
@@ -167,6 +171,9 @@ class Collection(Answer):
     lag: int
     former: str | None = None
     preparing: str | None = None
+    index_type: str = ""
+    building: str | None = None
+    advice: str | None = None
     created_at: datetime
     expires_at: datetime | None = None
 
@@ -188,7 +195,14 @@ class Limits(Answer):
 
 
 class Info(Answer):
-    """What runs: versions, model, engine, index and limits."""
+    """What runs: versions, model, engine, index and limits.
+
+    Attributes:
+        index_type: Of the default collection's index.
+        index_types: Of each collection's, by name; empty where Milvus does not answer.
+        milvus_lite: Whether the index is the embedded one.
+        advice: What the operator should do, by collection.
+    """
 
     version: str
     model: str
@@ -198,6 +212,9 @@ class Info(Answer):
     engine: str
     precision: str
     index_type: str
+    index_types: dict[str, str] = Field(default_factory=dict)
+    milvus_lite: bool | None = None
+    advice: dict[str, str] = Field(default_factory=dict)
     image_roots: tuple[str, ...]
     limits: Limits
 

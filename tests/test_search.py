@@ -391,6 +391,30 @@ def test_without_milvus_searches_say_so(catalogue, cats, add, apply):
                 asyncio.run(searcher.by_picture(Query("cats"), png("red")))
 
 
+def test_exact_search_needs_no_milvus(catalogue, cats, add, apply):
+    vectors = random_units(30)
+    ids = add(cats, vectors[:20])
+    apply()
+    ids += add(cats, vectors[20:])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens
+        with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
+            searcher = Searcher(
+                catalogue,
+                nowhere,
+                by_colour,
+                computed=Computed((SPACE,)),
+                side=4,
+                max_pixels=10_000,
+            )
+            result = searcher.by_id(Query("cats", top_k=30, exact=True), ids[4])
+            explanation = searcher.explanation(result)
+    wanted = [image_id for image_id, _ in exact(ids, vectors, vectors[4])]
+    assert ids_of(result.found) == wanted
+    assert (explanation["exact"], explanation["index_type"]) == (True, "")
+    assert explanation["way"] == "compared with every image"
+
+
 def test_an_index_too_far_behind_is_told_and_not_hidden(searcher, cats, add, monkeypatch):
     monkeypatch.setattr(search_module, "MAX_LAG", 10)
     add(cats, random_units(10))

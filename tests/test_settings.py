@@ -36,6 +36,8 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         REQUESTS_PER_SECOND="2.5",
         TLS_CERTIFICATE="chain.pem",
         TLS_KEY="key.pem",
+        INDEX="hnsw",
+        INDEX_EFFORT="200",
         DESCRIPTOR="vgg16-mac",
         ENGINE="onnxruntime",
         PRECISION="fp32",
@@ -59,6 +61,8 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "requests_per_second": 2.5,
         "tls_certificate": Path("chain.pem"),
         "tls_key": Path("key.pem"),
+        "index": "hnsw",
+        "index_effort": 200,
         "descriptor": "vgg16-mac",
         "engine": "onnxruntime",
         "precision": "fp32",
@@ -70,6 +74,13 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
     }
     assert settings.catalogue == "postgresql://db/lookalike"
     assert settings.milvus == "http://milvus:19530"
+
+
+def test_the_embedded_index_takes_no_kind_that_does_not_help_it():
+    with pytest.raises(SettingsError, match="LOOKALIKE_MILVUS_URI"):
+        read(INDEX="hnsw")
+    assert read(INDEX="flat").index == "flat"
+    assert read(INDEX="hnsw", MILVUS_URI="http://milvus:19530").index == "hnsw"
 
 
 def test_the_text_of_the_module_names_every_setting():

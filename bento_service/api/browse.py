@@ -12,7 +12,6 @@ from bento_service.api.paging import Limit, position
 from bento_service.errors import InvalidArgument
 from bento_service.filters.parser import parse
 from bento_service.filters.values import check_metadata
-from bento_service.gallery.gallery import INDEX_TYPE
 from bento_service.vision.decode import MEDIA_TYPES, thumbnail
 from client_sdk import __version__
 from client_sdk.schemas import (
@@ -161,6 +160,8 @@ def delete_collection(app: App, name: str) -> None:
 @router.get("/info")
 def info(app: App) -> Info:
     """What runs, and what it accepts."""
+    known = [wire.collection(app, record) for record in app.catalogue.collections.all()]
+    kinds = {one.name: one.index_type for one in known}
     return Info(
         version=__version__,
         model=app.model,
@@ -169,7 +170,10 @@ def info(app: App) -> Info:
         dimension=app.version.dimension,
         engine=app.engine,
         precision=app.version.precision,
-        index_type=INDEX_TYPE,
+        index_type=kinds.get(DEFAULT_COLLECTION, ""),
+        index_types=kinds,
+        milvus_lite=app.rule.embedded,
+        advice={one.name: one.advice for one in known if one.advice},
         image_roots=app.roots.names,
         limits=Limits(
             max_upload_bytes=app.settings.max_upload_bytes,

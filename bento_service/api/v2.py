@@ -194,7 +194,14 @@ async def _search_with_json(app: Application, body: SearchRequest) -> Result:
 
 def _query(options: SearchOptions) -> Query:
     which = None if options.filter is None else parse(options.filter)
-    return Query(options.collection, options.top_k, options.offset, options.min_score, which)
+    return Query(
+        collection=options.collection,
+        top_k=options.top_k,
+        offset=options.offset,
+        min_score=options.min_score,
+        which=which,
+        exact=options.exact,
+    )
 
 
 def _check_size(app: Application, size: int) -> None:

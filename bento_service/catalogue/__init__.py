@@ -13,7 +13,10 @@ from bento_service.catalogue.indexes import Indexes
 from bento_service.catalogue.job_control import JobControl
 from bento_service.catalogue.jobs import Jobs
 from bento_service.catalogue.reindexes import Reindexes
+from bento_service.catalogue.retired import Retired
+from bento_service.catalogue.successors import Successors
 from bento_service.catalogue.upload_needs import UploadNeeds
+from bento_service.catalogue.vectors import Vectors
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Catalogue:
     claims: Claims
     reindexes: Reindexes
     upload_needs: UploadNeeds
+    retired: Retired
+    successors: Successors
+    vectors: Vectors
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -53,6 +59,9 @@ class Catalogue:
             Claims(database),
             Reindexes(database),
             UploadNeeds(database),
+            Retired(database),
+            Successors(database),
+            Vectors(database),
         )
 
     def __enter__(self) -> Self:

@@ -37,6 +37,12 @@ class Filtered:
             every = _counted(connection, images, _living(collection_id))
             return every - _counted(connection, images, _passing(collection_id, which.term))
 
+    def ids(self, collection_id: int, which: Expression) -> list[int]:
+        """Their ids, rising."""
+        statement = select(images.c.id).where(_passing(collection_id, which)).order_by(images.c.id)
+        with self._database.reading() as connection:
+            return list(connection.execute(statement).scalars())
+
     def descriptors(
         self,
         collection_id: int,

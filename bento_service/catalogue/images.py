@@ -21,13 +21,13 @@ from bento_service.catalogue.attributes import replace_attributes
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.conditions import condition
 from bento_service.catalogue.database import Database
+from bento_service.catalogue.indexes import followers
 from bento_service.catalogue.records import ImageRecord, SourceRecord
 from bento_service.catalogue.tables import (
     SourceKind,
     collections,
     descriptors,
     images,
-    indexes,
     sources,
 )
 from bento_service.errors import ImageNotFound
@@ -180,8 +180,8 @@ class Images:
             exists()
             .where(
                 descriptors.c.image_id == images.c.id,
-                indexes.c.id == descriptors.c.index_id,
-                descriptors.c.revision > indexes.c.applied,
+                descriptors.c.index_id == followers.c.index_id,
+                descriptors.c.revision > followers.c.applied,
             )
             .correlate(images)
         )

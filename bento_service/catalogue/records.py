@@ -65,6 +65,21 @@ class Computed:
 
 
 @dataclass(frozen=True)
+class Successor:
+    """What is built in Milvus to take the place of an index.
+
+    Attributes:
+        name: In Milvus.
+        kind: Of index, in Milvus' words.
+        applied: Up to which revision it holds the collection's changes.
+    """
+
+    name: str
+    kind: str
+    applied: int
+
+
+@dataclass(frozen=True)
 class IndexRecord:
     """An index of a collection; `revision - applied` tells how far it is behind.
 
@@ -76,6 +91,7 @@ class IndexRecord:
         ready: Whether they do or did.
         drop_missing: Whether images that it lacks are deleted when it begins to serve.
         job_number: The job that prepares it, or did.
+        successor: What is to take its place in Milvus.
     """
 
     id: int
@@ -89,6 +105,12 @@ class IndexRecord:
     ready: bool
     drop_missing: bool
     job_number: int | None
+    successor: Successor | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that is its own in Milvus."""
+        return (self.name,) if self.successor is None else (self.name, self.successor.name)
 
 
 @dataclass(frozen=True)

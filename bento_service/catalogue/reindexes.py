@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from bento_service.catalogue.claims import keep, take
 from bento_service.catalogue.collections import next_revision
@@ -32,6 +32,7 @@ from bento_service.catalogue.records import (
     NewFile,
     NewJob,
 )
+from bento_service.catalogue.retired import retire
 from bento_service.catalogue.tables import (
     OPEN_STATES,
     SourceKind,
@@ -83,7 +84,7 @@ class Reindexes:
             _refuse_if_needless(connection, held[0], space)
             version = indexes.c.fingerprint == space.fingerprint
             abandoned = and_(indexes.c.collection_id == collection.id, ~indexes.c.ready, ~version)
-            connection.execute(delete(indexes).where(abandoned))
+            retire(connection, abandoned)
             if all(index.space.fingerprint != space.fingerprint for index in held):
                 prefix = index_prefix(connection.execute(select(instance.c.id)).scalar_one())
                 name = f"{prefix}{uuid4().hex[:12]}"
@@ -178,7 +179,7 @@ class Reindexes:
                 bury(connection, index.collection_id, revision, is_missing(index))
             others = indexes.c.collection_id == index.collection_id
             former = and_(others, indexes.c.ready, indexes.c.name != _serving_name(index))
-            connection.execute(delete(indexes).where(former))
+            retire(connection, former)
             _point_at(connection, index)
             dropped = f"; {missing} images that could not be described are deleted"
             detail = f"searches use {_shown(index.space)} now{dropped if missing else ''}"
@@ -223,10 +224,10 @@ class Reindexes:
             next_revision(connection, collection.id)
             own = indexes.c.collection_id == collection.id
             name = _serving_name_of(collection.id)
-            gone = connection.execute(delete(indexes).where(own, indexes.c.name != name))
+            gone = retire(connection, and_(own, indexes.c.name != name))
             reindex = and_(jobs.c.collection_id == collection.id, jobs.c.kind == SourceKind.REINDEX)
             close_job(connection, reindex, JobState.CANCELED, "the reindex was given up")
-            return int(gone.rowcount)
+            return gone
 
 
 def _refuse_if_needless(

@@ -136,6 +136,23 @@ The one that is searched is `ready`. Another one that is ready was searched befo
 not is being prepared by the job `job_number`; `drop_missing`: images that it cannot describe go.
 """
 
+successors = Table(
+    "successors",
+    metadata,
+    Column("index_id", _id, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("applied", BigInteger, nullable=False, default=0),
+)
+"""What is built in Milvus to take the place of an index: the same descriptors, another kind."""
+
+retired_indexes = Table(
+    "retired_indexes",
+    metadata,
+    Column("index_id", _id, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
+)
+"""Indexes that nobody uses any more, whose descriptors are deleted little by little."""
+
 images = Table(
     "images",
     metadata,

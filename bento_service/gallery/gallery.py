@@ -21,13 +21,10 @@ from numpy.typing import NDArray
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.connection import CALL_SECONDS as _TIME_LIMIT
 from bento_service.gallery.connection import Away, Connection
+from bento_service.gallery.index_types import MAX_NEIGHBOURS, IndexType
 from bento_service.gallery.lite_folder import names_in, remove_index
 from bento_service.gallery.milvus import DataType, MilvusClient, MilvusException
-
-INDEX_TYPE = "FLAT"
-"""Exact search: every descriptor is compared."""
-MAX_NEIGHBOURS = 16_384
-"""The most that a Milvus server returns for one query."""
+from bento_service.gallery.shared import SharedSearches
 
 _log = logging.getLogger(__name__)
 _FIELD = "descriptor"
@@ -48,19 +45,23 @@ class Gallery:
     Every method raises `IndexUnavailable` where Milvus does not answer or refuses.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, effort: int | None = None) -> None:
         """Prepare; the connection is made by the first call that needs it.
 
         Args:
             uri: `http://host:port` of a server, or the path of Milvus Lite's folder.
+            effort: How much a search in an approximate index looks at; see `IndexType`.
         """
         # Every failure is raised as one of ours; pymilvus would print each with its stack too.
         # So would Lite's own server, for calls that it does not know and pymilvus does without.
         for name in ("pymilvus", "grpc._server"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._connection = Connection(uri)
+        self._effort = effort
         self._writing = threading.Lock()
         self._doubted: set[str] = set()
+        self._kinds: dict[str, IndexType] = {}  # an index with another one gets another name
+        self._shared: SharedSearches[list[Neighbour]] = SharedSearches(_TIME_LIMIT)
 
     def __enter__(self) -> Self:
         return self
@@ -126,8 +127,9 @@ class Gallery:
     def _open(self, name: str, dimension: int) -> None:
         if not self._has(name):
             self._create(name, dimension)
+            self._index(name, IndexType.FLAT)
         elif not self.is_embedded and not self._client.list_indexes(name, timeout=_TIME_LIMIT):
-            self._index(name)  # a crash came in between
+            self._index(name, IndexType.FLAT)  # a crash came in between
         try:
             self._client.load_collection(name, timeout=_TIME_LIMIT)
         except (MilvusException, RpcError):
@@ -147,23 +149,68 @@ class Gallery:
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field(_FIELD, DataType.FLOAT_VECTOR, dim=dimension)
         self._client.create_collection(name, schema=schema, timeout=_TIME_LIMIT)
-        self._index(name)
-
-    def _index(self, name: str) -> None:
-        # Waiting for the index would take half a second, and it is empty.
-        self._client.create_index(name, self._index_params(), timeout=_TIME_LIMIT, sync=False)
 
     def _rebuild(self, name: str) -> None:
+        kind = self._kind(name, _TIME_LIMIT)
         self._client.release_collection(name, timeout=_TIME_LIMIT)
         self._client.drop_index(name, _FIELD, timeout=_TIME_LIMIT)
-        self._client.create_index(name, self._index_params(), timeout=_TIME_LIMIT)
+        self._index(name, kind, sync=True)
         self._client.load_collection(name, timeout=_TIME_LIMIT)
 
-    def _index_params(self) -> Any:
-        params = self._client.prepare_index_params()
+    def _index(self, name: str, index_type: IndexType, *, sync: bool = False) -> None:
+        wanted = self._client.prepare_index_params()
         # On unit vectors the inner product is the cosine, without normalising all of them again.
-        params.add_index(_FIELD, index_type=INDEX_TYPE, metric_type="IP")
-        return params
+        params = index_type.build_params()
+        wanted.add_index(
+            _FIELD, str(index_type), index_name=_FIELD, metric_type="IP", params=params
+        )
+        self._client.create_index(name, wanted, timeout=_TIME_LIMIT, sync=sync)
+
+    def kind(self, name: str) -> IndexType:
+        """Of which kind an index is, as Milvus says."""
+        with self._calling("describe an index", hurried=True):  # searches ask for it
+            return self._kind(name, self._connection.search_seconds)
+
+    def _kind(self, name: str, seconds: float) -> IndexType:
+        known = self._kinds.get(name)
+        if known is None:
+            made = self._client.list_indexes(name, timeout=seconds)
+            if not made:  # half made; `open` makes the rest
+                return IndexType.FLAT
+            told = self._client.describe_index(name, made[0], timeout=seconds)
+            known = IndexType(told["index_type"])
+            self._kinds[name] = known
+        return known
+
+    def prepare(self, name: str, dimension: int) -> bool:
+        """Make rows that can be written and not searched yet; `build` follows.
+
+        Returns:
+            Whether they were not there before.
+        """
+        with self._writing, self._calling("prepare"):
+            if self._has(name):
+                return False
+            self._create(name, dimension)
+            return True
+
+    def build(self, name: str, index_type: IndexType) -> bool:
+        """Let a server build an index over what was written; call it until it has.
+
+        Returns:
+            Whether the index is whole and loaded.
+        """
+        with self._writing, self._calling("build"):
+            if not self._client.list_indexes(name, timeout=_TIME_LIMIT):
+                self._index(name, index_type)
+            state = self._client.describe_index(name, _FIELD, timeout=_TIME_LIMIT) or {}
+        if state.get("state") != "Finished" or state.get("pending_index_rows"):
+            return False
+        with self._calling("load"):
+            # Not waited for: a large one takes minutes, and the caller has more to do.
+            self._client.load_collection(name, timeout=_TIME_LIMIT, _async=True)
+            loaded = self._client.get_load_state(name, timeout=_TIME_LIMIT)
+        return bool(loaded["state"].name == "Loaded")
 
     def upsert(
         self, name: str, image_ids: Sequence[int], descriptors: Sequence[NDArray[np.float32]]
@@ -208,27 +255,58 @@ class Gallery:
                 timeout=_TIME_LIMIT,
             )
 
-    def search(self, name: str, query: NDArray[np.float32], *, top_k: int) -> list[Neighbour]:
+    def search(
+        self,
+        name: str,
+        query: NDArray[np.float32],
+        *,
+        top_k: int,
+        condition: str = "",
+    ) -> list[Neighbour]:
         """The nearest images of an index, best first.
 
         Args:
             name: Of the index.
             query: (D,) float32, of unit length.
             top_k: At most so many, `MAX_NEIGHBOURS` at the most.
+            condition: Only images that fulfil it, in Milvus' words.
         """
+        limit = min(top_k, MAX_NEIGHBOURS)
+        size = _size_class(limit) if self.is_embedded else limit
+
+        def ask(queries: Sequence[NDArray[np.float32]], seconds: float) -> list[list[Neighbour]]:
+            return self._search(name, queries, size, condition, seconds)
+
+        if not self.is_embedded:  # its searches run side by side
+            return ask([query], self._connection.search_seconds)[0]
+        kind = (name, size, condition, query.shape)
+        return self._shared.search(kind, query, ask)[:limit]
+
+    def _search(
+        self,
+        name: str,
+        queries: Sequence[NDArray[np.float32]],
+        limit: int,
+        condition: str,
+        seconds: float,
+    ) -> list[list[Neighbour]]:
         with self._searching(name):
-            (found,) = self._client.search(
+            params = self._kind(name, seconds).search_params(limit, self._effort)
+            found = self._client.search(
                 name,
-                [query],
-                limit=min(top_k, MAX_NEIGHBOURS),
-                search_params={"metric_type": "IP"},
+                list(queries),
+                filter=condition,
+                limit=limit,
+                search_params={"metric_type": "IP", "params": params},
                 output_fields=["id"],  # Lite returns the vectors unless fields are named
                 # A server answers from an older state by default, and misses what this
                 # connection just wrote; this costs nothing unless it has just written.
                 consistency_level="Session",
-                timeout=self._connection.search_seconds,
+                timeout=seconds,
             )
-        return [Neighbour(int(hit["id"]), float(hit["distance"])) for hit in found]
+        return [
+            [Neighbour(int(hit["id"]), float(hit["distance"])) for hit in hits] for hits in found
+        ]
 
     def ids(self, name: str) -> set[int]:
         """Every id that an index holds."""
@@ -258,6 +336,7 @@ class Gallery:
 
     def drop(self, name: str) -> None:
         """Remove an index with its files; an unknown one is no error."""
+        self._kinds.pop(name, None)
         with self._writing, self._calling("drop"):
             self._client.drop_collection(name, timeout=_TIME_LIMIT)
 
@@ -290,6 +369,14 @@ def _in_short(error: Exception) -> str:
         return f"{error.code().name}: {error.details()}"[:300]
     first_line, *_ = str(error).splitlines() or [""]
     return first_line[:300]
+
+
+def _size_class(top_k: int) -> int:
+    """So many neighbours are asked for, that searches for about as many can share a call."""
+    # Each hit costs 20 to 50 µs in Lite, so few more than are needed.
+    return (
+        -(-top_k // 8) * 8 if top_k <= 128 else min(1 << (top_k - 1).bit_length(), MAX_NEIGHBOURS)
+    )
 
 
 def _pages(next_page: Callable[[], Any]) -> Iterator[Any]:

@@ -68,6 +68,36 @@ def test_ids_are_as_wide_as_the_catalogues(gallery, index, unit_vectors):
     assert found_ids(gallery, index, unit_vectors(4)[2], 1) == [2**53 + 1]
 
 
+def test_searches_that_come_at_once_share_calls_and_find_what_they_would_alone(
+    gallery, index, unit_vectors, monkeypatch
+):
+    vectors = unit_vectors(300)
+    gallery.upsert(index, range(300), vectors)
+    alone = [gallery.search(index, vector, top_k=5) for vector in vectors[:80]]
+    calls, together, search = [], {}, Gallery._search
+
+    def counting(self, name, queries, *others):
+        calls.append(len(queries))
+        return search(self, name, queries, *others)
+
+    def search_on(first):
+        for number in range(first, 80, 8):
+            together[number] = gallery.search(index, vectors[number], top_k=5)
+
+    monkeypatch.setattr(Gallery, "_search", counting)
+    threads = [threading.Thread(target=search_on, args=(first,)) for first in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [[one.image_id for one in together[n]] for n in range(80)] == [
+        [one.image_id for one in near] for near in alone
+    ]
+    assert sum(calls) == 80
+    if gallery.is_embedded:  # a server answers side by side
+        assert len(calls) < 60
+
+
 # Writing
 
 
