@@ -17,6 +17,7 @@ def test_nothing_set_means_this_machine_alone_and_no_folders():
     assert settings.max_upload_bytes == 64 * 1024 * 1024
     assert settings.max_request_bytes == 1024 * 1024 * 1024
     assert settings.max_pixels == 100_000_000
+    assert settings.retry_hours == 24
     assert settings.descriptor == "vgg16-rmac4"
     assert (settings.engine, settings.precision) == ("auto", "auto")
 
@@ -36,6 +37,7 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         MAX_UPLOAD_BYTES="10",
         MAX_REQUEST_BYTES="20",
         MAX_PIXELS="30",
+        RETRY_HOURS="1.5",
     )
     assert settings.model_dump() == {
         "host": "0.0.0.0",  # noqa: S104
@@ -51,6 +53,7 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "max_upload_bytes": 10,
         "max_request_bytes": 20,
         "max_pixels": 30,
+        "retry_hours": 1.5,
     }
     assert settings.catalogue == "postgresql://db/lookalike"
     assert settings.milvus == "http://milvus:19530"
@@ -102,6 +105,8 @@ def test_a_name_like_no_other_is_to_be_removed():
         ("MAX_UPLOAD_BYTES", "-1"),
         ("MAX_REQUEST_BYTES", "1 GiB"),
         ("MAX_PIXELS", "1.5"),
+        ("RETRY_HOURS", "-1"),
+        ("RETRY_HOURS", "nan"),
         ("MILVUS_URI", "milvus:19530"),
         ("MILVUS_URI", "/srv/index"),
     ],
