@@ -17,6 +17,7 @@ def test_nothing_set_means_this_machine_alone_and_no_folders():
     assert settings.max_upload_bytes == 64 * 1024 * 1024
     assert settings.max_request_bytes == 1024 * 1024 * 1024
     assert settings.max_pixels == 100_000_000
+    assert settings.retry_hours == 24
     assert settings.descriptor == "vgg16-rmac4"
     assert (settings.engine, settings.precision) == ("auto", "auto")
 
@@ -129,6 +130,8 @@ def test_a_name_like_no_other_is_to_be_removed():
         ("MAX_UPLOAD_BYTES", "-1"),
         ("MAX_REQUEST_BYTES", "1 GiB"),
         ("MAX_PIXELS", "1.5"),
+        ("RETRY_HOURS", "-1"),
+        ("RETRY_HOURS", "nan"),
         ("MILVUS_URI", "milvus:19530"),
         ("MILVUS_URI", "/srv/index"),
     ],

@@ -558,19 +558,30 @@ def test_a_new_upload_is_next_however_many_jobs_are_open(room):
 
 
 def test_a_stream_of_new_jobs_does_not_stop_the_old_ones(room):
-    room.write_colours(4 * TURN)
-    long = room.train()
-    describe = Colours()
-    describe.pause = 0.01
+    for n in range(3):
+        room.write({f"{n}/{k}.png": png((n, k, 9)) for k in range(4 * TURN)})
+    folders = [room.train(str(n)) for n in range(3)]
+    look, made = room.catalogue.jobs.open, []
 
     async def run():
-        async with room.worker(describe) as worker:
-            for n in range(200):
-                await asyncio.to_thread(room.upload, png((n, 0, 250)))
+        async with room.worker(Colours()) as worker:
+            loop = asyncio.get_running_loop()
+
+            def another_comes(*, after=0):
+                """Whenever new jobs are looked for, one more is on its way."""
+                if after and len(made) < 150:
+                    made.append(room.upload(png((len(made), 0, 250))))
+                    loop.call_soon_threadsafe(worker.wake)
+                return look(after=after)
+
+            room.catalogue.jobs.open = another_comes
+
+            def is_over():
                 worker.wake()
-                if room.job(long).state is JobState.COMPLETED:
-                    return
-            raise AssertionError("the folder waits for the last upload")
+                return all(room.job(one).state.is_final for one in folders)
+
+            await soon(is_over)
+            assert 0 < len(made) < 150
 
     asyncio.run(run())
 
