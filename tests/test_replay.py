@@ -215,7 +215,6 @@ def test_changes_that_come_while_it_applies_are_applied(catalogue, cats, gallery
     assert_equal(catalogue, gallery)
 
 
-@on_both
 def test_collections_are_followed_each_for_itself(catalogue, cats, gallery):
     with following(catalogue, gallery) as replay:
         until(lambda: caught_up(catalogue, replay))

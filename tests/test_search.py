@@ -605,7 +605,6 @@ def test_a_filtered_search_finds_the_best_of_those_that_pass(
             )
 
 
-@on_both
 def test_pages_of_a_filtered_search_are_slices_of_the_whole_with_ties_by_id(
     way, searcher, numbered, apply
 ):
