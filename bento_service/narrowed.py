@@ -26,6 +26,10 @@ MAX_PUSHED = 50_000
 """Ids that are read beforehand, and that a Milvus server is told at the most."""
 FAR = 1000
 """Neighbours among which enough pass, by their share; beyond that a server is told the ids."""
+NEAR = 100
+"""The same; beyond that the ids of all that pass are read, not looked up for each neighbour."""
+_USUAL = 10
+"""Hits that are asked for."""
 _GROWTH = 4
 _NOISE = 2e-6
 """Between a score of the index and ours."""
@@ -70,11 +74,15 @@ class Narrowed:
         """
         passing = self._catalogue.filtered.count(index.collection_id, which, limit=MAX_PUSHED + 1)
         if passing > MAX_COMPARED and index.applied:  # otherwise the index holds none of them
-            known = self._known(index, which, passing)
-            search = _Search(self._catalogue, index, which, known, descriptor, count, min_score)
             is_exact = self._gallery.kind(index.name).is_exact
+            images = self._catalogue.images.count(index.collection_id)
+            # All pages of an approximate answer have to come the same way.
+            among = (count if is_exact else _USUAL) * images / passing
+            known = self._known(index, which) if passing <= MAX_PUSHED and among > NEAR else None
+            search = _Search(self._catalogue, index, which, known, descriptor, count, min_score)
             if is_exact or not exact:
-                found = self._by_index(search, set(beside), is_exact=is_exact)
+                is_far = among > FAR and not self._gallery.is_embedded
+                found = self._by_index(search, set(beside), is_exact=is_exact, is_far=is_far)
                 if found is not None:
                     return found
         best = Best(descriptor, count)
@@ -84,18 +92,15 @@ class Narrowed:
             best.add(*part)
         return best.ranked(), Way.PASSING_COMPARED
 
-    def _known(self, index: IndexRecord, which: Expression, passing: int) -> set[int] | None:
-        """Who passes, where they are not too many."""
-        if passing > MAX_PUSHED:
-            return None
+    def _known(self, index: IndexRecord, which: Expression) -> set[int]:
         return set(self._catalogue.filtered.ids(index.collection_id, which))
 
-    def _by_index(self, search: "_Search", beside: set[int], *, is_exact: bool) -> Found | None:
+    def _by_index(
+        self, search: "_Search", beside: set[int], *, is_exact: bool, is_far: bool
+    ) -> Found | None:
         way, condition = Way.INDEX_FILTERED, ""
-        if search.known and not self._gallery.is_embedded:
-            images = self._catalogue.images.count(search.index.collection_id)
-            if search.count * images > FAR * len(search.known):
-                way, condition = Way.PUSHED_DOWN, f"id in {sorted(search.known)}"
+        if search.known and is_far:
+            way, condition = Way.PUSHED_DOWN, f"id in {sorted(search.known)}"
         if is_exact:
             found = self._exactly(search, beside, condition)
             return None if found is None else (found, way)

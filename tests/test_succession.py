@@ -405,10 +405,10 @@ def test_an_explanation_says_what_was_asked(hnsw):
 # Filters
 
 WAYS = {
-    "compared": (Way.PASSING_COMPARED, 10_000, 50_000, 1000),
-    "pushed down": (Way.PUSHED_DOWN, 0, 50_000, 0),
-    "by the index, ids known": (Way.INDEX_FILTERED, 0, 50_000, 10**9),
-    "by the index": (Way.INDEX_FILTERED, 0, 0, 0),
+    "compared": (Way.PASSING_COMPARED, 10_000, 50_000, 1000, 100),
+    "pushed down": (Way.PUSHED_DOWN, 0, 50_000, 0, 0),
+    "by the index, ids known": (Way.INDEX_FILTERED, 0, 50_000, 10**9, 0),
+    "by the index": (Way.INDEX_FILTERED, 0, 50_000, 10**9, 10**9),
 }
 
 
@@ -416,7 +416,7 @@ WAYS = {
 @pytest.mark.parametrize("text", ["number >= 500", "number < 60", "not number in [1, 2, 3]"])
 def test_a_filter_gives_the_same_hits_in_every_way(name, text, hnsw, monkeypatch):
     way, *bounds = WAYS[name]
-    for bound, value in zip(("MAX_COMPARED", "MAX_PUSHED", "FAR"), bounds, strict=True):
+    for bound, value in zip(("MAX_COMPARED", "MAX_PUSHED", "FAR", "NEAR"), bounds, strict=True):
         monkeypatch.setattr(narrowed_module, bound, value)
     which = parse(text)
     passing = np.array(hnsw.catalogue.filtered.ids(hnsw.cats.id, which))

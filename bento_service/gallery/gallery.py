@@ -204,7 +204,8 @@ class Gallery:
             if not self._client.list_indexes(name, timeout=_TIME_LIMIT):
                 self._index(name, index_type)
             state = self._client.describe_index(name, _FIELD, timeout=_TIME_LIMIT) or {}
-        if state.get("state") != "Finished" or state.get("pending_index_rows"):
+        # `pending_index_rows` counts segments that were merged meanwhile, and may never end.
+        if state.get("state") != "Finished" or state["indexed_rows"] < state["total_rows"]:
             return False
         with self._calling("load"):
             # Not waited for: a large one takes minutes, and the caller has more to do.
