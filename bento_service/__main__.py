@@ -5,9 +5,11 @@ every process that was started.
 """
 
 import argparse
+import ipaddress
 import os
 import runpy
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from pathlib import Path
 from bento_service.data_folder import sole_user
 from bento_service.errors import Conflict
 from bento_service.settings import PREFIX, Settings, SettingsError
+from bento_service.tokens import Tokens, TokensError
 from bento_service.vision.choice import choose
 from bento_service.vision.hardware import Hardware
 
@@ -46,11 +49,35 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment(environment)
         choose(settings, Hardware.detect())
+        _check_guarded(settings)
         _check_free(settings)
-    except (SettingsError, Conflict) as error:
+    except (SettingsError, TokensError, Conflict) as error:
         print(f"lookalike: {error}", file=sys.stderr)
         return 2
     return _serve(settings, environment, options.images)
+
+
+def _check_guarded(settings: Settings) -> None:
+    """Refuse to let the whole network in by oversight.
+
+    Raises:
+        SettingsError: It would.
+        TokensError: The tokens cannot be read.
+    """
+    tokens = Tokens(settings.tokens, settings.tokens_file)
+    if not (tokens.are_asked_for or settings.allow_anonymous or _is_loopback(settings.host)):
+        raise SettingsError(
+            f"LOOKALIKE_HOST is {settings.host}, which other machines can reach, and there is no "
+            "token; set LOOKALIKE_TOKENS (`NAME SCOPES TOKEN`), or LOOKALIKE_ALLOW_ANONYMOUS=1 "
+            "to let everybody search, train and delete"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_free(settings: Settings) -> None:
@@ -75,7 +102,7 @@ def _serve(settings: Settings, environment: Mapping[str, str], images: str | Non
     server = os.getpid()
     if os.fork() == 0:
         with suppress(KeyboardInterrupt):
-            _welcome(server, f"http://{settings.host}:{settings.port}", images)
+            _welcome(server, _address(settings), images)
         return 0
     defaults = {"BENTOML_HOME": str(settings.data_dir / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
     data = {f"{PREFIX}DATA_DIR": str(settings.data_dir)}
@@ -83,10 +110,22 @@ def _serve(settings: Settings, environment: Mapping[str, str], images: str | Non
     os.chdir(_PROJECT)
     address = ["--host", settings.host, "--port", str(settings.port)]
     grace = ["--timeout-graceful-shutdown", str(_GRACE_SECONDS)]
-    sys.argv = ["bentoml", "serve", _SERVICE, *address, *grace]
+    sys.argv = ["bentoml", "serve", _SERVICE, *address, *grace, *_tls(settings)]
     # In this process, since one that only waited for it would still hold 20 MiB.
     runpy.run_module("bentoml", run_name="__main__", alter_sys=True)
     return 0
+
+
+def _tls(settings: Settings) -> list[str]:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return []
+    certificate, key = settings.tls_certificate.absolute(), settings.tls_key.absolute()
+    return ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)]
+
+
+def _address(settings: Settings) -> str:
+    scheme = "http" if settings.tls_certificate is None else "https"
+    return f"{scheme}://{settings.host}:{settings.port}"
 
 
 def _welcome(server: int, url: str, images: str | None) -> None:
@@ -108,7 +147,11 @@ def _welcome(server: int, url: str, images: str | None) -> None:
 
 def _is_ready(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:  # noqa: S310
+        # It asks its own server, whose certificate is for a name that others call it by.
+        unverified = ssl._create_unverified_context()  # noqa: S323
+        with urllib.request.urlopen(  # noqa: S310
+            f"{url}/readyz", timeout=5, context=unverified
+        ) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -1,14 +1,18 @@
 """Everything that runs behind the HTTP surface, put together from the settings."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.catalogue.records import Computed, DescriptorSpace, IndexRecord
 from bento_service.data_folder import sole_user
 from bento_service.describing import Embed, patient
+from bento_service.expiry import Expiry
 from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.index_types import IndexRule
+from bento_service.housekeeping import Housekeeping
 from bento_service.ingest.archives import Limits
 from bento_service.ingest.manifest_jobs import ManifestJobs
 from bento_service.ingest.reading import Reader
@@ -28,7 +32,11 @@ from client_sdk.schemas import DEFAULT_COLLECTION
 
 @dataclass(frozen=True)
 class Application:
-    """The rooms of a running service, for the HTTP surface to call."""
+    """The rooms of a running service, for the HTTP surface to call.
+
+    Attributes:
+        discard: Removes those of some stored uploads that nobody needs.
+    """
 
     settings: Settings
     model: str
@@ -37,6 +45,7 @@ class Application:
     computed: Computed
     catalogue: Catalogue
     gallery: Gallery
+    rule: IndexRule
     replay: Replay
     roots: ImageRoots
     uploads: Uploads
@@ -45,6 +54,7 @@ class Application:
     originals: Originals
     searcher: Searcher
     worker: Worker
+    discard: Callable[[set[str]], None]
 
     @property
     def is_alive(self) -> bool:
@@ -53,14 +63,30 @@ class Application:
 
     @property
     def is_ready(self) -> bool:
-        """Whether searches can be answered: every index was opened and compared."""
-        return self.is_alive and all(
-            self.replay.is_open(collection.index) for collection in self.catalogue.collections.all()
-        )
+        """Whether every index was opened, compared and searched since the start.
+
+        While Milvus is away later, training, counting and following jobs go on, so the service
+        stays ready; see `lookalike_index_up`.
+        """
+        return self.is_alive and self.replay.was_ready
+
+    def is_up(self, index: IndexRecord) -> bool:
+        """Whether searches in an index are answered, as far as is known."""
+        return self.replay.is_open(index) and self.gallery.answers
 
     def changed(self) -> None:
         """Tell those who follow the catalogue that it has changed."""
         self.replay.wake()
+
+    def delete_collection(self, name: str) -> None:
+        """Delete a collection with its images, its index and its uploads.
+
+        Raises:
+            CollectionNotFound: There is none of that name.
+        """
+        collection = self.catalogue.collections.named(name)
+        self.discard(self.catalogue.collections.delete(collection.id))
+        self.changed()
 
 
 @asynccontextmanager
@@ -92,10 +118,12 @@ async def opened(
         catalogue = stack.enter_context(Catalogue.open(settings.catalogue))
         catalogue.collections.ensure(DEFAULT_COLLECTION, computed.named(None))
         uploads = Uploads(settings.uploads_dir)
-        gallery = stack.enter_context(Gallery(settings.milvus))
+        gallery = stack.enter_context(Gallery(settings.milvus, effort=settings.index_effort))
+        rule = IndexRule(settings.index, embedded=gallery.is_embedded)
 
         def discard(digests: set[str]) -> None:
-            uploads.discard(digests, catalogue.images.unreferenced_uploads)
+            since = settings.retriable_since()
+            uploads.discard(digests, partial(catalogue.upload_needs.unneeded, ended_after=since))
 
         discard(set(uploads.stored()))
         originals = Originals(roots, uploads)
@@ -104,7 +132,10 @@ async def opened(
             image = catalogue.images.with_digest(collection_id, sha256)
             return None if image is None else originals.read(image)
 
-        replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard))
+        await stack.enter_async_context(
+            Housekeeping(catalogue, retriable_since=settings.retriable_since, discard=discard)
+        )
+        replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard, rule=rule))
         reader = Reader(
             roots,
             uploads,
@@ -115,6 +146,12 @@ async def opened(
             max_bytes=settings.max_upload_bytes,
             max_pixels=settings.max_pixels,
         )
+
+        def on_deleted(uploads: set[str]) -> None:
+            discard(uploads)
+            replay.wake()
+
+        await stack.enter_async_context(Expiry(catalogue, on_deleted=on_deleted))
         worker = await stack.enter_async_context(
             Worker(
                 catalogue,
@@ -122,6 +159,7 @@ async def opened(
                 reader,
                 describe,
                 uploads=uploads,
+                discard=discard,
                 computed=computed,
                 decoders=settings.threads,
                 batch=choice.ingest_batch,
@@ -148,14 +186,18 @@ async def opened(
             computed=computed,
             catalogue=catalogue,
             gallery=gallery,
+            rule=rule,
             replay=replay,
             roots=roots,
             uploads=uploads,
-            upload_jobs=UploadJobs(catalogue, uploads, computed, _archive_limits(settings)),
-            manifest_jobs=ManifestJobs(catalogue, roots, uploads, computed),
+            upload_jobs=UploadJobs(
+                catalogue, uploads, computed, _archive_limits(settings), discard=discard
+            ),
+            manifest_jobs=ManifestJobs(catalogue, roots, uploads, computed, discard=discard),
             originals=originals,
             searcher=searcher,
             worker=worker,
+            discard=discard,
         )
 
 

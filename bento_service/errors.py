@@ -2,6 +2,7 @@
 
     LookalikeError
      ├─ BadRequest              400  bad_request
+     ├─ Unauthenticated         401  unauthenticated
      ├─ Forbidden               403  forbidden
      ├─ CollectionNotFound      404  collection_not_found
      ├─ ImageNotFound           404  image_not_found
@@ -36,6 +37,12 @@ class BadRequest(LookalikeError):
     """The body cannot be parsed."""
 
     status, code, title = 400, "bad_request", "Bad request"
+
+
+class Unauthenticated(LookalikeError):
+    """Nobody knows who asks: no token, or one that is not valid."""
+
+    status, code, title = 401, "unauthenticated", "Unauthenticated"
 
 
 class Forbidden(LookalikeError):

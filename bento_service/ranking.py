@@ -10,19 +10,35 @@ from bento_service.gallery.gallery import Neighbour
 
 DIGITS = 6
 """Of a score; a cosine of float32 vectors has no more."""
+_Place = tuple[float, int]
 
 
 def merged(
     neighbours: Sequence[Neighbour], tail: Sequence[Change], descriptor: NDArray[np.float32]
 ) -> list[Neighbour]:
-    """Best first, ties by id; where both know an image, the tail is right."""
+    """Put the changes that the index lacks into what it found.
+
+    Where both know an image, the tail is right. What the index found keeps its order, which is not
+    always that of the scores: see `Nearest`.
+    """
     changed = {change.image_id for change in tail}
-    kept = [near for near in neighbours if near.image_id not in changed]
+    places: list[tuple[_Place, int, Neighbour]] = []
+    place = (-2.0, 0)
+    for number, near in enumerate(neighbours):
+        place = max(place, _place(near))
+        if near.image_id not in changed:
+            places.append((place, number, near))
     living = [change for change in tail if not change.deleted]
     if living:
         scores = np.stack([change.descriptor for change in living]) @ descriptor
-        kept += [Neighbour(c.image_id, float(s)) for c, s in zip(living, scores, strict=True)]
-    return ranked(kept)
+        for change, score in zip(living, scores, strict=True):
+            near = Neighbour(change.image_id, presentable(float(score)))
+            places.append((_place(near), -1, near))
+    return [near for _, _, near in sorted(places, key=lambda one: one[:2])]
+
+
+def _place(near: Neighbour) -> _Place:
+    return (-near.score, near.image_id)
 
 
 def ranked(neighbours: Iterable[Neighbour]) -> list[Neighbour]:
@@ -34,3 +50,31 @@ def ranked(neighbours: Iterable[Neighbour]) -> list[Neighbour]:
 def presentable(score: float) -> float:
     """A cosine of float32 vectors without the digits that are noise, and never beyond 1."""
     return min(1.0, max(-1.0, round(score, DIGITS)))
+
+
+class Best:
+    """The best of many images, of which only so many are kept at a time."""
+
+    def __init__(self, query: NDArray[np.float32], count: int) -> None:
+        """Prepare.
+
+        Args:
+            query: (D,) float32, of unit length, to which the images are compared.
+            count: How many are kept.
+        """
+        self._query = query.astype(np.float64)
+        self._count = count
+        self._ids = np.empty(0, np.int64)
+        self._scores = np.empty(0)
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Compare images; ids (N,), their descriptors (N, D)."""
+        scores = np.round(vectors.astype(np.float64) @ self._query, DIGITS).clip(-1.0, 1.0)
+        ids, scores = np.concatenate([self._ids, ids]), np.concatenate([self._scores, scores])
+        best = np.lexsort((ids, -scores))[: self._count]
+        self._ids, self._scores = ids[best], scores[best]
+
+    def ranked(self) -> list[Neighbour]:
+        """Best first, ties by id."""
+        pairs = zip(self._ids.tolist(), self._scores.tolist(), strict=True)
+        return [Neighbour(image_id, score) for image_id, score in pairs]

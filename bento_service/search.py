@@ -5,14 +5,16 @@ so a search sees everything that was acknowledged before it, and nothing that wa
 """
 
 import asyncio
-import math
+import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from numpy.typing import NDArray
 
 from bento_service.catalogue import Catalogue
@@ -20,68 +22,35 @@ from bento_service.catalogue.records import (
     Change,
     CollectionRecord,
     Computed,
-    DescriptorSpace,
     ImageRecord,
     IndexRecord,
 )
 from bento_service.describing import Describe
 from bento_service.errors import ImageNotFound, IndexUnavailable, InvalidArgument
-from bento_service.filters.expressions import Expression
 from bento_service.filters.passing import passes
-from bento_service.gallery.gallery import INDEX_TYPE, MAX_NEIGHBOURS, Gallery, Neighbour
+from bento_service.gallery.gallery import Gallery, Neighbour
+from bento_service.gallery.index_types import MAX_NEIGHBOURS, IndexType
 from bento_service.narrowed import Narrowed
-from bento_service.ranking import merged, presentable
+from bento_service.nearest import Nearest, Way
+from bento_service.ranking import merged
+from bento_service.results import Found, Query, Result
 from bento_service.vision.decode import Colour, Region, decode
 
+_T = TypeVar("_T")
+SEARCHES_AT_ONCE = 32
+"""Searches that may wait for the index at the same time; further ones wait without a thread."""
 MAX_LAG = 10_000
 """Changes that a search compares beside the index; with more it says that it is not ready."""
+__all__ = ["MAX_LAG", "Found", "Query", "Result", "Searcher"]
 
 
 @dataclass(frozen=True)
-class Query:
-    """What to search and how much to return; see `SearchOptions` of the wire models.
-
-    Attributes:
-        which: Only images that pass this filter.
-    """
-
-    collection: str
-    top_k: int = 10
-    offset: int = 0
-    min_score: float | None = None
-    which: Expression | None = None
-
-
-@dataclass(frozen=True)
-class Found:
-    """An image near to the query, at its place in the whole result, from 1."""
-
-    rank: int
-    score: float
-    image: ImageRecord
-
-    @property
-    def distance(self) -> float:
-        """Euclidean distance of the two unit vectors."""
-        return math.sqrt(max(0.0, 2.0 - 2.0 * self.score))
-
-
-@dataclass(frozen=True)
-class Result:
-    """The found images, best first, and milliseconds by stage.
-
-    Attributes:
-        space: In which they were compared.
-        lag: How many changes the index was behind.
-    """
+class _Answer:
+    """What is known of a search before it is timed; see `Result`."""
 
     found: tuple[Found, ...]
-    warnings: tuple[str, ...]
-    decode_ms: float
-    describe_ms: float
-    search_ms: float
-    space: DescriptorSpace
     lag: int
+    way: Way
 
 
 class Searcher:
@@ -111,12 +80,14 @@ class Searcher:
         """
         self._catalogue = catalogue
         self._gallery = gallery
+        self._nearest = Nearest(catalogue, gallery)
         self._narrowed = Narrowed(catalogue, gallery)
         self._describe = describe
         self._computed = computed
         self._side = side
         self._padding = padding
         self._max_pixels = max_pixels
+        self._threads = CapacityLimiter(SEARCHES_AT_ONCE)
 
     async def by_picture(
         self, query: Query, source: bytes | BinaryIO, *, region: Region | None = None
@@ -149,16 +120,28 @@ class Searcher:
         # Only now is it decided in which space: a reindex may have ended meanwhile.
         collection = await asyncio.to_thread(self._collection, query.collection)
         (descriptor,) = descriptors[collection.space.fingerprint]
-        found, lag = await asyncio.to_thread(self._among, collection.index, query, descriptor)
+        plain = region is None and query.which is None and not query.exact
+        own = await self._aside(self._same, collection, stream) if plain else None
+        answer = await self._aside(self._among, collection.index, query, descriptor, own)
         return Result(
-            found=found,
+            found=answer.found,
             warnings=picture.warnings,
             decode_ms=1000 * (decoded - started),
             describe_ms=1000 * (described - decoded),
             search_ms=1000 * (time.perf_counter() - described),
             space=collection.space,
-            lag=lag,
+            lag=answer.lag,
+            way=answer.way,
+            index_type=self.index_type(collection),
         )
+
+    async def by_id_aside(self, query: Query, image_id: int) -> Result:
+        """`by_id` without holding up the event loop, nor any request that is no search."""
+        return await self._aside(self.by_id, query, image_id)
+
+    async def _aside(self, call: Callable[..., _T], *arguments: object) -> _T:
+        # Searches wait for Milvus; in the threads that all share, everything else would wait too.
+        return await run_sync(call, *arguments, limiter=self._threads)
 
     def by_id(self, query: Query, image_id: int) -> Result:
         """Search with a stored image; it is its own best hit.
@@ -172,9 +155,18 @@ class Searcher:
             raise ImageNotFound(f"there is no image {image_id} in {query.collection!r}")
         collection = self._collection(query.collection)
         descriptor = self._catalogue.images.descriptor(image_id, collection.index.id)
-        found, lag = self._among(collection.index, query, descriptor)
-        search_ms = 1000 * (time.perf_counter() - started)
-        return Result(found, (), 0.0, 0.0, search_ms, collection.space, lag)
+        answer = self._among(collection.index, query, descriptor, image_id)
+        return Result(
+            found=answer.found,
+            warnings=(),
+            decode_ms=0.0,
+            describe_ms=0.0,
+            search_ms=1000 * (time.perf_counter() - started),
+            space=collection.space,
+            lag=answer.lag,
+            way=answer.way,
+            index_type=self.index_type(collection),
+        )
 
     def by_descriptor(
         self, query: Query, descriptor: NDArray[np.float32]
@@ -190,27 +182,34 @@ class Searcher:
             Conflict: The service does not compute what the collection holds.
             IndexUnavailable: Milvus does not answer, or is too far behind.
         """
-        return self._among(self._collection(query.collection).index, query, descriptor)
+        answer = self._among(self._collection(query.collection).index, query, descriptor)
+        return answer.found, answer.lag
 
     def _among(
-        self, index: IndexRecord, query: Query, descriptor: NDArray[np.float32]
-    ) -> tuple[tuple[Found, ...], int]:
+        self,
+        index: IndexRecord,
+        query: Query,
+        descriptor: NDArray[np.float32],
+        own: int | None = None,
+    ) -> _Answer:
+        try:
+            return self._answer(index, query, descriptor, own)
+        except IndexUnavailable:
+            present = self._catalogue.indexes.get(index.id)
+            if present is None or present.name == index.name:
+                raise
+            # It was exchanged for one of another kind meanwhile.
+            return self._answer(present, query, descriptor, own)
+
+    def _answer(
+        self, index: IndexRecord, query: Query, descriptor: NDArray[np.float32], own: int | None
+    ) -> _Answer:
         wanted = query.offset + query.top_k
         if wanted > MAX_NEIGHBOURS:
             raise InvalidArgument(f"offset + top_k is {wanted}; at most {MAX_NEIGHBOURS}")
         # Read before the index: a change is then in the index, in here, or in both.
         tail = self._tail(index)
-        spare = sum(change.deleted for change in tail)
-        if index.applied == 0:  # so new that replay may not have made it yet
-            self._gallery.open(index.name, index.space.dimension)
-        if query.which is None:
-            neighbours = self._nearest(index.name, descriptor, wanted + spare)
-            near = merged(neighbours, tail, descriptor)[: wanted + spare]
-        else:
-            beside = {change.image_id for change in tail}
-            near = self._narrowed.nearest(
-                index, query.which, descriptor, wanted, beside=beside, min_score=query.min_score
-            )
+        near, way = self._near(index, query, descriptor, wanted, tail, own)
         living = self._catalogue.images.by_ids([one.image_id for one in near])
         kept = [one for one in near if _is_wanted(one, query, living)]
         found = tuple(
@@ -218,31 +217,70 @@ class Searcher:
             for rank, one in enumerate(kept[:wanted], start=1)
             if rank > query.offset
         )
-        return found, len(tail)
+        return _Answer(found, len(tail), way)
 
-    def _nearest(
-        self, index_name: str, descriptor: NDArray[np.float32], count: int
-    ) -> list[Neighbour]:
-        """At least `count` neighbours where there are so many, with all that tie with the last.
+    def _same(self, collection: CollectionRecord, stream: BinaryIO) -> int | None:
+        """The image with a picture's bytes, for an approximate index that might miss it."""
+        index = collection.index
+        if index.applied == 0 or self._gallery.kind(index.name).is_exact:
+            return None
+        stream.seek(0)
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+        image = self._catalogue.images.with_digest(collection.id, digest)
+        return None if image is None else image.id
 
-        Milvus orders equal scores as it likes; without all of them, sorted by id, pages of one
-        result would repeat some images and miss others.
-        """
-        asked = count + 1
-        while True:
-            near = self._gallery.search(index_name, descriptor, top_k=asked)
-            asked = min(asked, MAX_NEIGHBOURS)
-            if len(near) < asked or asked == MAX_NEIGHBOURS:
-                return near
-            if presentable(near[-1].score) < presentable(near[count - 1].score):
-                return near
-            asked *= 2
+    def _near(
+        self,
+        index: IndexRecord,
+        query: Query,
+        descriptor: NDArray[np.float32],
+        wanted: int,
+        tail: list[Change],
+        own: int | None,
+    ) -> tuple[list[Neighbour], Way]:
+        """At least `wanted` living neighbours where there are so many."""
+        if query.which is not None:
+            return self._narrowed.nearest(
+                index,
+                query.which,
+                descriptor,
+                wanted,
+                beside={change.image_id for change in tail},
+                min_score=query.min_score,
+                exact=query.exact,
+            )
+        count = wanted + sum(change.deleted for change in tail)
+        way = Way.INDEX
+        if not index.applied:  # then all images are in the tail
+            return merged([], tail, descriptor)[:count], way
+        try:
+            if query.exact and not self._gallery.kind(index.name).is_exact:
+                way = Way.ALL_COMPARED
+            else:
+                surely = () if own is None else (own,)
+                near = self._nearest.by_index(index, descriptor, count, surely=surely)
+        except IndexUnavailable:
+            if not query.exact:
+                raise
+            way = Way.ALL_COMPARED
+        if way is Way.ALL_COMPARED:
+            near = self._nearest.among_all(index, descriptor, count)
+        return merged(near, tail, descriptor)[:count], way
+
+    def index_type(self, collection: CollectionRecord) -> str:
+        """Of which kind a collection's index is; empty where Milvus cannot tell."""
+        try:
+            return str(self._gallery.kind(collection.index.name))
+        except IndexUnavailable:
+            return ""
 
     def explanation(self, result: Result) -> dict[str, object]:
         """How an answer was found, for people."""
+        compared = result.way in (Way.ALL_COMPARED, Way.PASSING_COMPARED)
         return {
-            "index_type": INDEX_TYPE,
-            "exact": True,
+            "index_type": result.index_type,
+            "exact": compared or result.index_type == IndexType.FLAT,
+            "way": str(result.way),
             "changes_beside_the_index": result.lag,
             "descriptor": result.space.descriptor,
             "fingerprint": result.space.fingerprint,

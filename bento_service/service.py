@@ -82,9 +82,17 @@ async def _opening() -> "AsyncIterator[Application]":
 @asynccontextmanager
 async def _lifespan(entrance: Starlette) -> "AsyncIterator[None]":
     # Every process imports this module, but only one needs the surface and all that is behind it.
+    from bento_service.api.access import AccessRules
     from bento_service.api.surface import http_surface
+    from bento_service.tokens import Tokens
 
-    surface = http_surface(_opening, max_request_bytes=_SETTINGS.max_request_bytes)
+    access = AccessRules(
+        tokens=Tokens(_SETTINGS.tokens, _SETTINGS.tokens_file),
+        allow_anonymous=_SETTINGS.allow_anonymous,
+        origins=_SETTINGS.cors_origins,
+        requests_per_second=_SETTINGS.requests_per_second,
+    )
+    surface = http_surface(_opening, max_request_bytes=_SETTINGS.max_request_bytes, access=access)
     async with surface.router.lifespan_context(surface):
         entrance.state.surface = surface
         yield

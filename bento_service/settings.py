@@ -6,6 +6,15 @@ LOOKALIKE_DATA_DIR        folder of all that is written (data)
 LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, separated by `:` (none)
 LOOKALIKE_CATALOGUE_URL   SQLAlchemy URL of the catalogue (SQLite in the data folder)
 LOOKALIKE_MILVUS_URI      file of Milvus Lite or URL of a server (a file in the data folder)
+LOOKALIKE_TOKENS          who may call: `NAME SCOPES TOKEN`, several separated by `;` (nobody asked)
+LOOKALIKE_TOKENS_FILE     a file with more of them, one a line; read again when it changes (none)
+LOOKALIKE_ALLOW_ANONYMOUS 1: without tokens, let other machines in too (0)
+LOOKALIKE_CORS_ORIGINS    sites whose pages may call, separated by commas (none)
+LOOKALIKE_REQUESTS_PER_SECOND  of one caller, on average (any number)
+LOOKALIKE_TLS_CERTIFICATE file of the certificate chain, to be served over HTTPS (none)
+LOOKALIKE_TLS_KEY         file of its private key (none)
+LOOKALIKE_INDEX           auto (by size), flat, hnsw, ivf_sq8 or diskann; not on Lite (auto)
+LOOKALIKE_INDEX_EFFORT    candidates of hnsw and diskann, lists of ivf_sq8 (128, 64)
 LOOKALIKE_DESCRIPTOR      of new collections: vgg16-rmac4, vgg16-rgem or vgg16-mac (vgg16-rmac4)
 LOOKALIKE_ENGINE          onnxruntime, torch or auto: the faster one (auto)
 LOOKALIKE_PRECISION       int8, fp32, bf16 or auto: the engine's fastest here (auto)
@@ -19,14 +28,17 @@ LOOKALIKE_MAX_ARCHIVE_RATIO    how many times their own size that may be (200)
 LOOKALIKE_WATCH           image roots to follow, `root` or `root=collection`, by `:` (none)
 LOOKALIKE_WATCH_PRUNE     whether files that go from them go from the gallery too (no)
 LOOKALIKE_WATCH_POLL_SECONDS  look so often instead of being told by the system (0: be told)
+LOOKALIKE_RETRY_HOURS     how long uploads that failed are kept for a retry (24)
 """
 
 import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -67,6 +79,17 @@ def _split_paths(value: object) -> object:
     return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
 
 
+def _split_origins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    origins = tuple(part.strip() for part in value.split(",") if part.strip())
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError("an origin is like https://shop.example, without a path")
+    return origins
+
+
 class Settings(BaseModel):
     """The settings of one service. See the module's text for the names in the environment."""
 
@@ -78,6 +101,15 @@ class Settings(BaseModel):
     image_roots: Annotated[tuple[Path, ...], BeforeValidator(_split_paths)] = ()
     catalogue_url: str = ""
     milvus_uri: Annotated[str, AfterValidator(_milvus_uri)] = ""
+    tokens: str = Field(default="", repr=False)
+    tokens_file: Path | None = None
+    allow_anonymous: bool = False
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split_origins)] = ()
+    requests_per_second: float | None = Field(default=None, gt=0)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    index: Literal["auto", "flat", "hnsw", "ivf_sq8", "diskann"] = "auto"
+    index_effort: int | None = Field(default=None, ge=1, le=16_384)
     descriptor: str = "vgg16-rmac4"
     engine: str = "auto"
     precision: str = "auto"
@@ -91,6 +123,7 @@ class Settings(BaseModel):
     watch: Annotated[tuple[str, ...], BeforeValidator(_split_paths)] = ()
     watch_prune: bool = False
     watch_poll_seconds: float = Field(default=0.0, ge=0.0, le=86_400.0)
+    retry_hours: float = Field(default=24.0, ge=0, le=24 * 365)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -111,6 +144,13 @@ class Settings(BaseModel):
             settings = cls.model_validate(values)
         except ValidationError as error:
             raise SettingsError("; ".join(map(_explained, error.errors()))) from error
+        if settings.index not in ("auto", "flat") and not settings.milvus_uri.startswith(
+            _MILVUS_SCHEMES
+        ):
+            raise SettingsError(
+                f"LOOKALIKE_INDEX is {settings.index}, which Milvus Lite does not make any faster; "
+                "leave it out, or name a Milvus server in LOOKALIKE_MILVUS_URI"
+            )
         for root in settings.image_roots:
             if not root.is_dir():
                 raise SettingsError(
@@ -118,6 +158,10 @@ class Settings(BaseModel):
                     "leave it out"
                 )
         settings.watched  # noqa: B018 - checks the names
+        if (settings.tls_certificate is None) != (settings.tls_key is None):
+            raise SettingsError(
+                "LOOKALIKE_TLS_CERTIFICATE and LOOKALIKE_TLS_KEY go together; set both or none"
+            )
         return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
 
     @property
@@ -164,6 +208,10 @@ class Settings(BaseModel):
         """What pymilvus connects to."""
         return self.milvus_uri or str(self.data_dir / "milvus.db")
 
+    def retriable_since(self) -> datetime:
+        """Uploads that failed in jobs which ended earlier need not be kept any more."""
+        return datetime.now(UTC) - timedelta(hours=self.retry_hours)
+
     @property
     def uploads_dir(self) -> Path:
         """Where the bytes of uploaded pictures are kept."""
@@ -181,4 +229,6 @@ def _refuse_unknown(values: Mapping[str, str]) -> None:
 def _explained(error: Mapping[str, object]) -> str:
     location = error["loc"]
     field = str(location[0]) if isinstance(location, tuple) else str(location)
+    if field == "tokens":
+        return f"{PREFIX}TOKENS: {error['msg']}"  # never what it holds
     return f"{PREFIX}{field.upper()} is {error['input']!r}: {error['msg']}"

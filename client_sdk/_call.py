@@ -3,18 +3,23 @@
 Nothing here talks to anything. `Client` and `AsyncClient` send these values, each in its way.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
+from urllib.parse import quote
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from client_sdk import errors
 from client_sdk._pictures import DiskFile, Part
 
+API = "/api/v2"
+
 AnswerT = TypeVar("AnswerT")
+ModelT = TypeVar("ModelT", bound=BaseModel)
+Param = str | int | Sequence[str]
 
 FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
 """Every root of the errors that httpx raises."""
@@ -38,7 +43,8 @@ class Call(Generic[AnswerT]):
     method: str
     path: str
     read: Callable[[httpx.Response], AnswerT]
-    params: Mapping[str, str | int] = field(default_factory=dict)
+    params: Mapping[str, Param] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     json: Mapping[str, object] | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
@@ -63,6 +69,7 @@ class Call(Generic[AnswerT]):
                 self.method,
                 self.path,
                 params=self.params,
+                headers=self.headers,
                 json=self.json,
                 data=self.form,
                 files=files or None,
@@ -107,5 +114,54 @@ def next_call(call: Call[AnswerT], cursor: str | None) -> Call[AnswerT] | None:
     return call.after(cursor)
 
 
+def model(kind: type[ModelT]) -> Callable[[httpx.Response], ModelT]:
+    """Reads an answer as a wire model."""
+
+    def read(response: httpx.Response) -> ModelT:
+        return kind.model_validate_json(response.content)
+
+    return read
+
+
+def content_of(response: httpx.Response) -> bytes:
+    """Reads an answer as bytes."""
+    return response.content
+
+
+def nothing(response: httpx.Response) -> None:
+    """Reads an answer that says nothing more than that it is one."""
+    del response
+
+
+def given(values: Mapping[str, object]) -> dict[str, object]:
+    """The values that are there."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def params_of(**values: Param | None) -> dict[str, Param]:
+    """Parameters of an address, those that are there."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def segment(text: str) -> str:
+    """A text as one part of an address.
+
+    Raises:
+        UsageError: If it would change the address.
+    """
+    if text.strip(".") == "":
+        raise errors.UsageError(f"{text!r} cannot be part of an address")
+    return quote(text, safe="")
+
+
 def _origin(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def form_value(value: object) -> str:
+    """A value as a field of a form."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return str(value)

@@ -12,6 +12,7 @@ from client_sdk.errors import UsageError
 DEFAULT_URL = "http://127.0.0.1:8001"
 DEFAULT_TIMEOUT = 60.0
 MAX_CONNECT_SECONDS = 5.0
+MAX_SILENCE_SECONDS = 45.0  # of a stream; the service gives a sign of life every 15 s
 
 # An idle connection is dropped well before the service does it, after 5 s: a request that is sent
 # while the other side hangs up would fail.
@@ -46,6 +47,13 @@ class Settings:
         """
         seconds = min(self.timeout, within)
         return httpx.Timeout(seconds, connect=min(seconds, MAX_CONNECT_SECONDS))
+
+    @property
+    def stream_limits(self) -> httpx.Timeout:
+        """The time limits of a stream, whose pieces may come as seldom as its signs of life."""
+        usual = self.limits()
+        read = max(self.timeout, MAX_SILENCE_SECONDS)
+        return httpx.Timeout(self.timeout, connect=usual.connect, read=read)
 
 
 def resolve(

@@ -1,33 +1,25 @@
 """The client that waits for each answer. Its twin that does not is in `async_client`."""
 
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import PurePath
-from types import TracebackType
-from typing import Any, Self, Unpack
-
-import httpx
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Unpack
 
 from client_sdk import _contract as contract
-from client_sdk import _settings as settings
-from client_sdk._call import AnswerT, Call, PageT, next_call
-from client_sdk._contract import SearchKeywords, TrainKeywords
+from client_sdk._contract import SearchKeywords
+from client_sdk._jobs import JobCalls
 from client_sdk._pictures import Picture
-from client_sdk._polling import Patience, is_complete, standing
+from client_sdk._polling import Patience
 from client_sdk.errors import LookalikeError
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     Collection,
     Image,
     Info,
-    Job,
-    JobError,
     SearchResponse,
 )
 
 
-class Client:
+class Client(JobCalls):
     """Talks to one Lookalike service.
 
     Every method raises `ApiError` where the service refuses, `ConnectError` and `TimeoutExceeded`
@@ -48,169 +40,6 @@ class Client:
     Raises:
         UsageError: If the address, the token or the timeout cannot be used.
     """
-
-    def __init__(
-        self,
-        base_url: str | None = None,
-        *,
-        token: str | None = None,
-        timeout: float | None = None,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self._settings = settings.resolve(base_url, token, timeout)
-        self._http = httpx.Client(
-            base_url=self._settings.base_url,
-            headers=self._settings.headers,
-            limits=settings.CONNECTIONS,
-            transport=transport,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the connections back. The client cannot be used afterwards."""
-        self._http.close()
-
-    def train(
-        self,
-        path: str | PurePath,
-        *,
-        recursive: bool = True,
-        ignore: str | Iterable[str] = (),
-        prune: bool = False,
-        **options: Unpack[TrainKeywords],
-    ) -> Job:
-        """Start to index a file or a folder that the service can read.
-
-        Files that did not change since they were indexed are not read again.
-
-        Args:
-            path: As the service sees it: absolute and under an image root, or relative to one.
-            recursive: Whether to walk into the folders below.
-            ignore: Patterns (`*.gif`, `drafts/`, `**/thumbs/**`) of what to leave out.
-            prune: Delete images whose files are gone from the folder.
-            **options: `collection`, where the images go; `root`, name of the image root of a
-                relative path, where the service has several; `metadata`, stored with every new
-                image; `verify_bytes` (no), to read also what seems unchanged; `dry_run` (no), to
-                change nothing and be told what would become of every file.
-
-        Returns:
-            The job as it was accepted; `wait` for its end.
-        """
-        call = contract.train(path, recursive=recursive, ignore=ignore, prune=prune, **options)
-        return self._send(call)
-
-    def train_manifest(
-        self,
-        manifest: str | PurePath,
-        *,
-        path: str | PurePath | None = None,
-        **options: Unpack[TrainKeywords],
-    ) -> Job:
-        """Start to work off a manifest that the service can read: pictures to add and to delete.
-
-        Args:
-            manifest: An NDJSON or CSV file, as the service sees it.
-            path: The folder where its paths begin; else they begin at the manifest's own.
-            **options: As for `train`.
-        """
-        return self._send(contract.train_manifest(manifest, path=path, **options))
-
-    def upload_manifest(
-        self,
-        manifest: Picture,
-        *,
-        path: str | PurePath | None = None,
-        **options: Unpack[TrainKeywords],
-    ) -> Job:
-        """Send a manifest of pictures under an image root, to add and to delete.
-
-        Args:
-            manifest: A path, bytes, `(name, bytes)` or a file opened in binary mode.
-            path: The folder where its paths begin; else they begin at the image root.
-            **options: As for `train`.
-
-        Raises:
-            UsageError: If it is nothing of that kind.
-            OSError: If the file cannot be read.
-        """
-        return self._send(contract.upload_manifest(manifest, path=path, **options))
-
-    def upload(
-        self,
-        images: Picture | Iterable[Picture],
-        *,
-        collection: str = DEFAULT_COLLECTION,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Job:
-        """Send pictures to be indexed. Files are read while they travel, one after the other.
-
-        A zip or tar archive (.gz, .bz2, .xz, .zst) stands for the pictures in it.
-
-        Args:
-            images: One picture or archive, or many, in one request.
-            collection: Where the images go.
-            metadata: Stored with every image of this call.
-
-        Raises:
-            UsageError: If there is no picture, or something is none.
-            OSError: If a file cannot be read.
-        """
-        return self._send(contract.upload(images, collection=collection, metadata=metadata))
-
-    def process(self, job: Job | str | None = None) -> Job:
-        """How far a job has come: the newest one, or the one that is named.
-
-        Before the first job its state is `idle` and its id `None`.
-        """
-        return self._send(contract.process(job))
-
-    def wait(
-        self,
-        job: Job | str,
-        *,
-        timeout: float = 600.0,
-        interval: float = 0.2,
-        on_progress: Callable[[Job], object] | None = None,
-    ) -> Job:
-        """Wait until a job is completed. A service that is away for a moment does no harm.
-
-        Args:
-            job: The job, or its id.
-            timeout: Seconds to wait at most.
-            interval: Seconds before the second look; grows gently up to 2 s.
-            on_progress: Called with the job after each look.
-
-        Returns:
-            The completed job; some of its files may have failed.
-
-        Raises:
-            JobFailed: If the job failed or was canceled.
-            TimeoutExceeded: If it is not completed in time; it goes on all the same.
-        """
-        patience = Patience(timeout=timeout, interval=interval)
-        job_id, seen = contract.identify(job), None
-        while True:
-            missed: LookalikeError | None = None
-            try:
-                seen = self._send(contract.process(job_id), patience.request_seconds)
-            except LookalikeError as error:
-                missed = error
-            else:
-                if on_progress is not None:
-                    on_progress(seen)
-                if is_complete(seen):
-                    return seen
-            time.sleep(patience.pause(standing(job_id, seen), missed))
 
     def wait_ready(self, *, timeout: float = 60.0, interval: float = 0.2) -> None:
         """Wait until the service can answer searches.
@@ -331,74 +160,35 @@ class Client:
         """
         return self._send(contract.thumbnail(image_id, size=size))
 
+    def update_metadata(self, image_id: int, metadata: Mapping[str, Any]) -> Image:
+        """Replace the metadata of one image; what was there before goes."""
+        return self._send(contract.update_metadata(image_id, metadata))
+
     def delete_image(self, image_id: int) -> None:
         """Delete one image."""
         self._send(contract.delete_image(image_id))
-
-    def jobs(self) -> Iterator[Job]:
-        """Walk over the jobs, newest first."""
-        for page in self._pages(contract.jobs()):
-            yield from page.jobs
-
-    def job(self, job: Job | str) -> Job:
-        """One job."""
-        return self._send(contract.job(job))
-
-    def job_errors(self, job: Job | str) -> Iterator[JobError]:
-        """Walk over all files that a job could not index."""
-        for page in self._pages(contract.job_errors(job)):
-            yield from page.errors
 
     def collections(self) -> tuple[Collection, ...]:
         """All collections, by name."""
         return self._send(contract.collections()).collections
 
-    def create_collection(self, name: str, descriptor: str | None = None) -> Collection:
+    def create_collection(
+        self, name: str, descriptor: str | None = None, *, ttl_seconds: int | None = None
+    ) -> Collection:
         """Create an empty collection.
 
         Args:
             name: Letters, digits, `-`, `_` and `.`.
             descriptor: What describes its images, such as `vgg16-rmac4`; else the service chooses.
+            ttl_seconds: Have it deleted so long after its last change, for scratch collections.
         """
-        return self._send(contract.create_collection(name, descriptor))
+        call = contract.create_collection(name, descriptor, ttl_seconds=ttl_seconds)
+        return self._send(call)
 
     def delete_collection(self, name: str) -> None:
         """Delete a collection and its images."""
         self._send(contract.delete_collection(name))
 
-    def reindex(
-        self, name: str, descriptor: str | None = None, *, drop_missing: bool = False
-    ) -> Job:
-        """Start to describe the images of a collection anew; searches go on meanwhile.
-
-        Args:
-            name: Of the collection.
-            descriptor: By which descriptor; else the service chooses.
-            drop_missing: Delete images whose originals are gone, instead of not switching.
-        """
-        call = contract.reindex(name, descriptor, drop_missing=drop_missing)
-        return self._send(call)
-
-    def undo_reindex(self, name: str) -> Collection:
-        """Let searches use the former descriptors again; a second time takes that back."""
-        return self._send(contract.undo_reindex(name))
-
-    def forget_reindex(self, name: str) -> None:
-        """Give up a reindex that is not finished, and drop the former descriptors."""
-        self._send(contract.forget_reindex(name))
-
     def info(self) -> Info:
         """What runs: versions, model, engine, index and limits."""
         return self._send(contract.info())
-
-    def _pages(self, first: Call[PageT]) -> Iterator[PageT]:
-        call: Call[PageT] | None = first
-        while call is not None:
-            page = self._send(call)
-            yield page
-            call = next_call(call, page.next_cursor)
-
-    def _send(self, call: Call[AnswerT], within: float = math.inf) -> AnswerT:
-        with call.prepared(self._http, self._settings.limits(within)) as request:
-            response = self._http.send(request)
-        return call.answer(response)

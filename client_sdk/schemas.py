@@ -2,14 +2,21 @@
 
 Shared by both sides, so a field exists once. Every model is frozen. Unknown fields are ignored
 when an answer is read, so that an older client keeps working with a newer service; requests
-refuse them, so that a misspelt option is an error and not silence.
+refuse them, so that a misspelt option is an error and not silence. Those of jobs are in
+`client_sdk.job_schemas`, and here too.
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from client_sdk.job_schemas import Answer
+from client_sdk.job_schemas import Job as Job
+from client_sdk.job_schemas import JobError as JobError
+from client_sdk.job_schemas import JobErrorList as JobErrorList
+from client_sdk.job_schemas import JobList as JobList
+from client_sdk.job_schemas import JobState as JobState
 
 MAX_TOP_K = 1000
 """The largest `top_k` of a search."""
@@ -27,107 +34,25 @@ FILTER_LANGUAGE = (
 """What a `filter` is, in the API description."""
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
 class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class JobState(StrEnum):
-    """Where an ingest job stands. `IDLE` is the answer of `process` before the first job."""
-
-    IDLE = "idle"
-    PENDING = "pending"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELED = "canceled"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether a job in this state will never change again by itself."""
-        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED)
-
-
-class JobError(_Answer):
-    """One file that could not be indexed.
-
-    Attributes:
-        source: Which file, as `root-relative/path.jpg` or the name of the uploaded file.
-        code: The reason, one of the contract's error codes.
-        detail: The same for people.
-    """
-
-    source: str
-    code: str
-    detail: str
-
-
-class Job(_Answer):
-    """One ingest job: a train call and how far it has come.
-
-    `done = indexed + duplicates + failed`, and `unchanged` files, which were not read again, are
-    duplicates; `removed` images were deleted because their files are gone or changed, or because
-    a manifest says so. With `dry_run` all of that would be, and is not. While `state` is
-    `in_progress` the total may still grow, because folders are walked while their first pictures
-    are already being indexed.
-
-    A job with some bad files is `completed`; `failed` means that it could not go on, and
-    `detail` then says why. `source` is `upload`, or the root and path that are indexed.
-    """
-
-    id: str | None
-    collection: str
-    source: str | None = None
-    state: JobState
-    total: int
-    done: int
-    indexed: int
-    duplicates: int
-    failed: int
-    unchanged: int = 0
-    removed: int = 0
-    dry_run: bool = False
-    created_at: datetime | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    images_per_second: float | None = None
-    eta_seconds: float | None = None
-    detail: str | None = None
-    errors: tuple[JobError, ...] = ()
-
-
-class JobList(_Answer):
-    """Jobs, newest first. `next_cursor` is `None` on the last page."""
-
-    jobs: tuple[Job, ...]
-    next_cursor: str | None = None
-
-
-class JobErrorList(_Answer):
-    """The failed files of one job, in the order of the walk."""
-
-    errors: tuple[JobError, ...]
-    next_cursor: str | None = None
-
-
-class Count(_Answer):
+class Count(Answer):
     """How many images a collection holds. Counts what was acknowledged, read-your-writes."""
 
     collection: str
     count: int
 
 
-class Deleted(_Answer):
+class Deleted(Answer):
     """How many images a delete call removed."""
 
     collection: str
     deleted: int
 
 
-class Source(_Answer):
+class Source(Answer):
     """One place where the bytes of an image were found.
 
     Attributes:
@@ -141,7 +66,7 @@ class Source(_Answer):
     path: str
 
 
-class Image(_Answer):
+class Image(Answer):
     """One image of a collection. The same bytes found twice are one image with two sources."""
 
     id: int
@@ -160,14 +85,14 @@ class Image(_Answer):
     thumbnail_url: str
 
 
-class ImageList(_Answer):
+class ImageList(Answer):
     """Images by rising id. `next_cursor` is `None` on the last page."""
 
     images: tuple[Image, ...]
     next_cursor: str | None = None
 
 
-class Hit(_Answer):
+class Hit(Answer):
     """One found image.
 
     Attributes:
@@ -191,7 +116,7 @@ class Hit(_Answer):
     thumbnail_url: str
 
 
-class Took(_Answer):
+class Took(Answer):
     """Milliseconds that each stage of a search took."""
 
     decode: float
@@ -200,7 +125,7 @@ class Took(_Answer):
     total: float
 
 
-class SearchResponse(_Answer):
+class SearchResponse(Answer):
     """The images nearest to a query, best first, ties by id.
 
     Attributes:
@@ -218,7 +143,7 @@ class SearchResponse(_Answer):
     explanation: dict[str, Any] | None = None
 
 
-class Collection(_Answer):
+class Collection(Answer):
     """A named gallery: images described by one descriptor version.
 
     Attributes:
@@ -227,8 +152,13 @@ class Collection(_Answer):
         fingerprint: Digest of the descriptor version; another version's descriptors are refused.
         former: The descriptor before the last reindex, to which `undo` goes back.
         preparing: The descriptor that a reindex prepares, until searches use it.
+        index_type: How Milvus searches it, such as `FLAT` (every descriptor is compared) or
+            `HNSW`; empty where Milvus does not answer.
+        building: The kind of index that is to take its place.
+        advice: What its operator should do.
         lag: Changes acknowledged by the catalogue that the index does not hold yet. Searches see
             them all the same.
+        expires_at: When the service deletes it if no change comes before; `None` for never.
     """
 
     name: str
@@ -241,16 +171,20 @@ class Collection(_Answer):
     lag: int
     former: str | None = None
     preparing: str | None = None
+    index_type: str = ""
+    building: str | None = None
+    advice: str | None = None
     created_at: datetime
+    expires_at: datetime | None = None
 
 
-class CollectionList(_Answer):
+class CollectionList(Answer):
     """All collections, by name."""
 
     collections: tuple[Collection, ...]
 
 
-class Limits(_Answer):
+class Limits(Answer):
     """What the service accepts."""
 
     max_upload_bytes: int
@@ -260,8 +194,15 @@ class Limits(_Answer):
     formats: tuple[str, ...]
 
 
-class Info(_Answer):
-    """What runs: versions, model, engine, index and limits."""
+class Info(Answer):
+    """What runs: versions, model, engine, index and limits.
+
+    Attributes:
+        index_type: Of the default collection's index.
+        index_types: Of each collection's, by name; empty where Milvus does not answer.
+        milvus_lite: Whether the index is the embedded one.
+        advice: What the operator should do, by collection.
+    """
 
     version: str
     model: str
@@ -271,11 +212,14 @@ class Info(_Answer):
     engine: str
     precision: str
     index_type: str
+    index_types: dict[str, str] = Field(default_factory=dict)
+    milvus_lite: bool | None = None
+    advice: dict[str, str] = Field(default_factory=dict)
     image_roots: tuple[str, ...]
     limits: Limits
 
 
-class Problem(_Answer):
+class Problem(Answer):
     """A failure as `application/problem+json` (RFC 9457)."""
 
     type: str = "about:blank"
@@ -351,16 +295,21 @@ class DeleteRequest(_Request):
     all: bool = False
 
 
+MAX_TTL_SECONDS = 366 * 24 * 3600
+
+
 class CollectionRequest(_Request):
     """A collection to create.
 
     Attributes:
         descriptor: What its images are described by, such as `vgg16-rmac4`; the service's own
             choice where none is named.
+        ttl_seconds: Delete it so long after its last change; an open job keeps it.
     """
 
     name: str
     descriptor: str | None = None
+    ttl_seconds: int | None = Field(default=None, ge=1, le=MAX_TTL_SECONDS)
 
 
 class ReindexRequest(_Request):

@@ -10,16 +10,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
+import hypothesis
 import pytest
 from PIL import Image
+from sqlalchemy import create_engine, text
+
+from bento_service.catalogue import Catalogue
+from tests.milvus_server import MilvusServer, unpacked
+from tests.postgresql import running_postgresql
 
 PROJECT = Path(__file__).parents[1]
 CACHE = PROJECT / ".cache"
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "coins.png", "ihc.png")
 _START_SECONDS = 180
 _STOP_SECONDS = 30
+
+# Machines are shared: that one example took long says nothing about the code.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
 
 
 class Server:
@@ -162,6 +173,58 @@ def new_server(
 def server(new_server: Callable[..., Server]) -> Server:
     """A running server that tests share; each uses a collection of its own."""
     return new_server(LOOKALIKE_MAX_REQUEST_BYTES=str(40 * 2**20)).start()
+
+
+@pytest.fixture(scope="session")
+def new_milvus_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., MilvusServer]]:
+    """Makes real Milvus servers that are not started yet; all of them are gone at the end."""
+    made: list[MilvusServer] = []
+
+    def make(session_seconds: int = 3) -> MilvusServer:
+        folder = tmp_path_factory.mktemp("milvus")
+        made.append(MilvusServer(folder, unpacked(CACHE), session_seconds=session_seconds))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.remove()
+
+
+@pytest.fixture(scope="session")
+def milvus_server(new_milvus_server: Callable[..., MilvusServer]) -> MilvusServer:
+    """A running Milvus server that tests share; it stays up, and each uses names of its own."""
+    return new_milvus_server().start()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL server of its own."""
+    with running_postgresql() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql(postgresql_server: str) -> Iterator[str]:
+    """The URL of a catalogue in it, which tests share and empty."""
+    with Catalogue.open(f"{postgresql_server}/postgres"):
+        yield f"{postgresql_server}/postgres"
+
+
+@pytest.fixture(scope="session")
+def new_postgresql_database(postgresql_server: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases; their URLs."""
+    engine = create_engine(f"{postgresql_server}/postgres", isolation_level="AUTOCOMMIT")
+
+    def make() -> str:
+        name = f"lookalike_{uuid4().hex[:12]}"
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        return f"{postgresql_server}/{name}"
+
+    yield make
+    engine.dispose()
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from bento_service.replay import Replay
 PROJECT = Path(__file__).parents[1]
 DIMENSION = 8
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 @pytest.fixture(autouse=True)
@@ -37,10 +37,17 @@ def milvus_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("shared") / "milvus.db"
 
 
-@pytest.fixture(scope="module")
-def gallery(milvus_folder):
-    with Gallery(str(milvus_folder)) as opened:
+@pytest.fixture(scope="module", params=["lite"])
+def gallery(request):
+    if request.param == "lite":
+        uri = str(request.getfixturevalue("milvus_folder"))
+    else:
+        uri = request.getfixturevalue("milvus_server").uri
+    with Gallery(uri) as opened:
         yield opened
+
+
+on_both = pytest.mark.parametrize("gallery", ["lite", "server"], indirect=True)
 
 
 @pytest.fixture
@@ -142,6 +149,7 @@ def test_what_is_committed_reaches_the_index(catalogue, cats, gallery):
         assert_equal(catalogue, gallery)
 
 
+@on_both
 def test_without_replay_the_index_falls_behind(catalogue, cats, gallery):
     """The tests of this file have teeth: this is what they would see."""
     catch_up(catalogue, gallery)
@@ -154,6 +162,7 @@ def test_without_replay_the_index_falls_behind(catalogue, cats, gallery):
     assert lag(catalogue, "cats") == 1
 
 
+@on_both
 def test_a_deletion_reaches_the_index_and_its_tombstone_goes(catalogue, cats, gallery):
     a, b = add(catalogue, cats, "a", "b")
     catch_up(catalogue, gallery)
@@ -194,6 +203,7 @@ def test_a_large_revision_is_applied_in_steps(catalogue, cats, gallery, monkeypa
     assert gallery.ids(cats.index.name) == set(late)
 
 
+@on_both
 def test_changes_that_come_while_it_applies_are_applied(catalogue, cats, gallery):
     with following(catalogue, gallery) as replay:
         for number in range(30):
@@ -364,6 +374,7 @@ def back_up(path, copy):
     target.close()
 
 
+@on_both
 def test_a_restored_older_catalogue_gets_an_index_of_its_own_state(
     catalogue, cats, gallery, tmp_path
 ):
@@ -382,6 +393,7 @@ def test_a_restored_older_catalogue_gets_an_index_of_its_own_state(
         assert again in gallery.ids(cats.index.name)
 
 
+@on_both
 def test_rows_that_nobody_knows_leave_the_index(catalogue, cats, gallery):
     ids = add(catalogue, cats, "a")
     catch_up(catalogue, gallery)
@@ -390,6 +402,7 @@ def test_rows_that_nobody_knows_leave_the_index(catalogue, cats, gallery):
     assert gallery.ids(cats.index.name) == set(ids)
 
 
+@on_both
 def test_rows_that_the_index_lost_come_back(catalogue, cats, gallery):
     ids = add(catalogue, cats, "a", "b", "c")
     catch_up(catalogue, gallery)
@@ -399,6 +412,7 @@ def test_rows_that_the_index_lost_come_back(catalogue, cats, gallery):
     assert_equal(catalogue, gallery)
 
 
+@on_both
 def test_tombstones_whose_rows_came_back_leave_again(catalogue, cats, gallery):
     """Milvus Lite does not sync its log: after a power cut it may have forgotten a deletion."""
     a, b = add(catalogue, cats, "a", "b")
@@ -413,6 +427,7 @@ def test_tombstones_whose_rows_came_back_leave_again(catalogue, cats, gallery):
 # Collections that go
 
 
+@on_both
 def test_a_deleted_collection_takes_its_index_along(catalogue, cats, gallery):
     dogs = catalogue.collections.create("dogs", SPACE)
     add(catalogue, dogs, "a")
@@ -434,6 +449,7 @@ def test_a_collection_deleted_while_replay_was_off_takes_its_index_along(catalog
     assert cats.index.name in gallery.names()
 
 
+@on_both
 def test_other_programs_indexes_are_left_alone(catalogue, cats, gallery, tmp_path):
     gallery.open("somebody_elses", DIMENSION)
     gallery.open("lookalike_000000000000_000000000000", DIMENSION)
@@ -462,6 +478,7 @@ def test_a_collection_deleted_and_made_again_begins_with_an_empty_index(catalogu
         assert gallery.ids(again.index.name) == set()
 
 
+@on_both
 def test_a_collection_deleted_in_the_middle_of_its_replay_stops_nothing(catalogue, cats, gallery):
     with following(catalogue, gallery) as replay:
         for number in range(15):

@@ -42,7 +42,7 @@ from bento_service.search import Query, Searcher
 
 DIMENSION = 8
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 def unit(vectors):
@@ -66,10 +66,17 @@ def _impatient(monkeypatch):
     monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
 
 
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    with Gallery(str(tmp_path_factory.mktemp("shared") / "milvus.db")) as opened:
+@pytest.fixture(scope="module", params=["lite"])
+def gallery(request, tmp_path_factory):
+    if request.param == "lite":
+        uri = str(tmp_path_factory.mktemp("shared") / "milvus.db")
+    else:
+        uri = request.getfixturevalue("milvus_server").uri
+    with Gallery(uri) as opened:
         yield opened
+
+
+on_both = pytest.mark.parametrize("gallery", ["lite", "server"], indirect=True)
 
 
 @pytest.fixture
@@ -158,6 +165,7 @@ def png(colour, size=(20, 10)):
 # What is found
 
 
+@on_both
 @pytest.mark.parametrize("applied", ["all", "half", "none"])
 def test_the_best_images_are_found_in_order_wherever_the_index_is(
     applied, searcher, cats, add, apply
@@ -181,6 +189,7 @@ def test_the_best_images_are_found_in_order_wherever_the_index_is(
         assert lag == {"all": 0, "half": 30, "none": 60}[applied]
 
 
+@on_both
 @pytest.mark.parametrize("applied", [True, False])
 def test_deleted_images_are_not_found_whether_or_not_the_index_knows(
     applied, searcher, catalogue, cats, add, apply
@@ -262,6 +271,7 @@ def test_pages_are_slices_of_one_long_result(applied, searcher, cats, add, apply
         assert page == whole[offset : offset + 7]
 
 
+@on_both
 @pytest.mark.parametrize("applied", ["all", "half", "none"])
 def test_equal_scores_are_in_the_order_of_ids_on_every_page(
     applied, searcher, catalogue, cats, add, apply
@@ -292,6 +302,7 @@ def test_a_page_beyond_the_end_is_empty(searcher, cats, add):
     assert searcher.by_descriptor(Query("cats", top_k=5, offset=1000), query)[0] == ()
 
 
+@on_both
 def test_results_end_where_a_milvus_server_would_end(searcher, cats):
     query = random_units(1)[0]
     with pytest.raises(InvalidArgument, match="16385; at most 16384"):
@@ -378,6 +389,30 @@ def test_without_milvus_searches_say_so(catalogue, cats, add, apply):
                 searcher.by_id(Query("cats"), ids[0])
             with pytest.raises(IndexUnavailable):
                 asyncio.run(searcher.by_picture(Query("cats"), png("red")))
+
+
+def test_exact_search_needs_no_milvus(catalogue, cats, add, apply):
+    vectors = random_units(30)
+    ids = add(cats, vectors[:20])
+    apply()
+    ids += add(cats, vectors[20:])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens
+        with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
+            searcher = Searcher(
+                catalogue,
+                nowhere,
+                by_colour,
+                computed=Computed((SPACE,)),
+                side=4,
+                max_pixels=10_000,
+            )
+            result = searcher.by_id(Query("cats", top_k=30, exact=True), ids[4])
+            explanation = searcher.explanation(result)
+    wanted = [image_id for image_id, _ in exact(ids, vectors, vectors[4])]
+    assert ids_of(result.found) == wanted
+    assert (explanation["exact"], explanation["index_type"]) == (True, "")
+    assert explanation["way"] == "compared with every image"
 
 
 def test_an_index_too_far_behind_is_told_and_not_hidden(searcher, cats, add, monkeypatch):
@@ -480,6 +515,7 @@ def test_what_is_no_picture_is_refused(searcher, cats):
 # While everything moves
 
 
+@on_both
 def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
     searcher, catalogue, gallery, cats, add
 ):

@@ -17,6 +17,7 @@ def test_nothing_set_means_this_machine_alone_and_no_folders():
     assert settings.max_upload_bytes == 64 * 1024 * 1024
     assert settings.max_request_bytes == 1024 * 1024 * 1024
     assert settings.max_pixels == 100_000_000
+    assert settings.retry_hours == 24
     assert settings.descriptor == "vgg16-rmac4"
     assert (settings.engine, settings.precision) == ("auto", "auto")
 
@@ -42,6 +43,15 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         IMAGE_ROOTS=str(tmp_path),
         CATALOGUE_URL="postgresql://db/lookalike",
         MILVUS_URI="http://milvus:19530",
+        TOKENS="ci search token",
+        TOKENS_FILE="tokens",
+        ALLOW_ANONYMOUS="1",
+        CORS_ORIGINS="https://one.example, http://two.example:81",
+        REQUESTS_PER_SECOND="2.5",
+        TLS_CERTIFICATE="chain.pem",
+        TLS_KEY="key.pem",
+        INDEX="hnsw",
+        INDEX_EFFORT="200",
         DESCRIPTOR="vgg16-mac",
         ENGINE="onnxruntime",
         PRECISION="fp32",
@@ -55,6 +65,7 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         WATCH=f"{tmp_path.name}=cats",
         WATCH_PRUNE="yes",
         WATCH_POLL_SECONDS="1.5",
+        RETRY_HOURS="1.5",
     )
     assert settings.model_dump() == {
         "host": "0.0.0.0",  # noqa: S104
@@ -63,6 +74,15 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "image_roots": (tmp_path,),
         "catalogue_url": "postgresql://db/lookalike",
         "milvus_uri": "http://milvus:19530",
+        "tokens": "ci search token",
+        "tokens_file": Path("tokens"),
+        "allow_anonymous": True,
+        "cors_origins": ("https://one.example", "http://two.example:81"),
+        "requests_per_second": 2.5,
+        "tls_certificate": Path("chain.pem"),
+        "tls_key": Path("key.pem"),
+        "index": "hnsw",
+        "index_effort": 200,
         "descriptor": "vgg16-mac",
         "engine": "onnxruntime",
         "precision": "fp32",
@@ -76,9 +96,17 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "watch": (f"{tmp_path.name}=cats",),
         "watch_prune": True,
         "watch_poll_seconds": 1.5,
+        "retry_hours": 1.5,
     }
     assert settings.catalogue == "postgresql://db/lookalike"
     assert settings.milvus == "http://milvus:19530"
+
+
+def test_the_embedded_index_takes_no_kind_that_does_not_help_it():
+    with pytest.raises(SettingsError, match="LOOKALIKE_MILVUS_URI"):
+        read(INDEX="hnsw")
+    assert read(INDEX="flat").index == "flat"
+    assert read(INDEX="hnsw", MILVUS_URI="http://milvus:19530").index == "hnsw"
 
 
 def test_the_text_of_the_module_names_every_setting():
@@ -127,6 +155,8 @@ def test_a_name_like_no_other_is_to_be_removed():
         ("MAX_UPLOAD_BYTES", "-1"),
         ("MAX_REQUEST_BYTES", "1 GiB"),
         ("MAX_PIXELS", "1.5"),
+        ("RETRY_HOURS", "-1"),
+        ("RETRY_HOURS", "nan"),
         ("MILVUS_URI", "milvus:19530"),
         ("MILVUS_URI", "/srv/index"),
     ],

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bento_service.admin.answer import CANNOT_RUN, Answer, Refusal
 from bento_service.admin.backup import back_up
 from bento_service.admin.compact import compact
+from bento_service.admin.recall import Measurement, recall
 from bento_service.admin.restore import restore
 from bento_service.admin.verify import Verification, verify
 from bento_service.errors import LookalikeError
@@ -64,6 +65,17 @@ def _run(settings: Settings, options: argparse.Namespace) -> Answer:
             return restore(settings, options.source, force=options.force, dry_run=options.dry_run)
         case "compact":
             return compact(settings, dry_run=options.dry_run)
+        case "recall":
+            return recall(
+                settings,
+                Measurement(
+                    collection=options.collection,
+                    sample=options.sample,
+                    top_k=options.top_k,
+                    at_least=options.at_least,
+                    dry_run=options.dry_run,
+                ),
+            )
         case _:
             return _run_interchange(settings, options)
 
@@ -115,7 +127,17 @@ def _parser() -> argparse.ArgumentParser:
     _flag(exporting, "--force", "replace the file")
     _add_import(commands.add_parser("import", parents=[shared], help=_IMPORT))
     commands.add_parser("compact", parents=[shared], help=_COMPACT)
+    _add_recall(commands.add_parser("recall", parents=[shared], help=_RECALL))
     return parser
+
+
+def _add_recall(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--collection", metavar="NAME", help="measure this one alone")
+    command.add_argument("--sample", type=int, default=200, metavar="N", help="queries (200)")
+    command.add_argument("--top-k", type=int, default=10, metavar="K", help="neighbours (10)")
+    command.add_argument(
+        "--at-least", type=float, default=0.99, metavar="R", help="exit code 1 below this (0.99)"
+    )
 
 
 def _add_verify(command: argparse.ArgumentParser) -> None:
@@ -144,6 +166,7 @@ _BACKUP = "copy the catalogue and the uploads, while the service runs"
 _RESTORE = "put a backup into the data folder"
 _EXPORT = "write a collection with its descriptors as Parquet"
 _IMPORT = "read such a file into a collection"
+_RECALL = "compare what searches find with what exact search finds"
 _COMPACT = "give back the disk that deleted images left behind"
 
 if __name__ == "__main__":

@@ -68,7 +68,8 @@ def back_up(settings: Settings, target: Path, *, dry_run: bool = False) -> Answe
         (target / MARKER).write_text(_MARK)
         kept = Uploads(target / UPLOADS)
         before = set(kept.stored())
-        copied = _copied(catalogue, database, stored, kept, target)
+        since = settings.retriable_since()
+        copied = _copied(catalogue, database, stored, kept, target, since)
         manifest = _manifest(copied, kept, target)
         (target / _PARTIAL).replace(target / manifest.catalogue.file)
         write_manifest(target, manifest)
@@ -109,7 +110,12 @@ def _check_instance(catalogue: Catalogue, target: Path) -> None:
 
 
 def _copied(
-    catalogue: Catalogue, database: Path, stored: Uploads, kept: Uploads, target: Path
+    catalogue: Catalogue,
+    database: Path,
+    stored: Uploads,
+    kept: Uploads,
+    target: Path,
+    retriable_since: datetime,
 ) -> _Copied:
     """Copy until every upload that the copied catalogue needs is there, or is known to be lost."""
     for _ in range(_ATTEMPTS):
@@ -119,7 +125,7 @@ def _copied(
         with copy_opened(target / _PARTIAL) as connection:
             needed = needed_uploads(connection)
         lost = _copy_uploads(stored, kept, needed)
-        deleted_meanwhile = catalogue.images.unreferenced_uploads(lost)
+        deleted_meanwhile = catalogue.upload_needs.unneeded(lost, ended_after=retriable_since)
         if not deleted_meanwhile:
             return _Copied(created_at, catalogue.collections.instance_id(), needed, lost)
     raise Refusal(

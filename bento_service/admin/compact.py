@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from bento_service.admin.answer import Answer, shown_bytes
@@ -78,7 +79,8 @@ def _rebuild_indexes(settings: Settings, catalogue: Catalogue) -> None:
     uploads = Uploads(settings.uploads_dir)
 
     def discard(digests: set[str]) -> None:
-        uploads.discard(digests, catalogue.images.unreferenced_uploads)
+        since = settings.retriable_since()
+        uploads.discard(digests, partial(catalogue.upload_needs.unneeded, ended_after=since))
 
     with Gallery(settings.milvus) as gallery:
         # Tombstones go first: an index that begins anew has nothing to delete.

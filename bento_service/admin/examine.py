@@ -24,6 +24,7 @@ from bento_service.catalogue.tables import metadata
 from bento_service.errors import ImageNotFound, IndexUnavailable
 from bento_service.gallery.gallery import Gallery
 from bento_service.ingest.uploads import Uploads
+from bento_service.settings import Settings
 
 _IMAGES_A_PAGE = 500
 _UNIT_TOLERANCE = 1e-3
@@ -131,15 +132,17 @@ def _shown_index(index: IndexRecord) -> str:
     return index.collection if index.serves else f"{index.collection} in {index.space.descriptor}"
 
 
-def examine_uploads(catalogue: Catalogue, uploads: Uploads, findings: Findings) -> None:
+def examine_uploads(settings: Settings, catalogue: Catalogue, findings: Findings) -> None:
     """Stored uploads that nobody needs, and those that a job waits for in vain."""
+    uploads = Uploads(settings.uploads_dir, read_only=True)
     names = set(uploads.stored())
     stored = {name for name in names if _DIGEST.fullmatch(name)}
     findings.checked["uploads"] += len(stored)
     for name in sorted(names - stored):
         findings.add(Kind.UPLOAD_STRAY, name)
     # Asked after the listing: what arrived in between is in neither.
-    for digest in sorted(catalogue.images.unreferenced_uploads(stored)):
+    since = settings.retriable_since()
+    for digest in sorted(catalogue.upload_needs.unneeded(stored, ended_after=since)):
         findings.add(Kind.UPLOAD_UNNEEDED, digest)
     with catalogue.database.reading() as connection:
         waiting = queued_uploads(connection) - stored
@@ -185,13 +188,7 @@ def _listed(catalogue: Catalogue, gallery: Gallery | None) -> tuple[set[str], se
     """Indexes that may be looked at, and those left over."""
     if gallery is None:
         return set(), set()
-    try:
-        return own_indexes(catalogue, gallery)
-    except IndexUnavailable:
-        if not gallery.is_embedded:
-            raise
-        # Milvus Lite lists nothing where one index is torn; each tells for itself then.
-        return {index.name for index in catalogue.indexes.all()}, set()
+    return own_indexes(catalogue, gallery)
 
 
 def _examine_rows(
@@ -202,6 +199,8 @@ def _examine_rows(
         gallery.load(index.name)
         rows = compared(catalogue, gallery, index)
     except IndexUnavailable:
+        if not gallery.answers:
+            raise
         findings.add(Kind.INDEX_DAMAGED, f"of {whose}")
         return
     findings.checked["index rows"] += rows.held

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, delete, update
 
 from bento_service.admin.answer import Refusal
 from bento_service.admin.progress import stage
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.indexes import index_prefix
 from bento_service.catalogue.records import IndexRecord
-from bento_service.catalogue.tables import indexes
+from bento_service.catalogue.tables import indexes, successors
 from bento_service.gallery.gallery import Gallery
 from bento_service.replay import Replay
 
@@ -54,11 +54,12 @@ def is_due(index: IndexRecord) -> bool:
 def forget_progress(connection: Connection) -> None:
     """Let every index begin anew: at the next replay all images are sent to it again."""
     connection.execute(update(indexes).values(applied=0))
+    connection.execute(delete(successors))
 
 
 def own_indexes(catalogue: Catalogue, gallery: Gallery) -> tuple[set[str], set[str]]:
     """Names of this catalogue's indexes: those that a collection has, and those left over."""
-    wanted = {index.name for index in catalogue.indexes.all()}
+    wanted = {name for index in catalogue.indexes.all() for name in index.names}
     prefix = index_prefix(catalogue.collections.instance_id())
     own = {name for name in gallery.names() if name.startswith(prefix)}
     return own & wanted, own - wanted
@@ -81,9 +82,6 @@ def follow_to_the_end(
         Refusal: Replay made no step for a quarter of an hour.
     """
     followed = catalogue.indexes.all()
-    for index in followed:
-        # Replay lists the indexes first, which fails for ever where one of Milvus Lite is torn.
-        gallery.open(index.name, index.space.dimension)
     with (
         stage("indexes", len(followed), "indexes") as advance,
         Replay(catalogue, gallery, on_purged=on_purged) as replay,

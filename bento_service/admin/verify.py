@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import delete, update
@@ -88,7 +89,7 @@ def _examined(
     collections = chosen(catalogue, asked.collection)
     if asked.collection is None:
         examine_catalogue(catalogue, findings, deep=asked.deep)
-        examine_uploads(catalogue, Uploads(settings.uploads_dir, read_only=True), findings)
+        examine_uploads(settings, catalogue, findings)
     sources = Sources(settings, deep=asked.deep)
     examine_images(catalogue, collections, sources, findings, deep=asked.deep)
     if not asked.catalogue_only:
@@ -125,7 +126,8 @@ def _repair(
     uploads = Uploads(settings.uploads_dir)
 
     def discard(digests: set[str]) -> None:
-        uploads.discard(digests, catalogue.images.unreferenced_uploads)
+        since = settings.retriable_since()
+        uploads.discard(digests, partial(catalogue.upload_needs.unneeded, ended_after=since))
 
     if not asked.catalogue_only:
         follow_to_the_end(catalogue, gallery, on_purged=discard)

@@ -1,4 +1,4 @@
-"""Version 2 of the HTTP contract: looking at images, jobs, collections and the service itself."""
+"""Version 2 of the HTTP contract: looking at images, collections and the service itself."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 
 from bento_service.api import wire
 from bento_service.api.bodies import App
+from bento_service.api.paging import Limit, position
 from bento_service.errors import InvalidArgument
 from bento_service.filters.parser import parse
 from bento_service.filters.values import check_metadata
-from bento_service.gallery.gallery import INDEX_TYPE
 from bento_service.vision.decode import MEDIA_TYPES, thumbnail
 from client_sdk import __version__
 from client_sdk.schemas import (
@@ -24,15 +24,11 @@ from client_sdk.schemas import (
     Image,
     ImageList,
     Info,
-    Job,
-    JobErrorList,
-    JobList,
     Limits,
 )
 
 router = APIRouter(prefix="/api/v2")
 
-Limit = Annotated[int, Query(ge=1, le=1000)]
 Filter = Annotated[str | None, Query(description=FILTER_LANGUAGE)]
 Side = Annotated[int, Query(ge=16, le=1024)]
 # The browser keeps a picture, but asks whether it still is the one of that id.
@@ -60,7 +56,7 @@ def images(
     which = None if filter is None else parse(filter)
     record = app.catalogue.collections.named(collection)
     found = app.catalogue.images.page(
-        record.id, after=_position(cursor) or 0, limit=limit + 1, prefix=prefix, which=which
+        record.id, after=position(cursor) or 0, limit=limit + 1, prefix=prefix, which=which
     )
     shown = found[:limit]
     return ImageList(
@@ -132,39 +128,6 @@ def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256)
     )
 
 
-@router.get("/jobs")
-def jobs(app: App, limit: Limit = 50, cursor: str | None = None) -> JobList:
-    """Jobs, newest first."""
-    found = app.catalogue.jobs.page(before=_position(cursor), limit=limit + 1)
-    shown = found[:limit]
-    return JobList(
-        jobs=tuple(wire.job(app, record) for record in shown),
-        next_cursor=str(shown[-1].number) if len(found) > limit else None,
-    )
-
-
-@router.get("/jobs/{job_id}")
-def job(app: App, job_id: str) -> Job:
-    """One job."""
-    return wire.job(app, app.catalogue.jobs.get(job_id))
-
-
-@router.get("/jobs/{job_id}/errors")
-def job_errors(
-    app: App, job_id: str, limit: Limit = 100, cursor: str | None = None
-) -> JobErrorList:
-    """The failed files of a job."""
-    record = app.catalogue.jobs.get(job_id)
-    found = app.catalogue.jobs.failures(
-        record.number, after=_position(cursor) or 0, limit=limit + 1
-    )
-    shown = found[:limit]
-    return JobErrorList(
-        errors=wire.job_errors(record, shown),
-        next_cursor=str(shown[-1].id) if len(found) > limit else None,
-    )
-
-
 @router.get("/collections")
 def collections(app: App) -> CollectionList:
     """All collections."""
@@ -178,7 +141,8 @@ def collections(app: App) -> CollectionList:
 @router.post("/collections", status_code=201)
 def create_collection(app: App, body: CollectionRequest) -> Collection:
     """Create an empty collection."""
-    record = app.catalogue.collections.create(body.name, app.computed.named(body.descriptor))
+    space = app.computed.named(body.descriptor)
+    record = app.catalogue.collections.create(body.name, space, ttl_seconds=body.ttl_seconds)
     app.changed()
     return wire.collection(app, record)
 
@@ -190,13 +154,14 @@ def delete_collection(app: App, name: str) -> None:
         raise InvalidArgument(
             f"collection {name!r} always exists; empty it with POST /api/v2/delete"
         )
-    app.catalogue.collections.delete(app.catalogue.collections.named(name).id)
-    app.changed()
+    app.delete_collection(name)
 
 
 @router.get("/info")
 def info(app: App) -> Info:
     """What runs, and what it accepts."""
+    known = [wire.collection(app, record) for record in app.catalogue.collections.all()]
+    kinds = {one.name: one.index_type for one in known}
     return Info(
         version=__version__,
         model=app.model,
@@ -205,7 +170,10 @@ def info(app: App) -> Info:
         dimension=app.version.dimension,
         engine=app.engine,
         precision=app.version.precision,
-        index_type=INDEX_TYPE,
+        index_type=kinds.get(DEFAULT_COLLECTION, ""),
+        index_types=kinds,
+        milvus_lite=app.rule.embedded,
+        advice={one.name: one.advice for one in known if one.advice},
         image_roots=app.roots.names,
         limits=Limits(
             max_upload_bytes=app.settings.max_upload_bytes,
@@ -215,16 +183,3 @@ def info(app: App) -> Info:
             formats=tuple(MEDIA_TYPES),
         ),
     )
-
-
-def _position(cursor: str | None) -> int | None:
-    """What a cursor of ours stands for.
-
-    Raises:
-        InvalidArgument: It is not one of ours.
-    """
-    if cursor is None:
-        return None
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-        raise InvalidArgument("cursor: is not one that this service gave; begin without one")
-    return int(cursor)

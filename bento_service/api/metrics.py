@@ -73,8 +73,20 @@ class _Stock:
         lag = GaugeMetricFamily(
             "lookalike_index_lag", "Changes not in the index yet.", labels=["collection"]
         )
+        up = GaugeMetricFamily(
+            "lookalike_index_up", "1 where searches are answered.", labels=["collection"]
+        )
+        overgrown = GaugeMetricFamily(
+            "lookalike_index_overgrown",
+            "1 where a collection is larger than what Milvus Lite serves well.",
+            labels=["collection"],
+        )
         for collection in catalogue.collections.all():
-            images.add_metric([collection.name], catalogue.images.count(collection.id))
+            count = catalogue.images.count(collection.id)
+            images.add_metric([collection.name], count)
+            up.add_metric([collection.name], float(self._application.is_up(collection.index)))
+            is_overgrown = self._application.rule.is_overgrown(count)
+            overgrown.add_metric([collection.name], float(is_overgrown))
             changes = catalogue.changes.changed_ids(
                 collection.index.id, after=collection.index.applied
             )
@@ -82,4 +94,6 @@ class _Stock:
         todo = sum(job.total - job.done for job in catalogue.jobs.open())
         yield images
         yield lag
+        yield up
+        yield overgrown
         yield GaugeMetricFamily("lookalike_files_to_do", "Files of open jobs.", value=todo)

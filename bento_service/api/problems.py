@@ -78,6 +78,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
+    if error.status_code == HTTPStatus.NO_CONTENT:
+        return Response(status_code=error.status_code)
     title = HTTPStatus(error.status_code).phrase
     code = _CODES.get(error.status_code, BadRequest.code)
     detail = str(error.detail)

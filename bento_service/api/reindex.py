@@ -7,6 +7,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from bento_service.api import wire
 from bento_service.api.bodies import App
+from bento_service.api.idempotency import IdempotencyKey, claim_of, once
+from bento_service.api.jobs import accepted
 from bento_service.ingest.train import start_reindex_job
 from client_sdk.schemas import Collection, Job, ReindexRequest
 
@@ -15,18 +17,28 @@ router = APIRouter(prefix="/api/v2/collections/{name}/reindex")
 
 @router.post("", status_code=202)
 async def reindex(
-    response: Response, app: App, name: str, body: ReindexRequest | None = None
+    response: Response,
+    app: App,
+    name: str,
+    body: ReindexRequest | None = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Job:
     """Describe the images anew: by another descriptor, or in the precision that the service runs.
 
     Searches go on meanwhile; they use the new descriptors as soon as every image has one.
     """
     wanted = body or ReindexRequest()
-    start = partial(start_reindex_job, drop_missing=wanted.drop_missing)
-    record = await run_in_threadpool(start, app.catalogue, app.computed, name, wanted.descriptor)
-    app.worker.wake()
-    response.headers["Location"] = f"/api/v2/jobs/{record.id}"
-    return await run_in_threadpool(wire.job, app, record)
+    claim = claim_of(idempotency_key, f"reindex {name}", wanted.model_dump(mode="json"))
+    start = partial(
+        start_reindex_job,
+        app.catalogue,
+        app.computed,
+        name,
+        wanted.descriptor,
+        drop_missing=wanted.drop_missing,
+        claim=claim,
+    )
+    return await accepted(response, app, await run_in_threadpool(once, app, claim, start))
 
 
 @router.post("/undo")

@@ -2,17 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from bento_service.api import browse, problems, reindex, v1, v2
+from bento_service.api import browse, jobs, problems, reindex, session, v1, v2, wire
+from bento_service.api.access import Access, AccessRules, permitted
 from bento_service.api.metrics import Metrics
 from bento_service.api.middleware import BodyLimit, RequestId
 from bento_service.application import Application
+from bento_service.feed import Feed
+from bento_service.stopping import told_of_stop
 from client_sdk import __version__
 
 _WEB = Path(__file__).parent.parent / "web"
@@ -20,7 +25,8 @@ _PAGE_HEADERS = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-        "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -28,20 +34,30 @@ _PAGE_HEADERS = {
 
 
 def http_surface(
-    opening: Callable[[], AbstractAsyncContextManager[Application]], *, max_request_bytes: int
+    opening: Callable[[], AbstractAsyncContextManager[Application]],
+    *,
+    max_request_bytes: int,
+    access: AccessRules,
 ) -> FastAPI:
     """Routes, error handling and limits around an application.
 
     Args:
         opening: Opens the application when the server starts, and closes it at the end.
         max_request_bytes: Largest body.
+        access: Who may call.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opening() as application:
+        async with (
+            opening() as application,
+            Feed(application.catalogue.jobs.among, partial(wire.job, application)) as feed,
+        ):
+            app.state.feed = feed
             app.state.application = application
-            yield
+            # The server waits for open answers before it closes anything; these would never end.
+            with told_of_stop(feed.close):
+                yield
             app.state.application = None
 
     app = FastAPI(
@@ -49,16 +65,28 @@ def http_surface(
         version=__version__,
         summary="Finds the pictures that look like yours.",
         lifespan=lifespan,
+        dependencies=[Depends(permitted)],
         docs_url=None,  # these pages would load their scripts from other hosts
         redoc_url=None,
     )
     problems.install(app)
     metrics = Metrics()
+    app.state.tokens = access.tokens
     app.add_middleware(BodyLimit, max_bytes=max_request_bytes)
+    app.add_middleware(Access, rules=access)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=access.origins,
+        allow_methods=("GET", "POST", "PATCH", "DELETE"),
+        allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"),
+        expose_headers=("Location", "Retry-After", "X-Request-ID"),
+    )
     app.add_middleware(RequestId)
     app.add_middleware(metrics.observing)
+    app.include_router(session.router)
     app.include_router(v2.router)
     app.include_router(browse.router)
+    app.include_router(jobs.router)
     app.include_router(reindex.router)
     app.include_router(v1.router)
 

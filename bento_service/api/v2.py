@@ -20,6 +20,8 @@ from bento_service.api.bodies import (
     uploaded,
 )
 from bento_service.api.documentation import documented
+from bento_service.api.idempotency import IdempotencyKey
+from bento_service.api.jobs import accepted
 from bento_service.api.training import start_training, train_form
 from bento_service.application import Application
 from bento_service.errors import InvalidArgument, TooLarge
@@ -42,19 +44,19 @@ router = APIRouter(prefix="/api/v2")
 
 
 @router.post("/train", status_code=202, response_model=Job, openapi_extra=documented("train"))
-async def train(request: Request, response: Response, app: App) -> Job:
+async def train(
+    request: Request, response: Response, app: App, idempotency_key: IdempotencyKey = None
+) -> Job:
     """Index a folder that the service can read, uploaded pictures and archives, or a manifest.
 
     The work goes on in the background; `Location` says where to watch it.
     """
     if is_form(request):
-        record = await train_form(request, app)
+        record = await train_form(request, app, idempotency_key)
     else:
         body = await json_body(request, TrainRequest)
-        record = await run_in_threadpool(start_training, app, body)
-    app.worker.wake()
-    response.headers["Location"] = f"/api/v2/jobs/{record.id}"
-    return await run_in_threadpool(wire.job, app, record)
+        record = await run_in_threadpool(start_training, app, body, idempotency_key)
+    return await accepted(response, app, record)
 
 
 @router.get("/process", response_model=Job)
@@ -125,7 +127,7 @@ async def _search_with_json(app: Application, body: SearchRequest) -> Result:
     if body.image_id is not None:
         if body.region is not None:
             raise InvalidArgument("region: goes with a picture, not with a stored image")
-        return await run_in_threadpool(app.searcher.by_id, _query(body), body.image_id)
+        return await app.searcher.by_id_aside(_query(body), body.image_id)
     try:
         picture = base64.b64decode(body.image or "", validate=True)
     except (binascii.Error, ValueError) as error:
@@ -136,7 +138,14 @@ async def _search_with_json(app: Application, body: SearchRequest) -> Result:
 
 def _query(options: SearchOptions) -> Query:
     which = None if options.filter is None else parse(options.filter)
-    return Query(options.collection, options.top_k, options.offset, options.min_score, which)
+    return Query(
+        collection=options.collection,
+        top_k=options.top_k,
+        offset=options.offset,
+        min_score=options.min_score,
+        which=which,
+        exact=options.exact,
+    )
 
 
 def _check_size(app: Application, size: int) -> None:

@@ -14,6 +14,7 @@ from bento_service.catalogue.records import (
     SourceRecord,
 )
 from bento_service.catalogue.tables import SourceKind
+from bento_service.gallery.index_types import MAX_LITE
 from bento_service.search import Found, Result
 from client_sdk.schemas import (
     Collection,
@@ -29,6 +30,9 @@ from client_sdk.schemas import (
 
 SHOWN_ERRORS = 20
 """Failed files in a `Job`; the rest has a call of its own."""
+_OVERGROWN = (
+    f"Milvus Lite serves up to {MAX_LITE} images well; use a Milvus server, LOOKALIKE_MILVUS_URI"
+)
 
 
 def printable(path: str) -> str:
@@ -38,13 +42,19 @@ def printable(path: str) -> str:
 
 def job(app: Application, record: JobRecord) -> Job:
     """A job with its first errors and its speed."""
-    failures = app.catalogue.jobs.failures(record.number, after=0, limit=SHOWN_ERRORS)
+    failures = (
+        app.catalogue.jobs.failures(record.number, after=0, limit=SHOWN_ERRORS)
+        if record.failed
+        else ()
+    )
     speed = _images_per_second(app, record)
     is_timed = record.state is JobState.IN_PROGRESS and record.walked and speed
     return Job(
         id=record.id,
         collection=record.collection,
+        kind=record.kind,
         source=_job_source(record),
+        retry_of=record.retry_of,
         state=record.state,
         total=record.total,
         done=record.done,
@@ -136,9 +146,10 @@ def collection(app: Application, record: CollectionRecord) -> Collection:
     """A collection with its size."""
     changes = app.catalogue.changes.changed_ids(record.index.id, after=record.index.applied)
     others = app.catalogue.indexes.of(record.id)[1:]
+    successor, count = record.index.successor, app.catalogue.images.count(record.id)
     return Collection(
         name=record.name,
-        count=app.catalogue.images.count(record.id),
+        count=count,
         dimension=record.space.dimension,
         descriptor=record.space.descriptor,
         precision=record.space.precision,
@@ -147,7 +158,11 @@ def collection(app: Application, record: CollectionRecord) -> Collection:
         lag=len(changes),
         former=next((other.space.descriptor for other in others if other.ready), None),
         preparing=next((other.space.descriptor for other in others if not other.ready), None),
+        index_type=app.searcher.index_type(record),
+        building=None if successor is None else successor.kind,
+        advice=_OVERGROWN if app.rule.is_overgrown(count) else None,
         created_at=record.created_at,
+        expires_at=record.expires_at,
     )
 
 

@@ -1,11 +1,11 @@
 """Collections: named galleries, searched in one descriptor space each."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bento_service.catalogue.database import Database
@@ -17,7 +17,15 @@ from bento_service.catalogue.indexes import (
     serves,
 )
 from bento_service.catalogue.records import CollectionRecord, Computed, DescriptorSpace
-from bento_service.catalogue.tables import collections, instance
+from bento_service.catalogue.tables import (
+    OPEN_STATES,
+    SourceKind,
+    collections,
+    images,
+    instance,
+    jobs,
+    sources,
+)
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -39,8 +47,15 @@ class Collections:
             connection.execute(insert(instance).values(id=made))
             return made
 
-    def create(self, name: str, space: DescriptorSpace) -> CollectionRecord:
+    def create(
+        self, name: str, space: DescriptorSpace, *, ttl_seconds: int | None = None
+    ) -> CollectionRecord:
         """Create a collection.
+
+        Args:
+            name: What it is called.
+            space: What its images are described in.
+            ttl_seconds: How long after its last change it is to be deleted; never if `None`.
 
         Raises:
             Conflict: The name is taken.
@@ -52,12 +67,19 @@ class Collections:
                 "'-', '_' and '.', beginning with a letter or digit"
             )
         beginning = index_prefix(self.instance_id())
+        now = datetime.now(UTC)
         try:
             with self._database.writing() as connection:
                 index_name = f"{beginning}{uuid4().hex[:12]}"
                 collection_id = connection.execute(
                     insert(collections)
-                    .values(name=name, index_name=index_name, created_at=datetime.now(UTC))
+                    .values(
+                        name=name,
+                        index_name=index_name,
+                        created_at=now,
+                        changed_at=now,
+                        ttl_seconds=ttl_seconds,
+                    )
                     .returning(collections.c.id)
                 ).scalar_one()
                 add_index(connection, collection_id, index_name, space, ready=True)
@@ -127,10 +149,30 @@ class Collections:
             rows = connection.execute(_select_collections().order_by(collections.c.name))
             return [_record(row) for row in rows]
 
-    def delete(self, collection_id: int) -> None:
-        """Remove a collection with its images; its indexes are dropped by the caller."""
+    def delete(self, collection_id: int) -> set[str]:
+        """Remove a collection with its images; returns digests of its uploads.
+
+        Its indexes are dropped by the caller.
+        """
         with self._database.writing() as connection:
-            connection.execute(delete(collections).where(collections.c.id == collection_id))
+            return _delete(connection, collection_id)
+
+    def delete_expired(self, now: datetime) -> dict[str, set[str]]:
+        """Remove the collections that nobody needs any more; digests of their uploads by name.
+
+        Those are the ones whose last change is longer ago than they were made for, and for which
+        no job is open.
+        """
+        is_busy = exists().where(
+            jobs.c.collection_id == collections.c.id, jobs.c.state.in_(OPEN_STATES)
+        )
+        scratch = select(collections).where(collections.c.ttl_seconds.is_not(None), ~is_busy)
+        with self._database.reading() as connection:
+            if not any(_is_expired(row, now) for row in connection.execute(scratch)):
+                return {}
+        with self._database.writing() as connection:
+            expired = [row for row in connection.execute(scratch).all() if _is_expired(row, now)]
+            return {row.name: _delete(connection, row.id) for row in expired}
 
 
 def next_revision(connection: Connection, collection_id: int) -> int:
@@ -142,7 +184,7 @@ def next_revision(connection: Connection, collection_id: int) -> int:
     raised = connection.execute(
         update(collections)
         .where(collections.c.id == collection_id)
-        .values(revision=collections.c.revision + 1)
+        .values(revision=collections.c.revision + 1, changed_at=datetime.now(UTC))
         .returning(collections.c.revision)
     ).scalar()
     if raised is None:
@@ -150,9 +192,29 @@ def next_revision(connection: Connection, collection_id: int) -> int:
     return int(raised)
 
 
+def _delete(connection: Connection, collection_id: int) -> set[str]:
+    uploads = connection.execute(
+        select(sources.c.sha256)
+        .join(images, images.c.id == sources.c.image_id)
+        .where(images.c.collection_id == collection_id, sources.c.kind == SourceKind.UPLOAD)
+        .distinct()
+    ).scalars()
+    digests = set(uploads)
+    connection.execute(delete(collections).where(collections.c.id == collection_id))
+    return digests
+
+
+def _is_expired(row: Row[Any], now: datetime) -> bool:
+    return bool(row.changed_at + timedelta(seconds=row.ttl_seconds) <= now)
+
+
 def _select_collections() -> Any:
     """Their rows with those of the indexes that are searched."""
-    return select_indexes().add_columns(collections.c.created_at).where(serves)
+    return (
+        select_indexes()
+        .add_columns(collections.c.created_at, collections.c.changed_at, collections.c.ttl_seconds)
+        .where(serves)
+    )
 
 
 def _record(row: Row[Any]) -> CollectionRecord:
@@ -161,4 +223,6 @@ def _record(row: Row[Any]) -> CollectionRecord:
         name=row.collection,
         index=index_record(row),
         created_at=row.created_at,
+        changed_at=row.changed_at or row.created_at,
+        ttl_seconds=row.ttl_seconds,
     )

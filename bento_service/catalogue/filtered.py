@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import Connection, FromClause, Row, Select, and_, func, select
 
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.conditions import Condition, condition
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.images import bury
 from bento_service.catalogue.tables import descriptors, images
-from bento_service.filters.expressions import Expression
+from bento_service.filters.expressions import Expression, Not
 
 _IDS_A_STATEMENT = 500
 _ROWS_A_PART = 1000
@@ -26,13 +26,22 @@ class Filtered:
 
     def count(self, collection_id: int, which: Expression, *, limit: int | None = None) -> int:
         """How many there are; with a limit, counting stops there."""
-        passing = _passing(collection_id, which)
-        statement = select(func.count()).select_from(images).where(passing)
         if limit is not None:
-            some = select(images.c.id).where(passing).limit(limit).subquery()
-            statement = select(func.count()).select_from(some)
+            some = select(images.c.id).where(_passing(collection_id, which)).limit(limit)
+            with self._database.reading() as connection:
+                return _counted(connection, some.subquery())
         with self._database.reading() as connection:
-            return connection.execute(statement).scalar_one()
+            if not isinstance(which, Not):
+                return _counted(connection, images, _passing(collection_id, which))
+            # Every image passes a term or its opposite, and counting what passes is quicker.
+            every = _counted(connection, images, _living(collection_id))
+            return every - _counted(connection, images, _passing(collection_id, which.term))
+
+    def ids(self, collection_id: int, which: Expression) -> list[int]:
+        """Their ids, rising."""
+        statement = select(images.c.id).where(_passing(collection_id, which)).order_by(images.c.id)
+        with self._database.reading() as connection:
+            return list(connection.execute(statement).scalars())
 
     def descriptors(
         self,
@@ -77,12 +86,17 @@ class Filtered:
             )
 
 
+def _counted(connection: Connection, rows: FromClause, *conditions: Condition) -> int:
+    statement = select(func.count()).select_from(rows).where(*conditions)
+    return int(connection.execute(statement).scalar_one())
+
+
+def _living(collection_id: int) -> Condition:
+    return and_(images.c.collection_id == collection_id, ~images.c.deleted)
+
+
 def _passing(collection_id: int, which: Expression) -> Condition:
-    return and_(
-        images.c.collection_id == collection_id,
-        ~images.c.deleted,
-        condition(which, collection_id),
-    )
+    return and_(_living(collection_id), condition(which, collection_id))
 
 
 def _matrix(rows: Sequence[Row[Any]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -5,23 +5,29 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from bento_service.catalogue.attributes import replace_attributes
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.conditions import condition
 from bento_service.catalogue.database import Database
+from bento_service.catalogue.indexes import followers
 from bento_service.catalogue.records import ImageRecord, SourceRecord
 from bento_service.catalogue.tables import (
-    OPEN_STATES,
-    FileState,
     SourceKind,
     collections,
     descriptors,
     images,
-    indexes,
-    job_files,
-    jobs,
     sources,
 )
 from bento_service.errors import ImageNotFound
@@ -174,8 +180,8 @@ class Images:
             exists()
             .where(
                 descriptors.c.image_id == images.c.id,
-                indexes.c.id == descriptors.c.index_id,
-                descriptors.c.revision > indexes.c.applied,
+                descriptors.c.index_id == followers.c.index_id,
+                descriptors.c.revision > followers.c.applied,
             )
             .correlate(images)
         )
@@ -190,33 +196,6 @@ class Images:
             digests = set(uploads)
             connection.execute(delete(images).where(buried))
             return digests
-
-    def unreferenced_uploads(self, digests: Iterable[str]) -> set[str]:
-        """Which of these stored uploads neither an image nor an open job needs."""
-        wanted = sorted(set(digests))
-        needed: set[str] = set()
-        with self._database.reading() as connection:
-            for some in _slices(wanted):
-                by_images = select(sources.c.sha256).where(
-                    sources.c.kind == SourceKind.UPLOAD, sources.c.sha256.in_(some)
-                )
-                by_jobs = (
-                    select(job_files.c.sha256)
-                    .join(jobs, jobs.c.number == job_files.c.job_number)
-                    .where(
-                        job_files.c.state == FileState.TODO,
-                        job_files.c.sha256.in_(some),
-                        jobs.c.kind == SourceKind.UPLOAD,
-                        jobs.c.state.in_(OPEN_STATES),
-                    )
-                )
-                needed.update(connection.execute(by_images).scalars())
-                by_lists = select(jobs.c.manifest).where(
-                    jobs.c.manifest.in_(some), ~jobs.c.walked, jobs.c.state.in_(OPEN_STATES)
-                )
-                needed.update(connection.execute(by_jobs).scalars())
-                needed.update(connection.execute(by_lists).scalars())
-        return set(wanted) - needed
 
 
 def _id_of(connection: Connection, collection_id: int, sha256: str) -> int | None:

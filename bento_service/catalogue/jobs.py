@@ -1,18 +1,28 @@
 """Ingest jobs as rows: one a job and one a file, so that a crash loses no more than its batch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
-from sqlalchemy import Connection, Row, and_, case, insert, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, exists, select, update
 
+from bento_service.catalogue.claims import keep, take
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.dry_runs import settle_checked
+from bento_service.catalogue.job_rows import (
+    add_job,
+    complete_if_done,
+    count,
+    hold_open,
+    is_open,
+    job_record,
+    settled_before,
+)
 from bento_service.catalogue.listing import list_files
 from bento_service.catalogue.records import (
+    Claim,
     FailureRecord,
     FileRecord,
     JobRecord,
@@ -33,12 +43,19 @@ from bento_service.catalogue.tables import (
 from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
 
-all_done = and_(
-    jobs.c.walked,
-    jobs.c.indexed + jobs.c.duplicates + jobs.c.failed >= jobs.c.total,
-    jobs.c.removals_open == 0,
+_A_STATEMENT = 500
+# Asked once a turn of every job, and putting it together takes longer than running it.
+_TODO = (
+    select(*(job_files.c[one.name] for one in fields(FileRecord)))
+    .where(
+        job_files.c.job_number == bindparam("number"),
+        job_files.c.state == FileState.TODO,
+        job_files.c.id > bindparam("after"),
+        exists().where(jobs.c.number == bindparam("number"), jobs.c.state.in_(OPEN_STATES)),
+    )
+    .order_by(job_files.c.id)
+    .limit(bindparam("limit"))
 )
-"""Whether a job has nothing left to do."""
 
 
 class Jobs:
@@ -47,13 +64,28 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, collection_id: int, collection: str, job: NewJob) -> JobRecord:
-        """Put a job on the list. An upload's files are all known; a folder is walked later."""
+    def create(
+        self, collection_id: int, collection: str, job: NewJob, claim: Claim | None = None
+    ) -> JobRecord:
+        """Put a job on the list. An upload's files are all known; a folder is walked later.
+
+        Args:
+            collection_id: Where its images go.
+            collection: The same as a name.
+            job: What it is to do.
+            claim: The caller's key; under one that was used before, the job of then is returned.
+
+        Raises:
+            Conflict: Something else was asked for under that key.
+        """
         with self._database.writing() as connection:
-            number, job_id = add_job(connection, collection_id, collection, job)
-            if job.files:
-                list_files(connection, number, job.files)
-                complete_if_done(connection, number)  # where all of them were refused
+            job_id = take(connection, claim)
+            if job_id is None:
+                number, job_id = add_job(connection, collection_id, collection, job)
+                keep(connection, claim, number)
+                if job.files:
+                    list_files(connection, number, job.files)
+                    complete_if_done(connection, number)  # where all of them were refused
         return self.get(job_id)
 
     def get(self, job_id: str) -> JobRecord:
@@ -66,21 +98,48 @@ class Jobs:
             row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
         if row is None:
             raise JobNotFound(f"there is no job {job_id!r}; GET /api/v2/jobs lists them")
-        return _record(row)
+        return job_record(row)
 
-    def page(self, *, before: int | None, limit: int) -> list[JobRecord]:
-        """Jobs, newest first, those with a number below `before`."""
+    def page(
+        self,
+        *,
+        before: int | None,
+        limit: int,
+        states: Collection[JobState] = (),
+        collection: str | None = None,
+    ) -> list[JobRecord]:
+        """Jobs, newest first, those with a number below `before`.
+
+        Args:
+            before: None for the first page, then the last number of the page before.
+            limit: At most so many.
+            states: Only jobs in one of these; empty means any.
+            collection: Only jobs of the collection of this name.
+        """
         statement = select(jobs).order_by(jobs.c.number.desc()).limit(limit)
         if before is not None:
             statement = statement.where(jobs.c.number < before)
-        with self._database.reading() as connection:
-            return [_record(row) for row in connection.execute(statement)]
+        if states:
+            statement = statement.where(jobs.c.state.in_(states))
+        if collection is not None:
+            statement = statement.where(jobs.c.collection == collection)
+        return self._records(statement)
 
-    def open(self) -> list[JobRecord]:
-        """Jobs that still have work, oldest first."""
-        statement = select(jobs).where(jobs.c.state.in_(OPEN_STATES)).order_by(jobs.c.number)
+    def open(self, *, after: int = 0) -> list[JobRecord]:
+        """Jobs that still have work, oldest first, those with a number above `after`."""
+        is_wanted = and_(jobs.c.state.in_(OPEN_STATES), jobs.c.number > after)
+        return self._records(select(jobs).where(is_wanted).order_by(jobs.c.number))
+
+    def among(self, numbers: Sequence[int]) -> list[JobRecord]:
+        """The jobs with these numbers, oldest first."""
+        some = (numbers[at : at + _A_STATEMENT] for at in range(0, len(numbers), _A_STATEMENT))
+        statements = (select(jobs).where(jobs.c.number.in_(part)) for part in some)
+        found = [record for statement in statements for record in self._records(statement)]
+        return sorted(found, key=lambda record: record.number)
+
+    def _records(self, statement: Select[Any]) -> list[JobRecord]:
         with self._database.reading() as connection:
-            return [_record(row) for row in connection.execute(statement)]
+            return [job_record(row) for row in connection.execute(statement)]
 
     def failures(self, number: int, *, after: int, limit: int) -> list[FailureRecord]:
         """Failed files of a job in the order of its list, those with an id above `after`."""
@@ -101,21 +160,12 @@ class Jobs:
             ]
 
     def todo(self, number: int, *, after: int, limit: int) -> list[FileRecord]:
-        """Files of a job that nothing was done with yet, those with an id above `after`."""
-        statement = (
-            select(*(job_files.c[one.name] for one in fields(FileRecord)))
-            .where(
-                job_files.c.job_number == number,
-                job_files.c.state == FileState.TODO,
-                job_files.c.id > after,
-            )
-            .order_by(job_files.c.id)
-            .limit(limit)
-        )
+        """Files of an open job that nothing was done with yet, those with an id above `after`."""
+        given = {"number": number, "after": after, "limit": limit}
         with self._database.reading() as connection:
             return [
                 FileRecord(**{**row._mapping, "action": FileAction(row.action)})
-                for row in connection.execute(statement)
+                for row in connection.execute(_TODO, given)
             ]
 
     def start(self, number: int) -> None:
@@ -127,18 +177,26 @@ class Jobs:
                 .values(state=JobState.IN_PROGRESS, started_at=datetime.now(UTC))
             )
 
-    def add_files(self, number: int, files: Sequence[NewFile]) -> None:
-        """Put files on a job's list; those that are on it already are left alone.
+    def add_files(self, number: int, files: Sequence[NewFile]) -> bool:
+        """Put files on an open job's list; those that are on it already are left alone.
 
-        Those of which the collection holds an unchanged source are done with at once.
+        Those of which the collection holds an unchanged source are done with at once. A retry
+        leaves out what the job before it has dealt with.
+
+        Returns:
+            Whether the job is open, so that more files may follow.
         """
         with self._database.writing() as connection:
-            list_files(connection, number, files)
+            if not hold_open(connection, number):
+                return False
+            known = settled_before(connection, number, [file.key for file in files])
+            list_files(connection, number, [file for file in files if file.key not in known])
+            return True
 
     def finish_walk(self, number: int) -> None:
         """The list is whole; a job with nothing left to do is completed, except a reindex."""
         with self._database.writing() as connection:
-            connection.execute(update(jobs).where(jobs.c.number == number).values(walked=True))
+            connection.execute(update(jobs).where(is_open(number)).values(walked=True))
             complete_if_done(connection, number)
 
     def fail(self, number: int, detail: str) -> None:
@@ -146,7 +204,7 @@ class Jobs:
         with self._database.writing() as connection:
             connection.execute(
                 update(jobs)
-                .where(jobs.c.number == number, jobs.c.state.in_(OPEN_STATES))
+                .where(is_open(number))
                 .values(state=JobState.FAILED, detail=detail, finished_at=datetime.now(UTC))
             )
 
@@ -154,7 +212,8 @@ class Jobs:
         """Commit what became of some files: images, sources, states and counters, all or none.
 
         Files that were settled before are left alone, so a commit of which it is not known
-        whether it went through can be repeated.
+        whether it went through can be repeated. So is everything of a job that was closed: after
+        it was canceled nothing is committed any more.
 
         Raises:
             CollectionNotFound: The collection was deleted.
@@ -163,92 +222,23 @@ class Jobs:
         if job.collection_id is None:
             raise CollectionNotFound(f"collection {job.collection!r} was deleted")
         with self._database.writing() as connection:
-            if job.dry_run:
-                settled = settle_checked(connection, job, outcomes, job.collection_id)
-            else:
-                revision = next_revision(connection, job.collection_id)
-                where = {"collection_id": job.collection_id, "revision": revision}
-                if job.kind is SourceKind.REINDEX:
-                    settled = settle_reindexed(connection, outcomes, **where)
-                else:
-                    settled = settle_files(connection, job, outcomes, **where)
-            _count(connection, job.number, settled)
+            settled = _settle(connection, job, outcomes, job.collection_id)
+            count(connection, job.number, settled)
             complete_if_done(connection, job.number)
             return settled
 
 
-def add_job(
-    connection: Connection, collection_id: int, collection: str, job: NewJob
-) -> tuple[int, str]:
-    """Put a job on the list without its files; its number and its id."""
-    job_id = uuid4().hex
-    number = connection.execute(
-        insert(jobs)
-        .values(
-            id=job_id,
-            collection_id=collection_id,
-            collection=collection,
-            kind=job.kind,
-            root=job.root,
-            path=job.path,
-            recursive=job.recursive,
-            ignore=list(job.ignore),
-            metadata=job.metadata,
-            state=JobState.PENDING,
-            walked=job.kind is SourceKind.UPLOAD,
-            dry_run=job.dry_run,
-            prune=job.prune,
-            verify_bytes=job.verify_bytes,
-            manifest=job.manifest,
-            manifest_name=job.manifest_name,
-            removals_open=int(job.prune),
-            created_at=datetime.now(UTC),
-        )
-        .returning(jobs.c.number)
-    ).scalar_one()
-    return number, job_id
-
-
-def close_job(connection: Connection, which: Any, state: JobState, detail: str | None) -> None:
-    """End the open jobs that a condition is true of."""
-    now = datetime.now(UTC)
-    connection.execute(
-        update(jobs)
-        .where(which, jobs.c.state.in_(OPEN_STATES))
-        .values(
-            state=state,
-            detail=detail,
-            finished_at=now,
-            started_at=case((jobs.c.started_at.is_(None), now), else_=jobs.c.started_at),
-        )
-    )
-
-
-def _count(connection: Connection, number: int, settled: Settled) -> None:
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.number == number)
-        .values(
-            total=jobs.c.total + settled.added,
-            indexed=jobs.c.indexed + settled.indexed,
-            duplicates=jobs.c.duplicates + settled.duplicates,
-            failed=jobs.c.failed + settled.failed,
-            removed=jobs.c.removed + settled.removed,
-            removals_open=jobs.c.removals_open - settled.removals,
-        )
-    )
-
-
-def complete_if_done(connection: Connection, number: int) -> None:
-    """End a job that has nothing left to do, except a reindex."""
-    # A reindex has its index checked and switched to after the last of its files.
-    is_one = and_(jobs.c.number == number, jobs.c.kind != SourceKind.REINDEX)
-    close_job(connection, and_(is_one, all_done), JobState.COMPLETED, None)
-
-
-def _record(row: Row[Any]) -> JobRecord:
-    values = {**row._mapping}
-    values["kind"] = SourceKind(row.kind)
-    values["state"] = JobState(row.state)
-    values["ignore"] = tuple(row.ignore)
-    return JobRecord(**values)
+def _settle(
+    connection: Connection, job: JobRecord, outcomes: Sequence[Outcome], collection_id: int
+) -> Settled:
+    if job.dry_run:
+        if not hold_open(connection, job.number):
+            return Settled.of([])
+        return settle_checked(connection, job, outcomes, collection_id)
+    revision = next_revision(connection, collection_id)
+    if not hold_open(connection, job.number):
+        return Settled.of([])
+    where = {"collection_id": collection_id, "revision": revision}
+    if job.kind is SourceKind.REINDEX:
+        return settle_reindexed(connection, outcomes, **where)
+    return settle_files(connection, job, outcomes, **where)

@@ -8,7 +8,7 @@ from sqlalchemy import and_, exists, select, true, update
 
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import Database
-from bento_service.catalogue.jobs import complete_if_done
+from bento_service.catalogue.job_rows import complete_if_done, hold_open
 from bento_service.catalogue.records import JobRecord
 from bento_service.catalogue.removals import count_orphans, remove_sources
 from bento_service.catalogue.tables import SourceKind, images, job_files, jobs, sources
@@ -61,7 +61,7 @@ class Pruning:
     def remove(self, job: JobRecord, gone: set[int]) -> int:
         """Remove sources, and count the images that go with them; a dry run only counts.
 
-        All sources of one image have to come in one call.
+        All sources of one image have to come in one call. Of a job that was closed nothing goes.
 
         Raises:
             CollectionNotFound: It was deleted.
@@ -72,13 +72,15 @@ class Pruning:
             if job.dry_run:
                 return count_orphans(connection, gone)
             revision = next_revision(connection, job.collection_id)
+            if not hold_open(connection, job.number):
+                return 0
             removed = remove_sources(connection, job.collection_id, revision, gone)
             own = jobs.c.number == job.number
             connection.execute(update(jobs).where(own).values(removed=jobs.c.removed + removed))
             return removed
 
     def finish(self, job: JobRecord, *, removed: int, detail: str | None) -> None:
-        """The step is done, and with it the job.
+        """The step is done, and with it the job, unless that was closed before.
 
         Args:
             job: Which.
@@ -86,10 +88,12 @@ class Pruning:
             detail: What people should know.
         """
         with self._database.writing() as connection:
+            if not hold_open(connection, job.number):
+                return
             own = jobs.c.number == job.number
             counted = {"removed": jobs.c.removed + removed} if job.dry_run else {}
-            still_open = and_(own, jobs.c.removals_open > 0)
-            connection.execute(update(jobs).where(still_open).values(removals_open=0, **counted))
+            waiting = and_(own, jobs.c.removals_open > 0)
+            connection.execute(update(jobs).where(waiting).values(removals_open=0, **counted))
             complete_if_done(connection, job.number)
             connection.execute(update(jobs).where(own).values(detail=detail))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,21 @@ class Computed:
 
 
 @dataclass(frozen=True)
+class Successor:
+    """What is built in Milvus to take the place of an index.
+
+    Attributes:
+        name: In Milvus.
+        kind: Of index, in Milvus' words.
+        applied: Up to which revision it holds the collection's changes.
+    """
+
+    name: str
+    kind: str
+    applied: int
+
+
+@dataclass(frozen=True)
 class IndexRecord:
     """An index of a collection; `revision - applied` tells how far it is behind.
 
@@ -76,6 +91,7 @@ class IndexRecord:
         ready: Whether they do or did.
         drop_missing: Whether images that it lacks are deleted when it begins to serve.
         job_number: The job that prepares it, or did.
+        successor: What is to take its place in Milvus.
     """
 
     id: int
@@ -89,21 +105,41 @@ class IndexRecord:
     ready: bool
     drop_missing: bool
     job_number: int | None
+    successor: Successor | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that is its own in Milvus."""
+        return (self.name,) if self.successor is None else (self.name, self.successor.name)
 
 
 @dataclass(frozen=True)
 class CollectionRecord:
-    """A collection, with the index that searches use."""
+    """A collection, with the index that searches use.
+
+    Attributes:
+        changed_at: When something was last put into it, taken out or changed.
+        ttl_seconds: How long after that it is deleted; `None` for never.
+    """
 
     id: int
     name: str
     index: IndexRecord
     created_at: datetime
+    changed_at: datetime
+    ttl_seconds: int | None
 
     @property
     def space(self) -> DescriptorSpace:
         """What its descriptors are."""
         return self.index.space
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it is deleted if it is left alone."""
+        if self.ttl_seconds is None:
+            return None
+        return self.changed_at + timedelta(seconds=self.ttl_seconds)
 
 
 @dataclass(frozen=True)
@@ -170,6 +206,7 @@ class JobRecord:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    retry_of: str | None = None
     dry_run: bool = False
     prune: bool = False
     verify_bytes: bool = False
@@ -302,6 +339,7 @@ class NewJob:
         verify_bytes: Whether files are read that seem unchanged.
         manifest: Digest of the stored manifest, whose paths begin at `path`.
         manifest_name: Of that manifest, for people.
+        retry_of: The id of the job that it tries again.
     """
 
     kind: SourceKind
@@ -316,6 +354,20 @@ class NewJob:
     verify_bytes: bool = False
     manifest: str | None = None
     manifest_name: str | None = None
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a caller asks for under a key, so that asking twice is asking once.
+
+    Attributes:
+        key: The caller's own.
+        digest: Of the call and its body.
+    """
+
+    key: str
+    digest: str
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, and_, delete, exists, func, select, update
+from sqlalchemy import Connection, and_, select, update
 
+from bento_service.catalogue.claims import keep, take
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.images import bury
@@ -21,24 +22,24 @@ from bento_service.catalogue.indexes import (
     indexes_of,
     select_indexes,
 )
-from bento_service.catalogue.jobs import add_job, all_done, close_job
+from bento_service.catalogue.job_rows import add_job, all_done, close_job
+from bento_service.catalogue.missing import count_missing, is_missing, missing_after
 from bento_service.catalogue.records import (
+    Claim,
     CollectionRecord,
     DescriptorSpace,
     IndexRecord,
     NewFile,
     NewJob,
 )
+from bento_service.catalogue.retired import retire
 from bento_service.catalogue.tables import (
     OPEN_STATES,
     SourceKind,
     collections,
-    descriptors,
-    images,
     indexes,
     instance,
     jobs,
-    sources,
 )
 from bento_service.errors import Conflict
 from client_sdk.schemas import JobState
@@ -53,7 +54,13 @@ class Reindexes:
         self._database = database
 
     def begin(
-        self, collection: CollectionRecord, space: DescriptorSpace, *, drop_missing: bool
+        self,
+        collection: CollectionRecord,
+        space: DescriptorSpace,
+        *,
+        drop_missing: bool,
+        retry_of: str | None = None,
+        claim: Claim | None = None,
     ) -> str:
         """Begin to prepare an index, or go on with one that lacked something; the job's id.
 
@@ -61,24 +68,30 @@ class Reindexes:
             collection: Whose.
             space: What it is to hold.
             drop_missing: Whether images that cannot be described are deleted in the end.
+            retry_of: The id of the job that is tried again.
+            claim: The caller's key; under one that was used before, it is the job of then.
 
         Raises:
             CollectionNotFound: It was deleted.
-            Conflict: It holds that already, or a reindex is under way.
+            Conflict: It holds that already, or a reindex is under way; or something else was asked
+                for under that key.
         """
         with self._database.writing() as connection:
+            if (known := take(connection, claim)) is not None:
+                return known
             next_revision(connection, collection.id)
             held = indexes_of(connection, collection.id)
             _refuse_if_needless(connection, held[0], space)
             version = indexes.c.fingerprint == space.fingerprint
             abandoned = and_(indexes.c.collection_id == collection.id, ~indexes.c.ready, ~version)
-            connection.execute(delete(indexes).where(abandoned))
+            retire(connection, abandoned)
             if all(index.space.fingerprint != space.fingerprint for index in held):
                 prefix = index_prefix(connection.execute(select(instance.c.id)).scalar_one())
                 name = f"{prefix}{uuid4().hex[:12]}"
                 add_index(connection, collection.id, name, space, ready=False)
-            job = NewJob(SourceKind.REINDEX, path=space.descriptor)
+            job = NewJob(SourceKind.REINDEX, path=space.descriptor, retry_of=retry_of)
             number, job_id = add_job(connection, collection.id, collection.name, job)
+            keep(connection, claim, number)
             connection.execute(
                 update(indexes)
                 .where(indexes.c.collection_id == collection.id, version)
@@ -100,6 +113,12 @@ class Reindexes:
             raise Conflict("the reindex was given up; begin another one")
         return index_record(row)
 
+    def drops_missing(self, job_number: int) -> bool:
+        """Whether the index that a job prepared is to lose what could not be described."""
+        statement = select(indexes.c.drop_missing).where(indexes.c.job_number == job_number)
+        with self._database.reading() as connection:
+            return bool(connection.execute(statement).scalar())
+
     def files(self, job_number: int) -> Iterator[NewFile]:
         """The images that a job has to describe, by rising id.
 
@@ -108,34 +127,19 @@ class Reindexes:
         """
         index = self.target(job_number)
         after = 0
-        while page := self._missing_after(index, after):
+        while page := self._some_missing(index, after):
             for image_id, sha256, path in page:
                 yield NewFile(str(image_id), path, sha256)
             after = page[-1][0]
 
-    def _missing_after(self, index: IndexRecord, after: int) -> list[tuple[int, str, str]]:
-        """Ids, digests and first paths of images that an index lacks."""
-        others = sources.alias()
-        first = (
-            select(func.min(others.c.id))
-            .where(others.c.image_id == images.c.id)
-            .correlate(images)
-            .scalar_subquery()
-        )
-        statement = (
-            select(images.c.id, images.c.sha256, sources.c.path)
-            .select_from(images.join(sources, sources.c.id == first))
-            .where(_missing(index), images.c.id > after)
-            .order_by(images.c.id)
-            .limit(_IMAGES_A_STEP)
-        )
+    def _some_missing(self, index: IndexRecord, after: int) -> list[tuple[int, str, str]]:
         with self._database.reading() as connection:
-            return [(row.id, row.sha256, row.path) for row in connection.execute(statement)]
+            return missing_after(connection, index, after)
 
     def missing(self, index: IndexRecord) -> int:
         """How many living images of its collection an index lacks."""
         with self._database.reading() as connection:
-            return _count_missing(connection, index)
+            return count_missing(connection, index)
 
     def due(self) -> list[IndexRecord]:
         """Indexes whose job has nothing left to describe, so that they can be switched to."""
@@ -167,15 +171,15 @@ class Reindexes:
             if current is None or current.ready:
                 return False
             job = jobs.c.number == index.job_number
-            missing = _count_missing(connection, index)
+            missing = count_missing(connection, index)
             if missing and not index.drop_missing:
                 close_job(connection, job, JobState.COMPLETED, _not_switched(index, missing))
                 return False
             if missing:
-                bury(connection, index.collection_id, revision, _missing(index))
+                bury(connection, index.collection_id, revision, is_missing(index))
             others = indexes.c.collection_id == index.collection_id
             former = and_(others, indexes.c.ready, indexes.c.name != _serving_name(index))
-            connection.execute(delete(indexes).where(former))
+            retire(connection, former)
             _point_at(connection, index)
             dropped = f"; {missing} images that could not be described are deleted"
             detail = f"searches use {_shown(index.space)} now{dropped if missing else ''}"
@@ -203,7 +207,7 @@ class Reindexes:
                 raise Conflict(
                     f"collection {collection.name!r} has no former version to go back to"
                 )
-            if missing := _count_missing(connection, former):
+            if missing := count_missing(connection, former):
                 raise Conflict(
                     f"{missing} images came to {collection.name!r} since it held "
                     f"{_shown(former.space)}, and are not described in it; reindex to it instead"
@@ -211,14 +215,19 @@ class Reindexes:
             _point_at(connection, former)
 
     def forget(self, collection: CollectionRecord) -> int:
-        """Give up a reindex that is not finished, and drop the former version; how many went."""
+        """Give up a reindex that is not finished, and drop the former version; how many went.
+
+        Raises:
+            CollectionNotFound: It was deleted.
+        """
         with self._database.writing() as connection:
+            next_revision(connection, collection.id)
             own = indexes.c.collection_id == collection.id
             name = _serving_name_of(collection.id)
-            gone = connection.execute(delete(indexes).where(own, indexes.c.name != name))
+            gone = retire(connection, and_(own, indexes.c.name != name))
             reindex = and_(jobs.c.collection_id == collection.id, jobs.c.kind == SourceKind.REINDEX)
             close_job(connection, reindex, JobState.CANCELED, "the reindex was given up")
-            return int(gone.rowcount)
+            return gone
 
 
 def _refuse_if_needless(
@@ -247,23 +256,6 @@ def _point_at(connection: Connection, index: IndexRecord) -> None:
         .values(index_name=index.name)
     )
     connection.execute(update(indexes).where(indexes.c.id == index.id).values(ready=True))
-
-
-def _missing(index: IndexRecord) -> Any:
-    """Of an image: lives in the index's collection, and has no descriptor for the index."""
-    has_one = exists().where(
-        descriptors.c.image_id == images.c.id, descriptors.c.index_id == index.id
-    )
-    return and_(
-        images.c.collection_id == index.collection_id,
-        ~images.c.deleted,
-        ~has_one.correlate(images),
-    )
-
-
-def _count_missing(connection: Connection, index: IndexRecord) -> int:
-    statement = select(func.count()).select_from(images).where(_missing(index))
-    return connection.execute(statement).scalar_one()
 
 
 def _serving_name(index: IndexRecord) -> Any:

@@ -113,9 +113,14 @@ collections = Table(
     Column("index_name", String(128), nullable=False, unique=True),
     Column("revision", BigInteger, nullable=False, default=0),
     Column("created_at", Moment, nullable=False),
+    Column("ttl_seconds", Integer),
+    Column("changed_at", Moment),
     sqlite_autoincrement=True,
 )
-"""`revision` counts changes of images; `index_name` tells which of the indexes is searched."""
+"""`revision` counts changes of images; `index_name` tells which of the indexes is searched.
+
+One with a `ttl_seconds` is deleted when `changed_at` is so long ago and no job is open for it.
+"""
 
 indexes = Table(
     "indexes",
@@ -140,6 +145,23 @@ indexes = Table(
 The one that is searched is `ready`. Another one that is ready was searched before, and one that is
 not is being prepared by the job `job_number`; `drop_missing`: images that it cannot describe go.
 """
+
+successors = Table(
+    "successors",
+    metadata,
+    Column("index_id", _id, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("applied", BigInteger, nullable=False, default=0),
+)
+"""What is built in Milvus to take the place of an index: the same descriptors, another kind."""
+
+retired_indexes = Table(
+    "retired_indexes",
+    metadata,
+    Column("index_id", _id, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
+)
+"""Indexes that nobody uses any more, whose descriptors are deleted little by little."""
 
 images = Table(
     "images",
@@ -276,12 +298,15 @@ jobs = Table(
     Column("created_at", Moment, nullable=False),
     Column("started_at", Moment),
     Column("finished_at", Moment),
+    Column("retry_of", String(32), index=True),
     sqlite_autoincrement=True,
 )
 """`walked`: every file has its row in `job_files`, so `total` is final.
 
 `manifest` is the digest of the stored list that the job works off. `removed` counts images;
 `removals_open` are the deletions of a manifest that are still to be made, or the one pruning.
+
+`retry_of` is the id of the job whose files are tried again.
 """
 
 job_files = Table(
@@ -320,3 +345,19 @@ Index(
     sqlite_where=job_files.c.state == "todo",
     postgresql_where=job_files.c.state == "todo",
 )
+Index(
+    "ix_job_files_sha256_failed",
+    job_files.c.sha256,
+    sqlite_where=job_files.c.state == "failed",
+    postgresql_where=job_files.c.state == "failed",
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("job_number", _id, ForeignKey("jobs.number", ondelete="CASCADE")),
+    Column("created_at", Moment, nullable=False),
+)
+"""Keys by which callers repeat a call; `digest` is that of what was asked for."""

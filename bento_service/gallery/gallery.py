@@ -2,14 +2,14 @@
 
 Milvus Lite lets one process open its file and loses acknowledged rows when two threads write at
 once before a kill, so every write here goes through one lock. Unflushed rows make every search
-slower (70 µs a row and search), so writers flush after a burst.
+slower (70 µs a row and search), so writers flush after a burst. Every call has a time limit, and a
+search of a server a short one; see `connection`.
 """
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,21 +19,16 @@ from grpc import RpcError
 from numpy.typing import NDArray
 
 from bento_service.errors import IndexUnavailable
-from bento_service.gallery.milvus import DataType, MilvusClient, MilvusException, load_lite
-
-INDEX_TYPE = "FLAT"
-"""Exact search: every descriptor is compared."""
-MAX_NEIGHBOURS = 16_384
-"""The most that a Milvus server returns for one query."""
+from bento_service.gallery.connection import CALL_SECONDS as _TIME_LIMIT
+from bento_service.gallery.connection import Away, Connection
+from bento_service.gallery.index_types import MAX_NEIGHBOURS, IndexType
+from bento_service.gallery.lite_folder import names_in, remove_index
+from bento_service.gallery.milvus import DataType, MilvusClient, MilvusException
+from bento_service.gallery.shared import SharedSearches
 
 _log = logging.getLogger(__name__)
 _FIELD = "descriptor"
-_TIME_LIMIT = 30.0
-_CONNECT_SECONDS = 10.0
-_RECONNECT_SECONDS = 1.0
 _ROWS_A_CALL = 1000
-# pymilvus asks an idle server every ten seconds whether it is there, which Lite takes for abuse.
-_CONNECTION = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
 
 
 @dataclass(frozen=True)
@@ -50,52 +45,53 @@ class Gallery:
     Every method raises `IndexUnavailable` where Milvus does not answer or refuses.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, effort: int | None = None) -> None:
         """Prepare; the connection is made by the first call that needs it.
 
         Args:
             uri: `http://host:port` of a server, or the path of Milvus Lite's folder.
+            effort: How much a search in an approximate index looks at; see `IndexType`.
         """
         # Every failure is raised as one of ours; pymilvus would print each with its stack too.
         # So would Lite's own server, for calls that it does not know and pymilvus does without.
         for name in ("pymilvus", "grpc._server"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._uri = uri
+        self._connection = Connection(uri)
+        self._effort = effort
         self._writing = threading.Lock()
-        self._connecting = threading.Lock()
-        self._connected: MilvusClient | None = None
-        self._not_before = 0.0
+        self._doubted: set[str] = set()
+        self._kinds: dict[str, IndexType] = {}  # an index with another one gets another name
+        self._shared: SharedSearches[list[Neighbour]] = SharedSearches(_TIME_LIMIT)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._connected is not None:
-            self._connected.close()
+        self._connection.close()
 
     @property
     def _client(self) -> MilvusClient:
-        with self._connecting:
-            if self._connected is None:
-                # A silent host takes long to give up; those who waited here need not try as well.
-                if time.monotonic() < self._not_before:
-                    raise ConnectionError("the last attempt to connect has just failed")
-                try:
-                    self._connected = self._connect()
-                finally:
-                    self._not_before = time.monotonic() + _RECONNECT_SECONDS
-            return self._connected
-
-    def _connect(self) -> MilvusClient:
-        if self.is_embedded:
-            Path(self._uri).parent.mkdir(parents=True, exist_ok=True)
-            load_lite()
-        return MilvusClient(self._uri, timeout=_CONNECT_SECONDS, grpc_options=_CONNECTION)
+        return self._connection.client()
 
     @property
     def is_embedded(self) -> bool:
         """Whether it is Milvus Lite, which nobody else uses."""
-        return "://" not in self._uri
+        return self._connection.is_embedded
+
+    @property
+    def uri(self) -> str:
+        """What it is connected to."""
+        return self._connection.uri
+
+    @property
+    def answers(self) -> bool:
+        """Whether the last call was answered."""
+        return self._connection.answers
+
+    def doubted(self) -> set[str]:
+        """Names of the indexes whose search failed since this was asked before."""
+        found, self._doubted = self._doubted, set()
+        return found
 
     def open(self, name: str, dimension: int) -> None:
         """Make an index ready for searches: created, repaired and loaded as needed.
@@ -108,49 +104,114 @@ class Gallery:
             name: Of the index.
             dimension: D, components of a descriptor.
         """
-        with self._writing, _translated("open"):
+        with self._writing, self._calling("open"):
             try:
                 self._open(name, dimension)
             except (MilvusException, RpcError):
                 if not self.is_embedded:  # a server that fails now may have whole rows
                     raise
                 _log.warning("index %s is damaged; beginning it anew", name)
-                self._client.drop_collection(name, timeout=_TIME_LIMIT)
+                self._drop_damaged(name)
                 self._open(name, dimension)
+
+    def _drop_damaged(self, name: str) -> None:
+        with suppress(MilvusException, RpcError):
+            self._client.drop_collection(name, timeout=_TIME_LIMIT)
+        remove_index(Path(self.uri), name)
 
     def load(self, name: str) -> None:
         """Make an index ready as it is; unlike `open` this makes and mends nothing."""
-        with _translated("load"):
+        with self._calling("load"):
             self._client.load_collection(name, timeout=_TIME_LIMIT)
 
     def _open(self, name: str, dimension: int) -> None:
-        if not self._client.has_collection(name, timeout=_TIME_LIMIT):
+        if not self._has(name):
             self._create(name, dimension)
+            self._index(name, IndexType.FLAT)
+        elif not self.is_embedded and not self._client.list_indexes(name, timeout=_TIME_LIMIT):
+            self._index(name, IndexType.FLAT)  # a crash came in between
         try:
             self._client.load_collection(name, timeout=_TIME_LIMIT)
         except (MilvusException, RpcError):
+            if not self.is_embedded:  # it is starting, or its files are slow; the rows are there
+                raise
             _log.warning("index %s does not load; building it again from its rows", name)
             self._rebuild(name)
+
+    def _has(self, name: str) -> bool:
+        client = self._client
+        if self.is_embedded:  # Milvus Lite would also count what it has in memory alone
+            return name in names_in(Path(self.uri))
+        return bool(client.has_collection(name, timeout=_TIME_LIMIT))
 
     def _create(self, name: str, dimension: int) -> None:
         schema = self._client.create_schema(auto_id=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field(_FIELD, DataType.FLOAT_VECTOR, dim=dimension)
         self._client.create_collection(name, schema=schema, timeout=_TIME_LIMIT)
-        # Waiting for the index would take half a second, and it is empty.
-        self._client.create_index(name, self._index_params(), timeout=_TIME_LIMIT, sync=False)
 
     def _rebuild(self, name: str) -> None:
+        kind = self._kind(name, _TIME_LIMIT)
         self._client.release_collection(name, timeout=_TIME_LIMIT)
         self._client.drop_index(name, _FIELD, timeout=_TIME_LIMIT)
-        self._client.create_index(name, self._index_params(), timeout=_TIME_LIMIT)
+        self._index(name, kind, sync=True)
         self._client.load_collection(name, timeout=_TIME_LIMIT)
 
-    def _index_params(self) -> Any:
-        params = self._client.prepare_index_params()
+    def _index(self, name: str, index_type: IndexType, *, sync: bool = False) -> None:
+        wanted = self._client.prepare_index_params()
         # On unit vectors the inner product is the cosine, without normalising all of them again.
-        params.add_index(_FIELD, index_type=INDEX_TYPE, metric_type="IP")
-        return params
+        params = index_type.build_params()
+        wanted.add_index(
+            _FIELD, str(index_type), index_name=_FIELD, metric_type="IP", params=params
+        )
+        self._client.create_index(name, wanted, timeout=_TIME_LIMIT, sync=sync)
+
+    def kind(self, name: str) -> IndexType:
+        """Of which kind an index is, as Milvus says."""
+        with self._calling("describe an index", hurried=True):  # searches ask for it
+            return self._kind(name, self._connection.search_seconds)
+
+    def _kind(self, name: str, seconds: float) -> IndexType:
+        known = self._kinds.get(name)
+        if known is None:
+            made = self._client.list_indexes(name, timeout=seconds)
+            if not made:  # half made; `open` makes the rest
+                return IndexType.FLAT
+            told = self._client.describe_index(name, made[0], timeout=seconds)
+            known = IndexType(told["index_type"])
+            self._kinds[name] = known
+        return known
+
+    def prepare(self, name: str, dimension: int) -> bool:
+        """Make rows that can be written and not searched yet; `build` follows.
+
+        Returns:
+            Whether they were not there before.
+        """
+        with self._writing, self._calling("prepare"):
+            if self._has(name):
+                return False
+            self._create(name, dimension)
+            return True
+
+    def build(self, name: str, index_type: IndexType) -> bool:
+        """Let a server build an index over what was written; call it until it has.
+
+        Returns:
+            Whether the index is whole and loaded.
+        """
+        with self._writing, self._calling("build"):
+            if not self._client.list_indexes(name, timeout=_TIME_LIMIT):
+                self._index(name, index_type)
+            state = self._client.describe_index(name, _FIELD, timeout=_TIME_LIMIT) or {}
+        # `pending_index_rows` counts segments that were merged meanwhile, and may never end.
+        if state.get("state") != "Finished" or state["indexed_rows"] < state["total_rows"]:
+            return False
+        with self._calling("load"):
+            # Not waited for: a large one takes minutes, and the caller has more to do.
+            self._client.load_collection(name, timeout=_TIME_LIMIT, _async=True)
+            loaded = self._client.get_load_state(name, timeout=_TIME_LIMIT)
+        return bool(loaded["state"].name == "Loaded")
 
     def upsert(
         self, name: str, image_ids: Sequence[int], descriptors: Sequence[NDArray[np.float32]]
@@ -166,19 +227,19 @@ class Gallery:
             {"id": image_id, _FIELD: descriptor}
             for image_id, descriptor in zip(image_ids, descriptors, strict=True)
         ]
-        with self._writing, _translated("upsert"):
+        with self._writing, self._calling("upsert"):
             for some in _slices(rows):
                 self._client.upsert(name, some, timeout=_TIME_LIMIT)
 
     def delete(self, name: str, image_ids: Sequence[int]) -> None:
         """Take images out of an index; unknown ids are no error."""
-        with self._writing, _translated("delete"):
+        with self._writing, self._calling("delete"):
             for some in _slices(image_ids):
                 self._client.delete(name, ids=list(some), timeout=_TIME_LIMIT)
 
     def flush(self, name: str) -> None:
         """Move written rows from the log into a segment, so that searches stay fast."""
-        with self._writing, _translated("flush"):
+        with self._writing, self._calling("flush"):
             self._client.flush(name, timeout=_TIME_LIMIT)
 
     def make_visible(self, name: str) -> None:
@@ -186,7 +247,7 @@ class Gallery:
 
         A server shows a deletion a fifth of a second later, and listing asks for no freshness.
         """
-        with _translated("show what was written"):
+        with self._calling("show what was written"):
             self._client.query(
                 name,
                 filter="id in [0]",
@@ -195,32 +256,63 @@ class Gallery:
                 timeout=_TIME_LIMIT,
             )
 
-    def search(self, name: str, query: NDArray[np.float32], *, top_k: int) -> list[Neighbour]:
+    def search(
+        self,
+        name: str,
+        query: NDArray[np.float32],
+        *,
+        top_k: int,
+        condition: str = "",
+    ) -> list[Neighbour]:
         """The nearest images of an index, best first.
 
         Args:
             name: Of the index.
             query: (D,) float32, of unit length.
             top_k: At most so many, `MAX_NEIGHBOURS` at the most.
+            condition: Only images that fulfil it, in Milvus' words.
         """
-        with _translated("search"):
-            (found,) = self._client.search(
+        limit = min(top_k, MAX_NEIGHBOURS)
+        size = _size_class(limit) if self.is_embedded else limit
+
+        def ask(queries: Sequence[NDArray[np.float32]], seconds: float) -> list[list[Neighbour]]:
+            return self._search(name, queries, size, condition, seconds)
+
+        if not self.is_embedded:  # its searches run side by side
+            return ask([query], self._connection.search_seconds)[0]
+        kind = (name, size, condition, query.shape)
+        return self._shared.search(kind, query, ask)[:limit]
+
+    def _search(
+        self,
+        name: str,
+        queries: Sequence[NDArray[np.float32]],
+        limit: int,
+        condition: str,
+        seconds: float,
+    ) -> list[list[Neighbour]]:
+        with self._searching(name):
+            params = self._kind(name, seconds).search_params(limit, self._effort)
+            found = self._client.search(
                 name,
-                [query],
-                limit=min(top_k, MAX_NEIGHBOURS),
-                search_params={"metric_type": "IP"},
+                list(queries),
+                filter=condition,
+                limit=limit,
+                search_params={"metric_type": "IP", "params": params},
                 output_fields=["id"],  # Lite returns the vectors unless fields are named
                 # A server answers from an older state by default, and misses what this
                 # connection just wrote; this costs nothing unless it has just written.
                 consistency_level="Session",
-                timeout=_TIME_LIMIT,
+                timeout=seconds,
             )
-        return [Neighbour(int(hit["id"]), float(hit["distance"])) for hit in found]
+        return [
+            [Neighbour(int(hit["id"]), float(hit["distance"])) for hit in hits] for hits in found
+        ]
 
     def ids(self, name: str) -> set[int]:
         """Every id that an index holds."""
         self.make_visible(name)
-        with _translated("list"):
+        with self._calling("list"):
             iterator = self._client.query_iterator(
                 name,
                 batch_size=_ROWS_A_CALL,
@@ -235,13 +327,57 @@ class Gallery:
 
     def names(self) -> list[str]:
         """Every index of this Milvus, other programs' too."""
-        with _translated("list"):
-            return list(self._client.list_collections(timeout=_TIME_LIMIT))
+        with self._calling("list"):
+            try:
+                return list(self._client.list_collections(timeout=_TIME_LIMIT))
+            except (MilvusException, RpcError):
+                if not self.is_embedded:
+                    raise
+                return names_in(Path(self.uri))
 
     def drop(self, name: str) -> None:
         """Remove an index with its files; an unknown one is no error."""
-        with self._writing, _translated("drop"):
+        self._kinds.pop(name, None)
+        with self._writing, self._calling("drop"):
             self._client.drop_collection(name, timeout=_TIME_LIMIT)
+
+    @contextmanager
+    def _searching(self, name: str) -> Iterator[None]:
+        """A search that waits for nobody, and after which replay looks at the index if it fails."""
+        try:
+            with self._calling("search", hurried=True):
+                yield
+        except IndexUnavailable:
+            self._doubted.add(name)
+            raise
+
+    @contextmanager
+    def _calling(self, what: str, *, hurried: bool = False) -> Iterator[None]:
+        try:
+            with self._connection.call(hurried=hurried):
+                yield
+        except (MilvusException, RpcError, OSError) as error:
+            if not isinstance(error, Away):  # the failure before it is in the log
+                _log.warning("Milvus failed to %s: %s", what, _in_short(error))
+            raise IndexUnavailable(
+                f"the index does not answer (it failed to {what}); nothing is lost, try again "
+                "shortly"
+            ) from error
+
+
+def _in_short(error: Exception) -> str:
+    if isinstance(error, RpcError) and hasattr(error, "details"):
+        return f"{error.code().name}: {error.details()}"[:300]
+    first_line, *_ = str(error).splitlines() or [""]
+    return first_line[:300]
+
+
+def _size_class(top_k: int) -> int:
+    """So many neighbours are asked for, that searches for about as many can share a call."""
+    # Each hit costs 20 to 50 µs in Lite, so few more than are needed.
+    return (
+        -(-top_k // 8) * 8 if top_k <= 128 else min(1 << (top_k - 1).bit_length(), MAX_NEIGHBOURS)
+    )
 
 
 def _pages(next_page: Callable[[], Any]) -> Iterator[Any]:
@@ -251,15 +387,3 @@ def _pages(next_page: Callable[[], Any]) -> Iterator[Any]:
 
 def _slices(rows: Sequence[Any]) -> Iterable[Any]:
     return (rows[at : at + _ROWS_A_CALL] for at in range(0, len(rows), _ROWS_A_CALL))
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (MilvusException, RpcError, OSError) as error:
-        first_line, *_ = str(error).splitlines() or [""]
-        _log.warning("Milvus failed to %s: %s", what, first_line[:300])
-        raise IndexUnavailable(
-            f"the index does not answer (it failed to {what}); nothing is lost, try again shortly"
-        ) from error

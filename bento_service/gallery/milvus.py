@@ -14,7 +14,9 @@ from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import Any
 
-__all__ = ["DataType", "MilvusClient", "MilvusException", "load_lite"]
+from grpc import RpcError
+
+__all__ = ["DataType", "MilvusClient", "MilvusException", "load_lite", "without_retries"]
 
 
 @contextmanager
@@ -75,6 +77,21 @@ with _pandas_stood_in_for():
     from pymilvus.exceptions import MilvusException
 
 SciPyHelper._checked = True  # so that it does not look whether there is scipy
+
+
+def without_retries(client: MilvusClient) -> None:
+    """Let every call of a client end with the first answer or failure.
+
+    pymilvus tries a call again until its time limit is over, and meanwhile connects anew under a
+    lock that all other calls then wait for. It asks this function first.
+    """
+
+    def give_up(error: Exception) -> bool:
+        if isinstance(error, RpcError):
+            raise error
+        return False
+
+    client._handler._on_rpc_error = give_up
 
 
 def load_lite() -> None:

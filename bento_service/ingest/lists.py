@@ -1,6 +1,6 @@
 """What a job is to work off: the files of a folder, the lines of a manifest, or images."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import JobRecord, NewFile, Stamp
@@ -14,10 +14,18 @@ from bento_service.ingest.uploads import Uploads
 class Lists:
     """Finds the entries of jobs, each time in the same order."""
 
-    def __init__(self, catalogue: Catalogue, roots: ImageRoots, uploads: Uploads) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        roots: ImageRoots,
+        uploads: Uploads,
+        *,
+        discard: Callable[[set[str]], object],
+    ) -> None:
         self._catalogue = catalogue
         self._roots = roots
         self._uploads = uploads
+        self._discard = discard
 
     def of(self, job: JobRecord) -> Iterator[NewFile]:
         """The entries of a job, one after the other.
@@ -34,7 +42,7 @@ class Lists:
     def close(self, job: JobRecord) -> None:
         """Everything is listed; what was only kept for that can go."""
         if job.manifest is not None:
-            self._uploads.discard({job.manifest}, self._catalogue.images.unreferenced_uploads)
+            self._discard({job.manifest})
 
     def _of_folder(self, job: JobRecord) -> Iterator[NewFile]:
         located = self._roots.locate(job.path or ".", job.root)

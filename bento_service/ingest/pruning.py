@@ -30,8 +30,9 @@ def prune(
 
     Raises:
         CollectionNotFound: It was deleted.
+        LookalikeError: The folder is gone; see `ImageRoots.walk`.
     """
-    if job.total == 0:
+    if _finds_nothing(roots, job):
         catalogue.pruning.finish(job, removed=0, detail=_NOTHING_FOUND)
         return
     scope = _Scope(job)
@@ -47,6 +48,16 @@ def prune(
         removed += catalogue.pruning.remove(job, gone)
         after = missed[-1].image_id
     catalogue.pruning.finish(job, removed=removed, detail=_kept(uncertain))
+
+
+def _finds_nothing(roots: ImageRoots, job: JobRecord) -> bool:
+    """Whether there is no file in a job's folder."""
+    if job.retry_of is None:
+        return job.total == 0
+    # The list of a retry has only what was left, perhaps long ago.
+    located = roots.locate(job.path or ".", job.root)
+    files = roots.walk(located, recursive=job.recursive, ignore=job.ignore)
+    return next(iter(files), None) is None
 
 
 class _Scope:

@@ -1,37 +1,53 @@
 """How fast jobs go, over a sliding window."""
 
 from collections import deque
+from dataclasses import dataclass, field
 
 WINDOW_SECONDS = 30.0
+_LEAST_SECONDS = 0.5
+
+
+@dataclass
+class _Done:
+    """What was dealt with of one job: moments and numbers of files, those in the window."""
+
+    since: float
+    moments: deque[tuple[float, int]] = field(default_factory=deque)
 
 
 class Rates:
-    """Files that were dealt with in the last `WINDOW_SECONDS`, by job."""
+    """Files that were dealt with in the last `WINDOW_SECONDS`, by job.
+
+    Moments are those of a monotonic clock, in seconds.
+    """
 
     def __init__(self) -> None:
-        self._done: dict[int, deque[tuple[float, int]]] = {}
+        self._done: dict[int, _Done] = {}
+
+    def begin(self, job_number: int, now: float) -> None:
+        """A job is worked on from now on."""
+        self._done[job_number] = _Done(now)
 
     def add(self, job_number: int, files: int, now: float) -> None:
-        """Count files of a job, at a moment of a monotonic clock in seconds."""
-        done = self._done.setdefault(job_number, deque())
-        done.append((now, files))
-        for number in [n for n, moments in self._done.items() if _is_past(moments, now)]:
-            del self._done[number]
+        """Count files of a job that was begun; those of another one are left out."""
+        if done := self._done.get(job_number):
+            done.moments.append((now, files))
+            while done.moments[0][0] <= now - WINDOW_SECONDS:
+                done.moments.popleft()
+
+    def forget(self, job_number: int) -> None:
+        """A job is not worked on any more."""
+        self._done.pop(job_number, None)
 
     def per_second(self, job_number: int, now: float) -> float | None:
-        """Files a second of a job; `None` before two batches were done in the window."""
-        moments = [(at, n) for at, n in self._done.get(job_number, ()) if _is_recent(at, now)]
-        if len(moments) < 2:
+        """Files a second of a job over the window, or since it was begun if that is later.
+
+        A pause counts as time: it lowers the rate while it is in the window. `None` where that
+        says nothing: just after the beginning, and where nothing was done in the window.
+        """
+        done = self._done.get(job_number)
+        if done is None:
             return None
-        # The first batch only tells when the window begins.
-        return sum(n for _, n in moments[1:]) / max(now - moments[0][0], 1e-3)
-
-
-def _is_recent(at: float, now: float) -> bool:
-    return now - at <= WINDOW_SECONDS
-
-
-def _is_past(moments: deque[tuple[float, int]], now: float) -> bool:
-    while len(moments) > 1 and not _is_recent(moments[0][0], now):
-        moments.popleft()
-    return not _is_recent(moments[-1][0], now)
+        seconds = min(now - done.since, WINDOW_SECONDS)
+        files = sum(number for at, number in list(done.moments) if at > now - WINDOW_SECONDS)
+        return files / seconds if files and seconds >= _LEAST_SECONDS else None

@@ -3,12 +3,15 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from bento_service.catalogue.records import FileRecord, JobRecord, Outcome
+import numpy as np
+from numpy.typing import NDArray
+
+from bento_service.catalogue.records import Described, FileRecord, JobRecord, Outcome
 from bento_service.catalogue.tables import FileAction, SourceKind
 from bento_service.errors import ImageNotFound, LookalikeError, PathNotFound, TooLarge
 from bento_service.ingest.roots import ImageRoots
@@ -28,6 +31,21 @@ class ReadPicture:
     bytes: int
     picture: Picture
     mtime_ns: int | None = None
+
+    def described(self, descriptors: Mapping[str, NDArray[np.float32]]) -> Outcome:
+        """What became of the file, given its descriptors: (D,) float32, by fingerprint."""
+        return Outcome(
+            self.file,
+            described=Described(
+                sha256=self.sha256,
+                format=self.picture.format,
+                width=self.picture.width,
+                height=self.picture.height,
+                bytes=self.bytes,
+                descriptors=descriptors,
+            ),
+            mtime_ns=self.mtime_ns,
+        )
 
 
 class Reader:

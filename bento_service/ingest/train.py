@@ -1,7 +1,7 @@
 """Starting jobs."""
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import CollectionRecord, Computed, JobRecord, NewJob
+from bento_service.catalogue.records import Claim, CollectionRecord, Computed, JobRecord, NewJob
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
@@ -26,14 +26,18 @@ def collection_for_training(
 
 
 def start_folder_job(
-    catalogue: Catalogue, roots: ImageRoots, computed: Computed, request: TrainRequest
+    catalogue: Catalogue,
+    roots: ImageRoots,
+    computed: Computed,
+    request: TrainRequest,
+    claim: Claim | None = None,
 ) -> JobRecord:
-    """Put a folder, or one file, on the list of jobs.
+    """Put a folder, or one file, on the list of jobs; with a claim, only the first time.
 
     Raises:
         Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `ImageRoots.check`;
             `check_metadata` and `check_patterns` too.
-        CollectionNotFound, Conflict: See `collection_for_training`.
+        CollectionNotFound, Conflict: See `collection_for_training` and `Jobs.create`.
     """
     if request.path is None:
         raise InvalidArgument("path: is missing; name a folder, a file or a `manifest`")
@@ -55,7 +59,7 @@ def start_folder_job(
         prune=request.prune,
         verify_bytes=request.verify_bytes,
     )
-    return catalogue.jobs.create(collection.id, collection.name, job)
+    return catalogue.jobs.create(collection.id, collection.name, job, claim)
 
 
 def start_reindex_job(
@@ -65,8 +69,9 @@ def start_reindex_job(
     descriptor: str | None,
     *,
     drop_missing: bool,
+    claim: Claim | None = None,
 ) -> JobRecord:
-    """Put a reindex of a collection on the list of jobs.
+    """Put a reindex of a collection on the list of jobs; with a claim, only the first time.
 
     Args:
         catalogue: Where the collection is.
@@ -74,13 +79,15 @@ def start_reindex_job(
         name: Of the collection.
         descriptor: To which; that of new collections where none is named.
         drop_missing: Whether images that cannot be described are deleted in the end.
+        claim: The caller's key, if one was given.
 
     Raises:
         CollectionNotFound: There is none of that name.
         InvalidArgument: The service computes no such descriptor.
-        Conflict: The collection holds that already, or a reindex is under way.
+        Conflict: The collection holds that already, or a reindex is under way; see `Jobs.create`
+            for claims.
     """
     collection = catalogue.collections.named(name)
     space = computed.named(descriptor)
-    job_id = catalogue.reindexes.begin(collection, space, drop_missing=drop_missing)
+    job_id = catalogue.reindexes.begin(collection, space, drop_missing=drop_missing, claim=claim)
     return catalogue.jobs.get(job_id)

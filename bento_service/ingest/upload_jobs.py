@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any, BinaryIO
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, JobRecord, NewFile, NewJob
+from bento_service.catalogue.records import Claim, Computed, JobRecord, NewFile, NewJob
 from bento_service.catalogue.tables import FileAction, SourceKind
 from bento_service.errors import ImageUnreadable, InvalidArgument, LookalikeError
 from bento_service.ingest.archives import Allowance, Limits, Member, Unfit, is_zip
@@ -31,14 +31,36 @@ class UploadJobs:
     """Stores what was sent, and puts it on the list of jobs; all of a request or nothing."""
 
     def __init__(
-        self, catalogue: Catalogue, uploads: Uploads, computed: Computed, limits: Limits
+        self,
+        catalogue: Catalogue,
+        uploads: Uploads,
+        computed: Computed,
+        limits: Limits,
+        *,
+        discard: Callable[[set[str]], object],
     ) -> None:
+        """Prepare.
+
+        Args:
+            catalogue: Where jobs go.
+            uploads: Where the bytes go.
+            computed: What the service computes.
+            limits: Of archives.
+            discard: Removes those of some uploads that nobody needs.
+        """
         self._catalogue = catalogue
         self._uploads = uploads
         self._computed = computed
         self._limits = limits
+        self._discard = discard
 
-    def start(self, sent: Sequence[Sent], collection: str, metadata: dict[str, Any]) -> JobRecord:
+    def start(
+        self,
+        sent: Sequence[Sent],
+        collection: str,
+        metadata: dict[str, Any],
+        claim: Claim | None = None,
+    ) -> JobRecord:
         """Make a job of the files of a request, each archive's members in its place.
 
         Raises:
@@ -46,17 +68,20 @@ class UploadJobs:
             TooLarge: An archive holds more than is allowed.
             InvalidArgument: An archive is damaged or encrypted, or a collection cannot have that
                 name.
-            Conflict: See `collection_for_training`.
+            Conflict: See `collection_for_training` and `Jobs.create`.
         """
         held = collection_for_training(self._catalogue, collection, self._computed)
         allowance = Allowance(self._limits)
-        with self._uploads.intake(self._catalogue.images.unreferenced_uploads) as store:
+        with self._uploads.intake(self._discard) as store:
             numbers = count(1)
             listed = [file for one in sent for file in self._files(one, numbers, store, allowance)]
             if not listed:
                 raise InvalidArgument("files: the archive holds no files; nothing was done")
             job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=tuple(listed))
-            return self._catalogue.jobs.create(held.id, held.name, job)
+            record = self._catalogue.jobs.create(held.id, held.name, job, claim)
+        if claim is not None:  # then it may be the job of another call, which has its own bytes
+            self._discard({file.sha256 for file in listed if file.sha256 is not None})
+        return record
 
     def _files(
         self,

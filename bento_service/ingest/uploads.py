@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -52,18 +52,16 @@ class Uploads:
             digests.extend(self._store(stream) for stream in streams)
             yield digests
         finally:
-            self._release(digests)
+            self._let_go(digests)
 
     @contextmanager
-    def intake(
-        self, unneeded: Callable[[set[str]], set[str]]
-    ) -> Iterator[Callable[[Readable], str]]:
+    def intake(self, discard: Callable[[set[str]], object]) -> Iterator[Callable[[Readable], str]]:
         """Store streams one by one; each call stores one and gives its digest.
 
         Within the block they cannot be discarded; where the block raises, they are.
 
         Args:
-            unneeded: Says which of some digests nobody needs.
+            discard: Removes those of some uploads that nobody needs.
 
         Raises:
             StorageFull: The disk has no room.
@@ -77,10 +75,10 @@ class Uploads:
         try:
             yield store
         except BaseException:
-            self._release(digests)
-            self.discard(set(digests), unneeded)
+            self._let_go(digests)
+            discard(set(digests))
             raise
-        self._release(digests)
+        self._let_go(digests)
 
     def check_room(self, size: int) -> None:
         """Refuse what would leave the disk without room for the catalogue.
@@ -92,6 +90,17 @@ class Uploads:
             raise StorageFull(
                 f"the disk for uploads has no room for {size} bytes; free room and send it again"
             )
+
+    @contextmanager
+    def holding(self, digests: Iterable[str]) -> Iterator[set[str]]:
+        """Those of these uploads that are stored; within the block they cannot be discarded."""
+        with self._lock:
+            held = {digest for digest in digests if self._path(digest).exists()}
+            self._pinned.update(held)
+        try:
+            yield held
+        finally:
+            self._let_go(held)
 
     def open(self, sha256: str) -> BinaryIO:
         """Stored bytes.
@@ -122,7 +131,7 @@ class Uploads:
             for digest in unneeded(candidates):
                 self._path(digest).unlink(missing_ok=True)
 
-    def _release(self, digests: Sequence[str]) -> None:
+    def _let_go(self, digests: Iterable[str]) -> None:
         with self._lock:
             self._pinned -= Counter(digests)  # forgets those that nobody holds
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import JobRecord
@@ -36,6 +36,7 @@ class Walks:
         roots: ImageRoots,
         uploads: Uploads,
         *,
+        discard: Callable[[set[str]], object],
         on_step: Callable[[], object],
     ) -> None:
         """Prepare.
@@ -44,11 +45,12 @@ class Walks:
             catalogue: Where the lists are.
             roots: Where folders are walked.
             uploads: Where manifests are kept.
+            discard: Removes those of some uploads that nobody needs.
             on_step: Called on the event loop when a list has grown and when a walk has ended.
         """
         self._catalogue = catalogue
         self._roots = roots
-        self._lists = Lists(catalogue, roots, uploads)
+        self._lists = Lists(catalogue, roots, uploads, discard=discard)
         self._on_step = on_step
         # Not the event loop's own few threads, which searches need.
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="walk")
@@ -98,14 +100,15 @@ class Walks:
     def _list_files(
         self, job: JobRecord, unwanted: threading.Event, on_step: Callable[[], object]
     ) -> None:
-        files = self._lists.of(job)
+        # Looked at before every file: a folder can be slow, or have none for a long while.
+        files = takewhile(lambda _: not unwanted.is_set(), self._lists.of(job))
         while some := list(islice(files, _ROWS_A_STEP)):
-            if unwanted.is_set():
+            if unwanted.is_set() or not self._catalogue.jobs.add_files(job.number, some):
                 return
-            self._catalogue.jobs.add_files(job.number, some)
             on_step()
-        self._catalogue.jobs.finish_walk(job.number)
-        self._lists.close(job)
+        if not unwanted.is_set():
+            self._catalogue.jobs.finish_walk(job.number)
+            self._lists.close(job)
 
     async def _prune(self, job: JobRecord, unwanted: threading.Event) -> None:
         """Remove what is gone, after everything else: a file that was moved is the same image."""

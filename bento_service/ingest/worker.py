@@ -1,8 +1,9 @@
 """The ingest worker: decode, describe and commit, each stage ahead of the next.
 
-Jobs take turns, some files each, so that one picture does not wait behind a long folder. Memory is
-bounded by the turns between the stages, whatever the number of pictures. What has been done is
-in the catalogue's rows; a worker that starts again goes on with the files that are still to do.
+Jobs take turns, some files each, so that one picture does not wait behind a long folder; a new job
+has its first turn next, however many others there are. Memory is bounded by the turns between the
+stages, whatever the number of pictures. What has been done is in the catalogue's rows; a worker
+that starts again goes on with the files that are still to do.
 """
 
 import asyncio
@@ -19,7 +20,6 @@ import numpy as np
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import (
     Computed,
-    Described,
     JobRecord,
     Outcome,
 )
@@ -63,11 +63,12 @@ class _Done:
 
 @dataclass
 class _Turn:
-    """How far the worker has read one job's list."""
+    """How far the worker has read one job's list; `is_read` to its end, with nothing to come."""
 
     job: JobRecord
     after: int = 0
     in_flight: int = 0
+    is_read: bool = False
 
 
 class Worker:
@@ -81,6 +82,7 @@ class Worker:
         describe: Describe,
         *,
         uploads: Uploads,
+        discard: Callable[[set[str]], object],
         computed: Computed,
         decoders: int,
         batch: int = 2,
@@ -94,6 +96,7 @@ class Worker:
             reader: Reads and decodes files.
             describe: Asks the embedder.
             uploads: Where manifests are kept.
+            discard: Removes those of some uploads that nobody needs.
             computed: What the embedder gives.
             decoders: Files that are read and decoded at once.
             batch: Pictures that are described together. A query waits behind at most one batch.
@@ -109,7 +112,9 @@ class Worker:
         self._on_commit = on_commit
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         self._wake = asyncio.Event()
-        self._walks = Walks(catalogue, roots, uploads, on_step=self._follow_walk)
+        self._newest = 0
+        self._has_newer = False
+        self._walks = Walks(catalogue, roots, uploads, discard=discard, on_step=self._follow_walk)
         self._turns: dict[int, _Turn] = {}
         self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
         self._taken: asyncio.Queue[_Taken] = asyncio.Queue(1)
@@ -133,7 +138,14 @@ class Worker:
 
     def wake(self) -> None:
         """Tell that there is a new job. Only from the event loop's thread."""
+        self._has_newer = True
         self._wake.set()
+
+    def drop(self, job_number: int) -> None:
+        """Do no more for a job that was closed. Only from the event loop's thread."""
+        self._turns.pop(job_number, None)
+        self._walks.forget(job_number)
+        self.rates.forget(job_number)
 
     @property
     def alive(self) -> bool:
@@ -156,17 +168,34 @@ class Worker:
 
     async def _round(self) -> bool:
         """Give every open job one turn; whether there was anything to do."""
+        self._has_newer = False
         jobs = await asyncio.to_thread(self._catalogue.jobs.open)
         self._forget_closed({job.number for job in jobs})
+        self._newest = max((job.number for job in jobs), default=self._newest)
         busy = False
         for job in jobs:
-            if job.number not in self._turns and not await self._admit(job):
-                continue
-            turn = self._turns[job.number]
-            turn.job = job
-            self._walks.begin(job)
-            busy |= await self._take_turn(turn)
+            if self._has_newer:  # once, since under a stream of new jobs there are always some
+                busy |= await self._serve_newer()
+            busy |= await self._serve(job)
         return busy
+
+    async def _serve_newer(self) -> bool:
+        """Give the jobs that came since the round began their turn in between."""
+        self._has_newer = False
+        jobs = await asyncio.to_thread(self._catalogue.jobs.open, after=self._newest)
+        busy = False
+        for job in jobs:
+            self._newest = job.number
+            busy |= await self._serve(job)
+        return busy
+
+    async def _serve(self, job: JobRecord) -> bool:
+        if job.number not in self._turns and not await self._admit(job):
+            return False
+        turn = self._turns[job.number]
+        turn.job = job
+        self._walks.begin(job)
+        return await self._take_turn(turn)
 
     async def _admit(self, job: JobRecord) -> bool:
         """Begin with a job, or go on with it after a start, perhaps with another model."""
@@ -178,6 +207,7 @@ class Worker:
         if job.state is JobState.PENDING:
             await asyncio.to_thread(self._catalogue.jobs.start, job.number)
         self._turns[job.number] = _Turn(job)
+        self.rates.begin(job.number, time.monotonic())
         return True
 
     def _follow_walk(self) -> None:
@@ -197,13 +227,15 @@ class Worker:
 
     def _forget_closed(self, open_jobs: set[int]) -> None:
         for number in self._turns.keys() - open_jobs:
-            del self._turns[number]
-            self._walks.forget(number)
+            self.drop(number)
 
     async def _take_turn(self, turn: _Turn) -> bool:
+        if turn.is_read and turn.in_flight:
+            return False
         files = await asyncio.to_thread(
             self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=self._turn
         )
+        turn.is_read = turn.job.walked and not files
         if not files:
             if turn.in_flight == 0:
                 turn.after = 0  # a file can fall back to the list, behind where we have read
@@ -229,11 +261,13 @@ class Worker:
             outcomes = [result for result in results if isinstance(result, Outcome)]
             pictures = [result for result in results if isinstance(result, ReadPicture)]
             for at in range(0, len(pictures), self._batch):
+                if taken.job.number not in self._turns:  # closed, so nothing of it is committed
+                    break
                 some = pictures[at : at + self._batch]
                 images = np.stack([read.picture.pixels for read in some])
                 described = await self._descriptors(images)
                 outcomes += (
-                    _described(read, {space: rows[at] for space, rows in described.items()})
+                    read.described({space: rows[at] for space, rows in described.items()})
                     for at, read in enumerate(some)
                 )
             await self._done.put(_Done(taken.job, outcomes))
@@ -268,18 +302,3 @@ class Worker:
 def _tell_if_failed(stage: "asyncio.Task[None]") -> None:
     if not stage.cancelled() and (error := stage.exception()):
         _log.critical("ingest has stopped; restart the service", exc_info=error)
-
-
-def _described(read: ReadPicture, descriptors: Descriptors) -> Outcome:
-    return Outcome(
-        read.file,
-        described=Described(
-            sha256=read.sha256,
-            format=read.picture.format,
-            width=read.picture.width,
-            height=read.picture.height,
-            bytes=read.bytes,
-            descriptors=descriptors,
-        ),
-        mtime_ns=read.mtime_ns,
-    )

@@ -3,8 +3,9 @@
  * forever. URLs are relative to the page, so that it works below a proxy's path prefix.
  *
  * @typedef {{source: string, code: string, detail: string}} JobError
- * @typedef {{id: string | null, collection: string, state: string, total: number, done: number,
- *   indexed: number, duplicates: number, failed: number, finished_at: string | null,
+ * @typedef {{id: string | null, collection: string, kind: string | null, source: string | null,
+ *   retry_of: string | null, state: string, total: number, done: number, indexed: number,
+ *   duplicates: number, failed: number, created_at: string | null, finished_at: string | null,
  *   images_per_second: number | null, eta_seconds: number | null, detail: string | null,
  *   errors: JobError[]}} Job
  * @typedef {{rank: number, image_id: number, score: number, name: string, source: string,
@@ -54,6 +55,14 @@ export function relative(url) {
 /** @returns {Promise<Info>} */
 export function info() {
   return read("info");
+}
+
+/**
+ * Keep a token in a cookie, which this page's scripts cannot read.
+ * @param {string} token
+ */
+export async function signIn(token) {
+  await call("session", json({ token }), READ_MS);
 }
 
 /** @returns {Promise<Collection[]>} */
@@ -130,6 +139,32 @@ export function job(id) {
 }
 
 /**
+ * Where a job can be followed.
+ * @param {string} id
+ */
+export function jobEventsUrl(id) {
+  return `api/v2/jobs/${encodeURIComponent(id)}/events`;
+}
+
+/**
+ * End a job that is not finished.
+ * @param {string} id
+ * @returns {Promise<Job>}
+ */
+export function cancelJob(id) {
+  return call(`jobs/${encodeURIComponent(id)}/cancel`, { method: "POST" }, READ_MS);
+}
+
+/**
+ * Try again what a job left, as a new job.
+ * @param {string} id
+ * @returns {Promise<Job>}
+ */
+export function retryJob(id) {
+  return call(`jobs/${encodeURIComponent(id)}/retry`, { method: "POST" }, READ_MS);
+}
+
+/**
  * Jobs, newest first.
  * @returns {Promise<Job[]>}
  */
@@ -161,6 +196,7 @@ async function call(path, request, limitMs) {
     throw unanswered(limit.aborted, limitMs);
   }
   if (!response.ok) throw refused(response, body);
+  if (response.status === 204) return undefined;
   return parsed(body) ?? fail(response);
 }
 

@@ -6,7 +6,9 @@ import { installDrop } from "./drop.js";
 import { filesOf } from "./dropped.js";
 import { installFolder } from "./folder.js";
 import { Holdings } from "./holdings.js";
+import { JobList } from "./jobs.js";
 import { showRun, showTrouble } from "./progress.js";
+import { askForToken } from "./sign_in.js";
 import { Search } from "./search.js";
 import { Upload } from "./upload.js";
 import { currentView, goTo, installViews } from "./views.js";
@@ -22,7 +24,15 @@ const holdings = new Holdings({
   onCount: () => search.followCount(),
 });
 const search = new Search({ holdings, onPaste: () => goTo("search") });
-const watch = new Watch({ onRun: followRun, onTrouble: showTrouble });
+const jobs = new JobList({
+  onChanged: (job) => watch.update(job),
+  onStarted: (job) => watch.add(job),
+});
+const watch = new Watch({
+  onRun: followRun,
+  onJobs: (listed) => jobs.show(listed),
+  onTrouble: showTrouble,
+});
 const upload = new Upload({
   collection: () => holdings.collection,
   onJob: (job, isFirst, moreFollow) => {
@@ -96,6 +106,11 @@ async function start() {
       if (!document.hidden) Promise.all([holdings.load(), watch.resume()]).catch(() => {});
     });
   } catch (problem) {
+    if (problem.status === 401) {
+      showText(byId("service-notice"), "");
+      askForToken(start);
+      return;
+    }
     showText(byId("service-notice"), `${problem.message} Trying again…`);
     setTimeout(start, RETRY_MS);
   }

@@ -27,17 +27,19 @@ export function showTrouble(text) {
 
 function stateOf(run) {
   const where = `“${run.collections.join("”, “")}”`;
-  if (run.isOpen) return `Indexing into ${where}…`;
+  const deed = `${run.isReindex ? "Reindexing" : "Indexing into"} ${where}`;
+  if (run.isOpen) return `${deed}…`;
   if (!run.finishedAt) return "Nothing is being indexed.";
   const when = moment(new Date(run.finishedAt));
-  if (run.problems.length) return `Indexing into ${where} broke off ${when}.`;
+  if (run.problems.length) return `${deed} broke off ${when}.`;
+  if (run.isCanceled) return `${deed} was canceled ${when}.`;
   const note = run.total ? "" : " There was nothing to index.";
-  return `Indexing into ${where} finished ${when}.${note}`;
+  return `${deed} finished ${when}.${note}`;
 }
 
 function showNumbers(run) {
   showBar(byId("run-bar"), run);
-  byId("run-done").textContent = run.isOpen
+  byId("run-done").textContent = run.isOpen || run.isCanceled
     ? `${grouped(run.done)} of ${grouped(run.total)}`
     : counted(run.done, "file");
   byId("run-speed").textContent = paceOf(run);

@@ -4,6 +4,7 @@
  * @typedef {import("./api.js").Job} Job
  * @typedef {{isOpen: boolean, total: number, done: number, indexed: number, duplicates: number,
  *   failed: number, perSecond: number, etaSeconds: number | null, collections: string[],
+ *   isReindex: boolean, isCanceled: boolean,
  *   finishedAt: string | null, errors: import("./api.js").JobError[], problems: string[]}} Run
  */
 
@@ -15,6 +16,14 @@ const FINAL = ["completed", "failed", "canceled"];
  */
 export function isOpen(job) {
   return job.id !== null && !FINAL.includes(job.state);
+}
+
+/**
+ * Whether a job left something that can be tried again.
+ * @param {Job} job
+ */
+export function isRetriable(job) {
+  return FINAL.includes(job.state) && (job.failed > 0 || job.state !== "completed");
 }
 
 /**
@@ -39,6 +48,8 @@ export function summed(jobs) {
     perSecond,
     etaSeconds: isEstimable ? (total - done) / perSecond : null,
     collections: [...new Set(jobs.map((job) => job.collection))],
+    isReindex: jobs.length > 0 && jobs.every((job) => job.kind === "reindex"),
+    isCanceled: jobs.length > 0 && jobs.every((job) => job.state === "canceled"),
     finishedAt: open.length ? null : latest(jobs),
     errors: jobs.flatMap((job) => job.errors),
     problems: jobs.filter((job) => job.state === "failed").map(problemOf),

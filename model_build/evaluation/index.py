@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bento_service.gallery.gallery import MAX_NEIGHBOURS, Gallery
+from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.index_types import MAX_NEIGHBOURS
 from model_build.evaluation.measures import scores_of_questions
 from model_build.evaluation.protocol import Protocol
 

@@ -83,7 +83,7 @@ class Place:
 
     def run(self, *arguments):
         """Exit code, standard output and standard error of a command."""
-        needs_index = arguments[0] == "compact" or (
+        needs_index = arguments[0] in ("compact", "recall") or (
             arguments[0] == "verify" and "--catalogue-only" not in arguments
         )
         if needs_index:  # a process keeps Milvus Lite's folder until it ends

@@ -233,6 +233,98 @@ def test_a_running_job_is_shown_again_after_a_reload(page: Page, folder: Path) -
     expect(page.locator("#add-badge")).to_be_hidden()
 
 
+def noise(folder: Path, number: int) -> None:
+    for n in range(number):
+        Image.effect_noise((SIDE, SIDE), 10 + 3 * n).save(folder / f"noise-{n}.png")
+
+
+def job_row(page: Page, folder: Path, place: int = 0) -> Locator:
+    """The row of a job of this folder, the newest first."""
+    rows = page.locator("#jobs").get_by_role("listitem")
+    return rows.filter(has_text=f"pictures/{folder.name}").nth(place)
+
+
+def test_a_job_is_canceled_and_retried_from_its_row(page: Page, folder: Path) -> None:
+    noise(folder, 20)
+    index(page, folder)
+    row = job_row(page, folder)
+    numbers = row.locator(".job-numbers")
+    expect(numbers).to_have_text(re.compile(r"^[1-9]\d* of 24 files"), timeout=INDEXING)
+    expect(row.get_by_role("button", name="Retry")).to_be_hidden()
+    row.get_by_role("button", name=f"Cancel pictures/{folder.name}").click()
+    expect(row.locator(".job-state")).to_have_text("Canceled")
+    expect(row.get_by_role("button", name="Cancel")).to_be_hidden()
+    expect(row.get_by_role("progressbar")).to_be_hidden()
+    expect(page.locator("#run-state")).to_have_text(re.compile(r"was canceled at"))
+    row.get_by_role("button", name=f"Retry pictures/{folder.name}").click()
+    again = job_row(page, folder)
+    expect(again.locator(".job-name")).to_have_text(f"pictures/{folder.name}, again")
+    expect(job_row(page, folder, 1).get_by_role("button", name="Retry")).to_be_hidden()
+    expect(again.locator(".job-state")).to_have_text("Finished", timeout=INDEXING)
+    expect(page.locator("#count")).to_have_text("24")
+
+
+def test_only_what_failed_is_retried(page: Page, folder: Path) -> None:
+    (folder / "torn.png").write_text("milk, bread")
+    index(page, folder)
+    row = job_row(page, folder)
+    expect(row.locator(".job-numbers")).to_contain_text("5 files · 1 failed", timeout=INDEXING)
+    draw("rings.png", folder / "torn.png")
+    row.get_by_role("button", name="Retry").click()
+    again = job_row(page, folder)
+    numbers = again.locator(".job-numbers")
+    expect(numbers).to_have_text(re.compile(r"^1 file · at"), timeout=INDEXING)
+    expect(again.get_by_role("button", name="Retry")).to_be_hidden()
+
+
+def test_a_button_that_comes_too_late_says_so(
+    page: Page, folder: Path, complaints: list[str]
+) -> None:
+    page.route(
+        "**/cancel", lambda route: route.fulfill(status=409, json={"detail": "it is over already"})
+    )
+    noise(folder, 12)
+    index(page, folder)
+    row = job_row(page, folder)
+    row.get_by_role("button", name="Cancel").click()
+    expect(row.get_by_role("alert")).to_have_text("It is over already.")
+    without_status(complaints, 409)
+    expect_indexed(page, 16)
+
+
+def test_progress_comes_by_events_without_asking_again_and_again(page: Page, folder: Path) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    noise(folder, 8)
+    index(page, folder)
+    expect_indexed(page, 12)
+    streams = [url for url in asked if url.endswith("/events")]
+    assert len(streams) == 1
+    job = streams[0].split("/")[-2]
+    polls = [url for url in asked if f"/process?job={job}" in url]
+    assert len(polls) <= 4  # until the stream is open, and now and then to be sure
+
+
+def test_without_events_the_page_asks(page: Page, folder: Path, complaints: list[str]) -> None:
+    page.route("**/events", lambda route: route.fulfill(status=502, body="a proxy"))
+    index(page, folder)
+    expect_indexed(page, 4)
+    without_status(complaints, 502)
+
+
+def test_a_reindex_is_shown_as_what_it_is(page: Page, folder: Path, server: Any) -> None:
+    index(page, folder)
+    expect_indexed(page, 4)
+    call = f"{server.url}/api/v2/collections/{folder.name}/reindex"
+    assert page.request.post(call, data={"descriptor": "vgg16-mac"}).status == 202
+    page.reload()
+    row = page.locator("#jobs").get_by_role("listitem").filter(has_text=folder.name).first
+    expect(row.locator(".job-name")).to_have_text("Reindex to vgg16-mac")
+    expect(row.locator(".job-numbers")).to_contain_text("4 pictures", timeout=INDEXING)
+    expect(row.locator(".job-detail")).to_contain_text("Searches use vgg16-mac", timeout=INDEXING)
+    expect(page.locator("#run-state")).to_contain_text(f"Reindexing “{folder.name}” finished")
+
+
 @pytest.mark.parametrize("give", [choose, drop, paste])
 def test_a_picture_finds_itself_first(
     filled: Page, folder: Path, give: Callable[[Page, Path], None]

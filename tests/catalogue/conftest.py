@@ -1,9 +1,5 @@
 import hashlib
 import os
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,34 +23,6 @@ SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 @pytest.fixture
 def space() -> DescriptorSpace:
     return SPACE
-
-
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a catalogue in a real PostgreSQL server of its own."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs:
-        pytest.skip("PostgreSQL's server is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: its socket's path has a limit
-    user = "postgres" if os.getuid() == 0 else None  # it refuses to run as root
-    if user:
-        shutil.chown(folder, user)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def run(program: str, *arguments: str) -> None:
-        command = [programs[-1] / program, "-D", folder / "data", *arguments]
-        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-
-    run("initdb", "--auth=trust", "--encoding=UTF8", "--username=lookalike", "--no-sync")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-    server = f"postgresql+psycopg://lookalike@127.0.0.1:{port}"
-    with Catalogue.open(f"{server}/postgres"):
-        yield f"{server}/postgres"
-    run("pg_ctl", "-m", "immediate", "stop")
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

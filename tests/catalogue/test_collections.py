@@ -1,5 +1,6 @@
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -133,3 +134,49 @@ def test_the_cursor_of_the_index_is_kept(catalogue, cats, add):
     catalogue.indexes.set_applied(cats.index.id, 1)
     now = catalogue.collections.named("cats")
     assert (now.index.revision, now.index.applied) == (1, 1)
+
+
+def _later(seconds):
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def test_a_scratch_collection_is_deleted_when_its_time_has_come_and_no_other_is(catalogue, space):
+    catalogue.collections.create("for-ever", space)
+    scratch = catalogue.collections.create("scratch", space, ttl_seconds=60)
+    assert scratch.expires_at == scratch.created_at + timedelta(seconds=60)
+
+    assert catalogue.collections.delete_expired(_later(50)) == {}
+    assert catalogue.collections.delete_expired(_later(61)) == {"scratch": set()}
+    assert [one.name for one in catalogue.collections.all()] == ["for-ever"]
+    assert catalogue.collections.delete_expired(_later(10**8)) == {}
+
+
+def test_a_change_gives_a_scratch_collection_its_whole_time_again(catalogue, space, add):
+    scratch = catalogue.collections.create("scratch", space, ttl_seconds=60)
+
+    (tom,) = add(scratch, "tom")
+    trained = catalogue.collections.named("scratch")
+    assert scratch.expires_at < trained.expires_at
+    catalogue.images.delete(scratch.id, [tom])
+    assert trained.expires_at < catalogue.collections.named("scratch").expires_at
+
+
+def test_an_open_job_keeps_a_scratch_collection(catalogue, space, upload_job):
+    scratch = catalogue.collections.create("scratch", space, ttl_seconds=60)
+    started = upload_job(scratch, "tom")
+
+    assert catalogue.collections.delete_expired(_later(61)) == {}
+    catalogue.jobs.fail(started.number, "given up")
+    assert list(catalogue.collections.delete_expired(_later(61))) == ["scratch"]
+
+
+def test_a_deleted_collection_names_the_uploads_that_may_go(
+    catalogue, space, add, upload_job, settle_all, digest
+):
+    scratch = catalogue.collections.create("scratch", space, ttl_seconds=60)
+    add(scratch, "a file of a folder")
+    settle_all(upload_job(scratch, "tom"))
+
+    assert catalogue.collections.delete_expired(_later(61)) == {"scratch": {digest("tom")}}
+    unneeded = catalogue.upload_needs.unneeded({digest("tom")}, ended_after=_later(0))
+    assert unneeded == {digest("tom")}

@@ -189,48 +189,6 @@ def test_purging_tells_which_uploads_it_touched(
     assert purged(catalogue, cats, up_to=10**9) == set()
 
 
-def test_an_upload_is_needed_from_its_job_to_its_tombstone(
-    catalogue, cats, upload_job, settle_all, digest
-):
-    sent = {digest("sent")}
-
-    def unneeded():
-        return catalogue.images.unreferenced_uploads({*sent, digest("never sent")})
-
-    job = upload_job(cats, "sent")
-    assert unneeded() == {digest("never sent")}  # an open job will read it
-    settle_all(job)
-    assert unneeded() == {digest("never sent")}  # an image came of it
-    catalogue.images.delete_all(cats.id)
-    purged(catalogue, cats, up_to=10**9)
-    assert unneeded() == {*sent, digest("never sent")}
-
-
-def test_an_upload_that_another_image_came_of_is_needed(
-    catalogue, cats, space, upload_job, settle_all, digest
-):
-    dogs = catalogue.collections.create("dogs", space)
-    for collection in (cats, dogs):
-        settle_all(upload_job(collection, "sent"))
-    catalogue.images.delete_all(cats.id)
-    assert purged(catalogue, cats, up_to=10**9) == {digest("sent")}
-    assert catalogue.images.unreferenced_uploads({digest("sent")}) == set()
-
-
-def test_an_upload_of_a_job_that_cannot_go_on_is_not_needed(catalogue, cats, upload_job, digest):
-    job = upload_job(cats, "sent")
-    catalogue.collections.delete(cats.id)
-    catalogue.jobs.fail(job.number, "the collection was deleted")
-    assert catalogue.images.unreferenced_uploads({digest("sent")}) == {digest("sent")}
-
-
-def test_an_upload_that_could_not_be_read_is_not_needed(catalogue, cats, upload_job, digest):
-    job = upload_job(cats, "bad")
-    (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
-    catalogue.jobs.settle(job, [Outcome(file, code="image_unreadable", detail="why")])
-    assert catalogue.images.unreferenced_uploads({digest("bad")}) == {digest("bad")}
-
-
 # Changes, for the index
 
 

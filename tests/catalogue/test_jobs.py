@@ -81,6 +81,26 @@ def test_jobs_are_listed_newest_first_and_in_pages(catalogue, cats, folder_job):
     assert [job.number for job in rest] == [numbers[2], numbers[1], numbers[0]]
 
 
+def test_jobs_are_listed_by_state_and_collection(catalogue, cats, space, folder_job, settle_all):
+    dogs = catalogue.collections.create("dogs", space)
+    done, waiting, other, broken = (folder_job(one, "a") for one in (cats, cats, dogs, cats))
+    settle_all(done)
+    catalogue.jobs.fail(broken.number, "lost")
+
+    def listed(**which):
+        found = catalogue.jobs.page(before=None, limit=10, **which)
+        return [job.number for job in found]
+
+    assert listed(collection="dogs") == [other.number]
+    assert listed(states=[JobState.PENDING]) == [other.number, waiting.number]
+    ended = [JobState.COMPLETED, JobState.FAILED]
+    assert listed(states=ended) == [broken.number, done.number]
+    assert listed(states=ended, collection="dogs") == []
+    assert [job.number for job in catalogue.jobs.open(after=waiting.number)] == [other.number]
+    some = catalogue.jobs.among([broken.number, done.number, 10**6])
+    assert [job.number for job in some] == [done.number, broken.number]
+
+
 def test_open_jobs_are_those_with_work_oldest_first(catalogue, cats, folder_job, settle_all):
     waiting, done, broken, running = (folder_job(cats, name) for name in "abcd")
     settle_all(done)
@@ -184,6 +204,19 @@ def test_failures_are_listed_with_their_reasons(catalogue, cats, folder_job):
     ]
     assert catalogue.jobs.failures(job.number, after=failures[0].id, limit=10) == failures[1:]
     assert catalogue.jobs.failures(job.number, after=0, limit=1) == failures[:1]
+
+
+def test_failures_are_paged_right_while_more_files_fail(catalogue, cats, folder_job):
+    job = folder_job(cats, *"abcdef")
+    files = todo(catalogue, job)
+    seen, after = [], 0
+    for at in range(0, 6, 2):
+        catalogue.jobs.settle(job, [failed(file) for file in files[at : at + 2]])
+        page = catalogue.jobs.failures(job.number, after=after, limit=1)
+        seen += page
+        after = page[-1].id
+    seen += catalogue.jobs.failures(job.number, after=after, limit=10)
+    assert [one.path for one in seen] == list("abcdef")
 
 
 def test_a_job_is_completed_when_all_is_walked_and_done(catalogue, cats, folder_job, settle_all):

@@ -1,5 +1,7 @@
 """Lists of jobs with what is known already, and what goes from them, in each database."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from bento_service.catalogue.records import NewFile, NewJob, Outcome, Stamp
@@ -36,6 +38,12 @@ def listed(catalogue, cats):
         return catalogue.jobs.get(job.id)
 
     return make
+
+
+def unneeded(catalogue, digests, ended_after=None):
+    """What nobody needs; where nothing else is said, nothing is kept for retries."""
+    after = ended_after or datetime.now(UTC)
+    return catalogue.upload_needs.unneeded(digests, ended_after=after)
 
 
 def left(catalogue, job):
@@ -121,9 +129,47 @@ def test_an_image_with_an_upload_too_stays_until_its_upload_goes(
 def test_the_manifest_of_an_open_job_is_needed_until_it_is_read(catalogue, cats, digest):
     new = NewJob(SourceKind.FILE, root="pictures", manifest=digest("list"), manifest_name="l")
     job = catalogue.jobs.create(cats.id, "cats", new)
-    assert catalogue.images.unreferenced_uploads({digest("list")}) == set()
+    stored = {digest("list")}
+    assert unneeded(catalogue, stored) == set()
     catalogue.jobs.finish_walk(job.number)
-    assert catalogue.images.unreferenced_uploads({digest("list")}) == {digest("list")}
+    assert unneeded(catalogue, stored) == stored
+
+
+def test_a_manifest_that_was_not_read_to_the_end_is_kept_for_a_retry(catalogue, cats, digest):
+    new = NewJob(SourceKind.FILE, root="pictures", manifest=digest("list"), manifest_name="l")
+    job = catalogue.jobs.create(cats.id, "cats", new)
+    catalogue.job_control.cancel(job.id)
+    ended, stored = catalogue.jobs.get(job.id).finished_at, {digest("list")}
+    a_second = timedelta(seconds=1)
+    assert unneeded(catalogue, stored, ended - a_second) == set()
+    assert unneeded(catalogue, stored, ended) == stored
+    assert catalogue.upload_needs.left_between(ended - a_second, ended) == stored
+    assert catalogue.upload_needs.left_between(ended + a_second, ended + a_second) == set()
+
+
+def test_a_retry_counts_its_deletions_and_its_pruning_by_themselves(catalogue, cats, known):
+    known(a=1)
+    new = NewJob(SourceKind.FILE, root="pictures", prune=True)
+    job = catalogue.jobs.create(cats.id, "cats", new)
+    entries = [
+        NewFile("1", "a", action=FileAction.DELETE),
+        NewFile("2", "b", metadata={"shop": "north"}),
+        NewFile("3", "l:3", action=FileAction.DELETE, image_id=7),
+        NewFile("4", "l:4", action=FileAction.REFUSED, code="forbidden", detail="why"),
+    ]
+    catalogue.jobs.add_files(job.number, entries)
+    catalogue.jobs.finish_walk(job.number)
+    first, *_ = catalogue.jobs.todo(job.number, after=0, limit=9)
+    catalogue.jobs.settle(job, [Outcome(first)])
+    catalogue.job_control.cancel(job.id)
+    old = catalogue.jobs.get(job.id)
+    assert (old.total, old.failed, old.removed, old.removals_open) == (2, 1, 1, 2)
+    again = catalogue.jobs.get(catalogue.job_control.retry(old))
+    assert (again.total, again.done, again.removed, again.removals_open) == (1, 0, 0, 2)
+    assert (again.state, again.prune, again.unchanged) == (JobState.PENDING, True, 0)
+    add, delete = catalogue.jobs.todo(again.number, after=0, limit=9)
+    assert (add.action, add.metadata) == (FileAction.ADD, {"shop": "north"})
+    assert (delete.action, delete.image_id) == (FileAction.DELETE, 7)
 
 
 def test_what_the_walk_missed_comes_with_its_images_in_order(catalogue, cats, known, listed):
@@ -139,6 +185,18 @@ def test_what_the_walk_missed_comes_with_its_images_in_order(catalogue, cats, kn
     catalogue.pruning.finish(job, removed=2, detail="so it is")
     job = catalogue.jobs.get(job.id)
     assert (job.state, job.removed, job.detail) == (JobState.COMPLETED, 2, "so it is")
+
+
+def test_of_a_canceled_pruning_nothing_goes_any_more(catalogue, cats, known, listed):
+    known(a=1)
+    job = listed(times={"b": 2}, prune=True)
+    (missed,) = catalogue.pruning.missed(job, after=0)
+    catalogue.job_control.cancel(job.id)
+    before = catalogue.jobs.get(job.id)
+    assert catalogue.pruning.remove(job, {missed.source_id}) == 0
+    catalogue.pruning.finish(job, removed=1, detail="too late")
+    assert catalogue.jobs.get(job.id) == before
+    assert catalogue.images.count(cats.id) == 1
 
 
 def test_a_dry_run_counts_equal_files_once(catalogue, cats, digest, listed):

@@ -281,6 +281,38 @@ def test_going_back_by_reindex_describes_only_what_came_since(
     assert serving(catalogue) == space
 
 
+def test_a_canceled_reindex_drops_what_it_prepared_and_nothing_else(
+    catalogue, cats, space, add, begin, describe_anew
+):
+    add(cats, "tom")
+    first = begin(cats)
+    describe_anew(first)
+    assert catalogue.reindexes.switch(catalogue.reindexes.target(first.number))
+    second = begin(cats, THIRD)
+    assert len(catalogue.indexes.of(cats.id)) == 3
+    catalogue.job_control.cancel(second.id)
+    assert [index.space for index in catalogue.indexes.of(cats.id)] == [OTHER, space]
+    assert catalogue.jobs.get(second.id).state is JobState.CANCELED
+    with pytest.raises(Conflict, match="is completed already"):
+        catalogue.job_control.cancel(first.id)
+
+
+def test_a_retry_of_a_canceled_reindex_describes_everything(
+    catalogue, cats, add, begin, describe_anew, both
+):
+    add(cats, "tom", "kit")
+    job = begin(cats)
+    first, _ = catalogue.jobs.todo(job.number, after=0, limit=9)
+    catalogue.jobs.settle(job, [Outcome(first, described=both(first.path))])
+    catalogue.job_control.cancel(job.id)
+    again = catalogue.reindexes.begin(cats, OTHER, drop_missing=False, retry_of=job.id)
+    again = catalogue.jobs.get(again)
+    catalogue.jobs.add_files(again.number, list(catalogue.reindexes.files(again.number)))
+    catalogue.jobs.finish_walk(again.number)
+    assert describe_anew(again).indexed == 2
+    assert catalogue.reindexes.switch(catalogue.reindexes.target(again.number))
+
+
 def test_forgetting_drops_everything_but_what_serves_and_ends_the_job(
     catalogue, cats, space, add, begin, describe_anew
 ):
@@ -290,7 +322,7 @@ def test_forgetting_drops_everything_but_what_serves_and_ends_the_job(
     assert [one.space for one in catalogue.indexes.all()] == [space]
     ended = catalogue.jobs.get(job.id)
     assert (ended.state, ended.detail) == (JobState.CANCELED, "the reindex was given up")
-    assert describe_anew(job).indexed == 1  # what was under way has nowhere to go
+    assert describe_anew(job).indexed == 0  # what was under way is not committed
     with pytest.raises(Conflict, match="given up"):
         catalogue.reindexes.target(job.number)
     assert catalogue.images.descriptor(tom, cats.index.id).tolist() == OLD_VECTOR.tolist()

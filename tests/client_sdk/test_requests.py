@@ -9,7 +9,7 @@ import pytest
 
 from client_sdk import ApiError, AsyncClient, Client, TooLarge, UnexpectedAnswer, UsageError
 from client_sdk._contract import SearchKeywords, search_options
-from client_sdk.schemas import DeleteRequest, SearchOptions, SearchRequest, TrainRequest
+from client_sdk.schemas import DeleteRequest, JobState, SearchOptions, SearchRequest, TrainRequest
 
 IMAGE = {
     "id": 7,
@@ -87,6 +87,19 @@ SENT = [
     ("GET /api/v2/jobs/..%2Fimages%3Fx", JOB, lambda c: c.job("../images?x")),
     ("GET /api/v2/jobs?limit=100", {"jobs": []}, lambda c: c.jobs()),
     ("GET /api/v2/jobs/j1/errors?limit=100", {"errors": []}, lambda c: c.job_errors("j1")),
+    (
+        "GET /api/v2/jobs?state=failed&limit=100",
+        {"jobs": []},
+        lambda c: c.jobs(state=JobState.FAILED),
+    ),
+    (
+        "GET /api/v2/jobs?state=pending&state=failed&collection=hats&limit=100",
+        {"jobs": []},
+        lambda c: c.jobs(state=["pending", JobState.FAILED], collection="hats"),
+    ),
+    ("POST /api/v2/jobs/j1/cancel", JOB, lambda c: c.cancel("j1")),
+    ("POST /api/v2/jobs/j1/retry", JOB, lambda c: c.retry("j1")),
+    ("PATCH /api/v2/images/7", IMAGE, lambda c: c.update_metadata(7, {"a": 1})),
     ("GET /api/v2/collections", {"collections": [COLLECTION]}, lambda c: c.collections()),
     ("POST /api/v2/collections", COLLECTION, lambda c: c.create_collection("hats")),
     ("DELETE /api/v2/collections/my%20hats", {}, lambda c: c.delete_collection("my hats")),
@@ -226,6 +239,30 @@ def test_a_manifest_of_the_caller_travels_as_a_file(service, ask):
     for name, value in (("collection", "hats"), ("metadata", '{"é": 1}'), ("verify_bytes", "true")):
         assert f'name="{name}"\r\n\r\n{value}\r\n' in body
     assert "dry_run" not in body
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        lambda client, key: client.train("a", idempotency_key=key),
+        lambda client, key: client.upload(b"x", idempotency_key=key),
+        lambda client, key: client.train_manifest("l.csv", idempotency_key=key),
+        lambda client, key: client.upload_manifest(b"x", idempotency_key=key),
+        lambda client, key: client.reindex("hats", idempotency_key=key),
+    ],
+)
+def test_a_key_travels_in_its_header(question, service, ask):
+    answers = service(httpx.Response(202, json=JOB))
+    ask(answers, lambda client: question(client, "order 17"))
+    ask(answers, lambda client: question(client, None))
+    keys = [request.headers.get("idempotency-key") for request in answers.requests]
+    assert keys == ["order 17", None]
+
+
+def test_new_metadata_is_sent_whole(service, ask):
+    answers = service(httpx.Response(200, json=IMAGE))
+    assert ask(answers, lambda client: client.update_metadata(7, {"shop": None})).id == 7
+    assert json.loads(answers.requests[0].content) == {"metadata": {"shop": None}}
 
 
 def test_a_single_pattern_to_ignore_is_not_taken_apart(service, ask):
@@ -390,15 +427,17 @@ def test_a_refusal_is_raised(service, ask):
         ask(service(httpx.Response(413)), lambda client: client.upload(b"x"))
 
 
+def public(kind):
+    return [(name, value) for name, value in inspect.getmembers(kind) if name[0] != "_"]
+
+
 def test_both_clients_have_the_same_methods_with_the_same_arguments():
     def surface(kind):
-        public = {name: value for name, value in vars(kind).items() if name[0] != "_"}
-        return {name: str(inspect.signature(value).parameters) for name, value in public.items()}
+        return {name: str(inspect.signature(value).parameters) for name, value in public(kind)}
 
     assert surface(Client) == surface(AsyncClient)
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_every_method_of_a_client_is_described(kind):
-    public = {name: value for name, value in vars(kind).items() if name[0] != "_"}
-    assert [name for name, value in public.items() if not value.__doc__] == []
+    assert [name for name, value in public(kind) if not value.__doc__] == []

@@ -4,6 +4,9 @@ import base64
 import io
 import math
 import shutil
+import time
+from datetime import timedelta
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -306,6 +309,29 @@ def test_collections_are_made_listed_and_removed(client, photographs):
         client.count(collection="hats")
     with pytest.raises(InvalidArgument):
         client.create_collection("no/such name")
+
+
+def test_a_scratch_collection_goes_by_itself_with_its_uploads(client, server, photographs):
+    def stored():
+        return {file.name for file in (server.data_dir / "uploads").rglob("*") if file.is_file()}
+
+    name = f"scratch-{uuid4().hex[:8]}"
+    before = stored()
+    made = client.create_collection(name, ttl_seconds=2)
+    assert made.created_at + timedelta(seconds=2) == made.expires_at
+    other = io.BytesIO()
+    with Image.open(photographs / "coins.jpg") as photograph:
+        photograph.rotate(90).save(other, "PNG")
+    client.wait(client.upload([other.getvalue()], collection=name))
+    (upload,) = stored() - before
+
+    until = time.monotonic() + 60
+    while upload in stored() and time.monotonic() < until:
+        time.sleep(0.2)
+
+    with pytest.raises(CollectionNotFound):
+        client.count(collection=name)
+    assert upload not in stored()
 
 
 def test_a_transparent_picture_is_described_as_if_on_white(client, collection, photographs):

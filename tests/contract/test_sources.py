@@ -10,7 +10,14 @@ import zipfile
 
 import pytest
 
-from client_sdk import AsyncClient, Client, CollectionNotFound, InvalidArgument, TooLarge
+from client_sdk import (
+    AsyncClient,
+    Client,
+    CollectionNotFound,
+    Conflict,
+    InvalidArgument,
+    TooLarge,
+)
 from client_sdk.schemas import JobState
 
 
@@ -158,3 +165,37 @@ def _names(client):
         return {image.name for image in client.images(collection="seen")}
     except CollectionNotFound:
         return set()
+
+
+def test_a_manifest_and_an_archive_are_worked_off_once_under_their_keys(client, collection, two):
+    def sent(line, key):
+        manifest = ("list.json", json.dumps(line).encode())
+        return client.upload_manifest(
+            manifest, path=two.name, collection=collection, idempotency_key=key
+        )
+
+    def archive(name, key):
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as made:
+            made.write(two / name, name, zipfile.ZIP_STORED)
+        return client.upload(("a.zip", data.getvalue()), collection=collection, idempotency_key=key)
+
+    for send, one, other in (
+        (sent, {"path": "coins.jpg"}, {"path": "ihc.jpg"}),
+        (archive, "coins.jpg", "ihc.jpg"),
+    ):
+        key = f"{collection} {send.__name__}"
+        first = client.wait(send(one, key))
+        assert (first.done, first.failed) == (1, 0)
+        assert send(one, key).id == first.id
+        with pytest.raises(Conflict, match="another request"):
+            send(other, key)
+
+
+def test_a_line_that_failed_is_tried_again_once_it_can_go_well(client, collection, two):
+    (two / "list.json").write_text('{"path": "late.jpg"}\n{"oops": 1}')
+    job = client.wait(client.train_manifest(two / "list.json", collection=collection))
+    assert (job.total, job.failed) == (2, 2)
+    shutil.copy(two / "ihc.jpg", two / "late.jpg")
+    again = client.wait(client.retry(job))
+    assert (again.retry_of, again.total, again.indexed) == (job.id, 1, 1)

@@ -174,7 +174,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @example('a == "\\')
 @example("a.")
 @given(st.one_of(st.text(), st.lists(WORDS, max_size=12).map(" ".join)))

@@ -30,9 +30,20 @@ def milvus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("shared") / "milvus.db"
 
 
+@pytest.fixture(scope="session", params=["lite", "server"])
+def gallery(request: pytest.FixtureRequest) -> Iterator[Gallery]:
+    """Milvus Lite and a Milvus server, the same for all tests: both take long to start."""
+    if request.param == "lite":
+        uri = str(request.getfixturevalue("milvus_folder"))
+    else:
+        uri = request.getfixturevalue("milvus_server").uri
+    with Gallery(uri) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
-def gallery(milvus_folder: Path) -> Iterator[Gallery]:
-    """One Milvus Lite: starting it takes a second, and a process cannot start it twice."""
+def lite(milvus_folder: Path) -> Iterator[Gallery]:
+    """Milvus Lite alone."""
     with Gallery(str(milvus_folder)) as opened:
         yield opened
 
@@ -48,7 +59,8 @@ def index(gallery: Gallery, _shared_index: str) -> Iterator[str]:
     """The name of an index that is empty; making a new one takes half a second."""
     yield _shared_index
     gallery.delete(_shared_index, sorted(gallery.ids(_shared_index)))
-    gallery.flush(_shared_index)
+    if gallery.is_embedded:  # its searches get slower with each row in its log
+        gallery.flush(_shared_index)
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +92,24 @@ def script():
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def written(script, tmp_path_factory):
+    """A Milvus Lite folder with 60 rows in two segments and one more row in its log."""
+    folder = tmp_path_factory.mktemp("written") / "milvus.db"
+    writer = script(
+        folder,
+        """
+        gallery.open("cats", 16)
+        for first in (0, 30):
+            gallery.upsert("cats", range(first, first + 30), vectors[first : first + 30])
+            gallery.flush("cats")
+        gallery.upsert("cats", [60], vectors[60:61])
+        import os
+        os._exit(0)
+        """,
+    )
+    writer.communicate(timeout=60)
+    assert writer.returncode == 0
+    return folder

@@ -4,14 +4,14 @@ import io
 import json
 import os
 import time
+from datetime import timedelta
 
 import pytest
 from PIL import Image
 
-from bento_service.catalogue.records import Computed, NewFile, Stamp
-from bento_service.errors import CollectionNotFound, InvalidArgument, PathNotFound
-from bento_service.ingest.lists import Lists
-from bento_service.ingest.manifest_jobs import ManifestJobs
+from bento_service.catalogue.records import Claim, Computed, NewFile, Outcome, Stamp
+from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument, PathNotFound
+from bento_service.ingest.retrying import retry_job
 from bento_service.ingest.train import start_folder_job
 from client_sdk.schemas import TrainRequest
 from tests.ingest.test_worker import Colours, Room, colours, counted, png
@@ -301,7 +301,7 @@ def follow(room):
     def work(*lines, name="list.json", **options):
         text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
         room.write({name: text.encode()})
-        jobs = ManifestJobs(room.catalogue, room.roots, room.uploads, Computed((room.cats.space,)))
+        jobs = room.manifest_jobs()
         job = jobs.start(TrainRequest(manifest=name, collection="cats", **options))
         room.work()
         return room.job(job)
@@ -379,10 +379,10 @@ def test_a_manifest_goes_on_after_a_restart_with_the_same_lines(room, write):
     write({f"{n}.png": png(one) for n, one in enumerate(colours(4))})
     lines = [{"path": "0.png"}, {"oops": 1}, {"op": "delete", "path": "1.png"}, {"path": "3.png"}]
     room.write({"l.json": "\n".join(map(json.dumps, lines)).encode()})
-    jobs = ManifestJobs(room.catalogue, room.roots, room.uploads, Computed((room.cats.space,)))
+    jobs = room.manifest_jobs()
     job = jobs.start(TrainRequest(manifest="l.json", collection="cats"))
     (room.pictures / "l.json").write_text('{"path": "2.png"}')  # read no more
-    some = list(Lists(room.catalogue, room.roots, room.uploads).of(room.job(job)))[:3]
+    some = list(room.lists().of(room.job(job)))[:3]
     room.catalogue.jobs.add_files(job.number, some)  # as a crash in the middle leaves it
     room.work()
     assert counted(room.job(job)) == ("completed", 4, 4, 2, 0, 2)
@@ -418,7 +418,7 @@ def test_paths_of_a_manifest_can_begin_at_another_folder(room, write, follow):
 
 def test_a_sent_manifest_is_about_a_root(room, write):
     write({"shop/a.png": png("red")})
-    jobs = ManifestJobs(room.catalogue, room.roots, room.uploads, Computed((room.cats.space,)))
+    jobs = room.manifest_jobs()
     stream = io.BytesIO(b'{"path": "shop/a.png"}')
     job = jobs.start_sent(TrainRequest(collection="cats"), stream, "sent.json")
     room.work()
@@ -430,4 +430,157 @@ def test_what_is_no_manifest_is_refused_at_once(room, follow):
         follow("Dear all,")
     with pytest.raises(InvalidArgument, match="prune"):
         follow({"path": "a.png"}, prune=True)
+    assert room.catalogue.jobs.open() == []
+
+
+# Canceled, tried again, and asked for twice
+
+
+@pytest.fixture
+def start(room):
+    """Start with a manifest of these lines."""
+
+    def make(*lines, claim=None, **options):
+        room.write({"l.json": "\n".join(map(json.dumps, lines)).encode()})
+        request = TrainRequest(manifest="l.json", collection="cats", **options)
+        return room.manifest_jobs().start(request, claim)
+
+    return make
+
+
+@pytest.fixture
+def retry(room):
+    """Retry a job and work until it is done; the new job."""
+
+    def again(job):
+        new = retry_job(room.catalogue, room.uploads, Computed((room.cats.space,)), job.id)
+        room.work()
+        return room.job(new)
+
+    return again
+
+
+def test_a_retry_of_a_manifest_makes_what_failed_and_not_what_was_refused(
+    room, run, write, follow, retry
+):
+    write({"a.png": png("red"), "old.png": png("blue")})
+    run("old.png")
+    job = follow(
+        {"path": "a.png"},
+        {"oops": 1},
+        {"path": "late.png", "metadata": {"turn": 2}},
+        {"op": "delete", "path": "late.png"},
+        {"op": "delete", "path": "old.png"},
+    )
+    assert (counted(job), job.removed) == (("completed", 4, 4, 1, 0, 3), 1)
+    write({"late.png": png("green")})
+    again = retry(job)
+    assert (counted(again), again.removed) == (("completed", 1, 1, 1, 0, 0), 1)
+    assert paths(room) == ["a.png"]
+
+
+def test_a_manifest_whose_lines_were_all_refused_leaves_nothing_to_retry(follow, retry):
+    job = follow({"oops": 1}, {"path": "../b.png"})
+    with pytest.raises(Conflict, match="nothing to retry"):
+        retry(job)
+
+
+def test_a_manifest_that_was_canceled_while_it_was_read_is_read_on_by_a_retry(
+    room, write, start, retry
+):
+    write({f"{n}.png": png(one) for n, one in enumerate(colours(3))})
+    job = start({"path": "0.png"}, {"oops": 1}, {"path": "1.png"}, {"path": "2.png"})
+    (room.pictures / "l.json").unlink()
+    some = list(room.lists().of(room.job(job)))[:3]
+    room.catalogue.jobs.add_files(job.number, some)
+    first, _ = room.catalogue.jobs.todo(job.number, after=0, limit=9)
+    room.catalogue.jobs.settle(job, [Outcome(first, code="path_not_found", detail="why")])
+    room.catalogue.job_control.cancel(job.id)
+    room.discard(set(room.uploads.stored()))
+    again = retry(job)
+    assert counted(again) == ("completed", 3, 3, 3, 0, 0)
+    assert paths(room) == ["0.png", "1.png", "2.png"]
+
+
+def test_a_manifest_is_not_kept_for_ever_to_be_read_on(room, start, retry):
+    job = start({"path": "0.png"})
+    room.catalogue.job_control.cancel(job.id)
+    room.retriable = timedelta(0)
+    room.discard(set(room.uploads.stored()))
+    assert list(room.uploads.stored()) == []
+    with pytest.raises(Conflict, match="not kept any more"):
+        retry(job)
+
+
+def test_a_manifest_that_is_canceled_while_it_is_listed_is_listed_no_further(room, start):
+    job = start(*({"path": f"{n}.png"} for n in range(3)))
+    begun = room.lists().of(room.job(job))
+    room.catalogue.jobs.add_files(job.number, [next(begun)])
+    room.catalogue.job_control.cancel(job.id)
+    assert not room.catalogue.jobs.add_files(job.number, list(begun))
+    ended = room.job(job)
+    assert (ended.total, ended.walked, ended.state.value) == (1, False, "canceled")
+
+
+@pytest.fixture
+def cancel_pruning(room, write, monkeypatch):
+    """A pruning job of a folder with a lost and a kept file, canceled when it looks for the lost.
+
+    So that its folder can be lost too, the root holds something else.
+    """
+    write({"in/lost.png": png("red"), "in/kept.png": png("green"), "other.png": png("blue")})
+    room.train()
+    room.work()
+    (room.pictures / "in/lost.png").unlink()
+    job = room.train("in", prune=True)
+    presence = room.roots.presence
+
+    def look(root, path):
+        room.catalogue.job_control.cancel(job.id)
+        return presence(root, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(room.roots, "presence", look)
+        room.work()
+    return room.job(job)
+
+
+def test_a_pruning_that_is_canceled_removes_nothing_more(room, cancel_pruning):
+    assert (cancel_pruning.state.value, cancel_pruning.detail) == ("canceled", "canceled")
+    assert cancel_pruning.removed == 0
+    assert paths(room) == ["in/kept.png", "in/lost.png", "other.png"]
+
+
+def test_a_retry_of_a_pruning_prunes(room, cancel_pruning, retry):
+    again = retry(cancel_pruning)
+    assert (again.state.value, again.total, again.removed) == ("completed", 0, 1)
+    assert paths(room) == ["in/kept.png", "other.png"]
+
+
+def test_a_retry_of_a_pruning_is_not_fooled_by_a_lost_folder(room, cancel_pruning, retry):
+    (room.pictures / "in/kept.png").unlink()
+    assert "no file was found" in retry(cancel_pruning).detail
+    (room.pictures / "in").rmdir()
+    assert retry(cancel_pruning).state.value == "failed"
+    assert paths(room) == ["in/kept.png", "in/lost.png", "other.png"]
+
+
+def test_a_dry_run_that_is_canceled_counts_nothing_more(room, write):
+    write({"a.png": png("red")})
+    job = room.train(dry_run=True)
+    room.catalogue.jobs.add_files(job.number, [NewFile("a.png", "a.png")])
+    (file,) = room.catalogue.jobs.todo(job.number, after=0, limit=9)
+    room.catalogue.job_control.cancel(job.id)
+    room.catalogue.jobs.settle(job, [Outcome(file, checked_sha256="f" * 64)])
+    assert counted(room.job(job)) == ("canceled", 1, 0, 0, 0, 0)
+
+
+def test_a_manifest_under_a_key_that_is_taken_is_the_job_of_then(room, start):
+    claim = Claim("order 17", "asked")
+    job = start({"path": "0.png"}, claim=claim)
+    room.work()
+    assert start({"path": "1.png"}, claim=claim).id == job.id  # it changed; the call is the same
+    with pytest.raises(Conflict, match="order 17"):
+        start({"path": "2.png"}, claim=Claim("order 17", "another"))
+    assert list(room.uploads.stored()) == []
     assert room.catalogue.jobs.open() == []

@@ -90,6 +90,7 @@ class Room:
                 reader,
                 describe,
                 uploads=self.uploads,
+                discard=self.discard,
                 computed=computed,
                 decoders=2,
                 on_commit=self.count_commit,
@@ -101,6 +102,9 @@ class Room:
                     await asyncio.sleep(0.01)
 
         asyncio.run(run())
+
+    def discard(self, digests):
+        raise AssertionError("a reindex has no manifest")
 
     def count_commit(self):
         self.commits += 1

@@ -10,13 +10,15 @@ import struct
 import tarfile
 import zipfile
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 
 import pyarrow as pa
 import pytest
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, DescriptorSpace
-from bento_service.errors import InvalidArgument, StorageFull, TooLarge
+from bento_service.catalogue.records import Claim, Computed, DescriptorSpace, Outcome
+from bento_service.errors import Conflict, InvalidArgument, StorageFull, TooLarge
 from bento_service.ingest.archives import Limits
 from bento_service.ingest.upload_jobs import Sent, UploadJobs
 from bento_service.ingest.uploads import Uploads
@@ -33,10 +35,16 @@ class Room:
         self.uploads = Uploads(self.folder)
         self.limits = limits
 
-    def send(self, *contents, limits=LIMITS):
-        jobs = UploadJobs(self.catalogue, self.uploads, Computed((SPACE,)), limits)
+    def send(self, *contents, limits=LIMITS, claim=None):
+        jobs = UploadJobs(
+            self.catalogue, self.uploads, Computed((SPACE,)), limits, discard=self.discard
+        )
         sent = [Sent(f"sent-{n}", io.BytesIO(data)) for n, data in enumerate(contents)]
-        return jobs.start(sent, "cats", {})
+        return jobs.start(sent, "cats", {}, claim)
+
+    def discard(self, digests):
+        unneeded = partial(self.catalogue.upload_needs.unneeded, ended_after=datetime.now(UTC))
+        self.uploads.discard(digests, unneeded)
 
     def listed(self, job):
         """Stored bytes by path."""
@@ -291,3 +299,29 @@ def test_an_upload_that_was_stored_before_survives_a_refusal(room):
     with pytest.raises(InvalidArgument):
         room.send(b"kept", zipped()[:200])
     assert room.listed(kept) == {"sent-0": b"kept"}
+
+
+# Under a key
+
+
+def test_an_archive_under_a_key_that_is_taken_is_the_job_of_then(room):
+    claim = Claim("order 17", "asked")
+    first = room.send(zipped(), claim=claim)
+    again = room.send(zipped(), claim=claim)
+    assert again.id == first.id
+    with pytest.raises(Conflict, match="order 17"):
+        room.send(zipped({"z.jpg": b"other"}), claim=Claim("order 17", "another"))
+    assert set(room.listed(first).values()) == set(CONTENT.values())
+    assert len(room.on_disk()) == len(CONTENT)
+
+
+def test_what_comes_again_under_a_key_and_is_needed_no_more_is_not_kept(room):
+    claim = Claim("order 17", "asked")
+    job = room.send(zipped(), claim=claim)
+    failed = [
+        Outcome(file, code="image_unreadable", detail="why")
+        for file in room.catalogue.jobs.todo(job.number, after=0, limit=9)
+    ]
+    room.catalogue.jobs.settle(job, failed)
+    assert room.send(zipped(), claim=claim).id == job.id
+    assert room.on_disk() == []

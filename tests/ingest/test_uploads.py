@@ -100,6 +100,17 @@ def test_bytes_cannot_be_discarded_while_they_are_received(uploads):
     assert list(uploads.stored()) == []
 
 
+def test_what_is_held_for_a_retry_cannot_be_discarded(uploads):
+    with uploads.receiving(streams(b"one")) as (stored,):
+        pass
+    with uploads.holding([stored, digest(b"never sent")]) as held:
+        assert held == {stored}
+        uploads.discard({stored}, everything)
+        assert list(uploads.stored()) == [stored]
+    uploads.discard({stored}, everything)
+    assert list(uploads.stored()) == []
+
+
 def test_bytes_that_two_receive_are_kept_until_both_are_done(uploads):
     with uploads.receiving(streams(b"one")) as (stored,):
         with uploads.receiving(streams(b"one", b"one")):

@@ -6,6 +6,7 @@ function of pixels.
 
 import asyncio
 import io
+import itertools
 import os
 import signal
 import sqlite3
@@ -17,6 +18,8 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +33,10 @@ from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import NotReady
 from bento_service.ingest import patience
 from bento_service.ingest import worker as worker_module
+from bento_service.ingest.lists import Lists
+from bento_service.ingest.manifest_jobs import ManifestJobs
 from bento_service.ingest.reading import Reader
-from bento_service.ingest.roots import ImageRoots
+from bento_service.ingest.roots import ImageRoots, Listed
 from bento_service.ingest.train import start_folder_job
 from bento_service.ingest.uploads import Uploads
 from bento_service.ingest.worker import TURN, Worker
@@ -94,6 +99,7 @@ class Room:
         self.cats = self.catalogue.collections.ensure("cats", SPACE)
         self.looked_up = 0
         self.commits = 0
+        self.retriable = timedelta(hours=1)
 
     def write(self, pictures):
         for name, content in pictures.items():
@@ -134,10 +140,26 @@ class Room:
             reader,
             describe,
             uploads=self.uploads,
+            discard=self.discard,
             computed=Computed((space,)),
             decoders=2,
             on_commit=self.count_commit,
             **options,
+        )
+
+    def lists(self):
+        return Lists(self.catalogue, self.roots, self.uploads, discard=self.discard)
+
+    def manifest_jobs(self):
+        return ManifestJobs(
+            self.catalogue, self.roots, self.uploads, Computed((SPACE,)), discard=self.discard
+        )
+
+    def discard(self, digests):
+        """As the service does, which keeps what could be retried."""
+        since = datetime.now(UTC) - self.retriable
+        self.uploads.discard(
+            digests, partial(self.catalogue.upload_needs.unneeded, ended_after=since)
         )
 
     def original(self, collection_id, sha256):
@@ -329,7 +351,7 @@ def test_speed_is_known_while_a_job_runs(room):
     room.write_colours(60)
     job = room.train()
     describe = Colours()
-    describe.pause = 0.01
+    describe.pause = 0.05
     speeds = []
 
     async def run():
@@ -341,7 +363,7 @@ def test_speed_is_known_while_a_job_runs(room):
     asyncio.run(run())
     known = [speed for speed in speeds if speed is not None]
     assert known
-    assert max(known) < 250  # two pictures take at least 0.01 s
+    assert max(known) < 50  # two pictures take at least 0.05 s
 
 
 # Going on after a stop
@@ -439,6 +461,81 @@ def test_stopping_does_not_wait_for_a_long_walk(room):
     assert room.job(job).total == 6000
 
 
+# Canceling
+
+
+def test_a_canceled_job_stops_within_a_batch_and_ends_its_walk(room):
+    room.write_colours(100)
+    job = room.train()
+    describe = Colours()
+
+    async def run():
+        async with room.worker(describe) as worker:
+            await soon(lambda: room.job(job).done >= TURN)
+            describe.go_on = asyncio.Event()
+            calls = describe.calls
+            await soon(lambda: describe.calls > calls)  # with a batch that waits
+            room.catalogue.job_control.cancel(job.id)
+            worker.drop(job.number)
+            at_once = room.job(job)
+            calls = describe.calls
+            describe.go_on.set()
+            other = room.upload(png("white"))
+            worker.wake()
+            await soon(lambda: room.job(other).state is JobState.COMPLETED)
+            assert room.job(job) == at_once
+            assert describe.calls == calls + 1  # the other job's
+            assert not worker.rates.per_second(job.number, time.monotonic())
+
+    asyncio.run(run())
+    assert len(room.images()) == room.job(job).indexed + 1
+
+
+def test_a_canceled_walk_ends_though_it_finds_nothing(room):
+    job = room.train()
+    seen = []
+
+    def slow(*given, **options):
+        for n in itertools.count():
+            seen.append(n)
+            time.sleep(0.01)
+            yield Listed(f"{n}.txt", 1, 1)
+
+    room.roots.walk = slow
+
+    async def run():
+        async with room.worker(Colours()) as worker:
+            await soon(lambda: len(seen) > 5)
+            room.catalogue.job_control.cancel(job.id)
+            worker.drop(job.number)
+            await asyncio.sleep(0.1)
+            walked = len(seen)
+            await asyncio.sleep(0.3)
+            assert len(seen) <= walked + 1
+
+    asyncio.run(run())
+    ended = room.job(job)
+    assert (ended.state, ended.walked, ended.total) == (JobState.CANCELED, False, 0)
+
+
+def test_a_job_that_is_canceled_by_another_process_is_dropped_too(room):
+    room.write_colours(60)
+    job = room.train()
+    describe = Colours()
+    describe.pause = 0.02
+
+    async def run():
+        async with room.worker(describe) as worker:
+            await soon(lambda: room.job(job).done >= TURN)
+            room.catalogue.job_control.cancel(job.id)
+            at_once = room.job(job)
+            await soon(lambda: not worker._turns)
+            await asyncio.sleep(0.2)
+            assert room.job(job) == at_once
+
+    asyncio.run(run())
+
+
 # Turns and memory
 
 
@@ -460,6 +557,55 @@ def test_a_picture_does_not_wait_behind_a_long_folder(room):
     asyncio.run(run())
     assert seen[0].done < 80
     assert seen[0].state is JobState.IN_PROGRESS
+
+
+def test_a_new_upload_is_next_however_many_jobs_are_open(room):
+    for n in range(50):
+        room.write({f"{n}/{k}.png": png((n, k, 9)) for k in range(TURN)})
+    folders = [room.train(str(n)) for n in range(50)]
+    describe = Colours()
+    describe.pause = 0.002
+
+    async def run():
+        async with room.worker(describe) as worker:
+            await soon(lambda: room.job(folders[2]).done >= TURN)
+            done = describe.described
+            uploads = [room.upload(png((n, n, 200))) for n in (1, 2)]
+            worker.wake()
+            await soon(lambda: room.job(uploads[1]).state is JobState.COMPLETED)
+            assert describe.described - done <= 6 * TURN  # there are 47 turns before its own
+            assert room.job(uploads[0]).state is JobState.COMPLETED
+
+    asyncio.run(run())
+
+
+def test_a_stream_of_new_jobs_does_not_stop_the_old_ones(room):
+    for n in range(3):
+        room.write({f"{n}/{k}.png": png((n, k, 9)) for k in range(4 * TURN)})
+    folders = [room.train(str(n)) for n in range(3)]
+    look, made = room.catalogue.jobs.open, []
+
+    async def run():
+        async with room.worker(Colours()) as worker:
+            loop = asyncio.get_running_loop()
+
+            def another_comes(*, after=0):
+                """Whenever new jobs are looked for, one more is on its way."""
+                if after and len(made) < 150:
+                    made.append(room.upload(png((len(made), 0, 250))))
+                    loop.call_soon_threadsafe(worker.wake)
+                return look(after=after)
+
+            room.catalogue.jobs.open = another_comes
+
+            def is_over():
+                worker.wake()
+                return all(room.job(one).state.is_final for one in folders)
+
+            await soon(is_over)
+            assert 0 < len(made) < 150
+
+    asyncio.run(run())
 
 
 def test_only_a_few_turns_are_in_memory_whatever_the_number_of_files(room):

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import httpx
@@ -81,6 +82,45 @@ def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(new_server, p
         found = client.search(pictures / "coins-0.jpg", top_k=100).hits
         assert sorted(hit.image_id for hit in found) == sorted(image.id for image in images)
     server.stop()
+
+
+def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
+    new_server, pictures
+):
+    server = new_server().start()
+    told, lines = [], []
+
+    def follow():
+        with Client(server.url) as own:
+            told.extend(own.events(job, timeout=180))
+
+    def read_on():
+        with httpx.stream("GET", f"{server.url}/api/v2/jobs/{job.id}/events", timeout=60) as stream:
+            lines.extend(stream.iter_lines())  # raises where the stream is cut off
+        lines.append("the end")
+
+    with Client(server.url) as client:
+        files = sorted(pictures.iterdir())
+        job = client.upload(files, idempotency_key="one order")
+        following, reading = (threading.Thread(target=one) for one in (follow, read_on))
+        following.start()
+        reading.start()
+        next(one for one in client.events(job) if one.done)
+
+    server.tell(signal.SIGTERM)
+
+    reading.join(60)
+    assert lines[0] == "event: job"
+    assert lines[-1] == "the end"
+    assert _nothing_left(server)
+    server.start()
+    with Client(server.url) as client:
+        assert client.upload(files, idempotency_key="one order").id == job.id
+        following.join(180)
+        assert client.wait(job).indexed == PICTURES
+    server.stop()
+    assert told[-1].state is JobState.COMPLETED
+    assert [one.done for one in told] == sorted(one.done for one in told)
 
 
 def test_a_killed_embedder_comes_back_and_the_train_goes_on(new_server, pictures):

@@ -1,0 +1,49 @@
+"""How often each caller asks: a token bucket each (Turner, 1986)."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_BURST_SECONDS = 2.0
+_MAX_CALLERS = 10_000
+
+
+@dataclass
+class _Bucket:
+    left: float
+    at: float
+
+
+class Rates:
+    """Allows a number of requests a second on average, and short bursts of twice as many."""
+
+    def __init__(
+        self, per_second: float | None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Prepare.
+
+        Args:
+            per_second: Requests of one caller; `None` for any number.
+            clock: Monotonic seconds.
+        """
+        self._per_second = per_second
+        self._clock = clock
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def wait(self, caller: str) -> float:
+        """Count a request; 0 if it may pass, else the seconds to wait, and it is not counted."""
+        if self._per_second is None:
+            return 0.0
+        most = max(1.0, self._per_second * _BURST_SECONDS)
+        now = self._clock()
+        bucket = self._buckets.pop(caller, None) or _Bucket(most, now)
+        bucket.left = min(most, bucket.left + (now - bucket.at) * self._per_second)
+        bucket.at = now
+        self._buckets[caller] = bucket
+        if len(self._buckets) > _MAX_CALLERS:
+            self._buckets.popitem(last=False)  # the one that has been away longest
+        if bucket.left < 1.0:
+            return (1.0 - bucket.left) / self._per_second
+        bucket.left -= 1.0
+        return 0.0

@@ -1,0 +1,16 @@
+"""Collections that are deleted when they have been left alone for so long."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.add_column("collections", sa.Column("ttl_seconds", sa.Integer(), nullable=True))
+    moment = sa.DateTime(timezone=True)
+    op.add_column("collections", sa.Column("changed_at", moment, nullable=True))

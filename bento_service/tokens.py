@@ -1,0 +1,170 @@
+"""Bearer tokens and what each of them may do.
+
+A line of the setting or of the file is `NAME SCOPES TOKEN`, such as `ci search,train 8Jk…`. Instead
+of the token its digest can be written, `sha256:` and 64 hexadecimal digits. Two lines may have one
+name, so that a new token works before the old one is taken away.
+"""
+
+import hashlib
+import hmac
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_MIN_LENGTH = 16
+_LOOK_SECONDS = 1.0
+
+
+class Scope(StrEnum):
+    """What a caller may do; `ADMIN` may do everything."""
+
+    SEARCH = "search"
+    TRAIN = "train"
+    ADMIN = "admin"
+
+
+class TokensError(Exception):
+    """The tokens cannot be read. The message never holds one."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, and what they may do."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+    def may(self, *any_of: Scope) -> bool:
+        """Whether the caller has one of these scopes."""
+        return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(any_of)
+
+
+ANYBODY = Caller("anonymous", frozenset(Scope))
+"""The caller without a token, where none is asked for."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    caller: Caller
+    digest: bytes
+
+
+class Tokens:
+    """The tokens that are valid now. A file is read again when it has changed."""
+
+    def __init__(
+        self,
+        inline: str = "",
+        file: Path | None = None,
+        *,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Read them.
+
+        Args:
+            inline: Lines, separated by line breaks or `;`.
+            file: Holds more lines.
+            clock: Monotonic seconds; tells when to look at the file again.
+
+        Raises:
+            TokensError: A line is wrong, the file cannot be read, or the two hold no token.
+        """
+        self._inline = _entries(inline.replace(";", "\n"), "LOOKALIKE_TOKENS")
+        self._file = file
+        self._clock = clock or time.monotonic
+        self._lock = threading.Lock()
+        self._state = self._file_state()
+        self._entries = self._read()
+        self._look_at = self._clock() + _LOOK_SECONDS
+
+    @property
+    def are_asked_for(self) -> bool:
+        """Whether callers need one."""
+        return bool(self._entries)
+
+    def caller(self, token: str) -> Caller | None:
+        """Whose token it is; compared in constant time, by digests."""
+        self._follow_file()
+        digest = hashlib.sha256(token.encode()).digest()
+        found = None
+        for entry in self._entries:
+            if hmac.compare_digest(entry.digest, digest):
+                found = entry.caller
+        return found
+
+    def _follow_file(self) -> None:
+        with self._lock:
+            if self._file is None or self._clock() < self._look_at:
+                return
+            self._look_at = self._clock() + _LOOK_SECONDS
+            state = self._file_state()
+            if state == self._state:
+                return
+            self._state = state
+            try:
+                self._entries = self._read()
+            except TokensError as error:
+                _log.error("the tokens stay as they were: %s", error)
+            else:
+                _log.info("the tokens were read again: %d are valid", len(self._entries))
+
+    def _file_state(self) -> tuple[int, ...]:
+        if self._file is None:
+            return ()
+        try:
+            status = self._file.stat()
+        except OSError:
+            return ()
+        return (status.st_mtime_ns, status.st_size, status.st_ino)
+
+    def _read(self) -> tuple[_Entry, ...]:
+        entries = list(self._inline)
+        if self._file is not None:
+            try:
+                text = self._file.read_text("utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise TokensError(
+                    "LOOKALIKE_TOKENS_FILE cannot be read; it takes lines `NAME SCOPES TOKEN`"
+                ) from error
+            entries += _entries(text, "LOOKALIKE_TOKENS_FILE")
+            if not entries:
+                raise TokensError("LOOKALIKE_TOKENS_FILE holds no token; write one or unset it")
+        return tuple(entries)
+
+
+def _entries(text: str, place: str) -> list[_Entry]:
+    lines = enumerate(text.splitlines(), start=1)
+    return [
+        _entry(line, f"{place}, line {number}")
+        for number, line in lines
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+
+
+def _entry(line: str, place: str) -> _Entry:
+    parts = line.split()
+    if len(parts) != 3:
+        raise TokensError(f"{place}: write `NAME SCOPES TOKEN`, such as `ci search,train TOKEN`")
+    name, scopes, token = parts
+    if not _NAME.fullmatch(name):
+        raise TokensError(f"{place}: a name has up to 64 letters, digits, '.', '_' and '-'")
+    unknown = set(scopes.split(",")) - set(Scope)
+    if unknown:
+        raise TokensError(f"{place}: the scopes are {', '.join(Scope)}, separated by commas")
+    caller = Caller(name, frozenset(Scope(scope) for scope in scopes.split(",")))
+    if digest := _DIGEST.fullmatch(token):
+        return _Entry(caller, bytes.fromhex(digest[1]))
+    if len(token) < _MIN_LENGTH or token.startswith("sha256:"):
+        raise TokensError(
+            f"{place}: a token has at least {_MIN_LENGTH} characters; "
+            "`openssl rand -hex 32` makes one"
+        )
+    return _Entry(caller, hashlib.sha256(token.encode()).digest())

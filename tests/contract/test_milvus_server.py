@@ -1,0 +1,179 @@
+"""The whole service over a Milvus server and PostgreSQL, also while Milvus is paused or killed."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bento_service.gallery.connection import CONNECT_SECONDS, SEARCH_SECONDS
+from client_sdk import Client, IndexUnavailable
+from client_sdk.schemas import JobState
+
+SEARCHES = 60
+PATIENCE = 120.0
+
+
+@pytest.fixture(scope="module")
+def milvus(new_milvus_server):
+    """Paused for less than this, it lives on; killed, it is back after as much."""
+    return new_milvus_server(session_seconds=20).start()
+
+
+@pytest.fixture(scope="module")
+def over_milvus(new_server, new_postgresql_database, milvus):
+    server = new_server(
+        LOOKALIKE_MILVUS_URI=milvus.uri, LOOKALIKE_CATALOGUE_URL=new_postgresql_database()
+    )
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def client(over_milvus):
+    with Client(over_milvus.url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shelf(over_milvus, photographs):
+    """A collection of the six photographs, each with its number as metadata."""
+    with Client(over_milvus.url, timeout=60) as client:
+        client.create_collection("shelf", "vgg16-mac")
+        for number, picture in enumerate(sorted(photographs.iterdir())):
+            metadata = {"number": number}
+            client.wait(client.upload([picture], collection="shelf", metadata=metadata))
+    return "shelf"
+
+
+def gauges(url):
+    """Whether the index of each collection is up, as Prometheus is told."""
+    page = httpx.get(f"{url}/metrics", timeout=10).text
+    (family,) = [
+        one for one in text_string_to_metric_families(page) if one.name == "lookalike_index_up"
+    ]
+    return {sample.labels["collection"]: sample.value for sample in family.samples}
+
+
+def is_ready(server):
+    return httpx.get(f"{server.url}/readyz", timeout=10).status_code == 200
+
+
+def until(is_so):
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, "it never became so"
+        time.sleep(0.1)
+
+
+def finds(client, picture, collection):
+    try:
+        best = client.search(picture, collection=collection).hits[0]
+    except IndexUnavailable:
+        return False
+    return best.name == picture.name and best.score > 0.999
+
+
+def test_what_is_trained_is_counted_found_filtered_and_deleted(client, shelf, photographs):
+    pictures = sorted(photographs.iterdir())
+    assert client.count(collection=shelf) == 6
+    assert client.process().state is JobState.COMPLETED
+    for picture in pictures[:2]:
+        assert finds(client, picture, shelf)
+    hits = client.search(pictures[0], collection=shelf, filter="number >= 4").hits
+    assert {hit.name for hit in hits} == {picture.name for picture in pictures[4:]}
+
+    client.create_collection("short")
+    client.wait(client.upload(pictures[:2], collection="short"))
+    first, second = client.images(collection="short")
+    assert client.delete(first.id, collection="short") == 1
+    hits = client.search_by_id(second.id, collection="short").hits
+    assert [hit.image_id for hit in hits] == [second.id]
+    assert client.delete_where("$width > 0", collection="short") == 1
+    assert client.count(collection="short") == 0
+    client.delete_collection("short")
+    assert "short" not in {one.name for one in client.collections()}
+
+
+def test_a_collection_is_brought_to_another_descriptor_and_back(client, shelf, photographs):
+    picture = min(photographs.iterdir())
+    job = client.wait(client.reindex(shelf, "vgg16-rgem"))
+    assert job.state is JobState.COMPLETED
+
+    def used():
+        found = client.search(picture, collection=shelf, explain=True)
+        return found.explanation["descriptor"]
+
+    until(lambda: used() == "vgg16-rgem")
+    assert finds(client, picture, shelf)
+    client.undo_reindex(shelf)
+    assert used() == "vgg16-mac"
+    assert finds(client, picture, shelf)
+    client.forget_reindex(shelf)
+
+
+def test_while_milvus_is_paused_searches_end_soon_and_nothing_else_waits(
+    client, over_milvus, milvus, shelf, photographs
+):
+    image_id = next(client.images(collection=shelf)).id
+    client.create_collection("meanwhile", "vgg16-mac")
+    assert gauges(over_milvus.url)[shelf] == 1
+    answers, started = [], threading.Barrier(SEARCHES + 1)
+
+    def search(http):
+        started.wait()
+        began = time.monotonic()
+        body = {"image_id": image_id, "collection": shelf}
+        answer = http.post("/api/v2/search", json=body)
+        answers.append((time.monotonic() - began, answer))
+
+    limits = httpx.Limits(max_connections=SEARCHES)
+    with (
+        httpx.Client(base_url=over_milvus.url, timeout=60, limits=limits) as http,
+        ThreadPoolExecutor(SEARCHES) as threads,
+    ):
+        milvus.pause()
+        try:
+            for _ in range(SEARCHES):
+                threads.submit(search, http)
+            started.wait()
+            time.sleep(0.5)
+            began = time.monotonic()
+            for _ in range(20):
+                assert client.count(collection=shelf) == 6
+                client.process()
+            counting = time.monotonic() - began
+            assert not answers  # every search still waited while all that was answered
+            assert is_ready(over_milvus)
+            threads.shutdown()
+            assert gauges(over_milvus.url)[shelf] == 0
+        finally:
+            milvus.resume()
+    assert counting < 4
+    assert len(answers) == SEARCHES
+    assert {answer.status_code for _, answer in answers} == {503}
+    assert {answer.json()["code"] for _, answer in answers} == {"index_unavailable"}
+    assert all(int(answer.headers["Retry-After"]) >= 1 for _, answer in answers)
+    assert max(seconds for seconds, _ in answers) < SEARCH_SECONDS + CONNECT_SECONDS + 4
+    until(lambda: finds(client, min(photographs.iterdir()), shelf))
+    until(lambda: gauges(over_milvus.url)[shelf] == 1)
+
+
+def test_after_a_kill_of_milvus_the_service_heals_and_what_was_trained_meanwhile_is_found(
+    client, over_milvus, milvus, shelf, photographs
+):
+    picture = max(photographs.iterdir())
+    client.create_collection("later", "vgg16-mac")
+    until(lambda: gauges(over_milvus.url)["later"] == 1)
+    milvus.kill()
+    job = client.wait(client.upload([picture], collection="later"))
+    assert job.state is JobState.COMPLETED
+    assert client.count(collection="later") == 1
+    assert not finds(client, picture, shelf)
+    assert is_ready(over_milvus)
+    milvus.start(wait=False)
+    until(lambda: finds(client, picture, shelf))
+    until(lambda: finds(client, picture, "later"))
+    until(lambda: set(gauges(over_milvus.url).values()) == {1.0})

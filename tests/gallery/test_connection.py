@@ -1,0 +1,100 @@
+"""How a connection that fails is tried again; the hosts are real sockets that say nothing."""
+
+import socket
+import time
+from itertools import pairwise
+
+import pytest
+from grpc import RpcError, StatusCode
+
+import bento_service.gallery.connection as connection_module
+from bento_service.gallery.connection import Away, Connection
+
+
+@pytest.fixture
+def refusing():
+    """The address of a port that nobody listens on, while it is taken."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def pauses(connection, number):
+    """Seconds from each failed attempt to the next one that is made, by asking all the time."""
+    began, made = time.monotonic(), []
+    while len(made) < number:
+        try:
+            connection.client()
+        except Away:
+            time.sleep(0.005)
+        except ConnectionError:
+            made.append(time.monotonic() - began)
+    return [after - before for before, after in pairwise(made)]
+
+
+def test_the_pauses_grow_up_to_a_longest_and_are_drawn(refusing, monkeypatch):
+    monkeypatch.setattr(connection_module, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(connection_module, "_LONGEST_PAUSE", 0.4)
+    drawn = [pauses(Connection(refusing), 5) for _ in range(2)]
+    for one in drawn:
+        for pause, longest in zip(one, (0.1, 0.2, 0.4, 0.4), strict=True):
+            assert longest / 2 <= pause < longest + 0.5
+    assert drawn[0] != drawn[1]
+
+
+def test_while_it_is_away_one_search_tries_and_the_others_are_refused(refusing, monkeypatch):
+    monkeypatch.setattr(connection_module, "_FIRST_PAUSE", 0.1)
+    connection = Connection(refusing)
+    with pytest.raises(ConnectionRefusedError), connection.call(hurried=True):
+        connection.client()
+    assert not connection.answers
+    with pytest.raises(Away), connection.call(hurried=True):
+        pytest.fail("it was let in")
+    time.sleep(0.15)
+    with (
+        connection.call(hurried=True),  # the one that tries
+        pytest.raises(Away),
+        connection.call(hurried=True),
+    ):
+        pytest.fail("a second one was let in")
+    assert connection.answers
+
+
+class Failure(RpcError):
+    def __init__(self, code):
+        self._code = code
+
+    def code(self):
+        return self._code
+
+
+@pytest.mark.parametrize(
+    ("code", "hurried", "answers"),
+    [
+        (StatusCode.UNAVAILABLE, False, False),
+        (StatusCode.UNAVAILABLE, True, False),
+        (StatusCode.DEADLINE_EXCEEDED, True, False),
+        (StatusCode.DEADLINE_EXCEEDED, False, True),  # it may have much to do
+        (StatusCode.INTERNAL, True, True),
+    ],
+)
+def test_a_channel_is_given_up_when_it_is_dead_and_only_then(code, hurried, answers, milvus_server):
+    connection = Connection(milvus_server.uri)
+    first = connection.client()
+    with pytest.raises(Failure), connection.call(hurried=hurried):
+        raise Failure(code)
+    assert connection.answers is answers
+    if answers:
+        assert connection.client() is first
+    else:
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                second = connection.client()
+                break
+            except Away:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        assert second is not first
+        assert second.list_collections(timeout=10) is not None
+    connection.close()

@@ -1,0 +1,208 @@
+"""Searches that share calls, with calls that end when the test says so."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from bento_service.errors import IndexUnavailable
+from bento_service.gallery.shared import SharedSearches
+
+PATIENCE = 20.0
+
+
+class Calls:
+    """Stands for Milvus: every call waits until it is let go; an answer is its query doubled."""
+
+    def __init__(self, *, held=True):
+        self.made = []
+        self._held = held
+        self._changed = threading.Condition()
+        self._ends = []
+
+    def ask(self, queries, seconds):
+        with self._changed:
+            number = len(self.made)
+            self.made.append([int(query[0]) for query in queries])
+            self._changed.notify_all()
+            if self._held and not self._changed.wait_for(lambda: number < len(self._ends), seconds):
+                raise IndexUnavailable("the time is over")
+        if self._held and self._ends[number] is not None:
+            raise self._ends[number]
+        return [2 * int(query[0]) for query in queries]
+
+    def end(self, error=None):
+        """Let the oldest call go that is not yet."""
+        with self._changed:
+            self._ends.append(error)
+            self._changed.notify_all()
+
+    def wait_for(self, number):
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.made) == number, PATIENCE)
+
+
+class Callers:
+    """Threads that search, and what became of each."""
+
+    def __init__(self, shared, calls):
+        self._shared = shared
+        self._calls = calls
+        self._threads = []
+        self.answers = {}
+
+    def start(self, *numbers, kind="cats"):
+        for number in numbers:
+            thread = threading.Thread(target=self._search, args=(number, kind))
+            thread.start()
+            self._threads.append(thread)
+
+    def start_one_by_one(self, *numbers, kind="cats"):
+        line = self._shared._lines[kind]
+        for number in numbers:
+            waiting = len(line.waiting)
+            self.start(number, kind=kind)
+            until(lambda before=waiting: len(line.waiting) == before + 1)
+
+    def _search(self, number, kind):
+        try:
+            query = np.array([number], np.float32)
+            self.answers[number] = self._shared.search(kind, query, self._calls.ask)
+        except (IndexUnavailable, ValueError) as error:
+            self.answers[number] = error
+
+    def finish(self):
+        for thread in self._threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+        return self.answers
+
+
+def until(is_so):
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def calls():
+    return Calls()
+
+
+@pytest.fixture
+def callers(calls):
+    return Callers(SharedSearches(PATIENCE), calls)
+
+
+def test_who_comes_alone_asks_at_once_and_alone():
+    calls = Calls(held=False)
+    callers = Callers(SharedSearches(PATIENCE), calls)
+    for number in range(3):
+        callers.start(number)
+        callers.finish()
+    assert calls.made == [[0], [1], [2]]
+    assert callers.answers == {0: 0, 1: 2, 2: 4}
+
+
+def test_those_who_come_during_a_call_share_the_next_and_get_their_own_answers(calls, callers):
+    callers.start(1)
+    calls.wait_for(1)
+    callers.start_one_by_one(2, 3, 4)
+    calls.end()
+    calls.wait_for(2)
+    calls.end()
+    assert callers.finish() == {1: 2, 2: 4, 3: 6, 4: 8}
+    assert calls.made == [[1], [2, 3, 4]]
+
+
+def test_no_more_than_fit_share_a_call(calls, callers, monkeypatch):
+    monkeypatch.setattr("bento_service.gallery.shared.MAX_SHARED", 2)
+    callers.start(1)
+    calls.wait_for(1)
+    callers.start_one_by_one(2, 3, 4)
+    for number in (2, 3):
+        calls.end()
+        calls.wait_for(number)
+    calls.end()
+    assert callers.finish() == {1: 2, 2: 4, 3: 6, 4: 8}
+    assert calls.made == [[1], [2, 3], [4]]
+
+
+def test_searches_of_different_kinds_do_not_wait_for_each_other(calls, callers):
+    callers.start(1)
+    calls.wait_for(1)
+    callers.start(2, kind="dogs")
+    calls.wait_for(2)
+    calls.end()
+    calls.end()
+    assert callers.finish() == {1: 2, 2: 4}
+
+
+def test_an_error_reaches_everyone_whose_query_was_in_the_call_and_nobody_else(calls, callers):
+    callers.start(1)
+    calls.wait_for(1)
+    callers.start_one_by_one(2, 3)
+    calls.end()
+    calls.wait_for(2)
+    callers.start_one_by_one(4)
+    calls.end(ValueError("broken"))
+    calls.wait_for(3)
+    calls.end()
+    answers = callers.finish()
+    assert (answers[1], answers[4]) == (2, 8)
+    assert [str(answers[number]) for number in (2, 3)] == ["broken", "broken"]
+
+
+def test_who_waits_too_long_gives_up_and_the_others_go_on(calls):
+    shared = SharedSearches(PATIENCE)
+    patient, hasty = Callers(shared, calls), Callers(shared, calls)
+    patient.start(1)
+    calls.wait_for(1)
+    shared._seconds = 0.05
+    hasty.start(2)
+    assert "take too long" in str(hasty.finish()[2])
+    shared._seconds = PATIENCE
+    patient.start_one_by_one(3)
+    calls.end()
+    calls.wait_for(2)
+    calls.end()
+    assert patient.finish() == {1: 2, 3: 6}
+    assert calls.made == [[1], [3]]
+
+
+def test_where_the_time_of_who_asks_runs_out_the_others_are_asked_for_again(calls):
+    shared = SharedSearches(0.6)
+    first, others = Callers(shared, calls), Callers(shared, calls)
+    first.start(1)
+    calls.wait_for(1)
+    first.start_one_by_one(2)  # leads the second call, until its time is over
+    shared._seconds = PATIENCE
+    others.start_one_by_one(3, 4)
+    calls.end()
+    calls.wait_for(2)
+    calls.wait_for(3)
+    calls.end()  # the second, which nobody waits for any more
+    calls.end()
+    assert others.finish() == {3: 6, 4: 8}
+    assert "time is over" in str(first.finish()[2])
+    assert calls.made == [[1], [2, 3, 4], [3, 4]]
+
+
+def test_many_callers_who_come_again_and_again_all_get_their_own_answers():
+    calls, wrong = Calls(held=False), []
+    shared = SharedSearches(PATIENCE)
+
+    def search_on(first):
+        for number in range(first, first + 200):
+            answer = shared.search("cats", np.array([number], np.float32), calls.ask)
+            wrong.extend([number] if answer != 2 * number else [])
+
+    threads = [threading.Thread(target=search_on, args=(1000 * n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert wrong == []
+    assert sum(map(len, calls.made)) == 1600
