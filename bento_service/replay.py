@@ -29,6 +29,8 @@ MAX_BEHIND = 1000
 _FLUSH_AFTER_ROWS = 1000
 _FLUSH_AFTER_SECONDS = 1.0
 _GATHER_SECONDS = 0.5
+_SWEEP_SECONDS = 0.05
+"""Between two parts of what is deleted, so that others can write."""
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 _CLOSE_SECONDS = 30.0
 _LAST_ID = 2**62
@@ -122,7 +124,7 @@ class Replay:
         self._finish_reindexes()
         pause = self._succeed()
         if self._catalogue.retired.sweep():
-            pause = 0.0
+            pause = _SWEEP_SECONDS if pause is None else min(pause, _SWEEP_SECONDS)
         if pause is not None and pause < _FLUSH_AFTER_SECONDS:  # something goes on
             self._stopping.wait(pause)
             self._wake.set()
