@@ -31,6 +31,8 @@ _FLUSH_AFTER_ROWS = 1000
 _FLUSH_AFTER_SECONDS = 1.0
 _SERVER_FLUSH_ROWS = 10_000
 _GATHER_SECONDS = 0.5
+_SWEEP_SECONDS = 0.05
+"""Between two parts of what is deleted, so that others can write."""
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 _LOOK_SECONDS = 5.0
 """How often a Milvus server is asked whether it is still there; Lite is in this process."""
@@ -141,7 +143,7 @@ class Replay:
         self._finish_reindexes()
         pause = self._succeed()
         if self._catalogue.retired.sweep():
-            pause = 0.0
+            pause = _SWEEP_SECONDS if pause is None else min(pause, _SWEEP_SECONDS)
         self._await_changes(indexes, pause)
 
     def _is_ready(self) -> bool:
