@@ -15,6 +15,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.milvus_server import MilvusServer, unpacked
+
 PROJECT = Path(__file__).parents[1]
 CACHE = PROJECT / ".cache"
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "coins.png", "ihc.png")
@@ -172,6 +174,28 @@ def new_server(
 def server(new_server: Callable[..., Server]) -> Server:
     """A running server that tests share; each uses a collection of its own."""
     return new_server(LOOKALIKE_MAX_REQUEST_BYTES=str(40 * 2**20)).start()
+
+
+@pytest.fixture(scope="session")
+def new_milvus_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[], MilvusServer]]:
+    """Makes real Milvus servers that are not started yet; all of them are gone at the end."""
+    made: list[MilvusServer] = []
+
+    def make() -> MilvusServer:
+        made.append(MilvusServer(tmp_path_factory.mktemp("milvus"), unpacked(CACHE)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.remove()
+
+
+@pytest.fixture(scope="session")
+def milvus_server(new_milvus_server: Callable[[], MilvusServer]) -> MilvusServer:
+    """A running Milvus server that tests share; it stays up, and each uses names of its own."""
+    return new_milvus_server().start()
 
 
 @pytest.fixture
