@@ -137,6 +137,16 @@ class Replay:
         """Open an index once and make it hold exactly what the catalogue says that it holds."""
         if self.is_open(index):
             return
+        try:
+            self._open_and_compare(index)
+        except IndexUnavailable:
+            if not self._gallery.is_embedded:  # a server is away more often than damaged
+                raise
+            _log.warning("index of %s is damaged; building it again", index.collection)
+            self._gallery.drop(index.name)
+            self._open_and_compare(index)
+
+    def _open_and_compare(self, index: IndexRecord) -> None:
         self._gallery.open(index.name, index.space.dimension)
         held = self._gallery.ids(index.name)
         expected = self._catalogue.changes.living_ids(index.id, up_to=index.applied)

@@ -517,7 +517,8 @@ def test_one_index_that_cannot_be_opened_does_not_stop_the_others(
     monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.1,))
     broken = catalogue.collections.create("broken", SPACE)  # comes before cats
     obstacle = milvus_folder / "collections" / broken.index.name
-    obstacle.mkdir(parents=True)  # Milvus Lite cannot make its folder
+    obstacle.parent.mkdir(parents=True, exist_ok=True)
+    obstacle.write_text("a file where Milvus Lite makes a folder")
     try:
         with following(catalogue, gallery) as replay:
             add(catalogue, cats, "a")
@@ -525,7 +526,7 @@ def test_one_index_that_cannot_be_opened_does_not_stop_the_others(
             until(lambda: replay.is_open(cats.index) and lag(catalogue, "cats") == 0)
             assert not replay.is_open(broken.index)
     finally:
-        shutil.rmtree(obstacle)
+        obstacle.unlink()
 
 
 def test_a_full_disk_is_waited_out(gallery, small_disk, monkeypatch):

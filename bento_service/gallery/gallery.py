@@ -6,6 +6,7 @@ slower (70 µs a row and search), so writers flush after a burst.
 """
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -115,7 +116,7 @@ class Gallery:
                 if not self.is_embedded:  # a server that fails now may have whole rows
                     raise
                 _log.warning("index %s is damaged; beginning it anew", name)
-                self._client.drop_collection(name, timeout=_TIME_LIMIT)
+                self._drop(name)
                 self._open(name, dimension)
 
     def load(self, name: str) -> None:
@@ -236,12 +237,28 @@ class Gallery:
     def names(self) -> list[str]:
         """Every index of this Milvus, other programs' too."""
         with _translated("list"):
-            return list(self._client.list_collections(timeout=_TIME_LIMIT))
+            try:
+                return list(self._client.list_collections(timeout=_TIME_LIMIT))
+            except (MilvusException, RpcError):
+                if not self.is_embedded:
+                    raise
+                # Lite opens each index to list it, so that one damaged index would hide them all.
+                return sorted(folder.name for folder in self._lite_folders.iterdir())
 
     def drop(self, name: str) -> None:
         """Remove an index with its files; an unknown one is no error."""
         with self._writing, _translated("drop"):
-            self._client.drop_collection(name, timeout=_TIME_LIMIT)
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        self._client.drop_collection(name, timeout=_TIME_LIMIT)
+        if self.is_embedded:
+            # Lite does not know one that has lost its schema, and would never make it again.
+            shutil.rmtree(self._lite_folders / name, ignore_errors=True)
+
+    @property
+    def _lite_folders(self) -> Path:
+        return Path(self._uri) / "collections"
 
 
 def _pages(next_page: Callable[[], Any]) -> Iterator[Any]:
