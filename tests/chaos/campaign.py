@@ -8,7 +8,7 @@ import fcntl
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +25,7 @@ _SEEDS = 30
 _HIT_SECONDS = 10.0
 _POLL_SECONDS = 0.005
 _RARE = 40
+_STARTS = 3
 _STARTING = ("start", "heal")
 _LEADS_TO = {
     "undo": ["reindex", "look", "undo", "look", "look"],
@@ -63,8 +64,8 @@ class Campaign:
         tally: Tally,
         random_: random.Random,
         *,
-        load_seconds: float,
-        start_seconds: float,
+        load_seconds: float = 2.0,
+        start_seconds: float = 5.0,
     ) -> None:
         """Prepare.
 
@@ -80,9 +81,8 @@ class Campaign:
         self.reins = reins
         self.tally = tally
         self.random = random_
-        self.ledgers = [
-            Ledger(name, exists=frozenset({name == "default"})) for name in COLLECTIONS
-        ]
+        self.ledgers = [Ledger(name, exists=frozenset({name == "default"})) for name in COLLECTIONS]
+        self.lose_index: Callable[[], None] = self._lose_lite
         self._load_seconds = load_seconds
         self._start_seconds = start_seconds
 
@@ -149,19 +149,21 @@ class Campaign:
         self._again(point)
 
     def kill_starting(self, point: CrashPoint | None = None) -> None:
-        """Kill a service that starts, at a point or at a random moment, and start it again."""
+        """Kill a service at rest, and while it starts again, at a point or at random moments."""
         self.service.kill()
+        self.tally.kills["at rest"] += 1
         self.reins.disarm()
         if point is not None:
             self.reins.arm(point)
             if point.provoked_by == "heal":
                 self.lose_index()
-        self.launch()
-        self._wait(_HIT_SECONDS if point else self.random.uniform(0, self._start_seconds))
-        self.service.kill()
-        found = look_at_catalogue(self.service.data_dir / "catalogue.db", self.ledgers)
-        self.tally.found(found, self._moment(point))
-        self._count(point, "while starting")
+        for _ in range(1 if point else self.random.randint(1, _STARTS)):
+            self.launch()
+            self._wait(_HIT_SECONDS if point else self.random.uniform(0, self._start_seconds))
+            self.service.kill()
+            found = look_at_catalogue(self.service.data_dir / "catalogue.db", self.ledgers)
+            self.tally.found(found, self._moment(point))
+            self._count(point, "while starting")
         self._again(point)
 
     def at(self, point: CrashPoint) -> None:
@@ -171,7 +173,7 @@ class Campaign:
         else:
             self.kill_under_load(point)
 
-    def lose_index(self) -> None:
+    def _lose_lite(self) -> None:
         """Throw the index of a service away that does not run."""
         shutil.rmtree(self.service.data_dir / "milvus.db", ignore_errors=True)
 

@@ -25,7 +25,18 @@ FAKETIME = (
 _LOAD_SECONDS = 1.5
 _FULL_SECONDS = 3.0
 _DISK = "12m"
-_SLACK = 200_000
+KINDS = (
+    "data.idx",
+    "data.parquet",
+    "delta.parquet",
+    "manifest.json",
+    "manifest.json.prev",
+    "schema.json",
+    "wal.arrow",
+    "LOCK",
+    "everything",
+)
+"""Of Milvus Lite's files, by their names without numbers; `everything` is the whole folder."""
 _SAYS_SO = ("damaged", "does not load", "lacked", "unknown rows", "anew", "built again")
 
 
@@ -58,7 +69,7 @@ def _kill_one(campaign: Campaign, marker: str) -> None:
 
 def second_service(campaign: Campaign) -> None:
     """Another service on the same data folder has to refuse, and to harm nothing."""
-    environment = {**campaign.service.environment, "LOOKALIKE_PORT": "1"}
+    environment = {**os.environ, **campaign.service.environment, "LOOKALIKE_PORT": "1"}
     answer = subprocess.run(
         [sys.executable, "-m", "bento_service"],
         cwd=PROJECT,
@@ -82,8 +93,11 @@ def damaged(campaign: Campaign, kind: str, how: str) -> None:
         kind: What the name of a file ends in, such as `.parquet`.
         how: `corrupt`, `truncated` or `deleted`.
     """
-    campaign.service.stop()
-    files = [one for one in _lite_files(campaign) if _kind(one) == kind]
+    if kind == "wal.arrow":  # a service that was stopped in good order leaves no log
+        _killed_at_work(campaign)
+    else:
+        campaign.service.stop()
+    files = [one for one in _lite_files(campaign) if kind in (_kind(one), "everything")]
     if not files:
         campaign.launch()
         campaign.look(f"no {kind} to damage")
@@ -99,6 +113,12 @@ def damaged(campaign: Campaign, kind: str, how: str) -> None:
         campaign.tally.skipped[f"a log line: {kind} {how}"] = "it needed no healing"
 
 
+def _killed_at_work(campaign: Campaign) -> None:
+    with campaign.callers() as callers, Load(callers, ["upload"] * 100):
+        time.sleep(_LOAD_SECONDS)
+        campaign.service.kill()
+
+
 def _lite_files(campaign: Campaign) -> list[Path]:
     return [p for p in (campaign.service.data_dir / "milvus.db").rglob("*") if p.is_file()]
 
@@ -107,11 +127,6 @@ def _kind(path: Path) -> str:
     """Kinds of files, without the numbers in their names."""
     stem = "".join(c for c in path.stem if not c.isdigit()).strip("_-.")
     return f"{stem.split('_')[0]}{path.suffix}"
-
-
-def kinds_of_files(campaign: Campaign) -> list[str]:
-    """What Milvus Lite has on disk at the moment."""
-    return sorted({_kind(one) for one in _lite_files(campaign)})
 
 
 def _corrupt(path: Path, random_: random.Random) -> None:
@@ -248,7 +263,7 @@ def verified(campaign: Campaign) -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "bento_service.admin", "verify", "--deep", "--json"],
         cwd=PROJECT,
-        env=campaign.service.environment,
+        env={**os.environ, **campaign.service.environment},
         capture_output=True,
         text=True,
         timeout=300,

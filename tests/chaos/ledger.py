@@ -1,7 +1,7 @@
 """What a client was told, and what it may therefore expect of one collection.
 
-An answer makes things sure. A call that was cut off leaves them unsure: either outcome is right, and
-the next look tells which. Everything that contradicts what was acknowledged is a fault.
+An answer makes things sure. A call that was cut off leaves them unsure: either outcome is right,
+and the next look tells which. Everything that contradicts what was acknowledged is a fault.
 """
 
 from collections import Counter
@@ -62,7 +62,7 @@ class Picture:
 
 
 EITHER = frozenset({True, False})
-_ORDER = [JobState.PENDING, JobState.IN_PROGRESS, JobState.COMPLETED]
+_PLACE = {JobState.PENDING: 0, JobState.IN_PROGRESS: 1}
 
 
 @dataclass
@@ -200,9 +200,7 @@ def _backwards(before: Job, after: Job) -> list[Finding]:
     """Whether a job's counters or its state went back."""
     counters = ("total", "done", "indexed", "duplicates", "failed")
     fell = [name for name in counters if getattr(after, name) < getattr(before, name)]
-    if before.state.is_final and after.state is not before.state:
+    reopened = before.state.is_final and after.state is not before.state
+    if reopened or _PLACE.get(after.state, 2) < _PLACE.get(before.state, 0):
         fell.append("state")
-    elif before.state in _ORDER and after.state in _ORDER:
-        if _ORDER.index(after.state) < _ORDER.index(before.state):
-            fell.append("state")
     return [Finding(Fault.BACKWARDS, f"{fell} of {before} in {after}")] if fell else []

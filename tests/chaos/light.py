@@ -124,8 +124,6 @@ def _import_everything() -> None:
     import uvicorn.loops.uvloop
     import uvicorn.protocols.http.httptools_impl  # noqa: F401
 
-    import bento_service.api.surface
-    import bento_service.application
     import tests.admin.serving  # noqa: F401
     from bento_service.gallery.milvus import load_lite
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx
 
 from client_sdk import ApiError, Client, LookalikeError
-from client_sdk.schemas import JobState
 from tests.admin.serving import picture
 from tests.chaos.ledger import EITHER, Fault, Finding, Ledger, Picture
 
@@ -142,9 +141,7 @@ class Caller:
             (folder / f"{digest[:12]}.png").write_bytes(self._bytes[digest])
         with self._refusable():
             self.ledger.bringing(digests, metadata)
-            job = self._client.train(
-                folder, collection=self.ledger.collection, metadata=metadata
-            )
+            job = self._client.train(folder, collection=self.ledger.collection, metadata=metadata)
             self.ledger.brought(digests, job)
 
     def delete(self) -> None:
@@ -164,7 +161,9 @@ class Caller:
         here = self._some_present()
         batch = self.ledger.pictures[here[0]].metadata[0].get("batch") if here else None
         digests = [
-            d for d, one in self.ledger.pictures.items() if any(m.get("batch") == batch for m in one.metadata)
+            d
+            for d, one in self.ledger.pictures.items()
+            if any(m.get("batch") == batch for m in one.metadata)
         ]
         if batch is None or not all(self.ledger.pictures[d].is_here for d in digests):
             return
@@ -260,7 +259,9 @@ def found_wrongly(ledger: Ledger, found: set[int]) -> list[Finding]:
 class Load:
     """Callers in threads of their own. Start them with `with`; they end when the service does."""
 
-    def __init__(self, callers: Sequence[Caller], first: Sequence[str], pause: float = _PAUSE) -> None:
+    def __init__(
+        self, callers: Sequence[Caller], first: Sequence[str], pause: float = _PAUSE
+    ) -> None:
         """Prepare.
 
         Args:

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from client_sdk import Client, LookalikeError, JobNotFound
+from client_sdk import Client, JobNotFound, LookalikeError
 from client_sdk.schemas import JobState
 from tests.chaos.ledger import Fault, Finding, Ledger
 from tests.chaos.load import found_wrongly
@@ -103,7 +103,7 @@ def _look_at(
 
 
 def _sides(reins: Reins) -> list[Finding]:
-    """Whether the index of each collection holds the ids of the catalogue, once it has caught up."""
+    """Whether each index holds the ids of the catalogue, once it has caught up."""
     deadline = time.monotonic() + _APPLIED_SECONDS
     while True:
         indexes = reins.indexes()
@@ -135,11 +135,19 @@ def look_at_catalogue(catalogue: Path, ledgers: Sequence[Ledger]) -> list[Findin
             shutil.copy(path, folder)
         with closing(sqlite3.connect(Path(folder) / catalogue.name)) as connection:
             (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
-            living = {row[0] for row in connection.execute("SELECT id FROM images WHERE NOT deleted")}
+            if not connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE name = 'images'"
+            ).fetchone():
+                return []  # killed before its first tables
+            living = {
+                row[0] for row in connection.execute("SELECT id FROM images WHERE NOT deleted")
+            }
     findings = [] if verdict == "ok" else [Finding(Fault.LOST, f"the catalogue: {verdict}")]
     for ledger in ledgers:
         if ledger.exists == {True} and (lost := ledger.ids() - living):
-            findings.append(Finding(Fault.LOST, f"{ledger.collection}: {lost} are not in the catalogue"))
+            findings.append(
+                Finding(Fault.LOST, f"{ledger.collection}: {lost} are not in the catalogue")
+            )
         if ghosts := ledger.dead & living:
             findings.append(Finding(Fault.GHOST, f"{ledger.collection}: {ghosts} live again"))
     return findings

@@ -45,7 +45,7 @@ class Reins:
         return (self._folder / "hit").exists()
 
     def spoil(self, sabotage: str) -> None:
-        """Let the next start do something wrong."""
+        """Let the service do something wrong from now on; nothing, if it is empty."""
         (self._folder / "spoilt").write_text(sabotage)
 
     def indexes(self) -> list[dict[str, Any]]:

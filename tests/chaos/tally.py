@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.ledger import Fault, Finding
@@ -55,7 +55,7 @@ class Tally:
     def write(self, path: Path) -> None:
         """Exchange the file in one step."""
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(asdict(self), indent=1))
+        part.write_text(json.dumps(vars(self), indent=1))
         part.rename(path)
 
     @classmethod

@@ -95,6 +95,16 @@ def _interrupted(told, function, arguments, options):
         told.strike_after /= 2
 
 
+def spoilt(told, name, right, wrong):
+    """A function that does something else while it is told to."""
+
+    @functools.wraps(right)
+    def wrapped(*arguments, **options):
+        return (wrong if told.spoilt() == name else right)(*arguments, **options)
+
+    return wrapped
+
+
 def observed(told, enter):
     """Replay's start, which also begins to answer what both sides hold."""
 
@@ -142,16 +152,7 @@ SABOTAGES = {
         "Gallery.delete",
         lambda *_: None,
     ),
-    "deletes are not buried": (
-        "bento_service.catalogue.images",
-        "bury",
-        lambda *_: 1,
-    ),
-    "a job forgets its files": (
-        "bento_service.catalogue.jobs",
-        "Jobs.todo",
-        lambda *_, **__: [],
-    ),
+    "deletes are not buried": ("bento_service.catalogue.images", "bury", lambda *_: 1),
 }
 
 
@@ -164,9 +165,11 @@ def _owner(module, function):
 
 def change(told, module):
     """Wrap what a module holds of the points; a missing function is an error at once."""
-    if told.spoilt() and SABOTAGES[told.spoilt()][0] == module.__name__:
-        _, function, instead = SABOTAGES[told.spoilt()]
-        setattr(*_owner(module, function), instead)
+    for name, (where, function, instead) in SABOTAGES.items():
+        if where == module.__name__:
+            owner, attribute = _owner(module, function)
+            right = getattr(owner, attribute)
+            setattr(owner, attribute, spoilt(told, name, right, instead))
     for point in told.points:
         if point["module"] == module.__name__:
             owner, name = _owner(module, point["function"])
