@@ -1,7 +1,6 @@
 """The index against the catalogue: both real, in folders of their own."""
 
 import hashlib
-import shutil
 import socket
 import sqlite3
 import subprocess
