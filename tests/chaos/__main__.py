@@ -8,6 +8,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -37,6 +38,8 @@ Step = Callable[[], None]
 def main() -> int:
     """Run a campaign; 1 where something was found."""
     options = _parser().parse_args()
+    # So that everything that was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     HOME.mkdir(parents=True, exist_ok=True)
     backend = f"{options.backend}-light" if options.light else options.backend
     path = HOME / f"{backend}.json"
@@ -113,7 +116,7 @@ def _taken(step: Step, tally: Tally, path: Path) -> None:
     started, before = time.monotonic(), len(tally.details)
     try:
         step()
-    except Exception as error:  # noqa: BLE001 - a campaign goes on, and does not end clean
+    except Exception as error:  # noqa: BLE001 - a campaign goes on, but does not end clean
         last = traceback.format_exc(limit=-3)
         tally.found([Finding(Fault.UNFINISHED, f"{error!r}: {last}")], "the campaign itself")
     tally.seconds += time.monotonic() - started

@@ -5,6 +5,7 @@ opens the real application and serves its real HTTP surface. Only the embedder i
 function of pixels, as the real one is.
 """
 
+import ctypes
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 PROJECT = Path(__file__).parents[2]
 _POLL_SECONDS = 0.01
 _STOP_SECONDS = 30.0
+_DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class Forge:
@@ -146,6 +148,7 @@ def _become(environment: dict[str, str], log: str) -> None:
     """The rest of a forked process's life."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
+    ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGKILL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(output, 1)
