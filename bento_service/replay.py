@@ -18,7 +18,7 @@ from bento_service.catalogue.indexes import index_prefix
 from bento_service.catalogue.records import Change, IndexRecord
 from bento_service.errors import IndexUnavailable, LookalikeError
 from bento_service.gallery.gallery import Gallery
-from bento_service.index_check import defect
+from bento_service.index_check import defect, garbled
 
 _log = logging.getLogger(__name__)
 _CHANGES_A_STEP = 1000
@@ -139,10 +139,10 @@ class Replay:
             return
         try:
             self._open_and_compare(index)
-        except IndexUnavailable:
+        except IndexUnavailable as error:
             if not self._gallery.is_embedded:  # a server is away more often than damaged
                 raise
-            _log.warning("index of %s is damaged; building it again", index.collection)
+            _log.warning("index of %s is damaged (%s); building it again", index.collection, error)
             self._gallery.drop(index.name)
             self._open_and_compare(index)
 
@@ -161,6 +161,8 @@ class Replay:
         # A server lists its indexes long before it can search them, so only a search tells.
         probe = np.zeros(index.space.dimension, np.float32)
         self._gallery.search(index.name, probe, top_k=1)
+        if self._gallery.is_embedded and (wrong := garbled(self._catalogue, self._gallery, index)):
+            raise IndexUnavailable(f"{wrong} rows are not what was written")
         self._opened.add(index.name)
 
     def _apply(self, index: IndexRecord) -> None:

@@ -398,6 +398,15 @@ def test_rows_that_the_index_lost_come_back(catalogue, cats, gallery):
     assert_equal(catalogue, gallery)
 
 
+def test_an_index_whose_descriptors_are_not_the_catalogues_is_built_again(catalogue, cats, gallery):
+    """Milvus Lite has no checksums: changed bytes of its files show in nothing but wrong scores."""
+    a, *_ = add(catalogue, cats, "a", "b", "c")
+    catch_up(catalogue, gallery)
+    gallery.upsert(cats.index.name, [a], [np.eye(DIMENSION, dtype=np.float32)[0]])
+    catch_up(catalogue, gallery)
+    assert_equal(catalogue, gallery)
+
+
 def test_tombstones_whose_rows_came_back_leave_again(catalogue, cats, gallery):
     """Milvus Lite does not sync its log: after a power cut it may have forgotten a deletion."""
     a, b = add(catalogue, cats, "a", "b")
