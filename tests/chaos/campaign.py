@@ -21,7 +21,7 @@ from tests.chaos.reins import Reins
 from tests.chaos.tally import Tally
 
 COLLECTIONS = ("default", "second", "scratch")
-_SEEDS = 30
+_SEEDS = 20
 _HIT_SECONDS = 10.0
 _POLL_SECONDS = 0.005
 _RARE = 40
