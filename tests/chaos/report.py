@@ -25,11 +25,14 @@ def block(tally: Tally, conditions: str) -> str:
         "|---|---:|",
         *(f"| {_MEANING[fault]} | {tally.faults[fault.value]} |" for fault in Fault),
         "",
-        "| other faults | tried |",
-        "|---|---:|",
-        *(f"| {name} | {number} |" for name, number in sorted(tally.trials.items())),
+        "| other faults | tried | built again, as the log says |",
+        "|---|---:|---:|",
         *(
-            f"| {name} | not tried: {why} |"
+            f"| {name} | {number} | {tally.healed[name] or ''} |"
+            for name, number in sorted(tally.trials.items())
+        ),
+        *(
+            f"| {name} | not tried: {why} | |"
             for name, why in sorted(tally.skipped.items())
             if name not in tally.trials
         ),

@@ -20,6 +20,7 @@ class Tally:
         hits: Times that the service died at each crash point.
         armed: Times that it was asked to.
         trials: Times that each other fault was tried.
+        healed: Times that a log line told of an index that was built again.
         skipped: Why a fault was not tried.
         faults: What was found, by kind.
         details: The first of them.
@@ -31,6 +32,7 @@ class Tally:
     hits: Counter[str] = field(default_factory=Counter)
     armed: Counter[str] = field(default_factory=Counter)
     trials: Counter[str] = field(default_factory=Counter)
+    healed: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, str] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
     details: list[str] = field(default_factory=list)
@@ -64,6 +66,6 @@ class Tally:
         if not path.exists():
             return cls(backend)
         known = json.loads(path.read_text())
-        for name in ("kills", "hits", "armed", "trials", "faults"):
+        for name in ("kills", "hits", "armed", "trials", "healed", "faults"):
             known[name] = Counter(known[name])
         return cls(**known)
