@@ -20,7 +20,7 @@ from bento_service.catalogue.records import Change, IndexRecord
 from bento_service.errors import IndexUnavailable, LookalikeError
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
-from bento_service.index_check import defect
+from bento_service.index_check import defect, garbled
 from bento_service.succession import Succession
 
 _log = logging.getLogger(__name__)
@@ -201,6 +201,16 @@ class Replay:
         """Open an index once and make it hold exactly what the catalogue says that it holds."""
         if self.is_open(index):
             return
+        try:
+            self._open_and_compare(index)
+        except IndexUnavailable as error:
+            if not self._gallery.is_embedded:  # a server is away more often than damaged
+                raise
+            _log.warning("index of %s is damaged (%s); building it again", index.collection, error)
+            self._gallery.drop(index.name)
+            self._open_and_compare(index)
+
+    def _open_and_compare(self, index: IndexRecord) -> None:
         self._gallery.open(index.name, index.space.dimension)
         held = self._gallery.ids(index.name)
         expected = self._catalogue.changes.living_ids(index.id, up_to=index.applied)
@@ -213,6 +223,8 @@ class Replay:
             self._catalogue.changes.touch(index, missing)
         self._purge(index)
         self._probe(index)
+        if self._gallery.is_embedded and (wrong := garbled(self._catalogue, self._gallery, index)):
+            raise IndexUnavailable(f"{wrong} rows are not what was written")
         self._opened.add(index.name)
 
     def _probe(self, index: IndexRecord) -> None:
