@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint types imports format bento lock clean help
+.PHONY: run test chaos check lint types imports format bento lock clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ run: $(VENV)/run.stamp ## Set up, build the model if needed, serve; IMAGES=/fold
 
 test: $(VENV)/dev.stamp ## Run all tests
 	$(BIN)/python -m pytest $(TESTS)
+
+chaos: $(VENV)/dev.stamp ## The whole fault campaign, for hours; CHAOS="--backend server --kills 300", see docs/reliability.md
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 check: lint types imports test ## Everything that continuous integration checks
 

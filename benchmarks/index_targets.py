@@ -6,6 +6,7 @@ through its gallery, so its times hold what pymilvus and gRPC cost.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,7 @@ def _server(data: Data, _: Path, milvus: str) -> Iterator[Row]:
     name, client = f"benchmark_{len(data.base)}", MilvusClient(milvus)
     process = _listening_on(int(milvus.rpartition(":")[2]))
     empty = _memory(process) if process else 0.0
+    disk = _disk(process)
     with Gallery(milvus) as gallery:
         seconds = _upserted_once(gallery, client, name, data.base)
         for kind, efforts in _MILVUS_EFFORTS.items():
@@ -172,7 +174,7 @@ def _server(data: Data, _: Path, milvus: str) -> Iterator[Row]:
                     raise TimeoutError(f"{kind} was not built within {_BUILD_SECONDS:g} s")
             built = time.perf_counter() - started
             held = _memory(process) - empty if process else 0.0
-            filled = _Filled(len(data.base), seconds, built, held, 0.0)
+            filled = _Filled(len(data.base), seconds, built, held, _disk(process) - disk)
             for effort in efforts:
                 with Gallery(milvus, effort=effort) as asking:
                     shown = f"server, {kind}" + (f" {effort}" if effort else "")
@@ -287,9 +289,20 @@ def _listening_on(port: int) -> psutil.Process | None:
     return None
 
 
+def _disk(process: psutil.Process | None) -> float:
+    """Bytes of the server's data, where they lie in the folder that it runs in."""
+    if process is None or not Path(process.cwd(), "configs", "milvus.yaml").exists():
+        return 0.0
+    return _size(Path(process.cwd()))
+
+
 def _memory(process: psutil.Process | None = None) -> float:
     return float((process or psutil.Process()).memory_info().rss)
 
 
 def _size(folder: Path) -> float:
-    return float(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
+    total = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # it was merged with others meanwhile
+            total += file.stat().st_size if file.is_file() else 0
+    return float(total)

@@ -1,11 +1,16 @@
 """Whether an index that was prepared holds what it should, before searches rely on it."""
 
 import random
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import IndexRecord
 from bento_service.errors import ImageNotFound
 from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.index_types import MAX_NEIGHBOURS
 
 SAMPLE = 64
 """Images that have to find themselves."""
@@ -17,6 +22,8 @@ _MISSES = 0.05
 """The part of the sample that an approximate index may not find."""
 _TIED = 1e-5
 _NEAREST = 20
+_WRONG = 0.01
+_CHANGES_A_STEP = 1000
 
 
 def defect(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> str | None:
@@ -65,3 +72,32 @@ def _unfound(
                 "searches go on with the former version, reindex again"
             )
     return None
+
+
+def garbled(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> int:
+    """How many descriptors of an open index are not those of the catalogue.
+
+    Milvus Lite keeps no checksums, so that changed bytes of its files show in wrong scores alone.
+    One search with a probe that no picture has looks at `MAX_NEIGHBOURS` of them.
+
+    Raises:
+        IndexUnavailable: Milvus does not answer.
+    """
+    seeded = np.random.default_rng(index.id)
+    probe = seeded.standard_normal(index.space.dimension).astype(np.float32)
+    probe = probe / np.linalg.norm(probe)
+    near = gallery.search(index.name, probe, top_k=MAX_NEIGHBOURS)
+    right = dict(_scores(catalogue, index, probe))
+    known = (one for one in near if one.image_id in right)
+    return sum(not abs(one.score - right[one.image_id]) < _WRONG for one in known)
+
+
+def _scores(
+    catalogue: Catalogue, index: IndexRecord, probe: NDArray[np.float32]
+) -> Iterator[tuple[int, float]]:
+    """Ids of an index's images with the cosine of each and a probe."""
+    after = (0, 0)
+    while page := catalogue.changes.page(index.id, after=after, limit=_CHANGES_A_STEP):
+        scores = np.stack([change.descriptor for change in page]) @ probe
+        yield from zip((change.image_id for change in page), scores.tolist(), strict=True)
+        after = (page[-1].revision, page[-1].image_id)

@@ -20,7 +20,7 @@ from bento_service.catalogue.records import Change, IndexRecord
 from bento_service.errors import IndexUnavailable, LookalikeError
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
-from bento_service.index_check import defect
+from bento_service.index_check import defect, garbled
 from bento_service.succession import Succession
 
 _log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ _FLUSH_AFTER_ROWS = 1000
 _FLUSH_AFTER_SECONDS = 1.0
 _SERVER_FLUSH_ROWS = 10_000
 _GATHER_SECONDS = 0.5
+_SWEEP_SECONDS = 0.05
+"""Between two parts of what is deleted, so that others can write."""
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 _LOOK_SECONDS = 5.0
 """How often a Milvus server is asked whether it is still there; Lite is in this process."""
@@ -141,7 +143,7 @@ class Replay:
         self._finish_reindexes()
         pause = self._succeed()
         if self._catalogue.retired.sweep():
-            pause = 0.0
+            pause = _SWEEP_SECONDS if pause is None else min(pause, _SWEEP_SECONDS)
         self._await_changes(indexes, pause)
 
     def _is_ready(self) -> bool:
@@ -199,6 +201,16 @@ class Replay:
         """Open an index once and make it hold exactly what the catalogue says that it holds."""
         if self.is_open(index):
             return
+        try:
+            self._open_and_compare(index)
+        except IndexUnavailable as error:
+            if not self._gallery.is_embedded:  # a server is away more often than damaged
+                raise
+            _log.warning("index of %s is damaged (%s); building it again", index.collection, error)
+            self._gallery.drop(index.name)
+            self._open_and_compare(index)
+
+    def _open_and_compare(self, index: IndexRecord) -> None:
         self._gallery.open(index.name, index.space.dimension)
         held = self._gallery.ids(index.name)
         expected = self._catalogue.changes.living_ids(index.id, up_to=index.applied)
@@ -211,6 +223,8 @@ class Replay:
             self._catalogue.changes.touch(index, missing)
         self._purge(index)
         self._probe(index)
+        if self._gallery.is_embedded and (wrong := garbled(self._catalogue, self._gallery, index)):
+            raise IndexUnavailable(f"{wrong} rows are not what was written")
         self._opened.add(index.name)
 
     def _probe(self, index: IndexRecord) -> None:

@@ -57,8 +57,8 @@ class Server:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "Server":
-        """Start and wait until searches can be answered."""
+    def launch(self) -> None:
+        """Start, and do not wait."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bento_service"],
@@ -68,6 +68,11 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def start(self) -> "Server":
+        """Start and wait until searches can be answered."""
+        self.launch()
+        assert self._process is not None
         deadline = time.monotonic() + _START_SECONDS
         while not self.is_ready():
             assert self._process.poll() is None, self.log.read_text()[-4000:]
@@ -125,6 +130,11 @@ class Server:
 @pytest.fixture(scope="session")
 def models() -> Path:
     """The models folder of a BentoML home that holds the model that the service names."""
+    return built_models()
+
+
+def built_models() -> Path:
+    """That folder, filled where it is not."""
     home = CACHE / "bentoml"
     subprocess.run(
         [sys.executable, "-m", "model_build", "--if-missing", "--downloads", CACHE / "downloads"],

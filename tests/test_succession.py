@@ -120,7 +120,7 @@ class Room:
         self.cats = catalogue.collections.create("cats", SPACE)
         add(catalogue, self.cats, vectors, 1)
         self.searcher = Searcher(
-            catalogue, gallery, None, computed=Computed((SPACE,)), side=4, max_pixels=100
+            catalogue, gallery, None, computed=Computed((SPACE,)), side=4, max_pixels=10_000
         )
 
     def following(self, choice="auto"):

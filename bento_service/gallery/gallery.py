@@ -340,6 +340,8 @@ class Gallery:
         self._kinds.pop(name, None)
         with self._writing, self._calling("drop"):
             self._client.drop_collection(name, timeout=_TIME_LIMIT)
+            if self.is_embedded:  # it does not know one that has lost its schema
+                remove_index(Path(self.uri), name)
 
     @contextmanager
     def _searching(self, name: str) -> Iterator[None]:

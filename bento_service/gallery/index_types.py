@@ -18,7 +18,7 @@ page of a result the same neighbours.
 MAX_FLAT = 20_000
 """Images that a server compares one by one, before an approximate index is worth its memory."""
 MAX_IN_MEMORY = 5_000_000
-"""Images that HNSW holds in memory, 2.5 KB each; beyond them IVF_SQ8 takes a quarter of that."""
+"""Images that HNSW holds in memory, 2.5 KB each; beyond them IVF_SQ8 takes half of that."""
 MAX_LITE = 50_000
 """Images that Milvus Lite serves well: every search costs it as much as there are images."""
 

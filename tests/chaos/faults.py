@@ -1,0 +1,280 @@
+"""What else can happen to a service: parts of it die, its disk is full, its clock is set, its index
+is damaged, somebody starts it twice."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.chaos.campaign import Campaign
+from tests.chaos.ledger import Fault, Finding
+from tests.chaos.load import Load
+
+PROJECT = Path(__file__).parents[2]
+FAKETIME = (
+    Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"),
+    Path("/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"),
+)
+_LOAD_SECONDS = 1.5
+_FULL_SECONDS = 3.0
+_DISK = "12m"
+KINDS = (
+    "data.idx",
+    "data.parquet",
+    "delta.parquet",
+    "manifest.json",
+    "manifest.json.prev",
+    "schema.json",
+    "wal.arrow",
+    "LOCK",
+    "everything",
+)
+"""Of Milvus Lite's files, by their names without numbers; `everything` is the whole folder."""
+_SAYS_SO = ("is damaged", "does not load", " lacked ", "unknown rows")
+
+
+class Impossible(Exception):
+    """This machine cannot do that; the message says why."""
+
+
+def embedder_killed(campaign: Campaign) -> None:
+    """`kill -9` of the process that describes; everything goes on when it is back."""
+    _kill_one(campaign, "vgg16-embedder")
+
+
+def service_killed(campaign: Campaign) -> None:
+    """`kill -9` of the process that callers talk to; the others live."""
+    _kill_one(campaign, "--service-name lookalike")
+
+
+def _kill_one(campaign: Campaign, marker: str) -> None:
+    with campaign.callers() as callers:
+        with Load(callers, []):
+            time.sleep(campaign.random.uniform(0, _LOAD_SECONDS))
+            for pid, command in campaign.service.processes().items():
+                if marker in command.lower():
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(_LOAD_SECONDS)
+        for caller in callers:
+            campaign.tally.found(caller.findings, marker)
+    campaign.look(f"{marker} was killed")
+
+
+def second_service(campaign: Campaign) -> None:
+    """Another service on the same data folder has to refuse, and to harm nothing."""
+    environment = {**os.environ, **campaign.service.environment, "LOOKALIKE_PORT": "1"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "bento_service"],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if answer.returncode != 2 or "another service uses this data folder" not in answer.stderr:
+        detail = f"a second service ended with {answer.returncode}: {answer.stderr[-300:]}"
+        campaign.tally.found([Finding(Fault.REFUSED, detail)], "a second service")
+    campaign.look("a second service was refused")
+
+
+def damaged(campaign: Campaign, kind: str, how: str) -> None:
+    """Damage one file of Milvus Lite, or all of a kind, of a service that does not run.
+
+    Args:
+        campaign: Whose service runs.
+        kind: What the name of a file ends in, such as `.parquet`.
+        how: `corrupt`, `truncated` or `deleted`.
+    """
+    if kind == "wal.arrow":  # a service that was stopped in good order leaves no log
+        _killed_at_work(campaign)
+    else:
+        campaign.service.stop()
+    files = [one for one in _lite_files(campaign) if kind in (_kind(one), "everything")]
+    if not files:
+        campaign.launch()
+        campaign.look(f"no {kind} to damage")
+        raise Impossible(f"Milvus Lite has no {kind} file at the moment")
+    for path in files:
+        _DAMAGES[how](path, campaign.random)
+    offset = campaign.service.log.stat().st_size
+    campaign.launch()
+    campaign.look(f"{kind} was {how}")
+    told = campaign.service.log.read_bytes()[offset:].decode("utf-8", "replace")
+    if any(word in told for word in _SAYS_SO):  # not every damage is of consequence
+        campaign.tally.healed[f"Milvus Lite, {kind} {how}"] += 1
+
+
+def _killed_at_work(campaign: Campaign) -> None:
+    with campaign.callers() as callers, Load(callers, ["upload"] * 100):
+        time.sleep(_LOAD_SECONDS)
+        campaign.service.kill()
+
+
+def _lite_files(campaign: Campaign) -> list[Path]:
+    return [p for p in (campaign.service.data_dir / "milvus.db").rglob("*") if p.is_file()]
+
+
+def _kind(path: Path) -> str:
+    """Kinds of files, without the numbers in their names."""
+    stem = "".join(c for c in path.stem if not c.isdigit()).strip("_-.")
+    return f"{stem.split('_')[0]}{path.suffix}"
+
+
+def _corrupt(path: Path, random_: random.Random) -> None:
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        for _ in range(8):
+            file.seek(random_.randrange(max(1, size)))
+            file.write(random_.randbytes(min(16, max(1, size))))
+
+
+def _truncate(path: Path, random_: random.Random) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _delete(path: Path, _: random.Random) -> None:
+    path.unlink()
+
+
+_DAMAGES: dict[str, Callable[[Path, random.Random], None]] = {
+    "corrupt": _corrupt,
+    "truncated": _truncate,
+    "deleted": _delete,
+}
+DAMAGES = tuple(_DAMAGES)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A small disk in the place of a folder, with what the folder holds.
+
+    Raises:
+        Impossible: This user may not mount one.
+    """
+    kept = folder.with_name(f"{folder.name}.kept")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(folder, kept, dirs_exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "none", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        shutil.rmtree(kept)
+        raise Impossible(f"this user may not mount a disk: {mounted.stderr.strip()}")
+    try:
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        yield
+        shutil.rmtree(kept)
+        shutil.copytree(folder, kept)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+        shutil.rmtree(kept)
+
+
+def disk_full(campaign: Campaign, what: str) -> None:
+    """Fill the disk of `uploads`, or of the whole data folder (`catalogue`), under load.
+
+    Raises:
+        Impossible: See `small_disk`.
+    """
+    data = campaign.service.data_dir
+    folder = data if what == "catalogue" else data / "uploads"
+    campaign.service.stop()
+    try:
+        with small_disk(folder):
+            campaign.launch()
+            campaign.look("a small disk")
+            _fill_under_load(campaign, folder)
+            campaign.service.stop()
+    finally:
+        campaign.launch()
+        campaign.look("back on a large disk")
+
+
+def _fill_under_load(campaign: Campaign, folder: Path) -> None:
+    filler = folder / "filler"
+    with campaign.callers() as callers:
+        with Load(callers, ["upload"] * 100):
+            with suppress(OSError), filler.open("wb") as file:
+                while True:
+                    file.write(bytes(4096))
+                    file.flush()
+            time.sleep(_FULL_SECONDS)
+            filler.unlink()
+            time.sleep(_LOAD_SECONDS)
+        for caller in callers:
+            campaign.tally.found(caller.findings, "the disk was full")
+    campaign.look("the disk was full")
+
+
+def clock_steps(campaign: Campaign, steps: tuple[int, ...] = (86_400, -172_800, 3600)) -> None:
+    """Set the service's clock forwards and backwards under load.
+
+    Raises:
+        Impossible: libfaketime is not installed.
+    """
+    library = next((one for one in FAKETIME if one.exists()), None)
+    if library is None:
+        raise Impossible("libfaketime is not installed (Debian's package faketime)")
+    told = campaign.service.data_dir.parent / "clock"
+    told.write_text("+0")
+    before = dict(campaign.service.environment)
+    campaign.service.stop()
+    campaign.service.environment.update(
+        LD_PRELOAD=str(library),
+        FAKETIME_TIMESTAMP_FILE=str(told),
+        FAKETIME_NO_CACHE="1",
+        FAKETIME_DONT_FAKE_MONOTONIC="1",
+    )
+    try:
+        campaign.launch()
+        campaign.look("a clock of its own")
+        with campaign.callers() as callers:
+            with Load(callers, []):
+                for step in steps:
+                    time.sleep(_LOAD_SECONDS)
+                    told.write_text(f"{step:+d}")
+                time.sleep(_LOAD_SECONDS)
+            for caller in callers:
+                campaign.tally.found(caller.findings, "clock steps")
+        campaign.look("clock steps")
+        campaign.service.kill()
+        campaign.launch()
+        campaign.look("a start after clock steps")
+        campaign.service.stop()
+    finally:
+        campaign.service.environment.clear()
+        campaign.service.environment.update(before)
+        campaign.launch()
+        campaign.look("back on the real clock")
+
+
+def verified(campaign: Campaign) -> None:
+    """Stop the service, let the operator's command compare everything deeply, and start again."""
+    campaign.service.stop()
+    answer = subprocess.run(
+        [sys.executable, "-m", "bento_service.admin", "verify", "--deep", "--json"],
+        cwd=PROJECT,
+        env={**os.environ, **campaign.service.environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    try:
+        found = json.loads(answer.stdout)["findings"]
+    except (ValueError, KeyError):
+        found = [{"kind": answer.stderr[-500:]}]
+    # Those of a deleted collection go with the next start.
+    if wrong := [one for one in found if one["kind"] != "upload_unneeded"]:
+        campaign.tally.found([Finding(Fault.DIFFERENT, f"verify: {wrong}")], "verify")
+    campaign.tally.trials["admin verify --deep"] += 1
+    campaign.launch()
+    campaign.look("verified")

@@ -1,0 +1,217 @@
+"""Lets a service die at a named moment, look at its index, or be spoilt; the campaign's only hook.
+
+Python imports this when a process starts with this folder on its PYTHONPATH. It wraps functions as
+the modules that hold them are imported, so the product needs to know nothing of it. Everything is
+told through files in the folder `CHAOS_DIR`:
+
+    points.json   the crash points: name, module, function, when
+    armed         the point to die at, and how many times to pass it before
+    hit           made by the process that dies there, once
+    look, seen    a question what the catalogue and the index hold, and its answer
+    spoilt        which sabotage to do, to see whether the campaign notices
+"""
+
+import functools
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+_LOOK_SECONDS = 0.02
+_STRIKE_SECONDS = 0.004
+_REPLAY = "bento_service.replay"
+
+
+class Told:
+    """What the campaign wants, in its folder."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.points = json.loads((self.folder / "points.json").read_text())
+        self.strike_after = _STRIKE_SECONDS
+        self._passed = {}
+
+    def is_armed(self, name):
+        """Whether to die at a point now."""
+        try:
+            armed = json.loads((self.folder / "armed").read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return False
+        if armed["point"] != name or (self.folder / "hit").exists():
+            return False
+        self._passed[name] = self._passed.get(name, 0) + 1
+        return self._passed[name] > armed["skip"]
+
+    def die(self):
+        """Say so, and be gone."""
+        try:
+            os.close(os.open(self.folder / "hit", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def spoilt(self):
+        """The name of the sabotage, empty where there is none."""
+        path = self.folder / "spoilt"
+        return path.read_text() if path.exists() else ""
+
+
+def dying(told, name, when, function):
+    """A function that ends the process before it begins, in its middle, or when it has ended."""
+
+    @functools.wraps(function)
+    def wrapped(*arguments, **options):
+        armed = told.is_armed(name)
+        if armed and when == "during":
+            return _interrupted(told, function, arguments, options)
+        if armed and when == "before":
+            told.die()
+        result = function(*arguments, **options)
+        if armed and when == "after":
+            told.die()
+        return result
+
+    return wrapped
+
+
+def _interrupted(told, function, arguments, options):
+    """Call, and die while it runs; sooner at the next call where it was faster."""
+    ended = threading.Event()
+
+    def strike():
+        if not ended.wait(told.strike_after):
+            told.die()
+
+    threading.Thread(target=strike, daemon=True).start()
+    try:
+        return function(*arguments, **options)
+    finally:
+        ended.set()
+        told.strike_after /= 2
+
+
+def spoilt(told, name, right, wrong):
+    """A function that does something else while it is told to."""
+
+    @functools.wraps(right)
+    def wrapped(*arguments, **options):
+        return (wrong if told.spoilt() == name else right)(*arguments, **options)
+
+    return wrapped
+
+
+def observed(told, enter):
+    """Replay's start, which also begins to answer what both sides hold."""
+
+    @functools.wraps(enter)
+    def wrapped(replay):
+        threading.Thread(target=_answer, args=(told, replay), daemon=True).start()
+        return enter(replay)
+
+    return wrapped
+
+
+def _answer(told, replay):
+    look, part = told.folder / "look", told.folder / "seen.part"
+    while True:
+        time.sleep(_LOOK_SECONDS)
+        if not look.exists():
+            continue
+        try:
+            indexes = replay._catalogue.indexes.all()
+            answer = {"indexes": [_side_by_side(replay, index) for index in indexes]}
+        except Exception as error:  # noqa: BLE001 - asked again
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        look.unlink(missing_ok=True)
+        part.write_text(json.dumps(answer))
+        part.rename(told.folder / "seen")
+
+
+def _side_by_side(replay, index):
+    is_open = replay.is_open(index)
+    return {
+        "name": index.name,
+        "collection": index.collection,
+        "behind": index.revision - index.applied,
+        "open": is_open,
+        "living": sorted(replay._catalogue.changes.living_ids(index.id, up_to=2**62)),
+        "held": sorted(replay._gallery.ids(index.name)) if is_open else [],
+    }
+
+
+SABOTAGES = {
+    "replay off": (_REPLAY, "Replay._apply", lambda *_: None),
+    "the cursor moves without rows": (_REPLAY, "Replay._apply_step", lambda *_: 0),
+    "the index deletes nothing": (
+        "bento_service.gallery.gallery",
+        "Gallery.delete",
+        lambda *_: None,
+    ),
+    "deletes are not buried": ("bento_service.catalogue.images", "bury", lambda *_: 1),
+}
+
+
+def _owner(module, function):
+    *path, name = function.split(".")
+    for part in path:
+        module = getattr(module, part)
+    return module, name
+
+
+def change(told, module):
+    """Wrap what a module holds of the points; a missing function is an error at once."""
+    for name, (where, function, instead) in SABOTAGES.items():
+        if where == module.__name__:
+            owner, attribute = _owner(module, function)
+            right = getattr(owner, attribute)
+            setattr(owner, attribute, spoilt(told, name, right, instead))
+    for point in told.points:
+        if point["module"] == module.__name__:
+            owner, name = _owner(module, point["function"])
+            setattr(owner, name, dying(told, point["name"], point["when"], getattr(owner, name)))
+    if module.__name__ == _REPLAY:
+        module.Replay.__enter__ = observed(told, module.Replay.__enter__)
+
+
+class Changing(Loader):
+    """Loads as another loader does, then changes the module."""
+
+    def __init__(self, told, loader):
+        self._told = told
+        self._loader = loader
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        self._loader.exec_module(module)
+        change(self._told, module)
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+
+class Hook(MetaPathFinder):
+    """Finds the modules that are changed."""
+
+    def __init__(self, told):
+        self._told = told
+        self._wanted = {_REPLAY, *(point["module"] for point in told.points)}
+        self._wanted |= {module for module, _, _ in SABOTAGES.values()}
+
+    def find_spec(self, fullname, path, target=None):
+        if fullname not in self._wanted:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None:
+            spec.loader = Changing(self._told, spec.loader)
+        return spec
+
+
+if "CHAOS_DIR" in os.environ:
+    sys.meta_path.insert(0, Hook(Told(os.environ["CHAOS_DIR"])))
