@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from bento_service.api.bodies import form_body, parsed_metadata, text_fields, uploaded
 from bento_service.api.idempotency import claim_of, once
 from bento_service.application import Application
-from bento_service.catalogue.records import Claim, JobRecord
+from bento_service.catalogue.job_records import Claim, JobRecord
 from bento_service.errors import InvalidArgument
 from bento_service.ingest.train import start_folder_job
 from bento_service.ingest.upload_jobs import Sent

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, bindparam, select, update
 
 from bento_service.catalogue.entries import no_such_image, still_todo, write_states
-from bento_service.catalogue.records import JobRecord, Outcome, Settled
+from bento_service.catalogue.job_records import JobRecord, Outcome, Settled
 from bento_service.catalogue.removals import count_orphans, meant, replaced
 from bento_service.catalogue.settling import holders
 from bento_service.catalogue.tables import FileAction, FileState, job_files

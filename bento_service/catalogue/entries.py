@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from bento_service.catalogue.records import Outcome
+from bento_service.catalogue.job_records import Outcome
 from bento_service.catalogue.tables import FileState, job_files
 from bento_service.errors import ImageNotFound
 

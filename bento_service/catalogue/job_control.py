@@ -18,8 +18,8 @@ from sqlalchemy import (
 )
 
 from bento_service.catalogue.database import Database
+from bento_service.catalogue.job_records import JobRecord
 from bento_service.catalogue.job_rows import close_job, complete_if_done
-from bento_service.catalogue.records import JobRecord
 from bento_service.catalogue.tables import (
     OPEN_STATES,
     FileAction,

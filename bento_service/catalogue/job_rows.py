@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, insert, or_, select, update
 
-from bento_service.catalogue.records import JobRecord, NewJob, Settled
+from bento_service.catalogue.job_records import JobRecord, NewJob, Settled
 from bento_service.catalogue.tables import (
     OPEN_STATES,
     FileAction,

@@ -11,6 +11,16 @@ from bento_service.catalogue.claims import keep, take
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.dry_runs import settle_checked
+from bento_service.catalogue.job_records import (
+    Claim,
+    FailureRecord,
+    FileRecord,
+    JobRecord,
+    NewFile,
+    NewJob,
+    Outcome,
+    Settled,
+)
 from bento_service.catalogue.job_rows import (
     add_job,
     complete_if_done,
@@ -21,16 +31,6 @@ from bento_service.catalogue.job_rows import (
     settled_before,
 )
 from bento_service.catalogue.listing import list_files
-from bento_service.catalogue.records import (
-    Claim,
-    FailureRecord,
-    FileRecord,
-    JobRecord,
-    NewFile,
-    NewJob,
-    Outcome,
-    Settled,
-)
 from bento_service.catalogue.settling import settle_files, settle_reindexed
 from bento_service.catalogue.tables import (
     OPEN_STATES,

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from bento_service.catalogue.database import insert_or_ignore
-from bento_service.catalogue.records import NewFile, Stamp
+from bento_service.catalogue.job_records import NewFile, Stamp
 from bento_service.catalogue.tables import (
     FileAction,
     FileState,

@@ -8,8 +8,8 @@ from sqlalchemy import and_, exists, select, true, update
 
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import Database
+from bento_service.catalogue.job_records import JobRecord
 from bento_service.catalogue.job_rows import complete_if_done, hold_open
-from bento_service.catalogue.records import JobRecord
 from bento_service.catalogue.removals import count_orphans, remove_sources
 from bento_service.catalogue.tables import SourceKind, images, job_files, jobs, sources
 from bento_service.errors import CollectionNotFound

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, select
 
 from bento_service.catalogue.images import bury
-from bento_service.catalogue.records import FileRecord, JobRecord
+from bento_service.catalogue.job_records import FileRecord, JobRecord
 from bento_service.catalogue.tables import SourceKind, images, sources
 
 _IDS_A_STATEMENT = 500

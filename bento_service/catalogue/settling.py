@@ -11,7 +11,7 @@ from bento_service.catalogue.attributes import add_attributes, replace_attribute
 from bento_service.catalogue.database import insert_or_ignore, insert_or_update
 from bento_service.catalogue.entries import no_such_image, still_todo, write_states
 from bento_service.catalogue.indexes import indexes_of
-from bento_service.catalogue.records import Described, JobRecord, NewImage, Outcome, Settled
+from bento_service.catalogue.job_records import Described, JobRecord, NewImage, Outcome, Settled
 from bento_service.catalogue.removals import meant, remove_sources, replaced
 from bento_service.catalogue.tables import (
     FileAction,

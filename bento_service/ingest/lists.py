@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import JobRecord, NewFile, Stamp
+from bento_service.catalogue.job_records import JobRecord, NewFile, Stamp
 from bento_service.catalogue.tables import FileAction, SourceKind
 from bento_service.errors import Forbidden, InvalidArgument, LookalikeError
 from bento_service.ingest.manifests import Addition, Deletion, Faulty, Statement, statements

@@ -5,7 +5,8 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Claim, Computed, JobRecord, NewJob
+from bento_service.catalogue.job_records import Claim, JobRecord, NewJob
+from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata

@@ -3,8 +3,8 @@
 import threading
 
 from bento_service.catalogue import Catalogue
+from bento_service.catalogue.job_records import JobRecord
 from bento_service.catalogue.pruning import Missed
-from bento_service.catalogue.records import JobRecord
 from bento_service.ingest.ignoring import Ignored
 from bento_service.ingest.roots import ImageRoots, Presence
 

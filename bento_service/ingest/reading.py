@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.catalogue.records import Described, FileRecord, JobRecord, Outcome
+from bento_service.catalogue.job_records import Described, FileRecord, JobRecord, Outcome
 from bento_service.catalogue.tables import FileAction, SourceKind
 from bento_service.errors import ImageNotFound, LookalikeError, PathNotFound, TooLarge
 from bento_service.ingest.roots import ImageRoots

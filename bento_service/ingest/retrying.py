@@ -1,7 +1,8 @@
 """Trying again what a job failed at or did not reach."""
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, JobRecord
+from bento_service.catalogue.job_records import JobRecord
+from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import CollectionNotFound, Conflict
 from bento_service.ingest.uploads import Uploads

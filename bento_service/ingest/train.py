@@ -1,7 +1,8 @@
 """Starting jobs."""
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Claim, CollectionRecord, Computed, JobRecord, NewJob
+from bento_service.catalogue.job_records import Claim, JobRecord, NewJob
+from bento_service.catalogue.records import CollectionRecord, Computed
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata

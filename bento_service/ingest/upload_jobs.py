@@ -6,7 +6,8 @@ from itertools import count
 from typing import Any, BinaryIO
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Claim, Computed, JobRecord, NewFile, NewJob
+from bento_service.catalogue.job_records import Claim, JobRecord, NewFile, NewJob
+from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import FileAction, SourceKind
 from bento_service.errors import ImageUnreadable, InvalidArgument, LookalikeError
 from bento_service.ingest.archives import Allowance, Limits, Member, Unfit, is_zip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import JobRecord
+from bento_service.catalogue.job_records import JobRecord
 from bento_service.errors import LookalikeError
 from bento_service.ingest.lists import Lists
 from bento_service.ingest.patience import patiently

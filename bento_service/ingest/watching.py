@@ -19,7 +19,8 @@ from pathlib import Path
 from watchfiles import watch
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, JobRecord
+from bento_service.catalogue.job_records import JobRecord
+from bento_service.catalogue.records import Computed
 from bento_service.errors import LookalikeError
 from bento_service.ingest.patience import CATALOGUE_TROUBLE, patiently
 from bento_service.ingest.roots import ImageRoots

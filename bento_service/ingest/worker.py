@@ -18,11 +18,8 @@ from typing import Any
 import numpy as np
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import (
-    Computed,
-    JobRecord,
-    Outcome,
-)
+from bento_service.catalogue.job_records import JobRecord, Outcome
+from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import SourceKind
 from bento_service.describing import Describe, Descriptors
 from bento_service.errors import (

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bento_service.catalogue.records import NewFile, NewJob, Outcome, Stamp
+from bento_service.catalogue.job_records import NewFile, NewJob, Outcome, Stamp
 from bento_service.catalogue.tables import FileAction, SourceKind
 from client_sdk.schemas import JobState
 

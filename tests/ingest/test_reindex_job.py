@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, DescriptorSpace, NewFile, NewJob
+from bento_service.catalogue.job_records import NewFile, NewJob
+from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
 from bento_service.ingest.reading import Reader

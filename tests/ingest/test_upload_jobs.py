@@ -17,7 +17,8 @@ import pyarrow as pa
 import pytest
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Claim, Computed, DescriptorSpace, Outcome
+from bento_service.catalogue.job_records import Claim, Outcome
+from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.errors import Conflict, InvalidArgument, StorageFull, TooLarge
 from bento_service.ingest.archives import Limits
 from bento_service.ingest.upload_jobs import Sent, UploadJobs

@@ -28,7 +28,8 @@ from PIL import Image
 from sqlalchemy.exc import OperationalError
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, DescriptorSpace, NewFile, NewJob
+from bento_service.catalogue.job_records import NewFile, NewJob
+from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import NotReady
 from bento_service.ingest import patience
