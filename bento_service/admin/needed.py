@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, inspect, select
 
 from bento_service.catalogue.tables import (
     OPEN_STATES,
@@ -22,11 +22,18 @@ def needed_uploads(connection: Connection) -> set[str]:
 
 def queued_uploads(connection: Connection) -> set[str]:
     """Digests of the uploads that an open job has still to describe, or to read its list from."""
-    manifests = select(jobs.c.manifest).where(
+    described = set(connection.execute(_of_jobs()).scalars())
+    return described | _manifests(connection)
+
+
+def _manifests(connection: Connection) -> set[str]:
+    columns = inspect(connection).get_columns(jobs.name)
+    if all(column["name"] != jobs.c.manifest.name for column in columns):
+        return set()  # a backup of a release that knew none
+    statement = select(jobs.c.manifest).where(
         jobs.c.manifest.is_not(None), ~jobs.c.walked, jobs.c.state.in_(OPEN_STATES)
     )
-    described = set(connection.execute(_of_jobs()).scalars())
-    return described | set(connection.execute(manifests).scalars())
+    return set(connection.execute(statement).scalars())
 
 
 def _of_images() -> Select[Any]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bento_service.admin.needed import queued_uploads
 from bento_service.catalogue.job_records import NewFile, NewJob, Outcome, Stamp
 from bento_service.catalogue.tables import FileAction, SourceKind
 from client_sdk.schemas import JobState
@@ -130,9 +131,14 @@ def test_the_manifest_of_an_open_job_is_needed_until_it_is_read(catalogue, cats,
     new = NewJob(SourceKind.FILE, root="pictures", manifest=digest("list"), manifest_name="l")
     job = catalogue.jobs.create(cats.id, "cats", new)
     stored = {digest("list")}
-    assert unneeded(catalogue, stored) == set()
+
+    def queued():
+        with catalogue.database.reading() as connection:
+            return queued_uploads(connection)
+
+    assert (unneeded(catalogue, stored), queued()) == (set(), stored)
     catalogue.jobs.finish_walk(job.number)
-    assert unneeded(catalogue, stored) == stored
+    assert (unneeded(catalogue, stored), queued()) == (stored, set())
 
 
 def test_a_manifest_that_was_not_read_to_the_end_is_kept_for_a_retry(catalogue, cats, digest):
