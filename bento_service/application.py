@@ -13,9 +13,13 @@ from bento_service.expiry import Expiry
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
 from bento_service.housekeeping import Housekeeping
+from bento_service.ingest.archives import Limits
+from bento_service.ingest.manifest_jobs import ManifestJobs
 from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
+from bento_service.ingest.upload_jobs import UploadJobs
 from bento_service.ingest.uploads import Uploads
+from bento_service.ingest.watching import Watched, Watcher
 from bento_service.ingest.worker import Worker
 from bento_service.originals import Originals
 from bento_service.replay import Replay
@@ -45,6 +49,8 @@ class Application:
     replay: Replay
     roots: ImageRoots
     uploads: Uploads
+    upload_jobs: UploadJobs
+    manifest_jobs: ManifestJobs
     originals: Originals
     searcher: Searcher
     worker: Worker
@@ -152,11 +158,16 @@ async def opened(
                 roots,
                 reader,
                 describe,
+                uploads=uploads,
+                discard=discard,
                 computed=computed,
                 decoders=settings.threads,
                 batch=choice.ingest_batch,
                 on_commit=replay.wake,
             )
+        )
+        await stack.enter_async_context(
+            Watcher(catalogue, roots, computed, _watched(settings), on_job=worker.wake)
         )
         searcher = Searcher(
             catalogue,
@@ -179,11 +190,31 @@ async def opened(
             replay=replay,
             roots=roots,
             uploads=uploads,
+            upload_jobs=UploadJobs(
+                catalogue, uploads, computed, _archive_limits(settings), discard=discard
+            ),
+            manifest_jobs=ManifestJobs(catalogue, roots, uploads, computed, discard=discard),
             originals=originals,
             searcher=searcher,
             worker=worker,
             discard=discard,
         )
+
+
+def _watched(settings: Settings) -> list[Watched]:
+    return [
+        Watched(root, collection, settings.watch_prune, settings.watch_poll_seconds)
+        for root, collection in settings.watched
+    ]
+
+
+def _archive_limits(settings: Settings) -> Limits:
+    return Limits(
+        members=settings.max_archive_members,
+        member_bytes=settings.max_upload_bytes,
+        total_bytes=settings.max_archive_bytes,
+        ratio=settings.max_archive_ratio,
+    )
 
 
 def _space(model: str, version: DescriptorVersion) -> DescriptorSpace:

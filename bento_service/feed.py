@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.exc import OperationalError
 
-from bento_service.catalogue.records import JobRecord
+from bento_service.catalogue.job_records import JobRecord
 
 _LOOK_SECONDS = 0.25
 _REFRESH_SECONDS = 5.0

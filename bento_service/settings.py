@@ -22,6 +22,12 @@ LOOKALIKE_THREADS         cores that describe images (all that this process may 
 LOOKALIKE_MAX_UPLOAD_BYTES   largest picture in bytes (64 MiB)
 LOOKALIKE_MAX_REQUEST_BYTES  largest request in bytes (1 GiB)
 LOOKALIKE_MAX_PIXELS      largest picture in pixels (100 million)
+LOOKALIKE_MAX_ARCHIVE_MEMBERS  most files in the archives of one request (20000)
+LOOKALIKE_MAX_ARCHIVE_BYTES    most bytes that they may expand to (4 GiB)
+LOOKALIKE_MAX_ARCHIVE_RATIO    how many times their own size that may be (200)
+LOOKALIKE_WATCH           image roots to follow, `root` or `root=collection`, by `:` (none)
+LOOKALIKE_WATCH_PRUNE     whether files that go from them go from the gallery too (no)
+LOOKALIKE_WATCH_POLL_SECONDS  look so often instead of being told by the system (0: be told)
 LOOKALIKE_RETRY_HOURS     how long uploads that failed are kept for a retry (24)
 """
 
@@ -35,6 +41,8 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from client_sdk.schemas import DEFAULT_COLLECTION
 
 PREFIX = "LOOKALIKE_"
 # Read by the client alone, which may share the environment.
@@ -109,6 +117,12 @@ class Settings(BaseModel):
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
     max_request_bytes: int = Field(default=2**30, ge=1)
     max_pixels: int = Field(default=100_000_000, ge=1)
+    max_archive_members: int = Field(default=20_000, ge=1)
+    max_archive_bytes: int = Field(default=4 * 2**30, ge=1)
+    max_archive_ratio: int = Field(default=200, ge=1)
+    watch: Annotated[tuple[str, ...], BeforeValidator(_split_paths)] = ()
+    watch_prune: bool = False
+    watch_poll_seconds: float = Field(default=0.0, ge=0.0, le=86_400.0)
     retry_hours: float = Field(default=24.0, ge=0, le=24 * 365)
 
     @classmethod
@@ -143,6 +157,7 @@ class Settings(BaseModel):
                     f"LOOKALIKE_IMAGE_ROOTS names {root}, which is not a folder; create it or "
                     "leave it out"
                 )
+        settings.watched  # noqa: B018 - checks the names
         if (settings.tls_certificate is None) != (settings.tls_key is None):
             raise SettingsError(
                 "LOOKALIKE_TLS_CERTIFICATE and LOOKALIKE_TLS_KEY go together; set both or none"
@@ -163,6 +178,25 @@ class Settings(BaseModel):
                 name = f"{own}-{number}"
             named[name] = ImageRoot(name, resolved, spelled if spelled != resolved else None)
         return tuple(named.values())
+
+    @property
+    def watched(self) -> tuple[tuple[ImageRoot, str], ...]:
+        """The image roots that are followed, each with its collection.
+
+        Raises:
+            SettingsError: One of them is no image root.
+        """
+        roots = {root.name: root for root in self.roots}
+        pairs = []
+        for item in self.watch:
+            name, _, collection = item.partition("=")
+            if name not in roots:
+                raise SettingsError(
+                    f"LOOKALIKE_WATCH names {name!r}, which is not an image root; use one of: "
+                    f"{', '.join(roots) or 'none, set LOOKALIKE_IMAGE_ROOTS'}"
+                )
+            pairs.append((roots[name], collection or DEFAULT_COLLECTION))
+        return tuple(pairs)
 
     @property
     def catalogue(self) -> str:

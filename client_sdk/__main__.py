@@ -60,7 +60,10 @@ def describe(job: Job) -> str:
 
 def summarise(job: Job) -> str:
     """What a job did, and the first files that it could not index."""
-    lines = [f"{job.indexed} indexed, {job.duplicates} already known, {job.failed} failed"]
+    done = f"{job.indexed} indexed, {job.duplicates} already known, {job.failed} failed"
+    if job.removed:
+        done += f", {job.removed} removed"
+    lines = [f"it would be: {done}" if job.dry_run else done]
     lines += [f"  {error.source}: {error.detail}" for error in job.errors[:SHOWN_ERRORS]]
     if job.errors and job.failed > SHOWN_ERRORS:
         lines.append(f"  and {job.failed - SHOWN_ERRORS} more")
@@ -79,7 +82,12 @@ def train(client: Client, options: argparse.Namespace, out: TextIO, log: TextIO)
     try:
         if options.wait_ready:
             client.wait_ready(timeout=options.wait_ready)
-        started = client.train(options.folder, collection=options.collection)
+        started = client.train(
+            options.folder,
+            collection=options.collection,
+            prune=options.prune,
+            dry_run=options.dry_run,
+        )
         job = client.wait(started, timeout=options.timeout, on_progress=progress)
     except KeyboardInterrupt:
         progress.end()
@@ -103,13 +111,23 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Talk to a Lookalike service. LOOKALIKE_TOKEN holds the token, if it asks.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("train", help="index a folder and watch how far it has come")
+    _add_options(commands.add_parser("train", help="index a folder and watch how far it has come"))
+    return parser.parse_args(arguments)
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "folder",
         metavar="FOLDER",
         help="a folder or a file as the service sees it: absolute, or below its image root",
     )
     command.add_argument("--collection", default=DEFAULT_COLLECTION, help="where the images go")
+    command.add_argument(
+        "--prune", action="store_true", help="delete images whose files are gone from the folder"
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="change nothing, say what would become of the files"
+    )
     command.add_argument("--url", help="where the service is (LOOKALIKE_URL)")
     command.add_argument(
         "--wait-ready",
@@ -124,7 +142,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="stop watching after so long; the job goes on (a day)",
     )
-    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Unpack
 
 from client_sdk import _job_contract as contract
 from client_sdk._async_connection import AsyncConnection
 from client_sdk._events import Following
+from client_sdk._job_contract import TrainKeywords
 from client_sdk._pictures import Picture
 from client_sdk._polling import Patience, is_complete, standing
 from client_sdk.errors import LookalikeError
@@ -22,25 +23,34 @@ class AsyncJobCalls(AsyncConnection):
         self,
         path: str | PurePath,
         *,
-        collection: str = DEFAULT_COLLECTION,
-        root: str | None = None,
         recursive: bool = True,
         ignore: str | Iterable[str] = (),
-        metadata: Mapping[str, Any] | None = None,
-        idempotency_key: str | None = None,
+        prune: bool = False,
+        **options: Unpack[TrainKeywords],
     ) -> Job:
         """Start to index a file or a folder that the service can read."""
-        return await self._send(
-            contract.train(
-                path,
-                collection=collection,
-                root=root,
-                recursive=recursive,
-                ignore=ignore,
-                metadata=metadata,
-                idempotency_key=idempotency_key,
-            )
-        )
+        call = contract.train(path, recursive=recursive, ignore=ignore, prune=prune, **options)
+        return await self._send(call)
+
+    async def train_manifest(
+        self,
+        manifest: str | PurePath,
+        *,
+        path: str | PurePath | None = None,
+        **options: Unpack[TrainKeywords],
+    ) -> Job:
+        """Start to work off a manifest that the service can read."""
+        return await self._send(contract.train_manifest(manifest, path=path, **options))
+
+    async def upload_manifest(
+        self,
+        manifest: Picture,
+        *,
+        path: str | PurePath | None = None,
+        **options: Unpack[TrainKeywords],
+    ) -> Job:
+        """Send a manifest of pictures under an image root, to add and to delete."""
+        return await self._send(contract.upload_manifest(manifest, path=path, **options))
 
     async def upload(
         self,

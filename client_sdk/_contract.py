@@ -3,7 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
-from client_sdk._call import API, Call, content_of, given, model, nothing, params_of, segment
+from client_sdk._call import (
+    API,
+    Call,
+    content_of,
+    form_value,
+    given,
+    model,
+    nothing,
+    params_of,
+    segment,
+)
 from client_sdk._pictures import Picture, to_part
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -43,7 +53,7 @@ def count(
 
 def search(picture: Picture, **options: Unpack[SearchKeywords]) -> Call[SearchResponse]:
     """The images nearest to a picture."""
-    form = {name: _form_value(value) for name, value in search_options(**options).items()}
+    form = {name: form_value(value) for name, value in search_options(**options).items()}
     parts = (to_part("file", picture),)
     read = model(SearchResponse)
     return Call(method="POST", path=f"{API}/search", form=form, parts=parts, read=read)
@@ -168,11 +178,3 @@ def info() -> Call[Info]:
 def ready() -> Call[None]:
     """The probe that succeeds once the service can answer searches."""
     return Call(method="GET", path="/readyz", read=nothing)
-
-
-def _form_value(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ",".join(str(item) for item in value)
-    return str(value)

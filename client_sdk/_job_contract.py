@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from client_sdk._call import API, Call, given, model, nothing, params_of, segment
-from client_sdk._pictures import Picture, to_parts
+from client_sdk._call import API, Call, form_value, given, model, nothing, params_of, segment
+from client_sdk._pictures import Picture, to_part, to_parts
 from client_sdk.errors import UsageError
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -17,29 +17,84 @@ from client_sdk.schemas import (
 )
 
 
+class TrainKeywords(TypedDict, total=False):
+    """The options of a train call of each kind; see `Client.train`."""
+
+    collection: str
+    root: str | None
+    metadata: Mapping[str, Any] | None
+    verify_bytes: bool
+    dry_run: bool
+    idempotency_key: str | None
+
+
 def train(
     path: str | PurePath,
     *,
-    collection: str = DEFAULT_COLLECTION,
-    root: str | None = None,
     recursive: bool = True,
     ignore: str | Iterable[str] = (),
-    metadata: Mapping[str, Any] | None = None,
-    idempotency_key: str | None = None,
+    prune: bool = False,
+    **options: Unpack[TrainKeywords],
 ) -> Call[Job]:
     """Index a file or a folder that the service can read."""
     body = {
-        "path": path.as_posix() if isinstance(path, PurePath) else path,
-        "collection": collection,
-        "root": root,
+        "path": _posix(path),
         "recursive": recursive,
         "ignore": [ignore] if isinstance(ignore, str) else list(ignore),
-        "metadata": dict(metadata or {}),
+        "prune": prune or None,
+        **_train_options(options),
     }
-    headers = _under(idempotency_key)
-    return Call(
-        method="POST", path=f"{API}/train", headers=headers, json=given(body), read=model(Job)
-    )
+    return _train(options, json=given(body))
+
+
+def train_manifest(
+    manifest: str | PurePath,
+    *,
+    path: str | PurePath | None = None,
+    **options: Unpack[TrainKeywords],
+) -> Call[Job]:
+    """Work off a manifest that the service can read."""
+    body = {
+        "manifest": _posix(manifest),
+        "path": None if path is None else _posix(path),
+        **_train_options(options),
+    }
+    return _train(options, json=given(body))
+
+
+def upload_manifest(
+    manifest: Picture,
+    *,
+    path: str | PurePath | None = None,
+    **options: Unpack[TrainKeywords],
+) -> Call[Job]:
+    """Work off a manifest that travels with the request."""
+    fields = {"path": None if path is None else _posix(path), **_train_options(options)}
+    metadata = fields.pop("metadata", None)
+    form = {name: form_value(value) for name, value in given(fields).items()}
+    if metadata:
+        form["metadata"] = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
+    return _train(options, form=form, parts=(to_part("manifest", manifest),))
+
+
+def _train(options: TrainKeywords, **sent: Any) -> Call[Job]:
+    headers = _under(options.get("idempotency_key"))
+    return Call(method="POST", path=f"{API}/train", headers=headers, read=model(Job), **sent)
+
+
+def _train_options(options: TrainKeywords) -> dict[str, object]:
+    # What an older service does not know is not sent unless it was asked for.
+    return {
+        "collection": options.get("collection", DEFAULT_COLLECTION),
+        "root": options.get("root"),
+        "metadata": dict(options.get("metadata") or {}),
+        "verify_bytes": options.get("verify_bytes") or None,
+        "dry_run": options.get("dry_run") or None,
+    }
+
+
+def _posix(path: str | PurePath) -> str:
+    return path.as_posix() if isinstance(path, PurePath) else path
 
 
 def upload(

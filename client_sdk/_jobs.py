@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Unpack
 
 from client_sdk import _job_contract as contract
 from client_sdk._connection import Connection
 from client_sdk._events import Following
+from client_sdk._job_contract import TrainKeywords
 from client_sdk._pictures import Picture
 from client_sdk._polling import Patience, is_complete, standing
 from client_sdk.errors import LookalikeError
@@ -22,39 +23,68 @@ class JobCalls(Connection):
         self,
         path: str | PurePath,
         *,
-        collection: str = DEFAULT_COLLECTION,
-        root: str | None = None,
         recursive: bool = True,
         ignore: str | Iterable[str] = (),
-        metadata: Mapping[str, Any] | None = None,
-        idempotency_key: str | None = None,
+        prune: bool = False,
+        **options: Unpack[TrainKeywords],
     ) -> Job:
         """Start to index a file or a folder that the service can read.
 
+        Files that did not change since they were indexed are not read again.
+
         Args:
             path: As the service sees it: absolute and under an image root, or relative to one.
-            collection: Where the images go.
-            root: Name of the image root of a relative path, where the service has several.
             recursive: Whether to walk into the folders below.
-            ignore: Shell patterns (`*.gif`, `drafts/*`) of paths below `path` to leave out.
-            metadata: Stored with every image of this call.
-            idempotency_key: The same call again under this key, within 24 hours, is answered with
-                the job that the first one started.
+            ignore: Patterns (`*.gif`, `drafts/`, `**/thumbs/**`) of what to leave out.
+            prune: Delete images whose files are gone from the folder.
+            **options: `collection`, where the images go; `root`, name of the image root of a
+                relative path, where the service has several; `metadata`, stored with every new
+                image; `verify_bytes` (no), to read also what seems unchanged; `dry_run` (no), to
+                change nothing and be told what would become of every file; `idempotency_key`:
+                the same call again under this key, within 24 hours, is answered with the job
+                that the first one started.
 
         Returns:
             The job as it was accepted; `wait` for its end.
         """
-        return self._send(
-            contract.train(
-                path,
-                collection=collection,
-                root=root,
-                recursive=recursive,
-                ignore=ignore,
-                metadata=metadata,
-                idempotency_key=idempotency_key,
-            )
-        )
+        call = contract.train(path, recursive=recursive, ignore=ignore, prune=prune, **options)
+        return self._send(call)
+
+    def train_manifest(
+        self,
+        manifest: str | PurePath,
+        *,
+        path: str | PurePath | None = None,
+        **options: Unpack[TrainKeywords],
+    ) -> Job:
+        """Start to work off a manifest that the service can read: pictures to add and to delete.
+
+        Args:
+            manifest: An NDJSON or CSV file, as the service sees it.
+            path: The folder where its paths begin; else they begin at the manifest's own.
+            **options: As for `train`.
+        """
+        return self._send(contract.train_manifest(manifest, path=path, **options))
+
+    def upload_manifest(
+        self,
+        manifest: Picture,
+        *,
+        path: str | PurePath | None = None,
+        **options: Unpack[TrainKeywords],
+    ) -> Job:
+        """Send a manifest of pictures under an image root, to add and to delete.
+
+        Args:
+            manifest: A path, bytes, `(name, bytes)` or a file opened in binary mode.
+            path: The folder where its paths begin; else they begin at the image root.
+            **options: As for `train`.
+
+        Raises:
+            UsageError: If it is nothing of that kind.
+            OSError: If the file cannot be read.
+        """
+        return self._send(contract.upload_manifest(manifest, path=path, **options))
 
     def upload(
         self,
@@ -66,8 +96,10 @@ class JobCalls(Connection):
     ) -> Job:
         """Send pictures to be indexed. Files are read while they travel, one after the other.
 
+        A zip or tar archive (.gz, .bz2, .xz, .zst) stands for the pictures in it.
+
         Args:
-            images: One picture or many, in one request.
+            images: One picture or archive, or many, in one request.
             collection: Where the images go.
             metadata: Stored with every image of this call.
             idempotency_key: As for `train`.

@@ -45,8 +45,12 @@ class JobError(Answer):
 class Job(Answer):
     """One ingest job: a train call and how far it has come.
 
-    `done = indexed + duplicates + failed`; while `state` is `in_progress` the total may still
-    grow, because folders are walked while their first pictures are already being indexed.
+    `done = indexed + duplicates + failed`, and `unchanged` files, which were not read again, are
+    duplicates; `removed` images were deleted because their files are gone or changed, or because
+    a manifest says so. With `dry_run` all of that would be, and is not. While `state` is
+    `in_progress` the total may still grow, because folders are walked while their first pictures
+    are already being indexed.
+
     A job with some bad files is `completed`; `failed` means that it could not go on, and
     `detail` then says why. `source` is `upload`, or the root and path that are indexed, or what
     a collection is reindexed to.
@@ -70,6 +74,9 @@ class Job(Answer):
     indexed: int
     duplicates: int
     failed: int
+    unchanged: int = 0
+    removed: int = 0
+    dry_run: bool = False
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -231,22 +231,31 @@ class Problem(Answer):
 
 
 class TrainRequest(_Request):
-    """Index a file or a folder that the service can read.
+    """Index a file or a folder that the service can read, or work off a manifest.
 
     Attributes:
-        path: Absolute and under an image root, or relative to the root.
-        root: Name of the image root that a relative `path` starts from; needed only where the
+        path: Absolute and under an image root, or relative to the root. With a manifest, the
+            folder where its paths begin; else they begin at the manifest's own folder.
+        manifest: A file, NDJSON or CSV, that says what to add and what to delete.
+        root: Name of the image root that relative paths start from; needed only where the
             service has several.
-        ignore: Shell patterns (`*.gif`, `drafts/*`) of paths below `path` to leave out.
-        metadata: Stored with every image of this call.
+        ignore: Patterns (`*.gif`, `drafts/`, `**/thumbs/**`) of what to leave out below `path`.
+        metadata: Stored with every new image of this call.
+        prune: Delete images whose files are gone from the folder.
+        verify_bytes: Read every file, also those whose size and time of change are as before.
+        dry_run: Change nothing, and say what would become of every file.
     """
 
-    path: str = Field(min_length=1)
+    path: str | None = Field(default=None, min_length=1)
+    manifest: str | None = Field(default=None, min_length=1)
     root: str | None = None
     collection: str = DEFAULT_COLLECTION
     recursive: bool = True
     ignore: tuple[str, ...] = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
+    prune: bool = False
+    verify_bytes: bool = False
+    dry_run: bool = False
 
 
 class SearchOptions(_Request):

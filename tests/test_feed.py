@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from bento_service import feed as feed_module
-from bento_service.catalogue.records import JobRecord
+from bento_service.catalogue.job_records import JobRecord
 from bento_service.catalogue.tables import SourceKind
 from bento_service.feed import Feed
 from client_sdk.schemas import JobState

@@ -6,7 +6,8 @@ import pytest
 
 from bento_service import housekeeping as housekeeping_module
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Claim, DescriptorSpace, NewFile, NewJob, Outcome
+from bento_service.catalogue.job_records import Claim, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.housekeeping import Housekeeping
 from bento_service.ingest.uploads import Uploads

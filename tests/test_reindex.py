@@ -11,7 +11,8 @@ import pytest
 
 import bento_service.replay as replay_module
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Described, DescriptorSpace, NewFile, NewJob, Outcome
+from bento_service.catalogue.job_records import Described, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.gallery.gallery import Gallery
 from bento_service.index_check import defect

@@ -16,14 +16,8 @@ import bento_service.narrowed as narrowed_module
 import bento_service.replay as replay_module
 import bento_service.search as search_module
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import (
-    Computed,
-    Described,
-    DescriptorSpace,
-    NewFile,
-    NewJob,
-    Outcome,
-)
+from bento_service.catalogue.job_records import Described, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import (
     CollectionNotFound,

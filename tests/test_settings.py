@@ -22,6 +22,19 @@ def test_nothing_set_means_this_machine_alone_and_no_folders():
     assert (settings.engine, settings.precision) == ("auto", "auto")
 
 
+def test_watched_roots_are_named_with_their_collections(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    roots = f"{tmp_path}/a:{tmp_path}/b"
+    watched = read(IMAGE_ROOTS=roots, WATCH="a:b=cats").watched
+    assert [(root.name, collection) for root, collection in watched] == [
+        ("a", "default"),
+        ("b", "cats"),
+    ]
+    with pytest.raises(SettingsError, match=r"'c'.*a, b"):
+        read(IMAGE_ROOTS=roots, WATCH="c")
+
+
 def test_every_setting_has_its_name_in_the_environment(tmp_path):
     settings = read(
         HOST="0.0.0.0",  # noqa: S104 - read, not bound
@@ -46,6 +59,12 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         MAX_UPLOAD_BYTES="10",
         MAX_REQUEST_BYTES="20",
         MAX_PIXELS="30",
+        MAX_ARCHIVE_MEMBERS="40",
+        MAX_ARCHIVE_BYTES="50",
+        MAX_ARCHIVE_RATIO="60",
+        WATCH=f"{tmp_path.name}=cats",
+        WATCH_PRUNE="yes",
+        WATCH_POLL_SECONDS="1.5",
         RETRY_HOURS="1.5",
     )
     assert settings.model_dump() == {
@@ -71,6 +90,12 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "max_upload_bytes": 10,
         "max_request_bytes": 20,
         "max_pixels": 30,
+        "max_archive_members": 40,
+        "max_archive_bytes": 50,
+        "max_archive_ratio": 60,
+        "watch": (f"{tmp_path.name}=cats",),
+        "watch_prune": True,
+        "watch_poll_seconds": 1.5,
         "retry_hours": 1.5,
     }
     assert settings.catalogue == "postgresql://db/lookalike"

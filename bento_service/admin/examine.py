@@ -14,12 +14,7 @@ from bento_service.admin.needed import queued_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.sources import Sources, SourceState, certainly_lost
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import (
-    CollectionRecord,
-    ImageRecord,
-    IndexRecord,
-    SourceRecord,
-)
+from bento_service.catalogue.records import CollectionRecord, ImageRecord, IndexRecord, SourceRecord
 from bento_service.catalogue.tables import metadata
 from bento_service.errors import ImageNotFound, IndexUnavailable
 from bento_service.gallery.gallery import Gallery

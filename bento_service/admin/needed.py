@@ -21,8 +21,12 @@ def needed_uploads(connection: Connection) -> set[str]:
 
 
 def queued_uploads(connection: Connection) -> set[str]:
-    """Digests of the uploads that an open job has still to describe."""
-    return set(connection.execute(_of_jobs()).scalars())
+    """Digests of the uploads that an open job has still to describe, or to read its list from."""
+    manifests = select(jobs.c.manifest).where(
+        jobs.c.manifest.is_not(None), ~jobs.c.walked, jobs.c.state.in_(OPEN_STATES)
+    )
+    described = set(connection.execute(_of_jobs()).scalars())
+    return described | set(connection.execute(manifests).scalars())
 
 
 def _of_images() -> Select[Any]:

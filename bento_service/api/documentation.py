@@ -17,6 +17,7 @@ _FILE = {"type": "string", "format": "binary"}
 _COLLECTION = {"type": "string", "default": DEFAULT_COLLECTION}
 _FILTER = {"type": "string", "description": FILTER_LANGUAGE}
 _METADATA = {"type": "string", "description": "a JSON object"}
+_ONLY = "with a manifest"
 
 
 def documented(call: str) -> dict[str, Any]:
@@ -43,10 +44,15 @@ def _search_fields() -> dict[str, Any]:
 _CONTENTS: dict[str, dict[str, Any]] = {
     "train": _json(TrainRequest)
     | _form(
-        "files",
-        files={"type": "array", "items": _FILE},
+        None,
+        files={"type": "array", "items": _FILE, "description": "pictures, zip and tar archives"},
         collection=_COLLECTION,
         metadata=_METADATA,
+        manifest={**_FILE, "description": "instead of `files`: NDJSON or CSV"},
+        **{
+            name: {**TrainRequest.model_json_schema()["properties"][name], "description": _ONLY}
+            for name in ("path", "root", "dry_run", "verify_bytes")
+        },
     ),
     "search": _form("file", file=_FILE, **_search_fields()) | _json(SearchRequest),
     "delete": _json(DeleteRequest),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Header
 
 from bento_service.application import Application
-from bento_service.catalogue.records import Claim, JobRecord
+from bento_service.catalogue.job_records import Claim, JobRecord
 
 IdempotencyKey = Annotated[
     str | None,

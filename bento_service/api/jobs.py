@@ -11,7 +11,7 @@ from bento_service.api import wire
 from bento_service.api.bodies import App
 from bento_service.api.paging import Limit, position
 from bento_service.application import Application
-from bento_service.catalogue.records import JobRecord
+from bento_service.catalogue.job_records import JobRecord
 from bento_service.feed import Feed
 from bento_service.ingest.retrying import retry_job
 from client_sdk.schemas import Job, JobErrorList, JobList, JobState

@@ -3,13 +3,10 @@
 import base64
 import binascii
 import time
-from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
 from bento_service.api import wire
 from bento_service.api.bodies import (
@@ -18,21 +15,18 @@ from bento_service.api.bodies import (
     is_form,
     json_body,
     loose_parameters,
-    parsed_metadata,
     text_fields,
     text_of,
     uploaded,
 )
 from bento_service.api.documentation import documented
-from bento_service.api.idempotency import IdempotencyKey, claim_of, once
+from bento_service.api.idempotency import IdempotencyKey
 from bento_service.api.jobs import accepted
+from bento_service.api.training import start_training, train_form
 from bento_service.application import Application
-from bento_service.catalogue.records import JobRecord, NewFile, NewJob
-from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument, TooLarge
 from bento_service.filters.expressions import Expression
 from bento_service.filters.parser import parse
-from bento_service.ingest.train import collection_for_training, start_folder_job
 from bento_service.search import Query, Result
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -47,72 +41,22 @@ from client_sdk.schemas import (
 )
 
 router = APIRouter(prefix="/api/v2")
-_MAX_NAME = 1024
 
 
 @router.post("/train", status_code=202, response_model=Job, openapi_extra=documented("train"))
 async def train(
     request: Request, response: Response, app: App, idempotency_key: IdempotencyKey = None
 ) -> Job:
-    """Index a file or folder that the service can read, or uploaded pictures.
+    """Index a folder that the service can read, uploaded pictures and archives, or a manifest.
 
     The work goes on in the background; `Location` says where to watch it.
     """
     if is_form(request):
-        record = await _train_uploads(request, app, idempotency_key)
+        record = await train_form(request, app, idempotency_key)
     else:
         body = await json_body(request, TrainRequest)
-        claim = claim_of(idempotency_key, "train", body.model_dump(mode="json"))
-        start = partial(start_folder_job, app.catalogue, app.roots, app.computed, body, claim)
-        record = await run_in_threadpool(once, app, claim, start)
+        record = await run_in_threadpool(start_training, app, body, idempotency_key)
     return await accepted(response, app, record)
-
-
-async def _train_uploads(request: Request, app: Application, key: str | None) -> JobRecord:
-    async with form_body(request) as form:
-        files = uploaded(form, "files")
-        fields = text_fields(form, without="files")
-        if unknown := sorted(fields.keys() - {"collection", "metadata"}):
-            raise InvalidArgument(f"{unknown[0]}: is not a field of this call")
-        metadata = parsed_metadata(fields.get("metadata"))
-        name = fields.get("collection", DEFAULT_COLLECTION)
-        return await run_in_threadpool(_store_uploads, app, files, name, metadata, key)
-
-
-def _store_uploads(
-    app: Application,
-    files: list[UploadFile],
-    name: str,
-    metadata: dict[str, Any],
-    key: str | None,
-) -> JobRecord:
-    """Keep the pictures and put them on the list, unless that was done under the same key."""
-    digests: list[str] = []
-    taken: list[str] = []
-    with ExitStack() as stack:
-        # Where no job is made of them nobody needs them, unless another job does.
-        stack.callback(lambda: app.discard(set(digests) - set(taken)))
-        digests += stack.enter_context(app.uploads.receiving(file.file for file in files))
-        listed = tuple(
-            NewFile(key=str(number), path=_upload_name(file, number), sha256=digest)
-            for number, (file, digest) in enumerate(zip(files, digests, strict=True), start=1)
-        )
-        sent = [[file.path, file.sha256] for file in listed]
-        claim = claim_of(key, "train", {"collection": name, "metadata": metadata, "files": sent})
-
-        def start() -> JobRecord:
-            collection = collection_for_training(app.catalogue, name, app.computed)
-            job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=listed)
-            record = app.catalogue.jobs.create(collection.id, collection.name, job, claim)
-            taken.extend(digests)
-            return record
-
-        return once(app, claim, start)
-
-
-def _upload_name(file: UploadFile, number: int) -> str:
-    name = (file.filename or "").replace("\0", "").strip("/")
-    return name[-_MAX_NAME:] or f"upload-{number}"
 
 
 @router.get("/process", response_model=Job)

@@ -6,13 +6,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from bento_service.application import Application
-from bento_service.catalogue.records import (
-    CollectionRecord,
-    FailureRecord,
-    ImageRecord,
-    JobRecord,
-    SourceRecord,
-)
+from bento_service.catalogue.job_records import FailureRecord, JobRecord
+from bento_service.catalogue.records import CollectionRecord, ImageRecord, SourceRecord
 from bento_service.catalogue.tables import SourceKind
 from bento_service.gallery.index_types import MAX_LITE
 from bento_service.search import Found, Result
@@ -61,6 +56,9 @@ def job(app: Application, record: JobRecord) -> Job:
         indexed=record.indexed,
         duplicates=record.duplicates,
         failed=record.failed,
+        unchanged=record.unchanged,
+        removed=record.removed,
+        dry_run=record.dry_run,
         created_at=record.created_at,
         started_at=record.started_at,
         finished_at=record.finished_at,

@@ -12,6 +12,7 @@ from bento_service.catalogue.images import Images
 from bento_service.catalogue.indexes import Indexes
 from bento_service.catalogue.job_control import JobControl
 from bento_service.catalogue.jobs import Jobs
+from bento_service.catalogue.pruning import Pruning
 from bento_service.catalogue.reindexes import Reindexes
 from bento_service.catalogue.retired import Retired
 from bento_service.catalogue.successors import Successors
@@ -33,6 +34,7 @@ class Catalogue:
     job_control: JobControl
     claims: Claims
     reindexes: Reindexes
+    pruning: Pruning
     upload_needs: UploadNeeds
     retired: Retired
     successors: Successors
@@ -58,6 +60,7 @@ class Catalogue:
             JobControl(database),
             Claims(database),
             Reindexes(database),
+            Pruning(database),
             UploadNeeds(database),
             Retired(database),
             Successors(database),

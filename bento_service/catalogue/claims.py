@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from bento_service.catalogue.database import Database, insert_or_ignore
-from bento_service.catalogue.records import Claim
+from bento_service.catalogue.job_records import Claim
 from bento_service.catalogue.tables import idempotency_keys, jobs
 from bento_service.errors import Conflict
 

@@ -1,7 +1,7 @@
 """The connection to the catalogue: transactions, SQLite's settings, migrations."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -78,6 +78,24 @@ def insert_or_ignore(connection: Connection, table: Table) -> Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return insert(table)
+
+
+def insert_or_update(
+    connection: Connection, table: Table, key: Sequence[str], column: str
+) -> Insert:
+    """An insert that writes a column of the rows that are there already.
+
+    Args:
+        connection: To SQLite or PostgreSQL.
+        table: Where to.
+        key: The columns of a unique constraint.
+        column: What is written.
+    """
+    if connection.dialect.name == "sqlite":
+        row = sqlite.insert(table)
+        return row.on_conflict_do_update(index_elements=key, set_={column: row.excluded[column]})
+    new = postgresql.insert(table)
+    return new.on_conflict_do_update(index_elements=key, set_={column: new.excluded[column]})
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:

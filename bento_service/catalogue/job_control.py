@@ -8,6 +8,7 @@ from sqlalchemy import (
     Connection,
     Row,
     and_,
+    case,
     delete,
     func,
     insert,
@@ -17,10 +18,11 @@ from sqlalchemy import (
 )
 
 from bento_service.catalogue.database import Database
-from bento_service.catalogue.job_rows import close_job
-from bento_service.catalogue.records import JobRecord
+from bento_service.catalogue.job_records import JobRecord
+from bento_service.catalogue.job_rows import close_job, complete_if_done
 from bento_service.catalogue.tables import (
     OPEN_STATES,
+    FileAction,
     FileState,
     SourceKind,
     collections,
@@ -37,13 +39,18 @@ _BEGUN_ANEW = {
     "indexed": 0,
     "duplicates": 0,
     "failed": 0,
+    "unchanged": 0,
+    "removed": 0,
     "detail": None,
     "started_at": None,
     "finished_at": None,
 }
 _OF_ONE_TRY = {"id", "job_number", "state", "code", "detail"}
-# Of a file of an ended job: it failed, or was not reached.
-_was_left = job_files.c.state.in_((FileState.FAILED, FileState.TODO))
+# Of a file of an ended job: it failed, or was not reached. What was refused would be again.
+_was_left = and_(
+    job_files.c.state.in_((FileState.FAILED, FileState.TODO)),
+    job_files.c.action != FileAction.REFUSED,
+)
 
 
 class JobControl:
@@ -109,6 +116,8 @@ class JobControl:
                 insert(jobs).values(values).returning(jobs.c.number)
             ).scalar_one()
             _copy_files(connection, old.number, number)
+            _count_copied(connection, number)
+            complete_if_done(connection, number)
             return job_id
 
 
@@ -124,8 +133,12 @@ def _refuse_needless(connection: Connection, job: JobRecord) -> None:
         raise Conflict(
             f"job {job.id} is {job.state}; wait for its end, or cancel it before it is retried"
         )
-    if job.state is JobState.COMPLETED and job.failed == 0:
-        raise Conflict(f"there is nothing to retry: no file of job {job.id} failed")
+    left = select(job_files.c.id).where(job_files.c.job_number == job.number, _was_left).limit(1)
+    if job.state is JobState.COMPLETED and connection.execute(left).scalar() is None:
+        why = (
+            "what failed was refused, and would be again" if job.failed else "no file of it failed"
+        )
+        raise Conflict(f"there is nothing to retry in job {job.id}: {why}")
     again = connection.execute(
         select(jobs.c.id).where(jobs.c.retry_of == job.id, jobs.c.state.in_(OPEN_STATES)).limit(1)
     ).scalar()
@@ -142,5 +155,19 @@ def _copy_files(connection: Connection, old: int, new: int) -> None:
     )
     names = ["job_number", "state", *(column.name for column in kept)]
     connection.execute(insert(job_files).from_select(names, files))
-    total = select(func.count()).where(job_files.c.job_number == new).scalar_subquery()
-    connection.execute(update(jobs).where(jobs.c.number == new).values(total=total))
+
+
+def _count_copied(connection: Connection, number: int) -> None:
+    """Set the counters of a job whose list was copied; entries that delete count by themselves."""
+    deletes = job_files.c.action == FileAction.DELETE
+    entries = select(func.count()).where(job_files.c.job_number == number)
+    removals = entries.where(deletes).scalar_subquery()
+    pruning = case((jobs.c.prune, 1), else_=0)
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.number == number)
+        .values(
+            total=entries.where(~deletes).scalar_subquery(),
+            removals_open=removals + pruning,
+        )
+    )

@@ -5,15 +5,25 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, insert, or_, select, update
 
-from bento_service.catalogue.database import insert_or_ignore
-from bento_service.catalogue.records import JobRecord, NewFile, NewJob
-from bento_service.catalogue.tables import OPEN_STATES, FileState, SourceKind, job_files, jobs
+from bento_service.catalogue.job_records import JobRecord, NewJob, Settled
+from bento_service.catalogue.tables import (
+    OPEN_STATES,
+    FileAction,
+    FileState,
+    SourceKind,
+    job_files,
+    jobs,
+)
 from client_sdk.schemas import JobState
 
-all_done = and_(jobs.c.walked, jobs.c.indexed + jobs.c.duplicates + jobs.c.failed >= jobs.c.total)
-"""Whether a job has no file left to do."""
+all_done = and_(
+    jobs.c.walked,
+    jobs.c.indexed + jobs.c.duplicates + jobs.c.failed >= jobs.c.total,
+    jobs.c.removals_open == 0,
+)
+"""Whether a job has nothing left to do."""
 
 
 def hold_open(connection: Connection, number: int) -> bool:
@@ -41,6 +51,12 @@ def add_job(
             metadata=job.metadata,
             state=JobState.PENDING,
             walked=job.kind is SourceKind.UPLOAD,
+            dry_run=job.dry_run,
+            prune=job.prune,
+            verify_bytes=job.verify_bytes,
+            manifest=job.manifest,
+            manifest_name=job.manifest_name,
+            removals_open=int(job.prune),
             retry_of=job.retry_of,
             created_at=datetime.now(UTC),
         )
@@ -71,9 +87,10 @@ def is_open(number: int) -> ColumnElement[bool]:
 
 
 def settled_before(connection: Connection, number: int, keys: Sequence[str]) -> set[str]:
-    """Which of these files the job that is retried, or one before it, has dealt with well.
+    """Which of these files the job that is retried, or one before it, has dealt with for good.
 
-    None of a reindex: its list has only what is not described yet.
+    That is well, or by refusing them. None of a reindex: its list has only what is not described
+    yet.
     """
     is_files = jobs.c.kind != SourceKind.REINDEX
     is_retry = select(jobs.c.retry_of).where(jobs.c.number == number, is_files)
@@ -85,30 +102,27 @@ def settled_before(connection: Connection, number: int, keys: Sequence[str]) -> 
     statement = select(job_files.c.key).where(
         job_files.c.job_number.in_(select(chain.c.number).where(chain.c.number != number)),
         job_files.c.key.in_(keys),
-        job_files.c.state.in_((FileState.DONE, FileState.DUPLICATE)),
+        or_(
+            job_files.c.state.in_((FileState.DONE, FileState.DUPLICATE)),
+            job_files.c.action == FileAction.REFUSED,
+        ),
     )
     return set(connection.execute(statement).scalars())
 
 
-def add_files(connection: Connection, number: int, files: Sequence[NewFile]) -> None:
-    """Put files on a job's list; those that are on it already are left alone."""
-    if not files:
-        return
-    added = connection.execute(
-        insert_or_ignore(connection, job_files).returning(job_files.c.id),
-        [
-            {
-                "job_number": number,
-                "key": file.key,
-                "path": file.path,
-                "sha256": file.sha256,
-                "state": FileState.TODO,
-            }
-            for file in files
-        ],
-    ).all()
+def count(connection: Connection, number: int, settled: Settled) -> None:
+    """Add what became of a batch to the counters of its job."""
     connection.execute(
-        update(jobs).where(jobs.c.number == number).values(total=jobs.c.total + len(added))
+        update(jobs)
+        .where(jobs.c.number == number)
+        .values(
+            total=jobs.c.total + settled.added,
+            indexed=jobs.c.indexed + settled.indexed,
+            duplicates=jobs.c.duplicates + settled.duplicates,
+            failed=jobs.c.failed + settled.failed,
+            removed=jobs.c.removed + settled.removed,
+            removals_open=jobs.c.removals_open - settled.removals,
+        )
     )
 
 

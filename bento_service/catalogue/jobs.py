@@ -1,24 +1,17 @@
 """Ingest jobs as rows: one a job and one a file, so that a crash loses no more than its batch."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, exists, select, update
 
 from bento_service.catalogue.claims import keep, take
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import Database
-from bento_service.catalogue.job_rows import (
-    add_files,
-    add_job,
-    complete_if_done,
-    hold_open,
-    is_open,
-    job_record,
-    settled_before,
-)
-from bento_service.catalogue.records import (
+from bento_service.catalogue.dry_runs import settle_checked
+from bento_service.catalogue.job_records import (
     Claim,
     FailureRecord,
     FileRecord,
@@ -28,15 +21,32 @@ from bento_service.catalogue.records import (
     Outcome,
     Settled,
 )
+from bento_service.catalogue.job_rows import (
+    add_job,
+    complete_if_done,
+    count,
+    hold_open,
+    is_open,
+    job_record,
+    settled_before,
+)
+from bento_service.catalogue.listing import list_files
 from bento_service.catalogue.settling import settle_files, settle_reindexed
-from bento_service.catalogue.tables import OPEN_STATES, FileState, SourceKind, job_files, jobs
+from bento_service.catalogue.tables import (
+    OPEN_STATES,
+    FileAction,
+    FileState,
+    SourceKind,
+    job_files,
+    jobs,
+)
 from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
 
 _A_STATEMENT = 500
 # Asked once a turn of every job, and putting it together takes longer than running it.
 _TODO = (
-    select(job_files.c.id, job_files.c.path, job_files.c.sha256)
+    select(*(job_files.c[one.name] for one in fields(FileRecord)))
     .where(
         job_files.c.job_number == bindparam("number"),
         job_files.c.state == FileState.TODO,
@@ -73,7 +83,9 @@ class Jobs:
             if job_id is None:
                 number, job_id = add_job(connection, collection_id, collection, job)
                 keep(connection, claim, number)
-                add_files(connection, number, job.files)
+                if job.files:
+                    list_files(connection, number, job.files)
+                    complete_if_done(connection, number)  # where all of them were refused
         return self.get(job_id)
 
     def get(self, job_id: str) -> JobRecord:
@@ -151,7 +163,10 @@ class Jobs:
         """Files of an open job that nothing was done with yet, those with an id above `after`."""
         given = {"number": number, "after": after, "limit": limit}
         with self._database.reading() as connection:
-            return [FileRecord(*row) for row in connection.execute(_TODO, given)]
+            return [
+                FileRecord(**{**row._mapping, "action": FileAction(row.action)})
+                for row in connection.execute(_TODO, given)
+            ]
 
     def start(self, number: int) -> None:
         """A pending job is in progress from now on."""
@@ -165,7 +180,8 @@ class Jobs:
     def add_files(self, number: int, files: Sequence[NewFile]) -> bool:
         """Put files on an open job's list; those that are on it already are left alone.
 
-        A retry leaves out what the job before it has dealt with.
+        Those of which the collection holds an unchanged source are done with at once. A retry
+        leaves out what the job before it has dealt with.
 
         Returns:
             Whether the job is open, so that more files may follow.
@@ -174,7 +190,7 @@ class Jobs:
             if not hold_open(connection, number):
                 return False
             known = settled_before(connection, number, [file.key for file in files])
-            add_files(connection, number, [file for file in files if file.key not in known])
+            list_files(connection, number, [file for file in files if file.key not in known])
             return True
 
     def finish_walk(self, number: int) -> None:
@@ -206,22 +222,23 @@ class Jobs:
         if job.collection_id is None:
             raise CollectionNotFound(f"collection {job.collection!r} was deleted")
         with self._database.writing() as connection:
-            revision = next_revision(connection, job.collection_id)
-            if not hold_open(connection, job.number):
-                return Settled.of([])
-            where = {"collection_id": job.collection_id, "revision": revision}
-            if job.kind is SourceKind.REINDEX:
-                settled = settle_reindexed(connection, outcomes, **where)
-            else:
-                settled = settle_files(connection, job, outcomes, **where)
-            connection.execute(
-                update(jobs)
-                .where(jobs.c.number == job.number)
-                .values(
-                    indexed=jobs.c.indexed + settled.indexed,
-                    duplicates=jobs.c.duplicates + settled.duplicates,
-                    failed=jobs.c.failed + settled.failed,
-                )
-            )
+            settled = _settle(connection, job, outcomes, job.collection_id)
+            count(connection, job.number, settled)
             complete_if_done(connection, job.number)
             return settled
+
+
+def _settle(
+    connection: Connection, job: JobRecord, outcomes: Sequence[Outcome], collection_id: int
+) -> Settled:
+    if job.dry_run:
+        if not hold_open(connection, job.number):
+            return Settled.of([])
+        return settle_checked(connection, job, outcomes, collection_id)
+    revision = next_revision(connection, collection_id)
+    if not hold_open(connection, job.number):
+        return Settled.of([])
+    where = {"collection_id": collection_id, "revision": revision}
+    if job.kind is SourceKind.REINDEX:
+        return settle_reindexed(connection, outcomes, **where)
+    return settle_files(connection, job, outcomes, **where)

@@ -1,16 +1,14 @@
 """What the catalogue gives out: frozen records with names instead of database rows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.catalogue.tables import FileState, SourceKind
+from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument
-from client_sdk.schemas import JobState
 
 
 @dataclass(frozen=True)
@@ -180,155 +178,3 @@ class Change:
     revision: int
     deleted: bool
     descriptor: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class JobRecord:
-    """An ingest job as stored. `collection_id` is `None` once the collection was deleted."""
-
-    number: int
-    id: str
-    collection_id: int | None
-    collection: str
-    kind: SourceKind
-    root: str
-    path: str
-    recursive: bool
-    ignore: tuple[str, ...]
-    metadata: dict[str, Any]
-    state: JobState
-    walked: bool
-    total: int
-    indexed: int
-    duplicates: int
-    failed: int
-    detail: str | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    retry_of: str | None
-
-    @property
-    def done(self) -> int:
-        """Files that were dealt with, in whatever way."""
-        return self.indexed + self.duplicates + self.failed
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """One file of a job. `sha256` is known beforehand for uploads only."""
-
-    id: int
-    path: str
-    sha256: str | None
-
-
-@dataclass(frozen=True)
-class FailureRecord:
-    """A file of a job that could not be indexed."""
-
-    id: int
-    path: str
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class NewFile:
-    """A file to put on a job's list; `key` tells the files of one job apart."""
-
-    key: str
-    path: str
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class Described:
-    """A picture ready to be committed.
-
-    Attributes:
-        descriptors: By the fingerprints of their spaces, (D,) float32, of unit length.
-    """
-
-    sha256: str
-    format: str
-    width: int
-    height: int
-    bytes: int
-    descriptors: Mapping[str, NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class NewImage:
-    """A described picture as the image of a collection that it is to become."""
-
-    described: Described
-    metadata: dict[str, Any]
-    created_at: datetime
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one file: described, known already, or failed with a reason.
-
-    Attributes:
-        described: The picture, unless it failed or was known.
-        known_sha256: The bytes' digest, where the collection already held them.
-        code: Why it failed, one of the contract's error codes.
-        detail: The same for people.
-    """
-
-    file: FileRecord
-    described: Described | None = None
-    known_sha256: str | None = None
-    code: str | None = None
-    detail: str | None = None
-
-
-@dataclass(frozen=True)
-class NewJob:
-    """A job to create; `files` is the whole list of an upload and empty for a folder.
-
-    Attributes:
-        retry_of: The id of the job that it tries again.
-    """
-
-    kind: SourceKind
-    root: str = ""
-    path: str = ""
-    recursive: bool = True
-    ignore: tuple[str, ...] = ()
-    metadata: dict[str, Any] = field(default_factory=dict)
-    files: tuple[NewFile, ...] = ()
-    retry_of: str | None = None
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a caller asks for under a key, so that asking twice is asking once.
-
-    Attributes:
-        key: The caller's own.
-        digest: Of the call and its body.
-    """
-
-    key: str
-    digest: str
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What `FileState`s a batch of files ended in."""
-
-    indexed: int
-    duplicates: int
-    failed: int
-
-    @classmethod
-    def of(cls, states: list[FileState]) -> "Settled":
-        """Count the states."""
-        return cls(
-            indexed=states.count(FileState.DONE),
-            duplicates=states.count(FileState.DUPLICATE),
-            failed=states.count(FileState.FAILED),
-        )

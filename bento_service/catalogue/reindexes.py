@@ -22,16 +22,10 @@ from bento_service.catalogue.indexes import (
     indexes_of,
     select_indexes,
 )
+from bento_service.catalogue.job_records import Claim, NewFile, NewJob
 from bento_service.catalogue.job_rows import add_job, all_done, close_job
 from bento_service.catalogue.missing import count_missing, is_missing, missing_after
-from bento_service.catalogue.records import (
-    Claim,
-    CollectionRecord,
-    DescriptorSpace,
-    IndexRecord,
-    NewFile,
-    NewJob,
-)
+from bento_service.catalogue.records import CollectionRecord, DescriptorSpace, IndexRecord
 from bento_service.catalogue.retired import retire
 from bento_service.catalogue.tables import (
     OPEN_STATES,

@@ -2,15 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from bento_service.catalogue.attributes import add_attributes
-from bento_service.catalogue.database import insert_or_ignore
+from bento_service.catalogue.attributes import add_attributes, replace_attributes
+from bento_service.catalogue.database import insert_or_ignore, insert_or_update
+from bento_service.catalogue.entries import no_such_image, still_todo, write_states
 from bento_service.catalogue.indexes import indexes_of
-from bento_service.catalogue.records import Described, JobRecord, NewImage, Outcome, Settled
-from bento_service.catalogue.tables import FileState, descriptors, images, job_files, sources
+from bento_service.catalogue.job_records import Described, JobRecord, NewImage, Outcome, Settled
+from bento_service.catalogue.removals import meant, remove_sources, replaced
+from bento_service.catalogue.tables import (
+    FileAction,
+    FileState,
+    descriptors,
+    images,
+    sources,
+)
 from bento_service.errors import Conflict
 
 
@@ -34,18 +43,63 @@ def settle_files(
     Raises:
         Conflict: The collection serves a descriptor version that was not computed.
     """
-    outcomes = _still_todo(connection, outcomes)
+    outcomes = still_todo(connection, outcomes)
+    where = {"collection_id": collection_id, "revision": revision}
+    settled = Settled(0, 0, 0)
+    for action, part in groupby(outcomes, key=lambda outcome: outcome.file.action):
+        settle = _settle_deleting if action is FileAction.DELETE else _settle_added
+        settled += settle(connection, job, list(part), **where)
+    return settled
+
+
+def _settle_added(
+    connection: Connection,
+    job: JobRecord,
+    outcomes: Sequence[Outcome],
+    *,
+    collection_id: int,
+    revision: int,
+) -> Settled:
     digests = {sha256 for outcome in outcomes if (sha256 := _digest(outcome)) is not None}
     held = holders(connection, collection_id, digests)
     makers = _makers(outcomes, known=held.keys())
-    new = [outcome.described for outcome in makers.values() if outcome.described is not None]
     now = datetime.now(UTC)
-    images_to_be = [NewImage(one, job.metadata, now) for one in new]
+    images_to_be = [
+        NewImage(maker.described, {**job.metadata, **(maker.file.metadata or {})}, now)
+        for maker in makers.values()
+        if maker.described is not None
+    ]
     held |= add_images(connection, collection_id, revision, images_to_be)
     states = [_state(outcome, held, makers) for outcome in outcomes]
     _add_sources(connection, job, outcomes, held)
-    _write_states(connection, outcomes, states)
-    return Settled.of(states)
+    _replace_metadata(connection, job, outcomes, held, collection_id)
+    by_path = {
+        one.file.path: sha256
+        for one in outcomes
+        if (sha256 := _digest(one)) is not None and sha256 in held
+    }
+    doomed = replaced(connection, job, collection_id, by_path)
+    removed = remove_sources(connection, collection_id, revision, doomed)
+    write_states(connection, outcomes, states)
+    return Settled.of(states, removed=removed)
+
+
+def _settle_deleting(
+    connection: Connection,
+    job: JobRecord,
+    outcomes: Sequence[Outcome],
+    *,
+    collection_id: int,
+    revision: int,
+) -> Settled:
+    removed, settled = 0, []
+    for outcome in outcomes:
+        doomed = meant(connection, job, collection_id, outcome.file)
+        removed += remove_sources(connection, collection_id, revision, doomed)
+        settled.append(outcome if doomed else no_such_image(outcome))
+    states = [FileState.FAILED if one.code else FileState.DONE for one in settled]
+    write_states(connection, settled, states)
+    return Settled.of_removals(states, removed=removed)
 
 
 def settle_reindexed(
@@ -61,23 +115,14 @@ def settle_reindexed(
         collection_id: Whose images.
         revision: Of the collection, raised for this transaction.
     """
-    outcomes = _still_todo(connection, outcomes)
+    outcomes = still_todo(connection, outcomes)
     described = [outcome.described for outcome in outcomes if outcome.described is not None]
     held = holders(connection, collection_id, {one.sha256 for one in described})
     living = [one for one in described if one.sha256 in held]
     _add_descriptors(connection, living, held, collection_id, revision, anew=True)
     states = [_state_anew(outcome, held) for outcome in outcomes]
-    _write_states(connection, outcomes, states)
+    write_states(connection, outcomes, states)
     return Settled.of(states)
-
-
-def _still_todo(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    statement = select(job_files.c.id).where(
-        job_files.c.id.in_([outcome.file.id for outcome in outcomes]),
-        job_files.c.state == FileState.TODO,
-    )
-    waiting = set(connection.execute(statement).scalars())
-    return [outcome for outcome in outcomes if outcome.file.id in waiting]
 
 
 def _state_anew(outcome: Outcome, held: Mapping[str, int]) -> FileState:
@@ -197,33 +242,41 @@ def _add_sources(
     connection: Connection, job: JobRecord, outcomes: Sequence[Outcome], held: Mapping[str, int]
 ) -> None:
     """Record where the bytes of images were found, each place once."""
-    found = [
-        {
+    found = {
+        (held[sha256], outcome.file.path): {
             "image_id": held[sha256],
             "kind": job.kind,
             "root": job.root,
             "path": outcome.file.path,
             "sha256": sha256,
+            "mtime_ns": outcome.mtime_ns,
         }
         for outcome in outcomes
         if (sha256 := _digest(outcome)) is not None and sha256 in held
-    ]
+    }
     if found:
-        connection.execute(insert_or_ignore(connection, sources), found)
-
-
-def _write_states(
-    connection: Connection, outcomes: Sequence[Outcome], states: Sequence[FileState]
-) -> None:
-    changed = [
-        {"file": one.file.id, "state": state, "code": one.code, "detail": one.detail}
-        for one, state in zip(outcomes, states, strict=True)
-        if state is not FileState.TODO
-    ]
-    if changed:
+        place = ("image_id", "kind", "root", "path")
         connection.execute(
-            update(job_files)
-            .where(job_files.c.id == bindparam("file"))
-            .values(state=bindparam("state"), code=bindparam("code"), detail=bindparam("detail")),
-            changed,
+            insert_or_update(connection, sources, place, "mtime_ns"), [*found.values()]
         )
+
+
+def _replace_metadata(
+    connection: Connection,
+    job: JobRecord,
+    outcomes: Sequence[Outcome],
+    held: Mapping[str, int],
+    collection_id: int,
+) -> None:
+    """Give images the metadata that a manifest says; what it says last counts."""
+    said = {
+        held[sha256]: {**job.metadata, **outcome.file.metadata}
+        for outcome in outcomes
+        if outcome.file.metadata is not None
+        and (sha256 := _digest(outcome)) is not None
+        and sha256 in held
+    }
+    for image_id, metadata in said.items():
+        is_it = images.c.id == image_id
+        connection.execute(update(images).where(is_it).values(metadata=metadata))
+        replace_attributes(connection, collection_id, image_id, metadata)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 
 from client_sdk.schemas import JobState
@@ -65,6 +66,15 @@ class FileState(StrEnum):
     DONE = "done"
     DUPLICATE = "duplicate"
     FAILED = "failed"
+
+
+class FileAction(StrEnum):
+    """What a job does with one entry of its list."""
+
+    ADD = "add"
+    DELETE = "delete"
+    REFUSED = "refused"
+    """Nothing: the entry failed when it was listed, so that there is nothing to try again."""
 
 
 class SourceKind(StrEnum):
@@ -246,9 +256,16 @@ sources = Table(
     Column("root", String(256), nullable=False),
     Column("path", FilePath, nullable=False),
     Column("sha256", String(64), nullable=False, index=True),
+    Column("mtime_ns", BigInteger),
     UniqueConstraint("image_id", "kind", "root", "path"),
 )
-"""Where the bytes of an image were found; `root` is empty for uploads."""
+"""Where the bytes of an image were found; `root` is empty for uploads.
+
+`mtime_ns` is the file's time of change when its bytes were read, where a later change would have
+to show in it.
+"""
+
+Index("ix_sources_root_path", sources.c.root, sources.c.path)
 
 jobs = Table(
     "jobs",
@@ -265,10 +282,18 @@ jobs = Table(
     Column("metadata", JSON, nullable=False),
     Column("state", String(16), nullable=False, index=True),
     Column("walked", Boolean, nullable=False),
+    Column("dry_run", Boolean, nullable=False, server_default=false()),
+    Column("prune", Boolean, nullable=False, server_default=false()),
+    Column("verify_bytes", Boolean, nullable=False, server_default=false()),
+    Column("manifest", String(64)),
+    Column("manifest_name", FilePath),
     Column("total", Integer, nullable=False, default=0),
     Column("indexed", Integer, nullable=False, default=0),
     Column("duplicates", Integer, nullable=False, default=0),
     Column("failed", Integer, nullable=False, default=0),
+    Column("unchanged", Integer, nullable=False, server_default=text("0")),
+    Column("removed", Integer, nullable=False, server_default=text("0")),
+    Column("removals_open", Integer, nullable=False, server_default=text("0")),
     Column("detail", Text),
     Column("created_at", Moment, nullable=False),
     Column("started_at", Moment),
@@ -277,6 +302,9 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 """`walked`: every file has its row in `job_files`, so `total` is final.
+
+`manifest` is the digest of the stored list that the job works off. `removed` counts images;
+`removals_open` are the deletions of a manifest that are still to be made, or the one pruning.
 
 `retry_of` is the id of the job whose files are tried again.
 """
@@ -292,12 +320,25 @@ job_files = Table(
     Column("state", String(16), nullable=False),
     Column("code", String(64)),
     Column("detail", Text),
+    Column("action", String(8), nullable=False, server_default=FileAction.ADD),
+    Column("metadata", JSON(none_as_null=True)),
+    Column("image_id", BigInteger),
     UniqueConstraint("job_number", "key"),
     sqlite_autoincrement=True,
 )
-"""`key` tells the files of one job apart: the path, or the position of an upload."""
+"""`key` tells the files of one job apart: the path, or the position of an upload or of a line.
+
+`metadata` and `image_id` are what a manifest's line says.
+"""
 
 Index("ix_job_files_job_number_state_id", job_files.c.job_number, job_files.c.state, job_files.c.id)
+Index(  # what a dry run has found, of which it counts equal files once
+    "ix_job_files_job_number_sha256_done",
+    job_files.c.job_number,
+    job_files.c.sha256,
+    sqlite_where=job_files.c.state == "done",
+    postgresql_where=job_files.c.state == "done",
+)
 Index(
     "ix_job_files_sha256_todo",
     job_files.c.sha256,

@@ -1,4 +1,4 @@
-"""Which stored uploads are needed: by images, and by jobs that describe them or may try again."""
+"""Which stored uploads are needed: by images, and by jobs that read them or may try again."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -29,7 +29,8 @@ class UploadNeeds:
     def unneeded(self, digests: Iterable[str], *, ended_after: datetime) -> set[str]:
         """Which of these stored uploads neither an image nor a job needs.
 
-        A job needs what it has not described, while it is open and, for a retry, a while longer.
+        A job needs what it has not described, and the manifest that it has not read to the end,
+        while it is open and, for a retry, a while longer.
 
         Args:
             digests: Of the uploads.
@@ -38,6 +39,9 @@ class UploadNeeds:
         wanted = sorted(set(digests))
         needed: set[str] = set()
         with self._database.reading() as connection:
+            if wanted:
+                lists = _manifests(_may_go_on(ended_after))
+                needed.update(connection.execute(lists).scalars())
             for at in range(0, len(wanted), _A_STATEMENT):
                 some = wanted[at : at + _A_STATEMENT]
                 by_images = select(sources.c.sha256).where(
@@ -54,12 +58,15 @@ class UploadNeeds:
         return self._left(job_files.c.job_number == job_number)
 
     def left_between(self, since: datetime, until: datetime) -> set[str]:
-        """Digests of what uploads that ended in a time failed at or did not reach."""
-        ended = select(jobs.c.number).where(
-            jobs.c.kind == SourceKind.UPLOAD,
-            jobs.c.finished_at.between(since, until),
-        )
-        return self._left(job_files.c.job_number.in_(ended))
+        """Digests of what uploads that ended in a time failed at or did not reach.
+
+        And of the manifests that were not read to the end.
+        """
+        in_time = jobs.c.finished_at.between(since, until)
+        ended = select(jobs.c.number).where(jobs.c.kind == SourceKind.UPLOAD, in_time)
+        files = self._left(job_files.c.job_number.in_(ended))
+        with self._database.reading() as connection:
+            return files | set(connection.execute(_manifests(in_time)).scalars())
 
     def _left(self, which: ColumnElement[bool]) -> set[str]:
         statement = select(job_files.c.sha256).where(which, job_files.c.state.in_(_LEFT))
@@ -75,6 +82,14 @@ def _left_by_jobs(state: FileState, digests: Sequence[str], ended_after: datetim
             job_files.c.state == state,
             job_files.c.sha256.in_(digests),
             jobs.c.kind == SourceKind.UPLOAD,
-            or_(jobs.c.state.in_(OPEN_STATES), jobs.c.finished_at > ended_after),
+            _may_go_on(ended_after),
         )
     )
+
+
+def _manifests(which: ColumnElement[bool]) -> Select[Any]:
+    return select(jobs.c.manifest).where(jobs.c.manifest.is_not(None), ~jobs.c.walked, which)
+
+
+def _may_go_on(ended_after: datetime) -> ColumnElement[bool]:
+    return or_(jobs.c.state.in_(OPEN_STATES), jobs.c.finished_at > ended_after)

@@ -1,6 +1,8 @@
 """One file of a job: from its bytes to pixels, or to the reason why not."""
 
 import hashlib
+import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,14 +11,15 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.catalogue.records import Described, FileRecord, JobRecord, Outcome
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.job_records import Described, FileRecord, JobRecord, Outcome
+from bento_service.catalogue.tables import FileAction, SourceKind
 from bento_service.errors import ImageNotFound, LookalikeError, PathNotFound, TooLarge
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.uploads import Uploads
 from bento_service.vision.decode import Colour, Picture, decode
 
-_BLOCK = 2**20
+_YOUNG_NS = 3 * 10**9  # file systems and servers tell the time as coarsely as 2 s
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class ReadPicture:
     sha256: str
     bytes: int
     picture: Picture
+    mtime_ns: int | None = None
 
     def described(self, descriptors: Mapping[str, NDArray[np.float32]]) -> Outcome:
         """What became of the file, given its descriptors: (D,) float32, by fingerprint."""
@@ -40,6 +44,7 @@ class ReadPicture:
                 bytes=self.bytes,
                 descriptors=descriptors,
             ),
+            mtime_ns=self.mtime_ns,
         )
 
 
@@ -81,6 +86,8 @@ class Reader:
 
     def read(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
         """Read one file; whatever is wrong with it is an outcome, never an exception."""
+        if file.action is FileAction.DELETE:
+            return Outcome(file)
         try:
             if job.kind is SourceKind.REINDEX:
                 return self._read_again(job, file)
@@ -105,11 +112,16 @@ class Reader:
                 "LOOKALIKE_MAX_UPLOAD_BYTES raises that"
             )
         stream.seek(0)
+        before, now_ns = os.fstat(stream.fileno()), time.time_ns()
         data = stream.read(self._max_bytes)
+        mtime_ns = trusted_mtime(before, os.fstat(stream.fileno()), now_ns)
         sha256 = sha256 or hashlib.sha256(data).hexdigest()
         if job.collection_id is not None and self._known(job.collection_id, sha256):
-            return Outcome(file, known_sha256=sha256)
-        return ReadPicture(file, sha256, len(data), self._decoded(data))
+            return Outcome(file, known_sha256=sha256, mtime_ns=mtime_ns)
+        picture = self._decoded(data)
+        if job.dry_run:
+            return Outcome(file, checked_sha256=sha256)
+        return ReadPicture(file, sha256, len(data), picture, mtime_ns)
 
     def _read_again(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
         sha256 = file.sha256 or ""
@@ -123,3 +135,20 @@ class Reader:
 
     def _decoded(self, data: bytes) -> Picture:
         return decode(data, side=self._side, padding=self._padding, max_pixels=self._max_pixels)
+
+
+def trusted_mtime(before: os.stat_result, after: os.stat_result, now_ns: int) -> int | None:
+    """When a file that was read changed last, if every later change would give another time.
+
+    A file that changed just before it was read can change again within the same tick of its
+    file system's clock; its time tells nothing, so that it is read again the next time.
+
+    Args:
+        before: The file before it was read.
+        after: And afterwards.
+        now_ns: When the reading began.
+    """
+    is_steady = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    is_old = before.st_mtime_ns <= now_ns - _YOUNG_NS
+    is_storable = abs(before.st_mtime_ns) <= _LARGEST
+    return before.st_mtime_ns if is_steady and is_old and is_storable else None

@@ -1,7 +1,8 @@
 """Trying again what a job failed at or did not reach."""
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, JobRecord
+from bento_service.catalogue.job_records import JobRecord
+from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import CollectionNotFound, Conflict
 from bento_service.ingest.uploads import Uploads
@@ -26,15 +27,22 @@ def retry_job(catalogue: Catalogue, uploads: Uploads, computed: Computed, job_id
     if job.kind is SourceKind.REINDEX:
         return catalogue.jobs.get(_reindex_again(catalogue, computed, job))
     catalogue.collections.comparable(job.collection, computed)
-    if job.kind is not SourceKind.UPLOAD:
-        return catalogue.jobs.get(catalogue.job_control.retry(job))
-    with uploads.holding(catalogue.upload_needs.left_by(job.number)) as held:
-        if not held:
+    wanted = _still_to_read(catalogue, job)
+    with uploads.holding(wanted) as held:
+        if wanted and not held:
+            what = "pictures" if job.manifest is None else "lines of the manifest"
             raise Conflict(
-                f"the pictures that job {job_id} left are not kept any more; upload them again "
+                f"the {what} that job {job_id} left are not kept any more; upload them again "
                 "(LOOKALIKE_RETRY_HOURS says how long they are kept)"
             )
         return catalogue.jobs.get(catalogue.job_control.retry(job))
+
+
+def _still_to_read(catalogue: Catalogue, job: JobRecord) -> set[str]:
+    """Digests of what the service keeps of a job to try it again."""
+    if job.kind is SourceKind.UPLOAD:
+        return catalogue.upload_needs.left_by(job.number)
+    return set() if job.manifest is None or job.walked else {job.manifest}
 
 
 def _reindex_again(catalogue: Catalogue, computed: Computed, job: JobRecord) -> str:

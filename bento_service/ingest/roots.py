@@ -11,11 +11,12 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from bento_service.errors import Forbidden, InvalidArgument, PathNotFound
+from bento_service.ingest.ignoring import Ignored
 from bento_service.settings import ImageRoot
 
 _COMPONENT = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -30,6 +31,24 @@ class Located:
 
     root: ImageRoot
     path: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A regular file as a walk saw it; `path` is relative to the root."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+class Presence(StrEnum):
+    """Whether a file is where it was once."""
+
+    THERE = "there"
+    GONE = "gone"
+    UNCERTAIN = "uncertain"
+    """It cannot be looked at, or its folder is empty, as that of a disk that is not mounted is."""
 
 
 class ImageRoots:
@@ -112,55 +131,86 @@ class ImageRoots:
             Forbidden: It is something else, or a component is a symbolic link.
         """
         with _descended(located.root, located.path) as (parent, name):
-            mode = _mode(name, parent)
+            mode = _stat(name, parent).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise _outside()
 
-    def walk(self, located: Located, *, recursive: bool, ignore: Sequence[str]) -> Iterator[str]:
-        """Paths of the regular files at a place, relative to the root, in a steady order.
+    def walk(self, located: Located, *, recursive: bool, ignore: Sequence[str]) -> Iterator[Listed]:
+        """The regular files at a place, in a steady order.
 
         Symbolic links are not followed and not listed. A folder that cannot be read is left out.
 
         Args:
             located: A folder, or one file.
             recursive: Walk down, 100 folders deep at the most, instead of this folder alone.
-            ignore: Shell patterns of paths below `located`, or of names, to leave out.
+            ignore: Patterns of what to leave out below `located`; see `ignoring`.
 
         Raises:
             PathNotFound: There is nothing.
             Forbidden: It is not a folder or regular file, or a component is a symbolic link.
         """
         with _descended(located.root, located.path) as (parent, name):
-            if stat.S_ISREG(_mode(name, parent)):
-                yield located.path
+            found = _stat(name, parent)
+            if stat.S_ISREG(found.st_mode):
+                yield Listed(located.path, found.st_size, found.st_mtime_ns)
                 return
             folder = _open(name, _FOLDER, parent)
         prefix = f"{located.path}/" if located.path else ""
-        for below in _walk(folder, depth=_MAX_DEPTH if recursive else 1):
-            if not _ignored(below, ignore):
-                yield prefix + below
+        below = _walk(folder, "", Ignored(ignore), depth=_MAX_DEPTH if recursive else 1)
+        for path, found in below:
+            yield Listed(prefix + path, found.st_size, found.st_mtime_ns)
+
+    def presence(self, root_name: str, path: str) -> Presence:
+        """Whether there still is a regular file at a path beneath a root."""
+        root = self._roots.get(root_name)
+        if root is None:
+            return Presence.UNCERTAIN
+        try:
+            current = _open_root(root)
+        except PathNotFound:
+            return Presence.UNCERTAIN
+        try:
+            for component in _normalised(path).split("/")[:-1]:
+                below = os.open(component, _FOLDER, dir_fd=current)
+                os.close(current)
+                current = below
+            found = os.stat(path.rsplit("/", 1)[-1], dir_fd=current, follow_symlinks=False)
+            return Presence.THERE if stat.S_ISREG(found.st_mode) else Presence.GONE
+        except FileNotFoundError:
+            return Presence.GONE if _holds_something(current) else Presence.UNCERTAIN
+        except OSError:
+            return Presence.UNCERTAIN
+        finally:
+            os.close(current)
 
 
-def _ignored(path: str, patterns: Sequence[str]) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    return any(fnmatchcase(path, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
+def _holds_something(folder: int) -> bool:
+    with os.scandir(folder) as entries:
+        return next(entries, None) is not None
 
 
-def _walk(folder: int, *, depth: int) -> Iterator[str]:
+def _walk(
+    folder: int, prefix: str, ignored: Ignored, *, depth: int
+) -> Iterator[tuple[str, os.stat_result]]:
     """Files below an open folder, which is closed at the end."""
     try:
         with os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: os.fsencode(entry.name))
         for entry in entries:
-            if entry.is_file(follow_symlinks=False):
-                yield entry.name
-            elif depth > 1 and entry.is_dir(follow_symlinks=False):
-                try:
-                    below = os.open(entry.name, _FOLDER, dir_fd=folder)
-                except OSError:
-                    continue  # not ours to read, or exchanged for something else meanwhile
-                for path in _walk(below, depth=depth - 1):
-                    yield f"{entry.name}/{path}"
+            path = prefix + entry.name
+            try:
+                if entry.is_file(follow_symlinks=False):
+                    if not ignored.entry(path, is_folder=False):
+                        yield path, entry.stat(follow_symlinks=False)
+                    continue
+                if depth == 1 or not entry.is_dir(follow_symlinks=False):
+                    continue
+                if ignored.entry(path, is_folder=True):
+                    continue
+                below = os.open(entry.name, _FOLDER, dir_fd=folder)
+            except OSError:
+                continue  # not ours to read, gone, or exchanged for something else meanwhile
+            yield from _walk(below, f"{path}/", ignored, depth=depth - 1)
     finally:
         os.close(folder)
 
@@ -195,9 +245,9 @@ def _open(name: str, flags: int, folder: int) -> int:
         return os.open(name, flags, dir_fd=folder)
 
 
-def _mode(name: str, folder: int) -> int:
+def _stat(name: str, folder: int) -> os.stat_result:
     with _explained(name):
-        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
 
 
 @contextmanager

@@ -1,23 +1,28 @@
 """Starting jobs."""
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Claim, CollectionRecord, Computed, JobRecord, NewJob
+from bento_service.catalogue.job_records import Claim, JobRecord, NewJob
+from bento_service.catalogue.records import CollectionRecord, Computed
 from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
+from bento_service.ingest.ignoring import check_patterns
 from bento_service.ingest.roots import ImageRoots
 from client_sdk.schemas import TrainRequest
 
 
 def collection_for_training(
-    catalogue: Catalogue, name: str, computed: Computed
+    catalogue: Catalogue, name: str, computed: Computed, *, dry_run: bool = False
 ) -> CollectionRecord:
-    """The collection of that name, made where there is none.
+    """The collection of that name, made where there is none, except for a dry run.
 
     Raises:
+        CollectionNotFound: There is none, and a dry run makes none.
         InvalidArgument: A collection cannot have that name.
         Conflict: It holds another descriptor version, which the service does not compute.
     """
-    catalogue.collections.ensure(name, computed.named(None))
+    if not dry_run:
+        catalogue.collections.ensure(name, computed.named(None))
     return catalogue.collections.comparable(name, computed)
 
 
@@ -32,13 +37,18 @@ def start_folder_job(
 
     Raises:
         Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `ImageRoots.check`;
-            `check_metadata` too.
-        Conflict: See `collection_for_training` and `Jobs.create`.
+            `check_metadata` and `check_patterns` too.
+        CollectionNotFound, Conflict: See `collection_for_training` and `Jobs.create`.
     """
+    if request.path is None:
+        raise InvalidArgument("path: is missing; name a folder, a file or a `manifest`")
     check_metadata(request.metadata)
+    check_patterns(request.ignore)
     located = roots.locate(request.path, request.root)
     roots.check(located)
-    collection = collection_for_training(catalogue, request.collection, computed)
+    collection = collection_for_training(
+        catalogue, request.collection, computed, dry_run=request.dry_run
+    )
     job = NewJob(
         kind=SourceKind.FILE,
         root=located.root.name,
@@ -46,6 +56,9 @@ def start_folder_job(
         recursive=request.recursive,
         ignore=request.ignore,
         metadata=request.metadata,
+        dry_run=request.dry_run,
+        prune=request.prune,
+        verify_bytes=request.verify_bytes,
     )
     return catalogue.jobs.create(collection.id, collection.name, job, claim)
 

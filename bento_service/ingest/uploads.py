@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 import threading
 from collections import Counter
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bento_service.errors import ImageNotFound, StorageFull
+from bento_service.ingest.compression import Readable
 
 _BLOCK = 2**20
+_SPARED_BYTES = 64 * 2**20
 
 
 class Uploads:
@@ -50,6 +53,43 @@ class Uploads:
             yield digests
         finally:
             self._let_go(digests)
+
+    @contextmanager
+    def intake(self, discard: Callable[[set[str]], object]) -> Iterator[Callable[[Readable], str]]:
+        """Store streams one by one; each call stores one and gives its digest.
+
+        Within the block they cannot be discarded; where the block raises, they are.
+
+        Args:
+            discard: Removes those of some uploads that nobody needs.
+
+        Raises:
+            StorageFull: The disk has no room.
+        """
+        digests: list[str] = []
+
+        def store(stream: Readable) -> str:
+            digests.append(self._store(stream))
+            return digests[-1]
+
+        try:
+            yield store
+        except BaseException:
+            self._let_go(digests)
+            discard(set(digests))
+            raise
+        self._let_go(digests)
+
+    def check_room(self, size: int) -> None:
+        """Refuse what would leave the disk without room for the catalogue.
+
+        Raises:
+            StorageFull: There is none for so many bytes.
+        """
+        if shutil.disk_usage(self._folder).free < size + _SPARED_BYTES:
+            raise StorageFull(
+                f"the disk for uploads has no room for {size} bytes; free room and send it again"
+            )
 
     @contextmanager
     def holding(self, digests: Iterable[str]) -> Iterator[set[str]]:
@@ -95,7 +135,7 @@ class Uploads:
         with self._lock:
             self._pinned -= Counter(digests)  # forgets those that nobody holds
 
-    def _store(self, stream: BinaryIO) -> str:
+    def _store(self, stream: Readable) -> str:
         try:
             descriptor, name = tempfile.mkstemp(dir=self._incoming)
             incoming = Path(name)
@@ -140,7 +180,7 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _copy(source: BinaryIO, target: BinaryIO) -> str:
+def _copy(source: Readable, target: BinaryIO) -> str:
     digest = hashlib.sha256()
     while block := source.read(_BLOCK):
         digest.update(block)

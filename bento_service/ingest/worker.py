@@ -18,11 +18,8 @@ from typing import Any
 import numpy as np
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import (
-    Computed,
-    JobRecord,
-    Outcome,
-)
+from bento_service.catalogue.job_records import JobRecord, Outcome
+from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import SourceKind
 from bento_service.describing import Describe, Descriptors
 from bento_service.errors import (
@@ -34,6 +31,7 @@ from bento_service.ingest.patience import CATALOGUE_TROUBLE, patiently, wait_for
 from bento_service.ingest.rate import Rates
 from bento_service.ingest.reading import Reader, ReadPicture
 from bento_service.ingest.roots import ImageRoots
+from bento_service.ingest.uploads import Uploads
 from bento_service.ingest.walks import Walks
 from client_sdk.schemas import JobState
 
@@ -80,6 +78,8 @@ class Worker:
         reader: Reader,
         describe: Describe,
         *,
+        uploads: Uploads,
+        discard: Callable[[set[str]], object],
         computed: Computed,
         decoders: int,
         batch: int = 2,
@@ -92,6 +92,8 @@ class Worker:
             roots: Where folders are walked.
             reader: Reads and decodes files.
             describe: Asks the embedder.
+            uploads: Where manifests are kept.
+            discard: Removes those of some uploads that nobody needs.
             computed: What the embedder gives.
             decoders: Files that are read and decoded at once.
             batch: Pictures that are described together. A query waits behind at most one batch.
@@ -109,7 +111,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._newest = 0
         self._has_newer = False
-        self._walks = Walks(catalogue, roots, on_step=self._follow_walk)
+        self._walks = Walks(catalogue, roots, uploads, discard=discard, on_step=self._follow_walk)
         self._turns: dict[int, _Turn] = {}
         self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
         self._taken: asyncio.Queue[_Taken] = asyncio.Queue(1)

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from bento_service.application import opened
-from bento_service.catalogue.records import NewFile, NewJob
+from bento_service.catalogue.job_records import NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import ImageNotFound
 from bento_service.gallery.gallery import Gallery

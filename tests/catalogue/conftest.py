@@ -8,13 +8,8 @@ import pytest
 from sqlalchemy import create_engine
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import (
-    Described,
-    DescriptorSpace,
-    NewFile,
-    NewJob,
-    Outcome,
-)
+from bento_service.catalogue.job_records import Described, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind, metadata
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")

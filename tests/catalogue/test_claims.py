@@ -4,7 +4,8 @@ from datetime import timedelta
 import pytest
 
 from bento_service.catalogue import Catalogue, claims
-from bento_service.catalogue.records import Claim, DescriptorSpace, NewFile, NewJob
+from bento_service.catalogue.job_records import Claim, NewFile, NewJob
+from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import Conflict
 

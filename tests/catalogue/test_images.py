@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from bento_service.catalogue.records import Outcome
+from bento_service.catalogue.job_records import Outcome
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import CollectionNotFound, ImageNotFound
 

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from bento_service.catalogue.records import NewFile, Outcome
+from bento_service.catalogue.job_records import NewFile, Outcome
 from bento_service.errors import Conflict, JobNotFound
 from client_sdk.schemas import JobState
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import NewFile, NewJob, Outcome
+from bento_service.catalogue.job_records import NewFile, NewJob, Outcome
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState

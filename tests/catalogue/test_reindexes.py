@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bento_service.catalogue.records import Described, DescriptorSpace, Outcome
+from bento_service.catalogue.job_records import Described, Outcome
+from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import CollectionNotFound, Conflict, ImageNotFound
 from client_sdk.schemas import JobState

@@ -3,7 +3,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, event
 
-from bento_service.catalogue.records import Outcome
+from bento_service.catalogue.job_records import Outcome
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from bento_service.catalogue.records import Outcome
+from bento_service.catalogue.job_records import Outcome
 
 
 def purged(catalogue, collection, *, up_to):

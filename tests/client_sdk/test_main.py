@@ -53,6 +53,14 @@ def test_a_train_of_which_every_file_failed_is_a_failure(run, said):
     assert code == 1
 
 
+def test_a_dry_run_says_what_would_be(run, said):
+    code, out, _ = run(
+        said(state="pending"), said(dry_run=True, removed=3), arguments=["--dry-run", "--prune"]
+    )
+    assert code == 0
+    assert out == "it would be: 2 indexed, 1 already known, 1 failed, 3 removed\n"
+
+
 def test_an_empty_folder_is_no_failure(run, said):
     code, out, _ = run(said(), said(total=0, done=0, indexed=0, duplicates=0, failed=0))
     assert (code, out) == (0, "0 indexed, 0 already known, 0 failed\n")

@@ -193,11 +193,61 @@ def test_train_sends_what_the_schema_knows(service, ask):
     )
 
 
+def test_options_of_a_train_are_sent_where_they_are_given(service, ask):
+    answers = service(httpx.Response(202, json=JOB))
+    ask(answers, lambda client: client.train("a", prune=True, dry_run=True, verify_bytes=True))
+    sent = TrainRequest.model_validate_json(answers.requests[0].content)
+    assert sent == TrainRequest(path="a", prune=True, dry_run=True, verify_bytes=True)
+
+
+def test_a_plain_train_says_nothing_that_an_older_service_would_refuse(service, ask):
+    answers = service(httpx.Response(202, json=JOB))
+    ask(answers, lambda client: client.train("a"))
+    assert json.loads(answers.requests[0].content).keys() == {
+        "path",
+        "collection",
+        "recursive",
+        "ignore",
+        "metadata",
+    }
+
+
+def test_a_manifest_of_the_service_is_named(service, ask):
+    answers = service(httpx.Response(202, json=JOB))
+    ask(
+        answers,
+        lambda client: client.train_manifest(
+            PurePosixPath("l.csv"), path="shop", root="photos", metadata={"a": 1}, dry_run=True
+        ),
+    )
+    assert TrainRequest.model_validate_json(answers.requests[0].content) == TrainRequest(
+        manifest="l.csv", path="shop", root="photos", metadata={"a": 1}, dry_run=True
+    )
+
+
+def test_a_manifest_of_the_caller_travels_as_a_file(service, ask):
+    answers = service(httpx.Response(202, json=JOB))
+    ask(
+        answers,
+        lambda client: client.upload_manifest(
+            ("l.csv", b"path\na.jpg\n"), collection="hats", metadata={"é": 1}, verify_bytes=True
+        ),
+    )
+    body = answers.requests[0].content.decode()
+    assert 'name="manifest"; filename="l.csv"' in body
+    assert "path\na.jpg\n" in body
+    for name, value in (("collection", "hats"), ("metadata", '{"é": 1}'), ("verify_bytes", "true")):
+        assert f'name="{name}"\r\n\r\n{value}\r\n' in body
+    assert "dry_run" not in body
+
+
 @pytest.mark.parametrize(
     "question",
     [
         lambda client, key: client.train("a", idempotency_key=key),
         lambda client, key: client.upload(b"x", idempotency_key=key),
+        lambda client, key: client.train_manifest("l.csv", idempotency_key=key),
+        lambda client, key: client.upload_manifest(b"x", idempotency_key=key),
         lambda client, key: client.reindex("hats", idempotency_key=key),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bento_service.catalogue.records import FileRecord, JobRecord, Outcome
+from bento_service.catalogue.job_records import FileRecord, JobRecord, Outcome
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import ImageNotFound
 from bento_service.ingest.reading import Reader, ReadPicture

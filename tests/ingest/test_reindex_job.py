@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, DescriptorSpace, NewFile, NewJob
+from bento_service.catalogue.job_records import NewFile, NewJob
+from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
 from bento_service.ingest.reading import Reader
@@ -89,6 +90,8 @@ class Room:
                 self.roots,
                 reader,
                 describe,
+                uploads=self.uploads,
+                discard=self.discard,
                 computed=computed,
                 decoders=2,
                 on_commit=self.count_commit,
@@ -100,6 +103,9 @@ class Room:
                     await asyncio.sleep(0.01)
 
         asyncio.run(run())
+
+    def discard(self, digests):
+        raise AssertionError("a reindex has no manifest")
 
     def count_commit(self):
         self.commits += 1

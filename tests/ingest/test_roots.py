@@ -39,7 +39,8 @@ def write(folder, *names):
 
 
 def walked(roots, path=".", *, recursive=True, ignore=()):
-    return list(roots.walk(roots.locate(path), recursive=recursive, ignore=ignore))
+    files = roots.walk(roots.locate(path), recursive=recursive, ignore=ignore)
+    return [file.path for file in files]
 
 
 def read(roots, path):
@@ -421,11 +422,11 @@ def test_an_empty_folder_has_no_files(roots):
 @pytest.mark.parametrize(
     ("ignore", "left"),
     [
-        (["*.jpg"], [".hidden.png", "Z/1.txt", "a.JPG", "cats/1.gif"]),
+        (["*.jpg"], [".hidden.png", "Z/1.txt", "cats/1.gif"]),
         (["cats/*"], [".hidden.png", "Z/1.txt", "a.JPG", "b.jpg"]),
         (["cats/old/*", ".*"], ["Z/1.txt", "a.JPG", "b.jpg", "cats/1.gif", "cats/2.jpg"]),
         (["[ab].*"], [".hidden.png", "Z/1.txt", "cats/1.gif", "cats/2.jpg", "cats/old/0.jpg"]),
-        (["1.*", "?.jpg"], [".hidden.png", "a.JPG"]),
+        (["1.*", "?.jpg"], [".hidden.png"]),
         (["*"], []),
         (["nothing", "["], IN_ORDER),
     ],
@@ -467,16 +468,16 @@ def test_a_walk_to_the_end_leaves_no_descriptor_open(roots, folder, open_files):
 def test_a_folder_that_vanishes_under_a_walk_is_left_out(roots, folder):
     write(folder, "a.jpg", "b/1.jpg", "c.jpg")
     paths = roots.walk(roots.locate("."), recursive=True, ignore=())
-    assert next(paths) == "a.jpg"
+    assert next(paths).path == "a.jpg"
     (folder / "b/1.jpg").unlink()
     (folder / "b").rmdir()
-    assert list(paths) == ["c.jpg"]
+    assert [file.path for file in paths] == ["c.jpg"]
 
 
 def test_a_folder_that_becomes_a_link_under_a_walk_is_not_followed(roots, folder, outside):
     write(folder, "a.jpg", "b/1.jpg", "c.jpg")
     paths = roots.walk(roots.locate("."), recursive=True, ignore=())
-    assert next(paths) == "a.jpg"
+    assert next(paths).path == "a.jpg"
     (folder / "b").rename(folder / "moved")
     (folder / "b").symlink_to(outside)
-    assert list(paths) == ["c.jpg"]
+    assert [file.path for file in paths] == ["c.jpg"]

@@ -18,6 +18,8 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +28,16 @@ from PIL import Image
 from sqlalchemy.exc import OperationalError
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, DescriptorSpace, NewFile, NewJob
+from bento_service.catalogue.job_records import NewFile, NewJob
+from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import NotReady
 from bento_service.ingest import patience
 from bento_service.ingest import worker as worker_module
+from bento_service.ingest.lists import Lists
+from bento_service.ingest.manifest_jobs import ManifestJobs
 from bento_service.ingest.reading import Reader
-from bento_service.ingest.roots import ImageRoots
+from bento_service.ingest.roots import ImageRoots, Listed
 from bento_service.ingest.train import start_folder_job
 from bento_service.ingest.uploads import Uploads
 from bento_service.ingest.worker import TURN, Worker
@@ -95,6 +100,7 @@ class Room:
         self.cats = self.catalogue.collections.ensure("cats", SPACE)
         self.looked_up = 0
         self.commits = 0
+        self.retriable = timedelta(hours=1)
 
     def write(self, pictures):
         for name, content in pictures.items():
@@ -134,10 +140,27 @@ class Room:
             self.roots,
             reader,
             describe,
+            uploads=self.uploads,
+            discard=self.discard,
             computed=Computed((space,)),
             decoders=2,
             on_commit=self.count_commit,
             **options,
+        )
+
+    def lists(self):
+        return Lists(self.catalogue, self.roots, self.uploads, discard=self.discard)
+
+    def manifest_jobs(self):
+        return ManifestJobs(
+            self.catalogue, self.roots, self.uploads, Computed((SPACE,)), discard=self.discard
+        )
+
+    def discard(self, digests):
+        """As the service does, which keeps what could be retried."""
+        since = datetime.now(UTC) - self.retriable
+        self.uploads.discard(
+            digests, partial(self.catalogue.upload_needs.unneeded, ended_after=since)
         )
 
     def original(self, collection_id, sha256):
@@ -477,7 +500,7 @@ def test_a_canceled_walk_ends_though_it_finds_nothing(room):
         for n in itertools.count():
             seen.append(n)
             time.sleep(0.01)
-            yield f"{n}.txt"
+            yield Listed(f"{n}.txt", 1, 1)
 
     room.roots.walk = slow
 

@@ -1,0 +1,110 @@
+"""Compressed streams as plain ones, none of which takes much memory whatever it holds."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
+
+_BLOCK = 2**16
+_TAR_BLOCK = 512
+_XZ_MEMORY = 128 * 2**20  # `xz -9` needs 65 MiB
+
+DAMAGE = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
+"""What reading from a stream that is damaged or cut off raises."""
+
+
+class Readable(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end."""
+
+
+class _Xz:
+    """An .xz file; `lzma.LZMAFile` has no limit of memory."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._begin()
+
+    def _begin(self) -> None:
+        self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end."""
+        while True:
+            fed = b""
+            if self._decompressor.eof:
+                fed = (self._decompressor.unused_data or self._stream.read(_BLOCK)).lstrip(b"\0")
+                if not fed and not (fed := self._stream.read(_BLOCK).lstrip(b"\0")):
+                    return b""
+                self._begin()
+            elif self._decompressor.needs_input and not (fed := self._stream.read(_BLOCK)):
+                raise EOFError
+            if data := self._decompressor.decompress(fed, size):
+                return data
+
+
+def _zstandard(stream: BinaryIO) -> Readable:
+    # Loaded where it is needed: Python has no Zstandard before 3.14, and Arrow is large.
+    import pyarrow as pa
+
+    readable: Readable = pa.CompressedInputStream(pa.PythonFile(_Lent(stream), mode="r"), "zstd")
+    return readable
+
+
+class _Lent:
+    """A stream that whoever reads it cannot close."""
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.read = stream.read
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def _gzip(stream: BinaryIO) -> Readable:
+    return gzip.GzipFile(fileobj=stream, mode="rb")
+
+
+def _bz2(stream: BinaryIO) -> Readable:
+    return io.BufferedReader(bz2.BZ2File(stream))
+
+
+def _plain(stream: BinaryIO) -> Readable:
+    return stream
+
+
+_KINDS: tuple[tuple[bytes, Callable[[BinaryIO], Readable]], ...] = (
+    (b"\x1f\x8b\x08", _gzip),
+    *((b"BZh%d1AY&SY" % level, _bz2) for level in range(1, 10)),
+    (b"\xfd7zXZ\0", _Xz),
+    (b"\x28\xb5\x2f\xfd", _zstandard),
+)
+
+
+def expanded(stream: BinaryIO) -> Readable:
+    """A stream without its compression, from its beginning; told by its first bytes."""
+    stream.seek(0)
+    beginning = stream.read(16)
+    stream.seek(0)
+    kind = next((kind for magic, kind in _KINDS if beginning.startswith(magic)), _plain)
+    return kind(stream)
+
+
+def first_block(stream: Readable) -> bytes:
+    """The first 512 bytes of a stream, or fewer where it has no more."""
+    block = b""
+    while len(block) < _TAR_BLOCK and (data := stream.read(_TAR_BLOCK - len(block))):
+        block += data
+    return block
+
+
+def is_compressed(beginning: bytes) -> bool:
+    """Whether some bytes begin like one of these formats."""
+    return any(beginning.startswith(magic) for magic, _ in _KINDS)

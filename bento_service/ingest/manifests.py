@@ -1,0 +1,237 @@
+"""Manifests: lists of pictures to add and to delete, read as a stream.
+
+A manifest is NDJSON, one object a line, or CSV with a header; its first letter tells which. Every
+line stands for itself: one that is wrong becomes a `Faulty` with its number, and the next is read.
+"""
+
+import codecs
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from bento_service.errors import InvalidArgument
+from bento_service.filters.values import check_metadata
+
+MAX_LINE_BYTES = 2**20
+"""The longest line of a manifest."""
+
+_FIELDS = ("op", "path", "sha256", "id", "metadata")
+_COLUMNS = ("op", "path", "sha256", "id")
+_DELIMITERS = ",;\t"
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A picture to index; `metadata` is `None` where nothing is said of it."""
+
+    line: int
+    path: str
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A picture to delete: exactly one of the three is given."""
+
+    line: int
+    path: str | None = None
+    sha256: str | None = None
+    image_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A line that cannot be followed, and why."""
+
+    line: int
+    reason: InvalidArgument = field(compare=False)
+
+
+Statement = Addition | Deletion | Faulty
+
+
+def statements(stream: BinaryIO) -> Iterator[Statement]:
+    """What a manifest says, line by line; empty lines say nothing.
+
+    Raises:
+        InvalidArgument: It is no manifest at all: a JSON list, or CSV with a header that has
+            neither a `path` nor an `id` nor a `sha256`.
+    """
+    lines = (pair for pair in _lines(stream) if pair[1] is None or pair[1].strip())
+    read: Callable[[str], Mapping[str, Any]] | None = None
+    for number, line in lines:
+        if line is None:
+            yield Faulty(number, _wrong(f"is longer than {MAX_LINE_BYTES} bytes"))
+        elif read is None and not line.lstrip().startswith(b"{"):
+            read = _csv_reader(line)
+        else:
+            read = read or _json_object
+            try:
+                yield _statement(number, read(_decoded(line)))
+            except _FaultyLine as fault:
+                yield Faulty(number, fault.reason)
+
+
+class _FaultyLine(Exception):
+    def __init__(self, reason: InvalidArgument) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _wrong(what: str) -> InvalidArgument:
+    return InvalidArgument(f"this line {what}")
+
+
+def _fault(what: str) -> _FaultyLine:
+    return _FaultyLine(_wrong(what))
+
+
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Lines with their numbers from 1; `None` in place of one that is too long."""
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if len(line) <= MAX_LINE_BYTES:
+            yield number, line
+            continue
+        while not line.endswith(b"\n") and (line := stream.readline(MAX_LINE_BYTES)):
+            pass
+        yield number, None
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise _fault("is not UTF-8; save the manifest as UTF-8") from error
+
+
+def _json_object(line: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(line, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _fault("is not JSON") from error
+    if not isinstance(value, dict):
+        raise _fault("is not a JSON object")
+    if unknown := sorted(value.keys() - set(_FIELDS)):
+        raise _fault(f"has the unknown field {unknown[0]!r:.100}; use {', '.join(_FIELDS)}")
+    return value
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)  # NaN and Infinity are not JSON, and no database keeps them
+
+
+def _csv_reader(line: bytes) -> Callable[[str], Mapping[str, Any]]:
+    """What reads the rows below a header.
+
+    Raises:
+        InvalidArgument: It is none.
+    """
+    try:
+        header = _decoded(line)
+        delimiter = next((one for one in _DELIMITERS if one in header), ",")
+        names = [name.strip() for name in _csv_row(header, delimiter)]
+    except _FaultyLine as fault:
+        raise InvalidArgument(f"manifest: its header cannot be read: {fault}") from fault
+    if problem := _wrong_header(header, names):
+        raise InvalidArgument(f"manifest: {problem}")
+    tells_more = not set(names) <= set(_COLUMNS)
+
+    def read(line: str) -> Mapping[str, Any]:
+        cells = _csv_row(line, delimiter)
+        if len(cells) != len(names):
+            raise _fault(f"has {len(cells)} cells, the header {len(names)}")
+        row = {name: text for name, text in zip(names, cells, strict=True) if text != ""}
+        said: dict[str, Any] = {name: row.pop(name) for name in _COLUMNS if name in row}
+        said["op"] = said.get("op", "add").strip().lower()
+        if "id" in said:
+            said["id"] = _typed(said["id"])
+        if tells_more and said["op"] == "add":
+            said["metadata"] = {name: _typed(text) for name, text in row.items()}
+        return said
+
+    return read
+
+
+def _wrong_header(header: str, names: list[str]) -> str | None:
+    if header.startswith("["):
+        return "it is a JSON list; write one object a line"
+    if not {"path", "sha256", "id"} & set(names):
+        return "its first line is neither a JSON object nor a header with a column `path`"
+    if len(set(names)) < len(names) or "" in names:
+        return "its header names a column twice, or one not at all"
+    if "metadata" in names:
+        return "its header has a column `metadata`; give each value a column of its own"
+    return None
+
+
+def _csv_row(line: str, delimiter: str) -> list[str]:
+    # Each line by itself: a quote that is not closed must not swallow the lines after it.
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise _fault(f"is not CSV: {error}") from error
+
+
+def _typed(text: str) -> Any:
+    """A cell as the JSON value that it looks like; `007` is text."""
+    if text in ("true", "false"):
+        return text == "true"
+    if not _NUMBER.fullmatch(text):
+        return text
+    return float(text) if set(text) & set(".eE") else int(text)
+
+
+def _statement(number: int, said: Mapping[str, Any]) -> Statement:
+    op = said.get("op", "add")
+    if op == "add":
+        return _addition(number, said)
+    if op == "delete":
+        return _deletion(number, said)
+    raise _fault(f"has the op {op!r:.100}; use add or delete")
+
+
+def _addition(number: int, said: Mapping[str, Any]) -> Addition:
+    if "sha256" in said or "id" in said:
+        raise _fault("adds by `sha256` or `id`; they only go with delete")
+    metadata = said.get("metadata")
+    if metadata is not None and not isinstance(metadata, dict):
+        raise _fault("has `metadata` that is not a JSON object")
+    try:
+        check_metadata(metadata or {})
+    except InvalidArgument as error:
+        raise _FaultyLine(error) from error
+    return Addition(number, _path(said.get("path")), metadata)
+
+
+def _deletion(number: int, said: Mapping[str, Any]) -> Deletion:
+    named = [name for name in ("path", "sha256", "id") if said.get(name) is not None]
+    if len(named) != 1:
+        raise _fault("deletes: give exactly one of `path`, `sha256` and `id`")
+    if said.get("metadata") is not None:
+        raise _fault("deletes: `metadata` only goes with add")
+    value = said[named[0]]
+    if named == ["path"]:
+        return Deletion(number, path=_path(value))
+    if named == ["sha256"]:
+        if not isinstance(value, str) or not _DIGEST.fullmatch(value.lower()):
+            raise _fault("has a `sha256` that is not 64 hexadecimal digits")
+        return Deletion(number, sha256=value.lower())
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _LARGEST_ID:
+        raise _fault("has an `id` that is no image's")
+    return Deletion(number, image_id=value)
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise _fault("has no `path`; say which picture is meant")
+    return value
