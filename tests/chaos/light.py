@@ -106,13 +106,19 @@ def _serve(environment: dict[str, str], log: str) -> None:
     from starlette.responses import Response
     from starlette.routing import Route
 
+    from bento_service.api.access import AccessRules
     from bento_service.api.surface import http_surface
     from bento_service.settings import Settings
+    from bento_service.tokens import Tokens
     from tests.admin.serving import application
 
     os.environ.update(environment)
     settings = Settings.from_environment()
-    surface = http_surface(application, max_request_bytes=settings.max_request_bytes)
+    surface = http_surface(
+        application,
+        max_request_bytes=settings.max_request_bytes,
+        access=AccessRules(Tokens()),
+    )
 
     def ready(request: Request) -> Response:
         return Response(status_code=200 if surface.state.application.is_ready else 503)
