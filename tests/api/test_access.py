@@ -152,6 +152,8 @@ async def test_over_https_the_cookie_stays_there(proto):
         ("127.0.0.1", "127.0.0.1", "Mozilla/5.0", 200),
         ("localhost", "127.0.0.1", "Mozilla/5.0", 200),
         ("[::1]", "::1", "Mozilla/5.0", 200),
+        ("127.0.0.1", "::ffff:127.0.0.1", "Mozilla/5.0", 200),
+        ("127.0.0.1", "::ffff:192.0.2.7", "curl/8", 401),
         ("gallery.example", "127.0.0.1", "Mozilla/5.0", 401),  # somebody's name for this machine
         ("gallery.example", "127.0.0.1", "curl/8", 200),
         ("127.0.0.1", "192.0.2.7", "curl/8", 401),
