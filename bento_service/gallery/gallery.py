@@ -167,12 +167,12 @@ class Gallery:
         self._client.create_index(name, wanted, timeout=_TIME_LIMIT, sync=sync)
 
     def kind(self, name: str) -> IndexType:
-        """Of which kind an index is, as Milvus says."""
+        """Of which kind an index is, as a server says; Milvus Lite here has one kind alone."""
         with self._calling("describe an index", hurried=True):  # searches ask for it
             return self._kind(name, self._connection.search_seconds)
 
     def _kind(self, name: str, seconds: float) -> IndexType:
-        known = self._kinds.get(name)
+        known = IndexType.FLAT if self.is_embedded else self._kinds.get(name)
         if known is None:
             made = self._client.list_indexes(name, timeout=seconds)
             if not made:  # half made; `open` makes the rest

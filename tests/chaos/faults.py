@@ -18,10 +18,6 @@ from tests.chaos.ledger import Fault, Finding
 from tests.chaos.load import Load
 
 PROJECT = Path(__file__).parents[2]
-FAKETIME = (
-    Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"),
-    Path("/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"),
-)
 _LOAD_SECONDS = 1.5
 _FULL_SECONDS = 3.0
 _DISK = "12m"
@@ -215,32 +211,13 @@ def _fill_under_load(campaign: Campaign, folder: Path) -> None:
 
 
 def clock_steps(campaign: Campaign, steps: tuple[int, ...] = (86_400, -172_800, 3600)) -> None:
-    """Set the service's clock forwards and backwards under load.
-
-    Raises:
-        Impossible: libfaketime is not installed.
-    """
-    library = next((one for one in FAKETIME if one.exists()), None)
-    if library is None:
-        raise Impossible("libfaketime is not installed (Debian's package faketime)")
-    told = campaign.service.data_dir.parent / "clock"
-    told.write_text("+0")
-    before = dict(campaign.service.environment)
-    campaign.service.stop()
-    campaign.service.environment.update(
-        LD_PRELOAD=str(library),
-        FAKETIME_TIMESTAMP_FILE=str(told),
-        FAKETIME_NO_CACHE="1",
-        FAKETIME_DONT_FAKE_MONOTONIC="1",
-    )
+    """Set the service's clock forwards and backwards under load."""
     try:
-        campaign.launch()
-        campaign.look("a clock of its own")
         with campaign.callers() as callers:
             with Load(callers, []):
                 for step in steps:
                     time.sleep(_LOAD_SECONDS)
-                    told.write_text(f"{step:+d}")
+                    campaign.reins.set_clock(step)
                 time.sleep(_LOAD_SECONDS)
             for caller in callers:
                 campaign.tally.found(caller.findings, "clock steps")
@@ -248,12 +225,9 @@ def clock_steps(campaign: Campaign, steps: tuple[int, ...] = (86_400, -172_800, 
         campaign.service.kill()
         campaign.launch()
         campaign.look("a start after clock steps")
-        campaign.service.stop()
     finally:
-        campaign.service.environment.clear()
-        campaign.service.environment.update(before)
-        campaign.launch()
-        campaign.look("back on the real clock")
+        campaign.reins.set_clock(0)
+    campaign.look("back on the real clock")
 
 
 def verified(campaign: Campaign) -> None:

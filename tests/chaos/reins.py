@@ -48,6 +48,11 @@ class Reins:
         """Let the service do something wrong from now on; nothing, if it is empty."""
         (self._folder / "spoilt").write_text(sabotage)
 
+    def set_clock(self, seconds: int) -> None:
+        """Let the service's clock be wrong by so much from now on."""
+        (self._folder / "clock.part").write_text(str(seconds))
+        (self._folder / "clock.part").rename(self._folder / "clock")
+
     def indexes(self) -> list[dict[str, Any]]:
         """What the catalogue and the index hold, by index; empty where nobody could say."""
         seen = self._folder / "seen"

@@ -9,6 +9,7 @@ told through files in the folder `CHAOS_DIR`:
     hit           made by the process that dies there, once
     look, seen    a question what the catalogue and the index hold, and its answer
     spoilt        which sabotage to do, to see whether the campaign notices
+    clock         by how many seconds the service's clock is wrong
 """
 
 import functools
@@ -18,13 +19,15 @@ import signal
 import sys
 import threading
 import time
+from datetime import datetime, timedelta
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 _LOOK_SECONDS = 0.02
 _STRIKE_SECONDS = 0.004
-_REPLAY = "bento_service.replay"
+_PRODUCT = "bento_service."
+_REPLAY = f"{_PRODUCT}replay"
 
 
 class Told:
@@ -34,6 +37,7 @@ class Told:
         self.folder = Path(folder)
         self.points = json.loads((self.folder / "points.json").read_text())
         self.strike_after = _STRIKE_SECONDS
+        self.clock = clock(self)
         self._passed = {}
 
     def is_armed(self, name):
@@ -59,6 +63,29 @@ class Told:
         """The name of the sabotage, empty where there is none."""
         path = self.folder / "spoilt"
         return path.read_text() if path.exists() else ""
+
+    def wrong_by(self):
+        """By how much the clock is wrong."""
+        try:
+            return timedelta(seconds=float((self.folder / "clock").read_text()))
+        except (FileNotFoundError, ValueError):
+            return timedelta()
+
+
+class _LikeDatetime(type):
+    def __instancecheck__(cls, value):
+        return isinstance(value, datetime)
+
+
+def clock(told):
+    """What stands for `datetime` in the product's modules, which ask nothing else for the time."""
+
+    class Wrong(datetime, metaclass=_LikeDatetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + told.wrong_by()
+
+    return Wrong
 
 
 def dying(told, name, when, function):
@@ -174,6 +201,8 @@ def change(told, module):
         if point["module"] == module.__name__:
             owner, name = _owner(module, point["function"])
             setattr(owner, name, dying(told, point["name"], point["when"], getattr(owner, name)))
+    if vars(module).get("datetime") is datetime:
+        module.datetime = told.clock
     if module.__name__ == _REPLAY:
         module.Replay.__enter__ = observed(told, module.Replay.__enter__)
 
@@ -201,11 +230,9 @@ class Hook(MetaPathFinder):
 
     def __init__(self, told):
         self._told = told
-        self._wanted = {_REPLAY, *(point["module"] for point in told.points)}
-        self._wanted |= {module for module, _, _ in SABOTAGES.values()}
 
     def find_spec(self, fullname, path, target=None):
-        if fullname not in self._wanted:
+        if not fullname.startswith(_PRODUCT):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None:
