@@ -20,14 +20,24 @@ def url(tmp_path):
 
 
 def definitions(path):
-    """What SQLite says that each table and index is, line by line."""
+    """What SQLite says that each table and index is, part by part; columns came in any order."""
     with sqlite3.connect(path) as connection:
         found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-        lines = {
-            name: sorted(line.strip(" \t,") for line in text.splitlines()) for name, text in found
-        }
+        parts = {name: sorted(parted(text)) for name, text in found}
     connection.close()
-    return {name: text for name, text in lines.items() if name != "alembic_version"}
+    return {name: text for name, text in parts.items() if name != "alembic_version"}
+
+
+def parted(statement):
+    """What stands between the commas of the outermost parentheses, and around these."""
+    depth, parts = 0, [""]
+    for letter in " ".join(statement.split()):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if (letter == "," and depth == 1) or (letter in "()" and depth == (letter == "(")):
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
 
 
 def pragma(connection, name):
