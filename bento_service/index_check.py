@@ -75,9 +75,10 @@ def _unfound(
 
 
 def garbled(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> int:
-    """How many descriptors of an open index are not those of the catalogue.
+    """How many rows of an open index are not those of the catalogue, or are there twice.
 
     Milvus Lite keeps no checksums, so that changed bytes of its files show in wrong scores alone.
+    Killed while it moves rows into a segment, it can have them twice; only searches tell.
     One search with a probe that no picture has looks at `MAX_NEIGHBOURS` of them.
 
     Raises:
@@ -89,7 +90,8 @@ def garbled(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> int:
     near = gallery.search(index.name, probe, top_k=MAX_NEIGHBOURS)
     right = dict(_scores(catalogue, index, probe))
     known = (one for one in near if one.image_id in right)
-    return sum(not abs(one.score - right[one.image_id]) < _WRONG for one in known)
+    wrong = sum(not abs(one.score - right[one.image_id]) < _WRONG for one in known)
+    return wrong + len(near) - len({one.image_id for one in near})
 
 
 def _scores(

@@ -412,6 +412,27 @@ def test_rows_that_the_index_lost_come_back(catalogue, cats, gallery):
     assert_equal(catalogue, gallery)
 
 
+def test_an_index_that_has_rows_twice_is_built_again(catalogue, cats, gallery, monkeypatch):
+    """Killed while it moves rows into a segment, Milvus Lite can have them there and in its log."""
+    add(catalogue, cats, "a", "b", "c")
+    catch_up(catalogue, gallery)
+    dropped, search, drop = [], Gallery.search, Gallery.drop
+
+    def twice(self, name, *arguments, **options):
+        near = search(self, name, *arguments, **options)
+        return near if dropped else [one for one in near for _ in range(2)]
+
+    def dropping(self, name):
+        dropped.append(name)
+        drop(self, name)
+
+    monkeypatch.setattr(Gallery, "search", twice)
+    monkeypatch.setattr(Gallery, "drop", dropping)
+    catch_up(catalogue, gallery)
+    assert dropped == [cats.index.name]
+    assert_equal(catalogue, gallery)
+
+
 def test_an_index_whose_descriptors_are_not_the_catalogues_is_built_again(catalogue, cats, gallery):
     """Milvus Lite has no checksums: changed bytes of its files show in nothing but wrong scores."""
     a, *_ = add(catalogue, cats, "a", "b", "c")

@@ -304,6 +304,24 @@ def test_results_end_where_a_milvus_server_would_end(searcher, cats):
     assert searcher.by_descriptor(Query("cats", top_k=1000, offset=15_384), query)[0] == ()
 
 
+def test_rows_that_an_index_has_twice_are_found_once(searcher, cats, add, apply, monkeypatch):
+    ids = add(cats, random_units(40))
+    apply()
+    search = Gallery.search
+
+    def twice(self, name, query, *, top_k, **options):
+        near = search(self, name, query, top_k=top_k, **options)
+        return [one for one in near for _ in range(2)][:top_k]
+
+    query = random_units(1)[0]
+    right = [one.image.id for one in searcher.by_descriptor(Query("cats", top_k=40), query)[0]]
+    monkeypatch.setattr(Gallery, "search", twice)
+    for top_k in (1, 7, 40, 100):
+        found = searcher.by_descriptor(Query("cats", top_k=top_k), query)[0]
+        assert [one.image.id for one in found] == right[:top_k]
+    assert sorted(right) == sorted(ids)
+
+
 # Scores
 
 
