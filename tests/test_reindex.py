@@ -301,11 +301,13 @@ def test_equal_pictures_find_each_other_and_are_no_defect(catalogue, cats, galle
 def test_a_wrong_index_is_not_switched_to_and_the_next_reindex_builds_it_again(
     catalogue, cats, gallery, prepared
 ):
-    ids = sorted(gallery.ids(prepared.name))
-    gallery.upsert(prepared.name, ids, [vector(f"another {n}", NEW) for n in ids])
     (job,) = [one for one in catalogue.jobs.open() if one.kind is SourceKind.REINDEX]
-    settle(catalogue, job)
     with following(catalogue, gallery) as replay:
+        until(lambda: replay.is_open(prepared))  # what is wrong at its opening is mended there
+        ids = sorted(gallery.ids(prepared.name))
+        gallery.upsert(prepared.name, ids, [vector(f"another {n}", NEW) for n in ids])
+        settle(catalogue, job)
+        replay.wake()
         until(lambda: ended(catalogue, job))
         assert catalogue.collections.named("cats").space == OLD
         failed = catalogue.jobs.get(job.id)

@@ -16,6 +16,7 @@ from bento_service.catalogue.indexes import (
     select_indexes,
     serves,
 )
+from bento_service.catalogue.job_rows import close_job
 from bento_service.catalogue.records import CollectionRecord, Computed, DescriptorSpace
 from bento_service.catalogue.tables import (
     OPEN_STATES,
@@ -27,6 +28,7 @@ from bento_service.catalogue.tables import (
     sources,
 )
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
+from client_sdk.schemas import JobState
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -200,6 +202,13 @@ def _delete(connection: Connection, collection_id: int) -> set[str]:
         .distinct()
     ).scalars()
     digests = set(uploads)
+    # A reindex with nothing left to describe would wait for its index for ever.
+    close_job(
+        connection,
+        jobs.c.collection_id == collection_id,
+        JobState.FAILED,
+        "the collection was deleted",
+    )
     connection.execute(delete(collections).where(collections.c.id == collection_id))
     return digests
 

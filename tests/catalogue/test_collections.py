@@ -8,6 +8,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import instance
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
+from client_sdk.schemas import JobState
 
 
 def test_a_new_collection_is_empty_and_its_index_too(catalogue, space):
@@ -118,6 +119,18 @@ def test_a_deleted_collections_jobs_stay_readable(catalogue, cats, add):
     catalogue.collections.delete(cats.id)
     (job,) = catalogue.jobs.page(before=None, limit=10)
     assert (job.collection, job.collection_id, job.indexed) == ("cats", None, 1)
+
+
+def test_a_deleted_collections_open_jobs_end(catalogue, cats, space, upload_job):
+    dogs = catalogue.collections.create("dogs", space)
+    left, other = upload_job(cats, "tom"), upload_job(dogs, "rex")
+
+    catalogue.collections.delete(cats.id)
+
+    ended = catalogue.jobs.get(left.id)
+    assert (ended.state, ended.detail) == (JobState.FAILED, "the collection was deleted")
+    assert ended.finished_at is not None
+    assert [job.id for job in catalogue.jobs.open()] == [other.id]
 
 
 def test_a_name_can_be_used_again_for_another_collection(catalogue, cats, space, add):
