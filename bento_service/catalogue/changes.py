@@ -8,9 +8,8 @@ from sqlalchemy import and_, or_, select, update
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.records import Change, IndexRecord
+from bento_service.catalogue.slices import slices
 from bento_service.catalogue.tables import descriptors, images
-
-_IDS_A_STATEMENT = 500
 
 
 class Changes:
@@ -77,9 +76,7 @@ class Changes:
         """Give images a new revision, so that the index takes them again."""
         with self._database.writing() as connection:
             revision = next_revision(connection, index.collection_id)
-            ids = sorted(image_ids)
-            for at in range(0, len(ids), _IDS_A_STATEMENT):
-                some = ids[at : at + _IDS_A_STATEMENT]
+            for some in slices(sorted(image_ids)):
                 connection.execute(
                     update(descriptors)
                     .where(descriptors.c.index_id == index.id, descriptors.c.image_id.in_(some))

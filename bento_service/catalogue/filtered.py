@@ -1,21 +1,17 @@
 """Questions about the images that pass a filter."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import Connection, FromClause, Row, Select, and_, func, select
+from sqlalchemy import Connection, FromClause, and_, func, select
 
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.conditions import Condition, condition
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.images import bury
-from bento_service.catalogue.tables import descriptors, images
+from bento_service.catalogue.slices import slices
+from bento_service.catalogue.tables import images
+from bento_service.catalogue.vectors import Part, described, in_parts
 from bento_service.filters.expressions import Expression, Not
-
-_IDS_A_STATEMENT = 500
-_ROWS_A_PART = 1000
 
 
 class Filtered:
@@ -50,7 +46,7 @@ class Filtered:
         *,
         index_id: int,
         among: Iterable[int] | None = None,
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    ) -> Iterator[Part]:
         """Ids (N,) and an index's descriptors (N, D), in parts.
 
         Args:
@@ -59,20 +55,12 @@ class Filtered:
             index_id: Whose descriptors.
             among: Only these images.
         """
-        statement: Select[Any] = (
-            select(images.c.id, descriptors.c.descriptor)
-            .join(descriptors, descriptors.c.image_id == images.c.id)
-            .where(_passing(collection_id, which), descriptors.c.index_id == index_id)
-        )
+        statement = described(index_id).where(_passing(collection_id, which))
         statements = [statement]
         if among is not None:
-            slices = _slices(sorted(among))
-            statements = [statement.where(images.c.id.in_(some)) for some in slices]
+            statements = [statement.where(images.c.id.in_(some)) for some in slices(sorted(among))]
         with self._database.reading() as connection:
-            streaming = connection.execution_options(yield_per=_ROWS_A_PART)
-            for one in statements:
-                for part in streaming.execute(one).partitions():
-                    yield _matrix(part)
+            yield from in_parts(connection, statements)
 
     def delete(self, collection_id: int, which: Expression) -> int:
         """Delete them in one transaction; returns how many there were."""
@@ -82,7 +70,7 @@ class Filtered:
             doomed = connection.execute(passing.order_by(images.c.id)).scalars().all()
             return sum(
                 bury(connection, collection_id, revision, images.c.id.in_(some))
-                for some in _slices(doomed)
+                for some in slices(doomed)
             )
 
 
@@ -97,13 +85,3 @@ def _living(collection_id: int) -> Condition:
 
 def _passing(collection_id: int, which: Expression) -> Condition:
     return and_(_living(collection_id), condition(which, collection_id))
-
-
-def _matrix(rows: Sequence[Row[Any]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    ids = np.array([row.id for row in rows], np.int64)
-    joined = b"".join(row.descriptor for row in rows)
-    return ids, np.frombuffer(joined, "<f4").reshape(len(rows), -1)
-
-
-def _slices(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[at : at + _IDS_A_STATEMENT] for at in range(0, len(ids), _IDS_A_STATEMENT))

@@ -23,6 +23,7 @@ from bento_service.catalogue.conditions import condition
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.indexes import followers
 from bento_service.catalogue.records import ImageRecord, SourceRecord
+from bento_service.catalogue.slices import slices
 from bento_service.catalogue.tables import (
     SourceKind,
     collections,
@@ -34,7 +35,6 @@ from bento_service.errors import ImageNotFound
 from bento_service.filters.expressions import Expression
 
 _living = ~images.c.deleted
-_IDS_A_STATEMENT = 500
 _LARGEST_ID = 2**63 - 1
 # Asked once a file of every job, and putting it together takes as long as running it.
 _HOLDER = select(images.c.id).where(
@@ -227,7 +227,7 @@ def bury(connection: Connection, collection_id: int, revision: int, which: Any) 
 def _slices(values: Iterable[Any]) -> Iterable[Sequence[Any]]:
     """Parts that fit into one statement; numbers that no id can be are left out."""
     ids = [value for value in values if not isinstance(value, int) or 0 < value <= _LARGEST_ID]
-    return (ids[at : at + _IDS_A_STATEMENT] for at in range(0, len(ids), _IDS_A_STATEMENT))
+    return slices(ids)
 
 
 def _select_images() -> Any:

@@ -32,6 +32,7 @@ from bento_service.catalogue.job_rows import (
 )
 from bento_service.catalogue.listing import list_files
 from bento_service.catalogue.settling import settle_files, settle_reindexed
+from bento_service.catalogue.slices import slices
 from bento_service.catalogue.tables import (
     OPEN_STATES,
     FileAction,
@@ -43,7 +44,6 @@ from bento_service.catalogue.tables import (
 from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
 
-_A_STATEMENT = 500
 # Asked once a turn of every job, and putting it together takes longer than running it.
 _TODO = (
     select(*(job_files.c[one.name] for one in fields(FileRecord)))
@@ -132,8 +132,7 @@ class Jobs:
 
     def among(self, numbers: Sequence[int]) -> list[JobRecord]:
         """The jobs with these numbers, oldest first."""
-        some = (numbers[at : at + _A_STATEMENT] for at in range(0, len(numbers), _A_STATEMENT))
-        statements = (select(jobs).where(jobs.c.number.in_(part)) for part in some)
+        statements = (select(jobs).where(jobs.c.number.in_(some)) for some in slices(numbers))
         found = [record for statement in statements for record in self._records(statement)]
         return sorted(found, key=lambda record: record.number)
 

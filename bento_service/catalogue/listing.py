@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select, update
 
 from bento_service.catalogue.database import insert_or_ignore
 from bento_service.catalogue.job_records import NewFile, Stamp
+from bento_service.catalogue.slices import slices
 from bento_service.catalogue.tables import (
     FileAction,
     FileState,
@@ -16,8 +17,6 @@ from bento_service.catalogue.tables import (
     jobs,
     sources,
 )
-
-_PATHS_A_STATEMENT = 500
 
 
 def list_files(connection: Connection, number: int, files: Sequence[NewFile]) -> None:
@@ -70,8 +69,7 @@ def _row(number: int, file: NewFile, unchanged: set[str]) -> dict[str, Any]:
 def _unchanged(connection: Connection, number: int, files: Sequence[NewFile]) -> set[str]:
     """Keys of the files that are as they were when their bytes were read."""
     keys: set[str] = set()
-    for at in range(0, len(files), _PATHS_A_STATEMENT):
-        some = files[at : at + _PATHS_A_STATEMENT]
+    for some in slices(files):
         known = _known_stamps(connection, number, [file.path for file in some])
         keys.update(file.key for file in some if known.get(file.path) == {file.stamp})
     return keys

@@ -7,9 +7,8 @@ from sqlalchemy import Connection, Select, delete, select
 
 from bento_service.catalogue.images import bury
 from bento_service.catalogue.job_records import FileRecord, JobRecord
+from bento_service.catalogue.slices import slices
 from bento_service.catalogue.tables import SourceKind, images, sources
-
-_IDS_A_STATEMENT = 500
 
 
 def remove_sources(
@@ -30,11 +29,11 @@ def remove_sources(
     orphans = {image_id for image_id, others in held.items() if others <= doomed}
     # A tombstone keeps its sources: they tell which uploads are needed no more.
     kept = set().union(*(held[image_id] for image_id in orphans))
-    for some in _slices(doomed - kept):
+    for some in slices(sorted(doomed - kept)):
         connection.execute(delete(sources).where(sources.c.id.in_(some)))
     return sum(
         bury(connection, collection_id, revision, images.c.id.in_(some))
-        for some in _slices(orphans)
+        for some in slices(sorted(orphans))
     )
 
 
@@ -47,7 +46,7 @@ def count_orphans(connection: Connection, doomed: Set[int]) -> int:
 def _sources_beside(connection: Connection, doomed: Set[int]) -> dict[int, set[int]]:
     """All sources of the images that have some of these, by image."""
     held: dict[int, set[int]] = {}
-    for some in _slices(doomed):
+    for some in slices(sorted(doomed)):
         affected = select(sources.c.image_id).where(sources.c.id.in_(some))
         statement = select(sources.c.id, sources.c.image_id).where(sources.c.image_id.in_(affected))
         for row in connection.execute(statement):
@@ -102,8 +101,3 @@ def _at_paths(job: JobRecord, collection_id: int, paths: Iterable[str]) -> Selec
             sources.c.path.in_(list(paths)),
         )
     )
-
-
-def _slices(ids: Iterable[int]) -> Iterable[list[int]]:
-    listed = sorted(ids)
-    return (listed[at : at + _IDS_A_STATEMENT] for at in range(0, len(listed), _IDS_A_STATEMENT))

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, or_, select
 
 from bento_service.catalogue.database import Database
+from bento_service.catalogue.slices import slices
 from bento_service.catalogue.tables import (
     OPEN_STATES,
     FileState,
@@ -16,7 +17,6 @@ from bento_service.catalogue.tables import (
     sources,
 )
 
-_A_STATEMENT = 500
 _LEFT = (FileState.TODO, FileState.FAILED)
 
 
@@ -42,8 +42,7 @@ class UploadNeeds:
             if wanted:
                 lists = _manifests(_may_go_on(ended_after))
                 needed.update(connection.execute(lists).scalars())
-            for at in range(0, len(wanted), _A_STATEMENT):
-                some = wanted[at : at + _A_STATEMENT]
+            for some in slices(wanted):
                 by_images = select(sources.c.sha256).where(
                     sources.c.kind == SourceKind.UPLOAD, sources.c.sha256.in_(some)
                 )

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.records import IndexRecord
+from bento_service.catalogue.slices import slices
 from bento_service.catalogue.tables import descriptors, images
 
 Part = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Ids (N,) and descriptors (N, D)."""
 
-_IDS_A_STATEMENT = 500
 _ROWS_A_PART = 1000
 
 
@@ -30,9 +30,8 @@ class Vectors:
 
     def of(self, index: IndexRecord, image_ids: Iterable[int]) -> Iterator[Part]:
         """The living ones among these images."""
-        ids = sorted(set(image_ids))
-        slices = (ids[at : at + _IDS_A_STATEMENT] for at in range(0, len(ids), _IDS_A_STATEMENT))
-        yield from self._parts([_of(index).where(images.c.id.in_(some)) for some in slices])
+        some = slices(sorted(set(image_ids)))
+        yield from self._parts([_of(index).where(images.c.id.in_(ids)) for ids in some])
 
     def sample(self, index: IndexRecord, count: int) -> Part:
         """Some living images of an index, chosen by chance."""
@@ -46,18 +45,28 @@ class Vectors:
 
     def _parts(self, statements: Iterable[Select[Any]]) -> Iterator[Part]:
         with self._database.reading() as connection:
-            streaming = connection.execution_options(yield_per=_ROWS_A_PART)
-            for one in statements:
-                for rows in streaming.execute(one).partitions():
-                    yield _matrix(rows)
+            yield from in_parts(connection, statements)
 
 
-def _of(index: IndexRecord) -> Select[Any]:
+def described(index_id: int) -> Select[Any]:
+    """The ids and descriptors of an index's images, tombstones included."""
     return (
         select(images.c.id, descriptors.c.descriptor)
         .join(descriptors, descriptors.c.image_id == images.c.id)
-        .where(descriptors.c.index_id == index.id, ~images.c.deleted)
+        .where(descriptors.c.index_id == index_id)
     )
+
+
+def in_parts(connection: Connection, statements: Iterable[Select[Any]]) -> Iterator[Part]:
+    """What statements made of `described` give, so that memory does not grow with it."""
+    streaming = connection.execution_options(yield_per=_ROWS_A_PART)
+    for one in statements:
+        for rows in streaming.execute(one).partitions():
+            yield _matrix(rows)
+
+
+def _of(index: IndexRecord) -> Select[Any]:
+    return described(index.id).where(~images.c.deleted)
 
 
 def _matrix(rows: Sequence[Row[Any]]) -> Part:

@@ -763,7 +763,7 @@ def test_a_job_whose_collection_went_before_it_began_fails(room):
     room.catalogue.collections.delete(room.cats.id)
     room.work()
     assert room.job(job).state is JobState.FAILED
-    assert "'cats'" in room.job(job).detail
+    assert room.job(job).detail == "the collection was deleted"
 
 
 def test_another_collection_of_the_same_name_does_not_get_the_old_jobs_images(room):
