@@ -32,6 +32,7 @@ _KILLS_A_FOLDER = 60
 _TRIES_A_POINT = 4
 _STEPS_A_FAULT = 6
 _STEPS_A_VERIFY = 25
+_SESSION_SECONDS = 12  # longer than it is paused, or it would end itself when it goes on
 Step = Callable[[], None]
 
 
@@ -173,7 +174,9 @@ def _prepared(
         if options.backend == "server":
             from tests.milvus_server import MilvusServer, unpacked
 
-            milvus = MilvusServer(folder / "milvus", unpacked(CACHE.absolute()))
+            milvus = MilvusServer(
+                folder / "milvus", unpacked(CACHE.absolute()), session_seconds=_SESSION_SECONDS
+            )
             stack.callback(milvus.remove)
             milvus.start()
             proxy = Proxy(int(milvus.uri.rpartition(":")[2]))
