@@ -9,19 +9,24 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace, IndexRecord
 from bento_service.data_folder import sole_user
 from bento_service.describing import Embed, patient
-from bento_service.expiry import Expiry
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
-from bento_service.housekeeping import Housekeeping
+from bento_service.housekeeping import (
+    EXPIRY_SECONDS,
+    HOUSEKEEPING_SECONDS,
+    Housekeeping,
+    delete_expired,
+)
 from bento_service.ingest.archives import Limits
 from bento_service.ingest.manifest_jobs import ManifestJobs
 from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.upload_jobs import UploadJobs
-from bento_service.ingest.uploads import Uploads
+from bento_service.ingest.uploads import Uploads, discard_unneeded
 from bento_service.ingest.watching import Watched, Watcher
 from bento_service.ingest.worker import Worker
 from bento_service.originals import Originals
+from bento_service.repeating import repeating
 from bento_service.replay import Replay
 from bento_service.search import Searcher
 from bento_service.settings import Settings
@@ -120,11 +125,7 @@ async def opened(
         uploads = Uploads(settings.uploads_dir)
         gallery = stack.enter_context(Gallery(settings.milvus, effort=settings.index_effort))
         rule = IndexRule(settings.index, embedded=gallery.is_embedded)
-
-        def discard(digests: set[str]) -> None:
-            since = settings.retriable_since()
-            uploads.discard(digests, partial(catalogue.upload_needs.unneeded, ended_after=since))
-
+        discard = partial(discard_unneeded, uploads, catalogue, settings.retriable_since)
         discard(set(uploads.stored()))
         originals = Originals(roots, uploads)
 
@@ -132,8 +133,11 @@ async def opened(
             image = catalogue.images.with_digest(collection_id, sha256)
             return None if image is None else originals.read(image)
 
+        housekeeping = Housekeeping(
+            catalogue, retriable_since=settings.retriable_since, discard=discard
+        )
         await stack.enter_async_context(
-            Housekeeping(catalogue, retriable_since=settings.retriable_since, discard=discard)
+            repeating(housekeeping.look, seconds=HOUSEKEEPING_SECONDS, what="housekeeping")
         )
         replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard, rule=rule))
         reader = Reader(
@@ -151,7 +155,13 @@ async def opened(
             discard(uploads)
             replay.wake()
 
-        await stack.enter_async_context(Expiry(catalogue, on_deleted=on_deleted))
+        await stack.enter_async_context(
+            repeating(
+                partial(delete_expired, catalogue, on_deleted),
+                seconds=EXPIRY_SECONDS,
+                what="the deletion of scratch collections",
+            )
+        )
         worker = await stack.enter_async_context(
             Worker(
                 catalogue,

@@ -1,23 +1,33 @@
-"""Gives back what was kept for a while: uploads that failed, and the keys of repeated calls."""
+"""Gives back scratch collections, uploads that failed, and the keys of repeated calls."""
 
-import asyncio
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Self
-
-from sqlalchemy.exc import OperationalError
+from datetime import UTC, datetime, timedelta
 
 from bento_service.catalogue import Catalogue
-from bento_service.errors import StorageFull
 
-_EVERY_SECONDS = 600.0
+EXPIRY_SECONDS = 5.0
+"""Between two looks for scratch collections whose time has come."""
+HOUSEKEEPING_SECONDS = 600.0
+"""Between two looks for what was kept for a while."""
 _START = timedelta(hours=1)
 _log = logging.getLogger(__name__)
 
 
+def delete_expired(catalogue: Catalogue, on_deleted: Callable[[set[str]], None]) -> None:
+    """Delete the scratch collections whose time has come.
+
+    Args:
+        catalogue: Where the collections are.
+        on_deleted: Told the digests of uploads whose last image may have gone.
+    """
+    for name, uploads in catalogue.collections.delete_expired(datetime.now(UTC)).items():
+        _log.info("scratch collection %s was left alone long enough; it is deleted", name)
+        on_deleted(uploads)
+
+
 class Housekeeping:
-    """Looks every ten minutes until it is stopped. Start it with `async with`."""
+    """Gives back what was kept for a while."""
 
     def __init__(
         self,
@@ -38,16 +48,6 @@ class Housekeeping:
         self._discard = discard
         # What ended long before is looked at when the service starts, with all that is stored.
         self._looked_until = retriable_since() - _START
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     def look(self) -> None:
         """Give back what was kept long enough."""
@@ -55,11 +55,3 @@ class Housekeeping:
         until = self._retriable_since()
         self._discard(self._catalogue.upload_needs.left_between(self._looked_until, until))
         self._looked_until = until
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_EVERY_SECONDS)
-            try:
-                await asyncio.to_thread(self.look)
-            except (OperationalError, StorageFull, OSError) as error:
-                _log.warning("housekeeping is put off: %s", error)

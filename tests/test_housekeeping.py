@@ -1,16 +1,17 @@
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
-from bento_service import housekeeping as housekeeping_module
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.job_records import Claim, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.housekeeping import Housekeeping
-from bento_service.ingest.uploads import Uploads
+from bento_service.ingest.uploads import Uploads, discard_unneeded
+from bento_service.repeating import repeating
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 
@@ -52,11 +53,7 @@ def failed(catalogue, uploads, tmp_path):
 
 
 def kept(catalogue, uploads, clock):
-    def discard(digests):
-        uploads.discard(
-            digests, lambda some: catalogue.upload_needs.unneeded(some, ended_after=clock())
-        )
-
+    discard = partial(discard_unneeded, uploads, catalogue, clock)
     return Housekeeping(catalogue, retriable_since=clock, discard=discard)
 
 
@@ -80,16 +77,17 @@ def test_an_upload_that_is_needed_again_stays(catalogue, uploads, failed):
     assert list(uploads.stored()) == [failed]
 
 
-def test_it_looks_by_itself_again_and_again_whatever_happens(catalogue, uploads, monkeypatch):
-    monkeypatch.setattr(housekeeping_module, "_EVERY_SECONDS", 0.01)
+def test_it_looks_by_itself_again_and_again_whatever_happens(catalogue):
     looked = threading.Semaphore(0)
 
     def discard(digests):
         looked.release()
         raise OSError("the disk has gone")
 
+    house = Housekeeping(catalogue, retriable_since=Clock(), discard=discard)
+
     async def run():
-        async with Housekeeping(catalogue, retriable_since=Clock(), discard=discard):
+        async with repeating(house.look, seconds=0.01, what="housekeeping"):
             for _ in range(3):
                 assert await asyncio.to_thread(looked.acquire, timeout=10)
 

@@ -16,7 +16,7 @@ from bento_service.admin.index import follow_to_the_end, forget_progress, own_in
 from bento_service.admin.progress import stage
 from bento_service.catalogue import Catalogue
 from bento_service.gallery.gallery import Gallery
-from bento_service.ingest.uploads import Uploads
+from bento_service.ingest.uploads import Uploads, discard_unneeded
 from bento_service.settings import Settings
 
 _LOGS = ("", "-wal", "-shm")
@@ -77,11 +77,7 @@ def _foretold(before: dict[str, int], database: Path | None) -> Answer:
 
 def _rebuild_indexes(settings: Settings, catalogue: Catalogue) -> None:
     uploads = Uploads(settings.uploads_dir)
-
-    def discard(digests: set[str]) -> None:
-        since = settings.retriable_since()
-        uploads.discard(digests, partial(catalogue.upload_needs.unneeded, ended_after=since))
-
+    discard = partial(discard_unneeded, uploads, catalogue, settings.retriable_since)
     with Gallery(settings.milvus) as gallery:
         # Tombstones go first: an index that begins anew has nothing to delete.
         follow_to_the_end(catalogue, gallery, on_purged=discard)

@@ -22,7 +22,7 @@ from bento_service.admin.sources import Sources
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.tables import images, indexes
 from bento_service.gallery.gallery import Gallery
-from bento_service.ingest.uploads import Uploads
+from bento_service.ingest.uploads import Uploads, discard_unneeded
 from bento_service.settings import Settings
 
 
@@ -124,11 +124,7 @@ def _repair(
         for collection_id, image_ids in found.lost.items():
             catalogue.images.delete(collection_id, image_ids)
     uploads = Uploads(settings.uploads_dir)
-
-    def discard(digests: set[str]) -> None:
-        since = settings.retriable_since()
-        uploads.discard(digests, partial(catalogue.upload_needs.unneeded, ended_after=since))
-
+    discard = partial(discard_unneeded, uploads, catalogue, settings.retriable_since)
     if not asked.catalogue_only:
         follow_to_the_end(catalogue, gallery, on_purged=discard)
     discard(set(uploads.stored()))

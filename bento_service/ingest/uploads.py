@@ -9,9 +9,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from bento_service.catalogue import Catalogue
 from bento_service.errors import ImageNotFound, StorageFull
 from bento_service.ingest.compression import Readable
 
@@ -169,6 +172,24 @@ class Uploads:
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
+
+
+def discard_unneeded(
+    uploads: Uploads,
+    catalogue: Catalogue,
+    retriable_since: Callable[[], datetime],
+    digests: set[str],
+) -> None:
+    """Remove those of some uploads that neither an image nor a job needs.
+
+    Args:
+        uploads: Where they are.
+        catalogue: Knows who needs them.
+        retriable_since: What failed in jobs which ended earlier is not kept.
+        digests: What may be removed.
+    """
+    unneeded = partial(catalogue.upload_needs.unneeded, ended_after=retriable_since())
+    uploads.discard(digests, unneeded)
 
 
 def _sync(folder: Path) -> None:
