@@ -18,7 +18,7 @@ from bento_service.filters.expressions import Expression
 from bento_service.gallery.gallery import Gallery, Neighbour
 from bento_service.gallery.index_types import MAX_NEIGHBOURS
 from bento_service.nearest import Nearest, Way
-from bento_service.ranking import Best, ranked
+from bento_service.ranking import nearest_of, ranked
 
 MAX_COMPARED = 2_000
 """Images that are compared without asking the index; one costs 35 µs, mostly to read its row."""
@@ -85,12 +85,13 @@ class Narrowed:
                 found = self._by_index(search, set(beside), is_exact=is_exact, is_far=is_far)
                 if found is not None:
                     return found
-        best = Best(descriptor, count)
-        for part in self._catalogue.filtered.descriptors(
-            index.collection_id, which, index_id=index.id
-        ):
-            best.add(*part)
-        return best.ranked(), Way.PASSING_COMPARED
+        return self._all_compared(index, which, descriptor, count), Way.PASSING_COMPARED
+
+    def _all_compared(
+        self, index: IndexRecord, which: Expression, descriptor: NDArray[np.float32], count: int
+    ) -> list[Neighbour]:
+        parts = self._catalogue.filtered.descriptors(index.collection_id, which, index_id=index.id)
+        return nearest_of(parts, descriptor, count)
 
     def _known(self, index: IndexRecord, which: Expression) -> set[int]:
         return set(self._catalogue.filtered.ids(index.collection_id, which))
@@ -140,12 +141,9 @@ class Narrowed:
         if condition:  # it found all that pass
             return found[: search.count]
         known = {one.image_id for one in found}
-        best = Best(search.descriptor, search.count + len(known))
-        for part in self._catalogue.filtered.descriptors(
-            search.index.collection_id, search.which, index_id=search.index.id
-        ):
-            best.add(*part)
-        found += [one for one in best.ranked() if one.image_id not in known]
+        count = search.count + len(known)
+        passing = self._all_compared(search.index, search.which, search.descriptor, count)
+        found += [one for one in passing if one.image_id not in known]
         return found[: search.count]
 
     def _tiers(
@@ -186,7 +184,6 @@ class _Search:
     def compared(self, among: Iterable[int]) -> list[Neighbour]:
         """Those of these images that pass, best first."""
         ids = set(among) if self.known is None else self.known.intersection(among)
-        best = Best(self.descriptor, max(len(ids), 1))
         parts = (
             self._catalogue.filtered.descriptors(
                 self.index.collection_id, self.which, index_id=self.index.id, among=ids
@@ -194,9 +191,7 @@ class _Search:
             if self.known is None
             else self._catalogue.vectors.of(self.index, ids)
         )
-        for part in parts:
-            best.add(*part)
-        return best.ranked()
+        return nearest_of(parts, self.descriptor, len(ids))
 
     def is_below(self, score: float) -> bool:
         """Whether worse ones than this are not needed."""

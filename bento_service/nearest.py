@@ -15,7 +15,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import IndexRecord
 from bento_service.gallery.gallery import Gallery, Neighbour
 from bento_service.gallery.index_types import MAX_NEIGHBOURS, TIERS
-from bento_service.ranking import Best, presentable, ranked
+from bento_service.ranking import nearest_of, presentable, ranked
 
 
 class Way(StrEnum):
@@ -122,16 +122,10 @@ class Nearest:
         self, index: IndexRecord, descriptor: NDArray[np.float32], ids: set[int]
     ) -> list[Neighbour]:
         """These images with their cosines, by the catalogue's descriptors."""
-        best = Best(descriptor, len(ids))
-        for part in self._catalogue.vectors.of(index, ids):
-            best.add(*part)
-        return best.ranked()
+        return nearest_of(self._catalogue.vectors.of(index, ids), descriptor, len(ids))
 
     def among_all(
         self, index: IndexRecord, descriptor: NDArray[np.float32], count: int
     ) -> list[Neighbour]:
         """The `count` nearest of all images, compared one by one without asking Milvus."""
-        best = Best(descriptor, count)
-        for part in self._catalogue.vectors.all(index):
-            best.add(*part)
-        return best.ranked()
+        return nearest_of(self._catalogue.vectors.all(index), descriptor, count)

@@ -52,16 +52,28 @@ def presentable(score: float) -> float:
     return min(1.0, max(-1.0, round(score, DIGITS)))
 
 
-class Best:
+def nearest_of(
+    parts: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]],
+    query: NDArray[np.float32],
+    count: int,
+) -> list[Neighbour]:
+    """The best of many images that are compared one by one, ties by id.
+
+    Args:
+        parts: Ids (N,) and their descriptors (N, D), of which one part is held at a time.
+        query: (D,) float32, of unit length, to which they are compared.
+        count: How many are returned at the most.
+    """
+    best = _Best(query, count)
+    for ids, vectors in parts:
+        best.add(ids, vectors)
+    return best.ranked()
+
+
+class _Best:
     """The best of many images, of which only so many are kept at a time."""
 
     def __init__(self, query: NDArray[np.float32], count: int) -> None:
-        """Prepare.
-
-        Args:
-            query: (D,) float32, of unit length, to which the images are compared.
-            count: How many are kept.
-        """
         self._query = query.astype(np.float64)
         self._count = count
         self._ids = np.empty(0, np.int64)

@@ -47,7 +47,7 @@ class Result:
         space: In which they were compared.
         lag: How many changes the index was behind.
         way: How they were found.
-        index_type: Of the collection's index; empty where Milvus was not asked.
+        index_type: Of the collection's index; empty where Milvus cannot tell.
     """
 
     found: tuple[Found, ...]

@@ -5,7 +5,6 @@ so a search sees everything that was acknowledged before it, and nothing that wa
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from bento_service.catalogue.records import (
     IndexRecord,
 )
 from bento_service.describing import Describe
+from bento_service.digests import stream_digest
 from bento_service.errors import ImageNotFound, IndexUnavailable, InvalidArgument
 from bento_service.filters.passing import passes
 from bento_service.gallery.gallery import Gallery, Neighbour
@@ -51,6 +51,7 @@ class _Answer:
     found: tuple[Found, ...]
     lag: int
     way: Way
+    index_type: str
 
 
 class Searcher:
@@ -132,7 +133,7 @@ class Searcher:
             space=collection.space,
             lag=answer.lag,
             way=answer.way,
-            index_type=self.index_type(collection),
+            index_type=answer.index_type,
         )
 
     async def by_id_aside(self, query: Query, image_id: int) -> Result:
@@ -165,7 +166,7 @@ class Searcher:
             space=collection.space,
             lag=answer.lag,
             way=answer.way,
-            index_type=self.index_type(collection),
+            index_type=answer.index_type,
         )
 
     def by_descriptor(
@@ -217,7 +218,7 @@ class Searcher:
             for rank, one in enumerate(kept[:wanted], start=1)
             if rank > query.offset
         )
-        return _Answer(found, len(tail), way)
+        return _Answer(found, len(tail), way, self._kind(index))
 
     def _same(self, collection: CollectionRecord, stream: BinaryIO) -> int | None:
         """The image with a picture's bytes, for an approximate index that might miss it."""
@@ -225,8 +226,7 @@ class Searcher:
         if index.applied == 0 or self._gallery.kind(index.name).is_exact:
             return None
         stream.seek(0)
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-        image = self._catalogue.images.with_digest(collection.id, digest)
+        image = self._catalogue.images.with_digest(collection.id, stream_digest(stream))
         return None if image is None else image.id
 
     def _near(
@@ -269,8 +269,11 @@ class Searcher:
 
     def index_type(self, collection: CollectionRecord) -> str:
         """Of which kind a collection's index is; empty where Milvus cannot tell."""
+        return self._kind(collection.index)
+
+    def _kind(self, index: IndexRecord) -> str:
         try:
-            return str(self._gallery.kind(collection.index.name))
+            return str(self._gallery.kind(index.name))
         except IndexUnavailable:
             return ""
 

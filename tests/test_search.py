@@ -86,9 +86,22 @@ def cats(catalogue):
 
 @pytest.fixture
 def searcher(catalogue, gallery):
+    return searching(catalogue, gallery)
+
+
+def searching(catalogue, gallery, describe=by_colour, space=SPACE):
     return Searcher(
-        catalogue, gallery, by_colour, computed=Computed((SPACE,)), side=4, max_pixels=10_000
+        catalogue, gallery, describe, computed=Computed((space,)), side=4, max_pixels=10_000
     )
+
+
+@pytest.fixture
+def without_milvus(catalogue):
+    """A searcher whose Milvus never answers."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens
+        with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
+            yield searching(catalogue, nowhere)
 
 
 @pytest.fixture
@@ -371,56 +384,31 @@ def test_another_models_collection_is_a_conflict_before_any_work(catalogue, cats
     async def never(images):
         raise AssertionError
 
-    other = replace(SPACE, fingerprint="e" * 64)
-    searcher = Searcher(
-        catalogue, gallery, never, computed=Computed((other,)), side=4, max_pixels=10_000
-    )
+    searcher = searching(catalogue, gallery, never, replace(SPACE, fingerprint="e" * 64))
     with pytest.raises(Conflict):
         searcher.by_descriptor(Query("cats"), random_units(1)[0])
     with pytest.raises(Conflict):
         asyncio.run(searcher.by_picture(Query("cats"), b"not even a picture"))
 
 
-def test_without_milvus_searches_say_so(catalogue, cats, add, apply):
+def test_without_milvus_searches_say_so(without_milvus, cats, add, apply):
     ids = add(cats, random_units(3))
     apply()
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and never listens
-        with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
-            searcher = Searcher(
-                catalogue,
-                nowhere,
-                by_colour,
-                computed=Computed((SPACE,)),
-                side=4,
-                max_pixels=10_000,
-            )
-            with pytest.raises(IndexUnavailable):
-                searcher.by_descriptor(Query("cats"), random_units(1)[0])
-            with pytest.raises(IndexUnavailable):
-                searcher.by_id(Query("cats"), ids[0])
-            with pytest.raises(IndexUnavailable):
-                asyncio.run(searcher.by_picture(Query("cats"), png("red")))
+    with pytest.raises(IndexUnavailable):
+        without_milvus.by_descriptor(Query("cats"), random_units(1)[0])
+    with pytest.raises(IndexUnavailable):
+        without_milvus.by_id(Query("cats"), ids[0])
+    with pytest.raises(IndexUnavailable):
+        asyncio.run(without_milvus.by_picture(Query("cats"), png("red")))
 
 
-def test_exact_search_needs_no_milvus(catalogue, cats, add, apply):
+def test_exact_search_needs_no_milvus(without_milvus, cats, add, apply):
     vectors = random_units(30)
     ids = add(cats, vectors[:20])
     apply()
     ids += add(cats, vectors[20:])
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and never listens
-        with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
-            searcher = Searcher(
-                catalogue,
-                nowhere,
-                by_colour,
-                computed=Computed((SPACE,)),
-                side=4,
-                max_pixels=10_000,
-            )
-            result = searcher.by_id(Query("cats", top_k=30, exact=True), ids[4])
-            explanation = searcher.explanation(result)
+    result = without_milvus.by_id(Query("cats", top_k=30, exact=True), ids[4])
+    explanation = without_milvus.explanation(result)
     wanted = [image_id for image_id, _ in exact(ids, vectors, vectors[4])]
     assert ids_of(result.found) == wanted
     assert (explanation["exact"], explanation["index_type"]) == (True, "")
@@ -672,7 +660,7 @@ def test_a_filtered_search_leaves_out_what_is_worse_than_its_min_score(
 
 
 def test_a_filter_that_few_images_pass_is_answered_without_milvus(
-    catalogue, numbered, free_port, tmp_path
+    catalogue, numbered, without_milvus, tmp_path
 ):
     vectors = random_units(5)
     ids = numbered(vectors)
@@ -680,12 +668,8 @@ def test_a_filter_that_few_images_pass_is_answered_without_milvus(
         catalogue.collections.named("cats").index.id,
         catalogue.collections.named("cats").index.revision,
     )
-    with Gallery(f"http://127.0.0.1:{free_port}") as away:
-        searcher = Searcher(
-            catalogue, away, by_colour, computed=Computed((SPACE,)), side=4, max_pixels=10_000
-        )
-        found, _ = searcher.by_descriptor(Query("cats", which=parse("number == 3")), vectors[0])
-
+    query = Query("cats", which=parse("number == 3"))
+    found, _ = without_milvus.by_descriptor(query, vectors[0])
     assert ids_of(found) == [ids[3]]
 
 

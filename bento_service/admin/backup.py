@@ -13,7 +13,6 @@ from pathlib import Path
 
 from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal, shown_bytes
 from bento_service.admin.data import alone, opened_catalogue, sqlite_file
-from bento_service.admin.digests import file_digest, names_digest
 from bento_service.admin.manifest import (
     MARKER,
     UPLOADS,
@@ -29,6 +28,7 @@ from bento_service.admin.progress import stage
 from bento_service.admin.snapshot import copy_catalogue, copy_opened
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.migration import newest_revision
+from bento_service.digests import file_digest, names_digest
 from bento_service.errors import ImageNotFound
 from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings

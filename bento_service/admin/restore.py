@@ -13,7 +13,6 @@ from pathlib import Path
 from bento_service.admin.answer import Answer, Refusal, shown_bytes
 from bento_service.admin.backup import copy_upload
 from bento_service.admin.data import alone, sqlite_file
-from bento_service.admin.digests import file_digest, names_digest, stream_digest
 from bento_service.admin.index import forget_progress
 from bento_service.admin.manifest import (
     UPLOADS,
@@ -25,6 +24,7 @@ from bento_service.admin.needed import needed_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.snapshot import copy_opened
 from bento_service.catalogue.migration import migrate, newest_revision
+from bento_service.digests import file_digest, names_digest, stream_digest
 from bento_service.errors import ImageNotFound
 from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings

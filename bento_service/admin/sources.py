@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import BinaryIO
 
-from bento_service.admin.digests import stream_digest
 from bento_service.catalogue.records import SourceRecord
 from bento_service.catalogue.tables import SourceKind
+from bento_service.digests import stream_digest
 from bento_service.errors import Forbidden, ImageNotFound, PathNotFound
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.uploads import Uploads

@@ -1,6 +1,5 @@
 """What a train call brings: a folder's path, files, archives, or a manifest."""
 
-import hashlib
 from collections.abc import Sequence
 from functools import partial
 from io import BytesIO
@@ -14,6 +13,7 @@ from bento_service.api.bodies import form_body, parsed_metadata, text_fields, up
 from bento_service.api.idempotency import claim_of, once
 from bento_service.application import Application
 from bento_service.catalogue.job_records import Claim, JobRecord
+from bento_service.digests import stream_digest
 from bento_service.errors import InvalidArgument
 from bento_service.ingest.train import start_folder_job
 from bento_service.ingest.upload_jobs import Sent
@@ -85,12 +85,10 @@ def _claim_of_form(
 
 
 def _digest(stream: BinaryIO) -> str:
-    digest = hashlib.sha256()
     stream.seek(0)
-    while block := stream.read(_BLOCK):
-        digest.update(block)
+    digest = stream_digest(stream)
     stream.seek(0)
-    return digest.hexdigest()
+    return digest
 
 
 def _fields(form: FormData, file_field: str, known: set[str]) -> dict[str, str]:
