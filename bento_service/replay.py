@@ -21,7 +21,7 @@ from bento_service.errors import IndexUnavailable, LookalikeError
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
 from bento_service.index_check import defect, garbled
-from bento_service.succession import Succession
+from bento_service.succession import Succession, applied_to
 
 _log = logging.getLogger(__name__)
 _CHANGES_A_STEP = 1000
@@ -261,17 +261,12 @@ class Replay:
         """Apply some changes to an index; returns how many of them were tombstones."""
         if not step:
             return 0
-        living = [change for change in step if not change.deleted]
-        buried = [change.image_id for change in step if change.deleted]
-        if living:
-            self._gallery.upsert(name, [c.image_id for c in living], [c.descriptor for c in living])
-        if buried:
-            self._gallery.delete(name, buried)
+        buried = applied_to(self._gallery, name, step)
         self._unflushed[name] = self._unflushed.get(name, 0) + len(step)
         if self._gallery.is_embedded and self._unflushed[name] >= _FLUSH_AFTER_ROWS:
             self._gallery.flush(name)
             del self._unflushed[name]
-        return len(buried)
+        return buried
 
     def _purge(self, index: IndexRecord) -> None:
         uploads = self._catalogue.images.purge(index.collection_id)

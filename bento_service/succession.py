@@ -8,11 +8,11 @@ crash it goes on, and what is no more needed in Milvus is dropped.
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import IndexRecord, Successor
+from bento_service.catalogue.records import Change, IndexRecord, Successor
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import MAX_LITE, IndexRule, IndexType
 from bento_service.index_check import defect
@@ -141,13 +141,7 @@ class Succession:
         position = max(start, self._positions.get(successor.name, start))
         for _ in range(_STEPS_A_TURN):
             changes = self._catalogue.changes.page(index.id, after=position, limit=_CHANGES_A_STEP)
-            living = [one for one in changes if not one.deleted]
-            buried = [one.image_id for one in changes if one.deleted]
-            if living:
-                ids = [one.image_id for one in living]
-                self._gallery.upsert(successor.name, ids, [one.descriptor for one in living])
-            if buried:
-                self._gallery.delete(successor.name, buried)
+            applied_to(self._gallery, successor.name, changes)
             if len(changes) < _CHANGES_A_STEP:
                 # All that was committed when the index was read is applied.
                 applied = max(index.revision, position[0], *(c.revision for c in changes))
@@ -164,3 +158,14 @@ class Succession:
             self._gallery.flush(successor.name)
         if applied > successor.applied:
             self._catalogue.successors.set_applied(successor, applied)
+
+
+def applied_to(gallery: Gallery, name: str, changes: Sequence[Change]) -> int:
+    """Write changes into an index; how many of them were tombstones."""
+    living = [change for change in changes if not change.deleted]
+    buried = [change.image_id for change in changes if change.deleted]
+    if living:
+        gallery.upsert(name, [one.image_id for one in living], [one.descriptor for one in living])
+    if buried:
+        gallery.delete(name, buried)
+    return len(buried)
