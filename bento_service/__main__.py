@@ -5,7 +5,6 @@ every process that was started.
 """
 
 import argparse
-import ipaddress
 import os
 import runpy
 import socket
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from bento_service.data_folder import sole_user
 from bento_service.errors import Conflict
+from bento_service.loopback import is_loopback
 from bento_service.settings import PREFIX, Settings, SettingsError
 from bento_service.tokens import Tokens, TokensError
 from bento_service.vision.choice import choose
@@ -65,19 +65,12 @@ def _check_guarded(settings: Settings) -> None:
         TokensError: The tokens cannot be read.
     """
     tokens = Tokens(settings.tokens, settings.tokens_file)
-    if not (tokens.are_asked_for or settings.allow_anonymous or _is_loopback(settings.host)):
+    if not (tokens.are_asked_for or settings.allow_anonymous or is_loopback(settings.host)):
         raise SettingsError(
             f"LOOKALIKE_HOST is {settings.host}, which other machines can reach, and there is no "
             "token; set LOOKALIKE_TOKENS (`NAME SCOPES TOKEN`), or LOOKALIKE_ALLOW_ANONYMOUS=1 "
             "to let everybody search, train and delete"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_free(settings: Settings) -> None:

@@ -1,6 +1,5 @@
 """Who may call what: tokens, scopes, rates, origins, and the audit log."""
 
-import ipaddress
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bento_service.api.problems import answer
 from bento_service.api.rates import Rates
 from bento_service.errors import Forbidden, LookalikeError, Overloaded, Unauthenticated
+from bento_service.loopback import is_loopback
 from bento_service.tokens import ANYBODY, Caller, Tokens
 from bento_service.tokens import Scope as May
 
@@ -181,14 +181,19 @@ def permitted(request: Request) -> None:
     caller: Caller | None = request.scope.get("caller")
     if caller is None:
         return
-    template = request.scope["route"].path
-    method = "GET" if request.method == "HEAD" else request.method
-    needed = _NEEDS.get((method, template), (May.ADMIN,))
+    needed = _needed(request) or (May.ADMIN,)
     if not caller.may(*needed):
         raise Forbidden(
             f"the token {caller.name!r} does not have the scope {' or '.join(needed)} that this "
             "call needs; ask the operator"
         )
+
+
+def _needed(request: Request) -> tuple[May, ...] | None:
+    """One of which scopes the route asks for; `None` where nobody has decided."""
+    template = getattr(request.scope.get("route"), "path", "")
+    method = "GET" if request.method == "HEAD" else request.method
+    return _NEEDS.get((method, template))
 
 
 def _is_local(request: Request) -> bool:
@@ -197,22 +202,12 @@ def _is_local(request: Request) -> bool:
     A page of another site can have its own name mean this machine (DNS rebinding).
     """
     server = request.scope.get("server") or ("", 0)
-    if not _is_loopback(str(server[0])):
+    if not is_loopback(str(server[0])):
         return False
     if not request.headers.get("user-agent", "").startswith("Mozilla/"):  # as every browser's
         return True
     named = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    return named == "localhost" or _is_loopback(named)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    # An IPv4 connection of a server that listens on `::`.
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
+    return is_loopback(named)
 
 
 def _note(request: Request, status: int) -> None:
@@ -220,8 +215,7 @@ def _note(request: Request, status: int) -> None:
     caller: Caller | None = request.scope.get("caller")
     if caller is None:
         return
-    template = getattr(request.scope.get("route"), "path", "")
-    changes = _NEEDS.get((request.method, template)) not in (_READ, (May.SEARCH,))
+    changes = _needed(request) not in (_READ, (May.SEARCH,))
     if status in (401, 403) or (request.method not in _SAFE and changes):
         _write(request, caller.name, status)
 
