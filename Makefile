@@ -3,6 +3,8 @@
 PYTHON ?= python3.11
 LOOKALIKE_DATA_DIR ?= data
 IMAGES ?=
+# Test files run side by side; each worker has servers of its own, so memory grows with them.
+WORKERS ?= 2
 
 BENTOML_HOME ?= $(abspath $(LOOKALIKE_DATA_DIR))/bentoml
 
@@ -23,7 +25,7 @@ run: $(VENV)/run.stamp ## Set up, build the model if needed, serve; IMAGES=/fold
 	@exec $(BIN)/python -m bento_service $(if $(IMAGES),--images "$(abspath $(IMAGES))")
 
 test: $(VENV)/dev.stamp ## Run all tests
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 chaos: $(VENV)/dev.stamp ## The whole fault campaign, for hours; CHAOS="--backend server --kills 300", see docs/reliability.md
 	$(BIN)/python -m tests.chaos $(CHAOS)

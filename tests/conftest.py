@@ -1,5 +1,6 @@
 """What many tests share: real photographs, a built model, and a real server over it."""
 
+import fcntl
 import importlib.util
 import os
 import signal
@@ -136,14 +137,20 @@ def models() -> Path:
 def built_models() -> Path:
     """That folder, filled where it is not."""
     home = CACHE / "bentoml"
-    subprocess.run(
-        [sys.executable, "-m", "model_build", "--if-missing", "--downloads", CACHE / "downloads"],
-        cwd=PROJECT,
-        env={**os.environ, "BENTOML_HOME": str(home)},
-        check=True,
-        stdout=subprocess.DEVNULL,
-        timeout=900,
-    )
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "models.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the tests run in several processes
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "model_build", "--if-missing"),
+                *("--downloads", CACHE / "downloads"),
+            ],
+            cwd=PROJECT,
+            env={**os.environ, "BENTOML_HOME": str(home)},
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=900,
+        )
     return home / "models"
 
 
