@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from client_sdk import Client, JobNotFound, LookalikeError
-from client_sdk.schemas import JobState
+from client_sdk import Client, IndexUnavailable, JobNotFound, LookalikeError
+from client_sdk.schemas import Hit, JobState
 from tests.chaos.ledger import Fault, Finding, Ledger
 from tests.chaos.load import found_wrongly
 from tests.chaos.reins import Reins
@@ -95,13 +95,28 @@ def _look_at(
         findings.append(Finding(Fault.LOST, f"{name}: count says {count}, it lists {len(images)}"))
     ids = sorted(ledger.ids())
     for image_id in random_.sample(ids, min(len(ids), _SEARCHES)):
-        hits = client.search_by_id(image_id, collection=name, top_k=1000).hits
+        try:
+            hits = _hits(client, name, image_id)
+        except IndexUnavailable as error:
+            return [*findings, Finding(Fault.UNFINISHED, f"{name}: {error}")]
         findings += found_wrongly(ledger, {hit.image_id for hit in hits})
         if not any(hit.image_id == image_id and hit.score > 0.999 for hit in hits):
             findings.append(Finding(Fault.LOST, f"{name}: {image_id} does not find itself"))
         if len({hit.image_id for hit in hits}) != len(hits):
             findings.append(Finding(Fault.DUPLICATE, f"{name}: a search has an id twice"))
     return findings
+
+
+def _hits(client: Client, name: str, image_id: int) -> tuple[Hit, ...]:
+    """What an image finds; a server that was away says for a while that it is not loaded."""
+    deadline = time.monotonic() + _APPLIED_SECONDS
+    while True:
+        try:
+            return client.search_by_id(image_id, collection=name, top_k=1000).hits
+        except IndexUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
 
 
 def _sides(reins: Reins) -> list[Finding]:
