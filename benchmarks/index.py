@@ -50,7 +50,8 @@ def _made(options: argparse.Namespace, size: int) -> Data:
             at += len(block)
         stored.flush()
         np.save(truth, _nearest(stored, queries))
-    return Data(np.load(base, mmap_mode="r"), queries, np.load(truth))
+    patience = 60.0 * options.patience
+    return Data(np.load(base, mmap_mode="r"), queries, np.load(truth), patience)
 
 
 def _nearest(base: Matrix, queries: Matrix) -> "np.ndarray[tuple[int, int], np.dtype[np.int64]]":
@@ -117,6 +118,12 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=_SIZES)
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--work", type=Path, default=Path("benchmark-index"))
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=0.0,
+        help="minutes in which other programs may come to rest before searches are timed",
+    )
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -4,6 +4,7 @@ Every target is filled, built and searched in the same way. Milvus is asked as t
 through its gallery, so its times hold what pymilvus and gRPC cost.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ import psutil
 from numpy.typing import NDArray
 from pymilvus import MilvusClient
 
+from benchmarks import machine
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import TIERS, IndexType
 
@@ -42,11 +44,13 @@ class Data:
         base: (N, D) descriptors; their ids are their places.
         queries: (Q, D) others.
         truth: (Q, `NEAREST`) ids of the nearest, best first.
+        patience: Seconds in which other programs may come to rest before searches are timed.
     """
 
     base: Matrix
     queries: Matrix
     truth: "NDArray[np.int64]"
+    patience: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,8 @@ class _Filled:
 
     def row(self, target: str, data: Data, search: Search) -> Row:
         """Search, and say how it went."""
+        if data.patience and not machine.await_quiet(data.patience):
+            print(f"{target}: other programs were busy all the time", file=sys.stderr, flush=True)
         times, found = _timed(data.queries, search)
         shares = [
             len(set(ids.tolist()) & set(right.tolist())) / NEAREST

@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,8 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _IDLE, _WAITING = 3, 4
 _FIELDS_OF_TIME = 8
 """Of a line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal."""
+
+_QUIET_SECONDS, _QUIET_SHARE = 3.0, 0.2
 
 
 def described() -> str:
@@ -36,6 +39,21 @@ def busy_seconds() -> float:
     first, *_ = Path("/proc/stat").read_text().splitlines()
     ticks = [int(field) for field in first.split()[1 : 1 + _FIELDS_OF_TIME]]
     return (sum(ticks) - ticks[_IDLE] - ticks[_WAITING]) / _TICKS_A_SECOND
+
+
+def await_quiet(seconds: float) -> bool:
+    """Wait until all programs together leave most of the processors alone; whether they did.
+
+    Args:
+        seconds: At most so long; 0 does not wait.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        before = busy_seconds()
+        time.sleep(_QUIET_SECONDS)
+        if busy_seconds() - before < _QUIET_SHARE * _QUIET_SECONDS * cores():
+            return True
+    return False
 
 
 def own_seconds() -> float:
