@@ -109,6 +109,7 @@ class Replay:
                 failures = 0
             except _TROUBLE as error:
                 _log.warning("replay waits: %s", error)
+                self._orphans_gone = False  # what was given up half made may be one
                 pause = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
                 failures += 1
                 self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret

@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -18,6 +19,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.job_records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import IndexUnavailable
 from bento_service.gallery.gallery import Gallery
 from bento_service.replay import Replay
 
@@ -468,6 +470,31 @@ def test_a_deleted_collection_takes_its_index_along(catalogue, cats, gallery):
         until(lambda: not replay.is_open(dogs.index))
         assert dogs.index.name not in gallery.names()
     assert cats.index.name in gallery.names()
+
+
+@on_both
+def test_an_index_that_could_not_be_opened_goes_with_its_collection(
+    catalogue, cats, gallery, monkeypatch
+):
+    with following(catalogue, gallery) as replay:
+        until(lambda: caught_up(catalogue, replay))
+        listed = gallery.ids
+        tried = threading.Event()
+
+        def ids(name):
+            if name == cats.index.name:
+                return listed(name)
+            tried.set()
+            raise IndexUnavailable("it went away")
+
+        monkeypatch.setattr(gallery, "ids", ids)
+        dogs = catalogue.collections.create("dogs", SPACE)
+        replay.wake()
+        assert tried.wait(30)
+        assert dogs.index.name in gallery.names()
+        catalogue.collections.delete(dogs.id)
+        replay.wake()
+        until(lambda: dogs.index.name not in gallery.names())
 
 
 def test_a_collection_deleted_while_replay_was_off_takes_its_index_along(catalogue, cats, gallery):

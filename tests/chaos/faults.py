@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.campaign import Campaign
 from tests.chaos.ledger import Fault, Finding
@@ -232,6 +233,20 @@ def clock_steps(campaign: Campaign, steps: tuple[int, ...] = (86_400, -172_800, 
 
 def verified(campaign: Campaign) -> None:
     """Stop the service, let the operator's command compare everything deeply, and start again."""
+    found = _verify(campaign)
+    if {one["kind"] for one in found} == {"index_left_over"}:
+        # The stop came before it was dropped; the next start does that.
+        campaign.launch()
+        campaign.look("before verify again")
+        found = _verify(campaign)
+    if found:
+        campaign.tally.found([Finding(Fault.DIFFERENT, f"verify: {found}")], "verify")
+    campaign.tally.trials["admin verify --deep"] += 1
+    campaign.launch()
+    campaign.look("verified")
+
+
+def _verify(campaign: Campaign) -> list[dict[str, Any]]:
     campaign.service.stop()
     answer = subprocess.run(
         [sys.executable, "-m", "bento_service.admin", "verify", "--deep", "--json"],
@@ -243,11 +258,7 @@ def verified(campaign: Campaign) -> None:
         check=False,
     )
     try:
-        found = json.loads(answer.stdout)["findings"]
+        found: list[dict[str, Any]] = json.loads(answer.stdout)["findings"]
     except (ValueError, KeyError):
         found = [{"kind": answer.stderr[-500:]}]
-    if found:
-        campaign.tally.found([Finding(Fault.DIFFERENT, f"verify: {found}")], "verify")
-    campaign.tally.trials["admin verify --deep"] += 1
-    campaign.launch()
-    campaign.look("verified")
+    return found
