@@ -8,6 +8,8 @@ from functools import partial
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace, IndexRecord
 from bento_service.data_folder import sole_user
+from bento_service.decoding.decoders import Decoders
+from bento_service.decoding.process import DecoderLimits
 from bento_service.describing import Embed, patient
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
@@ -57,6 +59,7 @@ class Application:
     upload_jobs: UploadJobs
     manifest_jobs: ManifestJobs
     originals: Originals
+    decoders: Decoders
     searcher: Searcher
     worker: Worker
     discard: Callable[[set[str]], None]
@@ -120,6 +123,9 @@ async def opened(
     roots = ImageRoots(settings.roots)
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
+        decoders = stack.enter_context(
+            Decoders(_decoder_limits(settings), count=settings.most_decoders)
+        )
         catalogue = stack.enter_context(Catalogue.open(settings.catalogue))
         catalogue.collections.ensure(DEFAULT_COLLECTION, computed.named(None))
         uploads = Uploads(settings.uploads_dir)
@@ -143,12 +149,12 @@ async def opened(
         reader = Reader(
             roots,
             uploads,
+            decoders,
             known=catalogue.images.known,
             original=original,
             side=preprocessing.size,
             padding=preprocessing.padding,
             max_bytes=settings.max_upload_bytes,
-            max_pixels=settings.max_pixels,
         )
 
         def on_deleted(uploads: set[str]) -> None:
@@ -171,7 +177,7 @@ async def opened(
                 uploads=uploads,
                 discard=discard,
                 computed=computed,
-                decoders=settings.threads,
+                decoders=settings.ingest_decoders,
                 batch=choice.ingest_batch,
                 on_commit=replay.wake,
             )
@@ -182,11 +188,11 @@ async def opened(
         searcher = Searcher(
             catalogue,
             gallery,
+            decoders,
             describe,
             computed=computed,
             side=preprocessing.size,
             padding=preprocessing.padding,
-            max_pixels=settings.max_pixels,
         )
         yield Application(
             settings=settings,
@@ -205,6 +211,7 @@ async def opened(
             ),
             manifest_jobs=ManifestJobs(catalogue, roots, uploads, computed, discard=discard),
             originals=originals,
+            decoders=decoders,
             searcher=searcher,
             worker=worker,
             discard=discard,
@@ -216,6 +223,15 @@ def _watched(settings: Settings) -> list[Watched]:
         Watched(root, collection, settings.watch_prune, settings.watch_poll_seconds)
         for root, collection in settings.watched
     ]
+
+
+def _decoder_limits(settings: Settings) -> DecoderLimits:
+    return DecoderLimits(
+        max_pixels=settings.max_pixels,
+        max_jpeg_pixels=settings.max_jpeg_pixels,
+        memory_bytes=settings.memory_of_decoder,
+        seconds=settings.decoder_seconds,
+    )
 
 
 def _archive_limits(settings: Settings) -> Limits:

@@ -34,7 +34,8 @@ from bento_service.narrowed import Narrowed
 from bento_service.nearest import Nearest, Way
 from bento_service.ranking import merged
 from bento_service.results import Found, Query, Result
-from bento_service.vision.decode import Colour, Region, decode
+from bento_service.vision.formats import Colour, Region
+from bento_service.vision.picture import Decoder
 
 _T = TypeVar("_T")
 SEARCHES_AT_ONCE = 32
@@ -61,33 +62,33 @@ class Searcher:
         self,
         catalogue: Catalogue,
         gallery: Gallery,
+        decoder: Decoder,
         describe: Describe,
         *,
         computed: Computed,
         side: int,
         padding: Colour | None = None,
-        max_pixels: int,
     ) -> None:
         """Prepare.
 
         Args:
             catalogue: The truth.
             gallery: The index over it.
+            decoder: Decodes query pictures.
             describe: Asks the embedder.
             computed: What the embedder gives.
             side: Of the pictures that the embedder takes, in pixels.
-            padding: How they become squares; see `decode`.
-            max_pixels: Largest query picture.
+            padding: How they become squares; see `vision.square.square`.
         """
         self._catalogue = catalogue
         self._gallery = gallery
         self._nearest = Nearest(catalogue, gallery)
         self._narrowed = Narrowed(catalogue, gallery)
+        self._decoder = decoder
         self._describe = describe
         self._computed = computed
         self._side = side
         self._padding = padding
-        self._max_pixels = max_pixels
         self._threads = CapacityLimiter(SEARCHES_AT_ONCE)
 
     async def by_picture(
@@ -102,17 +103,17 @@ class Searcher:
 
         Raises:
             CollectionNotFound, Conflict, IndexUnavailable: See `by_descriptor`.
-            UnsupportedMediaType, TooLarge, ImageUnreadable, InvalidArgument: See `decode`.
+            UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive, InvalidArgument,
+            NotReady, Overloaded: See `Decoder`.
         """
         started = time.perf_counter()
         await asyncio.to_thread(self._collection, query.collection)
         stream = BytesIO(source) if isinstance(source, bytes) else source
         picture = await asyncio.to_thread(
-            decode,
+            self._decoder.decode,
             stream,
             side=self._side,
             padding=self._padding,
-            max_pixels=self._max_pixels,
             region=region,
         )
         decoded = time.perf_counter()

@@ -33,9 +33,11 @@ from bento_service.gallery.gallery import Gallery
 from bento_service.narrowed import Narrowed
 from bento_service.replay import Replay
 from bento_service.search import Query, Searcher
+from bento_service.vision.decode import LocalDecoder
 
 DIMENSION = 8
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
+DECODER = LocalDecoder(max_pixels=10_000)
 PATIENCE = 40.0
 
 
@@ -90,9 +92,7 @@ def searcher(catalogue, gallery):
 
 
 def searching(catalogue, gallery, describe=by_colour, space=SPACE):
-    return Searcher(
-        catalogue, gallery, describe, computed=Computed((space,)), side=4, max_pixels=10_000
-    )
+    return Searcher(catalogue, gallery, DECODER, describe, computed=Computed((space,)), side=4)
 
 
 @pytest.fixture
