@@ -132,9 +132,9 @@ class Decoders:
                 self._replace(process, Reason.MEMORY)
                 raise
             except LookalikeError:
-                self._idle.append(process)
+                self._give_back(process)
                 raise
-            self._idle.append(process)
+            self._give_back(process)
             return answer
 
     @contextmanager
@@ -147,12 +147,20 @@ class Decoders:
             self._places.release()
 
     def _taken(self) -> DecoderProcess:
-        while self._idle:
-            process = self._idle.pop()
+        while True:
+            try:
+                process = self._idle.pop()
+            except IndexError:
+                return self._started()
             if process.is_alive:
                 return process
             self._lose(process, Reason.DIED)
-        return self._started()
+
+    def _give_back(self, process: DecoderProcess) -> None:
+        if self._is_closed:
+            self._lose(process, Reason.DIED)
+        else:
+            self._idle.append(process)
 
     def _started(self) -> DecoderProcess:
         if self._is_closed:
@@ -195,7 +203,7 @@ class Decoders:
         if not self._is_closed:
             with self._counting:
                 self._replaced[reason] += 1
-            _log.warning("decoder %d was replaced: %s", process.pid, reason)
+            _log.warning("decoder %d is of no more use: %s", process.pid, reason)
 
 
 def _bytes_of(source: bytes | BinaryIO) -> bytes:

@@ -132,8 +132,9 @@ class DecoderProcess:
     def end(self) -> None:
         """Kill it and give back what it held. Only for its caller."""
         self.kill()
-        self._process.wait(_END_SECONDS)
         self._channel.close()
+        with suppress(subprocess.TimeoutExpired):  # the kernel has not finished with it
+            self._process.wait(_END_SECONDS)
 
     def _why_ended(self) -> Reason:
         with suppress(subprocess.TimeoutExpired):

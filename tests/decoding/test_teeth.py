@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bento_service.decoding import decoders as decoders_module
 from bento_service.errors import (
     ImageTooExpensive,
     ImageUnreadable,
     LookalikeError,
     NotReady,
+    Overloaded,
     TooLarge,
 )
 from bento_service.vision.decode import decode
@@ -160,6 +162,37 @@ def test_a_decoder_that_died_while_nobody_asked_fails_no_picture(opened, good):
             time.sleep(0.01)
         assert_answers(decoders, good)
     assert decoders.replaced == {"time": 0, "memory": 0, "died": 3}
+
+
+def test_callers_that_come_at_once_get_a_decoder_each(opened, good):
+    decoders = opened(count=6)
+    together, wrong = threading.Barrier(6), []
+
+    def ask():
+        together.wait(60)
+        try:
+            assert_answers(decoders, good)
+        except (AssertionError, LookupError, LookalikeError) as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert wrong == []
+    assert 1 <= len(decoders.pids) <= 6
+
+
+def test_who_finds_no_free_decoder_is_told_to_come_again(opened, good, scan_bomb, monkeypatch):
+    monkeypatch.setattr(decoders_module, "_FREE_SECONDS", 0.1)
+    decoders = opened(count=1)
+    thread, _, pid = begun(decoders, scan_bomb)
+    with pytest.raises(Overloaded, match="try again"):
+        decoders.decode(good[0], side=16)
+    os.kill(pid, signal.SIGKILL)
+    thread.join(60)
+    assert_answers(decoders, good)
 
 
 def test_others_are_answered_while_bombs_come_in(opened, good, scan_bomb, flat_webp):
