@@ -5,8 +5,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, DescriptorSpace, IndexRecord
+from bento_service.catalogue.records import (
+    Computed,
+    DescriptorSpace,
+    ImageRecord,
+    IndexRecord,
+)
 from bento_service.data_folder import sole_user
 from bento_service.decoding.decoders import Decoders
 from bento_service.decoding.process import DecoderLimits
@@ -36,12 +44,16 @@ from bento_service.vision.choice import Choice
 from bento_service.vision.descriptor_version import DescriptorVersion
 from client_sdk.schemas import DEFAULT_COLLECTION
 
+THUMBNAILS_AT_ONCE = 16
+"""Thumbnails that may wait for a decoder at the same time; further ones wait without a thread."""
+
 
 @dataclass(frozen=True)
 class Application:
     """The rooms of a running service, for the HTTP surface to call.
 
     Attributes:
+        thumbnails: Limits the threads that make them.
         discard: Removes those of some stored uploads that nobody needs.
     """
 
@@ -60,6 +72,7 @@ class Application:
     manifest_jobs: ManifestJobs
     originals: Originals
     decoders: Decoders
+    thumbnails: CapacityLimiter
     searcher: Searcher
     worker: Worker
     discard: Callable[[set[str]], None]
@@ -85,6 +98,19 @@ class Application:
     def changed(self) -> None:
         """Tell those who follow the catalogue that it has changed."""
         self.replay.wake()
+
+    async def thumbnail(self, image: ImageRecord, *, side: int) -> bytes:
+        """A small WebP of an image; who waits for a decoder holds up no other request.
+
+        Raises:
+            ImageNotFound: Its original is gone.
+            LookalikeError: See `Decoder`.
+        """
+
+        def made() -> bytes:
+            return self.decoders.thumbnail(self.originals.read(image), side=side)
+
+        return await run_sync(made, limiter=self.thumbnails)
 
     def delete_collection(self, name: str) -> None:
         """Delete a collection with its images, its index and its uploads.
@@ -212,6 +238,7 @@ async def opened(
             manifest_jobs=ManifestJobs(catalogue, roots, uploads, computed, discard=discard),
             originals=originals,
             decoders=decoders,
+            thumbnails=CapacityLimiter(THUMBNAILS_AT_ONCE),
             searcher=searcher,
             worker=worker,
             discard=discard,

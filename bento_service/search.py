@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import BinaryIO, TypeVar
 
@@ -39,7 +40,8 @@ from bento_service.vision.picture import Decoder
 
 _T = TypeVar("_T")
 SEARCHES_AT_ONCE = 32
-"""Searches that may wait for the index at the same time; further ones wait without a thread."""
+"""Searches that may wait for the index at the same time, and as many for a decoder; further ones
+wait without a thread."""
 MAX_LAG = 10_000
 """Changes that a search compares beside the index; with more it says that it is not ready."""
 __all__ = ["MAX_LAG", "Found", "Query", "Result", "Searcher"]
@@ -90,6 +92,7 @@ class Searcher:
         self._side = side
         self._padding = padding
         self._threads = CapacityLimiter(SEARCHES_AT_ONCE)
+        self._decoding = CapacityLimiter(SEARCHES_AT_ONCE)
 
     async def by_picture(
         self, query: Query, source: bytes | BinaryIO, *, region: Region | None = None
@@ -109,13 +112,11 @@ class Searcher:
         started = time.perf_counter()
         await asyncio.to_thread(self._collection, query.collection)
         stream = BytesIO(source) if isinstance(source, bytes) else source
-        picture = await asyncio.to_thread(
-            self._decoder.decode,
-            stream,
-            side=self._side,
-            padding=self._padding,
-            region=region,
+        decode = partial(
+            self._decoder.decode, stream, side=self._side, padding=self._padding, region=region
         )
+        # Who waits for a decoder must not take the threads of those who need none.
+        picture = await run_sync(decode, limiter=self._decoding)
         decoded = time.perf_counter()
         descriptors = await self._describe(picture.pixels[np.newaxis])
         described = time.perf_counter()

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict
 
 from bento_service.api import wire
@@ -110,13 +111,13 @@ def content(request: Request, app: App, image_id: int) -> Response:
 
 
 @router.get("/images/{image_id}/thumbnail", response_class=Response)
-def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256) -> Response:
+async def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256) -> Response:
     """A small WebP that fits in a square of `size` pixels."""
-    found = app.catalogue.images.get(image_id)
+    found = await run_in_threadpool(app.catalogue.images.get, image_id)
     etag = f'"{found.sha256}-{size}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})
-    small = app.decoders.thumbnail(app.originals.read(found), side=size)
+    small = await app.thumbnail(found, side=size)
     return Response(
         small,
         media_type="image/webp",
