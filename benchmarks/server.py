@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks import machine
+from benchmarks.processes import of_each
 from client_sdk import Client
 
 Number = TypeVar("Number", int, float)
@@ -39,14 +40,8 @@ class Server:
         """Memory of all its processes, shared pages counted once in each."""
         return sum(self._of_each(_resident_bytes))
 
-    def _of_each(self, measure: Callable[[Path], Number]) -> Iterator[Number]:
-        marker = f"LOOKALIKE_DATA_DIR={self.data_dir}".encode()
-        for process in Path("/proc").iterdir():
-            try:
-                if process.name.isdigit() and marker in (process / "environ").read_bytes():
-                    yield measure(process)
-            except OSError:  # it has ended, or is another user's
-                continue
+    def _of_each(self, measure: Callable[[Path], Number]) -> list[Number]:
+        return of_each(f"LOOKALIKE_DATA_DIR={self.data_dir}".encode(), measure)
 
 
 @contextmanager

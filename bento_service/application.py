@@ -5,9 +5,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import Computed, DescriptorSpace, IndexRecord
+from bento_service.catalogue.records import (
+    Computed,
+    DescriptorSpace,
+    ImageRecord,
+    IndexRecord,
+)
 from bento_service.data_folder import sole_user
+from bento_service.decoding.decoders import Decoders
+from bento_service.decoding.process import DecoderLimits
 from bento_service.describing import Embed, patient
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
@@ -34,12 +44,16 @@ from bento_service.vision.choice import Choice
 from bento_service.vision.descriptor_version import DescriptorVersion
 from client_sdk.schemas import DEFAULT_COLLECTION
 
+THUMBNAILS_AT_ONCE = 16
+"""Thumbnails that may wait for a decoder at the same time; further ones wait without a thread."""
+
 
 @dataclass(frozen=True)
 class Application:
     """The rooms of a running service, for the HTTP surface to call.
 
     Attributes:
+        thumbnails: Limits the threads that make them.
         discard: Removes those of some stored uploads that nobody needs.
     """
 
@@ -57,6 +71,8 @@ class Application:
     upload_jobs: UploadJobs
     manifest_jobs: ManifestJobs
     originals: Originals
+    decoders: Decoders
+    thumbnails: CapacityLimiter
     searcher: Searcher
     worker: Worker
     discard: Callable[[set[str]], None]
@@ -82,6 +98,19 @@ class Application:
     def changed(self) -> None:
         """Tell those who follow the catalogue that it has changed."""
         self.replay.wake()
+
+    async def thumbnail(self, image: ImageRecord, *, side: int) -> bytes:
+        """A small WebP of an image; who waits for a decoder holds up no other request.
+
+        Raises:
+            ImageNotFound: Its original is gone.
+            LookalikeError: See `Decoder`.
+        """
+
+        def made() -> bytes:
+            return self.decoders.thumbnail(self.originals.read(image), side=side)
+
+        return await run_sync(made, limiter=self.thumbnails)
 
     def delete_collection(self, name: str) -> None:
         """Delete a collection with its images, its index and its uploads.
@@ -120,6 +149,9 @@ async def opened(
     roots = ImageRoots(settings.roots)
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
+        decoders = stack.enter_context(
+            Decoders(_decoder_limits(settings), count=settings.most_decoders)
+        )
         catalogue = stack.enter_context(Catalogue.open(settings.catalogue))
         catalogue.collections.ensure(DEFAULT_COLLECTION, computed.named(None))
         uploads = Uploads(settings.uploads_dir)
@@ -143,12 +175,12 @@ async def opened(
         reader = Reader(
             roots,
             uploads,
+            decoders,
             known=catalogue.images.known,
             original=original,
             side=preprocessing.size,
             padding=preprocessing.padding,
             max_bytes=settings.max_upload_bytes,
-            max_pixels=settings.max_pixels,
         )
 
         def on_deleted(uploads: set[str]) -> None:
@@ -171,7 +203,7 @@ async def opened(
                 uploads=uploads,
                 discard=discard,
                 computed=computed,
-                decoders=settings.threads,
+                decoders=settings.ingest_decoders,
                 batch=choice.ingest_batch,
                 on_commit=replay.wake,
             )
@@ -182,11 +214,11 @@ async def opened(
         searcher = Searcher(
             catalogue,
             gallery,
+            decoders,
             describe,
             computed=computed,
             side=preprocessing.size,
             padding=preprocessing.padding,
-            max_pixels=settings.max_pixels,
         )
         yield Application(
             settings=settings,
@@ -205,6 +237,8 @@ async def opened(
             ),
             manifest_jobs=ManifestJobs(catalogue, roots, uploads, computed, discard=discard),
             originals=originals,
+            decoders=decoders,
+            thumbnails=CapacityLimiter(THUMBNAILS_AT_ONCE),
             searcher=searcher,
             worker=worker,
             discard=discard,
@@ -216,6 +250,15 @@ def _watched(settings: Settings) -> list[Watched]:
         Watched(root, collection, settings.watch_prune, settings.watch_poll_seconds)
         for root, collection in settings.watched
     ]
+
+
+def _decoder_limits(settings: Settings) -> DecoderLimits:
+    return DecoderLimits(
+        max_pixels=settings.max_pixels,
+        max_jpeg_pixels=settings.max_jpeg_pixels,
+        memory_bytes=settings.memory_of_decoder,
+        seconds=settings.decoder_seconds,
+    )
 
 
 def _archive_limits(settings: Settings) -> Limits:

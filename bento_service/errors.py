@@ -13,6 +13,7 @@
      ├─ UnsupportedMediaType    415  unsupported_media_type
      ├─ InvalidArgument         422  invalid_argument
      ├─ ImageUnreadable         422  image_unreadable
+     ├─ ImageTooExpensive       422  image_too_expensive
      ├─ Overloaded              429  overloaded
      ├─ IndexUnavailable        503  index_unavailable
      ├─ NotReady                503  not_ready
@@ -103,6 +104,12 @@ class ImageUnreadable(LookalikeError):
     """The bytes begin like a picture but cannot be decoded."""
 
     status, code, title = 422, "image_unreadable", "Image unreadable"
+
+
+class ImageTooExpensive(LookalikeError):
+    """Decoding takes more time or memory than one picture may take."""
+
+    status, code, title = 422, "image_too_expensive", "Image too expensive"
 
 
 class Overloaded(LookalikeError):

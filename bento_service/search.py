@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import BinaryIO, TypeVar
 
@@ -34,11 +35,13 @@ from bento_service.narrowed import Narrowed
 from bento_service.nearest import Nearest, Way
 from bento_service.ranking import merged
 from bento_service.results import Found, Query, Result
-from bento_service.vision.decode import Colour, Region, decode
+from bento_service.vision.formats import Colour, Region
+from bento_service.vision.picture import Decoder
 
 _T = TypeVar("_T")
 SEARCHES_AT_ONCE = 32
-"""Searches that may wait for the index at the same time; further ones wait without a thread."""
+"""Searches that may wait for the index at the same time, and as many for a decoder; further ones
+wait without a thread."""
 MAX_LAG = 10_000
 """Changes that a search compares beside the index; with more it says that it is not ready."""
 __all__ = ["MAX_LAG", "Found", "Query", "Result", "Searcher"]
@@ -61,34 +64,35 @@ class Searcher:
         self,
         catalogue: Catalogue,
         gallery: Gallery,
+        decoder: Decoder,
         describe: Describe,
         *,
         computed: Computed,
         side: int,
         padding: Colour | None = None,
-        max_pixels: int,
     ) -> None:
         """Prepare.
 
         Args:
             catalogue: The truth.
             gallery: The index over it.
+            decoder: Decodes query pictures.
             describe: Asks the embedder.
             computed: What the embedder gives.
             side: Of the pictures that the embedder takes, in pixels.
-            padding: How they become squares; see `decode`.
-            max_pixels: Largest query picture.
+            padding: How they become squares; see `vision.square.square`.
         """
         self._catalogue = catalogue
         self._gallery = gallery
         self._nearest = Nearest(catalogue, gallery)
         self._narrowed = Narrowed(catalogue, gallery)
+        self._decoder = decoder
         self._describe = describe
         self._computed = computed
         self._side = side
         self._padding = padding
-        self._max_pixels = max_pixels
         self._threads = CapacityLimiter(SEARCHES_AT_ONCE)
+        self._decoding = CapacityLimiter(SEARCHES_AT_ONCE)
 
     async def by_picture(
         self, query: Query, source: bytes | BinaryIO, *, region: Region | None = None
@@ -102,19 +106,17 @@ class Searcher:
 
         Raises:
             CollectionNotFound, Conflict, IndexUnavailable: See `by_descriptor`.
-            UnsupportedMediaType, TooLarge, ImageUnreadable, InvalidArgument: See `decode`.
+            UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive, InvalidArgument,
+            NotReady, Overloaded: See `Decoder`.
         """
         started = time.perf_counter()
         await asyncio.to_thread(self._collection, query.collection)
         stream = BytesIO(source) if isinstance(source, bytes) else source
-        picture = await asyncio.to_thread(
-            decode,
-            stream,
-            side=self._side,
-            padding=self._padding,
-            max_pixels=self._max_pixels,
-            region=region,
+        decode = partial(
+            self._decoder.decode, stream, side=self._side, padding=self._padding, region=region
         )
+        # Who waits for a decoder must not take the threads of those who need none.
+        picture = await run_sync(decode, limiter=self._decoding)
         decoded = time.perf_counter()
         descriptors = await self._describe(picture.pixels[np.newaxis])
         described = time.perf_counter()

@@ -21,7 +21,11 @@ LOOKALIKE_PRECISION       int8, fp32, bf16 or auto: the engine's fastest here (a
 LOOKALIKE_THREADS         cores that describe images (all that this process may use)
 LOOKALIKE_MAX_UPLOAD_BYTES   largest picture in bytes (64 MiB)
 LOOKALIKE_MAX_REQUEST_BYTES  largest request in bytes (1 GiB)
-LOOKALIKE_MAX_PIXELS      largest picture in pixels (100 million)
+LOOKALIKE_MAX_PIXELS      largest picture in pixels (50 million)
+LOOKALIKE_MAX_JPEG_PIXELS largest JPEG, which takes less memory a pixel (100 million)
+LOOKALIKE_DECODERS        pictures that are decoded at once (one more than THREADS)
+LOOKALIKE_DECODER_SECONDS     processor time that one picture may take (4)
+LOOKALIKE_DECODER_MEMORY_BYTES  memory that one may take (20 for each of MAX_PIXELS, and more)
 LOOKALIKE_MAX_ARCHIVE_MEMBERS  most files in the archives of one request (20000)
 LOOKALIKE_MAX_ARCHIVE_BYTES    most bytes that they may expand to (4 GiB)
 LOOKALIKE_MAX_ARCHIVE_RATIO    how many times their own size that may be (200)
@@ -47,6 +51,8 @@ from client_sdk.schemas import DEFAULT_COLLECTION
 PREFIX = "LOOKALIKE_"
 # Read by the client alone, which may share the environment.
 _CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT")
+_BYTES_A_PIXEL = 20
+_BYTES_BESIDE_PIXELS = 64 * 2**20
 _MILVUS_SCHEMES = ("http://", "https://", "tcp://")
 
 
@@ -116,7 +122,11 @@ class Settings(BaseModel):
     threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
     max_request_bytes: int = Field(default=2**30, ge=1)
-    max_pixels: int = Field(default=100_000_000, ge=1)
+    max_pixels: int = Field(default=50_000_000, ge=1)
+    max_jpeg_pixels: int = Field(default=100_000_000, ge=1)
+    decoders: int | None = Field(default=None, ge=1)
+    decoder_seconds: float = Field(default=4.0, gt=0, le=3600)
+    decoder_memory_bytes: int | None = Field(default=None, ge=1)
     max_archive_members: int = Field(default=20_000, ge=1)
     max_archive_bytes: int = Field(default=4 * 2**30, ge=1)
     max_archive_ratio: int = Field(default=200, ge=1)
@@ -157,12 +167,40 @@ class Settings(BaseModel):
                     f"LOOKALIKE_IMAGE_ROOTS names {root}, which is not a folder; create it or "
                     "leave it out"
                 )
+        if settings.memory_of_decoder < settings.least_decoder_memory:
+            raise SettingsError(
+                f"LOOKALIKE_DECODER_MEMORY_BYTES is {settings.memory_of_decoder}, but pictures of "
+                f"LOOKALIKE_MAX_PIXELS may take {settings.least_decoder_memory}; raise the one or "
+                "lower the other"
+            )
         settings.watched  # noqa: B018 - checks the names
         if (settings.tls_certificate is None) != (settings.tls_key is None):
             raise SettingsError(
                 "LOOKALIKE_TLS_CERTIFICATE and LOOKALIKE_TLS_KEY go together; set both or none"
             )
         return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
+
+    @property
+    def most_decoders(self) -> int:
+        """How many decoder processes there may be."""
+        return self.decoders or self.threads + 1
+
+    @property
+    def ingest_decoders(self) -> int:
+        """How many of them jobs may use at once: one is left for searches and thumbnails."""
+        return max(1, self.most_decoders - 1)
+
+    @property
+    def least_decoder_memory(self) -> int:
+        """The largest picture in bytes, by the rule that the worst formats need."""
+        return _BYTES_A_PIXEL * self.max_pixels
+
+    @property
+    def memory_of_decoder(self) -> int:
+        """What a decoder may take for one picture, in bytes."""
+        if self.decoder_memory_bytes is not None:
+            return self.decoder_memory_bytes
+        return self.least_decoder_memory + self.max_upload_bytes + _BYTES_BESIDE_PIXELS
 
     @property
     def roots(self) -> tuple[ImageRoot, ...]:

@@ -190,6 +190,7 @@ class Limits(Answer):
     max_upload_bytes: int
     max_request_bytes: int
     max_pixels: int
+    max_jpeg_pixels: int
     max_top_k: int
     formats: tuple[str, ...]
 

@@ -26,6 +26,7 @@ from tests.postgresql import running_postgresql
 PROJECT = Path(__file__).parents[1]
 CACHE = PROJECT / ".cache"
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "coins.png", "ihc.png")
+DECODER = "bento_service.vision.decoder"
 _START_SECONDS = 180
 _STOP_SECONDS = 30
 
@@ -100,6 +101,19 @@ class Server:
                         found[int(folder.name)] = command.decode()
             except OSError:
                 continue
+        return found
+
+    def decoders(self) -> list[int]:
+        """Process ids of the decoders of its living processes; they have no environment of ours."""
+        parents = {str(pid) for pid in self.processes()}
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                words = (folder / "cmdline").read_text().split("\0")
+            except (OSError, UnicodeDecodeError):
+                continue
+            if DECODER in words and words[words.index(DECODER) + 1] in parents:
+                found.append(int(folder.name))
         return found
 
     def tell(self, number: int) -> int:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from anyio.to_thread import run_sync
 from PIL import Image
 
 import bento_service.narrowed as narrowed_module
@@ -33,9 +34,11 @@ from bento_service.gallery.gallery import Gallery
 from bento_service.narrowed import Narrowed
 from bento_service.replay import Replay
 from bento_service.search import Query, Searcher
+from bento_service.vision.decode import LocalDecoder
 
 DIMENSION = 8
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
+DECODER = LocalDecoder(max_pixels=10_000)
 PATIENCE = 40.0
 
 
@@ -90,9 +93,7 @@ def searcher(catalogue, gallery):
 
 
 def searching(catalogue, gallery, describe=by_colour, space=SPACE):
-    return Searcher(
-        catalogue, gallery, describe, computed=Computed((space,)), side=4, max_pixels=10_000
-    )
+    return Searcher(catalogue, gallery, DECODER, describe, computed=Computed((space,)), side=4)
 
 
 @pytest.fixture
@@ -378,6 +379,31 @@ def test_scores_are_cosines_and_distances_are_euclidean(applied, searcher, cats,
 def test_a_collection_that_is_not_there_is_told(searcher, cats):
     with pytest.raises(CollectionNotFound, match="'dogs'"):
         searcher.by_descriptor(Query("dogs"), random_units(1)[0])
+
+
+def test_pictures_that_wait_for_a_decoder_hold_up_nothing_else(catalogue, gallery, cats):
+    is_free = threading.Event()
+
+    class Busy(LocalDecoder):
+        def decode(self, *arguments, **options):
+            assert is_free.wait(60)
+            return super().decode(*arguments, **options)
+
+    async def run():
+        searcher = Searcher(
+            catalogue, gallery, Busy(10_000), by_colour, computed=Computed((SPACE,)), side=4
+        )
+        pictures = [searcher.by_picture(Query("cats"), png("red")) for _ in range(50)]
+        waiting = asyncio.gather(*pictures)
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(30):
+            assert await asyncio.to_thread(lambda: "answered") == "answered"
+            assert await run_sync(lambda: "answered") == "answered"
+        assert not waiting.done()
+        is_free.set()
+        assert len(await waiting) == 50
+
+    asyncio.run(run())
 
 
 def test_another_models_collection_is_a_conflict_before_any_work(catalogue, cats, gallery):

@@ -16,7 +16,10 @@ def test_nothing_set_means_this_machine_alone_and_no_folders():
     assert settings.roots == ()
     assert settings.max_upload_bytes == 64 * 1024 * 1024
     assert settings.max_request_bytes == 1024 * 1024 * 1024
-    assert settings.max_pixels == 100_000_000
+    assert settings.max_pixels == 50_000_000
+    assert settings.max_jpeg_pixels == 100_000_000
+    assert settings.memory_of_decoder == 20 * 50_000_000 + 128 * 1024 * 1024
+    assert settings.most_decoders == settings.threads + 1
     assert settings.retry_hours == 24
     assert settings.descriptor == "vgg16-rmac4"
     assert (settings.engine, settings.precision) == ("auto", "auto")
@@ -59,6 +62,10 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         MAX_UPLOAD_BYTES="10",
         MAX_REQUEST_BYTES="20",
         MAX_PIXELS="30",
+        MAX_JPEG_PIXELS="31",
+        DECODERS="7",
+        DECODER_SECONDS="2.5",
+        DECODER_MEMORY_BYTES="6000",
         MAX_ARCHIVE_MEMBERS="40",
         MAX_ARCHIVE_BYTES="50",
         MAX_ARCHIVE_RATIO="60",
@@ -90,6 +97,10 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "max_upload_bytes": 10,
         "max_request_bytes": 20,
         "max_pixels": 30,
+        "max_jpeg_pixels": 31,
+        "decoders": 7,
+        "decoder_seconds": 2.5,
+        "decoder_memory_bytes": 6000,
         "max_archive_members": 40,
         "max_archive_bytes": 50,
         "max_archive_ratio": 60,
@@ -100,6 +111,18 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
     }
     assert settings.catalogue == "postgresql://db/lookalike"
     assert settings.milvus == "http://milvus:19530"
+
+
+def test_one_decoder_is_left_to_searches():
+    assert (read(THREADS="4").most_decoders, read(THREADS="4").ingest_decoders) == (5, 4)
+    assert (read(DECODERS="3").most_decoders, read(DECODERS="3").ingest_decoders) == (3, 2)
+    assert (read(DECODERS="1").most_decoders, read(DECODERS="1").ingest_decoders) == (1, 1)
+
+
+def test_a_decoder_must_have_the_memory_that_the_largest_picture_takes():
+    assert read(MAX_PIXELS="1000", DECODER_MEMORY_BYTES="20000").memory_of_decoder == 20_000
+    with pytest.raises(SettingsError, match="LOOKALIKE_MAX_PIXELS may take 20000"):
+        read(MAX_PIXELS="1000", DECODER_MEMORY_BYTES="19999")
 
 
 def test_the_embedded_index_takes_no_kind_that_does_not_help_it():

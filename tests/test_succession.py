@@ -28,10 +28,12 @@ from bento_service.gallery.index_types import IndexRule, IndexType
 from bento_service.nearest import Way
 from bento_service.replay import Replay
 from bento_service.search import Query, Searcher
+from bento_service.vision.decode import LocalDecoder
 
 PROJECT = Path(__file__).parents[1]
 DIMENSION = 32
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
+DECODER = LocalDecoder(max_pixels=10_000)
 PATIENCE = 120.0
 IMAGES = 3000
 PAIRS = 40
@@ -120,7 +122,7 @@ class Room:
         self.cats = catalogue.collections.create("cats", SPACE)
         add(catalogue, self.cats, vectors, 1)
         self.searcher = Searcher(
-            catalogue, gallery, None, computed=Computed((SPACE,)), side=4, max_pixels=10_000
+            catalogue, gallery, DECODER, None, computed=Computed((SPACE,)), side=4
         )
 
     def following(self, choice="auto"):

@@ -18,6 +18,7 @@ from bento_service.gallery.gallery import Gallery
 from bento_service.nearest import Nearest
 from bento_service.search import Query, Searcher
 from bento_service.settings import Settings
+from bento_service.vision.decode import LocalDecoder
 
 _TIED = 2e-6
 """Scores so near to each other are the same, in different orders of summing."""
@@ -112,8 +113,9 @@ def _measured(
         return None
     gallery.load(index.name)
     least = _least_scores(catalogue, collection, ids, queries, asked.top_k)
+    decoder = LocalDecoder(max_pixels=1)  # never asked either
     searcher = Searcher(
-        catalogue, gallery, _never, computed=Computed((index.space,)), side=1, max_pixels=1
+        catalogue, gallery, decoder, _never, computed=Computed((index.space,)), side=1
     )
     shares, times = [], []
     with stage(f"searches of {collection.name}", len(ids), "searches") as advance:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict
 
 from bento_service.api import wire
@@ -12,7 +13,7 @@ from bento_service.api.paging import Limit, position
 from bento_service.errors import InvalidArgument
 from bento_service.filters.parser import parse
 from bento_service.filters.values import check_metadata
-from bento_service.vision.decode import MEDIA_TYPES, thumbnail
+from bento_service.vision.formats import MEDIA_TYPES
 from client_sdk import __version__
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -110,13 +111,13 @@ def content(request: Request, app: App, image_id: int) -> Response:
 
 
 @router.get("/images/{image_id}/thumbnail", response_class=Response)
-def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256) -> Response:
+async def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256) -> Response:
     """A small WebP that fits in a square of `size` pixels."""
-    found = app.catalogue.images.get(image_id)
+    found = await run_in_threadpool(app.catalogue.images.get, image_id)
     etag = f'"{found.sha256}-{size}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})
-    small = thumbnail(app.originals.read(found), side=size, max_pixels=app.settings.max_pixels)
+    small = await app.thumbnail(found, side=size)
     return Response(
         small,
         media_type="image/webp",
@@ -179,6 +180,7 @@ def info(app: App) -> Info:
             max_upload_bytes=app.settings.max_upload_bytes,
             max_request_bytes=app.settings.max_request_bytes,
             max_pixels=app.settings.max_pixels,
+            max_jpeg_pixels=app.settings.max_jpeg_pixels,
             max_top_k=MAX_TOP_K,
             formats=tuple(MEDIA_TYPES),
         ),

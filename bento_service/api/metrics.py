@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -97,3 +97,12 @@ class _Stock:
         yield up
         yield overgrown
         yield GaugeMetricFamily("lookalike_files_to_do", "Files of open jobs.", value=todo)
+        yield self._decoders_replaced()
+
+    def _decoders_replaced(self) -> Metric:
+        replaced = CounterMetricFamily(
+            "lookalike_decoders_replaced", "Decoder processes that were lost.", labels=["reason"]
+        )
+        for reason, number in self._application.decoders.replaced.items():
+            replaced.add_metric([reason], number)
+        return replaced

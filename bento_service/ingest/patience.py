@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from sqlalchemy.exc import OperationalError
 
-from bento_service.errors import StorageFull
+from bento_service.errors import NotReady, Overloaded, StorageFull
 
 Result = TypeVar("Result")
 
 CATALOGUE_TROUBLE = (StorageFull, OperationalError)
+_DECODER_TROUBLE = (NotReady, Overloaded)
 _RETRY_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ _log = logging.getLogger(__name__)
 async def patiently(
     act: Callable[..., Result], *arguments: object, executor: Executor | None = None
 ) -> Result:
-    """Call in a thread, again and again while the catalogue is in trouble.
+    """Call in a thread, again and again while the catalogue or the decoders are in trouble.
 
     Args:
         act: Can be repeated.
@@ -33,6 +34,8 @@ async def patiently(
             return await loop.run_in_executor(executor, act, *arguments)
         except CATALOGUE_TROUBLE as error:
             await wait_for("the catalogue", error)
+        except _DECODER_TROUBLE as error:
+            await wait_for("a decoder", error)
 
 
 async def wait_for(what: str, error: Exception) -> None:

@@ -13,10 +13,18 @@ from numpy.typing import NDArray
 
 from bento_service.catalogue.job_records import Described, FileRecord, JobRecord, Outcome
 from bento_service.catalogue.tables import FileAction, SourceKind
-from bento_service.errors import ImageNotFound, LookalikeError, PathNotFound, TooLarge
+from bento_service.errors import (
+    ImageNotFound,
+    LookalikeError,
+    NotReady,
+    Overloaded,
+    PathNotFound,
+    TooLarge,
+)
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.uploads import Uploads
-from bento_service.vision.decode import Colour, Picture, decode
+from bento_service.vision.formats import Colour
+from bento_service.vision.picture import Decoder, Picture
 
 _YOUNG_NS = 3 * 10**9  # file systems and servers tell the time as coarsely as 2 s
 _LARGEST = 2**63 - 1
@@ -55,37 +63,41 @@ class Reader:
         self,
         roots: ImageRoots,
         uploads: Uploads,
+        decoder: Decoder,
         *,
         known: Callable[[int, str], bool],
         original: Callable[[int, str], bytes | None],
         side: int,
         padding: Colour | None = None,
         max_bytes: int,
-        max_pixels: int,
     ) -> None:
         """Prepare.
 
         Args:
             roots: Where files may be read.
             uploads: Where uploaded bytes are.
+            decoder: Decodes pictures.
             known: Whether a collection holds bytes of a digest already.
             original: Reads the bytes of a collection's image again; none where it was deleted.
             side: Of the pictures that the embedder takes, in pixels.
-            padding: How they become squares; see `decode`.
+            padding: How they become squares; see `vision.square.square`.
             max_bytes: Largest file.
-            max_pixels: Largest picture.
         """
         self._roots = roots
         self._uploads = uploads
+        self._decoder = decoder
         self._known = known
         self._original = original
         self._side = side
         self._padding = padding
         self._max_bytes = max_bytes
-        self._max_pixels = max_pixels
 
     def read(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
-        """Read one file; whatever is wrong with it is an outcome, never an exception."""
+        """Read one file; whatever is wrong with it is an outcome, never an exception.
+
+        Raises:
+            NotReady, Overloaded: No decoder is free, which is not the file's fault; try again.
+        """
         if file.action is FileAction.DELETE:
             return Outcome(file)
         try:
@@ -93,6 +105,8 @@ class Reader:
                 return self._read_again(job, file)
             with self._opened(job, file) as stream:
                 return self._read(job, file, stream)
+        except (NotReady, Overloaded):
+            raise
         except LookalikeError as error:
             return Outcome(file, code=error.code, detail=str(error))
         except OSError as error:
@@ -134,7 +148,7 @@ class Reader:
         return ReadPicture(file, sha256, len(data), self._decoded(data))
 
     def _decoded(self, data: bytes) -> Picture:
-        return decode(data, side=self._side, padding=self._padding, max_pixels=self._max_pixels)
+        return self._decoder.decode(data, side=self._side, padding=self._padding)
 
 
 def trusted_mtime(before: os.stat_result, after: os.stat_result, now_ns: int) -> int | None:

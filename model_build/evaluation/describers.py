@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bento_service.settings import Settings
 from bento_service.vision.choice import Choice, EngineName, choose
-from bento_service.vision.decode import Colour, Region, decode
+from bento_service.vision.decode import decode
 from bento_service.vision.descriptor_version import (
     DESCRIPTORS,
     PRECISIONS,
@@ -21,6 +21,7 @@ from bento_service.vision.descriptor_version import (
     Precision,
 )
 from bento_service.vision.engine import NETWORK_FILES, Model
+from bento_service.vision.formats import Colour, Region
 from bento_service.vision.hardware import Hardware
 from model_build.evaluation.errors import DescriptorUnknown, ModelMissing
 from model_build.evaluation.histogram import NAME as COLOUR_HISTOGRAM

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks.processes import of_server
+from benchmarks.processes import of_each, of_server
 
 SPENDS_AND_HOLDS = """
 import time
@@ -44,6 +44,28 @@ def test_the_processes_of_a_server_are_found_with_what_they_use(running):
     for process in found:
         assert 64 << 20 < process.proportional <= process.resident < 128 << 20
         assert 0.2 < process.cpu_seconds < 3
+
+
+def test_the_decoders_of_a_server_are_found_too(running):
+    parent = of_each(f"BENTOML_HOME={running}".encode(), lambda folder: int(folder.name))
+    command = [sys.executable, "-c", SPENDS_AND_HOLDS, "bento_service.vision.decoder"]
+    started = [
+        subprocess.Popen([*command, str(pid), "9"], env={}, stdout=subprocess.PIPE)
+        for pid in (parent[0], os.getpid())
+    ]
+    try:
+        for process in started:
+            assert process.stdout.readline() == b"ready\n"
+        assert [process.name for process in of_server(running)] == [
+            "decoder",
+            "describing",
+            "parent",
+        ]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+            process.stdout.close()
 
 
 def test_other_servers_are_not_counted(running):

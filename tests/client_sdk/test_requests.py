@@ -56,6 +56,7 @@ INFO = {
         "max_upload_bytes": 1,
         "max_request_bytes": 1,
         "max_pixels": 1,
+        "max_jpeg_pixels": 1,
         "max_top_k": 1000,
         "formats": ["JPEG"],
     },

@@ -15,6 +15,7 @@ from bento_service.ingest.reading import Reader, ReadPicture
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.uploads import Uploads
 from bento_service.settings import ImageRoot
+from bento_service.vision.decode import LocalDecoder
 from client_sdk.schemas import JobState
 
 MAX_BYTES, MAX_PIXELS = 100_000, 10_000
@@ -90,11 +91,11 @@ def reader(folder, uploads, known, originals):
     return Reader(
         ImageRoots([ImageRoot("pictures", folder)]),
         uploads,
+        LocalDecoder(max_pixels=MAX_PIXELS),
         known=lambda collection_id, sha256: (collection_id, sha256) in known,
         original=original,
         side=4,
         max_bytes=MAX_BYTES,
-        max_pixels=MAX_PIXELS,
     )
 
 

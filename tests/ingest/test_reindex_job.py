@@ -23,6 +23,7 @@ from bento_service.ingest.uploads import Uploads
 from bento_service.ingest.worker import Worker
 from bento_service.originals import Originals
 from bento_service.settings import ImageRoot
+from bento_service.vision.decode import LocalDecoder
 from client_sdk.schemas import JobState, TrainRequest
 
 OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 3, "fp32")
@@ -77,11 +78,11 @@ class Room:
         reader = Reader(
             self.roots,
             self.uploads,
+            LocalDecoder(max_pixels=10**5),
             known=self.catalogue.images.known,
             original=self.original,
             side=4,
             max_bytes=10**6,
-            max_pixels=10**5,
         )
 
         async def run():

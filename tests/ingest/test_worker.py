@@ -31,7 +31,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.job_records import NewFile, NewJob
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
-from bento_service.errors import NotReady
+from bento_service.errors import NotReady, Overloaded
 from bento_service.ingest import patience
 from bento_service.ingest import worker as worker_module
 from bento_service.ingest.lists import Lists
@@ -43,6 +43,7 @@ from bento_service.ingest.uploads import Uploads
 from bento_service.ingest.worker import TURN, Worker
 from bento_service.originals import Originals
 from bento_service.settings import ImageRoot
+from bento_service.vision.decode import LocalDecoder
 from client_sdk.schemas import JobState, TrainRequest
 
 PROJECT = Path(__file__).parents[2]
@@ -100,6 +101,7 @@ class Room:
         self.cats = self.catalogue.collections.ensure("cats", SPACE)
         self.looked_up = 0
         self.commits = 0
+        self.decoder = LocalDecoder(max_pixels=10**5)
         self.retriable = timedelta(hours=1)
 
     def write(self, pictures):
@@ -129,11 +131,11 @@ class Room:
         reader = Reader(
             self.roots,
             self.uploads,
+            self.decoder,
             known=known,
             original=self.original,
             side=4,
             max_bytes=10**6,
-            max_pixels=10**5,
         )
         return Worker(
             self.catalogue,
@@ -249,6 +251,23 @@ def test_every_file_of_a_folder_ends_as_what_it_is(room):
     ]
     assert found["a/good.JPG"].format == "PNG"
     assert {image.metadata["album"] for image in found.values()} == {"one"}
+
+
+def test_a_decoder_that_is_not_there_is_waited_for_and_fails_no_picture(room):
+    refusals = [NotReady("no decoder starts"), Overloaded("all are busy")] * 2
+
+    class Absent(LocalDecoder):
+        def decode(self, *arguments, **options):
+            if refusals:
+                raise refusals.pop()
+            return super().decode(*arguments, **options)
+
+    room.decoder = Absent(10**5)
+    room.write_colours(5)
+    job = room.train()
+    room.work()
+    assert counted(room.job(job)) == ("completed", 5, 5, 5, 0, 0)
+    assert refusals == []
 
 
 def test_every_picture_gets_its_own_descriptor(room):

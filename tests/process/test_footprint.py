@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from bento_service.settings import Settings
 from client_sdk import Client
 
 PARENT, EMBEDDER, SERVICE = "parent", "vgg16-embedder", "lookalike"
+DECODERS = "decoders"
+DECODER_BYTES = 16 * 2**20
 LIBRARIES = {
     "numpy": {PARENT, EMBEDDER, SERVICE},
     "aiohttp": {EMBEDDER, SERVICE},
     "onnxruntime": {EMBEDDER},
     "grpc": {SERVICE},
-    "PIL": {SERVICE},
+    "PIL": {DECODERS},
     "pyarrow": {SERVICE},
     "sqlalchemy": {SERVICE},
     "faiss": set(),
@@ -52,12 +55,13 @@ def server(new_server):
 
 @pytest.fixture(scope="module")
 def processes(server, photographs):
-    """Process ids by role, of a server that has indexed and searched."""
+    """Process ids by role, of a server that has indexed and searched; of one of the decoders."""
     with Client(server.url, timeout=120) as client:
         pictures = sorted(photographs.iterdir())[:2]
         client.wait(client.upload(pictures))
         assert len(client.search(pictures[0]).hits) == 2
-    return {_role(command): pid for pid, command in server.processes().items()}
+    found = {_role(command): pid for pid, command in server.processes().items()}
+    return {**found, DECODERS: server.decoders()[0]}
 
 
 def _role(command: str) -> str:
@@ -65,9 +69,17 @@ def _role(command: str) -> str:
     return named[1] if named else PARENT
 
 
-def test_a_server_is_three_processes(server, processes):
-    assert processes.keys() == {PARENT, EMBEDDER, SERVICE}
+def test_a_server_is_three_processes_and_decoders(server, processes):
+    assert processes.keys() == {PARENT, EMBEDDER, SERVICE, DECODERS}
     assert len(server.processes()) == 3
+    assert 1 <= len(server.decoders()) <= Settings().most_decoders
+
+
+def test_a_decoder_takes_little_memory_of_its_own(server, processes):
+    for pid in server.decoders():
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        kibibytes = re.findall(r"^(?:Private_Dirty|Private_Clean): +(\d+) kB$", rollup, re.M)
+        assert 0 < 1024 * sum(map(int, kibibytes)) < DECODER_BYTES
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

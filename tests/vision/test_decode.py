@@ -14,7 +14,9 @@ from bento_service.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from bento_service.vision.decode import MEDIA_TYPES, decode, thumbnail
+from bento_service.vision.decode import decode
+from bento_service.vision.formats import MEDIA_TYPES
+from bento_service.vision.square import thumbnail
 
 # Pillow warns about damaged metadata; what counts is what comes out.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -560,6 +562,27 @@ class TestRefusals:
     def test_the_largest_header_is_refused(self):
         with pytest.raises(TooLarge):
             decode(png_header(2**31 - 1, 2**31 - 1), side=4, max_pixels=100_000_000)
+
+    @pytest.mark.parametrize(
+        ("options", "alpha"),
+        [({"lossless": True}, False), ({"lossless": True}, True), ({}, False), ({}, True)],
+    )
+    def test_the_size_of_a_webp_is_known_before_its_pixels_are_held(
+        self, options, alpha, encoded, monkeypatch
+    ):
+        image = plain((1, 2, 3, 99) if alpha else RED, (301, 107), "RGBA" if alpha else "RGB")
+        data = encoded(image, "WEBP", **options)
+        assert decode(data, side=4, max_pixels=301 * 107).width == 301
+        monkeypatch.setattr(Image, "open", None)
+        with pytest.raises(TooLarge, match="301 x 107"):
+            decode(data, side=4, max_pixels=301 * 107 - 1)
+
+    def test_the_size_of_an_animated_webp_is_known_too(self, encoded, monkeypatch):
+        more = [plain(BLUE, (301, 107))]
+        data = encoded(plain(RED, (301, 107)), "WEBP", save_all=True, append_images=more)
+        monkeypatch.setattr(Image, "open", None)
+        with pytest.raises(TooLarge, match="301 x 107"):
+            decode(data, side=4, max_pixels=301 * 107 - 1)
 
     def test_a_frame_larger_than_the_gifs_screen_counts(self, encoded):
         data = bytearray(encoded(plain(RED, (100, 100)), "GIF"))

@@ -1,0 +1,109 @@
+"""A decoder process: pictures come in, pixels go out, and nothing else is here.
+
+    python -m bento_service.vision.decoder PARENT MAX_PIXELS MAX_JPEG_PIXELS MEMORY_BYTES SECONDS
+
+Standard input is a socket to the service that started it; see `frames` and
+`bento_service.decoding`. The process may take MEMORY_BYTES more than at its start, and SECONDS of
+processor time for a picture, or the kernel refuses the one and ends it for the other. It also ends
+with the thread that started it.
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import AvifImagePlugin
+
+from bento_service.errors import LookalikeError
+from bento_service.vision import frames
+from bento_service.vision.square import square, thumbnail
+
+_PR_SET_PDEATHSIG = 1
+_OPEN_FILES = 32
+
+
+def main(arguments: list[str]) -> None:
+    """Decode until the other side of the socket is closed."""
+    parent, max_pixels, max_jpeg_pixels, memory_bytes = map(int, arguments[:4])
+    seconds = float(arguments[4])
+    _end_with(parent)
+    # As many pictures are decoded at once as is right; each thread would need memory of its own.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    _limit(memory_bytes)
+    channel = socket.socket(fileno=0)
+    caps = {"max_pixels": max_pixels, "max_jpeg_pixels": max_jpeg_pixels}
+    frames.send(channel.sendall, {"ready": True})
+    with channel.makefile("rb") as requests, contextlib.suppress(frames.BrokenFrame, OSError):
+        while True:
+            # Nothing of one picture is kept while the next one is waited for.
+            frames.send(channel.sendall, *_next_answer(requests, caps, seconds))
+
+
+def _next_answer(
+    requests: BinaryIO, caps: dict[str, int], seconds: float
+) -> tuple[frames.Header, bytes]:
+    header, data = frames.receive(requests.read, max_payload=sys.maxsize)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        return _answer(header, data, caps)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _answer(
+    header: frames.Header, data: bytes, caps: dict[str, int]
+) -> tuple[frames.Header, bytes]:
+    try:
+        if header["make"] == "thumbnail":
+            return {}, thumbnail(data, side=header["side"], **caps)
+        padding, region = header["padding"], header["region"]
+        made = square(
+            data,
+            side=header["side"],
+            padding=padding and tuple(padding),
+            region=region and tuple(region),
+            **caps,
+        )
+    except LookalikeError as error:
+        return {"error": error.code, "detail": str(error)}, b""
+    told = {
+        "width": made.width,
+        "height": made.height,
+        "format": made.format,
+        "warnings": made.warnings,
+    }
+    return told, made.samples
+
+
+def _end_with(parent: int) -> None:
+    """Be killed as soon as the service has ended, however it does, and by no signal before."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the service has ended already")
+    # Those of a terminal or a supervisor are for the service, which still needs its decoders.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _limit(memory_bytes: int) -> None:
+    """Leave this process so much more memory, a few files, and neither files to write nor dumps."""
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    for kind, most in (
+        (resource.RLIMIT_AS, size + memory_bytes),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    ):
+        resource.setrlimit(kind, (most, most))
+    # Where the machine itself has no memory left, this is the process to end.
+    Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,20 @@
+"""Small files that are expensive to decode."""
+
+import io
+
+from PIL import Image
+
+
+def flat(file_format: str, size: tuple[int, int], **options: object) -> bytes:
+    """A picture of one colour: some kilobytes, whatever its size."""
+    file = io.BytesIO()
+    Image.new("RGB", size, (9, 9, 9)).save(file, file_format, **options)
+    return file.getvalue()
+
+
+def many_scans(size: tuple[int, int], scans: int) -> bytes:
+    """A progressive JPEG whose last scan, a refinement of all blocks, comes again and again."""
+    data = flat("JPEG", size, progressive=True)
+    last = data.rindex(b"\xff\xda")
+    end = data.rindex(b"\xff\xd9")
+    return data[:end] + data[last:end] * scans + data[end:]

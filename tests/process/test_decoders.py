@@ -1,0 +1,153 @@
+"""Pictures that bite, sent to a real server."""
+
+import os
+import re
+import shutil
+import signal
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from client_sdk import Client, ImageTooExpensive, ImageUnreadable, TooLarge
+from tests import bombs
+
+SECONDS = "0.5"
+
+
+@pytest.fixture(scope="module")
+def server(new_server):
+    return new_server(LOOKALIKE_DECODER_SECONDS=SECONDS, LOOKALIKE_DECODERS="3").start()
+
+
+@pytest.fixture(scope="module")
+def scan_bomb():
+    return bombs.many_scans((7000, 7000), 300)
+
+
+@pytest.fixture(scope="module")
+def client(server, photographs):
+    with Client(server.url, timeout=120) as client:
+        client.wait(client.upload(sorted(photographs.iterdir())))
+        yield client
+
+
+def replaced(server, reason):
+    page = httpx.get(f"{server.url}/metrics", timeout=60).text
+    found = re.search(rf'lookalike_decoders_replaced_total{{reason="{reason}"}} ([\d.]+)', page)
+    assert found
+    return float(found[1])
+
+
+def test_a_search_with_a_bomb_is_refused_and_says_what_to_do(server, client, scan_bomb):
+    before = replaced(server, "time")
+    with pytest.raises(ImageTooExpensive, match="save it again") as caught:
+        client.search(scan_bomb)
+    assert caught.value.status == 422
+    assert replaced(server, "time") == before + 1
+
+
+def test_more_pixels_than_allowed_are_refused(client):
+    with pytest.raises(TooLarge, match="at most 50000000"):
+        client.search(bombs.flat("WEBP", (16383, 3100), lossless=True))
+
+
+def test_searches_and_thumbnails_are_answered_while_bombs_come_in(
+    server, client, scan_bomb, photographs
+):
+    (image, *_) = client.images()
+    ended = threading.Event()
+    statuses = []
+
+    def attack():
+        while not ended.is_set():
+            answer = httpx.post(
+                f"{server.url}/api/v2/search", files={"file": scan_bomb}, timeout=120
+            )
+            statuses.append(answer.status_code)
+
+    attackers = [threading.Thread(target=attack) for _ in range(2)]
+    for attacker in attackers:
+        attacker.start()
+    try:
+        for path in sorted(photographs.iterdir()):
+            hit = client.search(path).hits[0]
+            assert (hit.name, round(hit.score, 3)) == (path.name, 1.0)
+            assert client.thumbnail(image.id).startswith(b"RIFF")
+    finally:
+        ended.set()
+        for attacker in attackers:
+            attacker.join(120)
+    assert set(statuses) == {422}
+    assert server.is_ready()
+
+
+def test_a_bomb_among_good_pictures_fails_alone(server, client, scan_bomb, photographs):
+    folder = server.images / "mixed"
+    shutil.copytree(photographs, folder)
+    (folder / "bomb.jpg").write_bytes(scan_bomb)
+    client.create_collection("mixed")
+    job = client.wait(client.train("mixed", collection="mixed"))
+    assert (job.indexed, job.failed) == (6, 1)
+    (failure,) = client.job_errors(job)
+    assert (Path(failure.source).name, failure.code) == ("bomb.jpg", "image_too_expensive")
+
+
+def test_a_decoder_killed_by_hand_fails_its_own_search_alone(
+    server, client, scan_bomb, photographs
+):
+    caught = []
+
+    def ask():
+        try:
+            with Client(server.url, timeout=120) as own:
+                own.search(scan_bomb)
+        except (ImageUnreadable, ImageTooExpensive) as error:
+            caught.append(error)
+
+    before = server.decoders()
+    asking = threading.Thread(target=ask)
+    asking.start()
+    deadline = time.monotonic() + 60
+    while not (busy := [pid for pid in before if _is_running(pid)]):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(busy[0], signal.SIGKILL)
+    asking.join(120)
+    assert len(caught) == 1
+    assert client.search(photographs / "coins.jpg").hits[0].name == "coins.jpg"
+    assert busy[0] not in server.decoders()
+
+
+def _is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "R"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_decoder_outlives_its_server(new_server, scan_bomb, number):
+    own = new_server().start()
+
+    def ask():
+        with suppress(httpx.HTTPError):
+            httpx.post(f"{own.url}/api/v2/search", files={"file": scan_bomb}, timeout=60)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not any(_is_running(pid) for pid in own.decoders()):
+        time.sleep(0.01)
+    decoders = own.decoders()
+    if number == signal.SIGKILL:
+        own.kill()
+    else:
+        own.stop()
+    asking.join(60)
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in decoders):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
