@@ -13,6 +13,7 @@ CODES = [
     (404, "image_not_found", errors.ImageNotFound),
     (404, "job_not_found", errors.JobNotFound),
     (404, "path_not_found", errors.PathNotFound),
+    (408, "request_timeout", errors.RequestTimeout),
     (409, "conflict", errors.Conflict),
     (413, "too_large", errors.TooLarge),
     (415, "unsupported_media_type", errors.UnsupportedMediaType),
@@ -22,6 +23,7 @@ CODES = [
     (429, "overloaded", errors.Overloaded),
     (503, "index_unavailable", errors.IndexUnavailable),
     (503, "not_ready", errors.NotReady),
+    (503, "time_exceeded", errors.TimeExceeded),
     (507, "storage_full", errors.StorageFull),
 ]
 
