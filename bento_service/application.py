@@ -9,6 +9,8 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace, IndexRecord
 from bento_service.data_folder import sole_user
 from bento_service.describing import Embed, patient
+from bento_service.fetching.fetcher import Fetcher
+from bento_service.fetching.places import FetchRules
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
 from bento_service.housekeeping import (
@@ -40,6 +42,7 @@ class Application:
     """The rooms of a running service, for the HTTP surface to call.
 
     Attributes:
+        fetcher: Of pictures from URLs; none where that is off.
         discard: Removes those of some stored uploads that nobody needs.
     """
 
@@ -59,6 +62,7 @@ class Application:
     originals: Originals
     searcher: Searcher
     worker: Worker
+    fetcher: Fetcher | None
     discard: Callable[[set[str]], None]
 
     @property
@@ -207,6 +211,7 @@ async def opened(
             originals=originals,
             searcher=searcher,
             worker=worker,
+            fetcher=_fetcher(settings),
             discard=discard,
         )
 
@@ -224,6 +229,20 @@ def _archive_limits(settings: Settings) -> Limits:
         member_bytes=settings.max_upload_bytes,
         total_bytes=settings.max_archive_bytes,
         ratio=settings.max_archive_ratio,
+    )
+
+
+def _fetcher(settings: Settings) -> Fetcher | None:
+    if not settings.urls:
+        return None
+    return Fetcher(
+        FetchRules(
+            max_bytes=settings.max_upload_bytes,
+            seconds=settings.url_seconds,
+            hosts=settings.url_hosts,
+            ports=settings.url_ports,
+            networks=settings.url_networks,
+        )
     )
 
 

@@ -14,6 +14,7 @@
      ├─ UnsupportedMediaType    415  unsupported_media_type
      ├─ InvalidArgument         422  invalid_argument
      ├─ ImageUnreadable         422  image_unreadable
+     ├─ UrlUnreachable          422  url_unreachable
      ├─ Overloaded              429  overloaded
      ├─ IndexUnavailable        503  index_unavailable
      ├─ NotReady                503  not_ready
@@ -111,6 +112,12 @@ class ImageUnreadable(LookalikeError):
     """The bytes begin like a picture but cannot be decoded."""
 
     status, code, title = 422, "image_unreadable", "Image unreadable"
+
+
+class UrlUnreachable(LookalikeError):
+    """Nothing was fetched from a URL; why is not said, so that nobody can look around by it."""
+
+    status, code, title = 422, "url_unreachable", "URL unreachable"
 
 
 class Overloaded(LookalikeError):

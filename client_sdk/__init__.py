@@ -31,6 +31,7 @@ from client_sdk.errors import (
     Unauthenticated,
     UnexpectedAnswer,
     UnsupportedMediaType,
+    UrlUnreachable,
     UsageError,
 )
 from client_sdk.schemas import (
@@ -91,6 +92,7 @@ __all__ = [
     "Unauthenticated",
     "UnexpectedAnswer",
     "UnsupportedMediaType",
+    "UrlUnreachable",
     "UsageError",
     "__version__",
 ]

@@ -21,6 +21,7 @@
          ├─ InvalidArgument        422  invalid_argument
          ├─ ImageUnreadable        422  image_unreadable
          ├─ ImageTooExpensive      422  image_too_expensive
+         ├─ UrlUnreachable         422  url_unreachable
          ├─ Overloaded             429  overloaded
          ├─ IndexUnavailable       503  index_unavailable
          ├─ NotReady               503  not_ready
@@ -221,6 +222,12 @@ class ImageTooExpensive(ApiError):
     """Decoding the picture takes more time or memory than allowed."""
 
     known_status, known_code = 422, "image_too_expensive"
+
+
+class UrlUnreachable(ApiError):
+    """The service could not fetch a picture from a URL, or may not; it does not say which."""
+
+    known_status, known_code = 422, "url_unreachable"
 
 
 class Overloaded(ApiError):

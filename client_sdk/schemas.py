@@ -28,6 +28,7 @@ MAX_IDS = 100_000
 """Ids that one call takes."""
 
 _Path = Annotated[str, Field(min_length=1, max_length=4096)]
+_Url = Annotated[str, Field(min_length=1, max_length=2048)]
 _Name = Annotated[str, Field(max_length=255)]
 
 FILTER_LANGUAGE = (
@@ -289,7 +290,7 @@ class SearchRequest(SearchOptions):
 
     image: str | None = None
     image_id: int | None = None
-    url: str | None = None
+    url: _Url | None = None
 
 
 class DeleteRequest(_Request):

@@ -1,4 +1,5 @@
 import os
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,11 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         HEAD_SECONDS="2",
         BODY_SECONDS="3.5",
         REQUEST_SECONDS="4",
+        URLS="1",
+        URL_HOSTS=".Example.org, shop.example",
+        URL_PORTS="80, 8080",
+        URL_NETWORKS="10.1.2.0/24, fd00::/8",
+        URL_SECONDS="2.5",
         MAX_PIXELS="30",
         MAX_ARCHIVE_MEMBERS="40",
         MAX_ARCHIVE_BYTES="50",
@@ -101,6 +107,11 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "head_seconds": 2.0,
         "body_seconds": 3.5,
         "request_seconds": 4.0,
+        "urls": True,
+        "url_hosts": (".example.org", "shop.example"),
+        "url_ports": (80, 8080),
+        "url_networks": (ip_network("10.1.2.0/24"), ip_network("fd00::/8")),
+        "url_seconds": 2.5,
         "max_pixels": 30,
         "max_archive_members": 40,
         "max_archive_bytes": 50,

@@ -20,6 +20,7 @@ CODES = [
     (422, "invalid_argument", errors.InvalidArgument),
     (422, "image_unreadable", errors.ImageUnreadable),
     (422, "image_too_expensive", errors.ImageTooExpensive),
+    (422, "url_unreachable", errors.UrlUnreachable),
     (429, "overloaded", errors.Overloaded),
     (503, "index_unavailable", errors.IndexUnavailable),
     (503, "not_ready", errors.NotReady),
