@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, JsonValue
 from starlette.datastructures import FormData, UploadFile
 
+from bento_service.api.form_files import MultipartForm
 from bento_service.api.problems import parsed_json
 from bento_service.application import Application
 from bento_service.errors import BadRequest, InvalidArgument, NotReady
@@ -18,7 +19,8 @@ from bento_service.json_text import JsonError, read_json
 _MAX_FILES = 20_000
 _MAX_FIELDS = 50
 _MAX_FIELD_BYTES = 2**18
-_FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
+_MULTIPART = "multipart/form-data"
+_FORM_TYPES = (_MULTIPART, "application/x-www-form-urlencoded")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -69,8 +71,10 @@ async def json_body(request: Request, model: type[Model]) -> Model:
 @asynccontextmanager
 async def form_body(request: Request) -> AsyncIterator[FormData]:
     """A form; its files are gone when the block ends."""
-    limits = {"max_files": _MAX_FILES, "max_fields": _MAX_FIELDS}
-    async with request.form(**limits, max_part_size=_MAX_FIELD_BYTES) as form:
+    limits = {"max_fields": _MAX_FIELDS, "max_files": _MAX_FILES, "max_part_size": _MAX_FIELD_BYTES}
+    kind = request.headers.get("content-type", "").lower()
+    is_multipart = kind.startswith(_MULTIPART)
+    async with MultipartForm(request, **limits) if is_multipart else request.form(**limits) as form:
         yield form
 
 
