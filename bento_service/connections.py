@@ -20,6 +20,7 @@ from client_sdk.schemas import Problem
 _MAX_HEAD_BYTES = 64 * 1024
 _REST_SECONDS = 5.0
 _UNREAD_SECONDS = 20.0
+_READ_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class ConnectionLimits:
         head_seconds: Until the head of a request must have come.
         head_bytes: Bytes that may come without being part of a body.
         rest_seconds: For what is still sent of a request that was answered.
-        unread_seconds: For an answer of which nothing is read.
+        unread_seconds: For an answer of which next to nothing is read.
         connections: Open at once; for another one, one that waits for a request is closed.
     """
 
@@ -119,7 +120,7 @@ class GuardedConnection(HttpToolsProtocol):
         """The other side does not read what is sent."""
         super().pause_writing()
         if self._is_guarded:
-            self._after("unread", self.limits.unread_seconds, self.transport.abort)
+            self._watch_reader()
 
     def resume_writing(self) -> None:
         """It reads on."""
@@ -165,9 +166,20 @@ class GuardedConnection(HttpToolsProtocol):
         self._close()
 
     def _close(self) -> None:
-        """Close, and do not wait long for the other side to read the rest."""
+        """Close once the other side has read the rest, if it does."""
         self.transport.close()
-        self._after("unread", self.limits.unread_seconds, self.transport.abort)
+        self._watch_reader()
+
+    def _watch_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            if self.transport.get_write_buffer_size() > unread - _READ_BYTES:
+                self.transport.abort()
+            else:
+                self._watch_reader()
+
+        self._after("unread", self.limits.unread_seconds, look)
 
     def _make_room(self) -> None:
         if len(self.connections) <= self.limits.connections:

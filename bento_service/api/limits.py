@@ -1,6 +1,7 @@
 """How much may be asked at once, and how long it may take."""
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from bento_service.errors import Overloaded, RequestTimeout, TimeExceeded
 
 _ALWAYS = ("/metrics",)  # who looks after the service has to see it most when it is busy
 _SLOWEST = 16 * 1024
+_PIECE = 256 * 1024
 _STREAM = "text/event-stream"
 
 
@@ -40,7 +42,8 @@ class HttpLimits:
 class InFlight:
     """Lets in as many requests as are allowed at once, and refuses the others without waiting.
 
-    A stream of events does nothing most of the time, so it counts only until it has begun.
+    A request counts until its answer has left, which is sent in pieces for that. A stream of events
+    does nothing most of the time, so it counts only until it has begun.
     """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
@@ -68,12 +71,22 @@ class InFlight:
                 kind = Headers(raw=message.get("headers", [])).get("content-type", "")
                 if kind.startswith(_STREAM):
                     self._under_way.discard(own)
-            await send(message)
+            for piece in _pieces(message):
+                await send(piece)
 
         try:
             await self._app(scope, receive, watched)
         finally:
             self._under_way.discard(own)
+
+
+def _pieces(message: Message) -> Iterator[Message]:
+    """A message, or several where its body is large: a server takes one that it cannot send yet."""
+    body = message.get("body", b"")
+    for at in range(0, len(body) - _PIECE, _PIECE):
+        yield {**message, "body": body[at : at + _PIECE], "more_body": True}
+    rest = max(0, (len(body) - 1) // _PIECE * _PIECE)
+    yield {**message, "body": body[rest:]} if rest else message
 
 
 class TimeLimit:

@@ -92,6 +92,25 @@ async def test_a_stream_of_events_counts_only_until_it_begins():
         assert [one.status_code for one in await asyncio.gather(*held)] == [200] * 3
 
 
+@pytest.mark.parametrize("size", [0, 1, 262_143, 262_144, 262_145, 524_288, 1_000_001])
+async def test_a_large_answer_leaves_in_pieces_and_whole(size):
+    content = bytes(range(251)) * (size // 251 + 1)
+    sent = []
+
+    async def app(scope, receive, send):
+        async def noting(message):
+            sent.append(message)
+            await send(message)
+
+        await InFlight(PlainTextResponse(content[:size]), most=1)(scope, receive, noting)
+
+    async with client(app) as http:
+        assert (await http.get("/")).content == content[:size]
+    bodies = [message["body"] for message in sent[1:]]
+    assert len(bodies) == max(1, -(-size // 262_144))
+    assert all(bodies) or size == 0
+
+
 async def test_a_request_that_fails_gives_its_place_back():
     async def broken(scope, receive, send):
         raise ValueError
