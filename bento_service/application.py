@@ -19,6 +19,8 @@ from bento_service.data_folder import sole_user
 from bento_service.decoding.decoders import Decoders
 from bento_service.decoding.process import DecoderLimits
 from bento_service.describing import Embed, patient
+from bento_service.fetching.fetcher import Fetcher
+from bento_service.fetching.places import FetchRules
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
 from bento_service.housekeeping import (
@@ -54,6 +56,7 @@ class Application:
 
     Attributes:
         thumbnails: Limits the threads that make them.
+        fetcher: Of pictures from URLs; none where that is off.
         discard: Removes those of some stored uploads that nobody needs.
     """
 
@@ -75,6 +78,7 @@ class Application:
     thumbnails: CapacityLimiter
     searcher: Searcher
     worker: Worker
+    fetcher: Fetcher | None
     discard: Callable[[set[str]], None]
 
     @property
@@ -241,6 +245,7 @@ async def opened(
             thumbnails=CapacityLimiter(THUMBNAILS_AT_ONCE),
             searcher=searcher,
             worker=worker,
+            fetcher=_fetcher(settings),
             discard=discard,
         )
 
@@ -267,6 +272,20 @@ def _archive_limits(settings: Settings) -> Limits:
         member_bytes=settings.max_upload_bytes,
         total_bytes=settings.max_archive_bytes,
         ratio=settings.max_archive_ratio,
+    )
+
+
+def _fetcher(settings: Settings) -> Fetcher | None:
+    if not settings.urls:
+        return None
+    return Fetcher(
+        FetchRules(
+            max_bytes=settings.max_upload_bytes,
+            seconds=settings.url_seconds,
+            hosts=settings.url_hosts,
+            ports=settings.url_ports,
+            networks=settings.url_networks,
+        )
     )
 
 

@@ -8,15 +8,18 @@
      ├─ ImageNotFound           404  image_not_found
      ├─ JobNotFound             404  job_not_found
      ├─ PathNotFound            404  path_not_found
+     ├─ RequestTimeout          408  request_timeout
      ├─ Conflict                409  conflict
      ├─ TooLarge                413  too_large
      ├─ UnsupportedMediaType    415  unsupported_media_type
      ├─ InvalidArgument         422  invalid_argument
      ├─ ImageUnreadable         422  image_unreadable
      ├─ ImageTooExpensive       422  image_too_expensive
+     ├─ UrlUnreachable          422  url_unreachable
      ├─ Overloaded              429  overloaded
      ├─ IndexUnavailable        503  index_unavailable
      ├─ NotReady                503  not_ready
+     ├─ TimeExceeded            503  time_exceeded
      └─ StorageFull             507  storage_full
 
 A message says what is wrong, names the value, and says what to do about it. It never holds a path
@@ -76,6 +79,12 @@ class PathNotFound(LookalikeError):
     status, code, title = 404, "path_not_found", "Path not found"
 
 
+class RequestTimeout(LookalikeError):
+    """The body of the request came too slowly, or not to its end."""
+
+    status, code, title = 408, "request_timeout", "Request timeout"
+
+
 class Conflict(LookalikeError):
     """The request contradicts what is stored, such as another descriptor version's collection."""
 
@@ -112,6 +121,12 @@ class ImageTooExpensive(LookalikeError):
     status, code, title = 422, "image_too_expensive", "Image too expensive"
 
 
+class UrlUnreachable(LookalikeError):
+    """Nothing was fetched from a URL; why is not said, so that nobody can look around by it."""
+
+    status, code, title = 422, "url_unreachable", "URL unreachable"
+
+
 class Overloaded(LookalikeError):
     """More requests in flight than allowed."""
 
@@ -128,6 +143,12 @@ class NotReady(LookalikeError):
     """The service is still starting or is shutting down."""
 
     status, code, title = 503, "not_ready", "Not ready"
+
+
+class TimeExceeded(LookalikeError):
+    """An answer took longer than any may; it may be quicker later."""
+
+    status, code, title = 503, "time_exceeded", "Time exceeded"
 
 
 class StorageFull(LookalikeError):

@@ -2,21 +2,21 @@
 
 import asyncio
 import logging
+import sys
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import bentoml
 import numpy as np
 from bentoml.validators import DType, Shape
 from numpy.typing import NDArray
 from starlette.applications import Starlette
-from starlette.routing import Mount
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bento_service.batching import (
     EMBEDDER_OPTIONS,
-    REQUEST_SECONDS,
     batching_options,
     limit_waiting,
 )
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bento_service.application import Application
 
 _MODEL_TAG = (Path(__file__).parent / "model_tag.txt").read_text().strip()
+_LONGER_SECONDS = 30
 _SETTINGS = Settings.from_environment()
 _CHOICE = choose(_SETTINGS, Hardware.detect())
 # So that freed memory goes back to the system: glibc keeps the more, the larger the blocks are that
@@ -83,6 +84,8 @@ async def _opening() -> "AsyncIterator[Application]":
 async def _lifespan(entrance: Starlette) -> "AsyncIterator[None]":
     # Every process imports this module, but only one needs the surface and all that is behind it.
     from bento_service.api.access import AccessRules
+    from bento_service.api.entrance import enter
+    from bento_service.api.limits import HttpLimits
     from bento_service.api.surface import http_surface
     from bento_service.tokens import Tokens
 
@@ -92,17 +95,41 @@ async def _lifespan(entrance: Starlette) -> "AsyncIterator[None]":
         origins=_SETTINGS.cors_origins,
         requests_per_second=_SETTINGS.requests_per_second,
     )
-    surface = http_surface(_opening, max_request_bytes=_SETTINGS.max_request_bytes, access=access)
+    limits = HttpLimits(
+        max_request_bytes=_SETTINGS.max_request_bytes,
+        max_json_bytes=_SETTINGS.max_json_bytes,
+        in_flight=_SETTINGS.requests_in_flight,
+        streams=_SETTINGS.event_streams,
+        body_seconds=_SETTINGS.body_seconds,
+        request_seconds=_SETTINGS.request_seconds,
+    )
+    surface = http_surface(_opening, limits=limits, access=access)
     async with surface.router.lifespan_context(surface):
-        entrance.state.surface = surface
+        entrance.state.enter = partial(enter, surface)
         yield
 
 
-async def _enter(scope: Scope, receive: Receive, send: Send) -> None:
-    await _ENTRANCE.state.surface(scope, receive, send)
+_ENTRANCE = Starlette(lifespan=_lifespan)
 
 
-_ENTRANCE = Starlette(routes=[Mount("/", app=_enter)], lifespan=_lifespan)
+class _Entrance:
+    """Comes before BentoML's routes, which would answer some requests in their own way."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._bentoml = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; everything else is BentoML's."""
+        if scope["type"] == "lifespan":
+            await self._bentoml(scope, receive, send)
+        else:
+            await _ENTRANCE.state.enter(self._bentoml, scope, receive, send)
+
+
+if "uvicorn" in sys.modules:  # as in each process that serves
+    from bento_service.connections import guard_connections
+
+    guard_connections(head_seconds=_SETTINGS.head_seconds)
 
 
 @bentoml.service(
@@ -111,7 +138,8 @@ _ENTRANCE = Starlette(routes=[Mount("/", app=_enter)], lifespan=_lifespan)
     workers=1,  # one process owns the Milvus Lite folder
     # BentoML labels requests by raw path; the surface exports its own metrics by route.
     metrics={"enabled": False},
-    traffic={"timeout": REQUEST_SECONDS},
+    # Only so that BentoML's own limit, which answers in its own way, is never reached.
+    traffic={"timeout": _SETTINGS.request_seconds + _LONGER_SECONDS},
 )
 @bentoml.asgi_app(_ENTRANCE, path="/")
 class ImageSearch:
@@ -133,3 +161,7 @@ class ImageSearch:
     async def __is_alive__(self) -> bool:
         """Whether ingest and replay run, or have not begun yet; behind `/livez`."""
         return self.application is None or self.application.is_alive
+
+
+# The decorator has made a service of the class, and has no types.
+cast("Any", ImageSearch).add_asgi_middleware(_Entrance)

@@ -26,6 +26,17 @@ LOOKALIKE_MAX_JPEG_PIXELS largest JPEG, which takes less memory a pixel (100 mil
 LOOKALIKE_DECODERS        pictures that are decoded at once (one more than THREADS)
 LOOKALIKE_DECODER_SECONDS     processor time that one picture may take (4)
 LOOKALIKE_DECODER_MEMORY_BYTES  memory that one may take (20 for each of MAX_PIXELS, and more)
+LOOKALIKE_MAX_JSON_BYTES  largest body that is no form (16 MiB)
+LOOKALIKE_REQUESTS_IN_FLIGHT  requests worked on at once (128)
+LOOKALIKE_EVENT_STREAMS   streams of events at once (256)
+LOOKALIKE_HEAD_SECONDS    until the head of a request must have come (10)
+LOOKALIKE_BODY_SECONDS    a body may fall so far behind 16 KiB a second (20)
+LOOKALIKE_REQUEST_SECONDS until an answer must have begun (600)
+LOOKALIKE_URLS            1: search with pictures from URLs that callers name (0)
+LOOKALIKE_URL_HOSTS       the only hosts that are asked, `.example.org` for all below it (any)
+LOOKALIKE_URL_PORTS       the only ports that are asked (80,443)
+LOOKALIKE_URL_NETWORKS    fetched from although they are not public, `10.1.2.0/24` (none)
+LOOKALIKE_URL_SECONDS     until such a picture must be there (10)
 LOOKALIKE_MAX_ARCHIVE_MEMBERS  most files in the archives of one request (20000)
 LOOKALIKE_MAX_ARCHIVE_BYTES    most bytes that they may expand to (4 GiB)
 LOOKALIKE_MAX_ARCHIVE_RATIO    how many times their own size that may be (200)
@@ -40,6 +51,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -53,6 +65,8 @@ PREFIX = "LOOKALIKE_"
 _CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT")
 _BYTES_A_PIXEL = 20
 _BYTES_BESIDE_PIXELS = 64 * 2**20
+_Port = Annotated[int, Field(ge=1, le=65535)]
+_Network = IPv4Network | IPv6Network
 _MILVUS_SCHEMES = ("http://", "https://", "tcp://")
 
 
@@ -83,6 +97,12 @@ def _milvus_uri(value: str) -> str:
 
 def _split_paths(value: object) -> object:
     return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
+
+
+def _split_commas(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip().lower() for part in value.split(",") if part.strip())
 
 
 def _split_origins(value: object) -> object:
@@ -127,6 +147,17 @@ class Settings(BaseModel):
     decoders: int | None = Field(default=None, ge=1)
     decoder_seconds: float = Field(default=4.0, gt=0, le=3600)
     decoder_memory_bytes: int | None = Field(default=None, ge=1)
+    max_json_bytes: int = Field(default=16 * 2**20, ge=1)
+    requests_in_flight: int = Field(default=128, ge=1)
+    event_streams: int = Field(default=256, ge=0)
+    head_seconds: float = Field(default=10.0, ge=1.0, le=600.0)
+    body_seconds: float = Field(default=20.0, ge=1.0, le=600.0)
+    request_seconds: float = Field(default=600.0, ge=1.0, le=7200.0)
+    urls: bool = False
+    url_hosts: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
+    url_ports: Annotated[tuple[_Port, ...], BeforeValidator(_split_commas)] = (80, 443)
+    url_networks: Annotated[tuple[_Network, ...], BeforeValidator(_split_commas)] = ()
+    url_seconds: float = Field(default=10.0, gt=0, le=120.0)
     max_archive_members: int = Field(default=20_000, ge=1)
     max_archive_bytes: int = Field(default=4 * 2**30, ge=1)
     max_archive_ratio: int = Field(default=200, ge=1)

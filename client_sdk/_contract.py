@@ -65,6 +65,12 @@ def search_by_id(image_id: int, **options: Unpack[SearchKeywords]) -> Call[Searc
     return Call(method="POST", path=f"{API}/search", json=body, read=model(SearchResponse))
 
 
+def search_by_url(url: str, **options: Unpack[SearchKeywords]) -> Call[SearchResponse]:
+    """The images nearest to a picture that the service fetches."""
+    body = {"url": url, **search_options(**options)}
+    return Call(method="POST", path=f"{API}/search", json=body, read=model(SearchResponse))
+
+
 def search_options(
     *,
     collection: str = DEFAULT_COLLECTION,

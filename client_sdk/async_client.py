@@ -73,6 +73,10 @@ class AsyncClient(AsyncJobCalls):
         """Find the images nearest to one that is indexed."""
         return await self._send(contract.search_by_id(image_id, **options))
 
+    async def search_by_url(self, url: str, **options: Unpack[SearchKeywords]) -> SearchResponse:
+        """Find the images nearest to a picture that the service fetches."""
+        return await self._send(contract.search_by_url(url, **options))
+
     async def delete(
         self, ids: int | Iterable[int], *, collection: str = DEFAULT_COLLECTION
     ) -> int:

@@ -99,6 +99,18 @@ class Client(JobCalls):
         """
         return self._send(contract.search_by_id(image_id, **options))
 
+    def search_by_url(self, url: str, **options: Unpack[SearchKeywords]) -> SearchResponse:
+        """Find the images nearest to a picture that the service fetches.
+
+        Args:
+            url: Where the picture is, on a public host; the operator has to have allowed that.
+            **options: As for `search`.
+
+        Raises:
+            UrlUnreachable: If nothing could be fetched from there, or nothing may be.
+        """
+        return self._send(contract.search_by_url(url, **options))
+
     def delete(self, ids: int | Iterable[int], *, collection: str = DEFAULT_COLLECTION) -> int:
         """Delete images by their ids; returns how many there were."""
         return self._send(contract.delete(ids, collection=collection)).deleted

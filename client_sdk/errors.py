@@ -14,15 +14,18 @@
          ├─ ImageNotFound          404  image_not_found
          ├─ JobNotFound            404  job_not_found
          ├─ PathNotFound           404  path_not_found
+         ├─ RequestTimeout         408  request_timeout
          ├─ Conflict               409  conflict
          ├─ TooLarge               413  too_large
          ├─ UnsupportedMediaType   415  unsupported_media_type
          ├─ InvalidArgument        422  invalid_argument
          ├─ ImageUnreadable        422  image_unreadable
          ├─ ImageTooExpensive      422  image_too_expensive
+         ├─ UrlUnreachable         422  url_unreachable
          ├─ Overloaded             429  overloaded
          ├─ IndexUnavailable       503  index_unavailable
          ├─ NotReady               503  not_ready
+         ├─ TimeExceeded           503  time_exceeded
          └─ StorageFull            507  storage_full
 
 `UsageError` is a `ValueError` too, `ConnectError` a `ConnectionError` and `TimeoutExceeded` a
@@ -179,6 +182,12 @@ class PathNotFound(ApiError):
     known_status, known_code = 404, "path_not_found"
 
 
+class RequestTimeout(ApiError):
+    """The body of the request came too slowly, or not to its end."""
+
+    known_status, known_code = 408, "request_timeout"
+
+
 class Conflict(ApiError):
     """The request contradicts what is stored."""
 
@@ -215,6 +224,12 @@ class ImageTooExpensive(ApiError):
     known_status, known_code = 422, "image_too_expensive"
 
 
+class UrlUnreachable(ApiError):
+    """The service could not fetch a picture from a URL, or may not; it does not say which."""
+
+    known_status, known_code = 422, "url_unreachable"
+
+
 class Overloaded(ApiError):
     """More requests in flight than allowed; `retry_after` says when to try again."""
 
@@ -231,6 +246,12 @@ class NotReady(ApiError):
     """The service is still starting or is shutting down."""
 
     known_status, known_code = 503, "not_ready"
+
+
+class TimeExceeded(ApiError):
+    """The answer took longer than any may; it may be quicker later."""
+
+    known_status, known_code = 503, "time_exceeded"
 
 
 class StorageFull(ApiError):

@@ -7,7 +7,7 @@ refuse them, so that a misspelt option is an error and not silence. Those of job
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +23,13 @@ MAX_TOP_K = 1000
 
 DEFAULT_COLLECTION = "default"
 """The collection that is meant where none is named."""
+
+MAX_IDS = 100_000
+"""Ids that one call takes."""
+
+_Path = Annotated[str, Field(min_length=1, max_length=4096)]
+_Url = Annotated[str, Field(min_length=1, max_length=2048)]
+_Name = Annotated[str, Field(max_length=255)]
 
 FILTER_LANGUAGE = (
     'Only images that pass this expression, such as `shop == "north" and (price < 20 or '
@@ -247,12 +254,12 @@ class TrainRequest(_Request):
         dry_run: Change nothing, and say what would become of every file.
     """
 
-    path: str | None = Field(default=None, min_length=1)
-    manifest: str | None = Field(default=None, min_length=1)
-    root: str | None = None
-    collection: str = DEFAULT_COLLECTION
+    path: _Path | None = None
+    manifest: _Path | None = None
+    root: _Name | None = None
+    collection: _Name = DEFAULT_COLLECTION
     recursive: bool = True
-    ignore: tuple[str, ...] = ()
+    ignore: tuple[_Path, ...] = Field(default=(), max_length=1000)
     metadata: dict[str, Any] = Field(default_factory=dict)
     prune: bool = False
     verify_bytes: bool = False
@@ -269,7 +276,7 @@ class SearchOptions(_Request):
         explain: Add an `explanation` to the answer.
     """
 
-    collection: str = DEFAULT_COLLECTION
+    collection: _Name = DEFAULT_COLLECTION
     top_k: int = Field(default=10, ge=1, le=MAX_TOP_K)
     offset: int = Field(default=0, ge=0, le=15_000)
     min_score: float | None = Field(default=None, ge=-1.0, le=1.0)
@@ -284,14 +291,14 @@ class SearchRequest(SearchOptions):
 
     image: str | None = None
     image_id: int | None = None
-    url: str | None = None
+    url: _Url | None = None
 
 
 class DeleteRequest(_Request):
     """What to delete: exactly one of `ids`, `filter` and `all=True`."""
 
-    collection: str = DEFAULT_COLLECTION
-    ids: tuple[int, ...] | None = None
+    collection: _Name = DEFAULT_COLLECTION
+    ids: tuple[int, ...] | None = Field(default=None, max_length=MAX_IDS)
     filter: str | None = Field(default=None, description=FILTER_LANGUAGE)
     all: bool = False
 
@@ -308,8 +315,8 @@ class CollectionRequest(_Request):
         ttl_seconds: Delete it so long after its last change; an open job keeps it.
     """
 
-    name: str
-    descriptor: str | None = None
+    name: _Name
+    descriptor: _Name | None = None
     ttl_seconds: int | None = Field(default=None, ge=1, le=MAX_TTL_SECONDS)
 
 
@@ -321,5 +328,5 @@ class ReindexRequest(_Request):
         drop_missing: Delete images whose originals are gone, instead of not switching.
     """
 
-    descriptor: str | None = None
+    descriptor: _Name | None = None
     drop_missing: bool = False

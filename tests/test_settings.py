@@ -1,4 +1,5 @@
 import os
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         THREADS="3",
         MAX_UPLOAD_BYTES="10",
         MAX_REQUEST_BYTES="20",
+        MAX_JSON_BYTES="25",
+        REQUESTS_IN_FLIGHT="26",
+        EVENT_STREAMS="27",
+        HEAD_SECONDS="2",
+        BODY_SECONDS="3.5",
+        REQUEST_SECONDS="4",
+        URLS="1",
+        URL_HOSTS=".Example.org, shop.example",
+        URL_PORTS="80, 8080",
+        URL_NETWORKS="10.1.2.0/24, fd00::/8",
+        URL_SECONDS="2.5",
         MAX_PIXELS="30",
         MAX_JPEG_PIXELS="31",
         DECODERS="7",
@@ -96,6 +108,17 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "threads": 3,
         "max_upload_bytes": 10,
         "max_request_bytes": 20,
+        "max_json_bytes": 25,
+        "requests_in_flight": 26,
+        "event_streams": 27,
+        "head_seconds": 2.0,
+        "body_seconds": 3.5,
+        "request_seconds": 4.0,
+        "urls": True,
+        "url_hosts": (".example.org", "shop.example"),
+        "url_ports": (80, 8080),
+        "url_networks": (ip_network("10.1.2.0/24"), ip_network("fd00::/8")),
+        "url_seconds": 2.5,
         "max_pixels": 30,
         "max_jpeg_pixels": 31,
         "decoders": 7,

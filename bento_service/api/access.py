@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bento_service.api.problems import answer
+from bento_service.api.problems import answer_error
 from bento_service.api.rates import Rates
 from bento_service.errors import Forbidden, LookalikeError, Overloaded, Unauthenticated
 from bento_service.loopback import is_loopback
@@ -93,7 +93,7 @@ class Access:
             scope["caller"] = self._caller(request)
         except LookalikeError as error:
             _write(request, "-", error.status)
-            refusal = answer(request, error.status, error.code, error.title, str(error))
+            refusal = answer_error(request, error)
             if isinstance(error, Unauthenticated):
                 refusal.headers["WWW-Authenticate"] = 'Bearer realm="lookalike"'
             await refusal(scope, receive, send)
@@ -229,5 +229,5 @@ def _write(request: Request, name: str, status: int) -> None:
         # As it was sent, so without spaces and line breaks.
         request.scope.get("raw_path", b"-").decode("ascii", "backslashreplace"),
         status,
-        request.scope.get("request_id", "-"),
+        request.scope.get("lookalike_request_id", "-"),
     )

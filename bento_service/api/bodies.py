@@ -1,22 +1,26 @@
 """Request bodies that a call takes in more than one form: JSON, multipart, query string."""
 
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, JsonValue
 from starlette.datastructures import FormData, UploadFile
 
+from bento_service.api.form_files import MultipartForm
 from bento_service.api.problems import parsed_json
 from bento_service.application import Application
 from bento_service.errors import BadRequest, InvalidArgument, NotReady
 from bento_service.filters.values import check_metadata
+from bento_service.json_text import JsonError, read_json
 
 _MAX_FILES = 20_000
-_MAX_FIELDS = 100
-_FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
+_MAX_FIELDS = 50
+_MAX_FIELD_BYTES = 2**18
+_MULTIPART = "multipart/form-data"
+_FORM_TYPES = (_MULTIPART, "application/x-www-form-urlencoded")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -41,6 +45,24 @@ def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith(_FORM_TYPES)
 
 
+class _BoundedRequest(Request):
+    async def json(self) -> Any:
+        return parsed_json(await self.body())
+
+
+class BoundedRoute(APIRoute):
+    """A route whose JSON body, if FastAPI reads it, is as bounded as the others' are."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What serves a request."""
+        serve = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            return await serve(_BoundedRequest(request.scope, request.receive))
+
+        return bounded
+
+
 async def json_body(request: Request, model: type[Model]) -> Model:
     """A JSON body as a wire model; what is wrong with it becomes a problem by its handler."""
     return model.model_validate(parsed_json(await request.body()))
@@ -49,7 +71,10 @@ async def json_body(request: Request, model: type[Model]) -> Model:
 @asynccontextmanager
 async def form_body(request: Request) -> AsyncIterator[FormData]:
     """A form; its files are gone when the block ends."""
-    async with request.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS) as form:
+    limits = {"max_fields": _MAX_FIELDS, "max_files": _MAX_FILES, "max_part_size": _MAX_FIELD_BYTES}
+    kind = request.headers.get("content-type", "").lower()
+    is_multipart = kind.startswith(_MULTIPART)
+    async with MultipartForm(request, **limits) if is_multipart else request.form(**limits) as form:
         yield form
 
 
@@ -92,9 +117,9 @@ def parsed_metadata(text: str | None) -> dict[str, JsonValue]:
     if text is None:
         return {}
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidArgument("metadata: is not JSON; send an object") from error
+        value = read_json(text)
+    except JsonError as error:
+        raise InvalidArgument(f"metadata: {error}; send an object") from error
     if not isinstance(value, dict):
         raise InvalidArgument("metadata: is not a JSON object")
     check_metadata(value)

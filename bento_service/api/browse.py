@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict
 
 from bento_service.api import wire
-from bento_service.api.bodies import App
+from bento_service.api.bodies import App, BoundedRoute
 from bento_service.api.paging import Limit, position
 from bento_service.errors import InvalidArgument
 from bento_service.filters.parser import parse
@@ -28,7 +28,7 @@ from client_sdk.schemas import (
     Limits,
 )
 
-router = APIRouter(prefix="/api/v2")
+router = APIRouter(prefix="/api/v2", route_class=BoundedRoute)
 
 Filter = Annotated[str | None, Query(description=FILTER_LANGUAGE)]
 Side = Annotated[int, Query(ge=16, le=1024)]

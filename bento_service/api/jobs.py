@@ -12,6 +12,7 @@ from bento_service.api.bodies import App
 from bento_service.api.paging import Limit, position
 from bento_service.application import Application
 from bento_service.catalogue.job_records import JobRecord
+from bento_service.errors import Overloaded
 from bento_service.feed import Feed
 from bento_service.ingest.retrying import retry_job
 from client_sdk.schemas import Job, JobErrorList, JobList, JobState
@@ -85,7 +86,17 @@ async def accepted(response: Response, app: Application, record: JobRecord) -> J
 
 
 def _feed(request: Request, _: App) -> Feed[Job]:
+    """Where jobs are followed.
+
+    Raises:
+        Overloaded: By as many as may.
+    """
     feed: Feed[Job] = request.app.state.feed
+    if feed.listeners >= request.app.state.streams:
+        raise Overloaded(
+            "jobs are followed by as many as may; ask `/api/v2/jobs/{id}` now and then, or raise "
+            "LOOKALIKE_EVENT_STREAMS"
+        )
     return feed
 
 

@@ -9,11 +9,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bento_service.api.problems import answer
-from bento_service.errors import TooLarge
+from bento_service.api.problems import answer_error
+from bento_service.errors import RequestTimeout, TooLarge
 
 _log = logging.getLogger("bento_service.access")
 _MAX_DRAINED = 32 * 2**20
+# Forms go to disk as they come; every other body is held in memory.
+_TAKE_FILES = ("/api/v2/train", "/api/v2/search", "/api/v1/search")
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -30,7 +32,7 @@ class RequestId:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
-        scope["request_id"] = request_id
+        scope["lookalike_request_id"] = request_id
         started = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
@@ -52,30 +54,29 @@ class RequestId:
 class BodyLimit:
     """Refuses bodies over a limit, by what they declare and by what actually comes."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_json_bytes: int) -> None:
         """Wrap an app.
 
         Args:
             app: What is wrapped.
-            max_bytes: Largest body.
+            max_bytes: Largest form with files.
+            max_json_bytes: Largest other body.
         """
         self._app = app
         self._max_bytes = max_bytes
+        self._max_json_bytes = min(max_bytes, max_json_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        error = TooLarge(
-            f"the request has more than {self._max_bytes} bytes; send less at once, or raise "
-            "LOOKALIKE_MAX_REQUEST_BYTES"
-        )
-        declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_bytes:
+        headers = Headers(scope=scope)
+        most, error = self._limit(scope["path"], headers.get("content-type", ""))
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > most:
             await _drain(receive)
-            refusal = answer(Request(scope), error.status, error.code, error.title, str(error))
-            await refusal(scope, receive, send)
+            await answer_error(Request(scope), error)(scope, receive, send)
             return
         received = 0
 
@@ -83,7 +84,7 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_bytes:
+            if received > most:
                 if message.get("more_body"):
                     await _drain(receive)
                 raise error
@@ -91,12 +92,26 @@ class BodyLimit:
 
         await self._app(scope, counted, send)
 
+    def _limit(self, path: str, kind: str) -> tuple[int, TooLarge]:
+        if path in _TAKE_FILES and kind.lower().startswith("multipart/form-data"):
+            return self._max_bytes, TooLarge(
+                f"the request has more than {self._max_bytes} bytes; send less at once, or raise "
+                "LOOKALIKE_MAX_REQUEST_BYTES"
+            )
+        return self._max_json_bytes, TooLarge(
+            f"the body has more than {self._max_json_bytes} bytes; send less at once, pictures as "
+            "a form, or raise LOOKALIKE_MAX_JSON_BYTES"
+        )
+
 
 async def _drain(receive: Receive) -> None:
     """Read on for a while: an answer to somebody who still sends can be lost on its way."""
     drained = 0
     while drained < _MAX_DRAINED:
-        message = await receive()
+        try:
+            message = await receive()
+        except RequestTimeout:
+            return
         drained += len(message.get("body", b""))
         if not message.get("more_body"):
             return

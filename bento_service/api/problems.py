@@ -1,6 +1,5 @@
 """Every failure as `application/problem+json` (RFC 9457), on version 1's routes as one line."""
 
-import json
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -10,14 +9,29 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 
-from bento_service.errors import BadRequest, InvalidArgument, LookalikeError
+from bento_service.errors import (
+    BadRequest,
+    InvalidArgument,
+    LookalikeError,
+    NotReady,
+    TimeExceeded,
+    TooLarge,
+)
+from bento_service.json_text import JsonError, read_json
 from client_sdk.schemas import Problem
 
 _log = logging.getLogger(__name__)
 _RETRY_AFTER_SECONDS = {429: "1", 503: "2"}
-_CODES = {404: "not_found", 405: "method_not_allowed"}
+_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: TooLarge.code,
+    503: NotReady.code,
+    504: TimeExceeded.code,
+}
 _LINE_ROUTES = ("/api/v1/", "/data/")
 
 
@@ -27,6 +41,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -35,7 +50,11 @@ def answer(request: Request, status: int, code: str, title: str, detail: str) ->
     headers = {}
     if status in _RETRY_AFTER_SECONDS:
         headers["Retry-After"] = _RETRY_AFTER_SECONDS[status]
-    if request.url.path.startswith(_LINE_ROUTES):
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        headers["Connection"] = "close"  # the rest of the body is not waited for
+    if request_id := request.scope.get("lookalike_request_id"):
+        headers["X-Request-ID"] = request_id
+    if is_line_route(request):
         line = " ".join(f"{title}: {detail}".split())
         return PlainTextResponse(line, status, headers)
     problem = Problem(
@@ -43,11 +62,43 @@ def answer(request: Request, status: int, code: str, title: str, detail: str) ->
         status=status,
         detail=detail,
         code=code,
-        request_id=request.scope.get("request_id"),
+        request_id=request_id,
     )
     return Response(
         problem.model_dump_json(), status, headers, media_type="application/problem+json"
     )
+
+
+def answer_error(request: Request, error: LookalikeError) -> Response:
+    """One of our failures."""
+    return answer(request, error.status, error.code, error.title, str(error))
+
+
+def answer_status(request: Request, status: int, detail: str) -> Response:
+    """A failure of which only the status is known."""
+    if status == 404:
+        detail = f"there is nothing at {request.url.path}; /openapi.json lists what there is"
+    if status == 405:
+        detail = f"{request.url.path} does not take {request.method}; its Allow header says what"
+    usual = BadRequest.code if status < 500 else LookalikeError.code
+    title = HTTPStatus(status).phrase
+    return answer(request, status, _CODES.get(status, usual), title, detail)
+
+
+def answer_defect(request: Request) -> Response:
+    """A failure that nobody has thought of."""
+    return answer(
+        request,
+        LookalikeError.status,
+        LookalikeError.code,
+        LookalikeError.title,
+        "the service has a defect; its log has the details under this request_id",
+    )
+
+
+def is_line_route(request: Request) -> bool:
+    """Whether failures are one line of text, as version 1's are."""
+    return request.url.path.startswith(_LINE_ROUTES)
 
 
 def explained(errors: Sequence[Any]) -> str:
@@ -62,7 +113,7 @@ def explained(errors: Sequence[Any]) -> str:
 async def _ours(request: Request, error: Exception) -> Response:
     if not isinstance(error, LookalikeError):
         raise error
-    return answer(request, error.status, error.code, error.title, str(error))
+    return answer_error(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -80,27 +131,21 @@ async def _http(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code == HTTPStatus.NO_CONTENT:
         return Response(status_code=error.status_code)
-    title = HTTPStatus(error.status_code).phrase
-    code = _CODES.get(error.status_code, BadRequest.code)
-    detail = str(error.detail)
-    if error.status_code == 404:
-        detail = f"there is nothing at {request.url.path}; /openapi.json lists what there is"
-    if error.status_code == 405:
-        detail = f"{request.url.path} does not take {request.method}; its Allow header says what"
-    refusal = answer(request, error.status_code, code, title, detail)
+    if isinstance(error.__cause__, LookalikeError):  # FastAPI calls all that goes wrong a 400
+        return answer_error(request, error.__cause__)
+    refusal = answer_status(request, error.status_code, str(error.detail))
     refusal.headers.update(error.headers or {})
     return refusal
 
 
+async def _gone(request: Request, _: Exception) -> Response:
+    """Nobody reads this; it only ends the request."""
+    return answer_error(request, BadRequest("the connection ended before the body did"))
+
+
 async def _unexpected(request: Request, error: Exception) -> Response:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer(
-        request,
-        LookalikeError.status,
-        LookalikeError.code,
-        LookalikeError.title,
-        "the service has a defect; its log has the details under this request_id",
-    )
+    return answer_defect(request)
 
 
 def parsed_json(body: bytes) -> dict[str, Any]:
@@ -110,11 +155,9 @@ def parsed_json(body: bytes) -> dict[str, Any]:
         BadRequest: It is something else.
     """
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(
-            "the body is not JSON; see /openapi.json for what this call takes"
-        ) from error
+        value = read_json(body)
+    except JsonError as error:
+        raise BadRequest(f"the body {error}; see /openapi.json for what this call takes") from error
     if not isinstance(value, dict):
         raise BadRequest(
             "the body is not a JSON object; see /openapi.json for what this call takes"

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 
 from bento_service.api import wire
-from bento_service.api.bodies import App
+from bento_service.api.bodies import App, BoundedRoute
 from bento_service.api.idempotency import IdempotencyKey, claim_of, once
 from bento_service.api.jobs import accepted
 from bento_service.ingest.train import start_reindex_job
 from client_sdk.schemas import Collection, Job, ReindexRequest
 
-router = APIRouter(prefix="/api/v2/collections/{name}/reindex")
+router = APIRouter(prefix="/api/v2/collections/{name}/reindex", route_class=BoundedRoute)
 
 
 @router.post("", status_code=202)

@@ -13,6 +13,8 @@ from starlette.staticfiles import StaticFiles
 
 from bento_service.api import browse, jobs, problems, reindex, session, v1, v2, wire
 from bento_service.api.access import Access, AccessRules, permitted
+from bento_service.api.entrance import OnlyProblems
+from bento_service.api.limits import HttpLimits, InFlight, TimeLimit
 from bento_service.api.metrics import Metrics
 from bento_service.api.middleware import BodyLimit, RequestId
 from bento_service.application import Application
@@ -36,14 +38,14 @@ _PAGE_HEADERS = {
 def http_surface(
     opening: Callable[[], AbstractAsyncContextManager[Application]],
     *,
-    max_request_bytes: int,
+    limits: HttpLimits,
     access: AccessRules,
 ) -> FastAPI:
     """Routes, error handling and limits around an application.
 
     Args:
         opening: Opens the application when the server starts, and closes it at the end.
-        max_request_bytes: Largest body.
+        limits: How much is taken at once.
         access: Who may call.
     """
 
@@ -72,7 +74,8 @@ def http_surface(
     problems.install(app)
     metrics = Metrics()
     app.state.tokens = access.tokens
-    app.add_middleware(BodyLimit, max_bytes=max_request_bytes)
+    app.state.streams = limits.streams
+    _limit(app, limits)
     app.add_middleware(Access, rules=access)
     app.add_middleware(
         CORSMiddleware,
@@ -81,6 +84,7 @@ def http_surface(
         allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"),
         expose_headers=("Location", "Retry-After", "X-Request-ID"),
     )
+    app.add_middleware(OnlyProblems)
     app.add_middleware(RequestId)
     app.add_middleware(metrics.observing)
     app.include_router(session.router)
@@ -100,6 +104,16 @@ def http_surface(
 
     app.mount("/static", _Modules(directory=_WEB), name="static")
     return app
+
+
+def _limit(app: FastAPI, limits: HttpLimits) -> None:
+    app.add_middleware(
+        BodyLimit, max_bytes=limits.max_request_bytes, max_json_bytes=limits.max_json_bytes
+    )
+    app.add_middleware(InFlight, most=limits.in_flight)
+    app.add_middleware(
+        TimeLimit, body_seconds=limits.body_seconds, request_seconds=limits.request_seconds
+    )
 
 
 class _Modules(StaticFiles):

@@ -120,10 +120,10 @@ async def _search_with_upload(request: Request, app: Application) -> tuple[Searc
 
 
 async def _search_with_json(app: Application, body: SearchRequest) -> Result:
+    if [body.image, body.image_id, body.url].count(None) != 2:
+        raise InvalidArgument("give exactly one of `image` (base64), `image_id` and `url`")
     if body.url is not None:
-        raise InvalidArgument("url: fetching is off; download the picture and send its bytes")
-    if (body.image is None) == (body.image_id is None):
-        raise InvalidArgument("give exactly one of `image` (base64) and `image_id`")
+        return await _search_with_url(app, body, body.url)
     if body.image_id is not None:
         if body.region is not None:
             raise InvalidArgument("region: goes with a picture, not with a stored image")
@@ -134,6 +134,17 @@ async def _search_with_json(app: Application, body: SearchRequest) -> Result:
         raise InvalidArgument("image: is not base64") from error
     _check_size(app, len(picture))
     return await app.searcher.by_picture(_query(body), picture, region=body.region)
+
+
+async def _search_with_url(app: Application, options: SearchOptions, url: str) -> Result:
+    if app.fetcher is None:
+        raise InvalidArgument(
+            "url: fetching is off; send the picture's bytes, or ask the operator for "
+            "LOOKALIKE_URLS=1"
+        )
+    query = _query(options)
+    async with app.fetcher.picture(url) as file:
+        return await app.searcher.by_picture(query, file, region=options.region)
 
 
 def _query(options: SearchOptions) -> Query:

@@ -6,7 +6,6 @@ line stands for itself: one that is wrong becomes a `Faulty` with its number, an
 
 import codecs
 import csv
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any, BinaryIO
 
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
+from bento_service.json_text import JsonError, read_json
 
 MAX_LINE_BYTES = 2**20
 """The longest line of a manifest."""
@@ -116,18 +116,14 @@ def _decoded(line: bytes) -> str:
 
 def _json_object(line: str) -> Mapping[str, Any]:
     try:
-        value = json.loads(line, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise _fault("is not JSON") from error
+        value = read_json(line)
+    except JsonError as error:
+        raise _fault(str(error)) from error
     if not isinstance(value, dict):
         raise _fault("is not a JSON object")
     if unknown := sorted(value.keys() - set(_FIELDS)):
         raise _fault(f"has the unknown field {unknown[0]!r:.100}; use {', '.join(_FIELDS)}")
     return value
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(name)  # NaN and Infinity are not JSON, and no database keeps them
 
 
 def _csv_reader(line: bytes) -> Callable[[str], Mapping[str, Any]]:

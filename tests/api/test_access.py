@@ -9,6 +9,7 @@ import pytest
 from starlette.routing import Mount
 
 from bento_service.api.access import _NEEDS, COOKIE, AccessRules
+from bento_service.api.limits import HttpLimits
 from bento_service.api.surface import http_surface
 from bento_service.tokens import Scope, Tokens
 
@@ -28,7 +29,7 @@ async def _nothing():
 
 
 def client(rules, host="127.0.0.1", server="127.0.0.1"):
-    surface = http_surface(_nothing, max_request_bytes=10_000, access=rules)
+    surface = http_surface(_nothing, limits=HttpLimits(10_000), access=rules)
 
     async def listening(scope, receive, send):
         await surface({**scope, "server": (server, 8001)}, receive, send)
@@ -53,7 +54,7 @@ def _routes(found):
             yield from ((method, route.path) for method in route.methods - {"HEAD"})
 
 
-ROUTES = sorted(set(_routes(http_surface(_nothing, max_request_bytes=1, access=rules()).routes)))
+ROUTES = sorted(set(_routes(http_surface(_nothing, limits=HttpLimits(1), access=rules()).routes)))
 PUBLIC = {
     ("GET", "/"),
     ("POST", "/api/v2/session"),

@@ -107,6 +107,7 @@ def _serve(environment: dict[str, str], log: str) -> None:
     from starlette.routing import Route
 
     from bento_service.api.access import AccessRules
+    from bento_service.api.limits import HttpLimits
     from bento_service.api.surface import http_surface
     from bento_service.settings import Settings
     from bento_service.tokens import Tokens
@@ -116,7 +117,7 @@ def _serve(environment: dict[str, str], log: str) -> None:
     settings = Settings.from_environment()
     surface = http_surface(
         application,
-        max_request_bytes=settings.max_request_bytes,
+        limits=HttpLimits(settings.max_request_bytes),
         access=AccessRules(Tokens()),
     )
 

@@ -13,15 +13,18 @@ CODES = [
     (404, "image_not_found", errors.ImageNotFound),
     (404, "job_not_found", errors.JobNotFound),
     (404, "path_not_found", errors.PathNotFound),
+    (408, "request_timeout", errors.RequestTimeout),
     (409, "conflict", errors.Conflict),
     (413, "too_large", errors.TooLarge),
     (415, "unsupported_media_type", errors.UnsupportedMediaType),
     (422, "invalid_argument", errors.InvalidArgument),
     (422, "image_unreadable", errors.ImageUnreadable),
     (422, "image_too_expensive", errors.ImageTooExpensive),
+    (422, "url_unreachable", errors.UrlUnreachable),
     (429, "overloaded", errors.Overloaded),
     (503, "index_unavailable", errors.IndexUnavailable),
     (503, "not_ready", errors.NotReady),
+    (503, "time_exceeded", errors.TimeExceeded),
     (507, "storage_full", errors.StorageFull),
 ]
 

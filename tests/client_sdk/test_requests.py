@@ -278,6 +278,16 @@ def test_a_path_object_of_another_system_is_sent_with_slashes(service, ask):
     assert json.loads(answers.requests[0].content)["path"] == "a/b"
 
 
+def test_a_search_by_url_sends_what_the_schema_knows(service, ask):
+    answers = service(httpx.Response(200, json=FOUND))
+    url = "https://shop.example/cat.jpg"
+    ask(answers, lambda client: client.search_by_url(url, collection="hats", top_k=3))
+    (sent,) = answers.requests
+    assert (sent.method, sent.url.path) == ("POST", "/api/v2/search")
+    body = SearchRequest.model_validate_json(sent.content)
+    assert (body.url, body.collection, body.top_k) == (url, "hats", 3)
+
+
 def test_a_search_by_id_sends_what_the_schema_knows(service, ask):
     answers = service(httpx.Response(200, json=FOUND))
     ask(

@@ -94,7 +94,7 @@ def test_a_wrong_line_is_told_by_its_number_and_the_next_is_read():
         '{"op": "delete", "sha256": "12"}': "64",
         '{"op": "delete", "id": 1, "metadata": {}}': "metadata",
         '{"path": "a", "metadata": {"x": NaN}}': "JSON",
-        "[" * 100_000: "JSON",
+        "[" * 100_000: "inside each other",
     }
     for line, why in wrong.items():
         found = read(good + line + "\n" + good)

@@ -1,0 +1,217 @@
+"""Connections that cannot be held open for nothing: uvicorn's, with limits that it has not.
+
+uvicorn waits for ever for the head of a request, reads a head of any size, and waits for ever for
+somebody who does not read his answer. BentoML starts it and has no options for any of this, so
+what uvicorn makes for each connection is replaced; a test fails when that has no effect any more.
+"""
+
+import asyncio
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+from uuid import uuid4
+
+from uvicorn.config import HTTP_PROTOCOLS
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from client_sdk.schemas import Problem
+
+_MAX_HEAD_BYTES = 64 * 1024
+_REST_SECONDS = 5.0
+_UNREAD_SECONDS = 20.0
+_READ_BYTES = 32 * 1024
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """How long a connection is kept for whom.
+
+    Attributes:
+        head_seconds: Until the head of a request must have come.
+        head_bytes: Bytes that may come without being part of a body.
+        rest_seconds: For what is still sent of a request that was answered.
+        unread_seconds: For an answer of which next to nothing is read.
+        connections: Open at once; for another one, one that waits for a request is closed.
+    """
+
+    head_seconds: float
+    head_bytes: int = _MAX_HEAD_BYTES
+    rest_seconds: float = _REST_SECONDS
+    unread_seconds: float = _UNREAD_SECONDS
+    connections: int = 1000
+
+
+def guard_connections(*, head_seconds: float) -> None:
+    """Have uvicorn guard the connections of all servers that this process starts from now on."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = ConnectionLimits(head_seconds, connections=max(16, files // 2))
+    guarded = type("Guarded", (GuardedConnection,), {"limits": limits})
+    cast("dict[str, Any]", HTTP_PROTOCOLS)["auto"] = guarded
+
+
+class GuardedConnection(HttpToolsProtocol):
+    """One connection over TCP. Others, such as those of BentoML's own services, are left alone."""
+
+    limits: ClassVar[ConnectionLimits]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._awaits_head = True
+        self._without_body = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        if self._is_guarded:
+            self._make_room()
+            self._after("head", self.limits.head_seconds, self._on_late_head)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        for name in tuple(self._timers):
+            self._stop(name)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse a piece, and count it unless it was part of a body."""
+        self._without_body += len(data)
+        super().data_received(data)
+        if not self._is_guarded or self.transport.is_closing():
+            return
+        if self._without_body > self.limits.head_bytes:
+            self._refuse(431, "too_large", f"a head has up to {self.limits.head_bytes} bytes")
+        elif self._awaits_head and "head" not in self._timers:
+            self._after("head", self.limits.head_seconds, self._on_late_head)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._awaits_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._awaits_head = False
+        self._without_body = 0
+        self._stop("head")
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._without_body = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The body is there."""
+        self._awaits_head = True
+        self._stop("rest")
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is on its way."""
+        super().on_response_complete()
+        if self._is_guarded and not self._awaits_head:
+            self._after("rest", self.limits.rest_seconds, self._close)
+        if self.transport.is_closing():
+            self._close()
+
+    def pause_writing(self) -> None:
+        """The other side does not read what is sent."""
+        super().pause_writing()
+        if self._is_guarded:
+            self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """It reads on."""
+        self._stop("unread")
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing more was asked for."""
+        self._close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        self._refuse(400, "bad_request", "this is not an HTTP request")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being worked on."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def _is_guarded(self) -> bool:
+        return self.client is not None
+
+    def _should_upgrade_to_ws(self) -> bool:
+        return False  # there are no web sockets here; the request is served as if it had not asked
+
+    def _unsupported_upgrade_warning(self) -> None:
+        pass
+
+    def _on_late_head(self) -> None:
+        if not self.is_idle:  # it may have come and wait behind the request before it
+            self._after("head", self.limits.head_seconds, self._on_late_head)
+        elif self._without_body:
+            seconds = f"{self.limits.head_seconds:g} s"
+            self._refuse(408, "request_timeout", f"the head did not come within {seconds}")
+        else:
+            self._close()
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        """Answer in uvicorn's place and hang up; only hang up where an answer is under way."""
+        if self.is_idle and not self.transport.is_closing():
+            self.transport.write(_refusal(status, code, detail))
+        self._close()
+
+    def _close(self) -> None:
+        """Close once the other side has read the rest, if it does."""
+        self.transport.close()
+        self._watch_reader()
+
+    def _watch_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            if self.transport.get_write_buffer_size() > unread - _READ_BYTES:
+                self.transport.abort()
+            else:
+                self._watch_reader()
+
+        self._after("unread", self.limits.unread_seconds, look)
+
+    def _make_room(self) -> None:
+        if len(self.connections) <= self.limits.connections:
+            return
+        for other in self.connections:
+            if other is not self and isinstance(other, GuardedConnection) and other.is_idle:
+                other.transport.abort()
+                return
+
+    def _after(self, name: str, seconds: float, call: Callable[[], object]) -> None:
+        self._stop(name)
+
+        def run() -> None:
+            self._timers.pop(name, None)
+            call()
+
+        self._timers[name] = self.loop.call_later(seconds, run)
+
+    def _stop(self, name: str) -> None:
+        if timer := self._timers.pop(name, None):
+            timer.cancel()
+
+
+def _refusal(status: int, code: str, detail: str) -> bytes:
+    """A whole answer."""
+    line = STATUS_LINE[status]
+    request_id = uuid4().hex
+    title = line.split(b" ", 2)[2].strip().decode()
+    problem = Problem(title=title, status=status, detail=detail, code=code, request_id=request_id)
+    body = problem.model_dump_json().encode()
+    head = (
+        f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
+        f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
+    )
+    return line + head.encode() + body

@@ -1,0 +1,62 @@
+"""Which addresses belong to the public internet."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Network = IPv4Network | IPv6Network
+
+# The special-purpose registries of IANA; what is assigned to something else than public hosts.
+_NOT_PUBLIC_4 = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this host
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # behind a provider's address translation
+        "127.0.0.0/8",
+        "169.254.0.0/16",  # link-local, and what tells cloud machines their secrets
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",  # relays of 6to4
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+    )
+)
+# Everything else is loopback, link-local, multicast, or stands for an address of IPv4 (mapped,
+# compatible, translated by NAT64), or is not assigned.
+_PUBLIC_6 = IPv6Network("2000::/3")
+_NOT_PUBLIC_6 = tuple(
+    IPv6Network(network)
+    for network in (
+        "2001::/23",  # protocols, among them Teredo, which stands for an address of IPv4
+        "2001:db8::/32",
+        "2002::/16",  # 6to4, likewise
+        "3fff::/20",
+    )
+)
+
+
+def may_be_fetched_from(address: str, allowed: Sequence[Network] = ()) -> bool:
+    """Whether an address is public.
+
+    Args:
+        address: As text; what is no address is not public.
+        allowed: Networks that count as public whatever they are.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    if any(parsed in network for network in allowed):
+        return True
+    if isinstance(parsed, IPv6Address):
+        return (
+            parsed.scope_id is None
+            and parsed in _PUBLIC_6
+            and not any(parsed in network for network in _NOT_PUBLIC_6)
+        )
+    return not any(parsed in network for network in _NOT_PUBLIC_4)

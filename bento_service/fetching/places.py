@@ -1,0 +1,62 @@
+"""Which URLs may be asked for at all, by their text alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from yarl import URL
+
+from bento_service.errors import Forbidden, InvalidArgument
+from bento_service.fetching.addresses import Network
+
+_SCHEMES = ("http", "https")
+
+
+@dataclass(frozen=True)
+class FetchRules:
+    """What the operator allows.
+
+    Attributes:
+        max_bytes: Largest picture.
+        seconds: For all of it: names, redirects, and the picture.
+        hosts: The only ones that are asked; `.example.org` means all names below that. Any, where
+            none is named.
+        ports: The only ones.
+        networks: Fetched from although they are not public.
+    """
+
+    max_bytes: int
+    seconds: float = 10.0
+    hosts: Sequence[str] = ()
+    ports: Sequence[int] = (80, 443)
+    networks: Sequence[Network] = ()
+
+
+def allowed_place(text: str, rules: FetchRules) -> URL:
+    """A URL that may be asked for, if its addresses are public.
+
+    Raises:
+        InvalidArgument: It is none of `http` or `https`, holds a password, or has another port.
+        Forbidden: Its host is not one of those that are allowed.
+    """
+    if not text.isprintable() or any(letter in text for letter in " \\"):
+        raise InvalidArgument("url: holds blanks or characters that no URL has")
+    try:
+        url = URL(text)
+        host, port = url.raw_host, url.port
+    except (ValueError, TypeError) as error:
+        raise InvalidArgument("url: is not a URL") from error
+    if url.scheme not in _SCHEMES or not host:
+        raise InvalidArgument("url: begins with http:// or https:// and names a host")
+    if url.user is not None or url.password is not None:
+        raise InvalidArgument("url: holds a name or a password; none is sent on")
+    if port not in rules.ports:
+        ports = ", ".join(map(str, rules.ports))
+        raise InvalidArgument(f"url: has the port {port}; allowed are {ports}")
+    if rules.hosts and not any(_is_below(host, one) for one in rules.hosts):
+        raise Forbidden("url: the operator allows only some hosts, in LOOKALIKE_URL_HOSTS")
+    return url.with_fragment(None)
+
+
+def _is_below(host: str, allowed: str) -> bool:
+    name = host.lower().rstrip(".")
+    return name.endswith(allowed) if allowed.startswith(".") else name == allowed

@@ -1,0 +1,352 @@
+"""What is fetched and what never is; `127.0.0.1` counts as public here, `127.0.0.9` does not."""
+
+import asyncio
+import gzip
+import socket
+import ssl
+import subprocess
+from ipaddress import ip_network
+
+import pytest
+
+from bento_service.errors import (
+    Forbidden,
+    InvalidArgument,
+    Overloaded,
+    TooLarge,
+    UrlUnreachable,
+)
+from bento_service.fetching.fetcher import AT_ONCE, MAX_REDIRECTS, Fetcher
+from bento_service.fetching.places import FetchRules
+
+pytestmark = pytest.mark.anyio
+PICTURE = b"\x89PNG" + bytes(300_000)
+MOST = 1_000_000
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+class Names:
+    """A name server whose answers may change from one question to the next."""
+
+    def __init__(self, **answers):
+        self._answers = {f"{name}.example": list(given) for name, given in answers.items()}
+        self.asked = []
+
+    async def __call__(self, host):
+        self.asked.append(host)
+        given = self._answers.get(host)
+        if given is None:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return given.pop(0) if len(given) > 1 else given[0]
+
+
+NAMES = {"pictures": [["127.0.0.1"]], "inside": [["127.0.0.9"]]}
+
+
+def fetcher(*servers, names=None, trusted=None, **rules):
+    ports = [server.port for server in servers]
+    given = {"max_bytes": MOST, "seconds": 20.0, "ports": ports, **rules}
+    given.setdefault("networks", [ip_network("127.0.0.1/32")])
+    resolve = names or Names(**NAMES)
+    return Fetcher(FetchRules(**given), resolve=resolve, trusted=trusted)
+
+
+async def fetched(fetcher, url):
+    async with fetcher.picture(url) as file:
+        return file.read()
+
+
+async def refusal(fetcher, url):
+    with pytest.raises(UrlUnreachable) as refused:
+        await fetched(fetcher, url)
+    assert refused.value.__cause__ is None
+    return str(refused.value)
+
+
+# What is fetched
+
+
+async def test_a_picture_comes_as_it_is_and_the_server_is_told_little(web):
+    web.gives("/cat.png?x=1", PICTURE, "Content-Type: text/html")
+    url = f"http://pictures.example:{web.port}/cat.png?x=1#top"
+    assert await fetched(fetcher(web), url) == PICTURE
+    (head,) = web.heads
+    lines = head.decode().lower().split("\r\n")
+    assert f"host: pictures.example:{web.port}" in lines
+    assert "accept-encoding: identity" in lines
+    names = {line.partition(":")[0] for line in lines[1:] if line}
+    assert names <= {"host", "accept", "accept-encoding", "user-agent", "connection"}
+
+
+async def test_redirects_are_followed_to_the_picture(web):
+    web.redirects("/a", "/b", 301)
+    web.redirects("/b", f"http://pictures.example:{web.port}/c", 307)
+    web.redirects("/c", "d", 308)
+    web.gives("/d", PICTURE)
+    assert await fetched(fetcher(web), f"http://127.0.0.1:{web.port}/a") == PICTURE
+
+
+async def test_redirects_have_an_end(web):
+    web.redirects("/a", "/a")
+    await refusal(fetcher(web), f"http://pictures.example:{web.port}/a")
+    assert len(web.heads) == MAX_REDIRECTS + 1
+
+
+@pytest.fixture
+def certified(tmp_path):
+    """Files of a certificate for one name, and of its key."""
+    certificate, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=pictures.example"
+    names = ["-addext", "subjectAltName=DNS:pictures.example"]
+    files = ["-keyout", key, "-out", certificate]
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+    return certificate, key
+
+
+async def test_over_tls_the_certificate_has_to_be_of_the_name(web, certified):
+    certificate, key = certified
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate, key)
+    said = []
+    serving.sni_callback = lambda _, name, __: said.append(name)
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ncat")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=serving)
+    port = server.sockets[0].getsockname()[1]
+    trusted = ssl.create_default_context(cafile=certificate)
+    names = Names(pictures=[["127.0.0.1"]], other=[["127.0.0.1"]])
+    asking = fetcher(web, ports=[port], names=names, trusted=trusted)
+    async with server:
+        assert await fetched(asking, f"https://pictures.example:{port}/") == b"cat"
+        assert said == ["pictures.example"]
+        await refusal(asking, f"https://other.example:{port}/")
+        await refusal(fetcher(web, ports=[port]), f"https://pictures.example:{port}/")
+
+
+# What is not asked for
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "cat.png",
+        "//pictures.example/",
+        "file:///etc/passwd",
+        "ftp://pictures.example/",
+        "gopher://pictures.example:80/_x",
+        "data:image/png;base64,aaaa",
+        "unix:///run/docker.sock",
+        "http://",
+        "http:///cat.png",
+        "http://user@pictures.example/",
+        "http://user:password@pictures.example/",
+        "http://:password@pictures.example/",
+        "http://pictures.example:22/",
+        "http://pictures.example:0/",
+        "http://pictures.example:99999/",
+        "http://pictures.example:x/",
+        "http://pictures.example/\r\nX-A: b",
+        "http://pictures.example /",
+        "http://pictures.example\\@inside.example/",
+        "http://[::1/",
+        "http://[::1]x/",
+        "http://\0/",
+    ],
+)
+async def test_some_urls_are_wrong_by_themselves(url):
+    names = Names()
+    asking = Fetcher(FetchRules(MOST), resolve=names)
+    with pytest.raises(InvalidArgument, match=r"^url: "):
+        await fetched(asking, url)
+    assert names.asked == []
+
+
+async def test_only_hosts_that_are_allowed_are_asked(web, canary):
+    asking = fetcher(web, canary, hosts=("pictures.example", ".shop.example"))
+    web.gives("/", b"cat")
+    assert await fetched(asking, f"http://Pictures.Example:{web.port}/") == b"cat"
+    for host in ("inside.example", "shop.example", "xpictures.example", "127.0.0.9", "127.0.0.1"):
+        with pytest.raises(Forbidden, match="LOOKALIKE_URL_HOSTS"):
+            await fetched(asking, f"http://{host}:{canary.port}/")
+    web.redirects("/out", f"http://inside.example:{canary.port}/")
+    await refusal(asking, f"http://pictures.example:{web.port}/out")
+
+
+HIDDEN = [
+    "inside.example",
+    "127.0.0.9",
+    "127.9",
+    "2130706441",
+    "0x7f000009",
+    "0x7f.0.0.9",
+    "0177.0.0.011",
+    "017700000011",
+    "127.0.0.9.",
+    "①②⑦.⓪.⓪.⑨",
+    "[::ffff:127.0.0.9]",
+    "[::ffff:7f00:9]",
+    "[0:0:0:0:0:ffff:127.0.0.9]",
+    "[::127.0.0.9]",
+    "[64:ff9b::7f00:9]",
+    "[2002:7f00:9::]",
+    "[::1]",
+    "[::]",
+    "0.0.0.0",  # noqa: S104
+    "0",
+    "localhost",
+    "[fe80::1%25lo]",
+]
+
+
+@pytest.mark.parametrize("host", HIDDEN)
+@pytest.mark.parametrize("way", ["asked", "redirected"])
+async def test_an_address_that_is_not_public_is_never_contacted(web, canary, host, way):
+    asking = fetcher(web, canary)
+    system = fetcher(web, canary)
+    system._resolve = Fetcher(FetchRules(MOST))._resolve  # the system's own, which knows them all
+    url = f"http://{host}:{canary.port}/"
+    if way == "redirected":
+        web.redirects("/out", url)
+        url = f"http://127.0.0.1:{web.port}/out"
+    for one in (asking, system):
+        await refusal(one, url)
+
+
+async def test_one_bad_address_spoils_a_name(web, canary):
+    web.gives("/", b"cat")
+    names = Names(both=[["127.0.0.1", "127.0.0.9"]], turned=[["127.0.0.9", "127.0.0.1"]], none=[[]])
+    for name in ("both", "turned", "none"):
+        url = f"http://{name}.example:{canary.port}/"
+        await refusal(fetcher(web, canary, names=names), url)
+    assert web.connections == 0
+
+
+async def test_an_answer_that_changes_after_the_check_changes_nothing(web, canary):
+    web.gives("/", b"cat")
+    web.redirects("/again", "/")
+    names = Names(changing=[["127.0.0.1"], ["127.0.0.9"]])
+    url = f"http://changing.example:{web.port}/"
+    assert await fetched(fetcher(web, names=names), url) == b"cat"
+    assert names.asked == ["changing.example"]  # what was checked is what was connected to
+
+    names = Names(changing=[["127.0.0.1"], ["127.0.0.9"]])
+    await refusal(fetcher(web, names=names), f"{url}again")
+    assert names.asked == ["changing.example"] * 2
+
+
+async def test_whatever_went_wrong_the_caller_is_told_the_same(web, canary):
+    web.gives("/gone", b"", status="404 Not Found")
+    web.gives("/part", b"half", "Content-Length: 100")
+    web.answers["/noise"] = lambda connection, _: connection.sendall(b"no HTTP\r\n\r\n")
+    web.answers["/nothing"] = lambda connection, _: None
+    web.redirects("/file", "file:///etc/passwd")
+    web.redirects("/login", f"http://a:b@pictures.example:{web.port}/")
+    web.redirects("/port", "http://pictures.example:22/")
+    web.redirects("/in", f"http://127.0.0.9:{canary.port}/")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    asking = fetcher(web, canary, ports=[web.port, canary.port, port])
+    here = f"http://127.0.0.1:{web.port}"
+    places = ("gone", "part", "noise", "nothing", "file", "login", "port", "in")
+    said = {await refusal(asking, f"{here}/{path}") for path in places}
+    others = (
+        f"http://127.0.0.9:{canary.port}/",
+        f"http://unknown.example:{web.port}/",
+        f"http://127.0.0.1:{port}/",
+        f"https://127.0.0.1:{web.port}/",
+    )
+    said |= {await refusal(asking, url) for url in others}
+    assert len(said) == 1
+    told = said.pop()
+    assert not any(word in told for word in ("127", "refused", "unknown", "404"))
+
+
+# Too much, and too slow
+
+
+async def test_a_picture_has_a_largest_size_whatever_is_said_of_it(web):
+    web.gives("/most", bytes(MOST))
+    web.gives("/said", b"", f"Content-Length: {MOST + 1}")
+    chunk = b"10000\r\n" + bytes(65536) + b"\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def endless(connection, _):
+        connection.sendall(head)
+        web.trickle(connection, chunk, pause=0)
+
+    web.answers["/chunked"] = endless
+    web.answers["/open"] = lambda connection, _: (
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n"),
+        web.trickle(connection, bytes(65536), pause=0),
+    )
+    here = f"http://127.0.0.1:{web.port}"
+    assert len(await fetched(fetcher(web), f"{here}/most")) == MOST
+    for path in ("said", "chunked", "open"):
+        with pytest.raises(TooLarge, match=f"more than {MOST} bytes"):
+            await fetched(fetcher(web), f"{here}/{path}")
+
+
+async def test_what_is_compressed_all_the_same_is_not_unpacked(web):
+    packed = gzip.compress(bytes(100 * MOST))
+    web.gives("/bomb", packed, "Content-Encoding: gzip")
+    assert await fetched(fetcher(web), f"http://127.0.0.1:{web.port}/bomb") == packed
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"", b""),
+        (b"HTTP/1.1 200 OK\r\n", b"X"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+    ],
+    ids=["silence", "a header", "headers", "continue", "body", "open", "chunks", "extension"],
+)
+async def test_slow_and_endless_answers_are_given_up(web, head, piece):
+    def slow(connection, _):
+        connection.sendall(head)
+        web.trickle(connection, piece)
+
+    web.answers["/"] = slow
+    await refusal(fetcher(web, seconds=1.0), f"http://127.0.0.1:{web.port}/")
+
+
+async def test_a_slow_name_server_is_given_up(web):
+    async def never(host):
+        await asyncio.sleep(3600)
+
+    asking = fetcher(web, names=never, seconds=0.3)
+    await refusal(asking, f"http://pictures.example:{web.port}/")
+
+
+async def test_only_a_few_are_fetched_at_once_and_failures_give_their_place_back(web):
+    release = asyncio.Event()
+
+    async def waiting(host):
+        await release.wait()
+        return ["127.0.0.9"]
+
+    asking = fetcher(web, names=waiting)
+    url = f"http://pictures.example:{web.port}/"
+    for _ in range(2):
+        release.clear()
+        held = [asyncio.create_task(refusal(asking, url)) for _ in range(AT_ONCE)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await fetched(asking, url)
+        release.set()
+        await asyncio.gather(*held)
