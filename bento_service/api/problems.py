@@ -11,14 +11,17 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Match
 
+from bento_service.api.documentation import LINE_ROUTES
 from bento_service.errors import BadRequest, InvalidArgument, LookalikeError
 from client_sdk.schemas import Problem
 
 _log = logging.getLogger(__name__)
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_ASKED = ("type", "path", "root_path", "headers", "app")
 _RETRY_AFTER_SECONDS = {429: "1", 503: "2"}
 _CODES = {404: "not_found", 405: "method_not_allowed"}
-_LINE_ROUTES = ("/api/v1/", "/data/")
 
 
 def install(app: FastAPI) -> None:
@@ -35,7 +38,7 @@ def answer(request: Request, status: int, code: str, title: str, detail: str) ->
     headers = {}
     if status in _RETRY_AFTER_SECONDS:
         headers["Retry-After"] = _RETRY_AFTER_SECONDS[status]
-    if request.url.path.startswith(_LINE_ROUTES):
+    if request.url.path.startswith(LINE_ROUTES):
         line = " ".join(f"{title}: {detail}".split())
         return PlainTextResponse(line, status, headers)
     problem = Problem(
@@ -89,7 +92,22 @@ async def _http(request: Request, error: Exception) -> Response:
         detail = f"{request.url.path} does not take {request.method}; its Allow header says what"
     refusal = answer(request, error.status_code, code, title, detail)
     refusal.headers.update(error.headers or {})
+    if error.status_code == 405 and (methods := _methods(request)):
+        refusal.headers["Allow"] = ", ".join(methods)
     return refusal
+
+
+def _methods(request: Request) -> list[str]:
+    """What a path takes; Starlette names only the methods of the first route that has it."""
+    asked = {name: value for name, value in request.scope.items() if name in _ASKED}
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**asked, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
+    ]
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from bento_service.api import browse, jobs, problems, reindex, session, v1, v2, wire
 from bento_service.api.access import Access, AccessRules, permitted
+from bento_service.api.documentation import with_failures
 from bento_service.api.metrics import Metrics
 from bento_service.api.middleware import BodyLimit, RequestId
 from bento_service.application import Application
@@ -70,6 +71,8 @@ def http_surface(
         redoc_url=None,
     )
     problems.install(app)
+    described = app.openapi
+    app.openapi = lambda: with_failures(described())  # type: ignore[method-assign]
     metrics = Metrics()
     app.state.tokens = access.tokens
     app.add_middleware(BodyLimit, max_bytes=max_request_bytes)

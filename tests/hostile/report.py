@@ -1,0 +1,64 @@
+"""A campaign's table, written into the documentation between markers."""
+
+import re
+from pathlib import Path
+
+from tests.hostile.attack import Outcome
+from tests.hostile.campaign import Tally
+
+SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
+_BEGIN, _END = "<!-- hostile -->", "<!-- end of hostile -->"
+_MEBIBYTE = 2**20
+
+
+def block(tally: Tally, conditions: str) -> str:
+    """The table, in Markdown."""
+    head = "| inputs | sent | refused (4xx) | answered (2xx) | 5xx | no answer | slowest | memory |"
+    lines = [
+        f"{conditions} {tally.sent:,} inputs.",
+        "",
+        head,
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        *(
+            _row(kind, outcome, tally.grown[kind] / _MEBIBYTE)
+            for kind, outcome in tally.outcomes.items()
+        ),
+        "",
+        _around(tally),
+    ]
+    if findings := tally.all_findings():
+        lines += ["", "Found:", "", *(f"- `{finding[:300]}`" for finding in findings)]
+    return "\n".join(lines)
+
+
+def _around(tally: Tally) -> str:
+    return (
+        "Memory is what all processes of the service together had more than at rest, at the worst "
+        f"moment; {tally.kept / _MEBIBYTE:.0f} MiB of it were left at the end. The 95th percentile "
+        f"of a bystander's searches was {1000 * tally.alone:.0f} ms before, and "
+        f"{1000 * tally.beside:.0f} ms while the bombs came in."
+    )
+
+
+def _row(kind: str, outcome: Outcome, grown: float) -> str:
+    refused = sum(n for status, n in outcome.statuses.items() if 400 <= status < 500)
+    answered = sum(n for status, n in outcome.statuses.items() if status < 300)
+    seconds, _ = outcome.slowest
+    return (
+        f"| {kind} | {outcome.sent:,} | {refused:,} | {answered:,} | {outcome.failures} | "
+        f"{outcome.silent} | {seconds:.1f} s | {grown:+.0f} MiB |"
+    )
+
+
+def write(tally: Tally, conditions: str, path: Path = SECURITY) -> None:
+    """Exchange the block in a document.
+
+    Raises:
+        ValueError: The document has no markers for it.
+    """
+    text = path.read_text()
+    if _BEGIN not in text or _END not in text:
+        raise ValueError(f"{path} has no {_BEGIN} ... {_END}")
+    whole = f"{_BEGIN}\n{block(tally, conditions)}\n{_END}"
+    pattern = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
+    path.write_text(pattern.sub(lambda _: whole, text))
