@@ -20,6 +20,7 @@ _TIME_LIMIT = 60.0
 _WATCH_SECONDS = 0.1
 _BYSTANDER_SECONDS = 0.1
 _SHOWN = 20
+_DECODER = b"bento_service.vision.decoder"
 _LEAKS = (b"Traceback", b"0x7f", b'File "/', b"site-packages")
 
 
@@ -54,13 +55,15 @@ class Outcome:
 class Attack:
     """Several senders at once against one service."""
 
-    def __init__(self, url: str, secrets: Sequence[str] = ()) -> None:
+    def __init__(self, url: str, secrets: Sequence[str], *, slowest: float) -> None:
         """Prepare.
 
         Args:
             url: Of the service.
             secrets: What no answer may have in it, such as the path of the data folder.
+            slowest: Seconds that no answer may take longer than.
         """
+        self._slowest = slowest
         self._client = httpx.Client(base_url=url, timeout=_TIME_LIMIT)
         self._leaks = (*_LEAKS, *(secret.encode() for secret in secrets))
         self._lock = threading.Lock()
@@ -109,7 +112,7 @@ class Attack:
                 outcome.found(f"{one.name}: {answer.status_code} {answer.text[:200]}")
             if answer.status_code >= 400 and not _is_problem(answer):
                 outcome.found(f"{one.name}: no problem document: {answer.text[:200]}")
-            if seconds > SLOWEST_SECONDS:
+            if seconds > self._slowest:
                 outcome.found(f"{one.name}: {seconds:.1f} s, {answer.status_code}")
             for leak in self._leaks:
                 if leak in answer.content:
@@ -156,26 +159,42 @@ def p95(seconds: Sequence[float]) -> float:
     return float(np.percentile(seconds, 95)) if seconds else 0.0
 
 
+@dataclass(frozen=True)
+class Resident:
+    """Bytes of memory, each process's share of what several have.
+
+    Attributes:
+        own: Of the service's processes.
+        decoders: Of its decoders, which give back what a picture took.
+    """
+
+    own: int
+    decoders: int
+
+
 class Memory:
-    """Watches the resident memory of all processes of a service, without what they share."""
+    """Watches the memory of all processes of a service."""
 
     def __init__(self, processes: Callable[[], dict[int, str]]) -> None:
         self._processes = processes
-        self.before = self.now()
-        self.worst = self.before
+        self.before = self.worst = self.now()
 
-    def now(self) -> int:
-        """Bytes, proportional to how many share them."""
-        return sum(_proportional(pid) for pid in family(self._processes()))
+    def now(self) -> Resident:
+        """What they hold."""
+        held = {pid: _proportional(pid) for pid in family(self._processes())}
+        decoders = sum(number for pid, number in held.items() if _DECODER in _command(pid))
+        return Resident(sum(held.values()) - decoders, decoders)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Remember the worst."""
+        """Remember the worst, beginning anew."""
         ended = threading.Event()
+        self.worst = self.now()
 
         def watch() -> None:
             while not ended.wait(_WATCH_SECONDS):
-                self.worst = max(self.worst, self.now())
+                now, worst = self.now(), self.worst
+                self.worst = Resident(max(worst.own, now.own), max(worst.decoders, now.decoders))
 
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(watch)
@@ -203,6 +222,13 @@ def family(roots: Iterable[int]) -> set[int]:
             found.add(pid)
             waiting += children.get(pid, [])
     return found
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return b""  # it has ended
 
 
 def _proportional(pid: int) -> int:

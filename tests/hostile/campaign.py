@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from client_sdk import Client
-from tests.hostile.attack import Attack, Bystander, Memory, Outcome, p95
+from tests.hostile.attack import SLOWEST_SECONDS, Attack, Bystander, Memory, Outcome, p95
 from tests.hostile.made import Input, encoded, small
 
+MOST_GROWN = 300 * 10**6
+"""Bytes by which the service's own memory may grow."""
 _ALONE_SECONDS = 10.0
 _SETTLE_SECONDS = 20.0
 _SOUND = 12
@@ -35,8 +37,9 @@ class Tally:
 
     Attributes:
         outcomes: By the kind of input.
-        grown: Bytes that the service's memory had grown by at its worst, by the kind of input.
-        kept: Bytes that it still had more at the end.
+        grown: Bytes that the service's own memory had grown by at its worst, by kind of input.
+        decoders: Bytes that its decoders had at their worst.
+        kept: Bytes that the service itself still had more at the end.
         alone: Seconds of a bystander's searches before the attack, 95th percentile.
         beside: The same while the most costly inputs came in.
         findings: What should not be.
@@ -44,6 +47,7 @@ class Tally:
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     grown: dict[str, int] = field(default_factory=dict)
+    decoders: dict[str, int] = field(default_factory=dict)
     kept: int = 0
     alone: float = 0.0
     beside: float = 0.0
@@ -62,9 +66,15 @@ class Tally:
 class Campaign:
     """Attacks a started service that has an empty collection `default`."""
 
-    def __init__(self, service: Service) -> None:
-        """Fill the collection with sound pictures, and see how the service is at rest."""
+    def __init__(self, service: Service, *, slowest: float = SLOWEST_SECONDS) -> None:
+        """Fill the collection with sound pictures, and see how the service is at rest.
+
+        Args:
+            service: What is attacked.
+            slowest: Seconds that no answer may take longer than.
+        """
         self.tally = Tally()
+        self._slowest = slowest
         self._service = service
         self._bystander = Bystander(service.url)
         for number in range(_SOUND):
@@ -80,7 +90,6 @@ class Campaign:
 
     def attack(self, kind: str, inputs: Iterable[Input], *, watched: bool = False) -> None:
         """Send all of them; a bystander searches meanwhile where that is `watched`."""
-        self._memory.worst = self._memory.now()
         with self._attacking() as attack, self._memory.watching():
             if watched:
                 with self._bystander.searching() as seconds:
@@ -91,7 +100,10 @@ class Campaign:
             if not attack.is_ready():
                 outcome.found(f"after {kind} the service is not ready")
         self.tally.outcomes[kind] = outcome
-        self.tally.grown[kind] = self._memory.worst - self._memory.before
+        self.tally.grown[kind] = self._memory.worst.own - self._memory.before.own
+        self.tally.decoders[kind] = self._memory.worst.decoders
+        if self.tally.grown[kind] > MOST_GROWN:
+            outcome.found(f"{kind}: the service grew by {self.tally.grown[kind] / 2**20:.0f} MiB")
 
     def end(self) -> None:
         """Look what is left of the service."""
@@ -104,7 +116,7 @@ class Campaign:
         if gone := self._processes - set(self._service.processes()):
             self.tally.findings.append(f"{len(gone)} of the service's processes have ended")
         deadline = time.monotonic() + _SETTLE_SECONDS
-        while (kept := self._memory.now() - self._memory.before) > 0:
+        while (kept := self._memory.now().own - self._memory.before.own) > 0:
             if time.monotonic() > deadline:
                 break
             time.sleep(1)
@@ -119,7 +131,7 @@ class Campaign:
     @contextmanager
     def _attacking(self) -> Iterator[Attack]:
         secrets = (str(self._service.data_dir), str(self._service.images))
-        attack = Attack(self._service.url, secrets)
+        attack = Attack(self._service.url, secrets, slowest=self._slowest)
         try:
             yield attack
         finally:

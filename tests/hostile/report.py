@@ -9,18 +9,26 @@ from tests.hostile.campaign import Tally
 SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
 _BEGIN, _END = "<!-- hostile -->", "<!-- end of hostile -->"
 _MEBIBYTE = 2**20
+_COLUMNS = (
+    *("inputs", "sent", "refused (4xx)", "answered (2xx)", "5xx", "no answer", "slowest"),
+    *("memory", "decoders"),
+)
 
 
 def block(tally: Tally, conditions: str) -> str:
     """The table, in Markdown."""
-    head = "| inputs | sent | refused (4xx) | answered (2xx) | 5xx | no answer | slowest | memory |"
     lines = [
         f"{conditions} {tally.sent:,} inputs.",
         "",
-        head,
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        f"| {' | '.join(_COLUMNS)} |",
+        "|---" + (len(_COLUMNS) - 1) * "|---:" + "|",
         *(
-            _row(kind, outcome, tally.grown[kind] / _MEBIBYTE)
+            _row(
+                kind,
+                outcome,
+                tally.grown[kind] / _MEBIBYTE,
+                tally.decoders[kind] / _MEBIBYTE,
+            )
             for kind, outcome in tally.outcomes.items()
         ),
         "",
@@ -33,20 +41,21 @@ def block(tally: Tally, conditions: str) -> str:
 
 def _around(tally: Tally) -> str:
     return (
-        "Memory is what all processes of the service together had more than at rest, at the worst "
-        f"moment; {tally.kept / _MEBIBYTE:.0f} MiB of it were left at the end. The 95th percentile "
-        f"of a bystander's searches was {1000 * tally.alone:.0f} ms before, and "
-        f"{1000 * tally.beside:.0f} ms while the bombs came in."
+        "Memory is what the processes of the service had more than at rest at the worst moment, "
+        f"of which {tally.kept / _MEBIBYTE:.0f} MiB were left at the end; decoders is what the "
+        "decoder processes had together. The 95th percentile of a bystander's searches was "
+        f"{1000 * tally.alone:.0f} ms before, and {1000 * tally.beside:.0f} ms while what was "
+        "made for it came in."
     )
 
 
-def _row(kind: str, outcome: Outcome, grown: float) -> str:
+def _row(kind: str, outcome: Outcome, grown: float, decoders: float) -> str:
     refused = sum(n for status, n in outcome.statuses.items() if 400 <= status < 500)
     answered = sum(n for status, n in outcome.statuses.items() if status < 300)
     seconds, _ = outcome.slowest
     return (
         f"| {kind} | {outcome.sent:,} | {refused:,} | {answered:,} | {outcome.failures} | "
-        f"{outcome.silent} | {seconds:.1f} s | {grown:+.0f} MiB |"
+        f"{outcome.silent} | {seconds:.1f} s | {grown:+.0f} MiB | {decoders:.0f} MiB |"
     )
 
 
