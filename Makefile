@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test chaos check lint types imports format bento lock clean help
+.PHONY: run test chaos hostile audit sbom check lint types imports format bento lock clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,15 @@ test: $(VENV)/dev.stamp ## Run all tests
 
 chaos: $(VENV)/dev.stamp ## The whole fault campaign, for hours; CHAOS="--backend server --kills 300", see docs/reliability.md
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+hostile: $(VENV)/dev.stamp ## The whole hostile campaign, for an hour; HOSTILE="--light", see docs/security.md
+	$(BIN)/python -m tests.hostile $(HOSTILE)
+
+audit: $(VENV)/uv.stamp ## Ask for known vulnerabilities in what the service is built from
+	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r requirements/service.txt
+
+sbom: $(VENV)/uv.stamp ## List what the service is built from, as CycloneDX, in sbom.json
+	$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements/service.txt --output-reproducible -o sbom.json
 
 check: lint types imports test ## Everything that continuous integration checks
 

@@ -9,7 +9,7 @@ refuse them, so that a misspelt option is an error and not silence. Those of job
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from client_sdk.job_schemas import Answer
 from client_sdk.job_schemas import Job as Job
@@ -39,6 +39,17 @@ FILTER_LANGUAGE = (
     "comparison with a missing key, or with a value of another kind, is false."
 )
 """What a `filter` is, in the API description."""
+
+
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):
+        # Otherwise it would be 1 or 0. pydantic reports this class of errors alone.
+        raise ValueError("is true or false, not a number")  # noqa: TRY004
+    return value
+
+
+_Whole = Annotated[int, BeforeValidator(_no_truth_value)]
+_Real = Annotated[float, BeforeValidator(_no_truth_value)]
 
 
 class _Request(BaseModel):
@@ -277,11 +288,11 @@ class SearchOptions(_Request):
     """
 
     collection: _Name = DEFAULT_COLLECTION
-    top_k: int = Field(default=10, ge=1, le=MAX_TOP_K)
-    offset: int = Field(default=0, ge=0, le=15_000)
-    min_score: float | None = Field(default=None, ge=-1.0, le=1.0)
+    top_k: _Whole = Field(default=10, ge=1, le=MAX_TOP_K)
+    offset: _Whole = Field(default=0, ge=0, le=15_000)
+    min_score: _Real | None = Field(default=None, ge=-1.0, le=1.0)
     filter: str | None = Field(default=None, description=FILTER_LANGUAGE)
-    region: tuple[int, int, int, int] | None = None
+    region: tuple[_Whole, _Whole, _Whole, _Whole] | None = None
     exact: bool = False
     explain: bool = False
 
@@ -290,7 +301,7 @@ class SearchRequest(SearchOptions):
     """A search sent as JSON: exactly one of `image` (base64), `image_id` and `url`."""
 
     image: str | None = None
-    image_id: int | None = None
+    image_id: _Whole | None = None
     url: _Url | None = None
 
 
@@ -298,7 +309,7 @@ class DeleteRequest(_Request):
     """What to delete: exactly one of `ids`, `filter` and `all=True`."""
 
     collection: _Name = DEFAULT_COLLECTION
-    ids: tuple[int, ...] | None = Field(default=None, max_length=MAX_IDS)
+    ids: tuple[_Whole, ...] | None = Field(default=None, max_length=MAX_IDS)
     filter: str | None = Field(default=None, description=FILTER_LANGUAGE)
     all: bool = False
 
@@ -317,7 +328,7 @@ class CollectionRequest(_Request):
 
     name: _Name
     descriptor: _Name | None = None
-    ttl_seconds: int | None = Field(default=None, ge=1, le=MAX_TTL_SECONDS)
+    ttl_seconds: _Whole | None = Field(default=None, ge=1, le=MAX_TTL_SECONDS)
 
 
 class ReindexRequest(_Request):

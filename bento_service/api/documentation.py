@@ -1,4 +1,4 @@
-"""Request bodies for the OpenAPI document, of the calls that take more than one form."""
+"""What the OpenAPI document says beyond the routes' types: bodies of several forms, failures."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     FILTER_LANGUAGE,
     DeleteRequest,
+    Problem,
     SearchOptions,
     SearchRequest,
     TrainRequest,
@@ -18,11 +19,42 @@ _COLLECTION = {"type": "string", "default": DEFAULT_COLLECTION}
 _FILTER = {"type": "string", "description": FILTER_LANGUAGE}
 _METADATA = {"type": "string", "description": "a JSON object"}
 _ONLY = "with a manifest"
+_FRAMEWORK_SCHEMAS = ("HTTPValidationError", "ValidationError")
+LINE_ROUTES = ("/api/v1/", "/data/")
+"""Beginnings of the paths whose failures are one line of text, as version 1's were."""
 
 
 def documented(call: str) -> dict[str, Any]:
     """The `requestBody` of a call, to be merged into its operation."""
     return {"requestBody": {"required": call != "count", "content": _CONTENTS[call]}}
+
+
+def with_failures(document: dict[str, Any]) -> dict[str, Any]:
+    """A document whose every call says in what form it fails."""
+    paths = {
+        path: {method: _with_failure(path, call) for method, call in calls.items()}
+        for path, calls in document["paths"].items()
+    }
+    schemas = dict(document["components"]["schemas"])
+    for name in _FRAMEWORK_SCHEMAS:  # in a form that nobody gets
+        schemas.pop(name, None)
+    schemas[Problem.__name__] = Problem.model_json_schema()
+    return {
+        **document,
+        "paths": paths,
+        "components": {**document["components"], "schemas": schemas},
+    }
+
+
+def _with_failure(path: str, call: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+    }
+    if path.startswith(LINE_ROUTES):
+        content = {"text/plain": {"schema": {"type": "string"}}}
+    responses = {status: one for status, one in call["responses"].items() if status != "422"}
+    failed = {"description": "Any failure; `code` says which", "content": content}
+    return {**call, "responses": {**responses, "default": failed}}
 
 
 def _json(model: type[BaseModel]) -> dict[str, Any]:
@@ -60,7 +92,10 @@ _CONTENTS: dict[str, dict[str, Any]] = {
         "application/json": {
             "schema": {
                 "type": "object",
-                "properties": {"collection": _COLLECTION, "filter": _FILTER},
+                "properties": {
+                    "collection": {**_COLLECTION, "type": ["string", "null"]},
+                    "filter": {**_FILTER, "type": ["string", "null"]},
+                },
             }
         }
     },

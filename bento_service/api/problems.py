@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Match
 
+from bento_service.api.documentation import LINE_ROUTES
 from bento_service.errors import (
     BadRequest,
     InvalidArgument,
@@ -24,6 +26,8 @@ from bento_service.json_text import JsonError, read_json
 from client_sdk.schemas import Problem
 
 _log = logging.getLogger(__name__)
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_ASKED = ("type", "path", "root_path", "headers", "app")
 _RETRY_AFTER_SECONDS = {429: "1", 503: "2"}
 _CODES = {
     404: "not_found",
@@ -32,7 +36,6 @@ _CODES = {
     503: NotReady.code,
     504: TimeExceeded.code,
 }
-_LINE_ROUTES = ("/api/v1/", "/data/")
 
 
 def install(app: FastAPI) -> None:
@@ -98,7 +101,7 @@ def answer_defect(request: Request) -> Response:
 
 def is_line_route(request: Request) -> bool:
     """Whether failures are one line of text, as version 1's are."""
-    return request.url.path.startswith(_LINE_ROUTES)
+    return request.url.path.startswith(LINE_ROUTES)
 
 
 def explained(errors: Sequence[Any]) -> str:
@@ -135,12 +138,27 @@ async def _http(request: Request, error: Exception) -> Response:
         return answer_error(request, error.__cause__)
     refusal = answer_status(request, error.status_code, str(error.detail))
     refusal.headers.update(error.headers or {})
+    if error.status_code == 405 and (methods := _methods(request)):
+        refusal.headers["Allow"] = ", ".join(methods)
     return refusal
 
 
 async def _gone(request: Request, _: Exception) -> Response:
     """Nobody reads this; it only ends the request."""
     return answer_error(request, BadRequest("the connection ended before the body did"))
+
+
+def _methods(request: Request) -> list[str]:
+    """What a path takes; Starlette names only the methods of the first route that has it."""
+    asked = {name: value for name, value in request.scope.items() if name in _ASKED}
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**asked, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
+    ]
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

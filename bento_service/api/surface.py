@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from bento_service.api import browse, jobs, problems, reindex, session, v1, v2, wire
 from bento_service.api.access import Access, AccessRules, permitted
+from bento_service.api.documentation import with_failures
 from bento_service.api.entrance import OnlyProblems
 from bento_service.api.limits import HttpLimits, InFlight, TimeLimit
 from bento_service.api.metrics import Metrics
@@ -72,6 +73,8 @@ def http_surface(
         redoc_url=None,
     )
     problems.install(app)
+    described = app.openapi
+    app.openapi = lambda: with_failures(described())  # type: ignore[method-assign]
     metrics = Metrics()
     app.state.tokens = access.tokens
     app.state.streams = limits.streams

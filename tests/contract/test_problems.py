@@ -87,6 +87,8 @@ def test_a_request_id_of_the_caller_is_kept_if_it_is_sane(http):
 
 def test_405_names_the_methods_that_are_allowed(http):
     assert http.put("/api/v2/train").headers["allow"] == "POST"
+    assert http.put("/api/v2/count").headers["allow"] == "GET, POST"
+    assert http.post("/static/app.js").headers["allow"] == "GET, HEAD"
 
 
 def test_a_body_over_the_limit_is_refused_declared_and_chunked(http):

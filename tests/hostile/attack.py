@@ -1,0 +1,241 @@
+"""Sending hostile input to a running service, and watching what it does to it."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from tests.hostile.made import Input, encoded, small
+
+SLOWEST_SECONDS = 5.0
+"""No answer may take longer."""
+_TIME_LIMIT = 60.0
+_WATCH_SECONDS = 0.1
+_BYSTANDER_SECONDS = 0.1
+_SHOWN = 20
+_DECODER = b"bento_service.vision.decoder"
+_LEAKS = (b"Traceback", b"0x7f", b'File "/', b"site-packages")
+
+
+@dataclass
+class Outcome:
+    """What came of one kind of input.
+
+    Attributes:
+        sent: How many inputs.
+        statuses: Of the answers.
+        slowest: Seconds of the slowest answer, and of what.
+        findings: What should not be, the first of it.
+    """
+
+    sent: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    slowest: tuple[float, str] = (0.0, "")
+    silent: int = 0
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def failures(self) -> int:
+        """Answers that say that the service has failed."""
+        return sum(number for status, number in self.statuses.items() if status >= 500)
+
+    def found(self, finding: str) -> None:
+        """Keep it, if there are not too many."""
+        if len(self.findings) < _SHOWN:
+            self.findings.append(finding)
+
+
+class Attack:
+    """Several senders at once against one service."""
+
+    def __init__(self, url: str, secrets: Sequence[str], *, slowest: float) -> None:
+        """Prepare.
+
+        Args:
+            url: Of the service.
+            secrets: What no answer may have in it, such as the path of the data folder.
+            slowest: Seconds that no answer may take longer than.
+        """
+        self._slowest = slowest
+        self._client = httpx.Client(base_url=url, timeout=_TIME_LIMIT)
+        self._leaks = (*_LEAKS, *(secret.encode() for secret in secrets))
+        self._lock = threading.Lock()
+
+    def search_with(self, inputs: Iterable[Input], senders: int = 3) -> Outcome:
+        """Search with each of them."""
+        outcome = Outcome()
+        waiting = threading.Semaphore(4 * senders)  # large ones need not all be in memory
+
+        def send(one: Input) -> None:
+            try:
+                self._send(outcome, one)
+            finally:
+                waiting.release()
+
+        with ThreadPoolExecutor(senders) as pool:
+            for one in inputs:
+                waiting.acquire()
+                pool.submit(send, one)
+        return outcome
+
+    def is_ready(self) -> bool:
+        """Whether `/readyz` says so."""
+        return self._client.get("/readyz").status_code == 200
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _send(self, outcome: Outcome, one: Input) -> None:
+        started = time.perf_counter()
+        try:
+            answer = self._client.post("/api/v2/search", files={"file": ("a.png", one.data)})
+        except httpx.HTTPError as error:
+            with self._lock:
+                outcome.sent += 1
+                outcome.silent += 1
+                outcome.found(f"{one.name}: {error!r}")
+            return
+        seconds = time.perf_counter() - started
+        with self._lock:
+            outcome.sent += 1
+            outcome.statuses[answer.status_code] += 1
+            outcome.slowest = max(outcome.slowest, (seconds, one.name))
+            if answer.status_code >= 500:
+                outcome.found(f"{one.name}: {answer.status_code} {answer.text[:200]}")
+            if answer.status_code >= 400 and not _is_problem(answer):
+                outcome.found(f"{one.name}: no problem document: {answer.text[:200]}")
+            if seconds > self._slowest:
+                outcome.found(f"{one.name}: {seconds:.1f} s, {answer.status_code}")
+            for leak in self._leaks:
+                if leak in answer.content:
+                    outcome.found(f"{one.name}: tells {leak!r}")
+
+
+def _is_problem(answer: httpx.Response) -> bool:
+    return answer.headers.get("content-type", "") == "application/problem+json"
+
+
+class Bystander:
+    """Somebody who searches with a sound picture all the time."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._picture = encoded(small(77), "PNG")
+
+    @contextmanager
+    def searching(self) -> Iterator[list[float]]:
+        """Seconds of each of its searches, as they come in."""
+        seconds: list[float] = []
+        ended = threading.Event()
+
+        def search() -> None:
+            with httpx.Client(base_url=self._url, timeout=_TIME_LIMIT) as client:
+                while not ended.is_set():
+                    started = time.perf_counter()
+                    files = {"file": ("sound.png", self._picture)}
+                    client.post("/api/v2/search", files=files).raise_for_status()
+                    seconds.append(time.perf_counter() - started)
+                    ended.wait(_BYSTANDER_SECONDS)
+
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(search)
+            try:
+                yield seconds
+            finally:
+                ended.set()
+                running.result()
+
+
+def p95(seconds: Sequence[float]) -> float:
+    """The 95th percentile; 0 where there is none."""
+    return float(np.percentile(seconds, 95)) if seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Resident:
+    """Bytes of memory, each process's share of what several have.
+
+    Attributes:
+        own: Of the service's processes.
+        decoders: Of its decoders, which give back what a picture took.
+    """
+
+    own: int
+    decoders: int
+
+
+class Memory:
+    """Watches the memory of all processes of a service."""
+
+    def __init__(self, processes: Callable[[], dict[int, str]]) -> None:
+        self._processes = processes
+        self.before = self.worst = self.now()
+
+    def now(self) -> Resident:
+        """What they hold."""
+        held = {pid: _proportional(pid) for pid in family(self._processes())}
+        decoders = sum(number for pid, number in held.items() if _DECODER in _command(pid))
+        return Resident(sum(held.values()) - decoders, decoders)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Remember the worst, beginning anew."""
+        ended = threading.Event()
+        self.worst = self.now()
+
+        def watch() -> None:
+            while not ended.wait(_WATCH_SECONDS):
+                now, worst = self.now(), self.worst
+                self.worst = Resident(max(worst.own, now.own), max(worst.decoders, now.decoders))
+
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(watch)
+            try:
+                yield
+            finally:
+                ended.set()
+                running.result()
+
+
+def family(roots: Iterable[int]) -> set[int]:
+    """Processes with all that they have started."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            children.setdefault(parent, []).append(int(folder.name))
+    found, waiting = set(), list(roots)
+    while waiting:
+        pid = waiting.pop()
+        if pid not in found:
+            found.add(pid)
+            waiting += children.get(pid, [])
+    return found
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return (Path("/proc") / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return b""  # it has ended
+
+
+def _proportional(pid: int) -> int:
+    try:
+        for line in (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # it has ended
+    return 0

@@ -1,0 +1,138 @@
+"""A service under attack by every kind of input, one after the other."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+from client_sdk import Client
+from tests.hostile.attack import SLOWEST_SECONDS, Attack, Bystander, Memory, Outcome, p95
+from tests.hostile.made import Input, encoded, small
+
+MOST_GROWN = 300 * 10**6
+"""Bytes by which the service's own memory may grow."""
+_ALONE_SECONDS = 10.0
+_SETTLE_SECONDS = 20.0
+_SOUND = 12
+_TELLING_LOG = ("Traceback", "Segmentation", "ERROR")
+
+
+class Service(Protocol):
+    """What is attacked."""
+
+    url: str
+    data_dir: Path
+    images: Path
+    log: Path
+
+    def processes(self) -> dict[int, str]: ...
+
+
+@dataclass
+class Tally:
+    """What a campaign has counted.
+
+    Attributes:
+        outcomes: By the kind of input.
+        grown: Bytes that the service's own memory had grown by at its worst, by kind of input.
+        decoders: Bytes that its decoders had at their worst.
+        kept: Bytes that the service itself still had more at the end.
+        alone: Seconds of a bystander's searches before the attack, 95th percentile.
+        beside: The same while the most costly inputs came in.
+        findings: What should not be.
+    """
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    grown: dict[str, int] = field(default_factory=dict)
+    decoders: dict[str, int] = field(default_factory=dict)
+    kept: int = 0
+    alone: float = 0.0
+    beside: float = 0.0
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        """All inputs."""
+        return sum(outcome.sent for outcome in self.outcomes.values())
+
+    def all_findings(self) -> list[str]:
+        """Of every kind of input, and of the service as a whole."""
+        return [*chain(*(outcome.findings for outcome in self.outcomes.values())), *self.findings]
+
+
+class Campaign:
+    """Attacks a started service that has an empty collection `default`."""
+
+    def __init__(self, service: Service, *, slowest: float = SLOWEST_SECONDS) -> None:
+        """Fill the collection with sound pictures, and see how the service is at rest.
+
+        Args:
+            service: What is attacked.
+            slowest: Seconds that no answer may take longer than.
+        """
+        self.tally = Tally()
+        self._slowest = slowest
+        self._service = service
+        self._bystander = Bystander(service.url)
+        for number in range(_SOUND):
+            (service.images / f"{number}.png").write_bytes(encoded(small(number), "PNG"))
+        with Client(service.url, timeout=60) as client:
+            client.wait_ready(timeout=180)
+            client.wait(client.train("."), timeout=180)
+        with self._bystander.searching() as seconds:
+            time.sleep(_ALONE_SECONDS)
+        self.tally.alone = p95(seconds)
+        self._memory = Memory(service.processes)
+        self._processes = set(service.processes())
+
+    def attack(self, kind: str, inputs: Iterable[Input], *, watched: bool = False) -> None:
+        """Send all of them; a bystander searches meanwhile where that is `watched`."""
+        with self._attacking() as attack, self._memory.watching():
+            if watched:
+                with self._bystander.searching() as seconds:
+                    outcome = attack.search_with(inputs)
+                self.tally.beside = p95(seconds)
+            else:
+                outcome = attack.search_with(inputs)
+            if not attack.is_ready():
+                outcome.found(f"after {kind} the service is not ready")
+        self.tally.outcomes[kind] = outcome
+        self.tally.grown[kind] = self._memory.worst.own - self._memory.before.own
+        self.tally.decoders[kind] = self._memory.worst.decoders
+        if self.tally.grown[kind] > MOST_GROWN:
+            outcome.found(f"{kind}: the service grew by {self.tally.grown[kind] / 2**20:.0f} MiB")
+
+    def end(self) -> None:
+        """Look what is left of the service."""
+        with self._attacking() as attack:
+            sound = attack.search_with(
+                Input(f"sound {n}", encoded(small(n), "PNG")) for n in range(_SOUND)
+            )
+        if set(sound.statuses) != {200}:
+            self.tally.findings.append(f"sound pictures are answered {dict(sound.statuses)}")
+        if gone := self._processes - set(self._service.processes()):
+            self.tally.findings.append(f"{len(gone)} of the service's processes have ended")
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while (kept := self._memory.now().own - self._memory.before.own) > 0:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(1)
+        self.tally.kept = max(kept, 0)
+        log = self._service.log.read_text(errors="replace")
+        self.tally.findings += [
+            f"the log has {telling}: {log[log.index(telling) - 200 :][:1500]}"
+            for telling in _TELLING_LOG
+            if telling in log
+        ]
+
+    @contextmanager
+    def _attacking(self) -> Iterator[Attack]:
+        secrets = (str(self._service.data_dir), str(self._service.images))
+        attack = Attack(self._service.url, secrets, slowest=self._slowest)
+        try:
+            yield attack
+        finally:
+            attack.close()

@@ -1,0 +1,18 @@
+import pytest
+
+from tests.chaos.light import Forge, LightServer
+
+
+@pytest.fixture(scope="session")
+def forge():
+    with Forge({}) as forge:
+        yield forge
+
+
+@pytest.fixture(scope="module")
+def service(forge, tmp_path_factory):
+    """The real application behind its real HTTP surface, with a small descriptor."""
+    server = LightServer(tmp_path_factory.mktemp("hostile"), forge)
+    server.launch()
+    yield server
+    server.stop()

@@ -1,0 +1,25 @@
+"""A part of the campaign that does not take long: `make hostile` runs the whole."""
+
+from tests.chaos.light import LightServer
+from tests.hostile.attack import SLOWEST_SECONDS
+from tests.hostile.campaign import Campaign
+from tests.hostile.made import made
+from tests.hostile.mutations import mutations
+
+PATIENCE = 6 * SLOWEST_SECONDS
+"""Seconds after which an answer counts as none: machines that run tests are busy."""
+
+
+def test_hostile_input_is_refused_and_leaves_the_service_as_it_was(forge, tmp_path):
+    service = LightServer(tmp_path, forge)
+    service.launch()
+    try:
+        campaign = Campaign(service, slowest=PATIENCE)
+        campaign.attack("made for it", made(), watched=True)
+        campaign.attack("mutations", mutations(300, seed=1))
+        campaign.end()
+    finally:
+        service.stop()
+    assert campaign.tally.all_findings() == []
+    assert campaign.tally.outcomes["made for it"].statuses.keys() >= {200, 413, 415, 422}
+    assert campaign.tally.outcomes["mutations"].statuses.keys() >= {200, 422}
