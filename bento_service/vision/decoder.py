@@ -26,6 +26,7 @@ from bento_service.vision.square import square, thumbnail
 
 _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 32
+_NICENESS = 10
 
 
 def main(arguments: list[str]) -> None:
@@ -101,6 +102,7 @@ def _limit(memory_bytes: int) -> None:
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
     ):
         resource.setrlimit(kind, (most, most))
+    os.nice(_NICENESS)  # what answers callers comes first
     # Where the machine itself has no memory left, this is the process to end.
     Path("/proc/self/oom_score_adj").write_text("1000")
 
