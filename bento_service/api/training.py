@@ -19,7 +19,6 @@ from bento_service.ingest.train import start_folder_job
 from bento_service.ingest.upload_jobs import Sent
 from client_sdk.schemas import DEFAULT_COLLECTION, TrainRequest
 
-_BLOCK = 2**20
 _UPLOAD_FIELDS = {"collection", "metadata"}
 _MANIFEST_FIELDS = _UPLOAD_FIELDS | {"path", "root", "dry_run", "verify_bytes"}
 

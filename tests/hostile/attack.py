@@ -5,13 +5,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 
+from tests.conftest import DECODER
 from tests.hostile.made import Input, encoded, small
 
 SLOWEST_SECONDS = 5.0
@@ -20,7 +21,6 @@ _TIME_LIMIT = 60.0
 _WATCH_SECONDS = 0.1
 _BYSTANDER_SECONDS = 0.1
 _SHOWN = 20
-_DECODER = b"bento_service.vision.decoder"
 _LEAKS = (b"Traceback", b"0x7f", b'File "/', b"site-packages")
 
 
@@ -181,9 +181,9 @@ class Memory:
 
     def now(self) -> Resident:
         """What they hold."""
-        held = {pid: _proportional(pid) for pid in family(self._processes())}
-        decoders = sum(number for pid, number in held.items() if _DECODER in _command(pid))
-        return Resident(sum(held.values()) - decoders, decoders)
+        held = list(_held(self._processes()))
+        decoders = sum(number for is_decoder, number in held if is_decoder)
+        return Resident(sum(number for _, number in held) - decoders, decoders)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -205,37 +205,13 @@ class Memory:
                 running.result()
 
 
-def family(roots: Iterable[int]) -> set[int]:
-    """Processes with all that they have started."""
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            children.setdefault(parent, []).append(int(folder.name))
-    found, waiting = set(), list(roots)
-    while waiting:
-        pid = waiting.pop()
-        if pid not in found:
-            found.add(pid)
-            waiting += children.get(pid, [])
-    return found
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return (Path("/proc") / str(pid) / "cmdline").read_bytes()
-    except OSError:
-        return b""  # it has ended
-
-
-def _proportional(pid: int) -> int:
-    try:
-        for line in (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # it has ended
-    return 0
+def _held(roots: Iterable[int]) -> Iterator[tuple[bool, int]]:
+    """Of each process and all that they have started: whether it is a decoder, and its bytes."""
+    found = set()
+    for pid in roots:
+        with suppress(psutil.Error):  # it has ended
+            root = psutil.Process(pid)
+            found.update((root, *root.children(recursive=True)))
+    for process in found:
+        with suppress(psutil.Error):
+            yield DECODER in process.cmdline(), process.memory_full_info().pss

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-_JPEG_SCAN = b"\xff\xda"
-_JPEG_END = b"\xff\xd9"
+from tests.bombs import with_last_scan_again
 
 
 @dataclass(frozen=True)
@@ -131,10 +130,9 @@ def _polyglots() -> Iterator[Input]:
 
 
 def scan_bomb(scans: int, side: int = 3000) -> bytes:
-    """A progressive JPEG whose last scan comes again and again; each costs a pass over it all."""
+    """A progressive JPEG with so many scans, all but the first few of them the last one."""
     picture = encoded(Image.new("L", (side, side), 99), "JPEG", progressive=True, quality=10)
-    beginning, _, last = picture.removesuffix(_JPEG_END).rpartition(_JPEG_SCAN)
-    return beginning + (_JPEG_SCAN + last) * scans + _JPEG_END
+    return with_last_scan_again(picture, scans - 1)
 
 
 def png_header(width: int, height: int) -> bytes:
