@@ -89,10 +89,12 @@ def test_canceling_against_commits_leaves_counters_that_are_true(
     job = folder_job(cats, *(str(n) for n in range(300)))
     files = todo(catalogue, job)
     seen = []
-    began = threading.Event()
+    began, canceled = threading.Event(), threading.Event()
 
     def commit():
         for at in range(0, 300, 4):
+            if at == 280:  # a busy machine must not get to the end before it is canceled
+                canceled.wait(60)
             some = [Outcome(f, described=described(f.path)) for f in files[at : at + 4]]
             catalogue.jobs.settle(job, some)
             seen.append(catalogue.jobs.get(job.id))
@@ -104,6 +106,7 @@ def test_canceling_against_commits_leaves_counters_that_are_true(
     began.wait(30)
     catalogue.job_control.cancel(job.id)
     at_once = catalogue.jobs.get(job.id)
+    canceled.set()
     thread.join()
     ended = catalogue.jobs.get(job.id)
     assert ended == at_once

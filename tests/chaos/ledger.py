@@ -101,6 +101,7 @@ class Ledger:
         for digest in digests:
             self.pictures[digest].here = frozenset({True})
             self.pictures[digest].job = job.id
+        self.progressed(job)  # on a busy machine it is completed before it is answered
 
     def removing(self, digests: Iterable[str]) -> None:
         """A deletion is sent; what an open job brings may come after it."""
@@ -134,7 +135,9 @@ class Ledger:
         if job.state is JobState.COMPLETED:
             for picture in self.pictures.values():
                 if picture.job == job.id:
-                    picture.job = picture.anew = None
+                    picture.job = None
+                    if picture.here == {True}:  # else it may have been deleted and brought again
+                        picture.anew = None
         return _backwards(before, job) if before is not None else []
 
     def compared(self, images: Iterable[Image], *, final: bool) -> list[Finding]:
