@@ -63,6 +63,7 @@ class Shelf:
 
     name: str
     created_at: datetime
+    changed_at: datetime
     ttl_seconds: int | None = None
     held: dict[int, Held] = field(default_factory=dict)
 
@@ -111,7 +112,8 @@ class FakeGallery:
             raise InvalidArgument(f"collection: {name[:200]!r} cannot be a name")
         if name in self.shelves:
             raise Conflict(f"collection {name!r} exists already")
-        self.shelves[name] = Shelf(name, datetime.now(UTC), ttl_seconds)
+        now = datetime.now(UTC)
+        self.shelves[name] = Shelf(name, now, now, ttl_seconds)
         return self.shelves[name]
 
     def shelf(self, name: str) -> Shelf:
@@ -138,7 +140,7 @@ class FakeGallery:
             lag=0,
             index_type="FLAT",
             created_at=shelf.created_at,
-            expires_at=None if ttl is None else datetime.now(UTC) + timedelta(seconds=ttl),
+            expires_at=None if ttl is None else shelf.changed_at + timedelta(seconds=ttl),
         )
 
     def held(self, image_id: int) -> Held:
@@ -154,11 +156,12 @@ class FakeGallery:
             held
             for held in self.shelf(name).held.values()
             if (which is None or passes(which, held.image))
-            and held.image.source.startswith(prefix or "")
+            and any(source.path.startswith(prefix or "") for source in held.image.sources)
         ]
 
     def delete(self, name: str, ids: Iterable[int]) -> int:
         shelf = self.shelf(name)
+        shelf.changed_at = datetime.now(UTC)
         return sum(shelf.held.pop(one, None) is not None for one in set(ids))
 
     def ranked(self, query: Descriptor, among: list[Held]) -> list[tuple[float, Held]]:
@@ -257,6 +260,7 @@ class FakeGallery:
             thumbnail_url=f"/api/v2/images/{number}/thumbnail",
         )
         shelf.held[number] = Held(image, content, descriptor)
+        shelf.changed_at = image.created_at
         return True
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from bento_service.api.problems import parsed_json
+from bento_service.api.wire import printable
 from bento_service.errors import Conflict, Forbidden, InvalidArgument, PathNotFound
 from bento_service.ingest.ignoring import Ignored
 from client_sdk.schemas import (
@@ -63,7 +64,7 @@ class FakeJobs:
             raise PathNotFound(f"there is no {body.path!r} under the image root")
         ignored = Ignored(body.ignore)
         sent: list[Sent] = [
-            (one.relative_to(root).as_posix(), one.read_bytes())
+            (printable(one.relative_to(root).as_posix()), one.read_bytes())
             for one in files_under(path, recursive=body.recursive)
             if not ignored.file(one.relative_to(path).as_posix())
         ]
