@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 
 import httpx
 
@@ -80,6 +81,20 @@ def resolve(
         token=_bearer(token),
         timeout=timeout,
     )
+
+
+def model_folder(
+    given: str | PurePath | None = None, environ: Mapping[str, str] = os.environ
+) -> Path:
+    """Where the model of a service in this process lies, or is put where none is named.
+
+    That is what is given, else `LOOKALIKE_MODEL`, else a folder of the user's cache.
+    """
+    named = given or environ.get("LOOKALIKE_MODEL")
+    if named:
+        return Path(named)
+    cache = environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "lookalike" / "model"
 
 
 def _address(text: str) -> str:

@@ -1,10 +1,12 @@
 """The client for programs that do other things while they wait: `Client` with `await`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Unpack
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Literal, Self, Unpack
 
 from client_sdk import _contract as contract
+from client_sdk import _local as local
 from client_sdk._async_jobs import AsyncJobCalls
 from client_sdk._contract import SearchKeywords
 from client_sdk._pictures import Picture
@@ -38,6 +40,25 @@ class AsyncClient(AsyncJobCalls):
     Raises:
         UsageError: If the address, the token or the timeout cannot be used.
     """
+
+    @classmethod
+    def local(
+        cls,
+        folder: str | PurePath | None = None,
+        *,
+        model: str | PurePath | None = None,
+        roots: Sequence[str | PurePath] = (),
+        precision: Literal["int8", "fp32"] | None = None,
+        threads: int | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """Open a service in this process; the event loop waits for that, about a second."""
+        service = local.open_service(
+            folder, model=model, roots=roots, precision=precision, threads=threads
+        )
+        return cls(
+            local.URL, token="", timeout=timeout, transport=local.AsyncLocalTransport(service)
+        )
 
     async def wait_ready(
         self,

@@ -1,10 +1,12 @@
 """The client that waits for each answer. Its twin that does not is in `async_client`."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Unpack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Literal, Self, Unpack
 
 from client_sdk import _contract as contract
+from client_sdk import _local as local
 from client_sdk._contract import SearchKeywords
 from client_sdk._jobs import JobCalls
 from client_sdk._pictures import Picture
@@ -40,6 +42,40 @@ class Client(JobCalls):
     Raises:
         UsageError: If the address, the token or the timeout cannot be used.
     """
+
+    @classmethod
+    def local(
+        cls,
+        folder: str | PurePath | None = None,
+        *,
+        model: str | PurePath | None = None,
+        roots: Sequence[str | PurePath] = (),
+        precision: Literal["int8", "fp32"] | None = None,
+        threads: int | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """Open a service in this process, with nothing installed or running beside it.
+
+        It answers as a server does: the same pictures get the same scores. Everything is kept in
+        the folder, which one client at a time may use; every client may look at it later. Opening
+        takes about a second. Needs the extra `local` and a model; see docs/local.md.
+
+        Args:
+            folder: Where everything is kept, made if need be; none for a temporary one.
+            model: Folder of the model; else `LOOKALIKE_MODEL`, else one of the user's cache.
+            roots: The only folders from which `train` may read; every file where none is named.
+            precision: `int8` or `fp32`; else the faster one of this machine.
+            threads: Cores that describe pictures; else all.
+            timeout: As for a service elsewhere.
+
+        Raises:
+            LocalUnavailable: If the extra or the model is missing, or another client has the
+                folder.
+        """
+        service = local.open_service(
+            folder, model=model, roots=roots, precision=precision, threads=threads
+        )
+        return cls(local.URL, token="", timeout=timeout, transport=local.LocalTransport(service))
 
     def wait_ready(self, *, timeout: float = 60.0, interval: float = 0.2) -> None:
         """Wait until the service can answer searches.

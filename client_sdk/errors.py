@@ -2,6 +2,7 @@
 
     LookalikeError
      ├─ UsageError                      the client was asked for something that cannot be sent
+     ├─ LocalUnavailable                no service can be opened in this process
      ├─ ConnectError                    no connection, or it broke
      ├─ TimeoutExceeded                 no answer in time, or a wait came to its end
      ├─ UnexpectedAnswer                an answer that the contract does not know
@@ -57,6 +58,10 @@ class LookalikeError(Exception):
 
 class UsageError(LookalikeError, ValueError):
     """An argument or an environment variable from which no request can be made."""
+
+
+class LocalUnavailable(LookalikeError):
+    """A service cannot be opened in this process or cannot go on; the text says what to do."""
 
 
 class ConnectError(LookalikeError, ConnectionError):

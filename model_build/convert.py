@@ -1,5 +1,6 @@
 """From weights to the files that the service runs, and the proof that they compute the same."""
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from bento_service.vision.onnx_engine import OnnxEngine
 from bento_service.vision.pooling import pooled
 from model_build.activation_ranges import ActivationRanges
 from model_build.errors import ConversionWrong
+from model_build.golden import golden_vectors
 from model_build.network import TAPS, network
 from model_build.photographs import CHECKED, photographs
 from model_build.quantised import quantised_network
@@ -92,6 +94,37 @@ def check(
             )
             got = engine.outputs(pictures, list(wanted))
             agreements += [_agreement(name, precision, wanted[name], got[name]) for name in wanted]
+    for agreement in agreements:
+        _insist(agreement)
+    return tuple(agreements)
+
+
+def has_pytorch() -> bool:
+    """Whether there is PyTorch to compare with."""
+    return all(importlib.util.find_spec(name) for name in ("torch", "torchvision"))
+
+
+def check_by_golden(
+    folder: Path, versions: Sequence[DescriptorVersion], *, threads: int
+) -> tuple[Agreement, ...]:
+    """Compare the written networks with what PyTorch gave once for the golden photographs.
+
+    Raises:
+        ConversionWrong: One computes something else.
+    """
+    agreements = []
+    for version in versions:
+        if version.precision not in NETWORK_FILES:
+            continue
+        golden = golden_vectors(version)
+        engine = OnnxEngine(
+            folder / NETWORK_FILES[version.precision],
+            descriptor=version.name,
+            precision=version.precision,
+            threads=threads,
+        )
+        got = engine.describe(golden.pictures)
+        agreements.append(_agreement(version.name, version.precision, golden.descriptors, got))
     for agreement in agreements:
         _insist(agreement)
     return tuple(agreements)

@@ -48,7 +48,7 @@ class ExactGallery:
         return True
 
     @property
-    def is_fragile(self) -> bool:
+    def is_milvus_lite(self) -> bool:
         """Never: nothing but what is stored is read."""
         return False
 

@@ -34,8 +34,8 @@ class Gallery(Protocol):
         ...
 
     @property
-    def is_fragile(self) -> bool:
-        """Whether rows can turn into others unseen, as in files without checksums."""
+    def is_milvus_lite(self) -> bool:
+        """Whether it is Milvus Lite, whose files have no checksums: rows can change unseen."""
         ...
 
     @property

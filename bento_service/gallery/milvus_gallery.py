@@ -71,7 +71,7 @@ class MilvusGallery:
         return self._connection.is_embedded
 
     @property
-    def is_fragile(self) -> bool:
+    def is_milvus_lite(self) -> bool:
         """Whether it is Milvus Lite, which keeps no checksums."""
         return self.is_embedded
 
