@@ -67,6 +67,13 @@ class Shelf:
     ttl_seconds: int | None = None
     held: dict[int, Held] = field(default_factory=dict)
 
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it goes by itself if nothing changes in it."""
+        if self.ttl_seconds is None:
+            return None
+        return self.changed_at + timedelta(seconds=self.ttl_seconds)
+
 
 @dataclass
 class Work:
@@ -127,8 +134,13 @@ class FakeGallery:
             raise InvalidArgument(f"collection {name!r} always exists")
         del self.shelves[self.shelf(name).name]
 
+    def delete_expired(self) -> None:
+        """Drop the collections that were left alone for too long."""
+        for name, shelf in list(self.shelves.items()):
+            if shelf.expires_at is not None and shelf.expires_at <= datetime.now(UTC):
+                del self.shelves[name]
+
     def collection(self, shelf: Shelf) -> Collection:
-        ttl = shelf.ttl_seconds
         return Collection(
             name=shelf.name,
             count=len(shelf.held),
@@ -140,7 +152,7 @@ class FakeGallery:
             lag=0,
             index_type="FLAT",
             created_at=shelf.created_at,
-            expires_at=None if ttl is None else shelf.changed_at + timedelta(seconds=ttl),
+            expires_at=shelf.expires_at,
         )
 
     def held(self, image_id: int) -> Held:

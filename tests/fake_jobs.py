@@ -11,6 +11,7 @@ import httpx
 from bento_service.api.problems import parsed_json
 from bento_service.api.wire import printable
 from bento_service.errors import Conflict, Forbidden, InvalidArgument, PathNotFound
+from bento_service.filters.values import check_metadata
 from bento_service.ingest.ignoring import Ignored
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -51,11 +52,13 @@ class FakeJobs:
             for number, (_, name, content) in enumerate(files, 1)
         ]
         metadata = json.loads(fields.get("metadata", "{}"))
+        check_metadata(metadata)
         return self.gallery.train(fields.get("collection", DEFAULT_COLLECTION), sent, metadata)
 
     def _folder(self, body: TrainRequest) -> Job:
         if body.path is None or body.manifest or body.prune or body.dry_run:
             raise InvalidArgument("the fake service knows no manifest, prune and dry_run")
+        check_metadata(body.metadata)
         root = Path("/nowhere") if self._root is None else self._root.resolve()
         path = (root / body.path).resolve()
         if not path.is_relative_to(root):

@@ -25,6 +25,7 @@ from bento_service.errors import (
     LookalikeError,
     Unauthenticated,
 )
+from bento_service.filters.values import check_metadata
 from bento_service.vision.formats import MEDIA_TYPES
 from bento_service.vision.square import thumbnail
 from client_sdk import __version__
@@ -76,6 +77,7 @@ class FakeService(FakeJobs):
         """Answer one request, of either client."""
         self.requests.append(request)
         with self.gallery.lock:
+            self.gallery.delete_expired()
             try:
                 response = response_to(self._answer(request))
             except ValidationError as error:
@@ -148,7 +150,9 @@ class FakeService(FakeJobs):
     def delete(self, request: httpx.Request) -> Answer:
         body = DeleteRequest.model_validate(parsed_json(request.content))
         if [bool(body.ids), body.filter is not None, body.all].count(True) != 1:
-            raise InvalidArgument("name what to delete: one of `ids`, `filter` and `all: true`")
+            raise InvalidArgument(
+                "name what to delete, one of `ids`, `filter` and `all: true`; nothing was done"
+            )
         found = self.gallery.among(body.collection, body.filter)
         ids = body.ids if body.ids is not None else [held.image.id for held in found]
         return Deleted(
@@ -168,6 +172,7 @@ class FakeService(FakeJobs):
     def patch_image(self, request: httpx.Request, number: str) -> Answer:
         held = self.gallery.held(int(number))
         metadata = parsed_json(request.content)["metadata"]
+        check_metadata(metadata)
         held.image = held.image.model_copy(update={"metadata": metadata})
         return held.image
 

@@ -1,7 +1,6 @@
 """The caller's own files: whatever it names may be read, since it could read that itself."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from bento_service.ingest.roots import ImageRoots, Located
@@ -15,8 +14,8 @@ class OwnFiles(ImageRoots):
     through symbolic links. Below it, links are not followed, as in every image root.
     """
 
-    def __init__(self, roots: Iterable[ImageRoot] = (ImageRoot("", Path("/")),)) -> None:
-        super().__init__(tuple(roots))
+    def __init__(self) -> None:
+        super().__init__((ImageRoot("", Path("/")),))
 
     def locate(self, path: str, root: str | None = None) -> Located:
         """See `ImageRoots.locate`; jobs name the root, callers do not."""

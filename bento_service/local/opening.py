@@ -44,7 +44,7 @@ def _exact(_: Settings, catalogue: Catalogue) -> Gallery:
 
 
 def _files(settings: Settings) -> ImageRoots:
-    return OwnFiles(settings.roots) if settings.image_roots else OwnFiles()
+    return ImageRoots(settings.roots) if settings.image_roots else OwnFiles()
 
 
 OWN = Backing(
