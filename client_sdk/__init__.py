@@ -2,7 +2,9 @@
 
 __version__ = "0.1.0"
 
-from client_sdk._pictures import Picture
+from client_sdk._job_handles import AsyncJobHandle, JobHandle
+from client_sdk._pictures import Picture, Query
+from client_sdk._retries import AsyncRetryTransport, Retries, RetryTransport
 from client_sdk.async_client import AsyncClient
 from client_sdk.client import Client
 from client_sdk.errors import (
@@ -16,14 +18,17 @@ from client_sdk.errors import (
     ImageTooExpensive,
     ImageUnreadable,
     IndexUnavailable,
+    InternalError,
     InvalidArgument,
     JobFailed,
     JobNotFound,
     LookalikeError,
+    MethodNotAllowed,
     NotReady,
     Overloaded,
     PathNotFound,
     RequestTimeout,
+    RouteNotFound,
     StorageFull,
     TimeExceeded,
     TimeoutExceeded,
@@ -33,6 +38,7 @@ from client_sdk.errors import (
     UnsupportedMediaType,
     UrlUnreachable,
     UsageError,
+    VersionMismatch,
 )
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -55,6 +61,8 @@ __all__ = [
     "MAX_TOP_K",
     "ApiError",
     "AsyncClient",
+    "AsyncJobHandle",
+    "AsyncRetryTransport",
     "BadRequest",
     "Client",
     "Collection",
@@ -69,19 +77,26 @@ __all__ = [
     "ImageUnreadable",
     "IndexUnavailable",
     "Info",
+    "InternalError",
     "InvalidArgument",
     "Job",
     "JobError",
     "JobFailed",
+    "JobHandle",
     "JobNotFound",
     "JobState",
     "Limits",
     "LookalikeError",
+    "MethodNotAllowed",
     "NotReady",
     "Overloaded",
     "PathNotFound",
     "Picture",
+    "Query",
     "RequestTimeout",
+    "Retries",
+    "RetryTransport",
+    "RouteNotFound",
     "SearchResponse",
     "Source",
     "StorageFull",
@@ -94,5 +109,6 @@ __all__ = [
     "UnsupportedMediaType",
     "UrlUnreachable",
     "UsageError",
+    "VersionMismatch",
     "__version__",
 ]
