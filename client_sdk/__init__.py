@@ -2,7 +2,9 @@
 
 __version__ = "0.1.0"
 
-from client_sdk._pictures import Picture
+from client_sdk._job_handles import AsyncJobHandle, JobHandle
+from client_sdk._pictures import Picture, Query
+from client_sdk._retries import AsyncRetryTransport, Retries, RetryTransport
 from client_sdk.async_client import AsyncClient
 from client_sdk.client import Client
 from client_sdk.errors import (
@@ -16,15 +18,18 @@ from client_sdk.errors import (
     ImageTooExpensive,
     ImageUnreadable,
     IndexUnavailable,
+    InternalError,
     InvalidArgument,
     JobFailed,
     JobNotFound,
     LocalUnavailable,
     LookalikeError,
+    MethodNotAllowed,
     NotReady,
     Overloaded,
     PathNotFound,
     RequestTimeout,
+    RouteNotFound,
     StorageFull,
     TimeExceeded,
     TimeoutExceeded,
@@ -34,6 +39,7 @@ from client_sdk.errors import (
     UnsupportedMediaType,
     UrlUnreachable,
     UsageError,
+    VersionMismatch,
 )
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -56,6 +62,8 @@ __all__ = [
     "MAX_TOP_K",
     "ApiError",
     "AsyncClient",
+    "AsyncJobHandle",
+    "AsyncRetryTransport",
     "BadRequest",
     "Client",
     "Collection",
@@ -70,20 +78,27 @@ __all__ = [
     "ImageUnreadable",
     "IndexUnavailable",
     "Info",
+    "InternalError",
     "InvalidArgument",
     "Job",
     "JobError",
     "JobFailed",
+    "JobHandle",
     "JobNotFound",
     "JobState",
     "Limits",
     "LocalUnavailable",
     "LookalikeError",
+    "MethodNotAllowed",
     "NotReady",
     "Overloaded",
     "PathNotFound",
     "Picture",
+    "Query",
     "RequestTimeout",
+    "Retries",
+    "RetryTransport",
+    "RouteNotFound",
     "SearchResponse",
     "Source",
     "StorageFull",
@@ -96,5 +111,6 @@ __all__ = [
     "UnsupportedMediaType",
     "UrlUnreachable",
     "UsageError",
+    "VersionMismatch",
     "__version__",
 ]

@@ -86,12 +86,15 @@ def open_service(
     roots: Sequence[str | PurePath],
     precision: str | None,
     threads: int | None,
+    timeout: float | None,
 ) -> Service:
     """Open a service in this process; see `Client.local`.
 
     Raises:
+        UsageError: The timeout is of no use.
         LocalUnavailable: It cannot be opened.
     """
+    settings.resolve(URL, "", timeout)  # before there is something to be closed
     opening = _opening()
     try:
         return opening.open_local(

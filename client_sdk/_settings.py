@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -95,6 +96,16 @@ def model_folder(
         return Path(named)
     cache = environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "lookalike" / "model"
+
+
+def proxy_of(base_url: str) -> str | None:
+    """The proxy that the environment names for an address, as most programs understand it."""
+    url = httpx.URL(base_url)
+    if proxy_bypass(url.netloc.decode("ascii")):
+        return None
+    known = getproxies()
+    proxy = known.get(url.scheme) or known.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
 def _address(text: str) -> str:
