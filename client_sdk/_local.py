@@ -220,6 +220,8 @@ def _got(exchange: Exchange, answer: "Future[_T]", request: httpx.Request) -> _T
         answer.cancel()
         exchange.close()
         raise httpx.ReadTimeout(f"nothing within {seconds} s", request=request) from error
+    except ConnectionError as error:
+        raise httpx.ReadError(str(error), request=request) from error
 
 
 async def _awaited(exchange: Exchange, answer: "Future[_T]", request: httpx.Request) -> _T:
@@ -230,6 +232,8 @@ async def _awaited(exchange: Exchange, answer: "Future[_T]", request: httpx.Requ
     except TimeoutError as error:
         exchange.close()
         raise httpx.ReadTimeout(f"nothing within {seconds} s", request=request) from error
+    except ConnectionError as error:
+        raise httpx.ReadError(str(error), request=request) from error
     except asyncio.CancelledError:
         exchange.close()
         raise

@@ -16,7 +16,7 @@ Head = tuple[int, list[tuple[bytes, bytes]]]
 """The status and the headers of an answer."""
 
 
-class Broken(Exception):
+class Broken(ConnectionError):
     """The service ended before the answer did."""
 
 
@@ -58,6 +58,9 @@ class Exchange:
             self._loop.call_soon_threadsafe(self._leave)
 
     def _in_loop(self, what: Coroutine[Any, Any, _T]) -> "Future[_T]":
+        if self._loop.is_closed():
+            what.close()
+            raise Broken("the service has ended")
         return asyncio.run_coroutine_threadsafe(what, self._loop)
 
     async def _run(self) -> None:
@@ -107,7 +110,9 @@ class Exchange:
         if message["type"] == "http.response.start":
             if not self.head.done():
                 self.head.set_result((message["status"], list(message.get("headers", []))))
-        elif message["type"] == "http.response.body" and not self._left.is_set():
+        elif self._left.is_set():
+            await asyncio.sleep(0)  # whoever sends for ever may learn that nobody reads
+        elif message["type"] == "http.response.body":
             if body := message.get("body", b""):
                 await self._pieces.put(body)
             if not message.get("more_body", False):
