@@ -7,6 +7,16 @@ from client_sdk._pictures import Picture, Query
 from client_sdk._retries import AsyncRetryTransport, Retries, RetryTransport
 from client_sdk.async_client import AsyncClient
 from client_sdk.client import Client
+from client_sdk.compare_schemas import (
+    Comparison,
+    DuplicateGroup,
+    Evidence,
+    GroupedImage,
+    Likeness,
+    Lines,
+    Orientation,
+    Verdict,
+)
 from client_sdk.errors import (
     ApiError,
     BadRequest,
@@ -68,9 +78,13 @@ __all__ = [
     "Client",
     "Collection",
     "CollectionNotFound",
+    "Comparison",
     "Conflict",
     "ConnectError",
+    "DuplicateGroup",
+    "Evidence",
     "Forbidden",
+    "GroupedImage",
     "Hit",
     "Image",
     "ImageNotFound",
@@ -86,11 +100,14 @@ __all__ = [
     "JobHandle",
     "JobNotFound",
     "JobState",
+    "Likeness",
     "Limits",
+    "Lines",
     "LocalUnavailable",
     "LookalikeError",
     "MethodNotAllowed",
     "NotReady",
+    "Orientation",
     "Overloaded",
     "PathNotFound",
     "Picture",
@@ -111,6 +128,7 @@ __all__ = [
     "UnsupportedMediaType",
     "UrlUnreachable",
     "UsageError",
+    "Verdict",
     "VersionMismatch",
     "__version__",
 ]
