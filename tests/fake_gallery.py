@@ -231,7 +231,7 @@ class FakeGallery:
     def retry(self, job_id: str) -> Job:
         work = self.work(job_id)
         if not work.failed or any(one.job.retry_of == job_id for one in self.works.values()):
-            raise Conflict(f"job {job_id} left nothing to try again")
+            raise Conflict(f"job {job_id} left nothing to retry")
         return self.train(
             work.job.collection,
             work.failed,

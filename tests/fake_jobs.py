@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bento_service.api.wire import printable
 from bento_service.errors import Conflict, Forbidden, InvalidArgument, PathNotFound
 from bento_service.filters.values import check_metadata
 from bento_service.ingest.ignoring import Ignored
+from bento_service.json_text import JsonError, read_json
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     Job,
@@ -22,7 +24,7 @@ from client_sdk.schemas import (
     TrainRequest,
 )
 from tests.fake_gallery import FakeGallery, Sent, files_under
-from tests.fake_http import Answer, File, accepted, form, is_form, page
+from tests.fake_http import Answer, File, accepted, event, form, is_form, page
 
 
 class FakeJobs:
@@ -51,11 +53,16 @@ class FakeJobs:
             (name.replace("\0", "").strip("/") or f"upload-{number}", content)
             for number, (_, name, content) in enumerate(files, 1)
         ]
-        metadata = json.loads(fields.get("metadata", "{}"))
+        try:
+            metadata = read_json(fields.get("metadata", "{}"))
+        except JsonError as error:
+            raise InvalidArgument(f"metadata {error}") from error
         check_metadata(metadata)
         return self.gallery.train(fields.get("collection", DEFAULT_COLLECTION), sent, metadata)
 
     def _folder(self, body: TrainRequest) -> Job:
+        if "\0" in (body.path or ""):
+            raise InvalidArgument("the path has a NUL character")
         if body.path is None or body.manifest or body.prune or body.dry_run:
             raise InvalidArgument("the fake service knows no manifest, prune and dry_run")
         check_metadata(body.metadata)
@@ -79,11 +86,13 @@ class FakeJobs:
     def _once(self, request: httpx.Request, body: Any, start: Callable[[], Job]) -> Answer:
         key = request.headers.get("idempotency-key")
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        if key is not None and not re.fullmatch(r"[ -~]{1,255}", key):
+            raise InvalidArgument("Idempotency-Key: give 1 to 255 printable characters")
         known = self.gallery.claims.get(key or "")
         if known is not None and known[0] != digest:
             raise Conflict(f"the key {key!r} was used for another request")
         if known is not None:
-            return httpx.Response(202, content=self.gallery.work(known[1]).job.model_dump_json())
+            return accepted(self.gallery.work(known[1]).job, is_new=False)
         job = start()
         if key and job.id:
             self.gallery.claims[key] = (digest, job.id)
@@ -101,13 +110,14 @@ class FakeJobs:
     def jobs(self, request: httpx.Request) -> Answer:
         given = request.url.params
         states, name = given.get_list("state"), given.get("collection")
-        newest_first = [work.job for work in reversed(self.gallery.works.values())]
+        if unknown := set(states) - set(JobState):
+            raise InvalidArgument(f"state: there is no {unknown.pop()!r}")
         found = [
             job
-            for job in newest_first
+            for job in (work.job for work in self.gallery.works.values())
             if (not states or job.state in states) and name in (None, job.collection)
         ]
-        shown, cursor = page(given, found, 50)
+        shown, cursor = page(given, found, 50, newest_first=True)
         return JobList(jobs=shown, next_cursor=cursor)
 
     def job(self, request: httpx.Request, job_id: str) -> Answer:
@@ -117,9 +127,7 @@ class FakeJobs:
         return JobErrorList(errors=self.gallery.work(job_id).job.errors)
 
     def events(self, request: httpx.Request, job_id: str) -> Answer:
-        job = self.gallery.work(job_id).job
-        text = f"event: job\ndata: {job.model_dump_json()}\n\n"
-        return httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})
+        return event(self.gallery.work(job_id).job, request.headers.get("last-event-id"))
 
     def cancel(self, request: httpx.Request, job_id: str) -> Answer:
         raise Conflict(f"job {job_id} is {self.gallery.work(job_id).job.state} already")

@@ -9,6 +9,7 @@ reindexing, is answered with a failure, never with an invented success.
 """
 
 import base64
+import binascii
 import io
 import re
 from collections.abc import Callable
@@ -39,7 +40,6 @@ from client_sdk.schemas import (
     ImageList,
     Info,
     Limits,
-    Problem,
     SearchOptions,
     SearchRequest,
     SearchResponse,
@@ -55,7 +55,17 @@ from tests.fake_gallery import (
     distance,
     hit,
 )
-from tests.fake_http import Answer, form, is_form, page, refusal, response_to
+from tests.fake_http import (
+    Answer,
+    form,
+    is_form,
+    number_of,
+    page,
+    refusal,
+    request_id,
+    response_to,
+    unknown,
+)
 from tests.fake_jobs import FakeJobs
 
 
@@ -76,29 +86,32 @@ class FakeService(FakeJobs):
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer one request, of either client."""
         self.requests.append(request)
+        own = request_id(request)
         with self.gallery.lock:
             self.gallery.delete_expired()
             try:
-                response = response_to(self._answer(request))
+                response = response_to(self._answer(request, own))
             except ValidationError as error:
-                response = refusal(InvalidArgument(explained(error.errors())))
+                response = refusal(InvalidArgument(explained(error.errors())), own)
             except LookalikeError as error:
-                response = refusal(error)
+                response = refusal(error, own)
+        response.headers["X-Request-ID"] = own
         response.headers["X-Lookalike-Version"] = __version__
         return response
 
-    def _answer(self, request: httpx.Request) -> Answer:
+    def _answer(self, request: httpx.Request, own: str) -> Answer:
         path = request.url.path
         if path == "/readyz":
             return {}
         if self._token and request.headers.get("authorization") != f"Bearer {self._token}":
             raise Unauthenticated("send a valid token")
+        allowed = []
         for method, pattern, call in _ROUTES:
-            found = re.fullmatch(f"/api/v2{pattern}", path)
-            if method == request.method and found:
-                return call(self, request, *found.groups())
-        body = Problem(title="Not found", status=404, detail=f"nothing at {path}", code="not_found")
-        return httpx.Response(404, json=body.model_dump())
+            if found := re.fullmatch(f"/api/v2{pattern}", path):
+                if method == request.method:
+                    return call(self, request, *found.groups())
+                allowed.append(method)
+        return unknown(request, own, allowed)
 
     def count(self, request: httpx.Request) -> Answer:
         given = {**request.url.params, **(parsed_json(request.content) if request.content else {})}
@@ -122,7 +135,7 @@ class FakeService(FakeJobs):
         if [body.image, body.image_id, body.url].count(None) != 2 or body.url is not None:
             raise InvalidArgument("give exactly one of `image` (base64) and `image_id`")
         if body.image is not None:
-            return self._found(body, *described(base64.b64decode(body.image), body.region))
+            return self._found(body, *described(_decoded(body.image), body.region))
         if body.region is not None:
             raise InvalidArgument("region: goes with a picture, not with a stored image")
         held = self.gallery.shelf(body.collection).held.get(body.image_id or 0)
@@ -167,27 +180,27 @@ class FakeService(FakeJobs):
         return ImageList(images=shown, next_cursor=cursor)
 
     def image(self, request: httpx.Request, number: str) -> Answer:
-        return self.gallery.held(int(number)).image
+        return self.gallery.held(number_of(number)).image
 
     def patch_image(self, request: httpx.Request, number: str) -> Answer:
-        held = self.gallery.held(int(number))
+        held = self.gallery.held(number_of(number))
         metadata = parsed_json(request.content)["metadata"]
         check_metadata(metadata)
         held.image = held.image.model_copy(update={"metadata": metadata})
         return held.image
 
     def delete_image(self, request: httpx.Request, number: str) -> None:
-        image = self.gallery.held(int(number)).image
+        image = self.gallery.held(number_of(number)).image
         self.gallery.delete(image.collection, [image.id])
 
     def content(self, request: httpx.Request, number: str) -> Answer:
-        held = self.gallery.held(int(number))
+        held = self.gallery.held(number_of(number))
         kind = MEDIA_TYPES[held.image.format]
         return httpx.Response(200, content=held.content, headers={"content-type": kind})
 
     def thumbnail(self, request: httpx.Request, number: str) -> Answer:
         side = int(request.url.params.get("size", 256))
-        source = io.BytesIO(self.gallery.held(int(number)).content)
+        source = io.BytesIO(self.gallery.held(number_of(number)).content)
         small = thumbnail(source, side=side, max_pixels=MAX_PIXELS)
         return httpx.Response(200, content=small, headers={"content-type": "image/webp"})
 
@@ -252,8 +265,15 @@ class FakeService(FakeJobs):
         )
 
 
+def _decoded(image: str) -> bytes:
+    try:
+        return base64.b64decode(image, validate=True)
+    except binascii.Error as error:
+        raise InvalidArgument(f"image: is no base64: {error}") from error
+
+
 _JOB = r"/jobs/([^/]+)"
-_IMAGE = r"/images/(\d+)"
+_IMAGE = r"/images/([^/]+)"
 _ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
     ("POST", "/train", FakeService.train),
     ("GET", "/process", FakeService.process),
