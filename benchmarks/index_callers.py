@@ -11,7 +11,7 @@ from pymilvus import MilvusClient
 
 from benchmarks.descriptors import Matrix
 from benchmarks.index_targets import NEAREST
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 
 CALLERS = 8
 GOAL = 4.0
@@ -65,7 +65,7 @@ def measured(base: Matrix, queries: Matrix, folder: Path) -> Shared:
         folder: Where Milvus Lite may write.
     """
     place = str(folder / "callers.db")
-    with Gallery(place) as gallery:
+    with MilvusGallery(place) as gallery:
         gallery.open("callers", base.shape[1])
         for at in range(0, len(base), _ROWS_A_CALL):
             some = base[at : at + _ROWS_A_CALL]

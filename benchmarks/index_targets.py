@@ -19,8 +19,8 @@ from pymilvus import MilvusClient
 
 from benchmarks import machine
 from bento_service.errors import IndexUnavailable
-from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import TIERS, IndexType
+from bento_service.gallery.milvus_gallery import MilvusGallery
 
 Matrix = NDArray[np.float32]
 Search = Callable[[Matrix], "NDArray[np.int64]"]
@@ -123,7 +123,7 @@ def _faiss(data: Data, _: Path, __: str) -> Iterator[Row]:
 
 def _lite(data: Data, folder: Path, _: str) -> Iterator[Row]:
     before, place = _memory(), folder / "lite.db"
-    with Gallery(str(place)) as gallery:
+    with MilvusGallery(str(place)) as gallery:
         gallery.open("flat", data.base.shape[1])
         seconds = _upserted(gallery, "flat", data.base)
         search = _through(gallery, "flat", IndexType.FLAT, data.base)
@@ -168,7 +168,7 @@ def _server(data: Data, _: Path, milvus: str) -> Iterator[Row]:
     process = _listening_on(int(milvus.rpartition(":")[2]))
     empty = _memory(process) if process else 0.0
     disk = _disk(process)
-    with Gallery(milvus) as gallery:
+    with MilvusGallery(milvus) as gallery:
         seconds = _upserted_once(gallery, client, name, data.base)
         for kind, efforts in _MILVUS_EFFORTS.items():
             _drop_other(client, name, kind)
@@ -181,13 +181,13 @@ def _server(data: Data, _: Path, milvus: str) -> Iterator[Row]:
             held = _memory(process) - empty if process else 0.0
             filled = _Filled(len(data.base), seconds, built, held, _disk(process) - disk)
             for effort in efforts:
-                with Gallery(milvus, effort=effort) as asking:
+                with MilvusGallery(milvus, effort=effort) as asking:
                     shown = f"server, {kind}" + (f" {effort}" if effort else "")
                     yield filled.row(shown, data, _through(asking, name, kind, data.base))
     client.drop_collection(name)
 
 
-def _is_built(gallery: Gallery, name: str, kind: IndexType) -> bool:
+def _is_built(gallery: MilvusGallery, name: str, kind: IndexType) -> bool:
     try:
         return gallery.build(name, kind)
     except IndexUnavailable:  # it builds, and has no time to say so
@@ -202,7 +202,7 @@ def _drop_other(client: MilvusClient, name: str, kind: IndexType) -> None:
             client.drop_index(name, made)
 
 
-def _upserted_once(gallery: Gallery, client: MilvusClient, name: str, base: Matrix) -> float:
+def _upserted_once(gallery: MilvusGallery, client: MilvusClient, name: str, base: Matrix) -> float:
     """Fill an index, unless an earlier run did; 0 seconds then."""
     if client.has_collection(name):
         if client.get_collection_stats(name)["row_count"] == len(base):
@@ -267,7 +267,7 @@ def _timed(queries: Matrix, search: Search) -> "tuple[list[float], list[NDArray[
     return times, found
 
 
-def _through(gallery: Gallery, name: str, kind: IndexType, base: Matrix) -> Search:
+def _through(gallery: MilvusGallery, name: str, kind: IndexType, base: Matrix) -> Search:
     """As the service asks: for more than is shown, and with scores of whole descriptors."""
     asked = NEAREST + 1 if kind.is_exact else TIERS[0]
 
@@ -281,7 +281,7 @@ def _through(gallery: Gallery, name: str, kind: IndexType, base: Matrix) -> Sear
     return search
 
 
-def _upserted(gallery: Gallery, name: str, base: Matrix) -> float:
+def _upserted(gallery: MilvusGallery, name: str, base: Matrix) -> float:
     started = time.perf_counter()
     for at in range(0, len(base), _ROWS_A_CALL):
         some = base[at : at + _ROWS_A_CALL]

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
+from bento_service.backing import SERVICE, Backing
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import (
     Computed,
@@ -19,8 +21,6 @@ from bento_service.data_folder import sole_user
 from bento_service.decoding.decoders import Decoders
 from bento_service.decoding.process import DecoderLimits
 from bento_service.describing import Embed, patient
-from bento_service.fetching.fetcher import Fetcher
-from bento_service.fetching.places import FetchRules
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
 from bento_service.housekeeping import (
@@ -35,8 +35,8 @@ from bento_service.ingest.reading import Reader
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.upload_jobs import UploadJobs
 from bento_service.ingest.uploads import Uploads, discard_unneeded
-from bento_service.ingest.watching import Watched, Watcher
 from bento_service.ingest.worker import Worker
+from bento_service.optional import fetcher, watcher
 from bento_service.originals import Originals
 from bento_service.repeating import repeating
 from bento_service.replay import Replay
@@ -45,6 +45,9 @@ from bento_service.settings import Settings
 from bento_service.vision.choice import Choice
 from bento_service.vision.descriptor_version import DescriptorVersion
 from client_sdk.schemas import DEFAULT_COLLECTION
+
+if TYPE_CHECKING:
+    from bento_service.fetching.fetcher import Fetcher
 
 THUMBNAILS_AT_ONCE = 16
 """Thumbnails that may wait for a decoder at the same time; further ones wait without a thread."""
@@ -78,7 +81,7 @@ class Application:
     thumbnails: CapacityLimiter
     searcher: Searcher
     worker: Worker
-    fetcher: Fetcher | None
+    fetcher: "Fetcher | None"
     discard: Callable[[set[str]], None]
 
     @property
@@ -134,6 +137,7 @@ async def opened(
     versions: Sequence[DescriptorVersion],
     choice: Choice,
     embed: Embed,
+    backing: Backing = SERVICE,
 ) -> AsyncIterator[Application]:
     """Open everything, go on with the jobs that are left, and close it all at the end.
 
@@ -143,6 +147,7 @@ async def opened(
         versions: Of its descriptors, in the embedder's order; new collections get the first.
         choice: What computes them.
         embed: Asks the embedder once.
+        backing: What it stands on.
 
     Raises:
         Conflict: Another service uses the data folder.
@@ -150,17 +155,21 @@ async def opened(
     computed = Computed(tuple(_space(model, version) for version in versions))
     describe = patient(embed, {space.fingerprint: space.dimension for space in computed.spaces})
     preprocessing = versions[0].preprocessing
-    roots = ImageRoots(settings.roots)
+    roots = backing.roots(settings)
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
         decoders = stack.enter_context(
-            Decoders(_decoder_limits(settings), count=settings.most_decoders)
+            Decoders(
+                _decoder_limits(settings), count=settings.most_decoders, at_once=backing.decoders
+            )
         )
         catalogue = stack.enter_context(Catalogue.open(settings.catalogue))
         catalogue.collections.ensure(DEFAULT_COLLECTION, computed.named(None))
         uploads = Uploads(settings.uploads_dir)
-        gallery = stack.enter_context(Gallery(settings.milvus, effort=settings.index_effort))
-        rule = IndexRule(settings.index, embedded=gallery.is_embedded)
+        gallery = stack.enter_context(backing.gallery(settings, catalogue))
+        rule = IndexRule(
+            settings.index, embedded=gallery.is_embedded, by=backing.by, most=backing.most
+        )
         discard = partial(discard_unneeded, uploads, catalogue, settings.retriable_since)
         discard(set(uploads.stored()))
         originals = Originals(roots, uploads)
@@ -212,9 +221,9 @@ async def opened(
                 on_commit=replay.wake,
             )
         )
-        await stack.enter_async_context(
-            Watcher(catalogue, roots, computed, _watched(settings), on_job=worker.wake)
-        )
+        if settings.watched:
+            following = watcher(settings, catalogue, roots, computed, worker.wake)
+            await stack.enter_async_context(following)
         searcher = Searcher(
             catalogue,
             gallery,
@@ -245,16 +254,9 @@ async def opened(
             thumbnails=CapacityLimiter(THUMBNAILS_AT_ONCE),
             searcher=searcher,
             worker=worker,
-            fetcher=_fetcher(settings),
+            fetcher=fetcher(settings),
             discard=discard,
         )
-
-
-def _watched(settings: Settings) -> list[Watched]:
-    return [
-        Watched(root, collection, settings.watch_prune, settings.watch_poll_seconds)
-        for root, collection in settings.watched
-    ]
 
 
 def _decoder_limits(settings: Settings) -> DecoderLimits:
@@ -272,20 +274,6 @@ def _archive_limits(settings: Settings) -> Limits:
         member_bytes=settings.max_upload_bytes,
         total_bytes=settings.max_archive_bytes,
         ratio=settings.max_archive_ratio,
-    )
-
-
-def _fetcher(settings: Settings) -> Fetcher | None:
-    if not settings.urls:
-        return None
-    return Fetcher(
-        FetchRules(
-            max_bytes=settings.max_upload_bytes,
-            seconds=settings.url_seconds,
-            hosts=settings.url_hosts,
-            ports=settings.url_ports,
-            networks=settings.url_networks,
-        )
     )
 
 

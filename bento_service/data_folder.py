@@ -26,6 +26,10 @@ def sole_user(data_dir: Path) -> Iterator[None]:
                 "another service uses this data folder; stop it, or set LOOKALIKE_DATA_DIR to "
                 "another one"
             ) from error
-        yield
+        try:
+            yield
+        finally:
+            # A child that was forked meanwhile has the file open too, and would go on holding it.
+            fcntl.flock(lock, fcntl.LOCK_UN)
     finally:
         os.close(lock)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +27,7 @@ def patient(embed: Embed, dimensions: Mapping[str, int]) -> Describe:
     within seconds. Describing changes nothing, so asking again is safe.
 
     Args:
-        embed: Asks once.
+        embed: Asks once; a lost connection is a `ConnectionError`.
         dimensions: Of the spaces that it gives, by fingerprint, in this order.
 
     Raises:
@@ -42,7 +41,7 @@ def patient(embed: Embed, dimensions: Mapping[str, int]) -> Describe:
             try:
                 joined = await embed(images)
                 return dict(zip(dimensions, np.split(joined, ends, axis=1), strict=True))
-            except (aiohttp.ClientConnectionError, ConnectionError) as error:
+            except ConnectionError as error:
                 _log.info("the embedder's connection was lost (%s); asking again", error)
         raise NotReady("the embedder does not answer; try again in some seconds")
 

@@ -224,7 +224,9 @@ class Replay:
             self._catalogue.changes.touch(index, missing)
         self._purge(index)
         self._probe(index)
-        if self._gallery.is_embedded and (wrong := garbled(self._catalogue, self._gallery, index)):
+        if self._gallery.is_milvus_lite and (
+            wrong := garbled(self._catalogue, self._gallery, index)
+        ):
             raise IndexUnavailable(f"{wrong} rows are not what was written")
         self._opened.add(index.name)
 

@@ -65,14 +65,12 @@ class Vgg16Embedder:
 @asynccontextmanager
 async def _opening() -> "AsyncIterator[Application]":
     from bento_service.application import opened
+    from bento_service.remote import embedder
     from bento_service.vision.engine import find_versions
 
     service = bentoml.get_current_service()
     versions = find_versions(Path(service.model.path), _CHOICE)
-    call = service.embedder.to_async.embed
-
-    async def embed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(await call(images=images), dtype=np.float32)
+    embed = embedder(service.embedder.to_async.embed)
 
     async with opened(_SETTINGS, _MODEL_TAG, versions, _CHOICE, embed) as application:
         service.application = application
@@ -83,27 +81,10 @@ async def _opening() -> "AsyncIterator[Application]":
 @asynccontextmanager
 async def _lifespan(entrance: Starlette) -> "AsyncIterator[None]":
     # Every process imports this module, but only one needs the surface and all that is behind it.
-    from bento_service.api.access import AccessRules
+    from bento_service.api.configured import configured_surface
     from bento_service.api.entrance import enter
-    from bento_service.api.limits import HttpLimits
-    from bento_service.api.surface import http_surface
-    from bento_service.tokens import Tokens
 
-    access = AccessRules(
-        tokens=Tokens(_SETTINGS.tokens, _SETTINGS.tokens_file),
-        allow_anonymous=_SETTINGS.allow_anonymous,
-        origins=_SETTINGS.cors_origins,
-        requests_per_second=_SETTINGS.requests_per_second,
-    )
-    limits = HttpLimits(
-        max_request_bytes=_SETTINGS.max_request_bytes,
-        max_json_bytes=_SETTINGS.max_json_bytes,
-        in_flight=_SETTINGS.requests_in_flight,
-        streams=_SETTINGS.event_streams,
-        body_seconds=_SETTINGS.body_seconds,
-        request_seconds=_SETTINGS.request_seconds,
-    )
-    surface = http_surface(_opening, limits=limits, access=access)
+    surface = configured_surface(_opening, _SETTINGS)
     async with surface.router.lifespan_context(surface):
         entrance.state.enter = partial(enter, surface)
         yield

@@ -62,7 +62,7 @@ from client_sdk.schemas import DEFAULT_COLLECTION
 
 PREFIX = "LOOKALIKE_"
 # Read by the client alone, which may share the environment.
-_CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT")
+_CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT", "LOOKALIKE_MODEL")
 _BYTES_A_PIXEL = 20
 _BYTES_BESIDE_PIXELS = 64 * 2**20
 _Port = Annotated[int, Field(ge=1, le=65535)]

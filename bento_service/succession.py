@@ -14,7 +14,7 @@ from dataclasses import replace
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Change, IndexRecord, Successor
 from bento_service.gallery.gallery import Gallery
-from bento_service.gallery.index_types import MAX_LITE, IndexRule, IndexType
+from bento_service.gallery.index_types import IndexRule, IndexType
 from bento_service.index_check import defect
 
 _log = logging.getLogger(__name__)
@@ -94,12 +94,12 @@ class Succession:
         if self._rule.is_overgrown(images) and index.collection_id not in self._told:
             self._told.add(index.collection_id)
             _log.warning(
-                "collection %s holds %d images; Milvus Lite serves up to %d well, because every "
-                "search costs it as much as there are images: use a Milvus server "
-                "(LOOKALIKE_MILVUS_URI), the index is filled from the catalogue by itself",
+                "collection %s holds %d images; %s (LOOKALIKE_MILVUS_URI), since here every search "
+                "costs as much as there are images; the index is filled from the catalogue by "
+                "itself",
                 index.collection,
                 images,
-                MAX_LITE,
+                self._rule.advice,
             )
 
     def _give_up(self, index: IndexRecord, successor: Successor) -> None:

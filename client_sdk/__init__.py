@@ -2,9 +2,21 @@
 
 __version__ = "0.1.0"
 
-from client_sdk._pictures import Picture
+from client_sdk._job_handles import AsyncJobHandle, JobHandle
+from client_sdk._pictures import Picture, Query
+from client_sdk._retries import AsyncRetryTransport, Retries, RetryTransport
 from client_sdk.async_client import AsyncClient
 from client_sdk.client import Client
+from client_sdk.compare_schemas import (
+    Comparison,
+    DuplicateGroup,
+    Evidence,
+    GroupedImage,
+    Likeness,
+    Lines,
+    Orientation,
+    Verdict,
+)
 from client_sdk.errors import (
     ApiError,
     BadRequest,
@@ -16,14 +28,18 @@ from client_sdk.errors import (
     ImageTooExpensive,
     ImageUnreadable,
     IndexUnavailable,
+    InternalError,
     InvalidArgument,
     JobFailed,
     JobNotFound,
+    LocalUnavailable,
     LookalikeError,
+    MethodNotAllowed,
     NotReady,
     Overloaded,
     PathNotFound,
     RequestTimeout,
+    RouteNotFound,
     StorageFull,
     TimeExceeded,
     TimeoutExceeded,
@@ -33,6 +49,7 @@ from client_sdk.errors import (
     UnsupportedMediaType,
     UrlUnreachable,
     UsageError,
+    VersionMismatch,
 )
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -55,13 +72,19 @@ __all__ = [
     "MAX_TOP_K",
     "ApiError",
     "AsyncClient",
+    "AsyncJobHandle",
+    "AsyncRetryTransport",
     "BadRequest",
     "Client",
     "Collection",
     "CollectionNotFound",
+    "Comparison",
     "Conflict",
     "ConnectError",
+    "DuplicateGroup",
+    "Evidence",
     "Forbidden",
+    "GroupedImage",
     "Hit",
     "Image",
     "ImageNotFound",
@@ -69,19 +92,30 @@ __all__ = [
     "ImageUnreadable",
     "IndexUnavailable",
     "Info",
+    "InternalError",
     "InvalidArgument",
     "Job",
     "JobError",
     "JobFailed",
+    "JobHandle",
     "JobNotFound",
     "JobState",
+    "Likeness",
     "Limits",
+    "Lines",
+    "LocalUnavailable",
     "LookalikeError",
+    "MethodNotAllowed",
     "NotReady",
+    "Orientation",
     "Overloaded",
     "PathNotFound",
     "Picture",
+    "Query",
     "RequestTimeout",
+    "Retries",
+    "RetryTransport",
+    "RouteNotFound",
     "SearchResponse",
     "Source",
     "StorageFull",
@@ -94,5 +128,7 @@ __all__ = [
     "UnsupportedMediaType",
     "UrlUnreachable",
     "UsageError",
+    "Verdict",
+    "VersionMismatch",
     "__version__",
 ]

@@ -14,8 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from client_sdk import errors
 from client_sdk._pictures import DiskFile, Part
+from client_sdk._retries import REPEATABLE
 
 API = "/api/v2"
+KEY_HEADER = "Idempotency-Key"
 
 AnswerT = TypeVar("AnswerT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -38,7 +40,12 @@ PageT = TypeVar("PageT", bound=Page)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[AnswerT]):
-    """One call: what to send, and how to read a good answer."""
+    """One call: what to send, and how to read a good answer.
+
+    Attributes:
+        is_harmless: Whether it changes nothing, or the second time no more than the first, though
+            its method does not say so.
+    """
 
     method: str
     path: str
@@ -48,16 +55,55 @@ class Call(Generic[AnswerT]):
     json: Mapping[str, object] | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
+    is_harmless: bool = False
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be sent again where nobody knows what became of it."""
+        harmless = (
+            self.is_harmless or self.method in ("GET", "DELETE") or KEY_HEADER in self.headers
+        )
+        return harmless and all(part.is_replayable for part in self.parts)
+
+    @property
+    def waits_for_encoding(self) -> bool:
+        """Whether it holds pictures that are to be encoded before it can be sent."""
+        return any(part.waits_for_encoding for part in self.parts)
+
+    def encoded(self) -> "Call[AnswerT]":
+        """The same call with its pictures encoded.
+
+        Raises:
+            UsageError: If one of them cannot be.
+            OSError: If the file of one cannot be read.
+        """
+        return replace(self, parts=tuple(part.encoded() for part in self.parts))
+
+    @property
+    def cursor(self) -> object:
+        """Where the page begins that this asks for; `None` for the first one."""
+        return (self.params if self.json is None else self.json).get("cursor")
 
     def after(self, cursor: str) -> "Call[AnswerT]":
         """The same call for the page that begins at a cursor."""
+        if self.json is not None:
+            return replace(self, json={**self.json, "cursor": cursor})
         return replace(self, params={**self.params, "cursor": cursor})
 
     @contextmanager
     def prepared(
-        self, http: httpx.Client | httpx.AsyncClient, timeout: httpx.Timeout
+        self,
+        http: httpx.Client | httpx.AsyncClient,
+        timeout: httpx.Timeout,
+        *,
+        once: bool = False,
     ) -> Iterator[httpx.Request]:
         """The request, to be sent inside this context; what it opened is closed afterwards.
+
+        Args:
+            http: Which client builds it.
+            timeout: The limits of each step.
+            once: Whether the caller sees to it that it is sent again.
 
         Raises:
             LookalikeError: In place of whatever httpx raises.
@@ -74,6 +120,7 @@ class Call(Generic[AnswerT]):
                 data=self.form,
                 files=files or None,
                 timeout=timeout,
+                extensions={REPEATABLE: self.is_repeatable and not once},
             )
         except FOREIGN as error:
             raise errors.from_httpx(error, _origin(http.base_url)) from error
@@ -109,7 +156,7 @@ def next_call(call: Call[AnswerT], cursor: str | None) -> Call[AnswerT] | None:
     """
     if cursor is None:
         return None
-    if cursor == call.params.get("cursor"):
+    if cursor == call.cursor:
         raise errors.UnexpectedAnswer(f"{call.path} gives the same page again and again")
     return call.after(cursor)
 

@@ -4,6 +4,8 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -80,6 +82,30 @@ def resolve(
         token=_bearer(token),
         timeout=timeout,
     )
+
+
+def model_folder(
+    given: str | PurePath | None = None, environ: Mapping[str, str] = os.environ
+) -> Path:
+    """Where the model of a service in this process lies, or is put where none is named.
+
+    That is what is given, else `LOOKALIKE_MODEL`, else a folder of the user's cache.
+    """
+    named = given or environ.get("LOOKALIKE_MODEL")
+    if named:
+        return Path(named)
+    cache = environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "lookalike" / "model"
+
+
+def proxy_of(base_url: str) -> str | None:
+    """The proxy that the environment names for an address, as most programs understand it."""
+    url = httpx.URL(base_url)
+    if proxy_bypass(url.netloc.decode("ascii")):
+        return None
+    known = getproxies()
+    proxy = known.get(url.scheme) or known.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
 def _address(text: str) -> str:

@@ -1,14 +1,18 @@
 """The client for programs that do other things while they wait: `Client` with `await`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Unpack
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Literal, Self, Unpack
 
+from client_sdk import _compare_contract as comparing
 from client_sdk import _contract as contract
+from client_sdk import _local as local
 from client_sdk._async_jobs import AsyncJobCalls
 from client_sdk._contract import SearchKeywords
-from client_sdk._pictures import Picture
+from client_sdk._pictures import Picture, Query
 from client_sdk._polling import Patience
+from client_sdk.compare_schemas import Comparison, DuplicateGroup
 from client_sdk.errors import LookalikeError
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -26,18 +30,45 @@ class AsyncClient(AsyncJobCalls):
     described; each is awaited, and the walks are read with `async for`.
 
         async with AsyncClient() as client:
-            await client.wait(await client.train("holidays"))
+            job = await client.train("holidays")
+            await job.wait(progress=True)
             found = await client.search("beach.jpg")
 
     Args:
         base_url: Where the service is; else `LOOKALIKE_URL`, else `http://127.0.0.1:8001`.
         token: Sent as a bearer token; else `LOOKALIKE_TOKEN`. Empty sends none.
         timeout: Seconds that each step of a request may take; else `LOOKALIKE_TIMEOUT`, else 60.
-        transport: What carries the requests instead of httpx's own, such as one that retries.
+        transport: What carries the requests instead of httpx's own.
+        retries: As for `Client`.
+        check_version: As for `Client`.
 
     Raises:
         UsageError: If the address, the token or the timeout cannot be used.
     """
+
+    @classmethod
+    def local(
+        cls,
+        folder: str | PurePath | None = None,
+        *,
+        model: str | PurePath | None = None,
+        roots: Sequence[str | PurePath] = (),
+        precision: Literal["int8", "fp32"] | None = None,
+        threads: int | None = None,
+        timeout: float | None = None,
+    ) -> Self:
+        """Open a service in this process; the event loop waits for that, about a second."""
+        service = local.open_service(
+            folder,
+            model=model,
+            roots=roots,
+            precision=precision,
+            threads=threads,
+            timeout=timeout,
+        )
+        return cls(
+            local.URL, token="", timeout=timeout, transport=local.AsyncLocalTransport(service)
+        )
 
     async def wait_ready(
         self,
@@ -63,7 +94,7 @@ class AsyncClient(AsyncJobCalls):
         """How many images a collection holds, or how many of them pass a filter."""
         return (await self._send(contract.count(collection=collection, filter=filter))).count
 
-    async def search(self, image: Picture, **options: Unpack[SearchKeywords]) -> SearchResponse:
+    async def search(self, image: Query, **options: Unpack[SearchKeywords]) -> SearchResponse:
         """Find the images nearest to a picture."""
         return await self._send(contract.search(image, **options))
 
@@ -76,6 +107,27 @@ class AsyncClient(AsyncJobCalls):
     async def search_by_url(self, url: str, **options: Unpack[SearchKeywords]) -> SearchResponse:
         """Find the images nearest to a picture that the service fetches."""
         return await self._send(contract.search_by_url(url, **options))
+
+    async def compare(
+        self, a: Picture | int, b: Picture | int, *, collection: str = DEFAULT_COLLECTION
+    ) -> Comparison:
+        """Tell whether two pictures are the same, nearly so, or only similar."""
+        return await self._send(comparing.compare(a, b, collection=collection))
+
+    async def duplicates(
+        self,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        min_score: float | None = None,
+        page_size: int = 20,
+    ) -> AsyncIterator[DuplicateGroup]:
+        """Walk over the groups of images that are the same picture or nearly so."""
+        first = comparing.duplicates(
+            collection=collection, min_score=min_score, page_size=page_size
+        )
+        async for page in self._pages(first):
+            for group in page.groups:
+                yield group
 
     async def delete(
         self, ids: int | Iterable[int], *, collection: str = DEFAULT_COLLECTION

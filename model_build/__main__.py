@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bento_service.errors import LookalikeError
+from client_sdk._settings import model_folder
 from model_build.errors import ModelBuildError
-from model_build.store import bentoml_home, published_tag
+from model_build.export import export, exported_tag
+from model_build.store import bentoml_home, published_tag, stored_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,26 +18,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     _log_to_standard_error()
     try:
-        tag = published_tag() if options.if_missing else None
-        if tag is None:
-            from model_build.build import build
-
-            tag = build(
-                options.weights,
-                options.downloads or bentoml_home() / "downloads",
-                calibrate=options.calibrate,
-            )
+        tag = _tag(options) if options.export is None else _exported(options)
     except (ModelBuildError, LookalikeError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"error: {error}; install this project's extras `service,model-build`\n")
+        needed = "`service,model-build`" if options.export is None else "`local,local-model`"
+        sys.stderr.write(f"error: {error}; install this project's extras {needed}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; nothing was published\n")
         return 130
     sys.stdout.write(f"{tag}\n")
     return 0
+
+
+def _tag(options: argparse.Namespace) -> str:
+    tag = published_tag() if options.if_missing else None
+    if tag is None:
+        from model_build.build import build
+
+        tag = build(options.weights, _downloads(options), calibrate=options.calibrate)
+    return tag
+
+
+def _exported(options: argparse.Namespace) -> str:
+    """What the store has is copied; else it is built, without the store."""
+    target: Path = options.export
+    if options.if_missing and (there := exported_tag(target)):
+        return there
+    if (tag := published_tag()) and options.calibrate is None and options.weights == "auto":
+        return export(stored_folder(tag), target)
+    from model_build.build import build_into
+
+    return build_into(target, options.weights, _downloads(options), calibrate=options.calibrate)
+
+
+def _downloads(options: argparse.Namespace) -> Path:
+    usual = bentoml_home() if options.export is None else model_folder().parent
+    downloads: Path = options.downloads or usual / "downloads"
+    return downloads
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         "--downloads",
         type=Path,
         metavar="DIR",
-        help="where fetched files are kept (default: downloads/ in BENTOML_HOME)",
+        help="where fetched files are kept (default: downloads/ in BENTOML_HOME, or with "
+        "--export in the user's cache)",
     )
     parser.add_argument(
         "--calibrate",
@@ -65,9 +88,19 @@ def _parser() -> argparse.ArgumentParser:
         "folder (default: ranges that were measured once)",
     )
     parser.add_argument(
+        "--export",
+        type=Path,
+        nargs="?",
+        const=model_folder(),
+        metavar="FOLDER",
+        help="put the model into a plain folder instead, as services inside of a process want it; "
+        "the store is not needed for that, nor is PyTorch (default folder: LOOKALIKE_MODEL, else "
+        "lookalike/model in the user's cache)",
+    )
+    parser.add_argument(
         "--if-missing",
         action="store_true",
-        help="do nothing but print the tag if the model is in the store already",
+        help="do nothing but print the tag if the model is there already",
     )
     return parser
 

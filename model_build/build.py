@@ -20,7 +20,8 @@ from bento_service.vision.golden import GOLDEN_FILE, save_golden
 from bento_service.vision.recipes import descriptor_version
 from model_build.activation_ranges import RANGES_FILE, ActivationRanges
 from model_build.calibration import measure_ranges
-from model_build.convert import Agreement, check, convert
+from model_build.convert import Agreement, check, check_by_golden, convert, has_pytorch
+from model_build.export import export
 from model_build.golden import golden_vectors, quantised_vectors
 from model_build.publish import publish
 from model_build.sources import find_weights
@@ -48,7 +49,54 @@ def build(
         ModelBuildError: See its subclasses.
         NotReady: The stored model does not reproduce the golden vectors.
     """
+    with (
+        _built(weights, downloads, calibrate) as (folder, versions, agreements),
+        _step("model published"),
+    ):
+        tag = publish(folder, versions, agreements)
+    with _step("stored model reproduces the golden vectors"):
+        _prove(stored_folder(tag))
+    name_published(tag, tag_file)
+    return tag
+
+
+def build_into(
+    target: Path, weights: str, downloads: Path, *, calibrate: Path | None = None
+) -> str:
+    """Build the model, check it and put it into a plain folder; this needs no BentoML.
+
+    Args:
+        target: The folder.
+        weights: As for `build`.
+        downloads: As for `build`.
+        calibrate: As for `build`.
+
+    Returns:
+        The model's exact tag.
+
+    Raises:
+        ModelBuildError: See its subclasses.
+        NotReady: The model does not reproduce the golden vectors.
+    """
+    with _built(weights, downloads, calibrate) as (folder, _, _):
+        with _step("model reproduces the golden vectors"):
+            _prove(folder)
+        return export(folder, target)
+
+
+def _prove(folder: Path) -> None:
     threads = len(os.sched_getaffinity(0))
+    for precision in NETWORK_FILES:
+        for descriptor in DESCRIPTORS:
+            Model.load(folder, Choice(descriptor, "onnxruntime", precision), threads=threads)
+
+
+_Built = tuple[Path, tuple[DescriptorVersion, ...], tuple[Agreement, ...]]
+
+
+@contextmanager
+def _built(weights: str, downloads: Path, calibrate: Path | None) -> Iterator[_Built]:
+    """A folder with the model's files, what it can compute, and how well."""
     with _step("weights found"):
         found = find_weights(weights, downloads)
     record = Weights(digest=found.digest, source=found.source)
@@ -58,16 +106,8 @@ def build(
             ranges = measure_ranges(found, descriptor_version("vgg16-mac", record), calibrate)
     versions = all_versions(record, ranges)
     with tempfile.TemporaryDirectory(prefix="model-build-") as folder:
-        agreements = _make(Path(folder), found, versions, ranges, threads)
-        with _step("model published"):
-            tag = publish(Path(folder), versions, agreements)
-    with _step("stored model reproduces the golden vectors"):
-        for precision in NETWORK_FILES:
-            for descriptor in DESCRIPTORS:
-                choice = Choice(descriptor, "onnxruntime", precision)
-                Model.load(stored_folder(tag), choice, threads=threads)
-    name_published(tag, tag_file)
-    return tag
+        threads = len(os.sched_getaffinity(0))
+        yield Path(folder), versions, _make(Path(folder), found, versions, ranges, threads)
 
 
 def _make(
@@ -77,16 +117,20 @@ def _make(
     ranges: ActivationRanges,
     threads: int,
 ) -> tuple[Agreement, ...]:
-    """Write the model's files and compare the networks with PyTorch."""
+    """Write the model's files and compare the networks with what PyTorch gives."""
     with _step("networks converted"):
         convert(weights, versions, ranges, folder)
         ranges.save(folder / RANGES_FILE)
         write_versions(versions, folder)
-    with _step("networks compared with PyTorch"):
-        agreements = check(folder, weights, versions, threads=threads)
+    if has_pytorch():
+        with _step("networks compared with PyTorch"):
+            agreements = check(folder, weights, versions, threads=threads)
+    else:
+        with _step("networks compared with the golden vectors, as PyTorch is not installed"):
+            agreements = check_by_golden(folder, versions, threads=threads)
     for agreement in agreements:
         _LOG.info(
-            "         %-11s in %s: cosine on eight photographs: mean %.6f, min %.6f",
+            "         %-11s in %s: cosine on photographs: mean %.6f, min %.6f",
             agreement.output,
             agreement.precision,
             agreement.mean_cosine,

@@ -1,5 +1,6 @@
 """From weights to the files that the service runs, and the proof that they compute the same."""
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from bento_service.vision.onnx_engine import OnnxEngine
 from bento_service.vision.pooling import pooled
 from model_build.activation_ranges import ActivationRanges
 from model_build.errors import ConversionWrong
+from model_build.golden import golden_vectors
 from model_build.network import TAPS, network
 from model_build.photographs import CHECKED, photographs
 from model_build.quantised import quantised_network
@@ -92,6 +94,36 @@ def check(
             )
             got = engine.outputs(pictures, list(wanted))
             agreements += [_agreement(name, precision, wanted[name], got[name]) for name in wanted]
+    for agreement in agreements:
+        _insist(agreement)
+    return tuple(agreements)
+
+
+def has_pytorch() -> bool:
+    """Whether there is PyTorch to compare with."""
+    return all(importlib.util.find_spec(name) for name in ("torch", "torchvision"))
+
+
+def check_by_golden(
+    folder: Path, versions: Sequence[DescriptorVersion], *, threads: int
+) -> tuple[Agreement, ...]:
+    """Compare the written networks with what PyTorch gave once for the golden photographs.
+
+    Raises:
+        ConversionWrong: One computes something else.
+    """
+    agreements: list[Agreement] = []
+    for precision, file in NETWORK_FILES.items():
+        alike = [golden_vectors(one) for one in versions if one.precision == precision]
+        names = [golden.version.name for golden in alike]
+        engine = OnnxEngine(
+            folder / file, descriptor=names[0], precision=precision, threads=threads
+        )
+        got = engine.outputs(alike[0].pictures, names)
+        agreements += [
+            _agreement(name, precision, golden.descriptors, got[name])
+            for name, golden in zip(names, alike, strict=True)
+        ]
     for agreement in agreements:
         _insist(agreement)
     return tuple(agreements)

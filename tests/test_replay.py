@@ -20,7 +20,7 @@ from bento_service.catalogue.job_records import Described, NewFile, NewJob, Outc
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import IndexUnavailable
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.replay import Replay
 
 PROJECT = Path(__file__).parents[1]
@@ -45,7 +45,7 @@ def gallery(request):
         uri = str(request.getfixturevalue("milvus_folder"))
     else:
         uri = request.getfixturevalue("milvus_server").uri
-    with Gallery(uri) as opened:
+    with MilvusGallery(uri) as opened:
         yield opened
 
 
@@ -328,7 +328,7 @@ sys.path.insert(0, {str(PROJECT / "tests")!r})
 from test_replay import *
 with Catalogue.open("sqlite:///{tmp_path}/catalogue.db") as catalogue:
     cats = catalogue.collections.create("cats", SPACE)
-    with Gallery("{tmp_path}/milvus.db") as gallery, following(catalogue, gallery) as replay:
+    with MilvusGallery("{tmp_path}/milvus.db") as gallery, following(catalogue, gallery) as replay:
         until(lambda: caught_up(catalogue, replay))
         for number in range(10**6):
             ids = add(catalogue, cats, f"{{number}}", f"{{number}} too")
@@ -348,7 +348,7 @@ with Catalogue.open("sqlite:///{tmp_path}/catalogue.db") as catalogue:
             told[word].add(int(image_id))
     with (
         Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as catalogue,
-        Gallery(f"{tmp_path}/milvus.db") as gallery,
+        MilvusGallery(f"{tmp_path}/milvus.db") as gallery,
     ):
         catch_up(catalogue, gallery)
         assert_equal(catalogue, gallery)
@@ -363,7 +363,7 @@ def test_an_index_that_was_thrown_away_is_built_again(catalogue, cats, gallery, 
     ids = add(catalogue, cats, *(str(n) for n in range(50)))
     catalogue.images.delete(cats.id, ids[:10])
     catch_up(catalogue, gallery)
-    with Gallery(str(tmp_path / "new.db")) as new:
+    with MilvusGallery(str(tmp_path / "new.db")) as new:
         catch_up(catalogue, new)
         assert new.ids(cats.index.name) == set(ids[10:])
         assert_equal(catalogue, new)
@@ -418,7 +418,7 @@ def test_an_index_that_has_rows_twice_is_built_again(catalogue, cats, gallery, m
     """Killed while it moves rows into a segment, Milvus Lite can have them there and in its log."""
     add(catalogue, cats, "a", "b", "c")
     catch_up(catalogue, gallery)
-    dropped, search, drop = [], Gallery.search, Gallery.drop
+    dropped, search, drop = [], MilvusGallery.search, MilvusGallery.drop
 
     def twice(self, name, *arguments, **options):
         near = search(self, name, *arguments, **options)
@@ -428,8 +428,8 @@ def test_an_index_that_has_rows_twice_is_built_again(catalogue, cats, gallery, m
         dropped.append(name)
         drop(self, name)
 
-    monkeypatch.setattr(Gallery, "search", twice)
-    monkeypatch.setattr(Gallery, "drop", dropping)
+    monkeypatch.setattr(MilvusGallery, "search", twice)
+    monkeypatch.setattr(MilvusGallery, "drop", dropping)
     catch_up(catalogue, gallery)
     assert dropped == [cats.index.name]
     assert_equal(catalogue, gallery)
@@ -559,7 +559,7 @@ def test_without_milvus_the_catalogue_goes_on_and_the_lag_grows(catalogue, cats)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and never listens
         with (
-            Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere,
+            MilvusGallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere,
             following(catalogue, nowhere) as replay,
         ):
             ids = add(catalogue, cats, "a", "b")
@@ -576,7 +576,7 @@ def test_when_milvus_comes_back_replay_catches_up_by_itself(catalogue, cats, tmp
     monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.2,))
     blocked = tmp_path / "not_yet"
     blocked.write_text("a file where Milvus's folder should be")
-    with Gallery(str(blocked / "milvus.db")) as late, following(catalogue, late) as replay:
+    with MilvusGallery(str(blocked / "milvus.db")) as late, following(catalogue, late) as replay:
         add(catalogue, cats, "a")
         time.sleep(0.3)
         assert not replay.is_open(cats.index)

@@ -4,7 +4,7 @@ import pytest
 
 import bento_service.replay as replay_module
 from bento_service.catalogue import Catalogue
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from tests.test_replay import SPACE, add, assert_equal, caught_up, following, until
 
 
@@ -16,7 +16,7 @@ def _impatient(monkeypatch):
 
 @pytest.fixture
 def gallery(milvus_server):
-    with Gallery(milvus_server.uri) as opened:
+    with MilvusGallery(milvus_server.uri) as opened:
         yield opened
 
 
@@ -55,7 +55,7 @@ def test_a_failed_search_alone_makes_replay_look(catalogue, cats, gallery):
 
 def test_it_is_not_ready_before_it_has_searched(catalogue, cats, free_port):
     with (
-        Gallery(f"http://127.0.0.1:{free_port}") as nowhere,
+        MilvusGallery(f"http://127.0.0.1:{free_port}") as nowhere,
         following(catalogue, nowhere) as replay,
     ):
         until(lambda: not nowhere.answers)

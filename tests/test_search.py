@@ -30,7 +30,7 @@ from bento_service.errors import (
     UnsupportedMediaType,
 )
 from bento_service.filters.parser import parse
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.narrowed import Narrowed
 from bento_service.replay import Replay
 from bento_service.search import Query, Searcher
@@ -69,7 +69,7 @@ def gallery(request, tmp_path_factory):
         uri = str(tmp_path_factory.mktemp("shared") / "milvus.db")
     else:
         uri = request.getfixturevalue("milvus_server").uri
-    with Gallery(uri) as opened:
+    with MilvusGallery(uri) as opened:
         yield opened
 
 
@@ -101,7 +101,7 @@ def without_milvus(catalogue):
     """A searcher whose Milvus never answers."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and never listens
-        with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
+        with MilvusGallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
             yield searching(catalogue, nowhere)
 
 
@@ -321,7 +321,7 @@ def test_results_end_where_a_milvus_server_would_end(searcher, cats):
 def test_rows_that_an_index_has_twice_are_found_once(searcher, cats, add, apply, monkeypatch):
     ids = add(cats, random_units(40))
     apply()
-    search = Gallery.search
+    search = MilvusGallery.search
 
     def twice(self, name, query, *, top_k, **options):
         near = search(self, name, query, top_k=top_k, **options)
@@ -329,7 +329,7 @@ def test_rows_that_an_index_has_twice_are_found_once(searcher, cats, add, apply,
 
     query = random_units(1)[0]
     right = [one.image.id for one in searcher.by_descriptor(Query("cats", top_k=40), query)[0]]
-    monkeypatch.setattr(Gallery, "search", twice)
+    monkeypatch.setattr(MilvusGallery, "search", twice)
     for top_k in (1, 7, 40, 100):
         found = searcher.by_descriptor(Query("cats", top_k=top_k), query)[0]
         assert [one.image.id for one in found] == right[:top_k]

@@ -23,8 +23,8 @@ from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import descriptors, images
 from bento_service.filters.parser import parse
-from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule, IndexType
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.nearest import Way
 from bento_service.replay import Replay
 from bento_service.search import Query, Searcher
@@ -108,7 +108,7 @@ def _impatient(monkeypatch):
 
 @pytest.fixture(scope="module")
 def gallery(milvus_server):
-    with Gallery(milvus_server.uri) as opened:
+    with MilvusGallery(milvus_server.uri) as opened:
         yield opened
 
 
@@ -180,7 +180,10 @@ def _hnsw(tmp_path_factory, milvus_server):
     vectors = random_units(IMAGES, seed=1)
     vectors[-PAIRS:] = vectors[:PAIRS]
     folder = tmp_path_factory.mktemp("hnsw")
-    with Gallery(milvus_server.uri) as gallery, Catalogue.open(f"sqlite:///{folder}/c.db") as found:
+    with (
+        MilvusGallery(milvus_server.uri) as gallery,
+        Catalogue.open(f"sqlite:///{folder}/c.db") as found,
+    ):
         room = Room(found, gallery, vectors)
         room.bring_to(IndexType.HNSW)
         yield room
@@ -242,12 +245,12 @@ import sys
 sys.path.insert(0, ".")
 import bento_service.succession as succession
 from bento_service.catalogue import Catalogue
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.gallery.index_types import IndexRule
 from bento_service.replay import Replay
 url, uri = sys.argv[1:]
 succession._CHANGES_A_STEP, succession._STEPS_A_TURN = 100, 1
-catalogue, gallery = Catalogue.open(url), Gallery(uri)
+catalogue, gallery = Catalogue.open(url), MilvusGallery(uri)
 rule = IndexRule("ivf_sq8", embedded=False)
 with Replay(catalogue, gallery, on_purged=lambda digests: None, rule=rule):
     sys.stdin.read()
@@ -351,13 +354,13 @@ def test_a_picture_and_its_twin_are_found_first_with_ties_by_id(hnsw):
 
 
 def test_a_stored_image_finds_itself_even_where_the_index_misses_it(hnsw, monkeypatch):
-    search = Gallery.search
+    search = MilvusGallery.search
 
     def missing(self, name, query, *, top_k, condition=""):
         near = search(self, name, query, top_k=top_k, condition=condition)
         return [one for one in near if one.image_id != 2000]
 
-    monkeypatch.setattr(Gallery, "search", missing)
+    monkeypatch.setattr(MilvusGallery, "search", missing)
     found = hnsw.searcher.by_id(Query("cats", top_k=3), 2000).found
     assert (found[0].image.id, found[0].score) == (2000, 1.0)
 
@@ -367,7 +370,7 @@ def test_a_picture_that_is_stored_is_found_even_where_the_index_misses_it(hnsw, 
     digest = hashlib.sha256(content).hexdigest()
     with hnsw.catalogue.database.writing() as connection:
         connection.execute(update(images).where(images.c.id == 2001).values(sha256=digest))
-    search = Gallery.search
+    search = MilvusGallery.search
 
     def missing(self, name, query, *, top_k, condition=""):
         near = search(self, name, query, top_k=top_k, condition=condition)
@@ -376,7 +379,7 @@ def test_a_picture_that_is_stored_is_found_even_where_the_index_misses_it(hnsw, 
     async def as_stored(pixels):
         return {SPACE.fingerprint: hnsw.vectors[2000:2001]}
 
-    monkeypatch.setattr(Gallery, "search", missing)
+    monkeypatch.setattr(MilvusGallery, "search", missing)
     monkeypatch.setattr(hnsw.searcher, "_describe", as_stored)
     result = asyncio.run(hnsw.searcher.by_picture(Query("cats", top_k=3), content))
     assert (result.found[0].image.id, result.found[0].score) == (2001, 1.0)

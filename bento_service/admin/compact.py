@@ -15,7 +15,7 @@ from bento_service.admin.data import (
 from bento_service.admin.index import follow_to_the_end, forget_progress, own_indexes
 from bento_service.admin.progress import stage
 from bento_service.catalogue import Catalogue
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.ingest.uploads import Uploads, discard_unneeded
 from bento_service.settings import Settings
 
@@ -78,7 +78,7 @@ def _foretold(before: dict[str, int], database: Path | None) -> Answer:
 def _rebuild_indexes(settings: Settings, catalogue: Catalogue) -> None:
     uploads = Uploads(settings.uploads_dir)
     discard = partial(discard_unneeded, uploads, catalogue, settings.retriable_since)
-    with Gallery(settings.milvus) as gallery:
+    with MilvusGallery(settings.milvus) as gallery:
         # Tombstones go first: an index that begins anew has nothing to delete.
         follow_to_the_end(catalogue, gallery, on_purged=discard)
         with catalogue.database.writing() as connection:

@@ -17,7 +17,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, IndexRecord, SourceRecord
 from bento_service.catalogue.tables import metadata
 from bento_service.errors import ImageNotFound, IndexUnavailable
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings
 
@@ -157,7 +157,7 @@ def _is_stored(uploads: Uploads, digest: str) -> bool:
 def examine_indexes(
     catalogue: Catalogue,
     collections: Sequence[CollectionRecord],
-    gallery: Gallery | None,
+    gallery: MilvusGallery | None,
     findings: Findings,
 ) -> None:
     """Every index against the catalogue; `None` where there is no folder of Milvus Lite.
@@ -179,7 +179,7 @@ def examine_indexes(
             advance(1)
 
 
-def _listed(catalogue: Catalogue, gallery: Gallery | None) -> tuple[set[str], set[str]]:
+def _listed(catalogue: Catalogue, gallery: MilvusGallery | None) -> tuple[set[str], set[str]]:
     """Indexes that may be looked at, and those left over."""
     if gallery is None:
         return set(), set()
@@ -187,7 +187,7 @@ def _listed(catalogue: Catalogue, gallery: Gallery | None) -> tuple[set[str], se
 
 
 def _examine_rows(
-    catalogue: Catalogue, gallery: Gallery, index: IndexRecord, findings: Findings
+    catalogue: Catalogue, gallery: MilvusGallery, index: IndexRecord, findings: Findings
 ) -> None:
     whose = _shown_index(index)
     try:

@@ -16,7 +16,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.indexes import index_prefix
 from bento_service.catalogue.records import IndexRecord
 from bento_service.catalogue.tables import indexes, successors
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.replay import Replay
 
 _POLL_SECONDS = 0.05
@@ -38,7 +38,7 @@ class Rows:
     unknown: tuple[int, ...]
 
 
-def compared(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> Rows:
+def compared(catalogue: Catalogue, gallery: MilvusGallery, index: IndexRecord) -> Rows:
     """Compare an index that is loaded; what it has yet to apply is no difference."""
     held = gallery.ids(index.name)
     expected = catalogue.changes.living_ids(index.id, up_to=index.applied)
@@ -57,7 +57,7 @@ def forget_progress(connection: Connection) -> None:
     connection.execute(delete(successors))
 
 
-def own_indexes(catalogue: Catalogue, gallery: Gallery) -> tuple[set[str], set[str]]:
+def own_indexes(catalogue: Catalogue, gallery: MilvusGallery) -> tuple[set[str], set[str]]:
     """Names of this catalogue's indexes: those that a collection has, and those left over."""
     wanted = {name for index in catalogue.indexes.all() for name in index.names}
     prefix = index_prefix(catalogue.collections.instance_id())
@@ -66,7 +66,7 @@ def own_indexes(catalogue: Catalogue, gallery: Gallery) -> tuple[set[str], set[s
 
 
 def follow_to_the_end(
-    catalogue: Catalogue, gallery: Gallery, *, on_purged: Callable[[set[str]], None]
+    catalogue: Catalogue, gallery: MilvusGallery, *, on_purged: Callable[[set[str]], None]
 ) -> None:
     """Run the service's own replay until every index holds what the catalogue says.
 

@@ -14,7 +14,7 @@ from bento_service.admin.progress import stage
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import CollectionRecord, Computed
 from bento_service.errors import NotReady
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.nearest import Nearest
 from bento_service.search import Query, Searcher
 from bento_service.settings import Settings
@@ -73,7 +73,7 @@ def recall(settings: Settings, asked: Measurement) -> Answer:
     if asked.sample < 1 or not 1 <= asked.top_k <= 1000 or not 0 <= asked.at_least <= 1:
         raise Refusal("--sample is at least 1, --top-k 1 to 1000, --at-least 0 to 1")
     with ExitStack() as stack:
-        gallery = Gallery(settings.milvus, effort=settings.index_effort)
+        gallery = MilvusGallery(settings.milvus, effort=settings.index_effort)
         if gallery.is_embedded:
             stack.enter_context(service_stopped(settings, instead=_INSTEAD))
         catalogue = stack.enter_context(opened_catalogue(settings))
@@ -102,7 +102,7 @@ def _line(one: Recall, top_k: int) -> str:
 
 
 def _measured(
-    catalogue: Catalogue, gallery: Gallery, collection: CollectionRecord, asked: Measurement
+    catalogue: Catalogue, gallery: MilvusGallery, collection: CollectionRecord, asked: Measurement
 ) -> Recall | None:
     """`None` where there is nothing to be found."""
     index = collection.index

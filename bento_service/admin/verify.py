@@ -21,7 +21,7 @@ from bento_service.admin.index import follow_to_the_end
 from bento_service.admin.sources import Sources
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.tables import images, indexes
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.ingest.uploads import Uploads, discard_unneeded
 from bento_service.settings import Settings
 
@@ -62,7 +62,7 @@ def verify(settings: Settings, asked: Verification) -> Answer:
             instead = "" if asked.repair else ", or use --catalogue-only"
             stack.enter_context(service_stopped(settings, instead=instead))
         catalogue = stack.enter_context(opened_catalogue(settings))
-        gallery = stack.enter_context(Gallery(settings.milvus))
+        gallery = stack.enter_context(MilvusGallery(settings.milvus))
         found = _examined(settings, catalogue, gallery, asked)
         if not asked.repair:
             return _answer(found)
@@ -83,7 +83,7 @@ def _answer(found: Findings) -> Answer:
 
 
 def _examined(
-    settings: Settings, catalogue: Catalogue, gallery: Gallery, asked: Verification
+    settings: Settings, catalogue: Catalogue, gallery: MilvusGallery, asked: Verification
 ) -> Findings:
     findings = Findings()
     collections = chosen(catalogue, asked.collection)
@@ -110,7 +110,7 @@ def _deeds(found: Findings, asked: Verification) -> list[str]:
 def _repair(
     settings: Settings,
     catalogue: Catalogue,
-    gallery: Gallery,
+    gallery: MilvusGallery,
     found: Findings,
     asked: Verification,
 ) -> None:

@@ -57,13 +57,18 @@ def images(
     which = None if filter is None else parse(filter)
     record = app.catalogue.collections.named(collection)
     found = app.catalogue.images.page(
-        record.id, after=position(cursor) or 0, limit=limit + 1, prefix=prefix, which=which
+        record.id, after=position(cursor) or 0, limit=limit + 1, prefix=_inside(prefix), which=which
     )
     shown = found[:limit]
     return ImageList(
         images=tuple(map(wire.image, shown)),
         next_cursor=str(shown[-1].id) if len(found) > limit else None,
     )
+
+
+def _inside(prefix: str | None) -> str | None:
+    """Below a root, as paths are kept; where the root is that of the file system, too."""
+    return prefix if prefix is None else prefix.lstrip("/")
 
 
 @router.get("/images/{image_id}")
@@ -173,7 +178,7 @@ def info(app: App) -> Info:
         precision=app.version.precision,
         index_type=kinds.get(DEFAULT_COLLECTION, ""),
         index_types=kinds,
-        milvus_lite=app.rule.embedded,
+        milvus_lite=app.gallery.is_milvus_lite,
         advice={one.name: one.advice for one in known if one.advice},
         image_roots=app.roots.names,
         limits=Limits(

@@ -9,7 +9,6 @@ from bento_service.application import Application
 from bento_service.catalogue.job_records import FailureRecord, JobRecord
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, SourceRecord
 from bento_service.catalogue.tables import SourceKind
-from bento_service.gallery.index_types import MAX_LITE
 from bento_service.search import Found, Result
 from client_sdk.schemas import (
     Collection,
@@ -25,9 +24,6 @@ from client_sdk.schemas import (
 
 SHOWN_ERRORS = 20
 """Failed files in a `Job`; the rest has a call of its own."""
-_OVERGROWN = (
-    f"Milvus Lite serves up to {MAX_LITE} images well; use a Milvus server, LOOKALIKE_MILVUS_URI"
-)
 
 
 def printable(path: str) -> str:
@@ -155,7 +151,9 @@ def collection(app: Application, record: CollectionRecord) -> Collection:
         preparing=next((other.space.descriptor for other in others if not other.ready), None),
         index_type=app.searcher.index_type(record),
         building=None if successor is None else successor.kind,
-        advice=_OVERGROWN if app.rule.is_overgrown(count) else None,
+        advice=(
+            f"{app.rule.advice}, LOOKALIKE_MILVUS_URI" if app.rule.is_overgrown(count) else None
+        ),
         created_at=record.created_at,
         expires_at=record.expires_at,
     )

@@ -45,14 +45,16 @@ _log = logging.getLogger(__name__)
 class Decoders:
     """Decoders, each started when it is needed first. A `Decoder`; open it with `with`."""
 
-    def __init__(self, limits: DecoderLimits, *, count: int) -> None:
+    def __init__(self, limits: DecoderLimits, *, count: int, at_once: int = 1) -> None:
         """Prepare.
 
         Args:
             limits: What one picture may take.
             count: Most processes.
+            at_once: How many are started beforehand, so that it is known whether they do.
         """
         self._limits = limits
+        self._at_once = at_once
         self._places = threading.BoundedSemaphore(count)
         # A decoder ends with the thread that started it, so one thread starts them all.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="decoder-starter")
@@ -64,7 +66,7 @@ class Decoders:
 
     def __enter__(self) -> Self:
         try:
-            self._idle.append(self._started())
+            self._idle.extend(self._started() for _ in range(self._at_once))
         except NotReady:
             self._starter.shutdown()
             raise

@@ -83,11 +83,15 @@ class IndexRule:
 
     Attributes:
         choice: What the operator says.
-        embedded: Whether Milvus Lite is used, on which only exact search is worth anything.
+        embedded: Whether an embedded index is used, on which only exact search is worth anything.
+        by: What that is, for people.
+        most: Images that it serves well.
     """
 
     choice: Choice = "auto"
     embedded: bool = True
+    by: str = "Milvus Lite"
+    most: int = MAX_LITE
 
     def wanted(self, present: IndexType, images: int) -> IndexType:
         """The kind that a collection of so many images should have.
@@ -109,8 +113,13 @@ class IndexRule:
         return by_size
 
     def is_overgrown(self, images: int) -> bool:
-        """Whether a collection is larger than what Milvus Lite serves well."""
-        return self.embedded and images > MAX_LITE
+        """Whether a collection is larger than what an embedded index serves well."""
+        return self.embedded and images > self.most
+
+    @property
+    def advice(self) -> str:
+        """What to do about a collection that is overgrown."""
+        return f"{self.by} serves up to {self.most} images well; use a Milvus server"
 
 
 def _by_size(images: int) -> IndexType:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import MAX_NEIGHBOURS
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from model_build.evaluation.measures import scores_of_questions
 from model_build.evaluation.protocol import Protocol
 
@@ -59,16 +59,16 @@ def recall_of_found(
 
 
 @contextmanager
-def _temporary_gallery() -> Iterator[Gallery]:
+def _temporary_gallery() -> Iterator[MilvusGallery]:
     with (
         TemporaryDirectory(prefix="lookalike-evaluation-") as folder,
-        Gallery(str(Path(folder) / "milvus.db")) as gallery,
+        MilvusGallery(str(Path(folder) / "milvus.db")) as gallery,
     ):
         yield gallery
 
 
 def _recall(
-    gallery: Gallery,
+    gallery: MilvusGallery,
     index: str,
     protocol: Protocol,
     descriptors: NDArray[np.float32],

@@ -22,7 +22,7 @@ from bento_service.application import opened
 from bento_service.catalogue.job_records import NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import ImageNotFound
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.ingest.train import (
     collection_for_training,
     start_folder_job,
@@ -166,7 +166,7 @@ async def reindex():
 async def tamper(name, *arguments):
     """Change an index behind the catalogue's back: `extra`, `missing` or `left_over`."""
     settings = Settings.from_environment()
-    with Gallery(settings.milvus) as gallery:
+    with MilvusGallery(settings.milvus) as gallery:
         if name == "left_over":
             gallery.open(arguments[0], VERSION.dimension)
             return True

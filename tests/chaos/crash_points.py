@@ -27,7 +27,7 @@ class CrashPoint:
 
 
 _CATALOGUE = "bento_service.catalogue"
-_GALLERY = "bento_service.gallery.gallery"
+_GALLERY = "bento_service.gallery.milvus_gallery"
 _UPLOADS = "bento_service.ingest.uploads"
 _REPLAY = "bento_service.replay"
 
@@ -55,13 +55,19 @@ POINTS = (
         "after the catalogue's commit", f"{_CATALOGUE}.jobs", "Jobs.settle", "after", "upload"
     ),
     # Following
-    CrashPoint("before an upsert into Milvus", _GALLERY, "Gallery.upsert", "before", "upload"),
-    CrashPoint("in the middle of an upsert", _GALLERY, "Gallery.upsert", "during", "upload"),
-    CrashPoint("after an upsert", _GALLERY, "Gallery.upsert", "after", "upload"),
     CrashPoint(
-        "in the middle of a deletion in Milvus", _GALLERY, "Gallery.delete", "during", "delete"
+        "before an upsert into Milvus", _GALLERY, "MilvusGallery.upsert", "before", "upload"
     ),
-    CrashPoint("after a deletion in Milvus", _GALLERY, "Gallery.delete", "after", "delete"),
+    CrashPoint("in the middle of an upsert", _GALLERY, "MilvusGallery.upsert", "during", "upload"),
+    CrashPoint("after an upsert", _GALLERY, "MilvusGallery.upsert", "after", "upload"),
+    CrashPoint(
+        "in the middle of a deletion in Milvus",
+        _GALLERY,
+        "MilvusGallery.delete",
+        "during",
+        "delete",
+    ),
+    CrashPoint("after a deletion in Milvus", _GALLERY, "MilvusGallery.delete", "after", "delete"),
     CrashPoint(
         "before the cursor moves",
         f"{_CATALOGUE}.indexes",
@@ -72,8 +78,8 @@ POINTS = (
     CrashPoint(
         "after the cursor moved", f"{_CATALOGUE}.indexes", "Indexes.set_applied", "after", "delete"
     ),
-    CrashPoint("in the middle of a flush", _GALLERY, "Gallery.flush", "during", "quiet"),
-    CrashPoint("after a flush", _GALLERY, "Gallery.flush", "after", "quiet"),
+    CrashPoint("in the middle of a flush", _GALLERY, "MilvusGallery.flush", "during", "quiet"),
+    CrashPoint("after a flush", _GALLERY, "MilvusGallery.flush", "after", "quiet"),
     # Deleting and changing
     CrashPoint(
         "tombstones are written, not committed", f"{_CATALOGUE}.images", "bury", "after", "delete"
@@ -140,7 +146,9 @@ POINTS = (
         "after",
         "create",
     ),
-    CrashPoint("an index is made, not filled", _GALLERY, "Gallery._create", "after", "create"),
+    CrashPoint(
+        "an index is made, not filled", _GALLERY, "MilvusGallery._create", "after", "create"
+    ),
     CrashPoint(
         "a collection is deleted, its index is not",
         f"{_CATALOGUE}.collections",
@@ -148,7 +156,9 @@ POINTS = (
         "after",
         "drop",
     ),
-    CrashPoint("in the middle of dropping an index", _GALLERY, "Gallery.drop", "during", "drop"),
+    CrashPoint(
+        "in the middle of dropping an index", _GALLERY, "MilvusGallery.drop", "during", "drop"
+    ),
     # Reindexing
     CrashPoint(
         "a reindex is begun, not answered",
@@ -201,9 +211,9 @@ POINTS = (
         "after",
         "start",
     ),
-    CrashPoint("an index is being opened", _GALLERY, "Gallery._open", "during", "start"),
-    CrashPoint("an index is open, not compared", _GALLERY, "Gallery.open", "after", "start"),
-    CrashPoint("an index is compared", _GALLERY, "Gallery.ids", "after", "start"),
+    CrashPoint("an index is being opened", _GALLERY, "MilvusGallery._open", "during", "start"),
+    CrashPoint("an index is open, not compared", _GALLERY, "MilvusGallery.open", "after", "start"),
+    CrashPoint("an index is compared", _GALLERY, "MilvusGallery.ids", "after", "start"),
     CrashPoint(
         "lacking rows are marked", f"{_CATALOGUE}.changes", "Changes.touch", "after", "heal"
     ),

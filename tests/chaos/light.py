@@ -102,29 +102,14 @@ class LightServer:
 
 def _serve(environment: dict[str, str], log: str) -> None:
     import uvicorn
-    from starlette.requests import Request
-    from starlette.responses import Response
-    from starlette.routing import Route
 
-    from bento_service.api.access import AccessRules
-    from bento_service.api.limits import HttpLimits
-    from bento_service.api.surface import http_surface
+    from bento_service.api.configured import surface_alone
     from bento_service.settings import Settings
-    from bento_service.tokens import Tokens
     from tests.admin.serving import application
 
     os.environ.update(environment)
     settings = Settings.from_environment()
-    surface = http_surface(
-        application,
-        limits=HttpLimits(settings.max_request_bytes),
-        access=AccessRules(Tokens()),
-    )
-
-    def ready(request: Request) -> Response:
-        return Response(status_code=200 if surface.state.application.is_ready else 503)
-
-    surface.router.routes.insert(0, Route("/readyz", ready))
+    surface = surface_alone(application, settings)
     uvicorn.run(surface, port=settings.port, log_level="info", access_log=False)
 
 

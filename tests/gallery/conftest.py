@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 
 PROJECT = Path(__file__).parents[2]
 DIMENSION = 16
@@ -31,31 +31,31 @@ def milvus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", params=["lite", "server"])
-def gallery(request: pytest.FixtureRequest) -> Iterator[Gallery]:
+def gallery(request: pytest.FixtureRequest) -> Iterator[MilvusGallery]:
     """Milvus Lite and a Milvus server, the same for all tests: both take long to start."""
     if request.param == "lite":
         uri = str(request.getfixturevalue("milvus_folder"))
     else:
         uri = request.getfixturevalue("milvus_server").uri
-    with Gallery(uri) as opened:
+    with MilvusGallery(uri) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def lite(milvus_folder: Path) -> Iterator[Gallery]:
+def lite(milvus_folder: Path) -> Iterator[MilvusGallery]:
     """Milvus Lite alone."""
-    with Gallery(str(milvus_folder)) as opened:
+    with MilvusGallery(str(milvus_folder)) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def _shared_index(gallery: Gallery) -> str:
+def _shared_index(gallery: MilvusGallery) -> str:
     gallery.open("shared", DIMENSION)
     return "shared"
 
 
 @pytest.fixture
-def index(gallery: Gallery, _shared_index: str) -> Iterator[str]:
+def index(gallery: MilvusGallery, _shared_index: str) -> Iterator[str]:
     """The name of an index that is empty; making a new one takes half a second."""
     yield _shared_index
     gallery.delete(_shared_index, sorted(gallery.ids(_shared_index)))
@@ -72,10 +72,10 @@ def script():
         beginning = f"""
             import sys, threading
             import numpy as np
-            from bento_service.gallery.gallery import Gallery
+            from bento_service.gallery.milvus_gallery import MilvusGallery
             vectors = np.random.default_rng(0).standard_normal((5000, {DIMENSION}))
             vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-            gallery = Gallery({str(folder)!r})
+            gallery = MilvusGallery({str(folder)!r})
         """
         code = textwrap.dedent(beginning) + textwrap.dedent(text)
         process = subprocess.Popen(

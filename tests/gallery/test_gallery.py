@@ -9,7 +9,7 @@ from pymilvus import DataType, MilvusClient
 
 import bento_service.gallery.connection as connection_module
 from bento_service.errors import IndexUnavailable
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 
 DIMENSION = 16
 
@@ -74,7 +74,7 @@ def test_searches_that_come_at_once_share_calls_and_find_what_they_would_alone(
     vectors = unit_vectors(300)
     gallery.upsert(index, range(300), vectors)
     alone = [gallery.search(index, vector, top_k=5) for vector in vectors[:80]]
-    calls, together, search = [], {}, Gallery._search
+    calls, together, search = [], {}, MilvusGallery._search
 
     def counting(self, name, queries, *others):
         calls.append(len(queries))
@@ -84,7 +84,7 @@ def test_searches_that_come_at_once_share_calls_and_find_what_they_would_alone(
         for number in range(first, 80, 8):
             together[number] = gallery.search(index, vectors[number], top_k=5)
 
-    monkeypatch.setattr(Gallery, "_search", counting)
+    monkeypatch.setattr(MilvusGallery, "_search", counting)
     threads = [threading.Thread(target=search_on, args=(first,)) for first in range(8)]
     for thread in threads:
         thread.start()
@@ -192,7 +192,7 @@ def test_what_two_threads_were_told_is_written_outlives_a_kill(script, tmp_path,
     told += [
         int(line) for line in writer.communicate()[0].splitlines(keepends=True) if line[-1] == "\n"
     ]
-    with Gallery(str(tmp_path / "milvus.db")) as again:
+    with MilvusGallery(str(tmp_path / "milvus.db")) as again:
         again.open("cats", DIMENSION)
         held = again.ids("cats")
     assert {row for at in told for row in range(at, at + 10)} <= held
@@ -268,7 +268,7 @@ def damaged(written, tmp_path):
         assert files
         for file in files:
             how(file)
-        return Gallery(str(folder))
+        return MilvusGallery(str(folder))
 
     return damage
 
@@ -350,7 +350,7 @@ def every_call(gallery, vector):
 def test_where_nobody_listens_every_call_says_so_at_once(unit_vectors):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and never listens
-        with Gallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as gallery:
+        with MilvusGallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as gallery:
             began = time.monotonic()
             for act in every_call(gallery, unit_vectors(1)[0]):
                 with pytest.raises(IndexUnavailable):
@@ -371,7 +371,7 @@ def test_a_silent_host_is_waited_for_once_and_not_by_everyone(monkeypatch, unit_
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(20)
-        with Gallery(f"http://127.0.0.1:{silent.getsockname()[1]}") as gallery:
+        with MilvusGallery(f"http://127.0.0.1:{silent.getsockname()[1]}") as gallery:
             threads = [threading.Thread(target=search, args=(gallery,)) for _ in range(5)]
             for thread in threads:
                 thread.start()
@@ -384,7 +384,7 @@ def test_a_silent_host_is_waited_for_once_and_not_by_everyone(monkeypatch, unit_
 def test_milvus_is_found_again_when_it_comes_back(tmp_path):
     blocked = tmp_path / "not_yet"
     blocked.write_text("a file where the folder should be")
-    with Gallery(str(blocked / "milvus.db")) as late:
+    with MilvusGallery(str(blocked / "milvus.db")) as late:
         with pytest.raises(IndexUnavailable):
             late.names()
         blocked.unlink()

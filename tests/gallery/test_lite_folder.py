@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.lite_folder import names_in, set_aside_if_unusable
+from bento_service.gallery.milvus_gallery import MilvusGallery
 
 DIMENSION = 16
 
@@ -48,7 +48,7 @@ def test_an_unusable_folder_is_set_aside_with_a_word_and_the_index_begins_anew(
 ):
     folder = tmp_path / "milvus.db"
     damage(folder)
-    with caplog.at_level(logging.WARNING), Gallery(str(folder)) as gallery:
+    with caplog.at_level(logging.WARNING), MilvusGallery(str(folder)) as gallery:
         gallery.open("cats", DIMENSION)
         gallery.upsert("cats", [1], unit_vectors(1))
         assert gallery.ids("cats") == {1}

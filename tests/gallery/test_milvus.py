@@ -25,9 +25,9 @@ def _printed(code: str, *arguments: str) -> list[str]:
 USES_AN_INDEX = """
 import sys
 import numpy as np
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 
-with Gallery(sys.argv[1]) as gallery:
+with MilvusGallery(sys.argv[1]) as gallery:
     for name in ("kept", "dropped"):
         gallery.open(name, 2)
     gallery.upsert("kept", [1, 2, 3], list(np.eye(2, dtype=np.float32)[[0, 1, 1]]))

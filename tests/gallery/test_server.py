@@ -9,7 +9,7 @@ import pytest
 
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.connection import SEARCH_SECONDS
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 
 DIMENSION = 16
 PATIENCE = 90.0
@@ -26,7 +26,7 @@ def own(request, new_milvus_server):
 @pytest.fixture
 def filled(own, unit_vectors):
     """The name of an index with two rows in it."""
-    with Gallery(own.uri) as gallery:
+    with MilvusGallery(own.uri) as gallery:
         gallery.open("filled", DIMENSION)
         gallery.upsert("filled", [1, 2], unit_vectors(2))
         gallery.make_visible("filled")
@@ -35,7 +35,7 @@ def filled(own, unit_vectors):
 
 @pytest.fixture
 def gallery(own, filled, unit_vectors):
-    with Gallery(own.uri) as gallery:
+    with MilvusGallery(own.uri) as gallery:
         assert best(gallery, filled, unit_vectors) == 1
         yield gallery
 
@@ -178,7 +178,7 @@ class Relay:
 def test_a_connection_that_leads_nowhere_is_given_up_for_a_new_one(own, filled, unit_vectors):
     relay = Relay(int(own.uri.rsplit(":", 1)[1]))
     try:
-        with Gallery(f"http://127.0.0.1:{relay.port}") as gallery:
+        with MilvusGallery(f"http://127.0.0.1:{relay.port}") as gallery:
             assert best(gallery, filled, unit_vectors) == 1
             relay.silence()
             assert refused_after(lambda: best(gallery, filled, unit_vectors)) < SEARCH_SECONDS + 2
@@ -188,7 +188,7 @@ def test_a_connection_that_leads_nowhere_is_given_up_for_a_new_one(own, filled, 
 
 
 def test_two_servers_run_side_by_side(own, milvus_server, filled):
-    with Gallery(milvus_server.uri) as other, Gallery(own.uri) as gallery:
+    with MilvusGallery(milvus_server.uri) as other, MilvusGallery(own.uri) as gallery:
         assert filled in gallery.names()
         assert filled not in other.names()
 

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from bento_service.errors import IndexUnavailable
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.gallery.versions import check_version
 
 
@@ -28,6 +28,6 @@ def test_a_server_that_nobody_has_tried_is_taken_with_a_warning(version, caplog)
 
 
 def test_the_server_says_its_version_when_it_is_connected(milvus_server, caplog):
-    with caplog.at_level(logging.INFO), Gallery(milvus_server.uri) as gallery:
+    with caplog.at_level(logging.INFO), MilvusGallery(milvus_server.uri) as gallery:
         gallery.names()
     assert "Milvus v2.3.5" in caplog.text or "Milvus 2.3.5" in caplog.text

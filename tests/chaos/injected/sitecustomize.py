@@ -175,8 +175,8 @@ SABOTAGES = {
     "replay off": (_REPLAY, "Replay._apply", lambda *_: None),
     "the cursor moves without rows": (_REPLAY, "Replay._apply_step", lambda *_: 0),
     "the index deletes nothing": (
-        "bento_service.gallery.gallery",
-        "Gallery.delete",
+        "bento_service.gallery.milvus_gallery",
+        "MilvusGallery.delete",
         lambda *_: None,
     ),
     "deletes are not buried": ("bento_service.catalogue.images", "bury", lambda *_: 1),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from model_build.evaluation.index import index_recalls, recall_of_found
 from model_build.evaluation.protocol import Picture, Protocol, Question
 
@@ -86,13 +86,13 @@ def test_an_index_that_misses_a_picture_is_found_out(asked, monkeypatch):
         order = sorted(others, key=lambda place: -float(vectors[place] @ vectors[question.query]))
         lost.add(asked.gallery.index(order[0]))
         expected.append(order[:10])
-    flushed = Gallery.flush
+    flushed = MilvusGallery.flush
 
     def losing(gallery, name):
         flushed(gallery, name)
         gallery.delete(name, sorted(lost))
 
-    monkeypatch.setattr(Gallery, "flush", losing)
+    monkeypatch.setattr(MilvusGallery, "flush", losing)
     missing = {asked.gallery[column] for column in lost}
     kept = [1 - len(missing & set(best)) / 10 for best in expected]
     assert index_recalls(asked, {"a": vectors})["a"] == pytest.approx(np.mean(kept))

@@ -3,15 +3,15 @@
 import httpx
 import pytest
 
-from client_sdk import Client, InvalidArgument
+from client_sdk import InvalidArgument
 
 SHOPS = {"astronaut": "north", "chelsea": "north", "coffee": "south", "rocket": "south"}
 
 
 @pytest.fixture(scope="module")
-def shelves(server, photographs):
+def shelves(backend, photographs):
     """A collection of four photographs with metadata, two uploads a shop."""
-    with Client(server.url, timeout=60) as client:
+    with backend.client() as client:
         client.create_collection("shelves")
         for price, (name, shop) in enumerate(SHOPS.items(), start=1):
             metadata = {"shop": shop, "price": price, "size": {"odd name": price * 10}}

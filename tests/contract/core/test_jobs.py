@@ -8,7 +8,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from client_sdk import AsyncClient, Client, Conflict, InvalidArgument, JobNotFound
+from client_sdk import Conflict, InvalidArgument, JobNotFound
 from client_sdk.schemas import Job, JobState
 
 
@@ -156,7 +156,7 @@ def test_events_are_those_of_the_standard(http, client, collection):
     assert http.get("/api/v2/jobs/nope/events").json()["code"] == "job_not_found"
 
 
-def test_many_follow_one_job_and_some_leave(server, client, collection, long_job):
+def test_many_follow_one_job_and_some_leave(backend, client, collection, long_job):
     async def follow(asking, leaves):
         async for job in asking.events(long_job):
             if leaves or job.state.is_final:
@@ -164,7 +164,7 @@ def test_many_follow_one_job_and_some_leave(server, client, collection, long_job
         raise AssertionError("the stream has ended before the job")
 
     async def run():
-        async with AsyncClient(server.url) as asking:
+        async with backend.async_client() as asking:
             tasks = [asyncio.create_task(follow(asking, leaves=n % 2)) for n in range(60)]
             await asyncio.gather(*tasks[1::2])
             await asking.cancel(long_job)
@@ -192,19 +192,19 @@ def test_the_same_train_under_one_key_is_one_job(client, http, collection, folde
     assert len(list(client.jobs(collection=collection))) == 1
 
 
-def test_the_same_upload_under_one_key_is_one_job(server, client, collection, photographs):
+def test_the_same_upload_under_one_key_is_one_job(backend, client, collection, photographs):
     key = f"b {collection}"
     pictures = [photographs / "coins.jpg", ("x.png", b"x")]
     first = client.wait(client.upload(pictures, collection=collection, idempotency_key=key))
     again = client.upload(pictures, collection=collection, idempotency_key=key)
     assert again == first
-    stored = {path.name for path in (server.data_dir / "uploads").glob("??/*")}
+    stored = backend.stored()
     for other in ([pictures[0]], [("y.png", b"x"), pictures[0]], [pictures[0], ("x.png", b"y")]):
         with pytest.raises(Conflict, match="was used for another request"):
             client.upload(other, collection=collection, idempotency_key=key)
     with pytest.raises(Conflict):
         client.train("somewhere", collection=collection, idempotency_key=key)
-    assert {path.name for path in (server.data_dir / "uploads").glob("??/*")} == stored
+    assert backend.stored() == stored
 
 
 def test_the_same_reindex_under_one_key_is_one_job(client, collection, photographs):
@@ -216,11 +216,11 @@ def test_the_same_reindex_under_one_key_is_one_job(client, collection, photograp
         client.reindex(collection, "vgg16-rgem", idempotency_key=key)
 
 
-def test_two_at_once_under_one_key_start_one_job(server, client, collection):
+def test_two_at_once_under_one_key_start_one_job(backend, client, collection):
     together, made = threading.Barrier(6), []
 
     def ask():
-        with Client(server.url) as own:
+        with backend.client() as own:
             together.wait()
             job = own.upload([("x.png", b"x")], collection=collection, idempotency_key=collection)
             made.append(job.id)

@@ -1,0 +1,24 @@
+"""The caller's own files: whatever it names may be read, since it could read that itself."""
+
+import os
+from pathlib import Path
+
+from bento_service.ingest.roots import ImageRoots, Located
+from bento_service.settings import ImageRoot
+
+
+class OwnFiles(ImageRoots):
+    """One image root without a name: the whole file system, so that sources are absolute paths.
+
+    A path is taken as Python's own functions would take it: relative to the working directory, and
+    through symbolic links. Below it, links are not followed, as in every image root.
+    """
+
+    def __init__(self) -> None:
+        super().__init__((ImageRoot("", Path("/")),))
+
+    def locate(self, path: str, root: str | None = None) -> Located:
+        """See `ImageRoots.locate`; jobs name the root, callers do not."""
+        if root is None and "\0" not in path:
+            path = os.path.realpath(path)
+        return super().locate(path, root)

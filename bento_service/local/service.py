@@ -1,0 +1,150 @@
+"""A thread with an event loop, in which the whole service runs for the process around it."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
+from urllib.parse import unquote_to_bytes
+from weakref import WeakSet
+
+from fastapi import FastAPI
+from starlette.types import Scope
+
+from bento_service.application import Application
+from bento_service.local.errors import LocalError
+from bento_service.local.exchange import Exchange
+
+_CLOSE_SECONDS = 60.0
+
+
+class LocalService:
+    """Answers the requests of one process until it is closed. Threads may share it."""
+
+    def __init__(
+        self, surface: FastAPI, *, trouble: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """Open it, and wait until it is open.
+
+        Args:
+            surface: What answers; its application opens with it.
+            trouble: Why it cannot go on, if it cannot.
+
+        Raises:
+            Exception: What the application raises when it is opened.
+        """
+        self._surface = surface
+        self._trouble = trouble
+        self._kept = ExitStack()
+        self._process = os.getpid()
+        self._exchanges: WeakSet[Exchange] = WeakSet()
+        self._closing = threading.Lock()
+        self._is_closed = False
+        opened: Future[None] = Future()
+        # A program that ends without closing must not wait for it; nothing that is stored is lost.
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._live(opened)), name="lookalike-local", daemon=True
+        )
+        self._thread.start()
+        try:
+            opened.result()
+        except BaseException:
+            self._thread.join(_CLOSE_SECONDS)
+            raise
+
+    async def _live(self, opened: "Future[None]") -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        try:
+            async with self._surface.router.lifespan_context(self._surface):
+                opened.set_result(None)
+                await self._stop.wait()
+                await self._end_exchanges()
+        except Exception as error:
+            if opened.done():
+                raise
+            opened.set_exception(error)
+
+    async def _end_exchanges(self) -> None:
+        running = [asyncio.wrap_future(one.running) for one in tuple(self._exchanges)]
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def ask(
+        self,
+        method: str,
+        target: tuple[bytes, bytes],
+        headers: list[tuple[bytes, bytes]],
+        body: Iterator[bytes],
+    ) -> Exchange:
+        """Begin to answer one request.
+
+        Args:
+            method: Of the request.
+            target: Its path and its query, as HTTP has them.
+            headers: Names in small letters.
+            body: Its pieces.
+
+        Raises:
+            LocalError: The service is closed, cannot go on, or belongs to another process.
+        """
+        self._check()
+        exchange = Exchange(self._surface, _scope(method, *target, headers), body, self._loop)
+        self._exchanges.add(exchange)
+        return exchange
+
+    def _check(self) -> None:
+        if os.getpid() != self._process:
+            raise LocalError(
+                "this client was made before the process was forked, and its service stayed "
+                "behind; make a client in each process, each with a folder of its own"
+            )
+        if self._is_closed:
+            raise LocalError("this client is closed; make another one")
+        if not self._thread.is_alive():
+            raise LocalError("the service in this process has ended; its log says why")
+        if trouble := self._trouble():
+            raise LocalError(trouble)
+        application: Application | None = self._surface.state.application
+        if application is not None and not application.is_alive:
+            raise LocalError("the service in this process cannot go on; its log says why")
+
+    def close(self) -> None:
+        """Close it, and wait until nothing is left of it. A second time does nothing."""
+        if os.getpid() != self._process:
+            return
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self.abandon()
+            self._thread.join(_CLOSE_SECONDS)
+            self._kept.close()
+
+    def keep(self, stack: ExitStack) -> None:
+        """Leave these contexts at the end."""
+        self._kept = stack
+
+    def abandon(self) -> None:
+        """Tell it to end, and do not wait."""
+        if os.getpid() == self._process and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+
+def _scope(method: str, path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]) -> Scope:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote_to_bytes(path).decode("utf-8", "replace"),
+        "raw_path": path,
+        "query_string": query,
+        "root_path": "",
+        "headers": headers,
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", 80),
+    }

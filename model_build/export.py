@@ -1,0 +1,60 @@
+"""Puts a built model into a plain folder, for services that run inside of another process."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from bento_service.vision.exported import TAG_FILE, read_tag
+from model_build.errors import PublishingFailed
+from model_build.store import MODEL_FILES, tag_of
+
+_LOG = logging.getLogger(__name__)
+
+
+def export(folder: Path, target: Path) -> str:
+    """Copy a model; the target holds the old one or the new one, and never half of one.
+
+    Args:
+        folder: Holds all of `MODEL_FILES`.
+        target: Made if need be; a model that is there is replaced.
+
+    Returns:
+        The exact tag, the same as in BentoML's store.
+
+    Raises:
+        PublishingFailed: The target holds something else, or the disk refuses.
+    """
+    tag = tag_of(folder)
+    if exported_tag(target) == tag:
+        _LOG.info("%s is in %s already", tag, target)
+        return tag
+    if target.exists() and not (target / TAG_FILE).is_file() and any(target.iterdir()):
+        raise PublishingFailed(f"{target} holds something else; name an empty or a new folder")
+    partial, former = (target.with_name(f".{target.name}.{os.getpid()}{end}") for end in ("", "-"))
+    try:
+        partial.mkdir(parents=True)
+        for name in MODEL_FILES:
+            shutil.copyfile(folder / name, partial / name)
+        (partial / TAG_FILE).write_text(f"{tag}\n")
+        if target.exists():
+            target.rename(former)
+        partial.rename(target)
+    except OSError as error:
+        raise PublishingFailed(
+            f"the model cannot be put into {target}: {error}; name a folder that you may write to, "
+            "with 100 MB to spare"
+        ) from error
+    finally:
+        for left in (partial, former):
+            shutil.rmtree(left, ignore_errors=True)
+    return tag
+
+
+def exported_tag(target: Path) -> str | None:
+    """The tag of the model that is in a folder, if it is whole."""
+    try:
+        tag = read_tag(target)
+        return tag if tag_of(target) == tag else None
+    except FileNotFoundError:
+        return None

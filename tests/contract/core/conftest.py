@@ -1,0 +1,88 @@
+"""The real client against four services: each test runs over all of them and sees no difference.
+
+What a service does not do is listed here, with the reason. Such a test runs all the same and has to
+fail, so that the list cannot grow old.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from client_sdk import Client
+from tests import backends
+from tests.backends import Backend
+
+BACKENDS = ("fake", "in-process", "serve", "local")
+DECLINED: dict[str, dict[str, str]] = {
+    "fake": {
+        "test_an_original_that_was_changed_is_not_served": "it keeps the bytes that it indexed",
+        "test_a_canceled_job_stops_at_once_and_a_retry_does_the_rest": "its jobs are done at once",
+        "test_many_follow_one_job_and_some_leave": "its jobs are done at once",
+        "test_what_was_mended_is_indexed_by_a_retry": "a retry has the bytes that were read first",
+        "test_a_canceled_reindex_leaves_nothing_behind_and_can_be_retried": "it reindexes nothing",
+        "test_the_same_reindex_under_one_key_is_one_job": "it reindexes nothing",
+        "test_the_language_is_in_the_description_of_the_api": "it has no /openapi.json",
+    },
+}
+"""By backend and by test, or by test with its parameters."""
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def backend(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
+    if request.param == "serve":
+        server = request.getfixturevalue("server")
+        yield Backend("serve", server.images, server.data_dir, server.url)
+        return
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "fake":
+        yield backends.fake(folder)
+        return
+    model = request.getfixturevalue("model_folder")
+    opened = backends.local if request.param == "local" else backends.in_process
+    with opened(folder, model) as backend:
+        yield backend
+
+
+@pytest.fixture(autouse=True)
+def _declined(request: pytest.FixtureRequest, backend: Backend) -> None:
+    declined = DECLINED.get(backend.name, {})
+    told = request.node.name.replace(f"{backend.name}-", "")
+    if reason := declined.get(request.function.__name__, declined.get(told)):
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+
+
+@pytest.fixture
+def client(backend: Backend) -> Iterator[Client]:
+    with backend.client() as client:
+        yield client
+
+
+@pytest.fixture
+def http(backend: Backend) -> Iterator[httpx.Client]:
+    with backend.http() as http:
+        yield http
+
+
+@pytest.fixture
+def folder(backend: Backend) -> Iterator[Path]:
+    """An empty folder under the image root."""
+    folder = backend.images / uuid4().hex[:8]
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def gallery(backend: Backend, photographs: Path) -> Iterator[str]:
+    """A collection that holds the six photographs; tests only read it."""
+    name = f"gallery-{uuid4().hex[:8]}"
+    with backend.client() as client:
+        client.wait(client.upload(sorted(photographs.iterdir()), collection=name))
+        yield name
+        client.delete_collection(name)
