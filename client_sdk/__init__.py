@@ -5,6 +5,16 @@ __version__ = "0.1.0"
 from client_sdk._pictures import Picture
 from client_sdk.async_client import AsyncClient
 from client_sdk.client import Client
+from client_sdk.compare_schemas import (
+    Comparison,
+    DuplicateGroup,
+    Evidence,
+    GroupedImage,
+    Likeness,
+    Lines,
+    Orientation,
+    Verdict,
+)
 from client_sdk.errors import (
     ApiError,
     BadRequest,
@@ -59,9 +69,13 @@ __all__ = [
     "Client",
     "Collection",
     "CollectionNotFound",
+    "Comparison",
     "Conflict",
     "ConnectError",
+    "DuplicateGroup",
+    "Evidence",
     "Forbidden",
+    "GroupedImage",
     "Hit",
     "Image",
     "ImageNotFound",
@@ -75,9 +89,12 @@ __all__ = [
     "JobFailed",
     "JobNotFound",
     "JobState",
+    "Likeness",
     "Limits",
+    "Lines",
     "LookalikeError",
     "NotReady",
+    "Orientation",
     "Overloaded",
     "PathNotFound",
     "Picture",
@@ -94,5 +111,6 @@ __all__ = [
     "UnsupportedMediaType",
     "UrlUnreachable",
     "UsageError",
+    "Verdict",
     "__version__",
 ]
