@@ -1,73 +1,20 @@
-"""The commands of the client: `python -m client_sdk train FOLDER`."""
+"""`python -m client_sdk train FOLDER`: indexes a folder, with nothing but the client installed.
+
+The `lookalike` command, of the extra `cli`, does this and everything else; see `client_sdk.cli`.
+"""
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TextIO
 
+from client_sdk._telling import Progress, harmless, summarise
 from client_sdk.client import Client
 from client_sdk.errors import JobFailed, LookalikeError
 from client_sdk.schemas import DEFAULT_COLLECTION, Job
 
-SHOWN_ERRORS = 5
-SECONDS_BETWEEN_LINES = 5.0
 DAY = 86_400.0
 INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
-
-
-class Progress:
-    """Shows how far a job has come: one line that changes, or now and then a line in a log.
-
-    Args:
-        stream: Where to; a terminal gets the line that changes.
-        clock: Seconds that never go back.
-    """
-
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream
-        self._clock = clock
-        self._live = stream.isatty()
-        self._shown = ""
-        self._next = clock()
-
-    def __call__(self, job: Job) -> None:
-        """Show the job, unless the same or, in a log, something else was shown just now."""
-        line = describe(job)
-        if line == self._shown or (not self._live and self._clock() < self._next):
-            return
-        self._shown = line
-        self._next = self._clock() + SECONDS_BETWEEN_LINES
-        self._stream.write(f"\r{line}\x1b[K" if self._live else f"{line}\n")
-        self._stream.flush()
-
-    def end(self) -> None:
-        """Leave the line that changes, so that what follows starts on its own."""
-        if self._live and self._shown:
-            self._stream.write("\n")
-            self._shown = ""
-
-
-def describe(job: Job) -> str:
-    """One line on how far a job has come."""
-    line = f"{job.state}: {job.done} of {job.total}"
-    if job.images_per_second:
-        line += f", {job.images_per_second:.1f} images/s"
-    if job.eta_seconds:
-        line += f", about {job.eta_seconds:.0f} s left"
-    return line
-
-
-def summarise(job: Job) -> str:
-    """What a job did, and the first files that it could not index."""
-    done = f"{job.indexed} indexed, {job.duplicates} already known, {job.failed} failed"
-    if job.removed:
-        done += f", {job.removed} removed"
-    lines = [f"it would be: {done}" if job.dry_run else done]
-    lines += [f"  {error.source}: {error.detail}" for error in job.errors[:SHOWN_ERRORS]]
-    if job.errors and job.failed > SHOWN_ERRORS:
-        lines.append(f"  and {job.failed - SHOWN_ERRORS} more")
-    return "\n".join(_harmless(line) for line in lines)
 
 
 def train(client: Client, options: argparse.Namespace, out: TextIO, log: TextIO) -> int:
@@ -95,7 +42,7 @@ def train(client: Client, options: argparse.Namespace, out: TextIO, log: TextIO)
         return INTERRUPTED
     except LookalikeError as error:
         progress.end()
-        log.write(_harmless(f"error: {error}") + "\n")
+        log.write(harmless(f"error: {error}") + "\n")
         if isinstance(error, JobFailed):
             out.write(summarise(error.job) + "\n")
         return 1
@@ -154,11 +101,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     with client:
         return train(client, options, sys.stdout, sys.stderr)
-
-
-def _harmless(line: str) -> str:
-    """The line without characters that a terminal would obey: file names may hold them."""
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 if __name__ == "__main__":
