@@ -51,10 +51,6 @@ class Column(Generic[ItemT]):
     style: str = ""
     folds: bool = False
 
-    def flush(self) -> None:
-        """Write out what is still held back."""
-        self._stream.flush()
-
     def line(self, item: ItemT) -> str:
         """What a pipe gets."""
         value = self.text(item)
