@@ -2,7 +2,9 @@
 
 __version__ = "0.1.0"
 
-from client_sdk._pictures import Picture
+from client_sdk._job_handles import AsyncJobHandle, JobHandle
+from client_sdk._pictures import Picture, Query
+from client_sdk._retries import AsyncRetryTransport, Retries, RetryTransport
 from client_sdk.async_client import AsyncClient
 from client_sdk.client import Client
 from client_sdk.compare_schemas import (
@@ -26,14 +28,17 @@ from client_sdk.errors import (
     ImageTooExpensive,
     ImageUnreadable,
     IndexUnavailable,
+    InternalError,
     InvalidArgument,
     JobFailed,
     JobNotFound,
     LookalikeError,
+    MethodNotAllowed,
     NotReady,
     Overloaded,
     PathNotFound,
     RequestTimeout,
+    RouteNotFound,
     StorageFull,
     TimeExceeded,
     TimeoutExceeded,
@@ -43,6 +48,7 @@ from client_sdk.errors import (
     UnsupportedMediaType,
     UrlUnreachable,
     UsageError,
+    VersionMismatch,
 )
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -65,6 +71,8 @@ __all__ = [
     "MAX_TOP_K",
     "ApiError",
     "AsyncClient",
+    "AsyncJobHandle",
+    "AsyncRetryTransport",
     "BadRequest",
     "Client",
     "Collection",
@@ -83,22 +91,29 @@ __all__ = [
     "ImageUnreadable",
     "IndexUnavailable",
     "Info",
+    "InternalError",
     "InvalidArgument",
     "Job",
     "JobError",
     "JobFailed",
+    "JobHandle",
     "JobNotFound",
     "JobState",
     "Likeness",
     "Limits",
     "Lines",
     "LookalikeError",
+    "MethodNotAllowed",
     "NotReady",
     "Orientation",
     "Overloaded",
     "PathNotFound",
     "Picture",
+    "Query",
     "RequestTimeout",
+    "Retries",
+    "RetryTransport",
+    "RouteNotFound",
     "SearchResponse",
     "Source",
     "StorageFull",
@@ -112,5 +127,6 @@ __all__ = [
     "UrlUnreachable",
     "UsageError",
     "Verdict",
+    "VersionMismatch",
     "__version__",
 ]

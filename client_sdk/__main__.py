@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from client_sdk._telling import Progress, harmless, summarise
+from client_sdk._progress import Progress, harmless, summarise
 from client_sdk.client import Client
 from client_sdk.errors import JobFailed, LookalikeError
 from client_sdk.schemas import DEFAULT_COLLECTION, Job

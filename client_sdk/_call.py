@@ -14,8 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from client_sdk import errors
 from client_sdk._pictures import DiskFile, Part
+from client_sdk._retries import REPEATABLE
 
 API = "/api/v2"
+KEY_HEADER = "Idempotency-Key"
 
 AnswerT = TypeVar("AnswerT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -38,7 +40,12 @@ PageT = TypeVar("PageT", bound=Page)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[AnswerT]):
-    """One call: what to send, and how to read a good answer."""
+    """One call: what to send, and how to read a good answer.
+
+    Attributes:
+        is_harmless: Whether it changes nothing, or the second time no more than the first, though
+            its method does not say so.
+    """
 
     method: str
     path: str
@@ -48,6 +55,29 @@ class Call(Generic[AnswerT]):
     json: Mapping[str, object] | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
+    is_harmless: bool = False
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be sent again where nobody knows what became of it."""
+        harmless = (
+            self.is_harmless or self.method in ("GET", "DELETE") or KEY_HEADER in self.headers
+        )
+        return harmless and all(part.is_replayable for part in self.parts)
+
+    @property
+    def waits_for_encoding(self) -> bool:
+        """Whether it holds pictures that are to be encoded before it can be sent."""
+        return any(part.waits_for_encoding for part in self.parts)
+
+    def encoded(self) -> "Call[AnswerT]":
+        """The same call with its pictures encoded.
+
+        Raises:
+            UsageError: If one of them cannot be.
+            OSError: If the file of one cannot be read.
+        """
+        return replace(self, parts=tuple(part.encoded() for part in self.parts))
 
     @property
     def cursor(self) -> object:
@@ -62,9 +92,18 @@ class Call(Generic[AnswerT]):
 
     @contextmanager
     def prepared(
-        self, http: httpx.Client | httpx.AsyncClient, timeout: httpx.Timeout
+        self,
+        http: httpx.Client | httpx.AsyncClient,
+        timeout: httpx.Timeout,
+        *,
+        once: bool = False,
     ) -> Iterator[httpx.Request]:
         """The request, to be sent inside this context; what it opened is closed afterwards.
+
+        Args:
+            http: Which client builds it.
+            timeout: The limits of each step.
+            once: Whether the caller sees to it that it is sent again.
 
         Raises:
             LookalikeError: In place of whatever httpx raises.
@@ -81,6 +120,7 @@ class Call(Generic[AnswerT]):
                 data=self.form,
                 files=files or None,
                 timeout=timeout,
+                extensions={REPEATABLE: self.is_repeatable and not once},
             )
         except FOREIGN as error:
             raise errors.from_httpx(error, _origin(http.base_url)) from error

@@ -9,6 +9,8 @@ import httpx
 
 from client_sdk import _settings as settings
 from client_sdk._call import AnswerT, Call, PageT, next_call
+from client_sdk._retries import Retries, RetryTransport
+from client_sdk._versions import check_version
 
 
 class Connection:
@@ -21,12 +23,20 @@ class Connection:
         token: str | None = None,
         timeout: float | None = None,
         transport: httpx.BaseTransport | None = None,
+        retries: Retries | int | None = None,
+        check_version: bool = True,
     ) -> None:
         self._settings = settings.resolve(base_url, token, timeout)
+        self._checks_version = check_version
+        if transport is None:
+            proxy = settings.proxy_of(self._settings.base_url)
+            transport = httpx.HTTPTransport(limits=settings.CONNECTIONS, proxy=proxy)
+            retries = Retries() if retries is None else retries
+        if retries is not None:
+            transport = RetryTransport(transport, Retries.of(retries))
         self._http = httpx.Client(
             base_url=self._settings.base_url,
             headers=self._settings.headers,
-            limits=settings.CONNECTIONS,
             transport=transport,
         )
 
@@ -53,17 +63,24 @@ class Connection:
             call = next_call(call, page.next_cursor)
 
     def _send(self, call: Call[AnswerT], within: float = math.inf) -> AnswerT:
-        with call.prepared(self._http, self._settings.limits(within)) as request:
+        timeout, once = self._settings.limits(within), math.isfinite(within)
+        with call.prepared(self._http, timeout, once=once) as request:
             response = self._http.send(request)
+        self._check(response)
         return call.answer(response)
+
+    def _check(self, response: httpx.Response) -> None:
+        if self._checks_version:
+            check_version(response)
 
     def _stream(
         self, call: Call[None], begin: Callable[[httpx.Response], object]
     ) -> Generator[bytes]:
         """The pieces of an answer while they come, after `begin` has looked at its beginning."""
-        with call.prepared(self._http, self._settings.stream_limits) as request:
+        with call.prepared(self._http, self._settings.stream_limits, once=True) as request:
             response = self._http.send(request, stream=True)
             try:
+                self._check(response)
                 if not response.is_success:
                     response.read()
                 begin(response)

@@ -1,7 +1,7 @@
 """The calls of the HTTP contract, version 2, except those of jobs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, cast
 
 from client_sdk._call import (
     API,
@@ -14,7 +14,7 @@ from client_sdk._call import (
     params_of,
     segment,
 )
-from client_sdk._pictures import Picture, to_part
+from client_sdk._pictures import Picture, Query, is_url, stored_id, to_part
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     Collection,
@@ -51,24 +51,30 @@ def count(
     return Call(method="GET", path=f"{API}/count", params=params, read=model(Count))
 
 
-def search(picture: Picture, **options: Unpack[SearchKeywords]) -> Call[SearchResponse]:
-    """The images nearest to a picture."""
+def search(query: Query, **options: Unpack[SearchKeywords]) -> Call[SearchResponse]:
+    """The images nearest to a picture, to one that the service fetches, or to a stored one."""
+    if is_url(query):
+        return search_by_url(query, **options)
+    image_id = stored_id(query)
+    if image_id is not None:
+        return search_by_id(image_id, **options)
     form = {name: form_value(value) for name, value in search_options(**options).items()}
-    parts = (to_part("file", picture),)
-    read = model(SearchResponse)
-    return Call(method="POST", path=f"{API}/search", form=form, parts=parts, read=read)
+    return _search(form=form, parts=(to_part("file", cast("Picture", query)),))
 
 
 def search_by_id(image_id: int, **options: Unpack[SearchKeywords]) -> Call[SearchResponse]:
     """The images nearest to one that is indexed."""
-    body = {"image_id": image_id, **search_options(**options)}
-    return Call(method="POST", path=f"{API}/search", json=body, read=model(SearchResponse))
+    return _search(json={"image_id": image_id, **search_options(**options)})
 
 
 def search_by_url(url: str, **options: Unpack[SearchKeywords]) -> Call[SearchResponse]:
     """The images nearest to a picture that the service fetches."""
-    body = {"url": url, **search_options(**options)}
-    return Call(method="POST", path=f"{API}/search", json=body, read=model(SearchResponse))
+    return _search(json={"url": url, **search_options(**options)})
+
+
+def _search(**sent: Any) -> Call[SearchResponse]:
+    read = model(SearchResponse)
+    return Call(method="POST", path=f"{API}/search", read=read, is_harmless=True, **sent)
 
 
 def search_options(
@@ -149,8 +155,8 @@ def thumbnail(image_id: int, *, size: int | None = None) -> Call[bytes]:
 
 def update_metadata(image_id: int, metadata: Mapping[str, Any]) -> Call[Image]:
     """Replace the metadata of an image."""
-    body = {"metadata": dict(metadata)}
-    return Call(method="PATCH", path=f"{API}/images/{image_id}", json=body, read=model(Image))
+    body, path = {"metadata": dict(metadata)}, f"{API}/images/{image_id}"
+    return Call(method="PATCH", path=path, json=body, read=model(Image), is_harmless=True)
 
 
 def delete_image(image_id: int) -> Call[None]:

@@ -4,8 +4,19 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, TypedDict, Unpack
+from uuid import uuid4
 
-from client_sdk._call import API, Call, form_value, given, model, nothing, params_of, segment
+from client_sdk._call import (
+    API,
+    KEY_HEADER,
+    Call,
+    form_value,
+    given,
+    model,
+    nothing,
+    params_of,
+    segment,
+)
 from client_sdk._pictures import Picture, to_part, to_parts
 from client_sdk.errors import UsageError
 from client_sdk.schemas import (
@@ -165,7 +176,8 @@ def job_errors(job: Job | str, *, page_size: int = 100) -> Call[JobErrorList]:
 
 def cancel(job: Job | str) -> Call[Job]:
     """End a job that is not finished."""
-    return Call(method="POST", path=f"{_job_path(job)}/cancel", read=model(Job))
+    path = f"{_job_path(job)}/cancel"
+    return Call(method="POST", path=path, read=model(Job), is_harmless=True)
 
 
 def retry(job: Job | str) -> Call[Job]:
@@ -184,7 +196,8 @@ def _job_path(job: Job | str) -> str:
 
 
 def _under(key: str | None) -> dict[str, str]:
-    return {} if key is None else {"Idempotency-Key": key}
+    """The header that makes a call safe to repeat; a key of its own where none is given."""
+    return {KEY_HEADER: uuid4().hex if key is None else key}
 
 
 def reindex(

@@ -10,8 +10,10 @@ from client_sdk import _job_contract as contract
 from client_sdk._connection import Connection
 from client_sdk._events import Following
 from client_sdk._job_contract import TrainKeywords
+from client_sdk._job_handles import JobHandle
 from client_sdk._pictures import Picture
 from client_sdk._polling import Patience, is_complete, standing
+from client_sdk._progress import watched
 from client_sdk.errors import LookalikeError
 from client_sdk.schemas import DEFAULT_COLLECTION, Collection, Job, JobError, JobState
 
@@ -27,7 +29,7 @@ class JobCalls(Connection):
         ignore: str | Iterable[str] = (),
         prune: bool = False,
         **options: Unpack[TrainKeywords],
-    ) -> Job:
+    ) -> JobHandle:
         """Start to index a file or a folder that the service can read.
 
         Files that did not change since they were indexed are not read again.
@@ -45,10 +47,10 @@ class JobCalls(Connection):
                 that the first one started.
 
         Returns:
-            The job as it was accepted; `wait` for its end.
+            The job as it was accepted; its method `wait` waits for its end.
         """
         call = contract.train(path, recursive=recursive, ignore=ignore, prune=prune, **options)
-        return self._send(call)
+        return self._handle(self._send(call))
 
     def train_manifest(
         self,
@@ -56,7 +58,7 @@ class JobCalls(Connection):
         *,
         path: str | PurePath | None = None,
         **options: Unpack[TrainKeywords],
-    ) -> Job:
+    ) -> JobHandle:
         """Start to work off a manifest that the service can read: pictures to add and to delete.
 
         Args:
@@ -64,7 +66,7 @@ class JobCalls(Connection):
             path: The folder where its paths begin; else they begin at the manifest's own.
             **options: As for `train`.
         """
-        return self._send(contract.train_manifest(manifest, path=path, **options))
+        return self._handle(self._send(contract.train_manifest(manifest, path=path, **options)))
 
     def upload_manifest(
         self,
@@ -72,7 +74,7 @@ class JobCalls(Connection):
         *,
         path: str | PurePath | None = None,
         **options: Unpack[TrainKeywords],
-    ) -> Job:
+    ) -> JobHandle:
         """Send a manifest of pictures under an image root, to add and to delete.
 
         Args:
@@ -84,7 +86,7 @@ class JobCalls(Connection):
             UsageError: If it is nothing of that kind.
             OSError: If the file cannot be read.
         """
-        return self._send(contract.upload_manifest(manifest, path=path, **options))
+        return self._handle(self._send(contract.upload_manifest(manifest, path=path, **options)))
 
     def upload(
         self,
@@ -93,7 +95,7 @@ class JobCalls(Connection):
         collection: str = DEFAULT_COLLECTION,
         metadata: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
-    ) -> Job:
+    ) -> JobHandle:
         """Send pictures to be indexed. Files are read while they travel, one after the other.
 
         A zip or tar archive (.gz, .bz2, .xz, .zst) stands for the pictures in it.
@@ -108,21 +110,17 @@ class JobCalls(Connection):
             UsageError: If there is no picture, or something is none.
             OSError: If a file cannot be read.
         """
-        return self._send(
-            contract.upload(
-                images,
-                collection=collection,
-                metadata=metadata,
-                idempotency_key=idempotency_key,
-            )
+        call = contract.upload(
+            images, collection=collection, metadata=metadata, idempotency_key=idempotency_key
         )
+        return self._handle(self._send(call))
 
-    def process(self, job: Job | str | None = None) -> Job:
+    def process(self, job: Job | str | None = None) -> JobHandle:
         """How far a job has come: the newest one, or the one that is named.
 
         Before the first job its state is `idle` and its id `None`.
         """
-        return self._send(contract.process(job))
+        return self._handle(self._send(contract.process(job)))
 
     def wait(
         self,
@@ -131,7 +129,8 @@ class JobCalls(Connection):
         timeout: float = 600.0,
         interval: float = 0.2,
         on_progress: Callable[[Job], object] | None = None,
-    ) -> Job:
+        progress: bool = False,
+    ) -> JobHandle:
         """Wait until a job is completed. A service that is away for a moment does no harm.
 
         Args:
@@ -139,6 +138,7 @@ class JobCalls(Connection):
             timeout: Seconds to wait at most.
             interval: Seconds before the second look; grows gently up to 2 s.
             on_progress: Called with the job after each look.
+            progress: Whether to show on stderr how far it has come.
 
         Returns:
             The completed job; some of its files may have failed.
@@ -149,25 +149,26 @@ class JobCalls(Connection):
         """
         patience = Patience(timeout=timeout, interval=interval)
         job_id, seen = contract.identify(job), None
-        while True:
-            missed: LookalikeError | None = None
-            try:
-                seen = self._send(contract.process(job_id), patience.request_seconds)
-            except LookalikeError as error:
-                missed = error
-            else:
-                if on_progress is not None:
-                    on_progress(seen)
-                if is_complete(seen):
-                    return seen
-            time.sleep(patience.pause(standing(job_id, seen), missed))
+        with watched(on_progress, shown=progress) as look:
+            while True:
+                missed: LookalikeError | None = None
+                try:
+                    told = self._send(contract.process(job_id), patience.request_seconds)
+                except LookalikeError as error:
+                    missed = error
+                else:
+                    seen = self._handle(told)
+                    look(seen)
+                    if is_complete(seen):
+                        return seen
+                time.sleep(patience.pause(standing(job_id, seen), missed))
 
     def jobs(
         self,
         *,
         state: JobState | str | Iterable[JobState | str] = (),
         collection: str | None = None,
-    ) -> Iterator[Job]:
+    ) -> Iterator[JobHandle]:
         """Walk over the jobs, newest first.
 
         Args:
@@ -175,34 +176,34 @@ class JobCalls(Connection):
             collection: Only jobs of this collection.
         """
         for page in self._pages(contract.jobs(state=state, collection=collection)):
-            yield from page.jobs
+            yield from map(self._handle, page.jobs)
 
-    def job(self, job: Job | str) -> Job:
+    def job(self, job: Job | str) -> JobHandle:
         """One job."""
-        return self._send(contract.job(job))
+        return self._handle(self._send(contract.job(job)))
 
     def job_errors(self, job: Job | str) -> Iterator[JobError]:
         """Walk over all files that a job could not index."""
         for page in self._pages(contract.job_errors(job)):
             yield from page.errors
 
-    def cancel(self, job: Job | str) -> Job:
+    def cancel(self, job: Job | str) -> JobHandle:
         """End a job that is not finished. What it has indexed stays; nothing more is added.
 
         Raises:
             Conflict: If it is completed or failed already.
         """
-        return self._send(contract.cancel(job))
+        return self._handle(self._send(contract.cancel(job)))
 
-    def retry(self, job: Job | str) -> Job:
+    def retry(self, job: Job | str) -> JobHandle:
         """Try again what a finished job failed at or did not reach, as a new job.
 
         Raises:
             Conflict: If it is not finished, or there is nothing to retry.
         """
-        return self._send(contract.retry(job))
+        return self._handle(self._send(contract.retry(job)))
 
-    def events(self, job: Job | str, *, timeout: float = 60.0) -> Iterator[Job]:
+    def events(self, job: Job | str, *, timeout: float = 60.0) -> Iterator[JobHandle]:
         """Follow a job: as it is now, whenever it has changed, and at its end.
 
         A connection that breaks is opened again.
@@ -221,7 +222,7 @@ class JobCalls(Connection):
             try:
                 with closing(self._stream(call, following.begin)) as pieces:
                     for piece in pieces:
-                        yield from following.read(piece)
+                        yield from map(self._handle, following.read(piece))
             except LookalikeError as error:
                 missed = error
             if not following.is_over:
@@ -234,7 +235,7 @@ class JobCalls(Connection):
         *,
         drop_missing: bool = False,
         idempotency_key: str | None = None,
-    ) -> Job:
+    ) -> JobHandle:
         """Start to describe the images of a collection anew; searches go on meanwhile.
 
         Args:
@@ -246,7 +247,7 @@ class JobCalls(Connection):
         call = contract.reindex(
             name, descriptor, drop_missing=drop_missing, idempotency_key=idempotency_key
         )
-        return self._send(call)
+        return self._handle(self._send(call))
 
     def undo_reindex(self, name: str) -> Collection:
         """Let searches use the former descriptors again; a second time takes that back."""
@@ -255,3 +256,6 @@ class JobCalls(Connection):
     def forget_reindex(self, name: str) -> None:
         """Give up a reindex that is not finished, and drop the former descriptors."""
         self._send(contract.forget_reindex(name))
+
+    def _handle(self, job: Job) -> JobHandle:
+        return JobHandle.of(job, self)

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -80,6 +81,16 @@ def resolve(
         token=_bearer(token),
         timeout=timeout,
     )
+
+
+def proxy_of(base_url: str) -> str | None:
+    """The proxy that the environment names for an address, as most programs understand it."""
+    url = httpx.URL(base_url)
+    if proxy_bypass(url.netloc.decode("ascii")):
+        return None
+    known = getproxies()
+    proxy = known.get(url.scheme) or known.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
 def _address(text: str) -> str:

@@ -8,7 +8,7 @@ from client_sdk import _compare_contract as comparing
 from client_sdk import _contract as contract
 from client_sdk._async_jobs import AsyncJobCalls
 from client_sdk._contract import SearchKeywords
-from client_sdk._pictures import Picture
+from client_sdk._pictures import Picture, Query
 from client_sdk._polling import Patience
 from client_sdk.compare_schemas import Comparison, DuplicateGroup
 from client_sdk.errors import LookalikeError
@@ -28,14 +28,17 @@ class AsyncClient(AsyncJobCalls):
     described; each is awaited, and the walks are read with `async for`.
 
         async with AsyncClient() as client:
-            await client.wait(await client.train("holidays"))
+            job = await client.train("holidays")
+            await job.wait(progress=True)
             found = await client.search("beach.jpg")
 
     Args:
         base_url: Where the service is; else `LOOKALIKE_URL`, else `http://127.0.0.1:8001`.
         token: Sent as a bearer token; else `LOOKALIKE_TOKEN`. Empty sends none.
         timeout: Seconds that each step of a request may take; else `LOOKALIKE_TIMEOUT`, else 60.
-        transport: What carries the requests instead of httpx's own, such as one that retries.
+        transport: What carries the requests instead of httpx's own.
+        retries: As for `Client`.
+        check_version: As for `Client`.
 
     Raises:
         UsageError: If the address, the token or the timeout cannot be used.
@@ -65,7 +68,7 @@ class AsyncClient(AsyncJobCalls):
         """How many images a collection holds, or how many of them pass a filter."""
         return (await self._send(contract.count(collection=collection, filter=filter))).count
 
-    async def search(self, image: Picture, **options: Unpack[SearchKeywords]) -> SearchResponse:
+    async def search(self, image: Query, **options: Unpack[SearchKeywords]) -> SearchResponse:
         """Find the images nearest to a picture."""
         return await self._send(contract.search(image, **options))
 

@@ -8,7 +8,7 @@ from client_sdk import _compare_contract as comparing
 from client_sdk import _contract as contract
 from client_sdk._contract import SearchKeywords
 from client_sdk._jobs import JobCalls
-from client_sdk._pictures import Picture
+from client_sdk._pictures import Picture, Query
 from client_sdk._polling import Patience
 from client_sdk.compare_schemas import Comparison, DuplicateGroup
 from client_sdk.errors import LookalikeError
@@ -25,11 +25,12 @@ class Client(JobCalls):
     """Talks to one Lookalike service.
 
     Every method raises `ApiError` where the service refuses, `ConnectError` and `TimeoutExceeded`
-    where it does not answer, and `UnexpectedAnswer` where something else does; all of them are
-    `LookalikeError`. One client serves many threads and keeps its connections until `close`.
+    where it does not answer, `UnexpectedAnswer` where something else does, and `VersionMismatch`
+    where it is of another time; all of them are `LookalikeError`. One client serves many threads
+    and keeps its connections until `close`.
 
         with Client() as client:
-            client.wait(client.train("holidays"))
+            client.train("holidays").wait(progress=True)
             for hit in client.search("beach.jpg").hits:
                 print(hit.score, hit.source)
 
@@ -37,7 +38,11 @@ class Client(JobCalls):
         base_url: Where the service is; else `LOOKALIKE_URL`, else `http://127.0.0.1:8001`.
         token: Sent as a bearer token; else `LOOKALIKE_TOKEN`. Empty sends none.
         timeout: Seconds that each step of a request may take; else `LOOKALIKE_TIMEOUT`, else 60.
-        transport: What carries the requests instead of httpx's own, such as one that retries.
+        transport: What carries the requests instead of httpx's own.
+        retries: How often a call is sent again that failed for a moment and may be repeated: with
+            `Retries` in every detail, with a number so many times more, with 0 never. By default
+            as `Retries()` says; over a `transport` of yours never.
+        check_version: Whether an answer of a service that is too old or too new is refused.
 
     Raises:
         UsageError: If the address, the token or the timeout cannot be used.
@@ -75,11 +80,12 @@ class Client(JobCalls):
         """
         return self._send(contract.count(collection=collection, filter=filter)).count
 
-    def search(self, image: Picture, **options: Unpack[SearchKeywords]) -> SearchResponse:
+    def search(self, image: Query, **options: Unpack[SearchKeywords]) -> SearchResponse:
         """Find the images nearest to a picture.
 
         Args:
-            image: The query.
+            image: The query: a picture in any form; `http://` or `https://` and where the service
+                finds it, as `search_by_url`; or the id of a stored image, as `search_by_id`.
             **options: `collection` to search; `top_k` (10), how many hits at most, and `offset`
                 (0), how many to skip; `min_score`, in [-1, 1], to leave out worse hits;
                 `region`, `(x, y, width, height)` in pixels of the upright query; `exact` (no),

@@ -5,6 +5,7 @@
      ├─ ConnectError                    no connection, or it broke
      ├─ TimeoutExceeded                 no answer in time, or a wait came to its end
      ├─ UnexpectedAnswer                an answer that the contract does not know
+     ├─ VersionMismatch                 the service is too old or too new for this client
      ├─ JobFailed                       a job ended `failed` or `canceled`
      └─ ApiError                        the service refused
          ├─ BadRequest             400  bad_request
@@ -14,6 +15,8 @@
          ├─ ImageNotFound          404  image_not_found
          ├─ JobNotFound            404  job_not_found
          ├─ PathNotFound           404  path_not_found
+         ├─ RouteNotFound          404  not_found
+         ├─ MethodNotAllowed       405  method_not_allowed
          ├─ RequestTimeout         408  request_timeout
          ├─ Conflict               409  conflict
          ├─ TooLarge               413  too_large
@@ -23,6 +26,7 @@
          ├─ ImageTooExpensive      422  image_too_expensive
          ├─ UrlUnreachable         422  url_unreachable
          ├─ Overloaded             429  overloaded
+         ├─ InternalError          500  internal_error
          ├─ IndexUnavailable       503  index_unavailable
          ├─ NotReady               503  not_ready
          ├─ TimeExceeded           503  time_exceeded
@@ -32,6 +36,8 @@
 `TimeoutError`. Files of the caller that cannot be read raise Python's own `OSError`.
 """
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import ClassVar
 
 import httpx
@@ -79,6 +85,10 @@ class TimeoutExceeded(LookalikeError, TimeoutError):
 
 class UnexpectedAnswer(LookalikeError):
     """The answer is not what the contract says; perhaps something else listens there."""
+
+
+class VersionMismatch(LookalikeError):
+    """The service is too old or too new for this client; the message says what to do."""
 
 
 class JobFailed(LookalikeError):
@@ -182,6 +192,18 @@ class PathNotFound(ApiError):
     known_status, known_code = 404, "path_not_found"
 
 
+class RouteNotFound(ApiError):
+    """The service has no such call; perhaps it is older, or its address lacks a path."""
+
+    known_status, known_code = 404, "not_found"
+
+
+class MethodNotAllowed(ApiError):
+    """The address is there, but takes no such call."""
+
+    known_status, known_code = 405, "method_not_allowed"
+
+
 class RequestTimeout(ApiError):
     """The body of the request came too slowly, or not to its end."""
 
@@ -236,6 +258,12 @@ class Overloaded(ApiError):
     known_status, known_code = 429, "overloaded"
 
 
+class InternalError(ApiError):
+    """A defect of the service; its log has the details under the `request_id`."""
+
+    known_status, known_code = 500, "internal_error"
+
+
 class IndexUnavailable(ApiError):
     """The index does not answer; nothing is lost, searches work again once it does."""
 
@@ -280,7 +308,7 @@ def from_response(response: httpx.Response) -> ApiError:
         problem.code,
         problem.detail,
         problem.request_id,
-        _retry_after(response),
+        retry_after(response),
     )
 
 
@@ -319,6 +347,15 @@ def _problem(response: httpx.Response) -> Problem:
     )
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    text = response.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() else None
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds after which to try again, where an answer says so: as a number, or as a date."""
+    text = response.headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        then = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    if then.tzinfo is None:  # written as -0000, which means UTC too
+        then = then.replace(tzinfo=UTC)
+    return max(0.0, (then - datetime.now(UTC)).total_seconds())

@@ -31,6 +31,9 @@ DEFAULT_COLLECTION = "default"
 MAX_IDS = 100_000
 """Ids that one call takes."""
 
+VERSION_HEADER = "X-Lookalike-Version"
+"""Says on every answer to a known caller which version of the service it comes from."""
+
 _Path = Annotated[str, Field(min_length=1, max_length=4096)]
 _Url = Annotated[str, Field(min_length=1, max_length=2048)]
 

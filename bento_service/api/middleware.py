@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bento_service.api.problems import answer_error
 from bento_service.errors import RequestTimeout, TooLarge
+from client_sdk import __version__
+from client_sdk.schemas import VERSION_HEADER
 
 _log = logging.getLogger("bento_service.access")
 _MAX_DRAINED = 32 * 2**20
@@ -20,7 +22,10 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestId:
-    """Gives every request an id, the caller's own where it is sane, and logs how it ended."""
+    """Gives every request an id, the caller's own where it is sane, and logs how it ended.
+
+    The answer also says which version it comes from, but not to strangers.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -37,7 +42,10 @@ class RequestId:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                if scope.get("caller") is not None:
+                    headers[VERSION_HEADER] = __version__
                 _log.debug(
                     "%s %s %s %.0f ms %s",
                     scope["method"],

@@ -11,7 +11,7 @@ from typing import Annotated, Any, BinaryIO, TextIO, TypeVar
 import httpx
 import typer
 
-from client_sdk._telling import harmless
+from client_sdk._progress import harmless
 from client_sdk.cli.codes import Code, code_of
 from client_sdk.cli.screen import Screen
 from client_sdk.client import Client

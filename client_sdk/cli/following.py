@@ -13,7 +13,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from client_sdk import _telling as telling
+from client_sdk import _progress as telling
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import No, Session
 from client_sdk.cli.screen import Column, Field, Form, as_json

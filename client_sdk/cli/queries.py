@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from client_sdk._pictures import Picture
+from client_sdk._pictures import Picture, Query
 from client_sdk.errors import UsageError
 
 _STORED = re.compile(r"id:(\d+)")
@@ -24,9 +24,13 @@ def picture_of(text: str, stdin: BinaryIO) -> Picture | int:
     return Path(text)
 
 
-def is_url(text: str) -> bool:
-    """Whether it is an address that the service is to fetch the picture from."""
-    return _URL.match(text) is not None
+def query_of(text: str, stdin: BinaryIO) -> Query:
+    """What to search with: a picture as above, or an address that the service fetches it from.
+
+    Raises:
+        UsageError: If standard input is a terminal, or gives nothing.
+    """
+    return text if _URL.match(text) else picture_of(text, stdin)
 
 
 def _all_of(stdin: BinaryIO) -> bytes:

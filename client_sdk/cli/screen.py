@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from client_sdk._telling import harmless
+from client_sdk._progress import harmless
 
 ItemT = TypeVar("ItemT", bound=BaseModel)
 _ROWS_AT_ONCE = 100

@@ -10,7 +10,7 @@ from client_sdk.cli import options as given
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import Session
 from client_sdk.cli.pictures import drawing, thumbnails
-from client_sdk.cli.queries import is_url, picture_of
+from client_sdk.cli.queries import query_of
 from client_sdk.cli.screen import Column, Form, as_json
 from client_sdk.errors import UsageError
 from client_sdk.schemas import MAX_TOP_K, Hit, SearchResponse
@@ -69,7 +69,7 @@ def search(
         "exact": exact,
         "explain": explain,
     }
-    found = _found(session, picture, keywords)
+    found = session.client.search(query_of(picture, session.around.stdin), **keywords)
     _show(session, found, pictures)
     if not found.hits:
         least = "" if min_score is None else f" with a score of {min_score:g} or more"
@@ -82,15 +82,6 @@ def score_text(score: float) -> Text:
     """A score, brighter the better it is."""
     style = "bold green" if score >= 0.9 else "green" if score >= 0.7 else ""
     return Text(f"{score:.3f}", style=style)
-
-
-def _found(session: Session, picture: str, keywords: SearchKeywords) -> SearchResponse:
-    if is_url(picture):
-        return session.client.search_by_url(picture, **keywords)
-    query = picture_of(picture, session.around.stdin)
-    if isinstance(query, int):
-        return session.client.search_by_id(query, **keywords)
-    return session.client.search(query, **keywords)
 
 
 def _show(session: Session, found: SearchResponse, pictures: bool | None) -> None:  # noqa: FBT001

@@ -61,7 +61,7 @@ def send(
     Returns:
         The jobs as they were accepted.
     """
-    jobs = []
+    jobs: list[Job] = []
     for batch in _batches(files):
         jobs.append(client.upload(batch, collection=collection, metadata=metadata))
         on_sent(len(batch))

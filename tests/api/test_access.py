@@ -12,6 +12,7 @@ from bento_service.api.access import _NEEDS, COOKIE, AccessRules
 from bento_service.api.limits import HttpLimits
 from bento_service.api.surface import http_surface
 from bento_service.tokens import Scope, Tokens
+from client_sdk import __version__
 
 TOKENS = {scope: f"{scope}-" + "x" * 20 for scope in Scope}
 ALL = ";".join(f"{scope}-token {scope} {token}" for scope, token in TOKENS.items())
@@ -87,6 +88,14 @@ async def test_every_route_asks_every_caller(method, path):
             answer = await http.request(method, _called(path), headers=bearer(scope))
             may = scope in needed or scope is Scope.ADMIN
             assert (answer.status_code not in (401, 403)) == may or path == "/openapi.json"
+
+
+async def test_known_callers_are_told_the_version_and_strangers_are_not():
+    async with client(rules()) as http:
+        known = await http.get("/api/v2/count", headers=bearer(Scope.SEARCH))
+        assert known.headers["x-lookalike-version"] == __version__
+        for path in ("/api/v2/count", "/"):
+            assert "x-lookalike-version" not in (await http.get(path)).headers
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/v2/nothing", "/api/v2/train/x", "/docs"])

@@ -1,9 +1,17 @@
 import pickle
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
 
 import httpx
 import pytest
 
+from bento_service import errors as service_errors
+from bento_service.api import problems
 from client_sdk import errors
+
+PROJECT = Path(__file__).parents[2]
 
 CODES = [
     (400, "bad_request", errors.BadRequest),
@@ -13,6 +21,8 @@ CODES = [
     (404, "image_not_found", errors.ImageNotFound),
     (404, "job_not_found", errors.JobNotFound),
     (404, "path_not_found", errors.PathNotFound),
+    (404, "not_found", errors.RouteNotFound),
+    (405, "method_not_allowed", errors.MethodNotAllowed),
     (408, "request_timeout", errors.RequestTimeout),
     (409, "conflict", errors.Conflict),
     (413, "too_large", errors.TooLarge),
@@ -22,6 +32,7 @@ CODES = [
     (422, "image_too_expensive", errors.ImageTooExpensive),
     (422, "url_unreachable", errors.UrlUnreachable),
     (429, "overloaded", errors.Overloaded),
+    (500, "internal_error", errors.InternalError),
     (503, "index_unavailable", errors.IndexUnavailable),
     (503, "not_ready", errors.NotReady),
     (503, "time_exceeded", errors.TimeExceeded),
@@ -47,6 +58,24 @@ def test_every_code_of_the_contract_has_its_error(status, code, kind):
     assert str(error) == f"why [{status} {code}, request r1]"
 
 
+def codes_of_the_service():
+    """Every code that its errors, its other failures and its documentation know."""
+    waiting, codes = [service_errors.LookalikeError], set(problems._CODES.values())
+    while waiting:
+        kind = waiting.pop()
+        codes.add(kind.code)
+        waiting += kind.__subclasses__()
+    table = (PROJECT / "docs" / "api.md").read_text().partition("| status | code |")[2]
+    rows = table.partition("\n\n")[0]
+    return codes | set(re.findall(r"`([a-z]+(?:_[a-z]+)+|conflict|forbidden|overloaded)`", rows))
+
+
+def test_every_code_of_the_service_is_known_here():
+    codes = codes_of_the_service()
+    assert len(codes) > 20
+    assert {code for _, code, _ in CODES} == codes
+
+
 def test_no_error_stands_for_a_code_that_is_not_in_the_contract():
     assert {kind for _, _, kind in CODES} == set(errors.ApiError.__subclasses__())
 
@@ -61,9 +90,17 @@ def test_overloaded_says_when_to_try_again():
     assert errors.from_response(answer(429, "overloaded", retry_after="7")).retry_after == 7.0
 
 
-def test_a_date_in_retry_after_is_left_alone():
-    later = answer(429, "overloaded", retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
-    assert errors.from_response(later).retry_after is None
+def test_retry_after_may_be_a_date():
+    then = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    later = errors.from_response(answer(429, "overloaded", retry_after=then)).retry_after
+    assert 50 < later <= 60
+    past = answer(429, "overloaded", retry_after="Wed, 21 Oct 2015 07:28:00 GMT")
+    assert errors.from_response(past).retry_after == 0.0
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "1.5", "Wed, 99 Oct 2026 07:28:00 GMT"])
+def test_a_retry_after_that_makes_no_sense_is_left_alone(text):
+    assert errors.from_response(answer(429, "overloaded", retry_after=text)).retry_after is None
 
 
 def test_a_new_code_keeps_the_class_of_its_status():

@@ -175,7 +175,7 @@ def test_a_folder_is_refused_with_a_word_about_train(tmp_path, accepted, service
         ask(service(accepted), lambda client: client.upload(tmp_path))
 
 
-@pytest.mark.parametrize("picture", [5, None, io.StringIO("text")])
+@pytest.mark.parametrize("picture", [True, None, io.StringIO("text"), ("a.jpg", 5)])
 def test_what_is_no_picture_is_refused(picture, accepted, service, ask):
     with pytest.raises(UsageError, match="a picture cannot be a"):
         ask(service(accepted), lambda client: client.search(picture))

@@ -1,7 +1,9 @@
-"""What is said about jobs in a terminal or a log, without what a terminal would obey."""
+"""Showing how far a job has come: one line that changes, or now and then a line in a log."""
 
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from client_sdk.schemas import Job
@@ -10,13 +12,8 @@ SHOWN_ERRORS = 5
 SECONDS_BETWEEN_LINES = 5.0
 
 
-def harmless(line: str) -> str:
-    """The line without characters that a terminal would obey: file names may hold them."""
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
-
-
 class Progress:
-    """Shows how far a job has come: one line that changes, or now and then a line in a log.
+    """Shows lines about something that goes on.
 
     Args:
         stream: Where to; a terminal gets the line that changes.
@@ -32,7 +29,10 @@ class Progress:
 
     def __call__(self, job: Job) -> None:
         """Show the job, unless the same or, in a log, something else was shown just now."""
-        line = describe(job)
+        self.line(describe(job))
+
+    def line(self, line: str) -> None:
+        """Show a line likewise."""
         if line == self._shown or (not self._live and self._clock() < self._next):
             return
         self._shown = line
@@ -45,6 +45,31 @@ class Progress:
         if self._live and self._shown:
             self._stream.write("\n")
             self._shown = ""
+
+
+@contextmanager
+def watched(
+    on_progress: Callable[[Job], object] | None, *, shown: bool
+) -> Iterator[Callable[[Job], object]]:
+    """What is to be called with a job after each look at it.
+
+    Args:
+        on_progress: The caller's own wish.
+        shown: Whether to show a line on stderr too.
+    """
+    progress = Progress(sys.stderr) if shown else None
+
+    def look(job: Job) -> None:
+        if progress is not None:
+            progress(job)
+        if on_progress is not None:
+            on_progress(job)
+
+    try:
+        yield look
+    finally:
+        if progress is not None:
+            progress.end()
 
 
 def describe(job: Job) -> str:
@@ -67,3 +92,8 @@ def summarise(job: Job) -> str:
     if job.errors and job.failed > SHOWN_ERRORS:
         lines.append(f"  and {job.failed - SHOWN_ERRORS} more")
     return "\n".join(harmless(line) for line in lines)
+
+
+def harmless(line: str) -> str:
+    """The line without characters that a terminal would obey: file names may hold them."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
