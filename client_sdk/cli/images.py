@@ -105,8 +105,9 @@ def set_metadata(
     """Set metadata of an image."""
     if not (pairs or replace or unset):
         raise UsageError("name what to set: lookalike images set ID shop=north")
+    named = given.metadata_of(pairs)
     kept = {} if replace else session.client.image(id).metadata
-    changed = {**kept, **given.metadata_of(pairs)}
+    changed = {**kept, **named}
     for name in unset:
         changed.pop(name, None)
     image = session.client.update_metadata(id, changed)
