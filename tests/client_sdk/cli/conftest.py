@@ -71,17 +71,23 @@ def _a_plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lookalike() -> Callable[..., Ran]:
-    """Runs `lookalike ARGUMENTS`; `answers` by path, `tty` for a terminal instead of pipes."""
+    """Runs `lookalike ARGUMENTS`.
+
+    `answers` by path, or a function of the request; without any a real service is asked, which
+    `--url` names. `tty` for a terminal instead of pipes.
+    """
 
     def lookalike(
         *arguments: str,
-        answers: dict[str, Any] | None = None,
+        answers: dict[str, Any] | Callable[[httpx.Request], httpx.Response] | None = None,
         stdin: bytes = b"",
         tty: bool = False,
     ) -> Ran:
-        service = Service(answers or {})
+        service = Service(answers if isinstance(answers, dict) else {})
+        transport = httpx.MockTransport(answers if callable(answers) else service)
         out, err = (Terminal(), Terminal()) if tty else (io.StringIO(), io.StringIO())
-        around = Surroundings(io.BytesIO(stdin), out, err, httpx.MockTransport(service))
+        real = answers is None and "--url" in arguments
+        around = Surroundings(io.BytesIO(stdin), out, err, None if real else transport)
         code = run(arguments, around)
         return Ran(code, out.getvalue(), err.getvalue(), service.requests)
 
