@@ -27,7 +27,7 @@ COLUMNS = (
     Column[Collection](
         "expires",
         lambda one: one.expires_at and one.expires_at.isoformat(timespec="seconds"),
-        lambda one: f"{one.expires_at:%Y-%m-%d %H:%M}" if one.expires_at else "",
+        lambda one: f"{one.expires_at.astimezone():%Y-%m-%d %H:%M}" if one.expires_at else "",
         style="dim",
     ),
 )

@@ -59,7 +59,7 @@ def show(session: Session, id: IdArgument, *, pictures: given.PicturesOption = N
     image = session.client.image(id)
     draw = drawing(session, wanted=pictures)
     content = session.client.thumbnail(id, size=512) if draw else b""
-    session.screen.one(image, _fields(image), picture=draw(content, 48, 16) if draw else None)
+    session.screen.one(image, _fields(image), picture=draw(content, 36, 12) if draw else None)
 
 
 @command(app)

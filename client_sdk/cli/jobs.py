@@ -4,6 +4,7 @@ from itertools import islice
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from client_sdk.cli import options as given
 from client_sdk.cli.commands import No, Session, command
@@ -16,21 +17,32 @@ from client_sdk.cli.following import (
     watched,
 )
 from client_sdk.cli.screen import Column
+from client_sdk.errors import UsageError
 from client_sdk.schemas import Job, JobState
 
 app = typer.Typer(help="List jobs, follow, cancel or retry one, read its errors.")
 
+_WHOLE_ID = 32
+_SHOWN = 12  # letters of an id in a table; so many name it well enough
+_SHORTEST = 6
+_LOOKED_THROUGH = 1000  # newest jobs
+
 COLUMNS = (
-    Column[Job]("id", lambda job: job.id, style="dim"),
+    Column[Job]("id", lambda job: job.id, lambda job: (job.id or "")[:_SHOWN], style="dim"),
     Column[Job]("state", lambda job: job.state, state_of),
-    Column[Job]("collection", lambda job: job.collection),
+    Column[Job]("collection", lambda job: job.collection, folds=True),
     Column[Job]("done", lambda job: job.done, right=True),
     Column[Job]("total", lambda job: job.total, right=True),
-    Column[Job]("failed", lambda job: job.failed, right=True),
+    Column[Job](
+        "failed",
+        lambda job: job.failed,
+        lambda job: Text(str(job.failed), "bold red" if job.failed else "dim"),
+        right=True,
+    ),
     Column[Job](
         "created",
         lambda job: job.created_at and job.created_at.isoformat(timespec="seconds"),
-        lambda job: f"{job.created_at:%Y-%m-%d %H:%M}" if job.created_at else "",
+        lambda job: f"{job.created_at.astimezone():%m-%d %H:%M}" if job.created_at else "",
         style="dim",
     ),
     Column[Job]("source", lambda job: job.source, folds=True),
@@ -39,7 +51,7 @@ COLUMNS = (
 
 def process(session: Session, job: given.NewestJobArgument = None) -> None:
     """Tell how far a job has come."""
-    seen = session.client.process(job)
+    seen = session.client.process(job and whole_id(session, job))
     session.screen.one(seen, fields_of(seen))
 
 
@@ -75,19 +87,37 @@ def errors(session: Session, job: given.NewestJobArgument = None) -> None:
 @command(app)
 def cancel(session: Session, job: given.JobArgument) -> None:
     """End a job that is not finished; what it has indexed stays."""
-    ended = session.client.cancel(job)
+    ended = session.client.cancel(whole_id(session, job))
     session.screen.one(ended, fields_of(ended))
 
 
 @command(app)
 def retry(session: Session, job: given.JobArgument, *, wait: given.WaitOption = True) -> int:
     """Try again what a job failed at or did not reach, as a new job."""
-    return report(session, watched(session, session.client.retry(job), wait=wait))
+    return report(
+        session, watched(session, session.client.retry(whole_id(session, job)), wait=wait)
+    )
+
+
+def whole_id(session: Session, job: str) -> str:
+    """The id that begins like this, as a table shows it; the same where that is not one job's.
+
+    Raises:
+        UsageError: If several newer jobs begin like this.
+    """
+    short = _SHORTEST <= len(job) < _WHOLE_ID and set(job) <= set("0123456789abcdef")
+    if not short:
+        return job
+    newest = islice(session.client.jobs(), _LOOKED_THROUGH)
+    matching = [one.id for one in newest if one.id and one.id.startswith(job)]
+    if len(matching) > 1:
+        raise UsageError(f"{len(matching)} jobs begin with {job}; give more of the id")
+    return matching[0] if matching else job
 
 
 def _named(session: Session, job: str | None) -> str:
     if job is not None:
-        return job
+        return whole_id(session, job)
     newest = session.client.process()
     if newest.id is None:
         raise No("there is no job yet; start one with lookalike train")

@@ -6,6 +6,7 @@ characters, never as markup.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from itertools import islice
 from typing import Generic, TextIO, TypeVar
@@ -21,6 +22,7 @@ from client_sdk._progress import harmless
 ItemT = TypeVar("ItemT", bound=BaseModel)
 _ROWS_AT_ONCE = 100
 _PLAIN_WIDTH = 80
+_WIDEST = 40
 
 
 class Form(Enum):
@@ -74,7 +76,14 @@ class Field:
         """What a terminal gets."""
         if isinstance(self.shown, Text):
             return self.shown
+        if isinstance(self.value, datetime):
+            return Text(f"{self.value.astimezone():%Y-%m-%d %H:%M:%S}")
         return Text(harmless(str(self.value) if self.shown is None else self.shown))
+
+    def line(self) -> str:
+        """What a pipe gets."""
+        value = self.value.isoformat() if isinstance(self.value, datetime) else self.value
+        return f"{harmless(self.name)}\t{harmless(str(value))}"
 
 
 class Screen:
@@ -131,17 +140,19 @@ class Screen:
             return
         there = [field for field in fields if field.value not in (None, "", (), [], {})]
         if self.form is Form.LINES:
-            lines = (f"{field.name}\t{harmless(str(field.value))}\n" for field in there)
-            self._stream.write("".join(lines))
+            self._stream.write("".join(f"{field.line()}\n" for field in there))
             return
-        if picture is not None:
-            self.out.print(picture)
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="dim")
         grid.add_column(overflow="fold")
         for field in there:
-            grid.add_row(field.name, field.cell())
-        self.out.print(grid)
+            grid.add_row(harmless(field.name.replace("_", " ")), field.cell())
+        if picture is None:
+            self.out.print(grid)
+            return
+        beside = Table.grid(padding=(0, 3))
+        beside.add_row(picture, grid)
+        self.out.print(beside)
 
     def flush(self) -> None:
         """Write out what is still held back."""
@@ -181,27 +192,38 @@ class Screen:
         columns: Sequence[Column[ItemT]],
         picture: Callable[[ItemT], RenderableType] | None,
     ) -> None:
-        for number, rows in enumerate(_batches(items, _ROWS_AT_ONCE)):
+        heads: list[str] = []
+        for rows in _batches(items, _ROWS_AT_ONCE):
+            cells = {column.name: [column.cell(item) for item in rows] for column in columns}
+            there = [column for column in columns if any(cells[column.name])]
+            former, heads = heads, [column.name for column in there]
             table = Table(
                 box=box.SIMPLE_HEAD,
                 pad_edge=False,
-                show_header=number == 0,
+                show_header=heads != former,
                 leading=int(picture is not None),
             )
             if picture is not None:
                 table.add_column("")
-            for column in columns:
-                table.add_column(
-                    column.name,
-                    justify="right" if column.right else "left",
-                    overflow="fold" if column.folds else "ellipsis",
-                    no_wrap=not column.folds,
-                    vertical="middle",
-                )
-            for item in rows:
-                cells: list[RenderableType] = [column.cell(item) for column in columns]
-                table.add_row(*([picture(item)] if picture else []), *cells)
+            for column in there:
+                _add(table, column, cells[column.name])
+            for number, item in enumerate(rows):
+                drawn = [] if picture is None else [picture(item)]
+                table.add_row(*drawn, *(cells[name][number] for name in heads))
             self.out.print(table)
+
+
+def _add(table: Table, column: Column[ItemT], cells: Sequence[Text]) -> None:
+    """A column that folds, or one that is never narrower than what is in it."""
+    widest = max(len(column.name), *(cell.cell_len for cell in cells))
+    table.add_column(
+        column.name,
+        justify="right" if column.right else "left",
+        overflow="fold" if column.folds else "ellipsis",
+        no_wrap=not column.folds,
+        min_width=None if column.folds else min(widest, _WIDEST),
+        vertical="middle",
+    )
 
 
 def as_json(item: BaseModel, *, indent: int | None = None) -> str:

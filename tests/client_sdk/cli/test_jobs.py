@@ -174,3 +174,14 @@ def test_a_service_that_starts_is_waited_for(job, lookalike):
     answers = {"/readyz": [httpx.ConnectError("refused"), {}], "train": job()}
     ran = lookalike("train", "photos", "--wait-ready", "5", answers=answers)
     assert ran.code == 0
+
+
+def test_a_terminal_shows_the_beginning_of_an_id_which_names_the_job(lookalike, job):
+    number = "0123456789abcdef" * 2
+    page = {"jobs": [job(id=number), job(id="f" * 32)], "next_cursor": None}
+    assert number[:12] in lookalike("jobs", answers={"jobs": page}, tty=True).out
+    answers = {"jobs": page, f"jobs/{number}/cancel": job(id=number, state="canceled")}
+    assert lookalike("jobs", "cancel", number[:12], answers=answers).code == 0
+    several = {"jobs": [job(id=number), job(id="0123456" + "f" * 25)], "next_cursor": None}
+    ran = lookalike("jobs", "cancel", number[:6], answers={"jobs": several})
+    assert (ran.code, len(ran.requests)) == (2, 1)
