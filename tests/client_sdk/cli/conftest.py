@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from client_sdk.cli.app import run
 from client_sdk.cli.commands import Surroundings
+from tests.conftest import Server
 
 
 class Terminal(io.StringIO):
@@ -134,3 +137,36 @@ def image() -> Callable[..., dict[str, Any]]:
         return {"id": 7, **where, **what, **when, **changes}
 
     return image
+
+
+@pytest.fixture(scope="module")
+def shell(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a line of a shell in an empty folder, with `lookalike` and a service."""
+    folder = tmp_path_factory.mktemp("shell")
+    command = folder / "bin" / "lookalike"
+    command.parent.mkdir()
+    command.write_text(
+        f"#!{sys.executable}\nimport sys\nfrom client_sdk.cli import main\nsys.exit(main())\n"
+    )
+    command.chmod(0o755)
+    (folder / "work").mkdir()
+    environment = {
+        "PATH": f"{command.parent}:/usr/bin:/bin",
+        "PYTHONPATH": ":".join(sys.path),
+        "LOOKALIKE_URL": server.url,
+        "HOME": str(folder),
+    }
+
+    def shell(line: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {line}"],
+            cwd=folder / "work",
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return shell

@@ -1,7 +1,5 @@
 """The command against a real service, and the pipes between its parts."""
 
-import subprocess
-import sys
 from uuid import uuid4
 
 import pytest
@@ -17,36 +15,6 @@ def gallery(server, photographs):
         client.wait(client.upload(sorted(photographs.iterdir()), collection=name))
         yield name
         client.delete_collection(name)
-
-
-@pytest.fixture
-def shell(server, tmp_path):
-    """Runs a line of a shell, with `lookalike` and a service."""
-
-    def shell(line):
-        command = tmp_path / "bin" / "lookalike"
-        if not command.exists():
-            command.parent.mkdir()
-            command.write_text(
-                f"#!{sys.executable}\n"
-                "import sys\nfrom client_sdk.cli import main\nsys.exit(main())\n"
-            )
-            command.chmod(0o755)
-        environment = {
-            "PATH": f"{command.parent}:/usr/bin:/bin",
-            "PYTHONPATH": ":".join(sys.path),
-            "LOOKALIKE_URL": server.url,
-            "HOME": str(tmp_path),
-        }
-        return subprocess.run(
-            ["bash", "-c", f"set -o pipefail; {line}"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    return shell
 
 
 def test_a_picture_finds_itself_through_a_pipe(shell, gallery, photographs):
