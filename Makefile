@@ -62,7 +62,7 @@ bento: $(VENV)/run.stamp ## Build the Bento of the service
 lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
 	$(call COMPILE,--extra service,service)
 	$(call COMPILE,--extra service --extra model-build,run)
-	$(call COMPILE,--extra service --extra model-build --group dev,dev)
+	$(call COMPILE,--extra service --extra model-build --extra cli --group dev,dev)
 	$(call COMPILE,--extra baseline,baseline)
 
 clean: ## Remove the environment and caches; the data folder stays

@@ -1,4 +1,7 @@
-"""The commands of the client: `python -m client_sdk train FOLDER`."""
+"""`python -m client_sdk train FOLDER`: indexes a folder, with nothing but the client installed.
+
+The `lookalike` command, of the extra `cli`, does this and everything else; see `client_sdk.cli`.
+"""
 
 import argparse
 import sys

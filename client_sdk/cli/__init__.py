@@ -1,0 +1,29 @@
+"""The command `lookalike`: everything that a service does, in a terminal, a pipe or a script.
+
+Needs the extra `cli`. docs/cli.md describes every command and exit code.
+"""
+
+import sys
+from collections.abc import Sequence
+
+_EXTRA = ("typer", "rich", "textual_image", "PIL", "shellingham")
+_NOT_INSTALLED = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    Args:
+        arguments: The words after `lookalike`; those of the process where none are given.
+    """
+    try:
+        from client_sdk.cli.app import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        sys.stderr.write(
+            f"error: the command lookalike needs {error.name}, which is not installed; "
+            "pip install 'lookalike[cli]'\n"
+        )
+        return _NOT_INSTALLED
+    return run(arguments)

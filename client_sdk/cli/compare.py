@@ -1,0 +1,162 @@
+"""`lookalike compare` and `lookalike duplicates`: the same, nearly so, or only similar."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict
+from rich.console import RenderableType
+from rich.text import Text
+
+from client_sdk.cli import options as given
+from client_sdk.cli.codes import Code
+from client_sdk.cli.commands import Session
+from client_sdk.cli.pictures import Draw, drawing, thumbnails
+from client_sdk.cli.queries import picture_of
+from client_sdk.cli.screen import Column, Field, Form, as_json
+from client_sdk.cli.search import score_text
+from client_sdk.compare_schemas import Comparison, DuplicateGroup, GroupedImage, Verdict
+from client_sdk.errors import UsageError
+
+STYLES = {
+    Verdict.DUPLICATE: "bold green",
+    Verdict.NEAR_DUPLICATE: "yellow",
+    Verdict.SIMILAR: "dim",
+}
+_PICTURE = "A file, - for standard input, or id:7 for the stored image 7."
+
+
+class _Member(BaseModel):
+    """One image and the number of its group."""
+
+    model_config = ConfigDict(frozen=True)
+
+    group: int
+    image: GroupedImage
+
+
+MEMBERS = (
+    Column[_Member]("group", lambda one: one.group, right=True, style="dim"),
+    Column[_Member]("id", lambda one: one.image.id, right=True, style="dim"),
+    Column[_Member](
+        "score",
+        lambda one: one.image.like and one.image.like.score,
+        lambda one: score_text(one.image.like.score) if one.image.like else "",
+        right=True,
+    ),
+    Column[_Member](
+        "verdict",
+        lambda one: one.image.like and one.image.like.verdict,
+        lambda one: verdict_text(one.image.like.verdict) if one.image.like else "",
+    ),
+    Column[_Member]("bytes", lambda one: one.image.bytes, right=True, style="dim"),
+    Column[_Member]("source", lambda one: one.image.source, folds=True),
+    Column[_Member](
+        "why", lambda one: ", ".join(one.image.like.reasons) if one.image.like else "", folds=True
+    ),
+)
+
+
+def compare(
+    session: Session,
+    a: Annotated[str, typer.Argument(metavar="A", help=_PICTURE)],
+    b: Annotated[str, typer.Argument(metavar="B", help=_PICTURE)],
+    *,
+    collection: given.CollectionOption = given.DEFAULT,
+    min_score: Annotated[
+        float | None,
+        typer.Option(min=-1.0, max=1.0, help="End with 1 where the score is below."),
+    ] = None,
+    expect: Annotated[
+        Verdict | None,
+        typer.Option(help="End with 1 where the verdict is weaker."),
+    ] = None,
+) -> int:
+    """Tell whether two pictures are the same, nearly so, or only similar, and why."""
+    if a == b == "-":
+        raise UsageError("only one of the two pictures can come from standard input")
+    stdin = session.around.stdin
+    found = session.client.compare(
+        picture_of(a, stdin), picture_of(b, stdin), collection=collection
+    )
+    session.screen.one(found, _fields(found))
+    for warning in found.warnings:
+        session.screen.warn(f"note: {warning}")
+    return Code.DONE if _good_enough(session, found, min_score, expect) else Code.NO
+
+
+def duplicates(
+    session: Session,
+    *,
+    collection: given.CollectionOption = given.DEFAULT,
+    min_score: Annotated[
+        float | None,
+        typer.Option(min=-1.0, max=1.0, help="From which score on two images belong together."),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="End with 1 where there are any.")] = False,
+    pictures: given.PicturesOption = None,
+) -> int:
+    """List the images that are the same picture or nearly so, group by group, while they come."""
+    screen = session.screen
+    groups = session.client.duplicates(collection=collection, min_score=min_score)
+    number = images = 0
+    draw = drawing(session, wanted=pictures)
+    for number, group in enumerate(groups, 1):
+        images += len(group.images)
+        if screen.form is Form.JSON:
+            screen.line(as_json(group))
+            continue
+        members = [_Member(group=number, image=image) for image in group.images]
+        screen.many(members, MEMBERS, picture=_pictures(session, draw, group))
+        if not group.is_whole:
+            screen.aside(f"group {number} has more images than fit into one")
+    screen.aside(f"{number} groups with {images} images in {collection}")
+    return Code.NO if check and number else Code.DONE
+
+
+def verdict_text(verdict: Verdict) -> Text:
+    """A verdict, in its colour."""
+    return Text(verdict.replace("_", " "), style=STYLES[verdict])
+
+
+def _fields(found: Comparison) -> list[Field]:
+    evidence = found.evidence
+    bits = (
+        None if evidence.hash_distance is None else f"{evidence.hash_distance}/{evidence.hash_bits}"
+    )
+    return [
+        Field("verdict", found.verdict, verdict_text(found.verdict)),
+        Field("score", found.score, score_text(found.score)),
+        Field("distance", found.distance, f"{found.distance:.3f}"),
+        Field("probability", found.probability),
+        Field("same_bytes", "yes" if evidence.same_bytes else "no"),
+        Field("hash_distance", bits),
+        Field("orientation", evidence.orientation),
+        Field("reasons", ", ".join(evidence.reasons)),
+        Field("descriptor", found.descriptor),
+    ]
+
+
+def _good_enough(
+    session: Session,
+    found: Comparison,
+    min_score: float | None,
+    expect: Verdict | None,
+) -> bool:
+    order = list(Verdict)
+    if min_score is not None and found.score < min_score:
+        session.screen.warn(f"the score {found.score:.4f} is below {min_score:g}")
+        return False
+    if expect is not None and order.index(found.verdict) > order.index(expect):
+        session.screen.warn(f"the verdict is {found.verdict}, not {expect}")
+        return False
+    return True
+
+
+def _pictures(
+    session: Session, draw: Draw | None, group: DuplicateGroup
+) -> Callable[[_Member], RenderableType] | None:
+    if draw is None:
+        return None
+    small = thumbnails(session, draw, [one.id for one in group.images])
+    return lambda member: small[member.image.id]

@@ -1,0 +1,97 @@
+"""`lookalike delete`: images by id, by a filter, or all of a collection."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Annotated, BinaryIO
+
+import typer
+
+from client_sdk.cli import options as given
+from client_sdk.cli.codes import Code
+from client_sdk.cli.commands import Session
+from client_sdk.errors import UsageError
+from client_sdk.schemas import MAX_IDS, Deleted
+
+
+def delete(
+    session: Session,
+    ids: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[ID...]",
+            help="Ids; - reads them from standard input, one a line, as images and search "
+            "print them.",
+        ),
+    ] = [],  # noqa: B006 - Typer copies it
+    *,
+    collection: given.CollectionOption = given.DEFAULT,
+    filter: given.FilterOption = None,  # noqa: A002 - the contract's word
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every image of the collection.")
+    ] = False,
+    yes: given.YesOption = False,
+) -> int:
+    """Delete images for good; files of image roots stay where they are."""
+    if [bool(ids), filter is not None, everything].count(True) != 1:
+        raise UsageError("name what to delete: either ids, or --filter, or --all")
+    client = session.client
+    if everything:
+        number = client.count(collection=collection)
+        confirm(session, f"delete all {number} images of {collection}", yes=yes)
+        deleted = client.delete_all(collection=collection)
+    elif filter is not None:
+        deleted = client.delete_where(filter, collection=collection)
+    else:
+        listed = _ids(ids, session.around.stdin)
+        deleted = sum(
+            client.delete(listed[at : at + MAX_IDS], collection=collection)
+            for at in range(0, len(listed), MAX_IDS)
+        )
+    session.screen.number(Deleted(collection=collection, deleted=deleted), deleted)
+    return Code.DONE if deleted else Code.NO
+
+
+def confirm(session: Session, question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be taken back.
+
+    Raises:
+        UsageError: If there is nobody to ask.
+        Abort: If the answer is not yes.
+    """
+    if yes:
+        return
+    if not session.asks:
+        raise UsageError(f"this would {question}; there is nobody to ask, so add --yes")
+    typer.confirm(f"{question[0].upper()}{question[1:]}?", abort=True, err=True)
+
+
+def _ids(words: Sequence[str], stdin: BinaryIO) -> list[int]:
+    if list(words) != ["-"]:
+        return [_id(word) for word in words]
+    if stdin.isatty():
+        raise UsageError("- reads ids from a pipe: lookalike images --filter ... | ... delete -")
+    lines = (line.decode("utf-8", "replace").strip() for line in stdin)
+    return list(_read(line for line in lines if line))
+
+
+def _read(lines: Iterable[str]) -> Iterable[int]:
+    for line in lines:
+        if line.startswith("{"):
+            yield _id_of_document(line)
+        else:
+            yield _id(line.split()[0])
+
+
+def _id_of_document(line: str) -> int:
+    try:
+        document = json.loads(line)
+        return int(document.get("id", document.get("image_id")))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UsageError(f"a line of JSON without an id: {line[:60]}") from error
+
+
+def _id(word: str) -> int:
+    number = word.removeprefix("id:")
+    if not (number.isascii() and number.isdigit()):
+        raise UsageError(f"{word!r} is no id of an image; nothing was deleted")
+    return int(number)

@@ -1,0 +1,124 @@
+"""`lookalike jobs` and `lookalike process`: what the service works at, and what became of it."""
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from client_sdk.cli import options as given
+from client_sdk.cli.commands import No, Session, command
+from client_sdk.cli.following import (
+    ERROR_COLUMNS,
+    fields_of,
+    report,
+    state_of,
+    stream,
+    watched,
+)
+from client_sdk.cli.screen import Column
+from client_sdk.errors import UsageError
+from client_sdk.schemas import Job, JobState
+
+app = typer.Typer(help="List jobs, follow, cancel or retry one, read its errors.")
+
+_WHOLE_ID = 32
+_SHOWN = 12  # letters of an id in a table; so many name it well enough
+_SHORTEST = 6
+_LOOKED_THROUGH = 1000  # newest jobs
+
+COLUMNS = (
+    Column[Job]("id", lambda job: job.id, lambda job: (job.id or "")[:_SHOWN], style="dim"),
+    Column[Job]("state", lambda job: job.state, state_of),
+    Column[Job]("collection", lambda job: job.collection, folds=True),
+    Column[Job]("done", lambda job: job.done, right=True),
+    Column[Job]("total", lambda job: job.total, right=True),
+    Column[Job](
+        "failed",
+        lambda job: job.failed,
+        lambda job: Text(str(job.failed), "bold red" if job.failed else "dim"),
+        right=True,
+    ),
+    Column[Job](
+        "created",
+        lambda job: job.created_at and job.created_at.isoformat(timespec="seconds"),
+        lambda job: f"{job.created_at.astimezone():%m-%d %H:%M}" if job.created_at else "",
+        style="dim",
+    ),
+    Column[Job]("source", lambda job: job.source, folds=True),
+)
+
+
+def process(session: Session, job: given.NewestJobArgument = None) -> None:
+    """Tell how far a job has come."""
+    seen = session.client.process(job and whole_id(session, job))
+    session.screen.one(seen, fields_of(seen))
+
+
+@command(app, group=True)
+def jobs(
+    session: Session,
+    *,
+    state: Annotated[
+        list[JobState], typer.Option(help="Only jobs in this state; may be repeated.")
+    ] = [],  # noqa: B006 - Typer copies it
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", metavar="NAME", help="Only of this one.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
+) -> None:
+    """List the jobs, newest first."""
+    found = session.client.jobs(state=state, collection=collection)
+    session.screen.many(islice(found, limit), COLUMNS)
+
+
+@command(app)
+def follow(session: Session, job: given.NewestJobArgument = None) -> int:
+    """Follow a job to its end; a pipe gets a line for every change."""
+    return stream(session, _named(session, job))
+
+
+@command(app)
+def errors(session: Session, job: given.NewestJobArgument = None) -> None:
+    """List every file that a job could not index, with the reason."""
+    session.screen.many(session.client.job_errors(_named(session, job)), ERROR_COLUMNS)
+
+
+@command(app)
+def cancel(session: Session, job: given.JobArgument) -> None:
+    """End a job that is not finished; what it has indexed stays."""
+    ended = session.client.cancel(whole_id(session, job))
+    session.screen.one(ended, fields_of(ended))
+
+
+@command(app)
+def retry(session: Session, job: given.JobArgument, *, wait: given.WaitOption = True) -> int:
+    """Try again what a job failed at or did not reach, as a new job."""
+    return report(
+        session, watched(session, session.client.retry(whole_id(session, job)), wait=wait)
+    )
+
+
+def whole_id(session: Session, job: str) -> str:
+    """The id that begins like this, as a table shows it; the same where that is not one job's.
+
+    Raises:
+        UsageError: If several newer jobs begin like this.
+    """
+    short = _SHORTEST <= len(job) < _WHOLE_ID and set(job) <= set("0123456789abcdef")
+    if not short:
+        return job
+    newest = islice(session.client.jobs(), _LOOKED_THROUGH)
+    matching = [one.id for one in newest if one.id and one.id.startswith(job)]
+    if len(matching) > 1:
+        raise UsageError(f"{len(matching)} jobs begin with {job}; give more of the id")
+    return matching[0] if matching else job
+
+
+def _named(session: Session, job: str | None) -> str:
+    if job is not None:
+        return whole_id(session, job)
+    newest = session.client.process()
+    if newest.id is None:
+        raise No("there is no job yet; start one with lookalike train")
+    return newest.id

@@ -1,0 +1,101 @@
+"""Options and arguments that several commands have."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+from client_sdk.client import Client
+from client_sdk.errors import LookalikeError, UsageError
+from client_sdk.schemas import DEFAULT_COLLECTION
+
+_COMPLETION_SECONDS = 2.0
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def _names(incomplete: str) -> list[str]:
+    """Names of collections for shell completion; none where the service does not answer soon."""
+    try:
+        with Client(timeout=_COMPLETION_SECONDS) as client:
+            names = [collection.name for collection in client.collections()]
+    except LookalikeError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _jobs(incomplete: str) -> list[tuple[str, str]]:
+    """Ids of the newest jobs for shell completion, with what they are."""
+    try:
+        with Client(timeout=_COMPLETION_SECONDS) as client:
+            newest = [job for job, _ in zip(client.jobs(), range(20), strict=False)]
+    except LookalikeError:
+        return []
+    return [
+        (job.id, f"{job.state}, {job.source}")
+        for job in newest
+        if job.id and job.id.startswith(incomplete)
+    ]
+
+
+CollectionOption = Annotated[
+    str,
+    typer.Option(
+        "--collection", "-c", metavar="NAME", help="Which collection.", autocompletion=_names
+    ),
+]
+FilterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--filter",
+        metavar="EXPRESSION",
+        help="Only images whose metadata pass, such as 'shop == \"north\" and price < 20'.",
+    ),
+]
+CollectionArgument = Annotated[str, typer.Argument(metavar="NAME", autocompletion=_names)]
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", autocompletion=_jobs)]
+NewestJobArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="JOB", autocompletion=_jobs, help="Its id; the newest one without."),
+]
+PicturesOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--pictures/--no-pictures",
+        help="Show pictures in the terminal; by itself where the terminal can.",
+        show_default=False,
+    ),
+]
+MinScoreOption = Annotated[
+    float | None, typer.Option("--min-score", metavar="SCORE", min=-1.0, max=1.0)
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Watch the job to its end, or only start it.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DEFAULT = DEFAULT_COLLECTION
+
+
+def metadata_of(pairs: Iterable[str]) -> dict[str, Any]:
+    """Metadata from `name=value` on the command line; values that look like JSON are read as it.
+
+    Raises:
+        UsageError: If something has no name or no value.
+    """
+    metadata = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not name or not sign:
+            raise UsageError(f"metadata {pair!r}; give name=value, such as shop=north or price=20")
+        metadata[name] = _value(value)
+    return metadata
+
+
+def _value(text: str) -> Any:
+    if _NUMBER.fullmatch(text) or text in ("true", "false", "null") or text[:1] in '["{':
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text

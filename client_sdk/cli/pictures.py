@@ -1,0 +1,118 @@
+"""Pictures in a terminal: graphics of kitty or sixels where it knows them, else half blocks."""
+
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import PIL.Image
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.text import Text
+
+from client_sdk.cli.commands import Session
+from client_sdk.cli.screen import Form
+from client_sdk.errors import LookalikeError
+
+_PIXELS = 256  # of the longer side; what the service keeps ready
+_AT_ONCE = 8
+_MOST_PIXELS = 50_000_000
+_STDIN = 0
+_NO_PICTURE = Text("?", style="dim")
+
+Draw = Callable[[bytes, int, int], RenderableType]
+"""Makes a picture of bytes that fits in so many columns and lines."""
+
+
+def drawing(session: Session, *, wanted: bool | None) -> Draw | None:
+    """How pictures are drawn, `None` where they are not.
+
+    Args:
+        session: The command at work.
+        wanted: Whether pictures were asked for; `None` leaves it to the terminal.
+    """
+    console = session.screen.out
+    able = session.screen.form is Form.TABLE and not console.is_dumb_terminal
+    if wanted is False or not able or console.no_color or console.color_system is None:
+        return None
+    with _terminal_answers() as answers:
+        if not answers and not wanted:
+            return None
+        from textual_image import renderable
+    kind = renderable.Image if answers else renderable.HalfcellImage
+
+    def draw(content: bytes, columns: int, lines: int) -> RenderableType:
+        with PIL.Image.open(io.BytesIO(content)) as picture:
+            if picture.width * picture.height > _MOST_PIXELS:
+                return _NO_PICTURE
+            image = kind(picture.convert("RGB"), width="auto", height="auto")
+            return _Framed(image, columns, lines)
+
+    return draw
+
+
+def thumbnails(
+    session: Session, draw: Draw, ids: Sequence[int], *, columns: int = 18, lines: int = 7
+) -> Mapping[int, RenderableType]:
+    """Small pictures of stored images, asked for side by side.
+
+    One that cannot be had, because it was deleted just now, is a blank.
+    """
+
+    def one(image_id: int) -> RenderableType:
+        try:
+            return draw(session.client.thumbnail(image_id, size=_PIXELS), columns, lines)
+        except (LookalikeError, OSError):
+            return _NO_PICTURE
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip(ids, pool.map(one, ids), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Framed:
+    """A picture as large as fits into so many columns and lines, in its own shape."""
+
+    picture: Any
+    columns: int
+    lines: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = min(self.columns, options.max_width)
+        try:
+            yield from console.render(
+                self.picture, options.update(max_width=columns, height=self.lines)
+            )
+        except ValueError:  # a picture so narrow that it would have no column
+            yield _NO_PICTURE
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        columns = min(self.columns, options.max_width)
+        return Measurement(columns, columns)
+
+
+@contextmanager
+def _terminal_answers() -> Iterator[bool]:
+    """Whether the terminal can be asked what it can, which needs its keyboard as standard input.
+
+    Where a pipe is standard input, the terminal takes its place for the moment.
+    """
+    if os.isatty(_STDIN):
+        yield True
+        return
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        yield False
+        return
+    former = os.dup(_STDIN)
+    try:
+        os.dup2(terminal, _STDIN)
+        yield True
+    finally:
+        os.dup2(former, _STDIN)
+        os.close(former)
+        os.close(terminal)

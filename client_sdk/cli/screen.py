@@ -1,0 +1,251 @@
+"""How answers are shown: JSON, lines for pipes, or tables for people.
+
+What comes from a service may hold anything, so it reaches a terminal only as text without control
+characters, never as markup.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from itertools import islice
+from typing import Generic, TextIO, TypeVar
+
+from pydantic import BaseModel
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from client_sdk._progress import harmless
+
+ItemT = TypeVar("ItemT", bound=BaseModel)
+_ROWS_AT_ONCE = 100
+_PLAIN_WIDTH = 80
+_WIDEST = 40
+
+
+class Form(Enum):
+    """How answers are shown."""
+
+    JSON = "json"
+    LINES = "lines"
+    TABLE = "table"
+
+
+@dataclass(frozen=True)
+class Column(Generic[ItemT]):
+    """One column of a list.
+
+    Attributes:
+        name: Its head.
+        text: What an item has there; in a pipe exactly that.
+        shown: What a table has there instead, such as a rounded number.
+        right: Whether it is a number.
+        style: How a table shows it.
+        folds: Whether a table may break it into lines, or cuts it.
+    """
+
+    name: str
+    text: Callable[[ItemT], object]
+    shown: Callable[[ItemT], str | Text] | None = None
+    right: bool = False
+    style: str = ""
+    folds: bool = False
+
+    def line(self, item: ItemT) -> str:
+        """What a pipe gets."""
+        value = self.text(item)
+        return "" if value is None else harmless(str(value))
+
+    def cell(self, item: ItemT) -> Text:
+        """What a table gets."""
+        value = self.line(item) if self.shown is None else self.shown(item)
+        return value if isinstance(value, Text) else Text(harmless(value), style=self.style)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One line about a single thing: a name and what it is."""
+
+    name: str
+    value: object
+    shown: str | Text | None = None
+
+    def cell(self) -> Text:
+        """What a terminal gets."""
+        if isinstance(self.shown, Text):
+            return self.shown
+        if isinstance(self.value, datetime):
+            return Text(f"{self.value.astimezone():%Y-%m-%d %H:%M:%S}")
+        return Text(harmless(str(self.value) if self.shown is None else self.shown))
+
+    def line(self) -> str:
+        """What a pipe gets."""
+        value = self.value.isoformat() if isinstance(self.value, datetime) else self.value
+        return f"{harmless(self.name)}\t{harmless(str(value))}"
+
+
+class Screen:
+    """Where a command writes its answers, and where its errors.
+
+    Args:
+        out: For answers; a terminal gets tables.
+        err: For errors and progress.
+        as_json: Whether answers are JSON wherever they go.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, *, as_json: bool = False) -> None:
+        self.out = _console(out)
+        self.err = _console(err)
+        self.log = err
+        self._stream = out
+        self.form = Form.JSON if as_json else Form.TABLE if out.isatty() else Form.LINES
+
+    def many(
+        self,
+        items: Iterable[ItemT],
+        columns: Sequence[Column[ItemT]],
+        *,
+        picture: Callable[[ItemT], RenderableType] | None = None,
+    ) -> None:
+        """Show a list while it comes: JSON or tab-separated values line by line, or tables.
+
+        Args:
+            items: The list.
+            columns: What is shown of each; JSON has everything.
+            picture: What a table has before the columns, if anything.
+        """
+        if self.form is Form.TABLE:
+            self._tables(items, columns, picture)
+            return
+        for item in items:
+            line = (
+                as_json(item)
+                if self.form is Form.JSON
+                else "\t".join(column.line(item) for column in columns)
+            )
+            self.line(line)
+
+    def one(
+        self,
+        item: BaseModel,
+        fields: Iterable[Field],
+        *,
+        picture: RenderableType | None = None,
+    ) -> None:
+        """Show one thing: a JSON document, or its fields one a line; those without value not."""
+        if self.form is Form.JSON:
+            self.line(as_json(item, indent=2))
+            return
+        there = [field for field in fields if field.value not in (None, "", (), [], {})]
+        if self.form is Form.LINES:
+            self._stream.write("".join(f"{field.line()}\n" for field in there))
+            return
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="dim")
+        grid.add_column(overflow="fold")
+        for field in there:
+            grid.add_row(harmless(field.name.replace("_", " ")), field.cell())
+        if picture is None:
+            self.out.print(grid)
+            return
+        beside = Table.grid(padding=(0, 3))
+        beside.add_row(picture, grid)
+        self.out.print(beside)
+
+    def flush(self) -> None:
+        """Write out what is still held back."""
+        self._stream.flush()
+
+    def line(self, text: str) -> None:
+        """Write one line as it is, at once."""
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def number(self, item: BaseModel, value: int) -> None:
+        """Show an answer that is one number."""
+        self.line(as_json(item, indent=2) if self.form is Form.JSON else str(value))
+
+    def say(self, text: str) -> None:
+        """Say a sentence to who reads tables; nothing in pipes and JSON."""
+        if self.form is Form.TABLE:
+            self.out.print(Text(harmless(text)))
+
+    def aside(self, text: str) -> None:
+        """The same, less loudly."""
+        if self.form is Form.TABLE:
+            self.out.print(Text(harmless(text), style="dim"))
+
+    def warn(self, text: str) -> None:
+        """Say something on the side of errors, in one line."""
+        self.err.print(Text(harmless(text)), soft_wrap=True)
+
+    def fail(self, text: str) -> None:
+        """Say in one line why a command ends without its answer."""
+        line = Text.assemble(("error:", "bold red"), " ", harmless(" ".join(text.split())))
+        self.err.print(line, soft_wrap=True)
+
+    def _tables(
+        self,
+        items: Iterable[ItemT],
+        columns: Sequence[Column[ItemT]],
+        picture: Callable[[ItemT], RenderableType] | None,
+    ) -> None:
+        heads: list[str] = []
+        for rows in _batches(items, _ROWS_AT_ONCE):
+            cells = {column.name: [column.cell(item) for item in rows] for column in columns}
+            there = [column for column in columns if any(cells[column.name])]
+            former, heads = heads, [column.name for column in there]
+            table = Table(
+                box=box.SIMPLE_HEAD,
+                pad_edge=False,
+                show_header=heads != former,
+                leading=int(picture is not None),
+            )
+            if picture is not None:
+                table.add_column("")
+            for column in there:
+                _add(table, column, cells[column.name])
+            for number, item in enumerate(rows):
+                drawn = [] if picture is None else [picture(item)]
+                table.add_row(*drawn, *(cells[name][number] for name in heads))
+            self.out.print(table)
+
+
+def _add(table: Table, column: Column[ItemT], cells: Sequence[Text]) -> None:
+    """A column that folds, or one that is never narrower than what is in it."""
+    widest = max(len(column.name), *(cell.cell_len for cell in cells))
+    table.add_column(
+        column.name,
+        justify="right" if column.right else "left",
+        overflow="fold" if column.folds else "ellipsis",
+        no_wrap=not column.folds,
+        min_width=None if column.folds else min(widest, _WIDEST),
+        vertical="middle",
+    )
+
+
+def as_json(item: BaseModel, *, indent: int | None = None) -> str:
+    """The wire model as JSON in which no letter drives a terminal; equal for equal models."""
+    text = item.model_dump_json(indent=indent)
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else _escaped(letter) for letter in text
+    )
+
+
+def _escaped(letter: str) -> str:
+    units = letter.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def _console(stream: TextIO) -> Console:
+    # Texts are given as `Text`: what looks like markup or an emoji is a name.
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(file=stream, markup=False, highlight=False, emoji=False, width=width)
+
+
+def _batches(items: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch
