@@ -3,10 +3,12 @@
 import fcntl
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -31,6 +33,9 @@ DECODER = "bento_service.vision.decoder"
 _START_SECONDS = 180
 _STOP_SECONDS = 30
 
+# A server is several processes; each would compile all that it imports at every start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Machines are shared: that one example took long says nothing about the code.
 hypothesis.settings.register_profile("shared", deadline=None)
 hypothesis.settings.load_profile("shared")
@@ -48,6 +53,9 @@ class Server:
         if not (home / "models").exists():
             (home / "models").symlink_to(models)
         self.log = folder / "server.log"
+        # A killed BentoML leaves its sockets behind; their paths have to be short.
+        self._sockets = Path(tempfile.gettempdir()) / f"lookalike-{uuid4().hex[:8]}"
+        self._sockets.mkdir()
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -56,12 +64,14 @@ class Server:
             "LOOKALIKE_DATA_DIR": str(self.data_dir),
             "LOOKALIKE_IMAGE_ROOTS": str(self.images),
             "LOOKALIKE_PORT": str(self.port),
+            "TMPDIR": str(self._sockets),
             **settings,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
         """Start, and do not wait."""
+        self._sockets.mkdir(exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bento_service"],
@@ -141,6 +151,7 @@ class Server:
             time.sleep(0.05)
         if self._process is not None:
             self._process.wait(_STOP_SECONDS)
+        shutil.rmtree(self._sockets, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

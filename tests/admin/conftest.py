@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bento_service.admin.__main__ import main
+from tests.admin.forge import Forge
 
 PROJECT = Path(__file__).parents[2]
 SERVING = Path(__file__).with_name("serving.py")
@@ -22,8 +23,9 @@ FROM_FILES = 8
 class Place:
     """A data folder and an image root, and what can be done with them."""
 
-    def __init__(self, folder, monkeypatch=None, capsys=None):
+    def __init__(self, folder, forge, monkeypatch=None, capsys=None):
         self.folder = folder
+        self._forge = forge
         self.data = folder / "data"
         self.pictures = folder / "pictures"
         self._monkeypatch = monkeypatch
@@ -40,12 +42,9 @@ class Place:
 
     def serving(self, *arguments):
         """What `serving.py` answers."""
-        command = [sys.executable, str(SERVING), *map(str, arguments)]
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=300, check=False
-        )
-        assert done.returncode == 0, done.stderr[-4000:]
-        return json.loads(done.stdout)
+        done = self._forge.run("tests.admin.serving", [*map(str, arguments)], self.environment)
+        assert done.code == 0, done.err[-4000:]
+        return json.loads(done.out)
 
     def start_serving(self, *arguments):
         """The same as a process that goes on."""
@@ -87,9 +86,8 @@ class Place:
             arguments[0] == "verify" and "--catalogue-only" not in arguments
         )
         if needs_index:  # a process keeps Milvus Lite's folder until it ends
-            process = self.start_admin(*arguments)
-            out, err = process.communicate(timeout=300)
-            return process.returncode, out, err
+            words = [*map(str, arguments)]
+            return self._forge.run("bento_service.admin.__main__", words, self.environment)
         for name in [name for name in os.environ if name.startswith("LOOKALIKE_")]:
             self._monkeypatch.delenv(name)
         for name, value in self.settings.items():
@@ -119,7 +117,7 @@ class Place:
 
     def another(self, name):
         """An empty place with the same image root."""
-        other = Place(self.folder / name, self._monkeypatch, self._capsys)
+        other = Place(self.folder / name, self._forge, self._monkeypatch, self._capsys)
         other.settings["LOOKALIKE_IMAGE_ROOTS"] = str(self.pictures)
         return other
 
@@ -134,9 +132,16 @@ def serving():
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory, serving):
+def admin_forge(tmp_path_factory):
+    """What processes are forked from."""
+    with Forge(tmp_path_factory.mktemp("forge")) as forge:
+        yield forge
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory, serving, admin_forge):
     """A folder with a filled data folder; tests copy it."""
-    place = Place(tmp_path_factory.mktemp("filled"))
+    place = Place(tmp_path_factory.mktemp("filled"), admin_forge)
     place.pictures.mkdir()
     for number in range(FROM_FILES):
         (place.pictures / f"{number}.png").write_bytes(serving.picture(number))
@@ -145,10 +150,10 @@ def filled(tmp_path_factory, serving):
 
 
 @pytest.fixture
-def place(filled, tmp_path, monkeypatch, capsys):
+def place(filled, tmp_path, admin_forge, monkeypatch, capsys):
     """A filled data folder for one test."""
     shutil.copytree(filled, tmp_path / "place")
-    return Place(tmp_path / "place", monkeypatch, capsys)
+    return Place(tmp_path / "place", admin_forge, monkeypatch, capsys)
 
 
 @pytest.fixture

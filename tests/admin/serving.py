@@ -190,8 +190,8 @@ async def hold():
         await asyncio.to_thread(sys.stdin.read)
 
 
-if __name__ == "__main__":
-    what, *rest = sys.argv[1:]
+def main(arguments):
+    what, *rest = arguments
     does = {
         "fill": fill,
         "state": state,
@@ -201,3 +201,8 @@ if __name__ == "__main__":
         "hold": hold,
     }[what]
     tell(json.dumps(asyncio.run(does(*rest))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

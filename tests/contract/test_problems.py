@@ -2,8 +2,6 @@
 
 import json
 
-import httpx
-
 
 def test_405_names_the_methods_that_are_allowed(http):
     assert http.put("/api/v2/train").headers["allow"] == "POST"
@@ -51,14 +49,3 @@ def test_content_is_served_so_that_a_browser_runs_nothing(http, client, gallery)
     assert "sandbox" in answer.headers["content-security-policy"]
     again = http.get(image.content_url, headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-
-
-def test_before_the_first_job_process_is_idle_and_not_an_error(new_server):
-    server = new_server().start()
-
-    v2 = httpx.get(f"{server.url}/api/v2/process").json()
-    v1 = httpx.get(f"{server.url}/api/v1/process")
-
-    assert (v2["id"], v2["state"], v2["total"], v2["done"]) == (None, "idle", 0, 0)
-    assert (v1.status_code, v1.text) == (200, "current: 0, total: 0")
-    server.stop()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -30,14 +31,48 @@ def pictures(photographs, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def living(new_server):
+    """A running server, and what it told before anybody had asked for anything."""
+    server = new_server().start()
+    told = [httpx.get(f"{server.url}/api/{version}/process") for version in ("v2", "v1")]
+    return server, told
+
+
+@pytest.fixture
+def server(living):
+    """The same server, which tests end and start again; each has a collection of its own."""
+    server, _ = living
+    if not server.is_ready():
+        server.kill()
+        server.start()
+    return server
+
+
+@pytest.fixture
+def collection(server):
+    name = f"life-{uuid4().hex[:8]}"
+    with Client(server.url) as client:
+        client.create_collection(name)
+    return name
+
+
+def test_before_the_first_job_process_is_idle_and_not_an_error(living):
+    _, (v2, v1) = living
+
+    idle = v2.json()
+    assert (idle["id"], idle["state"], idle["total"], idle["done"]) == (None, "idle", 0, 0)
+    assert (v1.status_code, v1.text) == (200, "current: 0, total: 0")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_every_process_and_a_second_start_finds_everything(
-    new_server, photographs, number
+    server, collection, photographs, number
 ):
-    server = new_server().start()
+    two = [photographs / "coins.jpg", photographs / "ihc.jpg"]
     with Client(server.url) as client:
-        client.wait(client.upload([photographs / "coins.jpg", photographs / "ihc.jpg"]))
-        before = client.search(photographs / "coins.jpg")
+        client.wait(client.upload(two, collection=collection))
+        before = client.search(photographs / "coins.jpg", collection=collection)
     assert len(server.processes()) >= 3
 
     server.tell(number)
@@ -45,17 +80,16 @@ def test_a_signal_ends_every_process_and_a_second_start_finds_everything(
     assert _nothing_left(server)
     server.start()
     with Client(server.url) as client:
-        assert client.count() == 2
-        assert _ranking(client.search(photographs / "coins.jpg")) == _ranking(before)
+        assert client.count(collection=collection) == 2
+        after = client.search(photographs / "coins.jpg", collection=collection)
+        assert _ranking(after) == _ranking(before)
         assert client.process().state is JobState.COMPLETED
-    server.stop()
 
 
-def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(new_server, pictures):
-    server = new_server().start()
-    shutil.copytree(pictures, server.images / "all")
+def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(server, collection, pictures):
+    shutil.copytree(pictures, server.images / collection)
     with Client(server.url) as client:
-        job = client.train("all")
+        job = client.train(collection, collection=collection)
         seen = 0
         while seen < 4:
             seen = client.process(job).done
@@ -68,7 +102,7 @@ def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(new_server, p
         resumed = client.process(job)
         assert resumed.done >= seen
         finished = client.wait(job)
-        images = list(client.images())
+        images = list(client.images(collection=collection))
         assert (finished.state, finished.indexed, finished.duplicates, finished.failed) == (
             JobState.COMPLETED,
             PICTURES,
@@ -78,17 +112,16 @@ def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(new_server, p
         assert sorted(image.name for image in images) == sorted(
             path.name for path in pictures.iterdir()
         )
-        assert client.count() == PICTURES
-        found = client.search(pictures / "coins-0.jpg", top_k=100).hits
+        assert client.count(collection=collection) == PICTURES
+        found = client.search(pictures / "coins-0.jpg", collection=collection, top_k=100).hits
         assert sorted(hit.image_id for hit in found) == sorted(image.id for image in images)
-    server.stop()
 
 
 def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
-    new_server, pictures
+    server, collection, pictures
 ):
-    server = new_server().start()
     told, lines = [], []
+    order = {"collection": collection, "idempotency_key": "one order"}
 
     def follow():
         with Client(server.url) as own:
@@ -101,7 +134,7 @@ def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
 
     with Client(server.url) as client:
         files = sorted(pictures.iterdir())
-        job = client.upload(files, idempotency_key="one order")
+        job = client.upload(files, **order)
         following, reading = (threading.Thread(target=one) for one in (follow, read_on))
         following.start()
         reading.start()
@@ -115,19 +148,17 @@ def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
     assert _nothing_left(server)
     server.start()
     with Client(server.url) as client:
-        assert client.upload(files, idempotency_key="one order").id == job.id
+        assert client.upload(files, **order).id == job.id
         following.join(180)
         assert client.wait(job).indexed == PICTURES
-    server.stop()
     assert told[-1].state is JobState.COMPLETED
     assert [one.done for one in told] == sorted(one.done for one in told)
 
 
-def test_a_killed_embedder_comes_back_and_the_train_goes_on(new_server, pictures):
-    server = new_server().start()
-    shutil.copytree(pictures, server.images / "all")
+def test_a_killed_embedder_comes_back_and_the_train_goes_on(server, collection, pictures):
+    shutil.copytree(pictures, server.images / collection)
     with Client(server.url, timeout=120) as client:
-        job = client.train("all")
+        job = client.train(collection, collection=collection)
         while client.process(job).done < 4:
             time.sleep(0.02)
         (embedder,) = [
@@ -138,23 +169,22 @@ def test_a_killed_embedder_comes_back_and_the_train_goes_on(new_server, pictures
 
         finished = client.wait(job)
         assert (finished.state, finished.indexed) == (JobState.COMPLETED, PICTURES)
-        assert client.search(pictures / "coins-0.jpg").hits[0].score > 0.999
-    server.stop()
+        best = client.search(pictures / "coins-0.jpg", collection=collection).hits[0]
+        assert best.score > 0.999
 
 
-def test_a_deleted_index_is_built_again_from_the_catalogue(new_server, photographs):
-    server = new_server().start()
+def test_a_deleted_index_is_built_again_from_the_catalogue(server, collection, photographs):
     with Client(server.url) as client:
-        client.wait(client.upload(sorted(photographs.iterdir())))
-        before = client.search(photographs / "coffee.jpg")
+        client.wait(client.upload(sorted(photographs.iterdir()), collection=collection))
+        before = client.search(photographs / "coffee.jpg", collection=collection)
     server.stop()
     shutil.rmtree(server.data_dir / "milvus.db")
 
     server.start()
 
     with Client(server.url) as client:
-        assert _ranking(client.search(photographs / "coffee.jpg")) == _ranking(before)
-    server.stop()
+        after = client.search(photographs / "coffee.jpg", collection=collection)
+        assert _ranking(after) == _ranking(before)
 
 
 def test_a_second_service_on_the_same_data_folder_is_refused(server):

@@ -1,0 +1,99 @@
+"""Processes of their own that have imported everything: each is forked from one that has.
+
+A process keeps Milvus Lite's folder until it ends, so that most tests here need several; importing
+the same again and again would take most of their time.
+"""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+PROJECT = Path(__file__).parents[2]
+_SECONDS = 300
+_MODULES = ("tests.admin.serving", "bento_service.admin.__main__")
+
+
+class Ended(NamedTuple):
+    """What a process left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Forge:
+    """Runs one process at a time. Close it with `with`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.admin.forge"],
+            cwd=PROJECT,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> "Forge":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=30)
+
+    def run(self, module: str, arguments: Sequence[str], environment: dict[str, str]) -> Ended:
+        """Call `main` of one of the modules with these arguments, in this environment alone."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        out, err = self._folder / "out", self._folder / "err"
+        task = {"module": module, "arguments": list(arguments), "environment": environment}
+        self._process.stdin.write(json.dumps({**task, "out": str(out), "err": str(err)}) + "\n")
+        self._process.stdin.flush()
+        code = int(self._process.stdout.readline())
+        return Ended(code, out.read_text(), err.read_text())
+
+
+def _forge() -> None:
+    from bento_service.gallery.milvus import load_lite
+
+    load_lite()
+    mains = {name: importlib.import_module(name).main for name in _MODULES}
+    while line := sys.stdin.readline():
+        task = json.loads(line)
+        if (pid := os.fork()) == 0:
+            _become(task, mains[task["module"]])
+        _, status = os.waitpid(pid, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def _become(task, main) -> None:
+    """The whole life of a forked process."""
+    signal.alarm(_SECONDS)
+    for number, path in ((0, os.devnull), (1, task["out"]), (2, task["err"])):
+        mode = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        os.dup2(os.open(path, mode, 0o600), number)
+    os.environ.clear()
+    os.environ.update(task["environment"])
+    code = 1
+    try:
+        code = main(task["arguments"])
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:  # it must never go on as the forge
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    _forge()
