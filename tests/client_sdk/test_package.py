@@ -7,7 +7,16 @@ import pydantic
 import client_sdk
 from client_sdk import errors, schemas
 
-INSIDE = {"JobList", "JobErrorList", "ImageList", "CollectionList", "Count", "Deleted", "Problem"}
+INSIDE = {
+    "JobList",
+    "JobErrorList",
+    "ImageList",
+    "CollectionList",
+    "Count",
+    "Deleted",
+    "Known",
+    "Problem",
+}
 """Answers that a method unwraps, so that no caller holds one."""
 
 
