@@ -17,12 +17,15 @@ from bento_service.catalogue.records import (
     ImageRecord,
     IndexRecord,
 )
+from bento_service.compare import Comparer
 from bento_service.data_folder import sole_user
 from bento_service.decoding.decoders import Decoders
 from bento_service.decoding.process import DecoderLimits
 from bento_service.describing import Embed, patient
+from bento_service.duplicates import Duplicates
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
+from bento_service.hash_filling import FILLING_SECONDS, HashFilling
 from bento_service.housekeeping import (
     EXPIRY_SECONDS,
     HOUSEKEEPING_SECONDS,
@@ -36,6 +39,7 @@ from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.upload_jobs import UploadJobs
 from bento_service.ingest.uploads import Uploads, discard_unneeded
 from bento_service.ingest.worker import Worker
+from bento_service.likeness import lines_of
 from bento_service.optional import fetcher, watcher
 from bento_service.originals import Originals
 from bento_service.repeating import repeating
@@ -80,6 +84,8 @@ class Application:
     decoders: Decoders
     thumbnails: CapacityLimiter
     searcher: Searcher
+    comparer: Comparer
+    duplicates: Duplicates
     worker: Worker
     fetcher: "Fetcher | None"
     discard: Callable[[set[str]], None]
@@ -155,6 +161,7 @@ async def opened(
     computed = Computed(tuple(_space(model, version) for version in versions))
     describe = patient(embed, {space.fingerprint: space.dimension for space in computed.spaces})
     preprocessing = versions[0].preprocessing
+    lines = lines_of(versions)
     roots = backing.roots(settings)
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
@@ -224,6 +231,27 @@ async def opened(
         if settings.watched:
             following = watcher(settings, catalogue, roots, computed, worker.wake)
             await stack.enter_async_context(following)
+        filling = HashFilling(
+            catalogue,
+            originals,
+            decoders,
+            side=preprocessing.size,
+            padding=preprocessing.padding,
+            is_busy=lambda: bool(catalogue.jobs.open()),
+        )
+        await stack.enter_async_context(
+            repeating(filling.step, seconds=FILLING_SECONDS, what="hashing older images")
+        )
+        comparer = Comparer(
+            catalogue,
+            originals,
+            decoders,
+            describe,
+            computed=computed,
+            lines=lines,
+            side=preprocessing.size,
+            padding=preprocessing.padding,
+        )
         searcher = Searcher(
             catalogue,
             gallery,
@@ -253,6 +281,8 @@ async def opened(
             decoders=decoders,
             thumbnails=CapacityLimiter(THUMBNAILS_AT_ONCE),
             searcher=searcher,
+            comparer=comparer,
+            duplicates=Duplicates(catalogue, gallery, computed=computed, lines=lines),
             worker=worker,
             fetcher=fetcher(settings),
             discard=discard,

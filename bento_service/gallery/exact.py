@@ -121,6 +121,12 @@ class ExactGallery:
         with self._guard:
             return self._known(name).nearest(query, min(top_k, MAX_NEIGHBOURS))
 
+    def search_each(
+        self, name: str, queries: NDArray[np.float32], *, top_k: int
+    ) -> list[list[Neighbour]]:
+        """The nearest images of each of some queries; see `Gallery`."""
+        return [self.search(name, query, top_k=top_k) for query in queries]
+
     def ids(self, name: str) -> set[int]:
         """Every id that an index holds."""
         with self._guard:

@@ -124,6 +124,18 @@ class Gallery(Protocol):
         """
         ...
 
+    def search_each(
+        self, name: str, queries: NDArray[np.float32], *, top_k: int
+    ) -> list[list[Neighbour]]:
+        """The nearest images of each of some queries, in one call that nobody else's query shares.
+
+        Args:
+            name: Of the index.
+            queries: (N, D), of unit length.
+            top_k: At most so many for each, `MAX_NEIGHBOURS` at the most.
+        """
+        ...
+
     def ids(self, name: str) -> set[int]:
         """Every id that an index holds."""
         ...

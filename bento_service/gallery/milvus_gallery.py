@@ -280,6 +280,13 @@ class MilvusGallery:
         kind = (name, size, condition, query.shape)
         return self._shared.search(kind, query, ask)[:limit]
 
+    def search_each(
+        self, name: str, queries: NDArray[np.float32], *, top_k: int
+    ) -> list[list[Neighbour]]:
+        """The nearest images of each of some queries; see `Gallery`."""
+        seconds = _TIME_LIMIT if self.is_embedded else self._connection.search_seconds
+        return self._search(name, list(queries), min(top_k, MAX_NEIGHBOURS), "", seconds)
+
     def _search(
         self,
         name: str,
