@@ -23,6 +23,7 @@ from sqlalchemy import create_engine, text
 
 from bento_service.catalogue import Catalogue
 from tests.milvus_server import MilvusServer, unpacked
+from tests.order import longest_first
 from tests.postgresql import running_postgresql
 
 PROJECT = Path(__file__).parents[1]
@@ -38,6 +39,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Machines are shared: that one example took long says nothing about the code.
 hypothesis.settings.register_profile("shared", deadline=None)
 hypothesis.settings.load_profile("shared")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = longest_first(items)
 
 
 class Server:
