@@ -25,7 +25,7 @@ run: $(VENV)/run.stamp ## Set up, build the model if needed, serve; IMAGES=/fold
 	@exec $(BIN)/python -m bento_service $(if $(IMAGES),--images "$(abspath $(IMAGES))")
 
 test: $(VENV)/dev.stamp ## Run all tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 chaos: $(VENV)/dev.stamp ## The whole fault campaign, for hours; CHAOS="--backend server --kills 300", see docs/reliability.md
 	$(BIN)/python -m tests.chaos $(CHAOS)
@@ -39,7 +39,8 @@ audit: $(VENV)/uv.stamp ## Ask for known vulnerabilities in what the service is 
 sbom: $(VENV)/uv.stamp ## List what the service is built from, as CycloneDX, in sbom.json
 	$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements/service.txt --output-reproducible -o sbom.json
 
-check: lint types imports test ## Everything that continuous integration checks
+check: ## Everything that continuous integration checks, side by side
+	@$(MAKE) --no-print-directory --jobs lint types imports test
 
 lint: $(VENV)/dev.stamp ## Style
 	$(BIN)/ruff check .

@@ -24,7 +24,9 @@ from sqlalchemy import create_engine, text
 from bento_service.catalogue import Catalogue
 from model_build.export import export
 from tests.milvus_server import MilvusServer, unpacked
+from tests.order import longest_first
 from tests.postgresql import running_postgresql
+from tests.whole_build import whole_build
 
 PROJECT = Path(__file__).parents[1]
 CACHE = PROJECT / ".cache"
@@ -39,6 +41,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Machines are shared: that one example took long says nothing about the code.
 hypothesis.settings.register_profile("shared", deadline=None)
 hypothesis.settings.load_profile("shared")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = longest_first(items)
 
 
 class Server:
@@ -155,17 +161,28 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def models() -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all processes that run tests of this session."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def models(shared_folder: Path) -> Path:
     """The models folder of a BentoML home that holds the model that the service names."""
-    return built_models()
+    return built_models(shared_folder)
 
 
-def built_models() -> Path:
-    """That folder, filled where it is not."""
+def built_models(shared: Path | None = None) -> Path:
+    """That folder, filled where it is not: from the whole build of this session, if it has one."""
     home = CACHE / "bentoml"
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "models.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the tests run in several processes
+        if shared is not None and not (home / "models").exists():
+            program = whole_build(shared, CACHE / "downloads").program
+            shutil.copytree(program.home / "models", home / "models")
+            shutil.copy(program.tag_file, PROJECT / "bento_service")
         subprocess.run(
             [
                 *(sys.executable, "-m", "model_build", "--if-missing"),

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +16,6 @@ import pytest
 from bento_service.admin.__main__ import main
 from tests.admin.forge import Forge
 
-PROJECT = Path(__file__).parents[2]
 SERVING = Path(__file__).with_name("serving.py")
 FROM_FILES = 8
 
@@ -56,16 +56,12 @@ class Place:
             text=True,
         )
 
-    def start_admin(self, *arguments):
-        """A command as a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "bento_service.admin", *map(str, arguments)],
-            cwd=PROJECT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def killed_admin(self, seconds, *arguments):
+        """A command as a process of its own, killed after so long at the latest."""
+        words = [*map(str, arguments)]
+        pid = self._forge.start("bento_service.admin.__main__", words, self.environment)
+        time.sleep(seconds)
+        self._forge.kill(pid)
 
     def admin(self, *arguments):
         """Exit code and record of a command."""

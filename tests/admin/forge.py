@@ -29,7 +29,7 @@ class Ended(NamedTuple):
 
 
 class Forge:
-    """Runs one process at a time. Close it with `with`."""
+    """Starts processes. Close it with `with`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -50,14 +50,27 @@ class Forge:
 
     def run(self, module: str, arguments: Sequence[str], environment: dict[str, str]) -> Ended:
         """Call `main` of one of the modules with these arguments, in this environment alone."""
+        pid = self.start(module, arguments, environment)
+        code = self._ask({"wait": pid})
+        return Ended(code, *((self._folder / name).read_text() for name in ("out", "err")))
+
+    def start(self, module: str, arguments: Sequence[str], environment: dict[str, str]) -> int:
+        """The same without waiting; the process id. One runs at a time."""
+        out, err = str(self._folder / "out"), str(self._folder / "err")
+        task = {"module": module, "arguments": list(arguments), "environment": environment}
+        return self._ask({**task, "out": out, "err": err})
+
+    def kill(self, pid: int) -> None:
+        """`kill -9`, and wait until it is gone."""
+        os.kill(pid, signal.SIGKILL)  # it keeps its number until it is waited for
+        self._ask({"wait": pid})
+
+    def _ask(self, question: dict[str, object]) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        out, err = self._folder / "out", self._folder / "err"
-        task = {"module": module, "arguments": list(arguments), "environment": environment}
-        self._process.stdin.write(json.dumps({**task, "out": str(out), "err": str(err)}) + "\n")
+        self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
-        code = int(self._process.stdout.readline())
-        return Ended(code, out.read_text(), err.read_text())
+        return int(self._process.stdout.readline())
 
 
 def _forge() -> None:
@@ -67,10 +80,12 @@ def _forge() -> None:
     mains = {name: importlib.import_module(name).main for name in _MODULES}
     while line := sys.stdin.readline():
         task = json.loads(line)
-        if (pid := os.fork()) == 0:
+        if "wait" in task:
+            _, status = os.waitpid(task["wait"], 0)
+            answer = os.waitstatus_to_exitcode(status)
+        elif (answer := os.fork()) == 0:
             _become(task, mains[task["module"]])
-        _, status = os.waitpid(pid, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
 
 

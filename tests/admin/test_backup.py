@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import signal
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -142,10 +140,7 @@ def test_a_backup_that_was_killed_is_not_taken_for_a_whole_one(place, target, em
     finished = unfinished = 0
     pause = 0.0
     while not finished:
-        process = place.start_admin("backup", target)
-        time.sleep(pause)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        place.killed_admin(pause, "backup", target)
         if (target / "manifest.json").exists():
             finished += 1
             assert_whole(target)
@@ -153,7 +148,7 @@ def test_a_backup_that_was_killed_is_not_taken_for_a_whole_one(place, target, em
             unfinished += 1
             assert "manifest.json" in emptied.refused("restore", target)
             assert not emptied.data.exists()
-        pause += 0.15
+        pause += 0.01
     assert unfinished > 2
     assert place.admin("backup", target)[0] == 0
     assert_whole(target)
@@ -163,10 +158,7 @@ def test_a_killed_second_backup_leaves_the_first_whole(place, target):
     place.admin("backup", target)
     for step in range(6):
         place.sql("UPDATE images SET metadata = ? WHERE id = 1", json.dumps({"step": step}))
-        process = place.start_admin("backup", target)
-        time.sleep(0.3 + 0.15 * step)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        place.killed_admin(0.02 * (step + 1), "backup", target)
         assert assert_whole(target) == 9
 
 
@@ -256,10 +248,7 @@ def test_a_restore_that_was_killed_is_done_again(place, target, emptied):
     before = place.serving("state")
     place.admin("backup", target)
     for step in range(8):
-        process = emptied.start_admin("restore", target, "--force")
-        time.sleep(0.5 + 0.15 * step)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        emptied.killed_admin(0.02 * (step + 1), "restore", target, "--force")
 
     assert emptied.admin("restore", target, "--force")[0] == 0
     assert emptied.serving("state") == before

@@ -255,7 +255,7 @@ async def test_whatever_went_wrong_the_caller_is_told_the_same(web, canary):
     web.redirects("/in", f"http://127.0.0.9:{canary.port}/")
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    asking = fetcher(web, canary, ports=[web.port, canary.port, port])
+    asking = fetcher(web, canary, ports=[web.port, canary.port, port], seconds=4.0)
     here = f"http://127.0.0.1:{web.port}"
     places = ("gone", "part", "noise", "nothing", "file", "login", "port", "in")
     said = {await refusal(asking, f"{here}/{path}") for path in places}

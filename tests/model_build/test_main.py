@@ -52,11 +52,11 @@ def failing(monkeypatch):
 
 
 def test_a_whole_build_prints_the_tag_alone(built):
-    assert re.fullmatch(r"vgg16:[0-9a-f]{16}\n", built.result.stdout)
+    assert re.fullmatch(r"vgg16:[0-9a-f]{16}\n", built.stdout)
 
 
 def test_a_whole_build_tells_its_steps_with_their_times(built):
-    steps = re.findall(r"^ +\d+\.\d s  (.+)$", built.result.stderr, re.MULTILINE)
+    steps = re.findall(r"^ +\d+\.\d s  (.+)$", built.stderr, re.MULTILINE)
     assert steps == [
         "weights found",
         "networks converted",
@@ -67,7 +67,7 @@ def test_a_whole_build_tells_its_steps_with_their_times(built):
     ]
     told = re.findall(
         r"^ +(\S+) +in (\w+): cosine on eight photographs: mean ([01]\.\d{6}), min ([01]\.\d{6})$",
-        built.result.stderr,
+        built.stderr,
         re.MULTILINE,
     )
     assert {(output, precision) for output, precision, _, _ in told} == {

@@ -1,0 +1,36 @@
+"""The commands as an operator starts them; elsewhere their processes are forked."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+
+
+def test_the_commands_are_a_program(place):
+    done = subprocess.run(
+        [sys.executable, "-m", "bento_service.admin", "verify", "--json"],
+        cwd=PROJECT,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["findings"] == []
+
+
+def test_what_it_refuses_is_exit_code_2_and_one_line(place):
+    done = subprocess.run(
+        [sys.executable, "-m", "bento_service.admin", "verify"],
+        cwd=PROJECT,
+        env=place.environment | {"LOOKALIKE_DATA_DIRR": "x"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "LOOKALIKE_DATA_DIRR is not a setting" in done.stderr
