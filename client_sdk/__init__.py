@@ -2,6 +2,7 @@
 
 __version__ = "0.1.0"
 
+from client_sdk._folder_report import FailedFile, UploadReport, UploadStopped
 from client_sdk._job_handles import AsyncJobHandle, JobHandle
 from client_sdk._pictures import Picture, Query
 from client_sdk._retries import AsyncRetryTransport, Retries, RetryTransport
@@ -82,6 +83,7 @@ __all__ = [
     "ConnectError",
     "DuplicateGroup",
     "Evidence",
+    "FailedFile",
     "Forbidden",
     "GroupedImage",
     "Hit",
@@ -124,6 +126,8 @@ __all__ = [
     "Unauthenticated",
     "UnexpectedAnswer",
     "UnsupportedMediaType",
+    "UploadReport",
+    "UploadStopped",
     "UrlUnreachable",
     "UsageError",
     "Verdict",

@@ -24,6 +24,7 @@ from client_sdk.schemas import (
     Image,
     ImageList,
     Info,
+    Known,
     SearchResponse,
 )
 
@@ -135,6 +136,13 @@ def images(
     """The first page of the images of a collection."""
     params = params_of(collection=collection, prefix=prefix, filter=filter, limit=page_size)
     return Call(method="GET", path=f"{API}/images", params=params, read=model(ImageList))
+
+
+def known(sha256: Iterable[str], *, collection: str = DEFAULT_COLLECTION) -> Call[Known]:
+    """Which of some bytes a collection holds."""
+    body = {"collection": collection, "sha256": list(sha256)}
+    path = f"{API}/images/known"
+    return Call(method="POST", path=path, json=body, read=model(Known), is_harmless=True)
 
 
 def image(image_id: int) -> Call[Image]:

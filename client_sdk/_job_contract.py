@@ -17,7 +17,7 @@ from client_sdk._call import (
     params_of,
     segment,
 )
-from client_sdk._pictures import Picture, to_part, to_parts
+from client_sdk._pictures import Part, Picture, to_part, to_parts
 from client_sdk.errors import UsageError
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -116,10 +116,25 @@ def upload(
     idempotency_key: str | None = None,
 ) -> Call[Job]:
     """Index pictures that travel with the request."""
+    return upload_parts(
+        to_parts("files", pictures),
+        collection=collection,
+        metadata=metadata,
+        idempotency_key=idempotency_key,
+    )
+
+
+def upload_parts(
+    parts: tuple[Part, ...],
+    *,
+    collection: str,
+    metadata: Mapping[str, Any] | None,
+    idempotency_key: str | None = None,
+) -> Call[Job]:
+    """The same with files of a form."""
     form = {"collection": collection}
     if metadata:
         form["metadata"] = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False)
-    parts = to_parts("files", pictures)
     return Call(
         method="POST",
         path=f"{API}/train",

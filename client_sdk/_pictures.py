@@ -172,15 +172,15 @@ def to_part(field: str, picture: Picture, number: int = 1) -> Part:
     """
     if isinstance(picture, str | os.PathLike):
         path = _path(picture)
-        return Part(field, _printable(path.name), path)
+        return Part(field, printable(path.name), path)
     if isinstance(picture, bytes | bytearray | memoryview):
         return Part(field, f"upload-{number}", bytes(picture))
     if isinstance(picture, tuple):
         name, content = _pair(picture)
-        return Part(field, _printable(name), content)
+        return Part(field, printable(name), content)
     if is_pillow(picture):
         name = getattr(picture, "filename", "") or f"upload-{number}"
-        return Part(field, _printable(f"{Path(name).stem}.png"), partial(pillow_png, picture))
+        return Part(field, printable(f"{Path(name).stem}.png"), partial(pillow_png, picture))
     if is_array(picture):
         return Part(field, f"upload-{number}.png", partial(array_png, picture))
     return _file_part(field, picture, number)
@@ -245,7 +245,7 @@ def _file_part(field: str, picture: Any, number: int) -> Part:
         )
     name = getattr(picture, "name", None)
     named = Path(name).name if isinstance(name, str) else f"upload-{number}"
-    return Part(field, _printable(named), picture)
+    return Part(field, printable(named), picture)
 
 
 def _listed(pictures: Picture | Iterable[Picture]) -> list[Picture]:
@@ -259,5 +259,6 @@ def _listed(pictures: Picture | Iterable[Picture]) -> list[Picture]:
     return [cast("Picture", pictures)]
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """A name as text that JSON and a form can carry, whatever bytes it has."""
     return os.fsencode(name).decode("utf-8", "replace")

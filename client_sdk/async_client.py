@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from client_sdk import _compare_contract as comparing
 from client_sdk import _contract as contract
-from client_sdk._async_jobs import AsyncJobCalls
+from client_sdk._async_folders import AsyncFolderCalls
 from client_sdk._contract import SearchKeywords
 from client_sdk._pictures import Picture, Query
 from client_sdk._polling import Patience
@@ -21,7 +21,7 @@ from client_sdk.schemas import (
 )
 
 
-class AsyncClient(AsyncJobCalls):
+class AsyncClient(AsyncFolderCalls):
     """Talks to one Lookalike service, asynchronously.
 
     Has the methods of `Client` with the same arguments, results and errors, where they are

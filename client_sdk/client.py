@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from client_sdk import _compare_contract as comparing
 from client_sdk import _contract as contract
 from client_sdk._contract import SearchKeywords
-from client_sdk._jobs import JobCalls
+from client_sdk._folders import FolderCalls
 from client_sdk._pictures import Picture, Query
 from client_sdk._polling import Patience
 from client_sdk.compare_schemas import Comparison, DuplicateGroup
@@ -21,7 +21,7 @@ from client_sdk.schemas import (
 )
 
 
-class Client(JobCalls):
+class Client(FolderCalls):
     """Talks to one Lookalike service.
 
     Every method raises `ApiError` where the service refuses, `ConnectError` and `TimeoutExceeded`

@@ -31,11 +31,15 @@ DEFAULT_COLLECTION = "default"
 MAX_IDS = 100_000
 """Ids that one call takes."""
 
+MAX_DIGESTS = 10_000
+"""Digests that one call takes."""
+
 VERSION_HEADER = "X-Lookalike-Version"
 """Says on every answer to a known caller which version of the service it comes from."""
 
 _Path = Annotated[str, Field(min_length=1, max_length=4096)]
 _Url = Annotated[str, Field(min_length=1, max_length=2048)]
+_Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 FILTER_LANGUAGE = (
     'Only images that pass this expression, such as `shop == "north" and (price < 20 or '
@@ -99,6 +103,13 @@ class ImageList(Answer):
 
     images: tuple[Image, ...]
     next_cursor: str | None = None
+
+
+class Known(Answer):
+    """Which of some bytes a collection holds, by their SHA-256, in the order of the question."""
+
+    collection: str
+    known: tuple[str, ...]
 
 
 class Hit(Answer):
@@ -294,6 +305,17 @@ class SearchRequest(SearchOptions):
     image: str | None = None
     image_id: _Whole | None = None
     url: _Url | None = None
+
+
+class KnownRequest(_Request):
+    """Which of some bytes does a collection hold?
+
+    Attributes:
+        sha256: Digests of whole files, as 64 hexadecimal digits in lower case.
+    """
+
+    collection: _Name = DEFAULT_COLLECTION
+    sha256: tuple[_Digest, ...] = Field(max_length=MAX_DIGESTS)
 
 
 class DeleteRequest(_Request):

@@ -37,6 +37,8 @@ from client_sdk.schemas import (
     DeleteRequest,
     ImageList,
     Info,
+    Known,
+    KnownRequest,
     Limits,
     Problem,
     SearchOptions,
@@ -162,6 +164,12 @@ class FakeService(FakeJobs):
         shown, cursor = page(given, [held.image for held in found], 100)
         return ImageList(images=shown, next_cursor=cursor)
 
+    def known(self, request: httpx.Request) -> Answer:
+        body = KnownRequest.model_validate(parsed_json(request.content))
+        held = {held.image.sha256 for held in self.gallery.among(body.collection, None)}
+        found = tuple(one for one in body.sha256 if one in held)
+        return Known(collection=body.collection, known=found)
+
     def image(self, request: httpx.Request, number: str) -> Answer:
         return self.gallery.held(int(number)).image
 
@@ -259,6 +267,7 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
     ("POST", "/compare", FakeService.compare),
     ("POST", "/duplicates", FakeService.duplicates),
     ("GET", "/images", FakeService.images),
+    ("POST", "/images/known", FakeService.known),
     ("GET", _IMAGE, FakeService.image),
     ("PATCH", _IMAGE, FakeService.patch_image),
     ("DELETE", _IMAGE, FakeService.delete_image),

@@ -25,6 +25,8 @@ from client_sdk.schemas import (
     Image,
     ImageList,
     Info,
+    Known,
+    KnownRequest,
     Limits,
 )
 
@@ -64,6 +66,14 @@ def images(
         images=tuple(map(wire.image, shown)),
         next_cursor=str(shown[-1].id) if len(found) > limit else None,
     )
+
+
+@router.post("/images/known")
+def known(app: App, body: KnownRequest) -> Known:
+    """Which of some bytes a collection holds, so that nobody has to send them again."""
+    record = app.catalogue.collections.named(body.collection)
+    held = app.catalogue.images.known_among(record.id, body.sha256)
+    return Known(collection=record.name, known=tuple(one for one in body.sha256 if one in held))
 
 
 @router.get("/images/{image_id}")

@@ -153,6 +153,19 @@ class Images:
         with self._database.reading() as connection:
             return _id_of(connection, collection_id, sha256) is not None
 
+    def known_among(self, collection_id: int, digests: Sequence[str]) -> set[str]:
+        """Those of some digests whose bytes a collection holds."""
+        with self._database.reading() as connection:
+            return {
+                digest
+                for some in slices(digests)
+                for digest in connection.execute(
+                    select(images.c.sha256).where(
+                        images.c.collection_id == collection_id, images.c.sha256.in_(some), _living
+                    )
+                ).scalars()
+            }
+
     def set_metadata(self, image_id: int, metadata: dict[str, Any]) -> None:
         """Replace the metadata of a living image.
 

@@ -316,3 +316,15 @@ def test_many_at_once_lose_nothing_and_wait_for_each_other(
     assert {job.state for job in done} == {"completed"}
     revisions = [change.revision for change in changed(catalogue, cats)]
     assert revisions == sorted(set(revisions))
+
+
+def test_of_many_digests_those_are_told_whose_bytes_are_there(catalogue, cats, space, add, digest):
+    dogs = catalogue.collections.create("dogs", space)
+    _, kit = add(cats, "tom", "kit")
+    add(dogs, "rex")
+    catalogue.images.delete(cats.id, [kit])
+    others = [f"{number:064x}" for number in range(1200)]
+    asked = [digest("tom"), digest("kit"), *others, digest("rex")]
+    assert catalogue.images.known_among(cats.id, asked) == {digest("tom")}
+    assert catalogue.images.known_among(dogs.id, asked) == {digest("rex")}
+    assert catalogue.images.known_among(cats.id, []) == set()

@@ -15,6 +15,7 @@ INSIDE = {
     "ImageList",
     "JobErrorList",
     "JobList",
+    "Known",
     "Problem",
 }
 """Answers that a method unwraps, so that no caller holds one."""

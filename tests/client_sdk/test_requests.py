@@ -110,6 +110,11 @@ SENT = [
     ("GET /api/v2/info", INFO, lambda c: c.info()),
     ("GET /readyz", {}, lambda c: c.wait_ready()),
     (
+        "POST /api/v2/images/known",
+        {"collection": "hats", "known": []},
+        lambda c: c.known(["0" * 64]),
+    ),
+    (
         "GET /api/v2/images?collection=hats&prefix=a%2F&limit=5",
         {"images": []},
         lambda c: c.images(collection="hats", prefix="a/", page_size=5),

@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+KNOWN = "/api/v2/images/known"
 SEARCH, TRAIN, DELETE = "/api/v2/search", "/api/v2/train", "/api/v2/delete"
 PICTURE = {"file": ("x.jpg", b"hello")}
 
@@ -49,6 +50,9 @@ PICTURE = {"file": ("x.jpg", b"hello")}
         ("GET", "/api/v2/jobs/no/errors", {}, 404, "job_not_found"),
         ("GET", "/api/v2/images?limit=0", {}, 422, "invalid_argument"),
         ("GET", "/api/v2/images?cursor=x", {}, 422, "invalid_argument"),
+        ("POST", KNOWN, {"json": {"sha256": ["0" * 64], "collection": "no"}}, 404, None),
+        ("POST", KNOWN, {"json": {"sha256": ["0" * 63]}}, 422, "invalid_argument"),
+        ("POST", KNOWN, {"json": {"sha256": ["0" * 64] * 10_001}}, 422, "invalid_argument"),
         ("GET", "/api/v2/images/999999999", {}, 404, "image_not_found"),
         ("GET", "/api/v2/images/99999999999999999999", {}, None, None),
         ("GET", "/api/v2/images/x", {}, 422, "invalid_argument"),

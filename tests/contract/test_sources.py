@@ -199,3 +199,19 @@ def test_a_line_that_failed_is_tried_again_once_it_can_go_well(client, collectio
     shutil.copy(two / "ihc.jpg", two / "late.jpg")
     again = client.wait(client.retry(job))
     assert (again.retry_of, again.total, again.indexed) == (job.id, 1, 1)
+
+
+def test_of_a_folder_only_what_is_not_there_is_sent(server, client, collection, photographs):
+    client.wait(client.upload(photographs / "coins.jpg", collection=collection))
+
+    async def run():
+        async with AsyncClient(server.url) as asking:
+            return await asking.upload_folder(photographs, collection=collection, batch_files=2)
+
+    report = asyncio.run(run())
+    assert (report.found, report.known, report.sent, report.indexed) == (6, 1, 5, 5)
+    assert report.failed == ()
+    again = client.upload_folder(photographs, collection=collection)
+    assert (again.known, again.jobs) == (6, ())
+    new = client.upload_folder(photographs, collection=f"{collection}-new", ignore="*.jpg")
+    assert new.found == 0

@@ -1,0 +1,279 @@
+"""Sending folders by either client to the fake service: what is sent, and what is told."""
+
+import asyncio
+import hashlib
+import io
+import os
+import threading
+
+import httpx
+import pytest
+from PIL import Image
+
+from client_sdk import (
+    AsyncClient,
+    Client,
+    FailedFile,
+    JobFailed,
+    Retries,
+    UploadReport,
+    UploadStopped,
+    UsageError,
+)
+from client_sdk._folder_report import Tally, describe
+from client_sdk.schemas import Job
+from tests.fake_service import FakeService
+
+
+def picture(number):
+    encoded = io.BytesIO()
+    Image.new("RGB", (8, 8), (number % 256, number // 256, 99)).save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Ten pictures, a copy of one, a broken one, and what is no picture by its name."""
+    (tmp_path / "deep").mkdir()
+    for number in range(10):
+        place = tmp_path / "deep" if number % 2 else tmp_path
+        (place / f"{number}.PNG").write_bytes(picture(number))
+    (tmp_path / "copy.png").write_bytes(picture(3))
+    (tmp_path / "broken.jpg").write_bytes(b"broken")
+    (tmp_path / "notes.txt").write_text("notes")
+    return tmp_path
+
+
+@pytest.fixture(params=["Client", "AsyncClient"])
+def send(request):
+    """Sends a folder by either client: `send(transport, folder, **options)`."""
+
+    def synchronous(transport, folder, retries=0, **options):
+        with Client(transport=transport, retries=retries) as client:
+            return client.upload_folder(folder, **options)
+
+    async def asynchronous(transport, folder, retries=0, **options):
+        async with AsyncClient(transport=transport, retries=retries) as client:
+            return await client.upload_folder(folder, **options)
+
+    if request.param == "Client":
+        return synchronous
+    return lambda *given, **options: asyncio.run(asynchronous(*given, **options))
+
+
+def uploads(fake):
+    return [one for one in fake.requests if one.url.path == "/api/v2/train"]
+
+
+def stored(fake):
+    return sorted(held.image.source for held in fake.gallery.shelves["default"].held.values())
+
+
+def test_a_folder_is_sent_once_and_told_file_by_file(send, folder):
+    fake = FakeService()
+    first = send(fake.transport, folder, batch_files=4, metadata={"by": "me"})
+    assert (first.found, first.known, first.sent, first.indexed) == (12, 1, 11, 10)
+    assert [(one.path, one.code) for one in first.failed] == [
+        ("broken.jpg", "unsupported_media_type")
+    ]
+    assert len(first.jobs) == len(uploads(fake)) == 3
+    assert "deep/5.PNG" in stored(fake)
+    assert len(stored(fake)) == 10
+    again = send(fake.transport, folder)
+    assert (again.known, again.sent, again.indexed) == (11, 1, 0)
+    assert len(stored(fake)) == 10
+
+
+def test_patterns_say_what_is_meant_and_what_is_not(send, folder):
+    fake = FakeService()
+    report = send(fake.transport, folder, pattern=["*.png"], ignore=["[2-9].*", "copy.*"])
+    assert stored(fake) == ["0.PNG", "deep/1.PNG"]
+    assert report.found == 2
+    fake = FakeService()
+    send(fake.transport, folder, recursive=False, pattern="*", ignore="broken.*")
+    assert {path for path in stored(fake) if "/" in path} == set()
+
+
+def test_requests_are_bounded_in_files_and_bytes(send, folder):
+    fake = FakeService()
+    size = len(picture(0))
+    send(fake.transport, folder, batch_bytes=3 * size + 20)
+    assert len(uploads(fake)) >= 4
+    assert max(len(one.content) for one in uploads(fake)) < 3 * size + 2000
+
+
+def test_no_more_requests_are_under_way_than_allowed(send, folder):
+    fake, lock, now, most = FakeService(), threading.Lock(), 0, 0
+
+    class Counting(httpx.BaseTransport, httpx.AsyncBaseTransport):
+        def handle_request(self, request):
+            nonlocal now, most
+            with lock:
+                now += request.url.path == "/api/v2/train"
+                most = max(most, now)
+            request.read()
+            threading.Event().wait(0.02)
+            answer = fake(request)
+            with lock:
+                now -= request.url.path == "/api/v2/train"
+            return answer
+
+        async def handle_async_request(self, request):
+            await request.aread()
+            return await asyncio.to_thread(self.handle_request, request)
+
+    send(Counting(), folder, batch_files=1, concurrency=3)
+    assert most == 3
+
+
+def test_a_folder_is_sent_again_where_nothing_is_asked_before(send, folder):
+    fake = FakeService()
+    send(fake.transport, folder)
+    again = send(fake.transport, folder, skip_known=False)
+    assert (again.sent, again.duplicates, again.indexed, again.known) == (12, 11, 0, 0)
+
+
+def test_jobs_need_not_be_waited_for(send, folder):
+    fake = FakeService()
+    report = send(fake.transport, folder, wait=False)
+    assert (report.sent, report.indexed) == (11, 0)
+    assert {one.url.path for one in fake.requests} == {
+        "/api/v2/info",
+        "/api/v2/images/known",
+        "/api/v2/train",
+    }
+
+
+def test_a_file_for_which_a_request_is_refused_is_found_and_the_others_are_sent(send, folder):
+    fake = FakeService()
+
+    def picky(request):
+        if request.url.path == "/api/v2/train" and b"broken" in request.content:
+            return httpx.Response(413)
+        return fake(request)
+
+    report = send(httpx.MockTransport(picky), folder)
+    assert report.failed == (FailedFile("broken.jpg", "http_413", "Request Entity Too Large"),)
+    assert (report.sent, report.indexed) == (10, 10)
+
+
+def test_files_that_the_service_would_refuse_stay_here(send, folder):
+    (folder / "huge.png").touch()
+    os.truncate(folder / "huge.png", 65 * 2**20)
+    report = send(FakeService().transport, folder, skip_known=False)
+    assert [(one.path, one.code) for one in report.failed if one.path != "broken.jpg"] == [
+        ("huge.png", "too_large")
+    ]
+    assert report.found == report.sent + 1
+
+
+def test_a_file_that_goes_away_meanwhile_is_told(send, folder):
+    fake = FakeService()
+
+    def late(request):
+        if request.url.path == "/api/v2/images/known":
+            (folder / "4.PNG").unlink()
+        return fake(request)
+
+    report = send(httpx.MockTransport(late), folder)
+    assert ("4.PNG", "unreadable") in [(one.path, one.code) for one in report.failed]
+    assert report.indexed == 9
+
+
+def test_nothing_is_lost_or_doubled_when_requests_and_answers_are_lost(send, folder):
+    fake, number = FakeService(), 0
+
+    def faulty(request):
+        nonlocal number
+        number += 1
+        if number % 3 == 0:
+            raise httpx.ConnectError("refused")
+        answer = fake(request)
+        if number % 3 == 1:
+            raise httpx.ReadError("the answer is lost")
+        return answer
+
+    patient = Retries(attempts=50, first_pause=0.0, longest_pause=0.0)
+    report = send(httpx.MockTransport(faulty), folder, retries=patient, batch_files=2)
+    assert (report.indexed, report.duplicates) == (10, 0)
+    assert len(fake.gallery.works) == 6
+    assert len({one.headers["idempotency-key"] for one in uploads(fake)}) == 6
+
+
+def test_an_upload_that_cannot_go_on_says_how_far_it_came_and_goes_on_later(send, folder):
+    fake, left = FakeService(), 2
+
+    def ending(request):
+        nonlocal left
+        if request.url.path == "/api/v2/train":
+            left -= 1
+            if left < 0:
+                return httpx.Response(507)
+        return fake(request)
+
+    with pytest.raises(UploadStopped, match=r"after 4 files.*call it again") as caught:
+        send(httpx.MockTransport(ending), folder, batch_files=2, concurrency=1)
+    assert caught.value.report.sent == 4
+    assert caught.value.__cause__.status == 507
+    rest = send(fake.transport, folder)
+    assert rest.known + rest.sent == 12
+    assert len(stored(fake)) == 10
+
+
+def test_a_job_that_ends_early_names_what_is_not_there(send, folder):
+    fake = FakeService()
+
+    def failing(request):
+        answer = fake(request)
+        if request.url.path == "/api/v2/process":
+            job = Job.model_validate_json(answer.content)
+            fake.gallery.shelves["default"].held.popitem()
+            ended = job.model_copy(update={"detail": "the disk is full"}).model_dump(mode="json")
+            return httpx.Response(200, json={**ended, "state": "failed", "indexed": 9})
+        return answer
+
+    report = send(httpx.MockTransport(failing), folder)
+    codes = {one.path: one.code for one in report.failed}
+    assert codes == {"broken.jpg": "unsupported_media_type", "deep/9.PNG": "job_failed"}
+    assert report.indexed == 9
+
+
+@pytest.mark.parametrize("options", [{"concurrency": 0}, {"batch_files": 0}, {"batch_bytes": -1}])
+def test_options_that_make_no_sense_are_refused(options, send, folder):
+    with pytest.raises(UsageError, match="give 1 or more"):
+        send(FakeService().transport, folder, **options)
+
+
+def test_what_is_no_folder_is_refused(send, folder):
+    fake = FakeService()
+    with pytest.raises(UsageError, match="is not a folder"):
+        send(fake.transport, folder / "0.PNG")
+    with pytest.raises(TypeError, match="colection"):
+        send(fake.transport, folder, colection="hats")
+    assert fake.requests == []
+
+
+def test_progress_is_shown_on_stderr(send, folder, capsys):
+    send(FakeService().transport, folder, progress=True)
+    assert "found, " in capsys.readouterr().err
+
+
+def test_an_empty_folder_is_no_failure(send, tmp_path):
+    assert send(FakeService().transport, tmp_path) == UploadReport()
+
+
+def test_a_failed_job_of_files_that_are_gone_is_told(job):
+    tally = Tally()
+    tally.broken(JobFailed(job(state="failed")), [FailedFile("a", "unreadable", "gone")], set())
+    assert [one.path for one in tally.report.failed] == ["a"]
+    assert describe(tally.report) == "0 found, 0 known, 0 sent, 3 done, 1 failed"
+
+
+def test_many_digests_are_asked_about_in_parts():
+    fake = FakeService()
+    with Client(transport=fake.transport) as client:
+        client.upload(picture(1))
+        digest = hashlib.sha256(picture(1)).hexdigest()
+        others = (f"{number:064x}" for number in range(10_500))
+        assert client.known([*others, digest]) == {digest}
+    assert [one.url.path for one in fake.requests].count("/api/v2/images/known") == 2
