@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 
+from client_sdk._folder_report import UploadStopped
 from client_sdk.errors import ApiError, JobFailed, LookalikeError, UsageError
 
 
@@ -30,6 +31,8 @@ class Code(IntEnum):
 
 def code_of(error: LookalikeError) -> Code:
     """The exit code that stands for an error."""
+    if isinstance(error, UploadStopped) and isinstance(error.__cause__, LookalikeError):
+        return code_of(error.__cause__)
     if isinstance(error, JobFailed):
         return Code.NO
     if isinstance(error, UsageError):

@@ -11,10 +11,9 @@ import typer
 from client_sdk.cli.codes import Code
 from client_sdk.cli.collections import DescriptorOption
 from client_sdk.cli.commands import Session
-from client_sdk.cli.evaluation import Answer, Evaluation, Labelled, answers, labelled, mean
+from client_sdk.cli.evaluation import HIDDEN, Answer, Evaluation, Labelled, answers, labelled, mean
 from client_sdk.cli.following import bar
 from client_sdk.cli.screen import Field
-from client_sdk.cli.sending import ended, send
 from client_sdk.errors import LookalikeError, UsageError
 from client_sdk.schemas import Collection
 
@@ -46,7 +45,7 @@ def evaluate(
     """
     pictures = labelled(folder)
     with _scratch(session, descriptor) as collection:
-        found = _evaluated(session, collection, pictures)
+        found = _evaluated(session, folder, collection, pictures)
     session.screen.one(found, _fields(found))
     if fail_under is not None and found.mean_average_precision < fail_under:
         session.screen.warn(f"mAP {found.mean_average_precision:.4f} is below {fail_under:g}")
@@ -54,20 +53,14 @@ def evaluate(
     return Code.DONE
 
 
-def _evaluated(session: Session, collection: Collection, pictures: Labelled) -> Evaluation:
+def _evaluated(
+    session: Session, folder: Path, collection: Collection, pictures: Labelled
+) -> Evaluation:
     client, name = session.client, collection.name
+    client.upload_folder(folder, collection=name, ignore=HIDDEN, progress=True)
+    labels = {one.id: pictures.labels[one.sha256] for one in client.images(collection=name)}
     with bar(session) as progress:
-        task = progress.add_task("sending", total=len(pictures.files), aside="")
-        jobs = send(
-            client,
-            list(pictures.files.values()),
-            collection=name,
-            on_sent=lambda number: progress.advance(task, number),
-        )
-        progress.reset(task, description="indexing", completed=0)
-        ended(session, jobs, lambda done: progress.update(task, completed=done))
-        labels = {one.id: pictures.labels[one.sha256] for one in client.images(collection=name)}
-        progress.reset(task, description="asking", completed=0, total=len(labels))
+        task = progress.add_task("asking", total=len(labels), aside="")
         found = answers(client, name, labels, on_answer=lambda: progress.advance(task))
     if not found:
         raise UsageError(f"no picture of {len(labels)} has another one of its label")
@@ -81,7 +74,7 @@ def _summary(
     return Evaluation(
         pictures=labels_of,
         copies=pictures.copies,
-        failed=len(pictures.files) - labels_of,
+        failed=len(pictures.labels) - labels_of,
         labels=len(set[str]().union(*pictures.labels.values())),
         queries=len(found),
         skipped=labels_of - len(found),

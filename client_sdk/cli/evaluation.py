@@ -1,6 +1,5 @@
 """How well a service ranks labelled pictures: every picture asks for the others of its label."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -9,8 +8,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from client_sdk._folder import FolderOptions, digested, files_of
+from client_sdk._folder_report import FailedFile, Tally
 from client_sdk.cli import ranking
-from client_sdk.cli.sending import pictures_in
 from client_sdk.client import Client
 from client_sdk.errors import UsageError
 from client_sdk.schemas import MAX_TOP_K
@@ -18,9 +18,11 @@ from client_sdk.schemas import MAX_TOP_K
 MOST_IMAGES = 16_000
 """Of how many images a ranking can be read to its end: `offset` ends at 15,000."""
 
+HIDDEN = ".*"
+"""Files and folders that are no part of what is evaluated."""
+
 _TOP = 10
 _AT_ONCE = 4
-_PIECE = 2**20
 
 
 class Evaluation(BaseModel):
@@ -62,12 +64,10 @@ class Labelled:
     """The pictures of a folder, the same bytes once.
 
     Attributes:
-        files: By the SHA-256 of their bytes.
-        labels: By the same; one picture may lie in several folders.
+        labels: By the SHA-256 of the bytes; one picture may lie in several folders.
         copies: How many files were left out for that.
     """
 
-    files: Mapping[str, Path]
     labels: Mapping[str, frozenset[str]]
     copies: int
 
@@ -86,26 +86,30 @@ def labelled(folder: Path) -> Labelled:
     """The pictures below a folder; the label of each is the path of the folder that holds it.
 
     Raises:
-        UsageError: If there are no two labels, or more pictures than can be ranked.
-        OSError: If something cannot be read.
+        UsageError: If something cannot be read, if there are no two labels, or more pictures than
+            can be ranked.
     """
-    files: dict[str, Path] = {}
     labels: dict[str, set[str]] = defaultdict(set)
-    found = pictures_in(folder)
-    for path in found:
-        digest = _digest(path)
-        files.setdefault(digest, path)
-        labels[digest].add(path.parent.relative_to(folder).as_posix())
+    tally = Tally()
+    number = 0
+    for file in files_of(folder, FolderOptions(ignore=HIDDEN), tally):
+        read = digested(file)
+        if isinstance(read, FailedFile):
+            tally.failed([read])
+            continue
+        number += 1
+        labels[read.sha256].add(file.name.rpartition("/")[0])
+    if failed := tally.report.failed:
+        raise UsageError(f"{failed[0].path} cannot be read: {failed[0].detail}")
     if len(set[str]().union(*labels.values())) < 2:
         raise UsageError(
-            f"{folder} holds {len(found)} pictures and not two labels; lay them out as "
+            f"{folder} holds {number} pictures and not two labels; lay them out as "
             "FOLDER/label/picture.jpg, with at least two labels"
         )
-    if len(files) > MOST_IMAGES:
-        raise UsageError(f"{len(files)} pictures; a ranking can be read up to {MOST_IMAGES}")
-    return Labelled(
-        files, {digest: frozenset(some) for digest, some in labels.items()}, len(found) - len(files)
-    )
+    if len(labels) > MOST_IMAGES:
+        raise UsageError(f"{len(labels)} pictures; a ranking can be read up to {MOST_IMAGES}")
+    frozen = {digest: frozenset(some) for digest, some in labels.items()}
+    return Labelled(frozen, number - len(labels))
 
 
 def answers(
@@ -182,11 +186,3 @@ def _whole(client: Client, collection: str, query: int, images: int) -> list[tup
         )
         hits += [(hit.image_id, hit.score) for hit in page.hits]
     return hits
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()

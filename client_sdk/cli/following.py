@@ -25,6 +25,7 @@ STYLES = {
     JobState.CANCELED: "yellow",
     JobState.IN_PROGRESS: "cyan",
 }
+SHOWN_ERRORS = telling.SHOWN_ERRORS
 ERROR_COLUMNS = (
     Column[JobError]("source", lambda error: error.source, folds=True),
     Column[JobError]("code", lambda error: error.code, style="yellow"),
@@ -62,8 +63,8 @@ def report(session: Session, job: Job, *, strict: bool = False) -> int:
     """
     session.screen.one(job, fields_of(job))
     if session.screen.form is Form.TABLE and job.errors:
-        session.screen.many(job.errors[: telling.SHOWN_ERRORS], ERROR_COLUMNS)
-        if job.failed > telling.SHOWN_ERRORS:
+        session.screen.many(job.errors[:SHOWN_ERRORS], ERROR_COLUMNS)
+        if job.failed > SHOWN_ERRORS:
             session.screen.aside(f"all {job.failed}: lookalike jobs errors {job.id}")
     if job.state in (JobState.FAILED, JobState.CANCELED):
         reason = f": {job.detail}" if job.detail else ""

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import PIL.Image
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.text import Text
@@ -41,7 +40,8 @@ def drawing(session: Session, *, wanted: bool | None) -> Draw | None:
     with _terminal_answers() as answers:
         if not answers and not wanted:
             return None
-        from textual_image import renderable
+        import PIL.Image  # takes a while, and few commands need it
+        from textual_image import renderable  # asks the terminal what it can
     kind = renderable.Image if answers else renderable.HalfcellImage
 
     def draw(content: bytes, columns: int, lines: int) -> RenderableType:

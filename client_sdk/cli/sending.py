@@ -1,71 +1,54 @@
-"""Sending what is on this machine: folders, files and archives, some at a time."""
+"""`lookalike train --upload`: sends what is on this machine."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
+from client_sdk._folder import FolderKeywords, steps
+from client_sdk._folder_report import UploadReport
 from client_sdk.cli.codes import Code
-from client_sdk.cli.commands import Session
-from client_sdk.cli.following import ERROR_COLUMNS, bar, report
-from client_sdk.cli.jobs import COLUMNS
-from client_sdk.cli.screen import Form
-from client_sdk.client import Client
+from client_sdk.cli.commands import No, Session
+from client_sdk.cli.following import SHOWN_ERRORS, watched
+from client_sdk.cli.screen import Column, Field, Form
 from client_sdk.errors import UsageError
-from client_sdk.schemas import Job, JobState
+from client_sdk.schemas import JobError, JobState
 
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+_FILES_AT_ONCE = 100
+
+
+class Failed(BaseModel):
+    """A file that is not indexed; see `client_sdk.FailedFile`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    code: str
+    detail: str
+
+
+class Sent(BaseModel):
+    """What became of everything that was named; the fields of `client_sdk.UploadReport`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    found: int = 0
+    known: int = 0
+    sent: int = 0
+    indexed: int = 0
+    duplicates: int = 0
+    failed: tuple[Failed, ...] = ()
+    bytes_sent: int = 0
+    jobs: tuple[str, ...] = ()
+
+
+COLUMNS = (
+    Column[Failed]("file", lambda one: one.path, folds=True),
+    Column[Failed]("code", lambda one: one.code, style="yellow"),
+    Column[Failed]("detail", lambda one: one.detail, folds=True),
 )
-"""Files with these endings are pictures; what else lies in a folder is left alone."""
-
-_FILES_AT_ONCE = 200
-_BYTES_AT_ONCE = 32 * 2**20
-_SHOWN_ERRORS = 10
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """Every picture below a folder, by name; hidden files and folders are left alone.
-
-    Raises:
-        OSError: If the folder cannot be listed.
-    """
-    found = []
-    for within, below, names in os.walk(folder, onerror=_refuse):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        found += [
-            Path(within, name)
-            for name in sorted(names)
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
-        ]
-    return found
-
-
-def send(
-    client: Client,
-    files: Sequence[Path],
-    *,
-    collection: str,
-    metadata: Mapping[str, Any] | None = None,
-    on_sent: Callable[[int], object],
-) -> list[Job]:
-    """Send files to be indexed, some in each request.
-
-    Args:
-        client: Whose service gets them.
-        files: Pictures and archives.
-        collection: Where the images go.
-        metadata: Kept with every new image.
-        on_sent: Called after each request with how many files went with it.
-
-    Returns:
-        The jobs as they were accepted.
-    """
-    jobs: list[Job] = []
-    for batch in _batches(files):
-        jobs.append(client.upload(batch, collection=collection, metadata=metadata))
-        on_sent(len(batch))
-    return jobs
 
 
 def send_all(
@@ -74,87 +57,80 @@ def send_all(
     *,
     collection: str,
     metadata: Mapping[str, Any],
+    ignore: Sequence[str],
+    recursive: bool,
     wait: bool,
     strict: bool,
 ) -> int:
-    """Send folders and files, and show what became of them; returns the exit code."""
-    files = [file for path in paths for file in (pictures_in(path) if path.is_dir() else [path])]
-    if not files:
-        raise UsageError(
-            f"there is no picture in {paths[0]}; a picture's name ends in one of "
-            f"{' '.join(sorted(SUFFIXES))}"
-        )
-    with bar(session) as progress:
-        task = progress.add_task("sending", total=len(files), aside="")
-        jobs = send(
-            session.client,
-            files,
-            collection=collection,
-            metadata=metadata,
-            on_sent=lambda number: progress.advance(task, number),
-        )
-        if wait:
-            progress.reset(task, description="indexing", completed=0)
-            jobs = ended(session, jobs, lambda done: progress.update(task, completed=done))
-    return _report(session, jobs, strict=strict)
-
-
-def ended(session: Session, jobs: Sequence[Job], on_progress: Callable[[int], object]) -> list[Job]:
-    """The jobs at their ends; Ctrl-C ends the watching alone.
-
-    Args:
-        session: The command at work.
-        jobs: Jobs that were started.
-        on_progress: Called with how many files of all jobs are done.
-    """
-    last = {job.id: job for job in jobs}
+    """Send folders, files and archives, and show what became of them; returns the exit code."""
+    keywords: FolderKeywords = {
+        "collection": collection,
+        "metadata": metadata,
+        "ignore": [*ignore, ".*"],
+        "recursive": recursive,
+        "wait": wait,
+        "progress": True,
+    }
+    parts = []
     try:
-        for job in jobs:
-            for seen in session.client.events(job):
-                last[job.id] = seen
-                on_progress(sum(one.done for one in last.values()))
+        for folder in [path for path in paths if path.is_dir()]:
+            parts.append(_of_report(session.client.upload_folder(folder, **keywords)))  # noqa: PERF401
+        for files in steps([path for path in paths if not path.is_dir()], _FILES_AT_ONCE):
+            parts.append(_files(session, files, collection, metadata, wait=wait))  # noqa: PERF401
     except KeyboardInterrupt:
-        open_ones = ", ".join(str(job.id) for job in last.values() if not job.state.is_final)
-        session.screen.warn(f"stopped watching; these jobs go on: {open_ones}")
+        session.screen.warn("stopped; the same command goes on with the rest")
         raise
-    return list(last.values())
+    return _report(session, _together(parts), paths, strict=strict)
 
 
-def _report(session: Session, jobs: Sequence[Job], *, strict: bool) -> int:
-    if len(jobs) == 1:
-        return report(session, jobs[0], strict=strict)
+def _files(
+    session: Session,
+    files: Sequence[Path],
+    collection: str,
+    metadata: Mapping[str, Any],
+    *,
+    wait: bool,
+) -> Sent:
+    size = sum(file.stat().st_size for file in files)
+    started = session.client.upload(files, collection=collection, metadata=metadata)
+    job = watched(session, started, wait=wait)
+    if job.state in (JobState.FAILED, JobState.CANCELED):
+        raise No(f"job {job.id} {job.state}: {job.detail or 'it was ended'}")
+    errors: Iterable[JobError] = session.client.job_errors(job) if job.failed else ()
+    return Sent(
+        found=len(files),
+        sent=len(files),
+        indexed=job.indexed,
+        duplicates=job.duplicates,
+        failed=tuple(Failed(path=one.source, code=one.code, detail=one.detail) for one in errors),
+        bytes_sent=size,
+        jobs=(job.id or "",),
+    )
+
+
+def _of_report(report: UploadReport) -> Sent:
+    return Sent.model_validate(asdict(report))
+
+
+def _together(parts: Sequence[Sent]) -> Sent:
+    counts = ("found", "known", "sent", "indexed", "duplicates", "bytes_sent")
+    return Sent(
+        **{name: sum(getattr(part, name) for part in parts) for name in counts},
+        failed=tuple(one for part in parts for one in part.failed),
+        jobs=tuple(job for part in parts for job in part.jobs),
+    )
+
+
+def _report(session: Session, sent: Sent, paths: Sequence[Path], *, strict: bool) -> int:
+    if not sent.found and not sent.failed:
+        raise UsageError(f"there is no picture in {paths[0]}; name files to send others")
     screen = session.screen
-    if screen.form is not Form.TABLE:
-        screen.many(jobs, COLUMNS)
-    else:
-        screen.say(
-            f"{sum(job.indexed for job in jobs)} indexed, "
-            f"{sum(job.duplicates for job in jobs)} already known, "
-            f"{sum(job.failed for job in jobs)} failed, in {len(jobs)} jobs"
-        )
-        errors = [error for job in jobs for error in job.errors]
-        if errors:
-            screen.many(errors[:_SHOWN_ERRORS], ERROR_COLUMNS)
-    went_well = sum(job.indexed + job.duplicates for job in jobs)
-    failed = sum(job.failed for job in jobs)
-    broken = any(job.state in (JobState.FAILED, JobState.CANCELED) for job in jobs)
-    return Code.NO if broken or (failed and (strict or not went_well)) else Code.DONE
-
-
-def _batches(files: Sequence[Path]) -> Iterator[list[Path]]:
-    batch: list[Path] = []
-    size = 0
-    for file in files:
-        more = file.stat().st_size
-        if batch and (len(batch) == _FILES_AT_ONCE or size + more > _BYTES_AT_ONCE):
-            yield batch
-            batch, size = [], 0
-        batch.append(file)
-        size += more
-    if batch:
-        yield batch
-
-
-def _refuse(error: OSError) -> None:
-    """Without this a folder that may not be listed would count as empty."""
-    raise error
+    fields = [Field(name, getattr(sent, name)) for name in Sent.model_fields if name != "failed"]
+    jobs = ", ".join(sent.jobs)
+    screen.one(sent, [*fields[:-1], Field("failed", len(sent.failed)), Field("jobs", jobs)])
+    if screen.form is Form.TABLE and sent.failed:
+        screen.many(sent.failed[:SHOWN_ERRORS], COLUMNS)
+        if len(sent.failed) > SHOWN_ERRORS:
+            screen.aside("all of them: lookalike jobs errors, or --json")
+    went_well = sent.known + sent.sent > len(sent.failed)
+    return Code.NO if sent.failed and (strict or not went_well) else Code.DONE

@@ -66,14 +66,12 @@ def train(
     if wait_ready is not None:
         session.client.wait_ready(timeout=wait_ready)
     kept = given.metadata_of(metadata)
-    by_path = {
-        "ignore": ignore,
+    by_path: dict[str, object] = {
         "prune": prune,
         "dry_run": dry_run,
         "verify_bytes": verify_bytes,
         "manifest": manifest,
         "root": root,
-        "flat": not recursive,
     }
     if upload:
         _check_alone(by_path)
@@ -82,6 +80,8 @@ def train(
             [Path(path) for path in paths],
             collection=collection,
             metadata=kept,
+            ignore=ignore,
+            recursive=recursive,
             wait=wait,
             strict=strict,
         )

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 
@@ -154,19 +155,82 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_upload_sends_the_pictures_of_a_folder(lookalike, told, job, folder):
-    states = [job(state="pending"), job()]
-    answers = {"train": states[0], "jobs/j1/events": told(states)}
+@pytest.fixture
+def uploads(job, told):
+    """Answers of a service that holds nothing yet; the job has an end."""
+
+    def uploads(**end):
+        limits = dict.fromkeys(("max_upload_bytes", "max_request_bytes", "max_pixels"), 10**9)
+        limits |= {"max_jpeg_pixels": 10**9, "max_top_k": 1000, "formats": ["JPEG"]}
+        info = {"version": "0.1.0", "model": "m", "fingerprint": "f", "descriptor": "d"}
+        info |= {"dimension": 4, "engine": "e", "precision": "int8", "index_type": "FLAT"}
+        ended = job(**end)
+        return {
+            "info": {**info, "image_roots": [], "limits": limits},
+            "images/known": {"collection": "hats", "known": []},
+            "train": job(state="pending"),
+            "process": ended,
+            "jobs/j1/events": told([ended]),
+            "jobs/j1/errors": {"errors": [ERROR] * ended["failed"], "next_cursor": None},
+        }
+
+    return uploads
+
+
+def names_in(ran):
+    sent = [one for one in ran.requests if one.url.path.endswith("/train")]
+    return re.findall(rb'filename="([^"]*)"', b"".join(one.content for one in sent))
+
+
+def test_upload_sends_the_pictures_of_a_folder(lookalike, uploads, folder):
+    answers = uploads(indexed=2, duplicates=0, failed=0)
     ran = lookalike("train", str(folder), "--upload", "-c", "hats", answers=answers)
-    sent = next(one for one in ran.requests if one.url.path.endswith("/train")).content
-    assert re.findall(rb'filename="([^"]*)"', sent) == [b"a.jpg", b"b.PNG"]
-    assert b'name="collection"\r\n\r\nhats' in sent
-    assert ran.code == 0
+    assert (ran.code, names_in(ran)) == (0, [b"a.jpg", b"below/b.PNG"])
+    assert ran.rows[:3] == [["found", "2"], ["known", "0"], ["sent", "2"]]
 
 
-def test_a_folder_without_pictures_is_told(lookalike, tmp_path):
-    ran = lookalike("train", str(tmp_path), "--upload")
-    assert (ran.code, ran.requests) == (2, [])
+def test_what_the_service_has_is_not_sent(lookalike, uploads, folder):
+    digest = hashlib.sha256(b"a.jpg").hexdigest()
+    answers = {
+        **uploads(indexed=1, duplicates=0, failed=0),
+        "images/known": {"collection": "hats", "known": [digest]},
+    }
+    ran = lookalike("train", str(folder), "--upload", "--json", answers=answers)
+    assert names_in(ran) == [b"below/b.PNG"]
+    assert (ran.document["known"], ran.document["sent"]) == (1, 1)
+
+
+def test_a_file_that_is_named_is_sent_whatever_its_name(lookalike, uploads, folder):
+    answers = uploads(indexed=1, duplicates=0, failed=0)
+    ran = lookalike("train", str(folder / "notes.txt"), "--upload", answers=answers)
+    assert (ran.code, names_in(ran)) == (0, [b"notes.txt"])
+
+
+@pytest.mark.parametrize(
+    ("failed", "options", "code"), [(1, [], 0), (1, ["--strict"], 1), (2, [], 1)]
+)
+def test_files_that_failed_are_told_and_counted(lookalike, uploads, folder, failed, options, code):
+    answers = uploads(indexed=2 - failed, duplicates=0, failed=failed)
+    ran = lookalike("train", str(folder), "--upload", *options, answers=answers, tty=True)
+    assert ran.code == code
+    assert ran.out.count("bad?[2J.jpg") == failed
+
+
+def test_ctrl_c_while_sending_says_how_to_go_on(lookalike, uploads, folder):
+    answers = {**uploads(), "train": KeyboardInterrupt()}
+    ran = lookalike("train", str(folder / "a.jpg"), "--upload", answers=answers)
+    assert (ran.code, ran.err) == (130, "stopped; the same command goes on with the rest\n")
+
+
+def test_a_service_that_goes_away_while_a_folder_is_sent_is_told(lookalike, uploads, folder):
+    answers = {**uploads(), "train": httpx.ConnectError("gone")}
+    ran = lookalike("train", str(folder), "--upload", answers=answers)
+    assert (ran.code, ran.err.count("error:")) == (3, 1)
+
+
+def test_a_folder_without_pictures_is_told(lookalike, uploads, tmp_path):
+    ran = lookalike("train", str(tmp_path), "--upload", answers=uploads())
+    assert (ran.code, names_in(ran)) == (2, [])
     assert "there is no picture in" in ran.err
 
 
