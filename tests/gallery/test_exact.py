@@ -1,0 +1,113 @@
+"""Exact search in memory: the promises of every gallery, and what is read and when."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from bento_service.errors import IndexUnavailable
+from bento_service.gallery.exact import ExactGallery
+from bento_service.gallery.index_types import IndexType
+
+DIMENSION = 16
+
+
+class Stored:
+    """Where descriptors are kept; counts how often they are read."""
+
+    def __init__(self, ids=(), vectors=()):
+        self.rows = {"index": (np.array(ids, np.int64), np.array(vectors, np.float32))}
+        self.read = 0
+
+    def __call__(self, name):
+        self.read += 1
+        if name not in self.rows:
+            return None
+        ids, vectors = self.rows[name]
+        return ((ids[at : at + 7], vectors[at : at + 7]) for at in range(0, len(ids), 7))
+
+
+def test_what_is_stored_is_read_once_and_only_when_it_is_asked_for(unit_vectors):
+    vectors = unit_vectors(30)
+    stored = Stored(range(1, 31), vectors)
+    with ExactGallery(stored) as gallery:
+        assert stored.read == 0
+        (near,) = gallery.search("index", vectors[8], top_k=1)
+        assert (near.image_id, near.score) == (9, pytest.approx(1.0, abs=1e-6))
+        gallery.open("index", DIMENSION)
+        assert gallery.ids("index") == set(range(1, 31))
+        assert stored.read == 1
+
+
+def test_an_index_that_nothing_is_stored_of_begins_empty(unit_vectors):
+    with ExactGallery(Stored()) as gallery:
+        gallery.open("new", DIMENSION)
+        assert gallery.search("new", unit_vectors(1)[0], top_k=5) == []
+        gallery.upsert("new", [], [])
+        gallery.upsert("new", [3], unit_vectors(1))
+        assert gallery.ids("new") == {3}
+
+
+def test_an_index_that_is_not_there_is_unavailable(unit_vectors):
+    with ExactGallery(Stored()) as gallery, pytest.raises(IndexUnavailable):
+        gallery.search("nowhere", unit_vectors(1)[0], top_k=5)
+
+
+def test_a_dropped_index_is_gone_and_twice_is_no_failure(unit_vectors):
+    with ExactGallery(Stored()) as gallery:
+        gallery.open("gone", DIMENSION)
+        assert gallery.names() == ["gone"]
+        gallery.drop("gone")
+        gallery.drop("gone")
+        assert gallery.names() == []
+
+
+def test_any_course_of_writes_leaves_what_a_dictionary_would(unit_vectors):
+    random = np.random.default_rng(5)
+    vectors = unit_vectors(4000)
+    expected = {}
+    with ExactGallery(Stored()) as gallery:
+        gallery.open("index", DIMENSION)
+        for number in range(200):
+            ids = random.choice(600, size=20, replace=False).tolist()
+            if number % 3 == 2:
+                gallery.delete("index", ids)
+                for one in ids:
+                    expected.pop(one, None)
+            else:
+                some = vectors[number * 20 : number * 20 + 20]
+                gallery.upsert("index", ids, list(some))
+                expected.update(zip(ids, some, strict=True))
+        assert gallery.ids("index") == set(expected)
+        query = unit_vectors(1, seed=9)[0]
+        cosines = {one: float(v.astype(np.float64) @ query) for one, v in expected.items()}
+        near = gallery.search("index", query, top_k=50)
+        best = sorted(cosines, key=lambda one: -cosines[one])[:50]
+        assert [one.image_id for one in near] == best
+        assert [one.score for one in near] == pytest.approx([cosines[b] for b in best], abs=1e-6)
+
+
+def test_searches_beside_writes_see_whole_rows(unit_vectors):
+    vectors = unit_vectors(400)
+    seen = []
+    with ExactGallery(Stored(range(200), vectors[:200])) as gallery:
+
+        def search():
+            for _ in range(200):
+                near = gallery.search("index", vectors[0], top_k=5)
+                seen.append((near[0].image_id, round(near[0].score, 5)))
+
+        searching = threading.Thread(target=search)
+        searching.start()
+        for number in range(200, 400):
+            gallery.upsert("index", [number], [vectors[number]])
+            gallery.delete("index", [number - 150] if number > 200 else [])
+        searching.join(60)
+    assert set(seen) == {(0, 1.0)}
+
+
+def test_it_says_what_it_is():
+    with ExactGallery(Stored()) as gallery:
+        assert gallery.kind("index") is IndexType.FLAT
+        assert (gallery.is_embedded, gallery.is_milvus_lite, gallery.answers) == (True, False, True)
+        assert gallery.doubted() == set()

