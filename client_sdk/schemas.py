@@ -7,7 +7,7 @@ refuse them, so that a misspelt option is an error and not silence. Those of job
 """
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -60,7 +60,7 @@ _Real = Annotated[float, BeforeValidator(_no_truth_value)]
 
 
 class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
 
 class Count(Answer):
