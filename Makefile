@@ -48,6 +48,8 @@ lint: $(VENV)/dev.stamp ## Style
 
 types: $(VENV)/dev.stamp ## Types
 	$(BIN)/mypy
+	$(PYRIGHT)
+	$(PYRIGHT) --verifytypes client_sdk --ignoreexternal
 
 imports: $(VENV)/dev.stamp ## Who may import whom
 	$(BIN)/lint-imports
@@ -65,6 +67,9 @@ lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
 	$(call COMPILE,--extra service --extra model-build,run)
 	$(call COMPILE,--extra service --extra model-build --extra cli --group dev,dev)
 	$(call COMPILE,--extra baseline,baseline)
+
+# Of PyPI's package, with its Node.js: neither asks for newer versions, nor fetches anything.
+PYRIGHT = PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
 clean: ## Remove the environment and caches; the data folder stays
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
