@@ -31,6 +31,7 @@ from bento_service.catalogue.tables import sources as sources_table
 from bento_service.duplicates import Duplicates, Group, Wanted
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.replay import Replay
 from bento_service.vision.descriptor_version import Thresholds
 from bento_service.vision.hashing import MAX_HASH_DISTANCE, stored
@@ -191,7 +192,10 @@ def _searching(gallery: Gallery, name: str, query: NDArray[np.float32]) -> Itera
 def _measure(count: int, folder: Path, milvus: str | None) -> None:
     made = _made(count, np.random.default_rng(0))
     uri = milvus or str(folder / "milvus.db")
-    with Catalogue.open(f"sqlite:///{folder}/catalogue.db") as catalogue, Gallery(uri) as gallery:
+    with (
+        Catalogue.open(f"sqlite:///{folder}/catalogue.db") as catalogue,
+        MilvusGallery(uri) as gallery,
+    ):
         _fill(catalogue, made)
         rule = IndexRule("auto", embedded=gallery.is_embedded)
         with Replay(catalogue, gallery, on_purged=lambda _: None, rule=rule) as replay:

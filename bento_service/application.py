@@ -112,8 +112,13 @@ class Application:
         """Tell those who follow the catalogue that it has changed."""
         self.replay.wake()
 
-    async def thumbnail(self, image: ImageRecord, *, side: int) -> bytes:
+    async def thumbnail(self, image: ImageRecord, *, side: int, sender: str = "") -> bytes:
         """A small WebP of an image; who waits for a decoder holds up no other request.
+
+        Args:
+            image: Of a collection.
+            side: Of the square that it fits in, in pixels.
+            sender: Who asks; senders of expensive pictures take turns.
 
         Raises:
             ImageNotFound: Its original is gone.
@@ -121,7 +126,7 @@ class Application:
         """
 
         def made() -> bytes:
-            return self.decoders.thumbnail(self.originals.read(image), side=side)
+            return self.decoders.thumbnail(self.originals.read(image), side=side, sender=sender)
 
         return await run_sync(made, limiter=self.thumbnails)
 
@@ -167,7 +172,7 @@ async def opened(
         stack.enter_context(sole_user(settings.data_dir))
         decoders = stack.enter_context(
             Decoders(
-                _decoder_limits(settings), count=settings.most_decoders, at_once=backing.decoders
+                _decoder_limits(settings), count=settings.most_decoders, tries=backing.tries_decoder
             )
         )
         catalogue = stack.enter_context(Catalogue.open(settings.catalogue))

@@ -17,14 +17,14 @@ class Backing:
     Attributes:
         gallery: The index of a catalogue.
         roots: The folders that are read.
-        decoders: How many decoders are started before they are needed.
+        tries_decoder: Start a decoder before one is needed, so that it is known whether it does.
         by: What an embedded index is, for people.
         most: Images that it serves well.
     """
 
     gallery: Callable[[Settings, Catalogue], Gallery]
     roots: Callable[[Settings], ImageRoots]
-    decoders: int = 1
+    tries_decoder: bool = True
     by: str = "Milvus Lite"
     most: int = MAX_LITE
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 import numpy as np
@@ -86,13 +87,16 @@ class Comparer:
         self._padding = padding
         self._threads = CapacityLimiter(COMPARISONS_AT_ONCE)
 
-    async def compare(self, a: Subject, b: Subject, *, collection: str) -> Compared:
+    async def compare(
+        self, a: Subject, b: Subject, *, collection: str, sender: str | None = None
+    ) -> Compared:
         """Compare two pictures.
 
         Args:
             a: One.
             b: The other one.
             collection: In whose space; stored images may be in any collection.
+            sender: Whose pictures they are; see `Decoder`.
 
         Raises:
             CollectionNotFound, Conflict: The space is not there, or not computed.
@@ -104,7 +108,9 @@ class Comparer:
             self._catalogue.collections.comparable, collection, self._computed
         )
         looked = [
-            await run_sync(self._looked, name, subject, record.space, limiter=self._threads)
+            await run_sync(
+                partial(self._looked, name, subject, record.space, sender), limiter=self._threads
+            )
             for name, subject in (("a", a), ("b", b))
         ]
         same_bytes = looked[0].sha256 == looked[1].sha256
@@ -126,11 +132,13 @@ class Comparer:
             described = iter((await self._describe(np.stack(pixels)))[space.fingerprint])
         return [next(described) if one.descriptor is None else one.descriptor for one in looked]
 
-    def _looked(self, name: str, subject: Subject, space: DescriptorSpace) -> _Looked:
+    def _looked(
+        self, name: str, subject: Subject, space: DescriptorSpace, sender: str | None
+    ) -> _Looked:
         try:
             if isinstance(subject, int):
-                return self._stored(name, self._catalogue.images.get(subject), space)
-            picture = self._decoded(subject)
+                return self._stored(name, self._catalogue.images.get(subject), space, sender)
+            picture = self._decoded(subject, sender)
             warnings = tuple(f"{name}: {warning}" for warning in picture.warnings)
             subject.seek(0)
             digest, hashes = stream_digest(subject), hashes_of(picture.pixels)
@@ -138,14 +146,16 @@ class Comparer:
         except LookalikeError as error:
             raise type(error)(f"{name}: {error}") from error
 
-    def _stored(self, name: str, image: ImageRecord, space: DescriptorSpace) -> _Looked:
+    def _stored(
+        self, name: str, image: ImageRecord, space: DescriptorSpace, sender: str | None
+    ) -> _Looked:
         """Of what is stored; the original is read only where something is missing."""
         descriptor = self._descriptor(image, space)
         hashes = self._catalogue.hashes.of([image.id]).get(image.id)
         if descriptor is not None and hashes is not None:
             return _Looked(image.sha256, restored(hashes), descriptor=descriptor)
         try:
-            pixels = self._decoded(self._originals.read(image)).pixels
+            pixels = self._decoded(self._originals.read(image), sender).pixels
         except (NotReady, Overloaded):
             raise
         except LookalikeError as error:
@@ -165,5 +175,5 @@ class Comparer:
                     return None
         return None
 
-    def _decoded(self, source: bytes | BinaryIO) -> Picture:
-        return self._decoder.decode(source, side=self._side, padding=self._padding)
+    def _decoded(self, source: bytes | BinaryIO, sender: str | None) -> Picture:
+        return self._decoder.decode(source, side=self._side, padding=self._padding, sender=sender)

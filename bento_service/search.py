@@ -95,7 +95,12 @@ class Searcher:
         self._decoding = CapacityLimiter(SEARCHES_AT_ONCE)
 
     async def by_picture(
-        self, query: Query, source: bytes | BinaryIO, *, region: Region | None = None
+        self,
+        query: Query,
+        source: bytes | BinaryIO,
+        *,
+        region: Region | None = None,
+        sender: str = "",
     ) -> Result:
         """Search with a picture.
 
@@ -103,6 +108,7 @@ class Searcher:
             query: What to search.
             source: The encoded picture.
             region: Search with this part of the upright picture.
+            sender: Who asks; senders of expensive pictures take turns.
 
         Raises:
             CollectionNotFound, Conflict, IndexUnavailable: See `by_descriptor`.
@@ -113,7 +119,12 @@ class Searcher:
         await asyncio.to_thread(self._collection, query.collection)
         stream = BytesIO(source) if isinstance(source, bytes) else source
         decode = partial(
-            self._decoder.decode, stream, side=self._side, padding=self._padding, region=region
+            self._decoder.decode,
+            stream,
+            side=self._side,
+            padding=self._padding,
+            region=region,
+            sender=sender,
         )
         # Who waits for a decoder must not take the threads of those who need none.
         picture = await run_sync(decode, limiter=self._decoding)

@@ -19,6 +19,7 @@ from bento_service.tokens import Scope as May
 COOKIE = "lookalike_token"
 """Holds the token of somebody who uses the page."""
 
+_SENDER = "lookalike_sender"
 _audit = logging.getLogger("bento_service.audit")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _PUBLIC = ("/", "/static", "/api/v2/session")
@@ -123,8 +124,9 @@ class Access:
             return None
         caller = self._known(request)
         host = request.client.host if request.client else ""
-        key = caller.name if self._rules.tokens.are_asked_for else host
-        if wait := self._rates.wait(key):
+        sender = caller.name if self._rules.tokens.are_asked_for else host
+        request.scope[_SENDER] = sender
+        if wait := self._rates.wait(sender):
             raise Overloaded(
                 f"{caller.name} may ask {self._rules.requests_per_second:g} times a second; try "
                 f"again in {wait:.0f} s"
@@ -160,6 +162,11 @@ class Access:
                 "a page of another site may not do this; the operator allows sites in "
                 "LOOKALIKE_CORS_ORIGINS"
             )
+
+
+def sender_of(request: Request) -> str:
+    """Who is to share with others: a token, and without tokens an address."""
+    return str(request.scope.get(_SENDER, ""))
 
 
 def token_of(request: Request) -> str | None:

@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict
 
 from bento_service.api import wire
+from bento_service.api.access import sender_of
 from bento_service.api.bodies import App, BoundedRoute
 from bento_service.api.paging import Limit, position
 from bento_service.errors import InvalidArgument
@@ -132,7 +133,7 @@ async def image_thumbnail(request: Request, app: App, image_id: int, size: Side 
     etag = f'"{found.sha256}-{size}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})
-    small = await app.thumbnail(found, side=size)
+    small = await app.thumbnail(found, side=size, sender=sender_of(request))
     return Response(
         small,
         media_type="image/webp",

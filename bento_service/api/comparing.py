@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.datastructures import FormData
 
 from bento_service.api import compare_wire
+from bento_service.api.access import sender_of
 from bento_service.api.bodies import (
     App,
     check_size,
@@ -48,16 +49,19 @@ async def compare(request: Request, app: App) -> Comparison:
     """Whether two pictures are the same, nearly so, or only similar; each sent or stored."""
     if not is_form(request):
         body = await json_body(request, CompareRequest)
-        return await _compared(app, body.a_id, body.b_id, body.collection)
+        return await _compared(request, app, body.a_id, body.b_id, body.collection)
     async with form_body(request) as form:
         fields = _Fields.model_validate(text_fields(form, without=_FILES))
         a = _subject(app, form, "a", fields.a_id)
         b = _subject(app, form, "b", fields.b_id)
-        return await _compared(app, a, b, fields.collection)
+        return await _compared(request, app, a, b, fields.collection)
 
 
-async def _compared(app: Application, a: Subject, b: Subject, collection: str) -> Comparison:
-    found = await app.comparer.compare(a, b, collection=collection)
+async def _compared(
+    request: Request, app: Application, a: Subject, b: Subject, collection: str
+) -> Comparison:
+    sender = sender_of(request)
+    found = await app.comparer.compare(a, b, collection=collection, sender=sender)
     return compare_wire.comparison(app, collection, found)
 
 

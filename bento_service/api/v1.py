@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from bento_service.api.access import sender_of
 from bento_service.api.bodies import (
     App,
     form_body,
@@ -68,7 +69,9 @@ async def search(request: Request, app: App) -> Response:
         limit = app.settings.max_upload_bytes
         if (file.size or 0) > limit:
             raise TooLarge(f"the picture has {file.size} bytes; at most {limit} are accepted")
-        result = await app.searcher.by_picture(_query(parameters), file.file)
+        result = await app.searcher.by_picture(
+            _query(parameters), file.file, sender=sender_of(request)
+        )
     origin = _origin(request)
     return JSONResponse(
         [

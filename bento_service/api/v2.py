@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from bento_service.api import wire
+from bento_service.api.access import sender_of
 from bento_service.api.bodies import (
     App,
     check_size,
@@ -95,7 +96,7 @@ async def search(request: Request, app: App) -> SearchResponse:
         options, result = await _search_with_upload(request, app)
     else:
         body = await json_body(request, SearchRequest)
-        options, result = body, await _search_with_json(app, body)
+        options, result = body, await _search_with_json(app, body, sender_of(request))
     return wire.search_response(
         app,
         options.collection,
@@ -116,15 +117,15 @@ async def _search_with_upload(request: Request, app: Application) -> tuple[Searc
         options = SearchOptions.model_validate(fields)
         check_size(app, file.size or 0)
         return options, await app.searcher.by_picture(
-            _query(options), file.file, region=options.region
+            _query(options), file.file, region=options.region, sender=sender_of(request)
         )
 
 
-async def _search_with_json(app: Application, body: SearchRequest) -> Result:
+async def _search_with_json(app: Application, body: SearchRequest, sender: str) -> Result:
     if [body.image, body.image_id, body.url].count(None) != 2:
         raise InvalidArgument("give exactly one of `image` (base64), `image_id` and `url`")
     if body.url is not None:
-        return await _search_with_url(app, body, body.url)
+        return await _search_with_url(app, body, body.url, sender)
     if body.image_id is not None:
         if body.region is not None:
             raise InvalidArgument("region: goes with a picture, not with a stored image")
@@ -134,10 +135,12 @@ async def _search_with_json(app: Application, body: SearchRequest) -> Result:
     except (binascii.Error, ValueError) as error:
         raise InvalidArgument("image: is not base64") from error
     check_size(app, len(picture))
-    return await app.searcher.by_picture(_query(body), picture, region=body.region)
+    return await app.searcher.by_picture(_query(body), picture, region=body.region, sender=sender)
 
 
-async def _search_with_url(app: Application, options: SearchOptions, url: str) -> Result:
+async def _search_with_url(
+    app: Application, options: SearchOptions, url: str, sender: str
+) -> Result:
     if app.fetcher is None:
         raise InvalidArgument(
             "url: fetching is off; send the picture's bytes, or ask the operator for "
@@ -145,7 +148,7 @@ async def _search_with_url(app: Application, options: SearchOptions, url: str) -
         )
     query = _query(options)
     async with app.fetcher.picture(url) as file:
-        return await app.searcher.by_picture(query, file, region=options.region)
+        return await app.searcher.by_picture(query, file, region=options.region, sender=sender)
 
 
 def _query(options: SearchOptions) -> Query:

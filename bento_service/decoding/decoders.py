@@ -1,24 +1,27 @@
-"""As many decoder processes as pictures may be decoded at once.
+"""Decoders of pictures, in two lanes: one for those that are quick, one for all the others.
 
-One that takes too much time or memory for a picture, or that a picture crashes, is killed and
-replaced before its place is free again: only the picture's own caller learns of it.
+Every picture is begun in the first lane, unless its file is large, and may take little there. What
+its header or the time shows to be expensive is begun again in the second lane, where senders take
+turns, so that the quick ones of others always find a decoder. One that takes too much there as
+well, or that crashes a decoder, is refused: only its own caller learns of it.
 """
 
-import logging
-import threading
-from collections import Counter, deque
+import os
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from typing import BinaryIO, Self, TypeVar
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from threading import BoundedSemaphore
+from typing import BinaryIO, Generic, Self, TypeVar
 
-from bento_service.decoding.process import DecoderLimits, DecoderLost, DecoderProcess, Reason
+from bento_service.decoding.pool import Pool
+from bento_service.decoding.process import DecoderLimits, DecoderLost, Reason
+from bento_service.decoding.turns import BUSY, Turns
 from bento_service.errors import (
     ImageTooExpensive,
     ImageUnreadable,
     InvalidArgument,
     LookalikeError,
-    NotReady,
     Overloaded,
     TooLarge,
     UnsupportedMediaType,
@@ -29,6 +32,15 @@ from bento_service.vision.picture import Picture, pixels_of
 
 _T = TypeVar("_T")
 _FREE_SECONDS = 30.0
+_MEBIBYTE = 2**20
+# What is quick; the rest is measured in docs/design.md.
+_QUICK_BYTES = 16 * _MEBIBYTE
+_QUICK_PIXELS = 3_000_000
+_QUICK_JPEG_PIXELS = 16_000_000
+_QUICK_SECONDS = 0.25
+_QUICK_MEMORY_BYTES = 320 * _MEBIBYTE
+_CALLERS_FACTOR, _CALLERS_SECONDS = 1.4, 4.2
+_JOBS_FACTOR = 20.0
 _REFUSALS: dict[str, type[LookalikeError]] = {
     kind.code: kind
     for kind in (
@@ -39,57 +51,85 @@ _REFUSALS: dict[str, type[LookalikeError]] = {
         InvalidArgument,
     )
 }
-_log = logging.getLogger(__name__)
+
+
+class _Elsewhere(Exception):
+    """The picture is not for the lane of the quick ones."""
+
+
+@dataclass(frozen=True)
+class _Question(Generic[_T]):
+    """What a decoder is asked.
+
+    Attributes:
+        header: For the decoder.
+        source: The encoded picture.
+        max_payload: Most bytes of an answer.
+        understood: What an answer means.
+    """
+
+    header: frames.Header
+    source: bytes | BinaryIO
+    max_payload: int
+    understood: Callable[[frames.Header, bytearray], _T]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the picture."""
+        if isinstance(self.source, bytes):
+            return len(self.source)
+        return self.source.seek(0, os.SEEK_END)
+
+    def data(self) -> bytes:
+        """Of the picture."""
+        if isinstance(self.source, bytes):
+            return self.source
+        self.source.seek(0)
+        return self.source.read()
 
 
 class Decoders:
-    """Decoders, each started when it is needed first. A `Decoder`; open it with `with`."""
+    """Both lanes, each with processes of its own. A `Decoder`; open it with `with`."""
 
-    def __init__(self, limits: DecoderLimits, *, count: int, at_once: int = 1) -> None:
+    def __init__(self, limits: DecoderLimits, *, count: int, tries: bool = True) -> None:
         """Prepare.
 
         Args:
             limits: What one picture may take.
-            count: Most processes.
-            at_once: How many are started beforehand, so that it is known whether they do.
+            count: Most processes of each lane.
+            tries: Start one beforehand, so that it is known whether it does.
         """
         self._limits = limits
-        self._at_once = at_once
-        self._places = threading.BoundedSemaphore(count)
-        # A decoder ends with the thread that started it, so one thread starts them all.
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="decoder-starter")
-        self._idle: deque[DecoderProcess] = deque()
-        self._living: set[DecoderProcess] = set()
-        self._is_closed = False
-        self._counting = threading.Lock()
-        self._replaced: Counter[Reason] = Counter()
+        self._places = BoundedSemaphore(count)
+        self._turns = Turns(count)
+        self._tries = tries
+        self.quick = Pool(_quick(limits), count=count, keeps_spare=True)
+        self.slow = Pool(limits, count=count)
+        self._closing = ExitStack()
 
     def __enter__(self) -> Self:
-        try:
-            self._idle.extend(self._started() for _ in range(self._at_once))
-        except NotReady:
-            self._starter.shutdown()
-            raise
+        with ExitStack() as opened:
+            opened.enter_context(self.quick)
+            opened.enter_context(self.slow)
+            if self._tries:
+                self.quick.start()
+            self._closing = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._is_closed = True
-        for process in tuple(self._living):
-            process.kill()  # whoever waits for one of them ends it
-        while self._idle:
-            self._idle.pop().end()
-        self._starter.shutdown()
+        self._turns.close()
+        self._closing.close()
 
     @property
     def replaced(self) -> dict[str, int]:
         """How many decoders were replaced, by reason."""
-        with self._counting:
-            return {str(reason): self._replaced[reason] for reason in Reason}
+        replaced = self.quick.lost + self.slow.lost
+        return {str(reason): replaced[reason] for reason in Reason}
 
     @property
     def pids(self) -> tuple[int, ...]:
         """The living processes."""
-        return tuple(process.pid for process in tuple(self._living))
+        return self.quick.pids + self.slow.pids
 
     def decode(
         self,
@@ -98,6 +138,7 @@ class Decoders:
         side: int,
         padding: Colour | None = None,
         region: Region | None = None,
+        sender: str | None = None,
     ) -> Picture:
         """See `vision.picture.Decoder`."""
 
@@ -105,39 +146,46 @@ class Decoders:
             return _picture(told, samples, side)
 
         header = {"make": "square", "side": side, "padding": padding, "region": region}
-        return self._asked(header, source, understood, max_payload=3 * side * side)
+        question = _Question(header, source, 3 * side * side, understood)
+        return self._answer(question, sender)
 
-    def thumbnail(self, source: bytes | BinaryIO, *, side: int) -> bytes:
+    def thumbnail(self, source: bytes | BinaryIO, *, side: int, sender: str | None = None) -> bytes:
         """See `vision.picture.Decoder`."""
         header = {"make": "thumbnail", "side": side}
         # Pixels and a header are more than any WebP of them.
-        return self._asked(header, source, _webp, max_payload=4 * side * side + 2**16)
+        return self._answer(_Question(header, source, 4 * side * side + 2**16, _webp), sender)
 
-    def _asked(
-        self,
-        header: frames.Header,
-        source: bytes | BinaryIO,
-        understood: Callable[[frames.Header, bytearray], _T],
-        *,
-        max_payload: int,
-    ) -> _T:
-        with self._place():
-            data = _bytes_of(source)
-            process = self._taken()
+    def _answer(self, question: _Question[_T], sender: str | None) -> _T:
+        """Ask in one lane, then in the other where that is needed."""
+        deadline = self._deadline(sender)
+        try:
+            if question.size <= _QUICK_BYTES:
+                with self._place():
+                    return _asked(self.quick, question, deadline, overrun=Reason.SLOW)
+        except _Elsewhere:
+            pass
+        except DecoderLost as lost:
+            if lost.reason is not Reason.SLOW:
+                raise _explained(lost.reason, sender) from lost
+        with self._turns.turn(sender, seconds=deadline - time.monotonic()):
+            # A job is not to blame for the time that it has waited.
+            deadline = self._deadline(sender) if sender is None else deadline
             try:
-                told, payload = process.ask(header, data, max_payload=max_payload)
-                _check_refusal(told)
-                answer = _trusted(understood, told, payload)
+                return _asked(self.slow, question, deadline)
             except DecoderLost as lost:
-                raise self._explained(process, lost.reason) from lost
-            except ImageTooExpensive:
-                self._replace(process, Reason.MEMORY)
-                raise
-            except LookalikeError:
-                self._give_back(process)
-                raise
-            self._give_back(process)
-            return answer
+                raise _explained(lost.reason, sender) from lost
+
+    def _deadline(self, sender: str | None) -> float:
+        """Until when a picture may take, of the monotonic clock.
+
+        Somebody who waits for an answer gets one soon, whatever the machine is busy with; a job
+        has time.
+        """
+        if sender is None:
+            seconds = _JOBS_FACTOR * self._limits.seconds
+        else:
+            seconds = max(_CALLERS_FACTOR * self._limits.seconds, _CALLERS_SECONDS)
+        return time.monotonic() + seconds
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -148,75 +196,72 @@ class Decoders:
         finally:
             self._places.release()
 
-    def _taken(self) -> DecoderProcess:
-        while True:
-            try:
-                process = self._idle.pop()
-            except IndexError:
-                return self._started()
-            if process.is_alive:
-                return process
-            self._lose(process, Reason.DIED)
 
-    def _give_back(self, process: DecoderProcess) -> None:
-        if self._is_closed:
-            self._lose(process, Reason.DIED)
-        else:
-            self._idle.append(process)
+def _quick(limits: DecoderLimits) -> DecoderLimits:
+    """Those of the first lane."""
+    return replace(
+        limits,
+        memory_bytes=min(limits.memory_bytes, _QUICK_MEMORY_BYTES),
+        seconds=min(limits.seconds, _QUICK_SECONDS),
+        here=(
+            min(limits.max_pixels, _QUICK_PIXELS),
+            min(limits.max_jpeg_pixels, _QUICK_JPEG_PIXELS),
+        ),
+    )
 
-    def _started(self) -> DecoderProcess:
-        if self._is_closed:
-            raise NotReady("the service is stopping")
+
+def _asked(
+    pool: Pool, question: _Question[_T], deadline: float, *, overrun: Reason | None = None
+) -> _T:
+    """What a decoder of one lane answers.
+
+    Args:
+        pool: The lane's decoders.
+        question: For one of them.
+        deadline: Of the monotonic clock.
+        overrun: What it is called there that a picture takes too much.
+
+    Raises:
+        DecoderLost: There was no answer; the decoder is replaced.
+        LookalikeError: The answer is a refusal.
+    """
+    with pool.process() as process:
         try:
-            process = self._starter.submit(DecoderProcess, self._limits).result()
-        except (OSError, RuntimeError) as error:  # no room for a process or a thread
-            raise NotReady("a decoder of pictures cannot be started; try again") from error
-        self._living.add(process)
-        try:
-            process.wait_until_ready()
-        except NotReady:
-            self._lose(process, Reason.DIED)
-            raise
-        return process
-
-    def _explained(self, process: DecoderProcess, reason: Reason) -> LookalikeError:
-        """Replace a decoder; what its caller has to know."""
-        if self._is_closed:
-            self._lose(process, reason)
-            return NotReady("the service is stopping")
-        self._replace(process, reason)
-        if reason is Reason.TIME:
-            return ImageTooExpensive(
-                "decoding the picture takes longer than one picture may; scale it down, or save "
-                "it again as a plain JPEG or PNG"
+            told, payload = process.ask(
+                question.header,
+                question.data(),
+                max_payload=question.max_payload,
+                seconds=deadline - time.monotonic(),
             )
-        return ImageUnreadable(
-            "the decoder ended at the picture; save it again as a plain JPEG or PNG"
+            _check_refusal(told)
+            return _trusted(question.understood, told, payload)
+        except DecoderLost as lost:
+            reason = overrun or lost.reason if lost.reason is Reason.TIME else lost.reason
+            pool.lose(process, reason)
+            raise DecoderLost(reason) from lost
+        except ImageTooExpensive as error:
+            pool.lose(process, overrun or Reason.MEMORY)
+            if overrun is None:
+                raise
+            raise DecoderLost(overrun) from error
+
+
+def _explained(reason: Reason, sender: str | None) -> LookalikeError:
+    """What a caller has to know."""
+    if reason is Reason.CLOCK and sender is not None:
+        return Overloaded(BUSY)
+    if reason in (Reason.CLOCK, Reason.TIME):
+        return ImageTooExpensive(
+            "decoding the picture takes longer than one picture may; scale it down, or save it "
+            "again as a JPEG or a plain PNG, which are quicker to decode than AVIF or WebP"
         )
-
-    def _replace(self, process: DecoderProcess, reason: Reason) -> None:
-        self._lose(process, reason)
-        with suppress(NotReady):  # then the next caller tries
-            self._idle.append(self._started())
-
-    def _lose(self, process: DecoderProcess, reason: Reason) -> None:
-        process.end()
-        self._living.discard(process)
-        if not self._is_closed:
-            with self._counting:
-                self._replaced[reason] += 1
-            _log.warning("decoder %d is of no more use: %s", process.pid, reason)
-
-
-def _bytes_of(source: bytes | BinaryIO) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    source.seek(0)
-    return source.read()
+    return ImageUnreadable("the decoder ended at the picture; save it again as a plain JPEG or PNG")
 
 
 def _check_refusal(told: frames.Header) -> None:
     """Raise what a decoder says of a picture."""
+    if told.get("elsewhere"):
+        raise _Elsewhere
     if "error" not in told:
         return
     kind, detail = _REFUSALS.get(str(told["error"])), told.get("detail")

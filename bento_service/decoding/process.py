@@ -25,16 +25,20 @@ _ENVIRONMENT = {
 }
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
-CLOCK_FACTOR = 5
-"""By the clock a picture may take so many times what it may take of a processor."""
 
 
 class Reason(StrEnum):
-    """Why a decoder is of no more use."""
+    """Why a decoder is of no more use.
+
+    `TIME` is of a processor, `CLOCK` of the wall. `SLOW` is a picture that is begun again among
+    the expensive ones.
+    """
 
     TIME = "time"
     MEMORY = "memory"
     DIED = "died"
+    CLOCK = "clock"
+    SLOW = "slow"
 
 
 class DecoderLost(Exception):
@@ -53,13 +57,16 @@ class DecoderLimits:
         max_pixels: Most pixels.
         max_jpeg_pixels: Most pixels of a JPEG.
         memory_bytes: Beside what a decoder needs for itself.
-        seconds: Of processor time; by the clock `CLOCK_FACTOR` times as much.
+        seconds: Of processor time.
+        here: Most pixels that this decoder decodes, and of a JPEG; it says of larger ones that
+            they belong elsewhere. All if none are given.
     """
 
     max_pixels: int
     max_jpeg_pixels: int
     memory_bytes: int
     seconds: float
+    here: tuple[int, int] | None = None
 
 
 class DecoderProcess:
@@ -71,8 +78,8 @@ class DecoderProcess:
         Raises:
             OSError: The system has no room for another process.
         """
-        numbers = (limits.max_pixels, limits.max_jpeg_pixels, limits.memory_bytes, limits.seconds)
-        self._clock_seconds = CLOCK_FACTOR * limits.seconds
+        caps = (limits.max_pixels, limits.max_jpeg_pixels)
+        numbers = (*caps, *(limits.here or caps), limits.memory_bytes, limits.seconds)
         self._deadline = time.monotonic() + _START_SECONDS
         ours, theirs = socket.socketpair()
         with ExitStack() as on_failure, theirs:
@@ -109,19 +116,19 @@ class DecoderProcess:
             raise NotReady("a decoder of pictures does not start; see the service's log") from error
 
     def ask(
-        self, header: frames.Header, data: bytes, *, max_payload: int
+        self, header: frames.Header, data: bytes, *, max_payload: int, seconds: float
     ) -> tuple[frames.Header, bytearray]:
-        """Send a request and wait for the answer.
+        """Send a request and wait for the answer, so many seconds by the clock.
 
         Raises:
             DecoderLost: There is none in time. The process has to be ended.
         """
-        self._deadline = time.monotonic() + self._clock_seconds
+        self._deadline = time.monotonic() + seconds
         try:
             frames.send(self._write, header, data)
             return frames.receive(self._read, max_payload=max_payload)
         except TimeoutError as error:
-            raise DecoderLost(Reason.TIME) from error
+            raise DecoderLost(Reason.CLOCK) from error
         except (frames.BrokenFrame, OSError) as error:
             raise DecoderLost(self._why_ended()) from error
 

@@ -50,7 +50,7 @@ def _files(settings: Settings) -> ImageRoots:
 OWN = Backing(
     gallery=_exact,
     roots=_files,
-    decoders=0,
+    tries_decoder=False,
     by="A service inside of another process",
     most=MAX_EXACT,
 )

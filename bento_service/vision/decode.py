@@ -47,6 +47,7 @@ class LocalDecoder:
         side: int,
         padding: Colour | None = None,
         region: Region | None = None,
+        sender: str | None = None,
     ) -> Picture:
         """See `Decoder`."""
         return decode(
@@ -58,7 +59,13 @@ class LocalDecoder:
             region=region,
         )
 
-    def thumbnail(self, source: bytes | BinaryIO, *, side: int) -> bytes:
+    def thumbnail(
+        self,
+        source: bytes | BinaryIO,
+        *,
+        side: int,
+        sender: str | None = None,
+    ) -> bytes:
         """See `Decoder`."""
         return thumbnail(
             source, side=side, max_pixels=self.max_pixels, max_jpeg_pixels=self.max_jpeg_pixels

@@ -1,8 +1,10 @@
 """A decoder process: pictures come in, pixels go out, and nothing else is here.
 
-    python -m bento_service.vision.decoder PARENT MAX_PIXELS MAX_JPEG_PIXELS MEMORY_BYTES SECONDS
+    python -m bento_service.vision.decoder PARENT MAX_PIXELS MAX_JPEG_PIXELS HERE JPEG_HERE \
+        MEMORY_BYTES SECONDS
 
-Standard input is a socket to the service that started it; see `frames` and
+A picture may have MAX_PIXELS; one of more than HERE is only looked at and belongs to another
+decoder. Standard input is a socket to the service that started it; see `frames` and
 `bento_service.decoding`. The process may take MEMORY_BYTES more than at its start, and SECONDS of
 processor time for a picture, or the kernel refuses the one and ends it for the other. It also ends
 with the thread that started it.
@@ -10,11 +12,13 @@ with the thread that started it.
 
 import contextlib
 import ctypes
+import math
 import os
 import resource
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,56 +27,76 @@ from PIL import AvifImagePlugin
 from bento_service.errors import LookalikeError
 from bento_service.vision import frames
 from bento_service.vision.square import square, thumbnail
+from bento_service.vision.upright import TooManyPixels
 
 _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 32
 _NICENESS = 10
 
 
+@dataclass(frozen=True)
+class _Caps:
+    """Most pixels of a picture, and of a JPEG."""
+
+    others: int
+    jpeg: int
+
+
 def main(arguments: list[str]) -> None:
     """Decode until the other side of the socket is closed."""
-    parent, max_pixels, max_jpeg_pixels, memory_bytes = map(int, arguments[:4])
-    seconds = float(arguments[4])
+    parent, *numbers, memory_bytes = map(int, arguments[:6])
+    seconds = float(arguments[6])
     _end_with(parent)
     # As many pictures are decoded at once as is right; each thread would need memory of its own.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     _limit(memory_bytes)
     channel = socket.socket(fileno=0)
-    caps = {"max_pixels": max_pixels, "max_jpeg_pixels": max_jpeg_pixels}
+    accepted, here = _Caps(*numbers[:2]), _Caps(*numbers[2:])
     frames.send(channel.sendall, {"ready": True})
     with channel.makefile("rb") as requests, contextlib.suppress(frames.BrokenFrame, OSError):
         while True:
             # Nothing of one picture is kept while the next one is waited for.
-            frames.send(channel.sendall, *_next_answer(requests, caps, seconds))
+            frames.send(channel.sendall, *_next_answer(requests, accepted, here, seconds))
 
 
 def _next_answer(
-    requests: BinaryIO, caps: dict[str, int], seconds: float
+    requests: BinaryIO, accepted: _Caps, here: _Caps, seconds: float
 ) -> tuple[frames.Header, bytes]:
     header, data = frames.receive(requests.read, max_payload=sys.maxsize)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
-        return _answer(header, data, caps)
+        return _answer(header, data, accepted, here)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _answer(
-    header: frames.Header, data: bytes, caps: dict[str, int]
+    header: frames.Header, data: bytes, accepted: _Caps, here: _Caps
 ) -> tuple[frames.Header, bytes]:
     try:
-        if header["make"] == "thumbnail":
-            return {}, thumbnail(data, side=header["side"], **caps)
-        padding, region = header["padding"], header["region"]
-        made = square(
-            data,
-            side=header["side"],
-            padding=padding and tuple(padding),
-            region=region and tuple(region),
-            **caps,
-        )
+        return _made(header, data, here)
+    except TooManyPixels as error:
+        most = accepted.jpeg if error.scales else accepted.others
+        if math.prod(error.size) <= most:
+            return {"elsewhere": True}, b""
+        refusal: LookalikeError = TooManyPixels(error.size, most, scales=error.scales)
     except LookalikeError as error:
-        return {"error": error.code, "detail": str(error)}, b""
+        refusal = error
+    return {"error": refusal.code, "detail": str(refusal)}, b""
+
+
+def _made(header: frames.Header, data: bytes, here: _Caps) -> tuple[frames.Header, bytes]:
+    caps = {"max_pixels": here.others, "max_jpeg_pixels": here.jpeg}
+    if header["make"] == "thumbnail":
+        return {}, thumbnail(data, side=header["side"], **caps)
+    padding, region = header["padding"], header["region"]
+    made = square(
+        data,
+        side=header["side"],
+        padding=padding and tuple(padding),
+        region=region and tuple(region),
+        **caps,
+    )
     told = {
         "width": made.width,
         "height": made.height,

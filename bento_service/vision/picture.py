@@ -55,12 +55,20 @@ class Decoder(Protocol):
         side: int,
         padding: Colour | None = None,
         region: Region | None = None,
+        sender: str | None = None,
     ) -> Picture:
         """Decode a picture and make it a square; see `vision.square.square`.
+
+        Args:
+            source: The encoded picture.
+            side: Of the square.
+            padding: See there.
+            region: See there.
+            sender: Who waits for the answer; `None` where it is a job.
 
         Raises:
             InvalidArgument: `region` is empty or outside of the picture.
         """
 
-    def thumbnail(self, source: bytes | BinaryIO, *, side: int) -> bytes:
+    def thumbnail(self, source: bytes | BinaryIO, *, side: int, sender: str | None = None) -> bytes:
         """A small upright WebP that fits in a square of `side` pixels, without metadata."""

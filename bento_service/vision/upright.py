@@ -84,6 +84,23 @@ _WHITE = (255, 255, 255, 255)
 Image.MAX_IMAGE_PIXELS = None
 
 
+class TooManyPixels(TooLarge):
+    """By the picture's header.
+
+    Attributes:
+        size: Width and height.
+        scales: Whether it is of a kind that is scaled while it is decoded.
+    """
+
+    def __init__(self, size: tuple[int, int], max_pixels: int, *, scales: bool) -> None:
+        super().__init__(
+            f"the picture has {size[0]} x {size[1]} pixels; at most {max_pixels} are accepted: "
+            "scale it down first"
+        )
+        self.size = size
+        self.scales = scales
+
+
 @contextmanager
 def opened(
     source: bytes | BinaryIO, *, max_pixels: int, max_jpeg_pixels: int | None = None
@@ -105,11 +122,11 @@ def opened(
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     beginning = stream.read(BEGINNING)
     stream.seek(0)
-    _check_pixels(webp_size(beginning) or (0, 0), max_pixels)
+    _check_pixels(webp_size(beginning) or (0, 0), max_pixels, scales=False)
     try:
         with Image.open(stream, formats=tuple(MEDIA_TYPES)) as image:
             scales = format_of(image) == "JPEG" and max_jpeg_pixels is not None
-            _check_pixels(image.size, max_jpeg_pixels if scales else max_pixels)
+            _check_pixels(image.size, max_jpeg_pixels if scales else max_pixels, scales=scales)
             yield image
     except UnidentifiedImageError as error:
         if begins_like_a_picture(beginning):
@@ -129,13 +146,10 @@ def opened(
         ) from error
 
 
-def _check_pixels(size: tuple[int, int], max_pixels: int | None) -> None:
+def _check_pixels(size: tuple[int, int], max_pixels: int | None, *, scales: bool) -> None:
     width, height = size
     if max_pixels is not None and width * height > max_pixels:
-        raise TooLarge(
-            f"the picture has {width} x {height} pixels; at most {max_pixels} are accepted: "
-            "scale it down first"
-        )
+        raise TooManyPixels(size, max_pixels, scales=scales)
 
 
 def format_of(image: Image.Image) -> str:

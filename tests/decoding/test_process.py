@@ -150,16 +150,17 @@ def test_closed_decoders_leave_no_process(opened, encoded):
 
 def test_what_a_large_picture_took_goes_back_to_the_system(opened, encoded, flat_webp):
     decoders = opened(count=1)
-    (pid,) = decoders.pids
+    decoders.slow.start()
+    (pid,) = decoders.slow.pids
 
     def held():
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
         return int(rollup.split("Private_Dirty:")[1].split()[0]) * 1024
 
-    decoders.decode(encoded(), side=16)
+    decoders.decode(encoded("PNG", (2000, 1600)), side=16)
     before = held()
     decoders.decode(flat_webp, side=16)
-    assert decoders.pids == (pid,)
+    assert decoders.slow.pids == (pid,)
     assert held() - before < 8 * 2**20
 
 

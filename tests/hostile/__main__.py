@@ -27,7 +27,7 @@ def main() -> int:
     bombs = list(made())
     with _started(folder, light=options.light) as service:
         campaign = Campaign(service)
-        campaign.attack("made for it", bombs, watched=True)
+        campaign.attack_beside("made for it", bombs, rounds=options.rounds)
         campaign.attack("Pillow's test images", corpora.pillow())
         campaign.attack("libpng's test images", corpora.libpng())
         campaign.attack("mutations", mutations(options.mutations, options.seed))
@@ -55,6 +55,7 @@ def _started(folder: Path, *, light: bool) -> Iterator[Service]:
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__)
     parser.add_argument("--mutations", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=5, help="that a bystander is watched in (5)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--light", action="store_true", help="without BentoML and with a small descriptor"

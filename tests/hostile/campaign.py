@@ -1,7 +1,7 @@
 """A service under attack by every kind of input, one after the other."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from client_sdk import Client
-from tests.hostile.attack import SLOWEST_SECONDS, Attack, Bystander, Memory, Outcome, p95
+from tests.hostile.attack import SLOWEST_SECONDS, Attack, Memory, Outcome, p95
+from tests.hostile.bystander import searching
 from tests.hostile.made import Input, encoded, small
 
 MOST_GROWN = 300 * 10**6
 """Bytes by which the service's own memory may grow."""
-_ALONE_SECONDS = 10.0
+MOST_SLOWED = 2.0
+"""By so much a bystander's searches may take longer than while nobody else asks."""
+_ALONE_SECONDS = 8.0
 _SETTLE_SECONDS = 20.0
 _SOUND = 12
 _TELLING_LOG = ("Traceback", "Segmentation", "ERROR")
@@ -40,8 +43,8 @@ class Tally:
         grown: Bytes that the service's own memory had grown by at its worst, by kind of input.
         decoders: Bytes that its decoders had at their worst.
         kept: Bytes that the service itself still had more at the end.
-        alone: Seconds of a bystander's searches before the attack, 95th percentile.
-        beside: The same while the most costly inputs came in.
+        alone: Seconds of each of a bystander's searches while nobody attacked.
+        beside: The same while the most costly inputs came in, in turn with the others.
         findings: What should not be.
     """
 
@@ -49,8 +52,8 @@ class Tally:
     grown: dict[str, int] = field(default_factory=dict)
     decoders: dict[str, int] = field(default_factory=dict)
     kept: int = 0
-    alone: float = 0.0
-    beside: float = 0.0
+    alone: list[float] = field(default_factory=list)
+    beside: list[float] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
 
     @property
@@ -66,37 +69,59 @@ class Tally:
 class Campaign:
     """Attacks a started service that has an empty collection `default`."""
 
-    def __init__(self, service: Service, *, slowest: float = SLOWEST_SECONDS) -> None:
+    def __init__(
+        self,
+        service: Service,
+        *,
+        slowest: float = SLOWEST_SECONDS,
+        slowed: float = MOST_SLOWED,
+    ) -> None:
         """Fill the collection with sound pictures, and see how the service is at rest.
 
         Args:
             service: What is attacked.
             slowest: Seconds that no answer may take longer than.
+            slowed: How many times as long a bystander may wait as while nobody attacks.
         """
         self.tally = Tally()
         self._slowest = slowest
+        self._slowed = slowed
         self._service = service
-        self._bystander = Bystander(service.url)
         for number in range(_SOUND):
             (service.images / f"{number}.png").write_bytes(encoded(small(number), "PNG"))
         with Client(service.url, timeout=60) as client:
             client.wait_ready(timeout=180)
             client.wait(client.train("."), timeout=180)
-        with self._bystander.searching() as seconds:
-            time.sleep(_ALONE_SECONDS)
-        self.tally.alone = p95(seconds)
         self._memory = Memory(service.processes)
         self._processes = set(service.processes())
 
-    def attack(self, kind: str, inputs: Iterable[Input], *, watched: bool = False) -> None:
-        """Send all of them; a bystander searches meanwhile where that is `watched`."""
+    def attack(self, kind: str, inputs: Iterable[Input]) -> None:
+        """Send all of them."""
+        with self._watched(kind) as (attack, outcome):
+            attack.search_with(inputs, outcome)
+
+    def attack_beside(self, kind: str, inputs: Sequence[Input], *, rounds: int) -> None:
+        """Send all of them several times, while a bystander searches, and in between as well."""
+        url, tally = self._service.url, self.tally
+        with self._watched(kind) as (attack, outcome):
+            for _ in range(rounds):
+                with searching(url) as alone:
+                    time.sleep(_ALONE_SECONDS)
+                with searching(url) as beside:
+                    attack.search_with(inputs, outcome)
+                tally.alone += alone
+                tally.beside += beside
+        if p95(tally.beside) > self._slowed * p95(tally.alone):
+            outcome.found(
+                f"a bystander waits {1000 * p95(tally.beside):.0f} ms, and "
+                f"{1000 * p95(tally.alone):.0f} while nobody attacks (95th percentiles)"
+            )
+
+    @contextmanager
+    def _watched(self, kind: str) -> Iterator[tuple[Attack, Outcome]]:
+        outcome = Outcome()
         with self._attacking() as attack, self._memory.watching():
-            if watched:
-                with self._bystander.searching() as seconds:
-                    outcome = attack.search_with(inputs)
-                self.tally.beside = p95(seconds)
-            else:
-                outcome = attack.search_with(inputs)
+            yield attack, outcome
             if not attack.is_ready():
                 outcome.found(f"after {kind} the service is not ready")
         self.tally.outcomes[kind] = outcome
@@ -108,8 +133,9 @@ class Campaign:
     def end(self) -> None:
         """Look what is left of the service."""
         with self._attacking() as attack:
-            sound = attack.search_with(
-                Input(f"sound {n}", encoded(small(n), "PNG")) for n in range(_SOUND)
+            sound = Outcome()
+            attack.search_with(
+                (Input(f"sound {n}", encoded(small(n), "PNG")) for n in range(_SOUND)), sound
             )
         if set(sound.statuses) != {200}:
             self.tally.findings.append(f"sound pictures are answered {dict(sound.statuses)}")

@@ -1,9 +1,12 @@
 """A campaign's table, written into the documentation between markers."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.hostile.attack import Outcome
+import numpy as np
+
+from tests.hostile.attack import Outcome, p95
 from tests.hostile.campaign import Tally
 
 SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
@@ -43,9 +46,16 @@ def _around(tally: Tally) -> str:
     return (
         "Memory is what the processes of the service had more than at rest at the worst moment, "
         f"of which {tally.kept / _MEBIBYTE:.0f} MiB were left at the end; decoders is what the "
-        "decoder processes had together. The 95th percentile of a bystander's searches was "
-        f"{1000 * tally.alone:.0f} ms before, and {1000 * tally.beside:.0f} ms while what was "
-        "made for it came in."
+        "decoder processes had together. A bystander searched with a picture of his own, one "
+        "search after the other, in turn alone and while what was made for it came in: "
+        f"{_described(tally.alone)} alone, {_described(tally.beside)} beside."
+    )
+
+
+def _described(seconds: Sequence[float]) -> str:
+    return (
+        f"{len(seconds)} searches of {1000 * float(np.median(seconds)):.0f} ms (median) and "
+        f"{1000 * p95(seconds):.0f} ms (95th percentile)"
     )
 
 

@@ -1,5 +1,7 @@
 """A part of the campaign that does not take long: `make hostile` runs the whole."""
 
+import math
+
 from tests.chaos.light import LightServer
 from tests.hostile.attack import SLOWEST_SECONDS
 from tests.hostile.campaign import Campaign
@@ -14,12 +16,13 @@ def test_hostile_input_is_refused_and_leaves_the_service_as_it_was(forge, tmp_pa
     service = LightServer(tmp_path, forge)
     service.launch()
     try:
-        campaign = Campaign(service, slowest=PATIENCE)
-        campaign.attack("made for it", made(), watched=True)
+        campaign = Campaign(service, slowest=PATIENCE, slowed=math.inf)
+        campaign.attack_beside("made for it", list(made()), rounds=1)
         campaign.attack("mutations", mutations(300, seed=1))
         campaign.end()
     finally:
         service.stop()
     assert campaign.tally.all_findings() == []
+    assert len(campaign.tally.beside) > 1
     assert campaign.tally.outcomes["made for it"].statuses.keys() >= {200, 413, 415, 422}
     assert campaign.tally.outcomes["mutations"].statuses.keys() >= {200, 422}

@@ -81,7 +81,8 @@ def test_searches_and_thumbnails_are_answered_while_bombs_come_in(
         ended.set()
         for attacker in attackers:
             attacker.join(120)
-    assert set(statuses) == {422}
+    assert 422 in statuses
+    assert set(statuses) <= {422, 429}
     assert server.is_ready()
 
 
