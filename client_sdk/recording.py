@@ -10,7 +10,7 @@ run needs no service. What is written is in `client_sdk._cassette`.
 """
 
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -279,7 +279,7 @@ class _Listening(httpx.SyncByteStream, httpx.AsyncByteStream):
         self._end()
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _watched(self) -> Generator[None]:
         try:
             yield
         except httpx.HTTPError:

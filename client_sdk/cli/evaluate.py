@@ -1,6 +1,6 @@
 """`lookalike evaluate`: how good the hits of a running service are, on pictures of yours."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -90,7 +90,7 @@ def _summary(
 
 
 @contextmanager
-def _scratch(session: Session, descriptor: str | None) -> Iterator[Collection]:
+def _scratch(session: Session, descriptor: str | None) -> Generator[Collection]:
     """A collection that is gone afterwards, whatever happens."""
     name = f"evaluate-{uuid4().hex[:8]}"
     made = session.client.create_collection(name, descriptor, ttl_seconds=_TTL_SECONDS)

@@ -142,7 +142,7 @@ def answers(
             pool.submit(_answer, client, collection, one, relevant[one], len(labels))
             for one in queries
         ]
-        found = []
+        found: list[Answer] = []
         for ready in as_completed(running):
             found.append(ready.result())
             on_answer()
@@ -175,7 +175,7 @@ def _answer(client: Client, collection: str, query: int, relevant: set[int], ima
 
 def _whole(client: Client, collection: str, query: int, images: int) -> list[tuple[int, float]]:
     """The whole exact ranking, page by page."""
-    hits = []
+    hits: list[tuple[int, float]] = []
     for offset in range(0, images, MAX_TOP_K):
         page = client.search_by_id(
             query,

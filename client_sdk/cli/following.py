@@ -1,6 +1,6 @@
 """Watching jobs: a bar in a terminal, a line now and then in a log, and the summary."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.progress import (
@@ -115,7 +115,7 @@ def state_of(job: Job) -> Text:
 
 
 @contextmanager
-def bar(session: Session) -> Iterator[Progress]:
+def bar(session: Session) -> Generator[Progress]:
     """A place for bars; nothing is drawn where errors do not go to a terminal."""
     console = session.screen.err
     with Progress(
@@ -133,7 +133,7 @@ def bar(session: Session) -> Iterator[Progress]:
 
 
 @contextmanager
-def _showing(session: Session) -> "Iterator[Show]":
+def _showing(session: Session) -> "Generator[Show]":
     with bar(session) as progress:
         yield Show(session, progress)
 

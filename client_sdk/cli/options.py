@@ -83,7 +83,7 @@ def metadata_of(pairs: Iterable[str]) -> dict[str, Any]:
     Raises:
         UsageError: If something has no name or no value.
     """
-    metadata = {}
+    metadata: dict[str, Any] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not name or not sign:

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ class _Framed:
 
 
 @contextmanager
-def _terminal_answers() -> Iterator[bool]:
+def _terminal_answers() -> Generator[bool]:
     """Whether the terminal can be asked what it can, which needs its keyboard as standard input.
 
     Where a pipe is standard input, the terminal takes its place for the moment.

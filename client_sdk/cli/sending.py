@@ -71,7 +71,7 @@ def send_all(
         "wait": wait,
         "progress": True,
     }
-    parts = []
+    parts: list[Sent] = []
     try:
         for folder in [path for path in paths if path.is_dir()]:
             parts.append(_of_report(session.client.upload_folder(folder, **keywords)))  # noqa: PERF401
