@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test chaos hostile audit sbom check lint types imports format bento lock clean help
+.PHONY: run test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ test: $(VENV)/dev.stamp ## Run all tests
 
 chaos: $(VENV)/dev.stamp ## The whole fault campaign, for hours; CHAOS="--backend server --kills 300", see docs/reliability.md
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+chaos-uploads: $(VENV)/dev.stamp ## A thousand uploads through lost connections and a restart, to the whole service
+	$(BIN)/python -m tests.chaos.uploads
 
 hostile: $(VENV)/dev.stamp ## The whole hostile campaign, for an hour; HOSTILE="--light", see docs/security.md
 	$(BIN)/python -m tests.hostile $(HOSTILE)
@@ -48,7 +51,7 @@ lint: $(VENV)/dev.stamp ## Style
 types: $(VENV)/dev.stamp ## Types
 	$(BIN)/mypy
 	$(PYRIGHT)
-	$(PYRIGHT) --verifytypes client_sdk --ignoreexternal
+	PYTHONPATH=. $(PYRIGHT) --verifytypes client_sdk --ignoreexternal
 
 imports: $(VENV)/dev.stamp ## Who may import whom
 	$(BIN)/lint-imports
