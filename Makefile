@@ -51,7 +51,7 @@ lint: $(VENV)/dev.stamp ## Style
 types: $(VENV)/dev.stamp ## Types
 	$(BIN)/mypy
 	$(PYRIGHT)
-	PYTHONPATH=. $(PYRIGHT) --verifytypes client_sdk --ignoreexternal
+	$(PYRIGHT) --verifytypes client_sdk --ignoreexternal
 
 imports: $(VENV)/dev.stamp ## Who may import whom
 	$(BIN)/lint-imports
@@ -71,7 +71,8 @@ lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
 	$(call COMPILE,--extra baseline,baseline)
 
 # Of PyPI's package, with its Node.js: neither asks for newer versions, nor fetches anything.
-PYRIGHT = PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+# `--verifytypes` looks for what the client needs where the first `python` of the path is.
+PYRIGHT = PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=. PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
 
 clean: ## Remove the environment and caches; the data folder stays
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
