@@ -98,7 +98,7 @@ async def _searches(
         ):
             answered.append(await _answered(client, pictures[number % len(pictures)]))
 
-    async with AsyncClient(url, timeout=_PATIENCE_SECONDS) as client:
+    async with AsyncClient(url, timeout=_PATIENCE_SECONDS, retries=0) as client:
         await asyncio.gather(*(ask() for _ in range(callers)))
     return Answers(tuple(answered), time.perf_counter() - started)
 

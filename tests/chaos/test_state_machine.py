@@ -54,7 +54,7 @@ class Machine(RuleBasedStateMachine):
 
     def _start(self) -> None:
         self.service.launch()
-        self.client = Client(self.service.url, timeout=60)
+        self.client = Client(self.service.url, timeout=60, retries=0)
         self.client.wait_ready(timeout=120, interval=0.02)
 
     def teardown(self) -> None:

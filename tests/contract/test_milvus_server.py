@@ -33,14 +33,14 @@ def over_milvus(new_server, new_postgresql_database, milvus):
 
 @pytest.fixture
 def client(over_milvus):
-    with Client(over_milvus.url, timeout=60) as client:
+    with Client(over_milvus.url, timeout=60, retries=0) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def shelf(over_milvus, photographs):
     """A collection of the six photographs, each with its number as metadata."""
-    with Client(over_milvus.url, timeout=60) as client:
+    with Client(over_milvus.url, timeout=60, retries=0) as client:
         client.create_collection("shelf", "vgg16-mac")
         for number, picture in enumerate(sorted(photographs.iterdir())):
             metadata = {"number": number}
