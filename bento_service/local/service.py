@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from urllib.parse import unquote_to_bytes
 from weakref import WeakSet
 
@@ -17,6 +17,7 @@ from bento_service.local.errors import LocalError
 from bento_service.local.exchange import Exchange
 
 _CLOSE_SECONDS = 60.0
+_LOOK_SECONDS = 0.2
 
 
 class LocalService:
@@ -42,9 +43,9 @@ class LocalService:
         self._closing = threading.Lock()
         self._is_closed = False
         opened: Future[None] = Future()
-        # A program that ends without closing must not wait for it; nothing that is stored is lost.
+        # No daemon: at the end of a program its other threads would die in the middle of something.
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._live(opened)), name="lookalike-local", daemon=True
+            target=lambda: asyncio.run(self._live(opened)), name="lookalike-local", daemon=False
         )
         self._thread.start()
         try:
@@ -59,12 +60,19 @@ class LocalService:
         try:
             async with self._surface.router.lifespan_context(self._surface):
                 opened.set_result(None)
-                await self._stop.wait()
+                await self._until_stopped()
                 await self._end_exchanges()
         except Exception as error:
             if opened.done():
                 raise
             opened.set_exception(error)
+
+    async def _until_stopped(self) -> None:
+        """Until it is closed, or the program has come to its end without that."""
+        while threading.main_thread().is_alive() and not self._stop.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._stop.wait()
 
     async def _end_exchanges(self) -> None:
         running = [asyncio.wrap_future(one.running) for one in tuple(self._exchanges)]
