@@ -5,9 +5,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from urllib.parse import unquote_to_bytes
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from fastapi import FastAPI
 from starlette.types import Scope
@@ -17,7 +17,6 @@ from bento_service.local.errors import LocalError
 from bento_service.local.exchange import Exchange
 
 _CLOSE_SECONDS = 60.0
-_LOOK_SECONDS = 0.2
 
 
 class LocalService:
@@ -43,9 +42,8 @@ class LocalService:
         self._closing = threading.Lock()
         self._is_closed = False
         opened: Future[None] = Future()
-        # No daemon: at the end of a program its other threads would die in the middle of something.
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._live(opened)), name="lookalike-local", daemon=False
+            target=lambda: asyncio.run(self._live(opened)), name="lookalike-local", daemon=True
         )
         self._thread.start()
         try:
@@ -53,6 +51,7 @@ class LocalService:
         except BaseException:
             self._thread.join(_CLOSE_SECONDS)
             raise
+        _close_at_exit(ref(self))
 
     async def _live(self, opened: "Future[None]") -> None:
         self._loop = asyncio.get_running_loop()
@@ -60,19 +59,12 @@ class LocalService:
         try:
             async with self._surface.router.lifespan_context(self._surface):
                 opened.set_result(None)
-                await self._until_stopped()
+                await self._stop.wait()
                 await self._end_exchanges()
         except Exception as error:
             if opened.done():
                 raise
             opened.set_exception(error)
-
-    async def _until_stopped(self) -> None:
-        """Until it is closed, or the program has come to its end without that."""
-        while threading.main_thread().is_alive() and not self._stop.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await self._stop.wait()
 
     async def _end_exchanges(self) -> None:
         running = [asyncio.wrap_future(one.running) for one in tuple(self._exchanges)]
@@ -139,6 +131,16 @@ class LocalService:
         """Tell it to end, and do not wait."""
         if os.getpid() == self._process and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
+
+
+def _close_at_exit(service: "ref[LocalService]") -> None:
+    """Close what a program forgets, while threads can still be had: `atexit` comes too late."""
+
+    def close() -> None:
+        if (forgotten := service()) is not None:
+            forgotten.close()
+
+    threading._register_atexit(close)  # type: ignore[attr-defined]
 
 
 def _scope(method: str, path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]) -> Scope:
