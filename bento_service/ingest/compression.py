@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
+from bento_service.errors import UnsupportedMediaType
+
 _BLOCK = 2**16
 _TAR_BLOCK = 512
 _XZ_MEMORY = 128 * 2**20  # `xz -9` needs 65 MiB
@@ -50,7 +52,13 @@ class _Xz:
 
 def _zstandard(stream: BinaryIO) -> Readable:
     # Loaded where it is needed: Python has no Zstandard before 3.14, and Arrow is large.
-    import pyarrow as pa
+    try:
+        import pyarrow as pa
+    except ModuleNotFoundError as error:
+        raise UnsupportedMediaType(
+            "an archive in Zstandard, which cannot be read here without pyarrow; install it, or "
+            "pack the archive with gzip or xz"
+        ) from error
 
     readable: Readable = pa.CompressedInputStream(pa.PythonFile(_Lent(stream), mode="r"), "zstd")
     return readable

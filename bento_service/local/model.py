@@ -64,8 +64,7 @@ class LocalModel:
         try:
             yield
         finally:
-            self._loading.cancel()
-            with suppress(asyncio.CancelledError, LookalikeError):
+            with suppress(LookalikeError):  # it is not broken off, since a thread cannot be
                 await self._loading
 
     async def _load(self) -> Model:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from urllib.parse import unquote_to_bytes
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from fastapi import FastAPI
 from starlette.types import Scope
@@ -42,7 +42,6 @@ class LocalService:
         self._closing = threading.Lock()
         self._is_closed = False
         opened: Future[None] = Future()
-        # A program that ends without closing must not wait for it; nothing that is stored is lost.
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._live(opened)), name="lookalike-local", daemon=True
         )
@@ -52,6 +51,7 @@ class LocalService:
         except BaseException:
             self._thread.join(_CLOSE_SECONDS)
             raise
+        _close_at_exit(ref(self))
 
     async def _live(self, opened: "Future[None]") -> None:
         self._loop = asyncio.get_running_loop()
@@ -131,6 +131,16 @@ class LocalService:
         """Tell it to end, and do not wait."""
         if os.getpid() == self._process and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
+
+
+def _close_at_exit(service: "ref[LocalService]") -> None:
+    """Close what a program forgets, while threads can still be had: `atexit` comes too late."""
+
+    def close() -> None:
+        if (forgotten := service()) is not None:
+            forgotten.close()
+
+    threading._register_atexit(close)  # type: ignore[attr-defined]
 
 
 def _scope(method: str, path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]) -> Scope:

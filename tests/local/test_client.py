@@ -14,6 +14,8 @@ import numpy as np
 import psutil
 import pytest
 
+from bento_service.backing import SERVICE
+from bento_service.local.opening import open_local
 from bento_service.vision.descriptor_version import read_versions
 from bento_service.vision.golden import GOLDEN_FILE, GoldenVectors, save_golden
 from client_sdk import (
@@ -24,6 +26,7 @@ from client_sdk import (
     TimeoutExceeded,
     UsageError,
 )
+from client_sdk._local import URL, LocalTransport
 from model_build.store import MODEL_FILES
 
 PROJECT = Path(__file__).parents[2]
@@ -104,13 +107,18 @@ def test_a_process_that_forgets_to_close_ends_at_once_and_loses_nothing(
         import sys
         from client_sdk import Client
         client = Client.local(sys.argv[1])
-        client.upload(sys.argv[2]).wait()
-        print(client.count())
+        client.train(sys.argv[2])
+        if len(sys.argv) > 3:
+            client.wait(client.process())
     """
-    ended = run(script, tmp_path, photographs / "coins.jpg", LOOKALIKE_MODEL=str(model_folder))
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1\n", "")
+    place = {"LOOKALIKE_MODEL": str(model_folder)}
+    for more in ([], ["wait"]):  # in the middle of something, and when all is done
+        ended = run(script, tmp_path, photographs, *more, **place)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     with Client.local(tmp_path, model=model_folder) as client:
-        assert client.count() == 1
+        assert client.count() == 6
+        for job in client.jobs():
+            assert client.wait(job).failed == 0
 
 
 def test_a_client_that_was_forgotten_gives_its_folder_back(model_folder, tmp_path):
@@ -150,6 +158,25 @@ def test_a_forked_process_is_told_and_holds_nothing(model_folder, tmp_path):
     ended = run(script, tmp_path, LOOKALIKE_MODEL=str(model_folder))
     assert "in each process" in ended.stdout, ended.stderr
     assert ended.stdout.endswith("0\n"), ended.stderr
+
+
+def test_a_folder_goes_over_to_milvus_and_back(model_folder, tmp_path, photographs):
+    def found(client):
+        hits = client.search(photographs / "coffee.jpg").hits
+        return [(hit.image_id, hit.name, pytest.approx(hit.score, abs=2e-6)) for hit in hits]
+
+    with Client.local(tmp_path, model=model_folder) as client:
+        client.upload(sorted(photographs.iterdir())).wait()
+        first = found(client)
+    served = LocalTransport(open_local(tmp_path, model_folder, backing=SERVICE))
+    with Client(URL, transport=served) as client:
+        client.wait_ready()
+        assert client.info().milvus_lite
+        assert found(client) == first
+        client.delete(first[-1][0])
+    with Client.local(tmp_path, model=model_folder) as client:
+        assert not client.info().milvus_lite
+        assert found(client) == first[:-1]
 
 
 # What is needed
