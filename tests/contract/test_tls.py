@@ -20,11 +20,8 @@ def served(new_server, tmp_path_factory):
     subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
     server = new_server(LOOKALIKE_TLS_CERTIFICATE=str(certificate), LOOKALIKE_TLS_KEY=str(key))
     server.launch()
-    return (
-        f"https://127.0.0.1:{server.port}",
-        ssl.create_default_context(cafile=certificate),
-        server,
-    )
+    server.url = f"https://127.0.0.1:{server.port}"
+    return server, ssl.create_default_context(cafile=certificate)
 
 
 def is_ready(server, context):
