@@ -20,6 +20,7 @@ from bento_service.batching import (
     batching_options,
     limit_waiting,
 )
+from bento_service.discretion import be_discreet
 from bento_service.settings import Settings
 from bento_service.vision.choice import choose
 from bento_service.vision.hardware import Hardware
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _MODEL_TAG = (Path(__file__).parent / "model_tag.txt").read_text().strip()
 _LONGER_SECONDS = 30
 _SETTINGS = Settings.from_environment()
+if _SETTINGS.log_level != "debug":
+    be_discreet(_SETTINGS.folders)
 _CHOICE = choose(_SETTINGS, Hardware.detect())
 # So that freed memory goes back to the system: glibc keeps the more, the larger the blocks are that
 # were freed, unless it is told how much; Arrow's own allocator, under Milvus Lite, keeps even more.
@@ -132,7 +135,7 @@ class ImageSearch:
 
     def __init__(self) -> None:
         # BentoML's root logger drops everything below WARNING.
-        logging.getLogger("bento_service").setLevel(logging.INFO)
+        logging.getLogger("bento_service").setLevel(_SETTINGS.log_level.upper())
 
     async def __is_ready__(self) -> bool:
         """Whether searches can be answered; behind `/readyz`."""

@@ -44,10 +44,12 @@ LOOKALIKE_WATCH           image roots to follow, `root` or `root=collection`, by
 LOOKALIKE_WATCH_PRUNE     whether files that go from them go from the gallery too (no)
 LOOKALIKE_WATCH_POLL_SECONDS  look so often instead of being told by the system (0: be told)
 LOOKALIKE_RETRY_HOURS     how long uploads that failed are kept for a retry (24)
+LOOKALIKE_LOG_LEVEL       info, or debug: with stack traces and paths, which name folders (info)
 """
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -64,6 +66,7 @@ PREFIX = "LOOKALIKE_"
 # Read by the client alone, which may share the environment.
 _CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT", "LOOKALIKE_MODEL")
 _BYTES_A_PIXEL = 20
+_CREDENTIALS = re.compile(r"(?<=[/'])[^/@\s']+@")
 _BYTES_BESIDE_PIXELS = 64 * 2**20
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Network = IPv4Network | IPv6Network
@@ -164,6 +167,7 @@ class Settings(BaseModel):
     watch: Annotated[tuple[str, ...], BeforeValidator(_split_paths)] = ()
     watch_prune: bool = False
     watch_poll_seconds: float = Field(default=0.0, ge=0.0, le=86_400.0)
+    log_level: Annotated[Literal["info", "debug"], BeforeValidator(str.lower)] = "info"
     retry_hours: float = Field(default=24.0, ge=0, le=24 * 365)
 
     @classmethod
@@ -282,6 +286,14 @@ class Settings(BaseModel):
         return datetime.now(UTC) - timedelta(hours=self.retry_hours)
 
     @property
+    def folders(self) -> dict[Path, str]:
+        """What the log calls folders instead of their paths."""
+        named = {self.data_dir: "data", self.data_dir.resolve(): "data"}
+        for root in self.roots:
+            named |= {root.path: root.name, root.spelled or root.path: root.name}
+        return named
+
+    @property
     def uploads_dir(self) -> Path:
         """Where the bytes of uploaded pictures are kept."""
         return self.data_dir / "uploads"
@@ -300,4 +312,5 @@ def _explained(error: Mapping[str, object]) -> str:
     field = str(location[0]) if isinstance(location, tuple) else str(location)
     if field == "tokens":
         return f"{PREFIX}TOKENS: {error['msg']}"  # never what it holds
-    return f"{PREFIX}{field.upper()} is {error['input']!r}: {error['msg']}"
+    given = _CREDENTIALS.sub("...@", repr(error["input"]))
+    return f"{PREFIX}{field.upper()} is {given}: {error['msg']}"

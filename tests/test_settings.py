@@ -84,6 +84,7 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         WATCH=f"{tmp_path.name}=cats",
         WATCH_PRUNE="yes",
         WATCH_POLL_SECONDS="1.5",
+        LOG_LEVEL="Debug",
         RETRY_HOURS="1.5",
     )
     assert settings.model_dump() == {
@@ -130,6 +131,7 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "watch": (f"{tmp_path.name}=cats",),
         "watch_prune": True,
         "watch_poll_seconds": 1.5,
+        "log_level": "debug",
         "retry_hours": 1.5,
     }
     assert settings.catalogue == "postgresql://db/lookalike"

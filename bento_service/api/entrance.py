@@ -55,10 +55,10 @@ class OnlyProblems:
 
         try:
             await self._app(scope, receive, translated)
-        except Exception:
-            if not is_begun:  # BentoML would let the caller wait
-                await answer_defect(request)(scope, receive, send)
-            raise
+        except Exception as error:
+            if is_begun:  # half an answer can only be broken off
+                raise
+            await answer_defect(request, error)(scope, receive, send)
 
 
 def _is_foreign(request: Request, message: Message) -> bool:

@@ -88,8 +88,15 @@ def answer_status(request: Request, status: int, detail: str) -> Response:
     return answer(request, status, _CODES.get(status, usual), title, detail)
 
 
-def answer_defect(request: Request) -> Response:
-    """A failure that nobody has thought of."""
+def answer_defect(request: Request, error: Exception) -> Response:
+    """A failure that nobody has thought of; the log says what it was."""
+    _log.error(
+        "%s %s failed, request_id=%s",
+        request.method,
+        request.url.path,
+        request.scope.get("lookalike_request_id", "-"),
+        exc_info=error,
+    )
     return answer(
         request,
         LookalikeError.status,
@@ -162,8 +169,7 @@ def _methods(request: Request) -> list[str]:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer_defect(request)
+    return answer_defect(request, error)
 
 
 def parsed_json(body: bytes) -> dict[str, Any]:

@@ -16,6 +16,10 @@ MAX_PLACE = 200
 """Characters of the longest place that can be named."""
 MAX_VALUES = 1000
 """Values that the metadata of one image may hold."""
+MAX_KEY = 255
+"""Characters of a key of metadata."""
+MAX_BYTES = 64 * 2**10
+"""Of the metadata of one image, as JSON in UTF-8: it is read with every hit that shows it."""
 _ELEMENTS = "[]"
 
 
@@ -93,14 +97,37 @@ def attributes(metadata: Mapping[str, Any]) -> Iterator[Attribute]:
 
 
 def check_metadata(metadata: Mapping[str, Any]) -> None:
-    """Refuse metadata that holds more values than are kept for filters.
+    """Refuse metadata that is more than an image may carry.
 
     Raises:
-        InvalidArgument: More than `MAX_VALUES`.
+        InvalidArgument: It holds too many values for filters, a key is too long, or all of it.
     """
+    size = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size > MAX_BYTES:
+        raise InvalidArgument(
+            f"metadata: has {size} bytes as JSON, at most {MAX_BYTES} are kept with an image; "
+            "keep long texts elsewhere, and here where they are"
+        )
+    for key in _keys(metadata):
+        if len(key) > MAX_KEY:
+            raise InvalidArgument(
+                f"metadata: the key that begins {key[:20]!r} has {len(key)} characters; at most "
+                f"{MAX_KEY} are kept"
+            )
     for number, _ in enumerate(attributes(metadata), start=1):
         if number > MAX_VALUES:
             raise InvalidArgument(f"metadata: holds more than {MAX_VALUES} values; send fewer")
+
+
+def _keys(metadata: Mapping[str, Any]) -> Iterator[str]:
+    waiting: list[Any] = [metadata]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            yield from value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
 
 
 def _attribute(where: str, value: Any) -> Attribute:

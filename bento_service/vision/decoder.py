@@ -24,6 +24,7 @@ from typing import BinaryIO
 
 from PIL import AvifImagePlugin
 
+from bento_service.discretion import in_short
 from bento_service.errors import LookalikeError
 from bento_service.vision import frames
 from bento_service.vision.square import square, thumbnail
@@ -46,6 +47,7 @@ def main(arguments: list[str]) -> None:
     """Decode until the other side of the socket is closed."""
     parent, *numbers, memory_bytes = map(int, arguments[:6])
     seconds = float(arguments[6])
+    sys.excepthook = _say
     _end_with(parent)
     # As many pictures are decoded at once as is right; each thread would need memory of its own.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -104,6 +106,11 @@ def _made(header: frames.Header, data: bytes, here: _Caps) -> tuple[frames.Heade
         "warnings": made.warnings,
     }
     return told, made.samples
+
+
+def _say(_: object, error: BaseException, __: object) -> None:
+    """In the service's log, where no stack trace belongs."""
+    sys.stderr.write(f"a decoder of pictures ends: {in_short(error)}\n")
 
 
 def _end_with(parent: int) -> None:

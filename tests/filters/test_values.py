@@ -75,3 +75,21 @@ def test_metadata_with_too_many_values_is_refused():
     check_metadata({str(number): number for number in range(1000)})
     with pytest.raises(InvalidArgument, match="more than 1000 values"):
         check_metadata({"a": list(range(1000))})
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"text": "x" * 65_536}, "at most 65536"),
+        ({"text": "\N{GREEK SMALL LETTER ALPHA}" * 33_000}, "at most 65536"),
+        ({"k" * 256: 1}, "has 256 characters; at most 255"),
+        ({"a": [{"b": {"k" * 256: 1}}]}, "has 256 characters; at most 255"),
+    ],
+)
+def test_metadata_that_is_too_long_is_refused_with_what_is_allowed(metadata, said):
+    with pytest.raises(InvalidArgument, match=said):
+        check_metadata(metadata)
+
+
+def test_metadata_may_be_as_long_as_the_limits_say():
+    check_metadata({"k" * 255: "x" * 65_000})

@@ -5,6 +5,8 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from bento_service.errors import (
@@ -715,3 +717,26 @@ class TestDamage:
                 except LookalikeError:
                     refused += 1
         assert 100 < refused < 400  # the rest could still be read
+
+
+_SIDES = st.integers(-3, 15) | st.integers()
+
+
+@given(_SIDES, _SIDES, _SIDES, _SIDES)
+def test_a_region_is_what_lies_there_or_refused(x, y, width, height):
+    pixels = np.arange(12 * 9 * 3, dtype=np.uint8).reshape(9, 12, 3)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    lies_within = min(x, y) >= 0 and min(width, height) > 0 and x + width <= 12 and y + height <= 9
+
+    def found(side):
+        region = (x, y, width, height)
+        return decode(file.getvalue(), side=side, max_pixels=1000, region=region).pixels
+
+    if not lies_within:
+        with pytest.raises(InvalidArgument, match="12 x 9 pixels"):
+            found(4)
+    elif width == height:
+        assert np.array_equal(found(width), pixels[y : y + height, x : x + width])
+    else:
+        assert found(4).shape == (4, 4, 3)

@@ -1,0 +1,72 @@
+"""What a server with defects says about them: in answers, and in its log."""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bento_service.settings import Settings, SettingsError
+
+PROJECT = Path(__file__).parents[2]
+DEFECTS = Path(__file__).parent / "defects"
+SECRETS = ("hunter2", "/srv/private", "a-token-that-nobody-else-knows")
+TOKEN = f"ci admin {SECRETS[2]}"
+
+
+@pytest.fixture(scope="module", params=["info", "debug"])
+def told(request, new_server, photographs):
+    """Everything that a server with defects has said: its answers, its log, and what is private."""
+    server = new_server(
+        PYTHONPATH=str(DEFECTS), LOOKALIKE_TOKENS=TOKEN, LOOKALIKE_LOG_LEVEL=request.param
+    ).start()
+    answers = []
+    picture = sorted(photographs.iterdir())[0]
+    with httpx.Client(
+        base_url=server.url, headers={"Authorization": f"Bearer {SECRETS[2]}"}, timeout=120
+    ) as http:
+        for headers in ({}, {"X-Request-ID": "of-a-defect"}):
+            files = {"file": ("a.png", picture.read_bytes())}
+            answers.append(http.post("/api/v2/search", files=files, headers=headers))
+        answers.append(http.post("/api/v1/search", files=files))
+        (server.images / picture.name).write_bytes(picture.read_bytes())
+        answers.append(http.post("/api/v2/train", json={"path": "."}))
+        deadline = time.monotonic() + 120
+        while "ingest has stopped" not in server.log.read_text():
+            assert time.monotonic() < deadline, server.log.read_text()[-4000:]
+            time.sleep(0.1)
+        answers += [http.get(f"/api/v2/{what}") for what in ("process", "jobs")]
+    server.stop()
+    private = (str(server.data_dir), str(server.images), str(PROJECT), sys.prefix, *SECRETS)
+    return request.param, answers, server.log.read_text(), private
+
+
+def test_an_answer_tells_of_a_defect_only_its_request_id(told):
+    _, answers, _, private = told
+    assert [answer.status_code for answer in answers] == [500, 500, 500, 202, 200, 200]
+    assert answers[1].json()["request_id"] == "of-a-defect"
+    for answer in answers:
+        for secret in (*private, "Traceback", "RuntimeError"):
+            assert secret not in answer.text
+
+
+def test_the_log_has_one_line_of_a_defect_and_nothing_private(told):
+    level, _, log, private = told
+    if level == "debug":
+        assert "Traceback" in log
+        assert str(DEFECTS) in log
+        return
+    (line,) = [line for line in log.splitlines() if "request_id=of-a-defect:" in line]
+    assert "POST /api/v2/search failed" in line
+    assert re.search(r"RuntimeError at bento_service\.\w+:\d+", line)
+    for secret in (*private, "Traceback", 'File "', "site-packages"):
+        assert secret not in log
+
+
+@pytest.mark.parametrize("name", ["MILVUS_URI", "CATALOGUE_URL", "TOKENS"])
+def test_a_wrong_setting_is_named_without_its_secret(name):
+    with pytest.raises((SettingsError, ValueError)) as caught:
+        Settings.from_environment({f"LOOKALIKE_{name}": "user:hunter2@host", "LOOKALIKE_PORT": "x"})
+    assert "hunter2" not in str(caught.value)
