@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test chaos hostile audit sbom check lint types imports format bento lock clean help
+.PHONY: run test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ test: $(VENV)/dev.stamp ## Run all tests
 
 chaos: $(VENV)/dev.stamp ## The whole fault campaign, for hours; CHAOS="--backend server --kills 300", see docs/reliability.md
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+chaos-uploads: $(VENV)/dev.stamp ## A thousand uploads through lost connections and a restart, to the whole service
+	$(BIN)/python -m tests.chaos.uploads
 
 hostile: $(VENV)/dev.stamp ## The whole hostile campaign, for an hour; HOSTILE="--light", see docs/security.md
 	$(BIN)/python -m tests.hostile $(HOSTILE)
@@ -47,6 +50,8 @@ lint: $(VENV)/dev.stamp ## Style
 
 types: $(VENV)/dev.stamp ## Types
 	$(BIN)/mypy
+	$(PYRIGHT)
+	PYTHONPATH=. $(PYRIGHT) --verifytypes client_sdk --ignoreexternal
 
 imports: $(VENV)/dev.stamp ## Who may import whom
 	$(BIN)/lint-imports
@@ -64,6 +69,9 @@ lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
 	$(call COMPILE,--extra service --extra model-build,run)
 	$(call COMPILE,--extra service --extra model-build --extra cli --group dev,dev)
 	$(call COMPILE,--extra baseline,baseline)
+
+# Of PyPI's package, with its Node.js: neither asks for newer versions, nor fetches anything.
+PYRIGHT = PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
 clean: ## Remove the environment and caches; the data folder stays
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,8 +3,9 @@
 import asyncio
 import os
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Unpack
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
+from typing import Any, Unpack
 
 from client_sdk import _contract
 from client_sdk import _folder as folders
@@ -14,7 +15,7 @@ from client_sdk._folder import FolderKeywords, FolderOptions
 from client_sdk._folder_report import FailedFile, FolderFile, Tally, UploadReport, counted
 from client_sdk._job_handles import AsyncJobHandle
 from client_sdk.errors import CollectionNotFound, JobFailed, LookalikeError
-from client_sdk.schemas import DEFAULT_COLLECTION, MAX_DIGESTS, Job
+from client_sdk.schemas import DEFAULT_COLLECTION, MAX_DIGESTS, Info, Job
 
 _Sent = tuple[AsyncJobHandle, list[FolderFile]]
 
@@ -38,11 +39,14 @@ class AsyncFolderCalls(AsyncJobCalls):
         """Send the pictures of a folder that the service does not have yet."""
         chosen = FolderOptions(**options)
         with counted(shown=chosen.progress) as tally:
-            await _Sending(self, chosen, tally).run(folders.files_of(folder, chosen, tally))
+            files = folders.files_of(folder, chosen, tally)
+            info = await self._send(_contract.info())
+            sending = _Sending(self, partial(self._upload_batch, chosen), chosen, tally)
+            await sending.run(files, info)
         return tally.report
 
     async def _upload_batch(
-        self, batch: Sequence[FolderFile], options: FolderOptions
+        self, options: FolderOptions, batch: Sequence[FolderFile]
     ) -> AsyncJobHandle:
         call = contract.upload_parts(
             folders.parts_of(batch), collection=options.collection, metadata=options.metadata
@@ -53,15 +57,22 @@ class AsyncFolderCalls(AsyncJobCalls):
 class _Sending:
     """One upload of a folder."""
 
-    def __init__(self, client: AsyncFolderCalls, options: FolderOptions, tally: Tally) -> None:
+    def __init__(
+        self,
+        client: AsyncFolderCalls,
+        upload: Callable[[list[FolderFile]], Coroutine[Any, Any, AsyncJobHandle]],
+        options: FolderOptions,
+        tally: Tally,
+    ) -> None:
         self._client = client
+        self._upload = upload
         self._options = options
         self._tally = tally
         self._sending: set[asyncio.Task[list[_Sent]]] = set()
         self._open: deque[_Sent] = deque()
 
-    async def run(self, files: Iterable[FolderFile]) -> None:
-        info, several = await self._client._send(_contract.info()), folders.steps(files)
+    async def run(self, files: Iterable[FolderFile], info: Info) -> None:
+        several = folders.steps(files)
         try:
             while some := await asyncio.to_thread(next, several, None):
                 wanted = await self._unknown(some) if self._options.skip_known else some
@@ -96,7 +107,7 @@ class _Sending:
     async def _send(self, batch: list[FolderFile]) -> list[_Sent]:
         """Send some files in one request, or in several where one of the files is at fault."""
         try:
-            job = await self._client._upload_batch(batch, self._options)
+            job = await self._upload(batch)
         except (LookalikeError, OSError) as error:
             if not folders.is_about_files(error):
                 raise

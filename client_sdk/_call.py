@@ -3,10 +3,10 @@
 Nothing here talks to anything. `Client` and `AsyncClient` send these values, each in its way.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 import httpx
@@ -50,10 +50,10 @@ class Call(Generic[AnswerT]):
     method: str
     path: str
     read: Callable[[httpx.Response], AnswerT]
-    params: Mapping[str, Param] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Param] = field(default_factory=dict[str, Param])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     json: Mapping[str, object] | None = None
-    form: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict[str, str])
     parts: tuple[Part, ...] = ()
     is_harmless: bool = False
 
@@ -97,7 +97,7 @@ class Call(Generic[AnswerT]):
         timeout: httpx.Timeout,
         *,
         once: bool = False,
-    ) -> Iterator[httpx.Request]:
+    ) -> Generator[httpx.Request]:
         """The request, to be sent inside this context; what it opened is closed afterwards.
 
         Args:
@@ -210,5 +210,5 @@ def form_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return ",".join(str(item) for item in value)
+        return ",".join(map(str, cast("list[object]", value)))
     return str(value)

@@ -30,30 +30,20 @@ class PillowImage(Protocol):
     """What is needed of a `PIL.Image.Image`."""
 
     @property
-    def mode(self) -> str:
-        """How its pixels are stored."""
-
+    def mode(self) -> str: ...
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height."""
-
-    def save(self, fp: Any, format: str | None = None, **params: Any) -> None:  # noqa: A002
-        """Write it to a file."""
+    def size(self) -> tuple[int, int]: ...
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None: ...  # noqa: A002
 
 
 class PixelArray(Protocol):
     """What is needed of a `numpy.ndarray`."""
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """`(H, W)`, `(H, W, 3)` or `(H, W, 4)`."""
-
+    def shape(self) -> tuple[int, ...]: ...
     @property
-    def dtype(self) -> Any:
-        """uint8."""
-
-    def tobytes(self) -> bytes:
-        """Its samples, row by row."""
+    def dtype(self) -> Any: ...
+    def tobytes(self) -> bytes: ...
 
 
 def is_pillow(picture: object) -> TypeGuard[PillowImage]:

@@ -1,6 +1,6 @@
 """Of what requests are made: fields that say no to what is not meant."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -20,4 +20,4 @@ Real = Annotated[float, BeforeValidator(_no_truth_value)]
 class Request(BaseModel):
     """What a client sends; a misspelt field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")

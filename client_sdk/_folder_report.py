@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -186,7 +186,7 @@ def failure_of(name: str, error: Exception) -> FailedFile:
 
 
 @contextmanager
-def counted(*, shown: bool) -> Iterator[Tally]:
+def counted(*, shown: bool) -> Generator[Tally]:
     """What counts the files of an upload, and shows on stderr how it stands where that is wanted.
 
     Raises:

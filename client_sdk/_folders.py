@@ -2,8 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Unpack
 
 from client_sdk import _contract
@@ -14,7 +15,7 @@ from client_sdk._folder_report import FolderFile, Tally, UploadReport, counted
 from client_sdk._job_handles import JobHandle
 from client_sdk._jobs import JobCalls
 from client_sdk.errors import CollectionNotFound, JobFailed, LookalikeError
-from client_sdk.schemas import DEFAULT_COLLECTION, MAX_DIGESTS, Job
+from client_sdk.schemas import DEFAULT_COLLECTION, MAX_DIGESTS, Info, Job
 
 _Sent = tuple[JobHandle, list[FolderFile]]
 
@@ -63,10 +64,13 @@ class FolderCalls(JobCalls):
         """
         chosen = FolderOptions(**options)
         with counted(shown=chosen.progress) as tally:
-            _Sending(self, chosen, tally).run(folders.files_of(folder, chosen, tally))
+            files = folders.files_of(folder, chosen, tally)
+            info = self._send(_contract.info())
+            sending = _Sending(self, partial(self._upload_batch, chosen), chosen, tally)
+            sending.run(files, info)
         return tally.report
 
-    def _upload_batch(self, batch: Sequence[FolderFile], options: FolderOptions) -> JobHandle:
+    def _upload_batch(self, options: FolderOptions, batch: Sequence[FolderFile]) -> JobHandle:
         call = contract.upload_parts(
             folders.parts_of(batch), collection=options.collection, metadata=options.metadata
         )
@@ -76,15 +80,22 @@ class FolderCalls(JobCalls):
 class _Sending:
     """One upload of a folder."""
 
-    def __init__(self, client: FolderCalls, options: FolderOptions, tally: Tally) -> None:
+    def __init__(
+        self,
+        client: FolderCalls,
+        upload: Callable[[list[FolderFile]], JobHandle],
+        options: FolderOptions,
+        tally: Tally,
+    ) -> None:
         self._client = client
+        self._upload = upload
         self._options = options
         self._tally = tally
         self._sending: set[Future[list[_Sent]]] = set()
         self._open: deque[_Sent] = deque()
 
-    def run(self, files: Iterable[FolderFile]) -> None:
-        info, many = self._client._send(_contract.info()), self._options.concurrency
+    def run(self, files: Iterable[FolderFile], info: Info) -> None:
+        many = self._options.concurrency
         with ThreadPoolExecutor(many) as readers, ThreadPoolExecutor(many) as senders:
             for some in folders.steps(files):
                 wanted = self._unknown(some, readers) if self._options.skip_known else some
@@ -115,7 +126,7 @@ class _Sending:
     def _send(self, batch: list[FolderFile]) -> list[_Sent]:
         """Send some files in one request, or in several where one of the files is at fault."""
         try:
-            job = self._client._upload_batch(batch, self._options)
+            job = self._upload(batch)
         except (LookalikeError, OSError) as error:
             if not folders.is_about_files(error):
                 raise

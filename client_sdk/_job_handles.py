@@ -21,8 +21,7 @@ class _Handle(Job):
     @classmethod
     def of(cls, job: Job, calls: object) -> Self:
         """A job, with the client that told of it."""
-        fields = {name: getattr(job, name) for name in Job.model_fields}
-        handle = cast("Self", cls.model_construct(set(job.model_fields_set), **fields))
+        handle = cls.model_validate(job.model_dump(exclude_unset=True))
         handle._calls = calls
         return handle
 

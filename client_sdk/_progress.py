@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -50,7 +50,7 @@ class Progress:
 @contextmanager
 def watched(
     on_progress: Callable[[Job], object] | None, *, shown: bool
-) -> Iterator[Callable[[Job], object]]:
+) -> Generator[Callable[[Job], object]]:
     """What is to be called with a job after each look at it.
 
     Args:

@@ -153,139 +153,162 @@ class ApiError(LookalikeError):
 class BadRequest(ApiError):
     """The body cannot be parsed."""
 
-    known_status, known_code = 400, "bad_request"
+    known_status: ClassVar[int | None] = 400
+    known_code: ClassVar[str | None] = "bad_request"
 
 
 class Unauthenticated(ApiError):
     """No token, or a wrong one."""
 
-    known_status, known_code = 401, "unauthenticated"
+    known_status: ClassVar[int | None] = 401
+    known_code: ClassVar[str | None] = "unauthenticated"
 
 
 class Forbidden(ApiError):
     """The token may not do this, or the path lies outside the image roots."""
 
-    known_status, known_code = 403, "forbidden"
+    known_status: ClassVar[int | None] = 403
+    known_code: ClassVar[str | None] = "forbidden"
 
 
 class CollectionNotFound(ApiError):
     """There is no collection of that name."""
 
-    known_status, known_code = 404, "collection_not_found"
+    known_status: ClassVar[int | None] = 404
+    known_code: ClassVar[str | None] = "collection_not_found"
 
 
 class ImageNotFound(ApiError):
     """There is no image with that id, or it was deleted."""
 
-    known_status, known_code = 404, "image_not_found"
+    known_status: ClassVar[int | None] = 404
+    known_code: ClassVar[str | None] = "image_not_found"
 
 
 class JobNotFound(ApiError):
     """There is no job with that id."""
 
-    known_status, known_code = 404, "job_not_found"
+    known_status: ClassVar[int | None] = 404
+    known_code: ClassVar[str | None] = "job_not_found"
 
 
 class PathNotFound(ApiError):
     """Nothing of that name lies under the image root."""
 
-    known_status, known_code = 404, "path_not_found"
+    known_status: ClassVar[int | None] = 404
+    known_code: ClassVar[str | None] = "path_not_found"
 
 
 class RouteNotFound(ApiError):
     """The service has no such call; perhaps it is older, or its address lacks a path."""
 
-    known_status, known_code = 404, "not_found"
+    known_status: ClassVar[int | None] = 404
+    known_code: ClassVar[str | None] = "not_found"
 
 
 class MethodNotAllowed(ApiError):
     """The address is there, but takes no such call."""
 
-    known_status, known_code = 405, "method_not_allowed"
+    known_status: ClassVar[int | None] = 405
+    known_code: ClassVar[str | None] = "method_not_allowed"
 
 
 class RequestTimeout(ApiError):
     """The body of the request came too slowly, or not to its end."""
 
-    known_status, known_code = 408, "request_timeout"
+    known_status: ClassVar[int | None] = 408
+    known_code: ClassVar[str | None] = "request_timeout"
 
 
 class Conflict(ApiError):
     """The request contradicts what is stored."""
 
-    known_status, known_code = 409, "conflict"
+    known_status: ClassVar[int | None] = 409
+    known_code: ClassVar[str | None] = "conflict"
 
 
 class TooLarge(ApiError):
     """More bytes or more pixels than allowed."""
 
-    known_status, known_code = 413, "too_large"
+    known_status: ClassVar[int | None] = 413
+    known_code: ClassVar[str | None] = "too_large"
 
 
 class UnsupportedMediaType(ApiError):
     """The bytes are not one of the supported picture formats."""
 
-    known_status, known_code = 415, "unsupported_media_type"
+    known_status: ClassVar[int | None] = 415
+    known_code: ClassVar[str | None] = "unsupported_media_type"
 
 
 class InvalidArgument(ApiError):
     """A value is outside of what the contract allows."""
 
-    known_status, known_code = 422, "invalid_argument"
+    known_status: ClassVar[int | None] = 422
+    known_code: ClassVar[str | None] = "invalid_argument"
 
 
 class ImageUnreadable(ApiError):
     """The bytes begin like a picture but cannot be decoded."""
 
-    known_status, known_code = 422, "image_unreadable"
+    known_status: ClassVar[int | None] = 422
+    known_code: ClassVar[str | None] = "image_unreadable"
 
 
 class ImageTooExpensive(ApiError):
     """Decoding the picture takes more time or memory than allowed."""
 
-    known_status, known_code = 422, "image_too_expensive"
+    known_status: ClassVar[int | None] = 422
+    known_code: ClassVar[str | None] = "image_too_expensive"
 
 
 class UrlUnreachable(ApiError):
     """The service could not fetch a picture from a URL, or may not; it does not say which."""
 
-    known_status, known_code = 422, "url_unreachable"
+    known_status: ClassVar[int | None] = 422
+    known_code: ClassVar[str | None] = "url_unreachable"
 
 
 class Overloaded(ApiError):
     """More requests in flight than allowed; `retry_after` says when to try again."""
 
-    known_status, known_code = 429, "overloaded"
+    known_status: ClassVar[int | None] = 429
+    known_code: ClassVar[str | None] = "overloaded"
 
 
 class InternalError(ApiError):
     """A defect of the service; its log has the details under the `request_id`."""
 
-    known_status, known_code = 500, "internal_error"
+    known_status: ClassVar[int | None] = 500
+    known_code: ClassVar[str | None] = "internal_error"
 
 
 class IndexUnavailable(ApiError):
     """The index does not answer; nothing is lost, searches work again once it does."""
 
-    known_status, known_code = 503, "index_unavailable"
+    known_status: ClassVar[int | None] = 503
+    known_code: ClassVar[str | None] = "index_unavailable"
 
 
 class NotReady(ApiError):
     """The service is still starting or is shutting down."""
 
-    known_status, known_code = 503, "not_ready"
+    known_status: ClassVar[int | None] = 503
+    known_code: ClassVar[str | None] = "not_ready"
 
 
 class TimeExceeded(ApiError):
     """The answer took longer than any may; it may be quicker later."""
 
-    known_status, known_code = 503, "time_exceeded"
+    known_status: ClassVar[int | None] = 503
+    known_code: ClassVar[str | None] = "time_exceeded"
 
 
 class StorageFull(ApiError):
     """The disk of the service has no room for what was sent."""
 
-    known_status, known_code = 507, "storage_full"
+    known_status: ClassVar[int | None] = 507
+    known_code: ClassVar[str | None] = "storage_full"
 
 
 def from_response(response: httpx.Response) -> ApiError:
