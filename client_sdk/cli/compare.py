@@ -52,7 +52,7 @@ MEMBERS = (
     Column[_Member]("bytes", lambda one: one.image.bytes, right=True, style="dim"),
     Column[_Member]("source", lambda one: one.image.source, folds=True),
     Column[_Member](
-        "why", lambda one: ", ".join(one.image.like.reasons) if one.image.like else "", folds=True
+        "why", lambda one: "; ".join(one.image.like.reasons) if one.image.like else "", folds=True
     ),
 )
 
@@ -110,7 +110,7 @@ def duplicates(
         screen.many(members, MEMBERS, picture=_pictures(session, draw, group))
         if not group.is_whole:
             screen.aside(f"group {number} has more images than fit into one")
-    screen.aside(f"{number} groups with {images} images in {collection}")
+    screen.aside(f"groups: {number}, images in them: {images}")
     return Code.NO if check and number else Code.DONE
 
 
@@ -132,7 +132,7 @@ def _fields(found: Comparison) -> list[Field]:
         Field("same_bytes", "yes" if evidence.same_bytes else "no"),
         Field("hash_distance", bits),
         Field("orientation", evidence.orientation),
-        Field("reasons", ", ".join(evidence.reasons)),
+        Field("reasons", "; ".join(evidence.reasons)),
         Field("descriptor", found.descriptor),
     ]
 

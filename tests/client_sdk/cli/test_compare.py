@@ -106,5 +106,5 @@ def test_duplicates_are_a_check_for_scripts(lookalike, groups):
 
 def test_a_terminal_says_how_many_there_are(lookalike, groups):
     ran = lookalike("duplicates", answers={"duplicates": groups}, tty=True)
-    assert "2 groups with 4 images in default" in ran.out
+    assert "groups: 2, images in them: 4" in ran.out
     assert "cosine 0.970" in ran.out
