@@ -1,98 +1,31 @@
 """The typed Python client of Lookalike."""
 
+from importlib import import_module as _load
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
 
-from client_sdk._pictures import Picture
-from client_sdk.async_client import AsyncClient
-from client_sdk.client import Client
-from client_sdk.errors import (
-    ApiError,
-    BadRequest,
-    CollectionNotFound,
-    Conflict,
-    ConnectError,
-    Forbidden,
-    ImageNotFound,
-    ImageTooExpensive,
-    ImageUnreadable,
-    IndexUnavailable,
-    InvalidArgument,
-    JobFailed,
-    JobNotFound,
-    LookalikeError,
-    NotReady,
-    Overloaded,
-    PathNotFound,
-    RequestTimeout,
-    StorageFull,
-    TimeExceeded,
-    TimeoutExceeded,
-    TooLarge,
-    Unauthenticated,
-    UnexpectedAnswer,
-    UnsupportedMediaType,
-    UrlUnreachable,
-    UsageError,
-)
-from client_sdk.schemas import (
-    DEFAULT_COLLECTION,
-    MAX_TOP_K,
-    Collection,
-    Hit,
-    Image,
-    Info,
-    Job,
-    JobError,
-    JobState,
-    Limits,
-    SearchResponse,
-    Source,
-    Took,
-)
+if TYPE_CHECKING:
+    from client_sdk._exports import *  # noqa: F403
+    from client_sdk._exports import __all__ as __all__
+del TYPE_CHECKING
 
-__all__ = [
-    "DEFAULT_COLLECTION",
-    "MAX_TOP_K",
-    "ApiError",
-    "AsyncClient",
-    "BadRequest",
-    "Client",
-    "Collection",
-    "CollectionNotFound",
-    "Conflict",
-    "ConnectError",
-    "Forbidden",
-    "Hit",
-    "Image",
-    "ImageNotFound",
-    "ImageTooExpensive",
-    "ImageUnreadable",
-    "IndexUnavailable",
-    "Info",
-    "InvalidArgument",
-    "Job",
-    "JobError",
-    "JobFailed",
-    "JobNotFound",
-    "JobState",
-    "Limits",
-    "LookalikeError",
-    "NotReady",
-    "Overloaded",
-    "PathNotFound",
-    "Picture",
-    "RequestTimeout",
-    "SearchResponse",
-    "Source",
-    "StorageFull",
-    "TimeExceeded",
-    "TimeoutExceeded",
-    "TooLarge",
-    "Took",
-    "Unauthenticated",
-    "UnexpectedAnswer",
-    "UnsupportedMediaType",
-    "UrlUnreachable",
-    "UsageError",
-    "__version__",
-]
+
+def __getattr__(name: str) -> object:
+    """Load the client with the first use of it.
+
+    pytest loads the plugin, and with it this package, in every suite of every project where it
+    is installed; suites that do not use it shall not pay for httpx and pydantic.
+    """
+    if name == "__all__" or not name.startswith("_"):
+        exports = _load("client_sdk._exports")
+        globals().update({each: getattr(exports, each) for each in exports.__all__})
+        globals()["__all__"] = exports.__all__
+        if name in globals():
+            return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is, for shells and editors."""
+    return [*_load("client_sdk._exports").__all__, "__version__"]
