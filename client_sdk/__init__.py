@@ -1,6 +1,7 @@
 """The typed Python client of Lookalike."""
 
 from importlib import import_module as _load
+from importlib.util import find_spec as _spec_of
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -17,7 +18,7 @@ def __getattr__(name: str) -> object:
     pytest loads the plugin, and with it this package, in every suite of every project where it
     is installed; suites that do not use it shall not pay for httpx and pydantic.
     """
-    if name == "__all__" or not name.startswith("_"):
+    if name == "__all__" or not (name.startswith("_") or _spec_of(f"{__name__}.{name}")):
         exports = _load("client_sdk._exports")
         globals().update({each: getattr(exports, each) for each in exports.__all__})
         globals()["__all__"] = exports.__all__
