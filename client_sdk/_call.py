@@ -49,8 +49,15 @@ class Call(Generic[AnswerT]):
     form: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
 
+    @property
+    def cursor(self) -> object:
+        """Where the page begins that this asks for; `None` for the first one."""
+        return (self.params if self.json is None else self.json).get("cursor")
+
     def after(self, cursor: str) -> "Call[AnswerT]":
         """The same call for the page that begins at a cursor."""
+        if self.json is not None:
+            return replace(self, json={**self.json, "cursor": cursor})
         return replace(self, params={**self.params, "cursor": cursor})
 
     @contextmanager
@@ -109,7 +116,7 @@ def next_call(call: Call[AnswerT], cursor: str | None) -> Call[AnswerT] | None:
     """
     if cursor is None:
         return None
-    if cursor == call.params.get("cursor"):
+    if cursor == call.cursor:
         raise errors.UnexpectedAnswer(f"{call.path} gives the same page again and again")
     return call.after(cursor)
 

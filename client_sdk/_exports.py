@@ -3,6 +3,16 @@
 from client_sdk._pictures import Picture
 from client_sdk.async_client import AsyncClient
 from client_sdk.client import Client
+from client_sdk.compare_schemas import (
+    Comparison,
+    DuplicateGroup,
+    Evidence,
+    GroupedImage,
+    Likeness,
+    Lines,
+    Orientation,
+    Verdict,
+)
 from client_sdk.errors import (
     ApiError,
     BadRequest,
@@ -57,9 +67,13 @@ __all__ = [
     "Client",
     "Collection",
     "CollectionNotFound",
+    "Comparison",
     "Conflict",
     "ConnectError",
+    "DuplicateGroup",
+    "Evidence",
     "Forbidden",
+    "GroupedImage",
     "Hit",
     "Image",
     "ImageNotFound",
@@ -73,9 +87,12 @@ __all__ = [
     "JobFailed",
     "JobNotFound",
     "JobState",
+    "Likeness",
     "Limits",
+    "Lines",
     "LookalikeError",
     "NotReady",
+    "Orientation",
     "Overloaded",
     "PathNotFound",
     "Picture",
@@ -92,4 +109,5 @@ __all__ = [
     "UnsupportedMediaType",
     "UrlUnreachable",
     "UsageError",
+    "Verdict",
 ]

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Unpack
 
+from client_sdk import _compare_contract as comparing
 from client_sdk import _contract as contract
 from client_sdk._async_jobs import AsyncJobCalls
 from client_sdk._contract import SearchKeywords
 from client_sdk._pictures import Picture
 from client_sdk._polling import Patience
+from client_sdk.compare_schemas import Comparison, DuplicateGroup
 from client_sdk.errors import LookalikeError
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -76,6 +78,27 @@ class AsyncClient(AsyncJobCalls):
     async def search_by_url(self, url: str, **options: Unpack[SearchKeywords]) -> SearchResponse:
         """Find the images nearest to a picture that the service fetches."""
         return await self._send(contract.search_by_url(url, **options))
+
+    async def compare(
+        self, a: Picture | int, b: Picture | int, *, collection: str = DEFAULT_COLLECTION
+    ) -> Comparison:
+        """Tell whether two pictures are the same, nearly so, or only similar."""
+        return await self._send(comparing.compare(a, b, collection=collection))
+
+    async def duplicates(
+        self,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        min_score: float | None = None,
+        page_size: int = 20,
+    ) -> AsyncIterator[DuplicateGroup]:
+        """Walk over the groups of images that are the same picture or nearly so."""
+        first = comparing.duplicates(
+            collection=collection, min_score=min_score, page_size=page_size
+        )
+        async for page in self._pages(first):
+            for group in page.groups:
+                yield group
 
     async def delete(
         self, ids: int | Iterable[int], *, collection: str = DEFAULT_COLLECTION

@@ -4,11 +4,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Unpack
 
+from client_sdk import _compare_contract as comparing
 from client_sdk import _contract as contract
 from client_sdk._contract import SearchKeywords
 from client_sdk._jobs import JobCalls
 from client_sdk._pictures import Picture
 from client_sdk._polling import Patience
+from client_sdk.compare_schemas import Comparison, DuplicateGroup
 from client_sdk.errors import LookalikeError
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
@@ -110,6 +112,48 @@ class Client(JobCalls):
             UrlUnreachable: If nothing could be fetched from there, or nothing may be.
         """
         return self._send(contract.search_by_url(url, **options))
+
+    def compare(
+        self, a: Picture | int, b: Picture | int, *, collection: str = DEFAULT_COLLECTION
+    ) -> Comparison:
+        """Tell whether two pictures are the same, nearly so, or only similar.
+
+        Args:
+            a: A picture, or the id of a stored image.
+            b: The same for the other one.
+            collection: By whose descriptor they are compared; stored images may be in any.
+
+        Raises:
+            ImageNotFound: If there is no image of that id.
+            OSError: If a file cannot be read.
+            UsageError: If one of them is neither.
+        """
+        return self._send(comparing.compare(a, b, collection=collection))
+
+    def duplicates(
+        self,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        min_score: float | None = None,
+        page_size: int = 20,
+    ) -> Iterator[DuplicateGroup]:
+        """Walk over the groups of images that are the same picture or nearly so.
+
+        Each group comes once and whole, in the order of its smallest id. The service looks for
+        them while the walk goes on, so that the first ones of a large collection come soon.
+
+        Args:
+            collection: Which collection.
+            min_score: From which score on two images belong together, besides those that their
+                hashes join; where none is given, the line of the collection's descriptor from
+                which on a comparison says `near_duplicate`.
+            page_size: How many groups are asked for at a time.
+        """
+        first = comparing.duplicates(
+            collection=collection, min_score=min_score, page_size=page_size
+        )
+        for page in self._pages(first):
+            yield from page.groups
 
     def delete(self, ids: int | Iterable[int], *, collection: str = DEFAULT_COLLECTION) -> int:
         """Delete images by their ids; returns how many there were."""

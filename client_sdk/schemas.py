@@ -3,14 +3,18 @@
 Shared by both sides, so a field exists once. Every model is frozen. Unknown fields are ignored
 when an answer is read, so that an older client keeps working with a newer service; requests
 refuse them, so that a misspelt option is an error and not silence. Those of jobs are in
-`client_sdk.job_schemas`, and here too.
+`client_sdk.job_schemas`, and here too; those of comparing are in `client_sdk.compare_schemas`.
 """
 
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
+from client_sdk._fields import Name as _Name
+from client_sdk._fields import Real as _Real
+from client_sdk._fields import Request as _Request
+from client_sdk._fields import Whole as _Whole
 from client_sdk.job_schemas import Answer
 from client_sdk.job_schemas import Job as Job
 from client_sdk.job_schemas import JobError as JobError
@@ -29,7 +33,6 @@ MAX_IDS = 100_000
 
 _Path = Annotated[str, Field(min_length=1, max_length=4096)]
 _Url = Annotated[str, Field(min_length=1, max_length=2048)]
-_Name = Annotated[str, Field(max_length=255)]
 
 FILTER_LANGUAGE = (
     'Only images that pass this expression, such as `shop == "north" and (price < 20 or '
@@ -39,21 +42,6 @@ FILTER_LANGUAGE = (
     "comparison with a missing key, or with a value of another kind, is false."
 )
 """What a `filter` is, in the API description."""
-
-
-def _no_truth_value(value: object) -> object:
-    if isinstance(value, bool):
-        # Otherwise it would be 1 or 0. pydantic reports this class of errors alone.
-        raise ValueError("is true or false, not a number")  # noqa: TRY004
-    return value
-
-
-_Whole = Annotated[int, BeforeValidator(_no_truth_value)]
-_Real = Annotated[float, BeforeValidator(_no_truth_value)]
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Count(Answer):

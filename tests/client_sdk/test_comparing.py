@@ -1,0 +1,112 @@
+"""What comparing sends, and what it makes of the answer; for both clients."""
+
+import json
+
+import httpx
+import pytest
+
+from client_sdk import Orientation, UnexpectedAnswer, UsageError, Verdict
+from client_sdk.compare_schemas import CompareRequest, DuplicatesRequest
+
+LINES = {"duplicate": 0.95, "near_duplicate": 0.942, "hash_distance": 6}
+COMPARED = {
+    "collection": "default",
+    "model": "vgg16:1",
+    "descriptor": "vgg16-rmac4",
+    "fingerprint": "ff",
+    "score": 0.78,
+    "distance": 0.66,
+    "verdict": "duplicate",
+    "evidence": {
+        "same_bytes": False,
+        "hash_distance": 2,
+        "orientation": "mirrored",
+        "lines": LINES,
+        "reasons": ["pHash 2/64, mirrored"],
+    },
+}
+PLACE = {"width": 2, "height": 3, "bytes": 9, "content_url": "c", "thumbnail_url": "t"}
+LIKE = {"image_id": 1, "score": 0.99, "distance": 0.1, "verdict": "near_duplicate"}
+
+
+def page(*first_ids, next_cursor=None):
+    groups = [
+        {
+            "images": [
+                {"id": one, "name": "a.jpg", "source": "photos/a.jpg", **PLACE},
+                {"id": one + 1, "name": "b.jpg", "source": "photos/b.jpg", **PLACE, "like": LIKE},
+            ],
+            "verdict": "near_duplicate",
+        }
+        for one in first_ids
+    ]
+    space = {"model": "vgg16:1", "descriptor": "vgg16-rmac4", "fingerprint": "ff"}
+    seen = {"collection": "default", "min_score": 0.942, "examined": 100, "lines": LINES}
+    return httpx.Response(200, json={**space, **seen, "groups": groups, "next_cursor": next_cursor})
+
+
+def test_two_ids_are_sent_as_json(service, ask):
+    answers = service(httpx.Response(200, json=COMPARED))
+    found = ask(answers, lambda client: client.compare(3, 7, collection="hats"))
+    (sent,) = answers.requests
+    assert (sent.method, sent.url.path) == ("POST", "/api/v2/compare")
+    assert CompareRequest.model_validate_json(sent.content) == CompareRequest(
+        collection="hats", a_id=3, b_id=7
+    )
+    assert (found.verdict, found.probability) == (Verdict.DUPLICATE, None)
+    assert found.evidence.orientation is Orientation.MIRRORED
+    assert found.evidence.reasons == ("pHash 2/64, mirrored",)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (b"A", ("b.png", b"B"), [("a", "upload-1", b"A"), ("b", "b.png", b"B")]),
+        (b"A", 7, [("b_id", None, b"7"), ("a", "upload-1", b"A")]),
+        (7, b"B", [("a_id", None, b"7"), ("b", "upload-2", b"B")]),
+    ],
+)
+def test_pictures_and_ids_are_sent_as_one_form(a, b, expected, service, ask, multipart):
+    answers = service(httpx.Response(200, json=COMPARED))
+    ask(answers, lambda client: client.compare(a, b))
+    assert sorted(multipart(answers.requests[0])) == sorted(
+        [("collection", None, b"default"), *expected]
+    )
+
+
+def test_what_is_neither_a_picture_nor_an_id_is_refused(service, ask):
+    with pytest.raises(UsageError, match="cannot be a float"):
+        ask(service(), lambda client: client.compare(1.5, 7))
+
+
+def test_a_walk_over_duplicates_gives_groups_over_every_page(service, ask):
+    answers = service(page(1, 5, next_cursor="6"), page(next_cursor="90"), page(91))
+    groups = ask(answers, lambda client: client.duplicates(collection="hats", min_score=0.9))
+    assert [[image.id for image in group.images] for group in groups] == [[1, 2], [5, 6], [91, 92]]
+    assert [image.like and image.like.verdict for image in groups[0].images] == [
+        None,
+        Verdict.NEAR_DUPLICATE,
+    ]
+    asked = {"collection": "hats", "min_score": 0.9, "limit": 20}
+    assert [json.loads(request.content) for request in answers.requests] == [
+        asked,
+        {**asked, "cursor": "6"},
+        {**asked, "cursor": "90"},
+    ]
+    assert [str(request.url) for request in answers.requests] == 3 * [
+        "http://127.0.0.1:8001/api/v2/duplicates"
+    ]
+    DuplicatesRequest.model_validate_json(answers.requests[1].content)
+
+
+def test_without_a_min_score_the_service_chooses_it(service, ask):
+    answers = service(page())
+    assert ask(answers, lambda client: client.duplicates(page_size=5)) == []
+    assert json.loads(answers.requests[0].content) == {"collection": "default", "limit": 5}
+
+
+def test_a_walk_over_duplicates_that_never_ends_is_not_walked_for_ever(service, ask):
+    answers = service(page(next_cursor="6"))
+    with pytest.raises(UnexpectedAnswer, match="the same page again"):
+        ask(answers, lambda client: client.duplicates())
+    assert len(answers.requests) == 2
