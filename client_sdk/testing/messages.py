@@ -32,14 +32,15 @@ def describe(outcome: Outcome, report: Path | None = None) -> str:
     ]
     lines = [f"{outcome.assertion}: {outcome.reason}"]
     lines += [f"  {name:<{_WIDTH}}{text}" for name, text in facts if text]
-    if outcome.assertion == "assert_similar" and not looked_at_pixels(outcome):
+    if is_blind(outcome):
         lines.append(f"  {'note':<{_WIDTH}}{BLIND}")
     return "\n".join(lines)
 
 
-def looked_at_pixels(outcome: Outcome) -> bool:
-    """Whether a difference of pixels could have failed the assertion."""
-    return outcome.pixels is not None and outcome.pixels.max_share is not None
+def is_blind(outcome: Outcome) -> bool:
+    """Whether a score was all that two pictures were compared by."""
+    looked = outcome.pixels is not None and outcome.pixels.max_share is not None
+    return outcome.assertion == "assert_similar" and outcome.score is not None and not looked
 
 
 def percent(share: float) -> str:
@@ -70,7 +71,8 @@ def _margin(outcome: Outcome) -> str:
 def _pixels(pixels: PixelCount) -> str:
     text = f"{pixels.differing:,} of {pixels.total:,} differ, {percent(pixels.share)}"
     if pixels.max_share is not None:
-        text += f"; at most {percent(pixels.max_share)} may"
+        most = f"at most {percent(pixels.max_share)}" if pixels.max_share else "none"
+        text += f"; {most} may"
     if pixels.box is not None:
         x, y, width, height = pixels.box
         text += f"; all of them in {width} x {height} pixels at ({x}, {y})"

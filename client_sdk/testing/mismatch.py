@@ -59,11 +59,12 @@ class BaselinesWritten(VisualMismatch):
     """Baselines were written by `--visual-update`, and somebody has to look at them."""
 
     def _text(self) -> str:
-        names = [f"  {outcome.baseline}" for outcome in self.outcomes]
-        return "\n".join(
-            [
-                f"{len(names)} baselines written; look at them, commit them, and run again without "
-                "--visual-update",
-                *names,
-            ]
+        told = (
+            f"{len(self.outcomes)} baselines written; look at them, commit them, and run again "
+            "without --visual-update"
         )
+        return "\n".join([told, *(f"  {outcome.baseline}" for outcome in self.outcomes)])
+
+
+for _kind in (VisualMismatch, BaselinesWritten):
+    _kind.__module__ = "client_sdk.testing"  # as users import it, and as a traceback names it

@@ -4,10 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from client_sdk.errors import UsageError
 from client_sdk.schemas import DEFAULT_COLLECTION
 from client_sdk.testing.pixels import Pixels
+
+Offline = Literal["skip", "fail"]
 
 FALSE = ("", "0", "false", "no", "off")
 
@@ -27,6 +30,7 @@ class Options:
         baselines: The folder of baselines; a relative one lies beside each test's file.
         report: The folder of pictures and report.
         update: Whether baselines are written, and then fail for review.
+        offline: Whether tests are skipped or fail where the service does not answer.
         in_ci: Whether this is a machine that nobody sits at, so that it makes no baselines.
     """
 
@@ -39,6 +43,7 @@ class Options:
     report: Path = Path("visual-report")
     update: bool = False
     in_ci: bool = False
+    offline: Offline = "fail"
 
 
 def layered(*layers: Mapping[str, str | None], in_ci: bool = False) -> Options:
@@ -63,6 +68,7 @@ def layered(*layers: Mapping[str, str | None], in_ci: bool = False) -> Options:
         report=Path(said("report") or usual.report),
         update=(said("update") or "").lower() not in FALSE,
         in_ci=in_ci,
+        offline=_offline(said("offline") or usual.offline),
     )
 
 
@@ -70,7 +76,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Options:
     """Options from `LOOKALIKE_VISUAL_MIN_SCORE` and so on, for suites without pytest."""
     names = (
         *("min_score", "known_score", "margin", "pixels"),
-        *("collection", "baselines", "report", "update"),
+        *("collection", "baselines", "report", "update", "offline"),
     )
     texts = {name: environ.get(f"LOOKALIKE_VISUAL_{name.upper()}") for name in names}
     return layered(texts, in_ci=is_ci(environ))
@@ -79,6 +85,14 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Options:
 def is_ci(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether the environment says that this is a machine of continuous integration."""
     return environ.get("CI", "").lower() not in FALSE
+
+
+def _offline(text: str) -> Offline:
+    match text:
+        case "skip" | "fail":
+            return text
+        case _:
+            raise UsageError(f"visual offline is {text!r}; give skip or fail")
 
 
 def _number(name: str, text: str | None, usual: float) -> float:

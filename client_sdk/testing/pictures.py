@@ -71,13 +71,16 @@ def read(picture: VisualPicture, name: str = "picture") -> Shot:
         OSError: If a file cannot be read.
         UsageError: If it is nothing that a picture may be.
     """
+    match picture:
+        case (str() as given, bytes() as data):
+            return Shot(given, data)
+        case _:
+            pass
     if isinstance(picture, str | os.PathLike):
         path = Path(picture)
         return Shot(path.name, path.read_bytes())
     if isinstance(picture, bytes):
         return Shot(name, picture)
-    if isinstance(picture, tuple):
-        return Shot(*picture)
     if isinstance(picture, Image.Image):
         return Shot(name, as_png(picture))
     if isinstance(picture, io.TextIOBase) or not hasattr(picture, "read"):
@@ -123,7 +126,8 @@ def masked(shot: Shot, ignored: tuple[Box, ...]) -> Shot:
 def _box(given: AnyBox) -> Box:
     try:
         if isinstance(given, Mapping):
-            numbers = [float(given[name]) for name in ("x", "y", "width", "height")]
+            sides = cast("Mapping[str, float]", given)
+            numbers = [float(sides[name]) for name in ("x", "y", "width", "height")]
         else:
             numbers = [float(number) for number in given]
         x, y, width, height = numbers

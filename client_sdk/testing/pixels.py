@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from PIL import Image, ImageChops, ImageMath
+from PIL import Image, ImageChops, ImageFilter, ImageMath
 from pixelmatch.utils import antialiased
 
 from client_sdk.errors import UsageError
@@ -14,6 +14,8 @@ MAX_EDGES = 50_000
 
 FAINT = 0.75  # how much white lies over what is equal
 DIFFERENT = (214, 32, 32)
+HALO = (255, 196, 190)
+HALO_SIDE = 13  # pixels, so that one changed letter is found in a small picture too
 SMOOTHED = (240, 173, 32)
 _FULL = 35215.0  # the largest colour distance there is
 _FINE = 1000.0  # so that every distance above the limit is at least 1 as a whole number
@@ -83,8 +85,8 @@ def difference(
         pixels: How to compare; with `None` the usual way, and nothing fails by it.
 
     Returns:
-        The numbers; and the expected picture, faint, with differing pixels red and those of
-        smoothed edges yellow.
+        The numbers; and the expected picture, faint, with differing pixels red in a pale halo,
+        and those of smoothed edges yellow.
     """
     rule = pixels or Pixels()
     size = max(actual.width, expected.width), max(actual.height, expected.height)
@@ -170,6 +172,7 @@ def _white(mask: bytes) -> Iterator[int]:
 def _drawn(expected: Image.Image, counted: Image.Image, smoothed: Image.Image) -> Image.Image:
     grey = expected.convert("L").convert("RGB")
     drawn = Image.blend(grey, Image.new("RGB", grey.size, "white"), FAINT)
+    drawn.paste(HALO, mask=counted.filter(ImageFilter.MaxFilter(HALO_SIDE)))
     drawn.paste(SMOOTHED, mask=smoothed)
     drawn.paste(DIFFERENT, mask=counted)
     return drawn

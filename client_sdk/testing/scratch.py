@@ -1,5 +1,6 @@
 """Collections that are there for one test."""
 
+import hashlib
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -9,13 +10,15 @@ from uuid import uuid4
 
 from client_sdk.client import Client
 from client_sdk.errors import CollectionNotFound, LookalikeError
-from client_sdk.schemas import Job
 from client_sdk.testing.pictures import Shot, VisualPicture, read
 
 KEPT_SECONDS = 3600
 """After so long without a change the service deletes what a killed suite has left behind."""
 
 MAX_HINT = 60
+
+BATCH_BYTES = 8 * 2**20
+"""From how many bytes on pictures are sent."""
 
 
 class ScratchCollection(str):
@@ -40,37 +43,46 @@ class ScratchCollection(str):
         """
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", hint).strip("-.")[:MAX_HINT] or "scratch"
         made = cls(f"test-{name}-{uuid4().hex[:12]}")
-        made._client = client  # noqa: SLF001 - its own
+        made._client = client
         client.create_collection(made, ttl_seconds=KEPT_SECONDS)
         return made
 
-    def add(self, *pictures: VisualPicture) -> Job:
+    def add(self, *pictures: VisualPicture) -> None:
         """Index pictures, and wait until they are.
-
-        Returns:
-            The completed job.
 
         Raises:
             LookalikeError: If the service refuses, or could not read one of them.
         """
-        shots = [read(one, f"picture-{number}") for number, one in enumerate(pictures, 1)]
-        return self.add_shots(shots)
+        self.add_distinct(read(one, f"picture-{number}") for number, one in enumerate(pictures, 1))
 
-    def add_shots(self, shots: Iterable[Shot]) -> Job:
-        """The same for pictures that are read already."""
-        named = [(shot.name, shot.data) for shot in shots]
-        job = self._client.wait(self._client.upload(named, collection=self))
-        if job.failed:
-            first = job.errors[0]
-            raise LookalikeError(
-                f"{job.failed} of {job.total} pictures could not be indexed; "
-                f"{first.source}: {first.detail}"
-            )
-        return job
+    def add_distinct(self, shots: Iterable[Shot]) -> dict[str, tuple[str, ...]]:
+        """Index pictures, a few at a time; the service keeps equal bytes once.
 
-    def count(self) -> int:
-        """How many images it holds."""
-        return self._client.count(collection=self)
+        Args:
+            shots: The pictures, which need not be in memory all at once.
+
+        Returns:
+            The names of files whose bytes came before under another name, by that name.
+
+        Raises:
+            LookalikeError: If the service refuses, or could not read one of them.
+        """
+        first: dict[bytes, str] = {}
+        again: dict[str, tuple[str, ...]] = {}
+        batch: list[Shot] = []
+        for shot in shots:
+            digest = hashlib.sha256(shot.data).digest()
+            if digest in first:
+                again[first[digest]] = (*again.get(first[digest], ()), shot.name)
+                continue
+            first[digest] = shot.name
+            batch.append(shot)
+            if sum(len(one.data) for one in batch) >= BATCH_BYTES:
+                self._send(batch)
+                batch = []
+        if batch:
+            self._send(batch)
+        return again
 
     def delete(self) -> None:
         """Delete it and its images; nothing happens where it is gone already."""
@@ -87,3 +99,14 @@ class ScratchCollection(str):
         trace: TracebackType | None,
     ) -> None:
         self.delete()
+
+    def _send(self, shots: list[Shot]) -> None:
+        job = self._client.wait(
+            self._client.upload([(shot.name, shot.data) for shot in shots], collection=self)
+        )
+        if job.failed:
+            first = job.errors[0]
+            raise LookalikeError(
+                f"{job.failed} of {job.total} pictures could not be indexed; "
+                f"{first.source}: {first.detail}"
+            )
