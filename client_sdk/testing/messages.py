@@ -43,6 +43,12 @@ def is_blind(outcome: Outcome) -> bool:
     return outcome.assertion == "assert_similar" and outcome.score is not None and not looked
 
 
+def short(path: Path) -> str:
+    """A path as somebody in the folder at hand would write it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def percent(share: float) -> str:
     """A share for people, never 0 % for a little."""
     if share and share < 0.0001:
@@ -87,4 +93,4 @@ def _pictures(outcome: Outcome, report: Path | None) -> str:
     if report is None or outcome.folder is None:
         return ""
     names = ", ".join(outcome.pictures.values())
-    return f"{report / outcome.folder}: {names}"
+    return f"{short(report / outcome.folder)}: {names}"

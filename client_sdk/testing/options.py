@@ -9,6 +9,7 @@ from typing import Literal
 from client_sdk.errors import UsageError
 from client_sdk.schemas import DEFAULT_COLLECTION
 from client_sdk.testing.pixels import Pixels
+from client_sdk.testing.values import VALUES
 
 Offline = Literal["skip", "fail"]
 
@@ -74,11 +75,7 @@ def layered(*layers: Mapping[str, str | None], in_ci: bool = False) -> Options:
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Options:
     """Options from `LOOKALIKE_VISUAL_MIN_SCORE` and so on, for suites without pytest."""
-    names = (
-        *("min_score", "known_score", "margin", "pixels"),
-        *("collection", "baselines", "report", "update", "offline"),
-    )
-    texts = {name: environ.get(f"LOOKALIKE_VISUAL_{name.upper()}") for name in names}
+    texts = {name: environ.get(f"LOOKALIKE_VISUAL_{name.upper()}") for name in (*VALUES, "update")}
     return layered(texts, in_ci=is_ci(environ))
 
 

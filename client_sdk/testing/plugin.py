@@ -1,7 +1,7 @@
 """The pytest plugin: options, fixtures, and the report of a run.
 
-pytest loads this file in every suite of every environment where it is installed. So nothing is
-imported here but pytest; the rest comes with the first test that asks for a fixture.
+pytest loads this file in every suite of every environment where it is installed. So nothing but
+pytest and some words is imported here; all else comes with the first test that asks for it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from client_sdk.testing.values import VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -20,17 +22,6 @@ if TYPE_CHECKING:
 
 TOLD = "lookalike"
 """The attribute of a test report that carries outcomes, also from a worker of xdist."""
-
-VALUES = {
-    "min_score": "smallest score that assert_similar lets pass (0.99)",
-    "known_score": "from which score on two pictures are the same (the verdict of the service)",
-    "margin": "how far assert_nearest wants the expected image ahead (0)",
-    "pixels": "largest share of differing pixels that assert_similar lets pass, or off (off)",
-    "collection": "what is searched (default)",
-    "baselines": "folder of baselines, beside each test file unless absolute (__visual__)",
-    "report": "folder of pictures and report (visual-report)",
-    "offline": "skip or fail where the service does not answer (fail)",
-}
 
 _visual = pytest.StashKey["Visual"]()
 _run = pytest.StashKey["Run"]()

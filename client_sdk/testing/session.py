@@ -20,8 +20,8 @@ from client_sdk.testing.likely import BaselineNeighbours
 from client_sdk.testing.mixin import VisualAssertions
 from client_sdk.testing.options import Options, is_ci, layered
 from client_sdk.testing.outcome import Outcome
-from client_sdk.testing.plugin import VALUES
 from client_sdk.testing.scratch import ScratchCollection
+from client_sdk.testing.values import VALUES
 from client_sdk.testing.visual import Visual
 
 AWAY = (ConnectError, TimeoutExceeded, NotReady)

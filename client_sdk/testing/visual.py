@@ -12,7 +12,7 @@ from client_sdk.testing import artefacts, judging
 from client_sdk.testing.baselines import Place, located, pictures_below, write
 from client_sdk.testing.judging import Expected
 from client_sdk.testing.likely import BaselineNeighbours
-from client_sdk.testing.messages import describe
+from client_sdk.testing.messages import describe, short
 from client_sdk.testing.mismatch import BaselinesWritten, VisualMismatch
 from client_sdk.testing.options import Options
 from client_sdk.testing.outcome import Judged, Outcome
@@ -265,8 +265,8 @@ class Visual:
             assertion="assert_similar",
             name=file.name,
             passed=False,
-            reason=f"there is no baseline {file}",
-            baseline=str(file),
+            reason=f"there is no baseline {short(file)}",
+            baseline=short(file),
         )
         if self._options.update:
             return self._rewritten(Judged(outcome, {"actual": shot.data}), shot, file)
@@ -277,7 +277,7 @@ class Visual:
         return Judged(outcome.model_copy(update={"reason": reason}), {"actual": shot.data})
 
     def _with_baseline(self, judged: Judged, shot: Shot, file: Path) -> Judged:
-        found: dict[str, object] = {"baseline": str(file)}
+        found: dict[str, object] = {"baseline": short(file)}
         if judged.outcome.passed or self._options.update:
             judged = Judged(judged.outcome.model_copy(update=found), judged.pictures)
             return judged if judged.outcome.passed else self._rewritten(judged, shot, file)
@@ -287,7 +287,7 @@ class Visual:
 
     def _rewritten(self, judged: Judged, shot: Shot, file: Path) -> Judged:
         write(file, shot)
-        found = {"written": True, "reason": f"baseline {file} was written; look at it"}
+        found = {"written": True, "reason": f"baseline {short(file)} was written; look at it"}
         return Judged(judged.outcome.model_copy(update=found), judged.pictures)
 
     def _pixels(self, also_pixels: AlsoPixels) -> Pixels | None:
