@@ -59,9 +59,10 @@ class BaselinesWritten(VisualMismatch):
     """Baselines were written by `--visual-update`, and somebody has to look at them."""
 
     def _text(self) -> str:
+        count = len(self.outcomes)
         told = (
-            f"{len(self.outcomes)} baselines written; look at them, commit them, and run again "
-            "without --visual-update"
+            f"{count} {'baseline' if count == 1 else 'baselines'} written; look at what was "
+            "written, commit it, and run again without --visual-update"
         )
         return "\n".join([told, *(f"  {outcome.baseline}" for outcome in self.outcomes)])
 

@@ -50,7 +50,7 @@ class VisualAssertions(TestCase):
         """The assertions, bound to this test."""
         if self.bound_visual is None:
             self.bound_visual = self._bound()
-            self.addCleanup(self.bound_visual.review)
+            self.addCleanup(_review, self.bound_visual)
         return self.bound_visual
 
     def assertSimilar(  # noqa: N802 - as unittest names them
@@ -120,6 +120,13 @@ class VisualAssertions(TestCase):
         if not self.is_reported_by_pytest:
             self.addCleanup(_report, visual, options.report)
         return visual
+
+
+def _review(visual: Visual) -> None:
+    __tracebackhide__ = True
+    written = visual.review()
+    if written is not None:
+        raise written
 
 
 @cache

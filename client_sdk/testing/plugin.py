@@ -106,10 +106,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Fail a test that wrote baselines."""
-    __tracebackhide__ = True
     result = yield
-    if (made := item.stash.get(_visual, None)) is not None:
-        made.review()
+    made = item.stash.get(_visual, None)
+    if made is not None and (written := made.review()) is not None:
+        pytest.fail(str(written), pytrace=False)
     return result
 
 

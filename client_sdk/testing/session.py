@@ -142,9 +142,11 @@ def finish(config: pytest.Config, told: Sequence[dict[str, Any]]) -> list[str]:
     folder = options_of(config).report
     failed = sum(not one.passed and not one.written for one in outcomes)
     written = sum(one.written for one in outcomes)
-    lines = [f"{len(outcomes)} assertions, {failed} failed"]
+    lines = [
+        f"{len(outcomes)} {'assertion' if len(outcomes) == 1 else 'assertions'}, {failed} failed"
+    ]
     if written:
-        lines.append(f"{written} baselines written, to be looked at")
+        lines.append(f"{written} {'baseline' if written == 1 else 'baselines'} to be looked at")
     is_wanted = config.getoption("visual_report") is not None
     if failed or written or is_wanted or (folder / artefacts.REPORT).exists():
         artefacts.forget_others(folder, outcomes)

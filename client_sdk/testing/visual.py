@@ -100,7 +100,7 @@ class Visual:
             LookalikeError: If the service does not answer, or a picture cannot be read.
         """
         __tracebackhide__ = True
-        shot = read(actual, "actual")
+        shot = read(actual, "the picture")
         file = self._file_of(baseline)
         if file is not None and not file.exists():
             return self._settle(self._without_baseline(shot, file)).score or 0.0
@@ -144,7 +144,7 @@ class Visual:
         self._settle(
             judging.nearest(
                 self._client,
-                read(image, "image"),
+                read(image, "the picture"),
                 expected,
                 margin=self._options.margin if margin is None else margin,
                 collection=collection or self._options.collection,
@@ -215,16 +215,10 @@ class Visual:
         """
         return Soft(self)
 
-    def review(self) -> None:
-        """Fail if baselines were written: somebody has to look at them. Called after each test.
-
-        Raises:
-            BaselinesWritten: If so.
-        """
-        __tracebackhide__ = True
+    def review(self) -> BaselinesWritten | None:
+        """What to fail with after a test that wrote baselines: somebody has to look at them."""
         written, self._written = self._written, []
-        if written:
-            raise BaselinesWritten(written, self._report)
+        return BaselinesWritten(written, self._report) if written else None
 
     def begin_soft(self) -> bool:
         """Collect failures from now on; returns whether they were not collected before."""
@@ -302,7 +296,7 @@ class Visual:
     def _known(
         self, image: VisualPicture, among: Among | None, min_score: float | None, *, wanted: bool
     ) -> Judged:
-        shot = read(image, "image")
+        shot = read(image, "the picture")
         score = self._options.known_score if min_score is None else min_score
         if among is None or isinstance(among, str):
             where = among or self._options.collection
