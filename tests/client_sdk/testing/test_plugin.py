@@ -8,6 +8,8 @@ import pytest
 
 from client_sdk import Client
 
+PROJECT = Path(__file__).parents[3]
+
 SIMILAR = """
 def test_page(visual):
     visual.assert_similar(Path({picture!r}), "page"{more})
@@ -254,7 +256,8 @@ def test_the_next_run_takes_away_what_the_last_one_left_and_nothing_else(
     assert "All passed" in (pytester.path / "visual-report" / "report.html").read_text()
 
 
-def test_a_suite_without_pictures_is_left_alone(suite, pytester, free_port):
+def test_a_suite_without_pictures_is_left_alone(pytester, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
     code = """
 import sys
 
