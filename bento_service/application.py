@@ -15,14 +15,17 @@ from bento_service.catalogue.records import (
     ImageRecord,
     IndexRecord,
 )
+from bento_service.compare import Comparer
 from bento_service.data_folder import sole_user
 from bento_service.decoding.decoders import Decoders
 from bento_service.decoding.process import DecoderLimits
 from bento_service.describing import Embed, patient
+from bento_service.duplicates import Duplicates
 from bento_service.fetching.fetcher import Fetcher
 from bento_service.fetching.places import FetchRules
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
+from bento_service.hash_filling import FILLING_SECONDS, HashFilling
 from bento_service.housekeeping import (
     EXPIRY_SECONDS,
     HOUSEKEEPING_SECONDS,
@@ -37,6 +40,7 @@ from bento_service.ingest.upload_jobs import UploadJobs
 from bento_service.ingest.uploads import Uploads, discard_unneeded
 from bento_service.ingest.watching import Watched, Watcher
 from bento_service.ingest.worker import Worker
+from bento_service.likeness import lines_of
 from bento_service.originals import Originals
 from bento_service.repeating import repeating
 from bento_service.replay import Replay
@@ -77,6 +81,8 @@ class Application:
     decoders: Decoders
     thumbnails: CapacityLimiter
     searcher: Searcher
+    comparer: Comparer
+    duplicates: Duplicates
     worker: Worker
     fetcher: Fetcher | None
     discard: Callable[[set[str]], None]
@@ -150,6 +156,7 @@ async def opened(
     computed = Computed(tuple(_space(model, version) for version in versions))
     describe = patient(embed, {space.fingerprint: space.dimension for space in computed.spaces})
     preprocessing = versions[0].preprocessing
+    lines = lines_of(versions)
     roots = ImageRoots(settings.roots)
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
@@ -215,6 +222,27 @@ async def opened(
         await stack.enter_async_context(
             Watcher(catalogue, roots, computed, _watched(settings), on_job=worker.wake)
         )
+        filling = HashFilling(
+            catalogue,
+            originals,
+            decoders,
+            side=preprocessing.size,
+            padding=preprocessing.padding,
+            is_busy=lambda: bool(catalogue.jobs.open()),
+        )
+        await stack.enter_async_context(
+            repeating(filling.step, seconds=FILLING_SECONDS, what="hashing older images")
+        )
+        comparer = Comparer(
+            catalogue,
+            originals,
+            decoders,
+            describe,
+            computed=computed,
+            lines=lines,
+            side=preprocessing.size,
+            padding=preprocessing.padding,
+        )
         searcher = Searcher(
             catalogue,
             gallery,
@@ -244,6 +272,8 @@ async def opened(
             decoders=decoders,
             thumbnails=CapacityLimiter(THUMBNAILS_AT_ONCE),
             searcher=searcher,
+            comparer=comparer,
+            duplicates=Duplicates(catalogue, gallery, computed=computed, lines=lines),
             worker=worker,
             fetcher=_fetcher(settings),
             discard=discard,

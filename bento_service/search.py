@@ -44,7 +44,7 @@ SEARCHES_AT_ONCE = 32
 wait without a thread."""
 MAX_LAG = 10_000
 """Changes that a search compares beside the index; with more it says that it is not ready."""
-__all__ = ["MAX_LAG", "Found", "Query", "Result", "Searcher"]
+__all__ = ["MAX_LAG", "Found", "Query", "Result", "Searcher", "tail"]
 
 
 @dataclass(frozen=True)
@@ -211,8 +211,8 @@ class Searcher:
         if wanted > MAX_NEIGHBOURS:
             raise InvalidArgument(f"offset + top_k is {wanted}; at most {MAX_NEIGHBOURS}")
         # Read before the index: a change is then in the index, in here, or in both.
-        tail = self._tail(index)
-        near, way = self._near(index, query, descriptor, wanted, tail, own)
+        beside = tail(self._catalogue, index)
+        near, way = self._near(index, query, descriptor, wanted, beside, own)
         living = self._catalogue.images.by_ids([one.image_id for one in near])
         kept = [one for one in near if _is_wanted(one, query, living)]
         found = tuple(
@@ -220,7 +220,7 @@ class Searcher:
             for rank, one in enumerate(kept[:wanted], start=1)
             if rank > query.offset
         )
-        return _Answer(found, len(tail), way, self._kind(index))
+        return _Answer(found, len(beside), way, self._kind(index))
 
     def _same(self, collection: CollectionRecord, stream: BinaryIO) -> int | None:
         """The image with a picture's bytes, for an approximate index that might miss it."""
@@ -237,7 +237,7 @@ class Searcher:
         query: Query,
         descriptor: NDArray[np.float32],
         wanted: int,
-        tail: list[Change],
+        beside: list[Change],
         own: int | None,
     ) -> tuple[list[Neighbour], Way]:
         """At least `wanted` living neighbours where there are so many."""
@@ -247,14 +247,14 @@ class Searcher:
                 query.which,
                 descriptor,
                 wanted,
-                beside={change.image_id for change in tail},
+                beside={change.image_id for change in beside},
                 min_score=query.min_score,
                 exact=query.exact,
             )
-        count = wanted + sum(change.deleted for change in tail)
+        count = wanted + sum(change.deleted for change in beside)
         way = Way.INDEX
-        if not index.applied:  # then all images are in the tail
-            return merged([], tail, descriptor)[:count], way
+        if not index.applied:  # then all images are in there
+            return merged([], beside, descriptor)[:count], way
         try:
             if query.exact and not self._gallery.kind(index.name).is_exact:
                 way = Way.ALL_COMPARED
@@ -267,7 +267,7 @@ class Searcher:
             way = Way.ALL_COMPARED
         if way is Way.ALL_COMPARED:
             near = self._nearest.among_all(index, descriptor, count)
-        return merged(near, tail, descriptor)[:count], way
+        return merged(near, beside, descriptor)[:count], way
 
     def index_type(self, collection: CollectionRecord) -> str:
         """Of which kind a collection's index is; empty where Milvus cannot tell."""
@@ -294,16 +294,20 @@ class Searcher:
     def _collection(self, name: str) -> CollectionRecord:
         return self._catalogue.collections.comparable(name, self._computed)
 
-    def _tail(self, index: IndexRecord) -> list[Change]:
-        changes = self._catalogue.changes.page(
-            index.id, after=(index.applied, 2**62), limit=MAX_LAG + 1
+
+def tail(catalogue: Catalogue, index: IndexRecord) -> list[Change]:
+    """The changes that an index lacks, to be compared beside it.
+
+    Raises:
+        IndexUnavailable: There are too many of them.
+    """
+    changes = catalogue.changes.page(index.id, after=(index.applied, 2**62), limit=MAX_LAG + 1)
+    if len(changes) > MAX_LAG:
+        raise IndexUnavailable(
+            f"the index of {index.collection!r} is more than {MAX_LAG} changes behind and is "
+            "catching up; try again shortly"
         )
-        if len(changes) > MAX_LAG:
-            raise IndexUnavailable(
-                f"the index of {index.collection!r} is more than {MAX_LAG} changes behind and is "
-                "catching up; try again shortly"
-            )
-        return changes
+    return changes
 
 
 def _is_wanted(near: Neighbour, query: Query, living: Mapping[int, ImageRecord]) -> bool:

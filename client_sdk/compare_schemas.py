@@ -175,15 +175,15 @@ class DuplicateGroups(Answer):
 
 
 class CompareRequest(Request):
-    """Two images to compare, by their ids; as a form either can be a picture instead.
+    """Two stored images to compare; in a form, a picture can take the place of either.
 
     Attributes:
         collection: By whose descriptor; the images may be in any.
     """
 
     collection: Name = DEFAULT_COLLECTION
-    a_id: Whole | None = None
-    b_id: Whole | None = None
+    a_id: Whole
+    b_id: Whole
 
 
 class DuplicatesRequest(Request):

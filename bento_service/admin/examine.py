@@ -20,6 +20,7 @@ from bento_service.errors import ImageNotFound, IndexUnavailable
 from bento_service.gallery.gallery import Gallery
 from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings
+from bento_service.vision.hashing import restored
 
 _IMAGES_A_PAGE = 500
 _UNIT_TOLERANCE = 1e-3
@@ -64,6 +65,7 @@ def examine_images(
         for collection in collections:
             indexes = catalogue.indexes.of(collection.id) if deep else []
             for page in _pages(catalogue, collection):
+                _examine_hashes(catalogue, collection, page, findings)
                 for image in page:
                     _examine_sources(collection, image, sources, findings)
                     for index in indexes:
@@ -120,6 +122,23 @@ def _examine_descriptor(
             f"image {image.id} of {_shown_index(index)}: {descriptor.size} components, "
             f"length {length:.3g}",
         )
+
+
+def _examine_hashes(
+    catalogue: Catalogue,
+    collection: CollectionRecord,
+    page: Sequence[ImageRecord],
+    findings: Findings,
+) -> None:
+    for image_id, hashes in catalogue.hashes.of([image.id for image in page]).items():
+        try:
+            restored(hashes)
+        except ValueError:
+            size = len(hashes or b"")
+            findings.add(
+                Kind.HASHES_DAMAGED, f"image {image_id} of {collection.name}: {size} bytes"
+            )
+            findings.misshapen.append(image_id)
 
 
 def _shown_index(index: IndexRecord) -> str:

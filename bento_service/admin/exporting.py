@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from bento_service.admin.answer import Answer, Refusal, shown_bytes
 from bento_service.admin.data import opened_catalogue
-from bento_service.admin.interchange import schema
+from bento_service.admin.interchange import HASHES, schema
 from bento_service.admin.progress import stage
 from bento_service.catalogue.records import CollectionRecord
 from bento_service.catalogue.tables import descriptors, images, sources
@@ -114,4 +114,5 @@ def _batch(
     values = np.concatenate([np.frombuffer(row.descriptor, "<f4") for row in rows])
     length = columns.field("descriptor").type.list_size
     arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(values), length))
+    arrays.append(pa.array([row.hashes for row in rows], columns.field(HASHES).type))
     return pa.record_batch(arrays, schema=columns)

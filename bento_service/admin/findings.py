@@ -16,6 +16,7 @@ class Kind(StrEnum):
     IMAGE_OUT_OF_REACH = "image_out_of_reach"
     SOURCE_LOST = "source_lost"
     DESCRIPTOR_DAMAGED = "descriptor_damaged"
+    HASHES_DAMAGED = "hashes_damaged"
     UPLOAD_UNNEEDED = "upload_unneeded"
     UPLOAD_STRAY = "upload_stray"
     QUEUED_UPLOAD_LOST = "queued_upload_lost"
@@ -36,6 +37,8 @@ MEANING = {
     Kind.SOURCE_LOST: "one source is gone or changed, another has the bytes",
     Kind.DESCRIPTOR_DAMAGED: "a stored descriptor is no unit vector, or is not there; delete the "
     "image and train again",
+    Kind.HASHES_DAMAGED: "perceptual hashes of a wrong length; --repair removes them, and the "
+    "service computes them again",
     Kind.UPLOAD_UNNEEDED: "nobody needs this stored upload; --repair removes it",
     Kind.UPLOAD_STRAY: "a file among the uploads that is none; move it away",
     Kind.QUEUED_UPLOAD_LOST: "an open job waits for it; the job will count it as failed",
@@ -48,6 +51,7 @@ MEANING = {
 REPAIRABLE = frozenset(
     {
         Kind.ROW_DANGLING,
+        Kind.HASHES_DAMAGED,
         Kind.UPLOAD_UNNEEDED,
         Kind.INDEX_MISSING,
         Kind.INDEX_DAMAGED,
@@ -67,12 +71,14 @@ class Findings:
         counts: Findings by kind.
         examples: The first few of each kind.
         lost: Ids of lost images, by the id of their collection.
+        misshapen: Ids of images with damaged hashes.
     """
 
     checked: Counter[str] = field(default_factory=Counter)
     counts: Counter[Kind] = field(default_factory=Counter)
     examples: dict[Kind, list[str]] = field(default_factory=dict)
     lost: dict[int, list[int]] = field(default_factory=dict)
+    misshapen: list[int] = field(default_factory=list)
 
     def add(self, kind: Kind, example: str) -> None:
         """Count one finding."""

@@ -178,6 +178,7 @@ def _new(row: ImportedImage, space: DescriptorSpace) -> NewImage:
         row.height,
         row.bytes,
         {space.fingerprint: row.descriptor},
+        row.hashes,
     )
     return NewImage(described, row.metadata, row.created_at)
 

@@ -9,6 +9,7 @@
 | metadata | string, a JSON object |
 | sources | list of (kind, root, path); a path is bytes |
 | descriptor | fixed-size list of D float32, of unit length |
+| hashes | binary, the perceptual hashes; null where there are none. Older files lack it |
 
 The descriptor space and the collection are in the file's own metadata, under `lookalike`.
 """
@@ -26,6 +27,7 @@ from bento_service.catalogue.records import DescriptorSpace
 
 _KEY = b"lookalike"
 _FORMAT = 1
+HASHES = "hashes"
 _SOURCE = pa.struct([("kind", pa.string()), ("root", pa.string()), ("path", pa.binary())])
 
 
@@ -44,6 +46,7 @@ def schema(space: DescriptorSpace, collection: str) -> Any:
             ("metadata", pa.string()),
             ("sources", pa.list_(_SOURCE)),
             ("descriptor", pa.list_(pa.float32(), space.dimension)),
+            (HASHES, pa.binary()),
         ],
         metadata={_KEY: json.dumps(description)},
     )
@@ -65,6 +68,8 @@ def opened_file(path: Path) -> tuple[Any, DescriptorSpace]:
         known = description["format"] == _FORMAT
     except (KeyError, TypeError, ValueError) as error:
         raise Refusal(f"{path} does not say what its descriptors are; export it again") from error
-    if not known or not file.schema_arrow.equals(schema(space, "")):
+    columns = schema(space, "")
+    older = columns.remove(columns.get_field_index(HASHES))
+    if not known or not any(file.schema_arrow.equals(one) for one in (columns, older)):
         raise Refusal(f"{path} has other columns than this release writes; export it again")
     return file, space

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bento_service.admin.answer import Refusal
-from bento_service.catalogue.records import SourceRecord
+from bento_service.catalogue.records import SourceRecord, StoredHashes
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
+from bento_service.vision.hashing import restored
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _UNIT_TOLERANCE = 1e-3
@@ -32,6 +33,7 @@ class ImportedImage:
 
     Attributes:
         descriptor: (D,) float32, of unit length.
+        hashes: `None` where they are still to come.
     """
 
     sha256: str
@@ -43,6 +45,7 @@ class ImportedImage:
     metadata: dict[str, Any]
     sources: tuple[SourceRecord, ...]
     descriptor: NDArray[np.float32]
+    hashes: StoredHashes | None = None
 
 
 def checked_rows(file: Any) -> Iterator[list[ImportedImage]]:
@@ -80,6 +83,7 @@ def _image(row: dict[str, Any], descriptor: NDArray[np.float32]) -> ImportedImag
         raise ValueError(f"format is {row['format'][:80]!r}")
     if not abs(float(np.linalg.norm(descriptor)) - 1) < _UNIT_TOLERANCE:
         raise ValueError("its descriptor is not of unit length")
+    restored(row.get("hashes"))
     metadata = json.loads(row["metadata"])
     if not isinstance(metadata, dict) or not isinstance(row["created_at"], datetime):
         raise TypeError("its metadata is no JSON object, or it has no moment of creation")

@@ -120,6 +120,7 @@ def _repair(
             "a backup (verify without --repair lists what was found)"
         )
     _finish_deletions(catalogue)
+    catalogue.hashes.forget(found.misshapen)
     if asked.drop_missing:
         for collection_id, image_ids in found.lost.items():
             catalogue.images.delete(collection_id, image_ids)

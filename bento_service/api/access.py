@@ -29,6 +29,8 @@ _NEEDS: dict[tuple[str, str], tuple[May, ...]] = {
     ("GET", "/api/v2/count"): _READ,
     ("POST", "/api/v2/count"): _READ,
     ("POST", "/api/v2/search"): (May.SEARCH,),
+    ("POST", "/api/v2/compare"): (May.SEARCH,),
+    ("POST", "/api/v2/duplicates"): (May.SEARCH,),
     ("POST", "/api/v2/delete"): (May.TRAIN,),
     ("GET", "/api/v2/images"): _READ,
     ("GET", "/api/v2/images/{image_id}"): _READ,

@@ -1,6 +1,6 @@
 """Request bodies that a call takes in more than one form: JSON, multipart, query string."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from bento_service.api.form_files import MultipartForm
 from bento_service.api.problems import parsed_json
 from bento_service.application import Application
-from bento_service.errors import BadRequest, InvalidArgument, NotReady
+from bento_service.errors import BadRequest, InvalidArgument, NotReady, TooLarge
 from bento_service.filters.values import check_metadata
 from bento_service.json_text import JsonError, read_json
 
@@ -91,21 +91,32 @@ def uploaded(form: FormData, name: str) -> list[UploadFile]:
     return files
 
 
-def text_fields(form: FormData, *, without: str) -> dict[str, str]:
-    """The text fields of a form, empty ones left out.
+def text_fields(form: FormData, *, without: Collection[str]) -> dict[str, str]:
+    """The text fields of a form, except of those for files; empty ones left out.
 
     Raises:
         InvalidArgument: A file came in a field for text.
     """
     fields: dict[str, str] = {}
     for name, value in form.multi_items():
-        if name == without:
+        if name in without:
             continue
         if not isinstance(value, str):
             raise InvalidArgument(f"{name}: this field takes text, not a file")
         if value != "":
             fields[name] = value
     return fields
+
+
+def check_size(app: Application, size: int) -> None:
+    """Refuse a picture that is larger than one may be.
+
+    Raises:
+        TooLarge: It is.
+    """
+    limit = app.settings.max_upload_bytes
+    if size > limit:
+        raise TooLarge(f"the picture has {size} bytes; at most {limit} are accepted")
 
 
 def parsed_metadata(text: str | None) -> dict[str, JsonValue]:

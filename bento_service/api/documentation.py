@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from client_sdk.compare_schemas import CompareRequest, DuplicatesRequest
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     FILTER_LANGUAGE,
@@ -15,18 +16,20 @@ from client_sdk.schemas import (
 )
 
 _FILE = {"type": "string", "format": "binary"}
+_ID = {"type": "integer", "description": "of a stored image, instead of the picture"}
 _COLLECTION = {"type": "string", "default": DEFAULT_COLLECTION}
 _FILTER = {"type": "string", "description": FILTER_LANGUAGE}
 _METADATA = {"type": "string", "description": "a JSON object"}
 _ONLY = "with a manifest"
 _FRAMEWORK_SCHEMAS = ("HTTPValidationError", "ValidationError")
+_WITHOUT_BODY = ("count", "duplicates")
 LINE_ROUTES = ("/api/v1/", "/data/")
 """Beginnings of the paths whose failures are one line of text, as version 1's were."""
 
 
 def documented(call: str) -> dict[str, Any]:
     """The `requestBody` of a call, to be merged into its operation."""
-    return {"requestBody": {"required": call != "count", "content": _CONTENTS[call]}}
+    return {"requestBody": {"required": call not in _WITHOUT_BODY, "content": _CONTENTS[call]}}
 
 
 def with_failures(document: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +91,9 @@ _CONTENTS: dict[str, dict[str, Any]] = {
     ),
     "search": _form("file", file=_FILE, **_search_fields()) | _json(SearchRequest),
     "delete": _json(DeleteRequest),
+    "compare": _form(None, a=_FILE, b=_FILE, a_id=_ID, b_id=_ID, collection=_COLLECTION)
+    | _json(CompareRequest),
+    "duplicates": _json(DuplicatesRequest),
     "count": {
         "application/json": {
             "schema": {

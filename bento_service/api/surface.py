@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from bento_service.api import browse, jobs, problems, reindex, session, v1, v2, wire
+from bento_service.api import browse, comparing, jobs, problems, reindex, session, v1, v2, wire
 from bento_service.api.access import Access, AccessRules, permitted
 from bento_service.api.documentation import with_failures
 from bento_service.api.entrance import OnlyProblems
@@ -92,6 +92,7 @@ def http_surface(
     app.add_middleware(metrics.observing)
     app.include_router(session.router)
     app.include_router(v2.router)
+    app.include_router(comparing.router)
     app.include_router(browse.router)
     app.include_router(jobs.router)
     app.include_router(reindex.router)

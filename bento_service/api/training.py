@@ -91,7 +91,7 @@ def _digest(stream: BinaryIO) -> str:
 
 
 def _fields(form: FormData, file_field: str, known: set[str]) -> dict[str, str]:
-    fields = text_fields(form, without=file_field)
+    fields = text_fields(form, without={file_field})
     if unknown := sorted(fields.keys() - known):
         raise InvalidArgument(f"{unknown[0]}: is not a field of this call")
     return fields

@@ -64,7 +64,7 @@ async def search(request: Request, app: App) -> Response:
         raise BadRequest("file: send the picture as multipart/form-data")
     async with form_body(request) as form:
         file = uploaded(form, "file")[0]
-        parameters = {**request.query_params, **text_fields(form, without="file")}
+        parameters = {**request.query_params, **text_fields(form, without={"file"})}
         limit = app.settings.max_upload_bytes
         if (file.size or 0) > limit:
             raise TooLarge(f"the picture has {file.size} bytes; at most {limit} are accepted")

@@ -11,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from bento_service.api import wire
 from bento_service.api.bodies import (
     App,
+    check_size,
     form_body,
     is_form,
     json_body,
@@ -24,7 +25,7 @@ from bento_service.api.idempotency import IdempotencyKey
 from bento_service.api.jobs import accepted
 from bento_service.api.training import start_training, train_form
 from bento_service.application import Application
-from bento_service.errors import InvalidArgument, TooLarge
+from bento_service.errors import InvalidArgument
 from bento_service.filters.expressions import Expression
 from bento_service.filters.parser import parse
 from bento_service.search import Query, Result
@@ -109,11 +110,11 @@ async def _search_with_upload(request: Request, app: Application) -> tuple[Searc
         file, *more = uploaded(form, "file")
         if more:
             raise InvalidArgument("file: send one picture at a time")
-        fields: dict[str, Any] = {**text_fields(form, without="file")}
+        fields: dict[str, Any] = {**text_fields(form, without={"file"})}
         if "region" in fields:
             fields["region"] = fields["region"].split(",")
         options = SearchOptions.model_validate(fields)
-        _check_size(app, file.size or 0)
+        check_size(app, file.size or 0)
         return options, await app.searcher.by_picture(
             _query(options), file.file, region=options.region
         )
@@ -132,7 +133,7 @@ async def _search_with_json(app: Application, body: SearchRequest) -> Result:
         picture = base64.b64decode(body.image or "", validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidArgument("image: is not base64") from error
-    _check_size(app, len(picture))
+    check_size(app, len(picture))
     return await app.searcher.by_picture(_query(body), picture, region=body.region)
 
 
@@ -157,12 +158,6 @@ def _query(options: SearchOptions) -> Query:
         which=which,
         exact=options.exact,
     )
-
-
-def _check_size(app: Application, size: int) -> None:
-    limit = app.settings.max_upload_bytes
-    if size > limit:
-        raise TooLarge(f"the picture has {size} bytes; at most {limit} are accepted")
 
 
 @router.post("/delete", response_model=Deleted, openapi_extra=documented("delete"))

@@ -8,6 +8,7 @@ from bento_service.catalogue.claims import Claims
 from bento_service.catalogue.collections import Collections
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.filtered import Filtered
+from bento_service.catalogue.hashes import Hashes
 from bento_service.catalogue.images import Images
 from bento_service.catalogue.indexes import Indexes
 from bento_service.catalogue.job_control import JobControl
@@ -39,6 +40,7 @@ class Catalogue:
     retired: Retired
     successors: Successors
     vectors: Vectors
+    hashes: Hashes
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -65,6 +67,7 @@ class Catalogue:
             Retired(database),
             Successors(database),
             Vectors(database),
+            Hashes(database),
         )
 
     def __enter__(self) -> Self:

@@ -137,6 +137,17 @@ class Images:
         with self._database.reading() as connection:
             return list(_with_sources(connection, connection.execute(statement).all()).values())
 
+    def ids(self, collection_id: int, *, after: int, limit: int) -> list[int]:
+        """Living images by rising id, those with an id above `after`."""
+        statement = (
+            select(images.c.id)
+            .where(images.c.collection_id == collection_id, images.c.id > after, _living)
+            .order_by(images.c.id)
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return list(connection.execute(statement).scalars())
+
     def known(self, collection_id: int, sha256: str) -> bool:
         """Whether a collection holds these bytes."""
         with self._database.reading() as connection:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bento_service.catalogue.records import StoredHashes
 from bento_service.catalogue.tables import FileAction, FileState, SourceKind
 from client_sdk.schemas import JobState
 
@@ -116,6 +117,7 @@ class Described:
 
     Attributes:
         descriptors: By the fingerprints of their spaces, (D,) float32, of unit length.
+        hashes: `None` where they were not computed.
     """
 
     sha256: str
@@ -124,6 +126,7 @@ class Described:
     height: int
     bytes: int
     descriptors: Mapping[str, NDArray[np.float32]]
+    hashes: StoredHashes | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument
 
+StoredHashes = bytes
+"""Perceptual hashes as `vision.hashing` stores them; empty where they say nothing."""
+
 
 @dataclass(frozen=True)
 class DescriptorSpace:

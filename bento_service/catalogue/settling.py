@@ -203,6 +203,7 @@ def _row(collection_id: int, new: NewImage) -> dict[str, Any]:
         "bytes": new.described.bytes,
         "metadata": new.metadata,
         "created_at": new.created_at,
+        "hashes": new.described.hashes,
     }
 
 

@@ -176,9 +176,14 @@ images = Table(
     Column("metadata", JSON, nullable=False),
     Column("deleted", Boolean, nullable=False, server_default=false()),
     Column("created_at", Moment, nullable=False),
+    Column("hashes", LargeBinary),
     sqlite_autoincrement=True,  # an id is never given twice
 )
-"""A deleted row is a tombstone until every index has applied it; then it is removed."""
+"""A deleted row is a tombstone until every index has applied it; then it is removed.
+
+`hashes`: the perceptual ones of `vision.hashing`, eight bytes for each orientation; empty where
+they say nothing, nothing as long as they were not computed.
+"""
 
 Index(
     "ix_images_collection_id_sha256_living",
@@ -195,6 +200,12 @@ Index(  # `deleted` too: without it SQLite looks every row up, although all of t
     images.c.deleted,
     sqlite_where=~images.c.deleted,
     postgresql_where=~images.c.deleted,
+)
+Index(
+    "ix_images_id_unhashed",
+    images.c.id,
+    sqlite_where=images.c.hashes.is_(None) & ~images.c.deleted,
+    postgresql_where=images.c.hashes.is_(None) & ~images.c.deleted,
 )
 
 descriptors = Table(

@@ -283,6 +283,19 @@ class Gallery:
         kind = (name, size, condition, query.shape)
         return self._shared.search(kind, query, ask)[:limit]
 
+    def search_each(
+        self, name: str, queries: NDArray[np.float32], *, top_k: int
+    ) -> list[list[Neighbour]]:
+        """The nearest images of each of some queries, in one call that nobody else's query shares.
+
+        Args:
+            name: Of the index.
+            queries: (N, D), of unit length.
+            top_k: At most so many for each, `MAX_NEIGHBOURS` at the most.
+        """
+        seconds = _TIME_LIMIT if self.is_embedded else self._connection.search_seconds
+        return self._search(name, list(queries), min(top_k, MAX_NEIGHBOURS), "", seconds)
+
     def _search(
         self,
         name: str,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bento_service.catalogue.job_records import Described, FileRecord, JobRecord, Outcome
+from bento_service.catalogue.records import StoredHashes
 from bento_service.catalogue.tables import FileAction, SourceKind
 from bento_service.errors import (
     ImageNotFound,
@@ -24,6 +25,7 @@ from bento_service.errors import (
 from bento_service.ingest.roots import ImageRoots
 from bento_service.ingest.uploads import Uploads
 from bento_service.vision.formats import Colour
+from bento_service.vision.hashing import hashes_of, stored
 from bento_service.vision.picture import Decoder, Picture
 
 _YOUNG_NS = 3 * 10**9  # file systems and servers tell the time as coarsely as 2 s
@@ -38,6 +40,7 @@ class ReadPicture:
     sha256: str
     bytes: int
     picture: Picture
+    hashes: StoredHashes | None = None
     mtime_ns: int | None = None
 
     def described(self, descriptors: Mapping[str, NDArray[np.float32]]) -> Outcome:
@@ -51,6 +54,7 @@ class ReadPicture:
                 height=self.picture.height,
                 bytes=self.bytes,
                 descriptors=descriptors,
+                hashes=self.hashes,
             ),
             mtime_ns=self.mtime_ns,
         )
@@ -135,7 +139,8 @@ class Reader:
         picture = self._decoded(data)
         if job.dry_run:
             return Outcome(file, checked_sha256=sha256)
-        return ReadPicture(file, sha256, len(data), picture, mtime_ns)
+        hashes = stored(hashes_of(picture.pixels))
+        return ReadPicture(file, sha256, len(data), picture, hashes, mtime_ns)
 
     def _read_again(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
         sha256 = file.sha256 or ""
