@@ -7,7 +7,9 @@ from client_sdk.client import Client
 from client_sdk.errors import LookalikeError, UsageError
 
 LOCAL = "local:"
-"""What the address begins with where no service is meant, but a folder: `local:FOLDER`."""
+"""What the address begins with where no service is meant, but a folder: `local:FOLDER`.
+
+`local:` alone means a temporary folder."""
 
 
 def open_client(url: str | None = None, environ: Mapping[str, str] = os.environ) -> Client:
@@ -34,5 +36,5 @@ def _local(folder: str) -> Client:
     make = getattr(Client, "local", None)
     if make is None:
         raise UsageError(f"this client runs no engine of its own; {LOCAL}{folder} needs one")
-    local: Client = make(folder)
+    local: Client = make(folder or None)
     return local

@@ -15,7 +15,7 @@ from client_sdk.client import Client
 from client_sdk.errors import ConnectError, LookalikeError, NotReady, TimeoutExceeded, UsageError
 from client_sdk.testing import artefacts, report
 from client_sdk.testing.baselines import Place
-from client_sdk.testing.connecting import open_client
+from client_sdk.testing.connecting import LOCAL, open_client
 from client_sdk.testing.likely import BaselineNeighbours
 from client_sdk.testing.mixin import VisualAssertions
 from client_sdk.testing.options import Options, is_ci, layered
@@ -79,7 +79,11 @@ def opened(config: pytest.Config) -> Generator[VisualSession]:
 def url_of(config: pytest.Config) -> str | None:
     """Where the service is: as the command line, the environment or the ini file says."""
     line: str | None = config.getoption("lookalike_url", None)
-    return line or os.environ.get("LOOKALIKE_URL") or config.getini("lookalike_url") or None
+    url = line or os.environ.get("LOOKALIKE_URL") or config.getini("lookalike_url") or None
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if url and worker and url.startswith(LOCAL) and url != LOCAL:
+        return f"{url}/{worker}"  # one folder serves one process at a time
+    return url
 
 
 def options_of(config: pytest.Config) -> Options:
