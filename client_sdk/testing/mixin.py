@@ -107,12 +107,7 @@ class VisualAssertions(TestCase):
 
     def _bound(self) -> Visual:
         options = self.visual_options or self.options_of_run or from_environment()
-        try:
-            client = self.visual_client or _client_of_this_process(self.url_of_run)
-        except (ConnectError, TimeoutExceeded, NotReady) as error:
-            if options.offline == "skip":
-                raise SkipTest(str(error)) from error
-            raise
+        client = self.visual_client or self._opened(options)
         neighbours = BaselineNeighbours(client)
         self.addCleanup(neighbours.close)
         place = Place.of(Path(inspect.getfile(type(self))), self.id(), self.id().rpartition(".")[2])
@@ -121,17 +116,22 @@ class VisualAssertions(TestCase):
             self.addCleanup(_report, visual, options.report)
         return visual
 
+    def _opened(self, options: Options) -> Client:
+        try:
+            client = open_client(self.url_of_run)
+        except (ConnectError, TimeoutExceeded, NotReady) as error:
+            if options.offline == "skip":
+                raise SkipTest(str(error)) from error
+            raise
+        self.addCleanup(client.close)
+        return client
+
 
 def _review(visual: Visual) -> None:
     __tracebackhide__ = True
     written = visual.review()
     if written is not None:
         raise written
-
-
-@cache
-def _client_of_this_process(url: str | None) -> Client:
-    return open_client(url)
 
 
 @cache
