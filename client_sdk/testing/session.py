@@ -162,13 +162,12 @@ def finish(config: pytest.Config, told: Sequence[dict[str, Any]]) -> list[str]:
 def _reached(config: pytest.Config, options: Options) -> Client:
     try:
         return open_client(url_of(config))
-    except AWAY as error:
-        if options.offline == "skip":
-            pytest.skip(f"{error} [--visual-offline=skip]")
-        advice = (
-            "Start the service, or say where it is with LOOKALIKE_URL; --visual-offline=skip "
-            "skips the tests that need it."
-        )
-        pytest.fail(f"{error}\n{advice}", pytrace=False)
     except LookalikeError as error:
-        pytest.fail(str(error), pytrace=False)
+        told, is_away = str(error), isinstance(error, AWAY)
+    if is_away and options.offline == "skip":
+        pytest.skip(f"{told} [--visual-offline=skip]")
+    advice = (
+        "Start the service, or say where it is with LOOKALIKE_URL; --visual-offline=skip skips "
+        "the tests that need it."
+    )
+    pytest.fail(f"{told}\n{advice}" if is_away else told, pytrace=False)
