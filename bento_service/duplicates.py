@@ -35,7 +35,7 @@ MOST_IMAGES = 200
 WALKS_AT_ONCE = 2
 """Requests for duplicates that are worked on at the same time; further ones wait."""
 SECONDS = 2.0
-"""For so long a page is looked for; what was found by then is a page."""
+"""For so long a page is looked for, at most twice as long; what was found by then is a page."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Duplicates:
         groups: list[Group] = []
         after: int | None = wanted.after
         examined = 0
-        while after is not None and len(groups) < wanted.limit and time.monotonic() < deadline:
+        while after is not None:
             ids = self._catalogue.images.ids(collection.id, after=after, limit=IMAGES_A_CALL)
             firsts = _firsts(around, ids)
             for image_id in ids:
@@ -153,10 +153,13 @@ class Duplicates:
                 after, examined = image_id, examined + 1
                 if group is not None:
                     groups.append(group)
-                if len(groups) == wanted.limit or time.monotonic() > deadline:
+                # What is looked at together is finished, unless that takes as long again.
+                if len(groups) == wanted.limit or time.monotonic() > deadline + seconds:
                     break
             if len(ids) < IMAGES_A_CALL and (not ids or after == ids[-1]):
                 after = None
+            if len(groups) == wanted.limit or time.monotonic() > deadline:
+                break
         return Page(tuple(groups), index.space, lines, min_score, examined, after)
 
     def _group(self, around: Neighbourhood, first: int) -> Group | None:

@@ -133,6 +133,13 @@ async def state():
     return found
 
 
+async def hashed():
+    """Serve until every image has its hashes."""
+    async with application() as app:
+        await until(lambda: not app.catalogue.hashes.missing(after=0, limit=1))
+    return True
+
+
 def is_readable(app, image):
     try:
         return len(app.originals.read(image)) == image.bytes
@@ -195,6 +202,7 @@ if __name__ == "__main__":
     does = {
         "fill": fill,
         "state": state,
+        "hashed": hashed,
         "reindex": reindex,
         "busy": busy,
         "tamper": tamper,

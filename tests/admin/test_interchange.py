@@ -265,3 +265,30 @@ def test_an_empty_collection_goes_round_too(place, tmp_path):
     path = tmp_path / "empty.parquet"
     assert place.admin("export", path)[1]["images"] == 0
     assert place.admin("import", path, "--collection", "copy")[1]["new"] == 0
+
+
+def hashes_of(place, collection):
+    return place.sql(
+        "SELECT i.sha256, i.hashes FROM images i JOIN collections c ON c.id = i.collection_id "
+        "WHERE c.name = ? ORDER BY i.sha256",
+        collection,
+    )
+
+
+def test_hashes_come_along(place, file):
+    assert place.admin("import", file, "--collection", "copy")[0] == 0
+    held = hashes_of(place, "copy")
+    assert held == hashes_of(place, "main")
+    assert {len(hashes) for _, hashes in held} <= {0, 64}
+
+
+def test_a_file_from_before_there_were_hashes_is_taken(place, file):
+    rewritten(file, lambda table: table.drop_columns(["hashes"]))
+    assert place.admin("import", file, "--collection", "copy")[0] == 0
+    assert {hashes for _, hashes in hashes_of(place, "copy")} == {None}
+
+
+def test_hashes_that_are_none_are_refused(place, file):
+    column = pa.array([b"short"] * 14, pa.binary())
+    rewritten(file, lambda table: table.drop_columns(["hashes"]).append_column("hashes", column))
+    assert "row 0 cannot be imported" in place.refused("import", file, "--collection", "copy")

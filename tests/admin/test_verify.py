@@ -330,3 +330,18 @@ def test_without_a_catalogue_nothing_is_made(place):
 
     assert "there is no catalogue" in place.refused("verify", "--catalogue-only")
     assert list(empty.iterdir()) == []
+
+
+def test_damaged_hashes_are_found_and_computed_again(place, kinds):
+    damaged, *_ = ids_of(place)
+    before = place.sql("SELECT hashes FROM images WHERE id = ?", damaged)[0][0]
+    place.sql("UPDATE images SET hashes = CAST('short' AS BLOB) WHERE id = ?", damaged)
+    code, record = place.admin("verify", "--catalogue-only")
+    assert (code, kinds(record)) == (1, {"hashes_damaged": 1})
+    assert f"image {damaged} of main: 5 bytes" in record["findings"][0]["examples"][0]
+
+    assert place.admin("verify", "--repair")[0] == 0
+    place.serving("hashed")
+
+    assert len(before) in (0, 64)
+    assert place.sql("SELECT hashes FROM images WHERE id = ?", damaged)[0][0] == before
