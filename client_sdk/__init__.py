@@ -1,138 +1,32 @@
 """The typed Python client of Lookalike."""
 
+from importlib import import_module as _load
+from importlib.util import find_spec as _spec_of
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
 
-from client_sdk._folder_report import FailedFile, UploadReport, UploadStopped
-from client_sdk._job_handles import AsyncJobHandle, JobHandle
-from client_sdk._pictures import Picture, Query
-from client_sdk._retries import AsyncRetryTransport, Retries, RetryTransport
-from client_sdk.async_client import AsyncClient
-from client_sdk.client import Client
-from client_sdk.compare_schemas import (
-    Comparison,
-    DuplicateGroup,
-    Evidence,
-    GroupedImage,
-    Likeness,
-    Lines,
-    Orientation,
-    Verdict,
-)
-from client_sdk.errors import (
-    ApiError,
-    BadRequest,
-    CollectionNotFound,
-    Conflict,
-    ConnectError,
-    Forbidden,
-    ImageNotFound,
-    ImageTooExpensive,
-    ImageUnreadable,
-    IndexUnavailable,
-    InternalError,
-    InvalidArgument,
-    JobFailed,
-    JobNotFound,
-    LocalUnavailable,
-    LookalikeError,
-    MethodNotAllowed,
-    NotReady,
-    Overloaded,
-    PathNotFound,
-    RequestTimeout,
-    RouteNotFound,
-    StorageFull,
-    TimeExceeded,
-    TimeoutExceeded,
-    TooLarge,
-    Unauthenticated,
-    UnexpectedAnswer,
-    UnsupportedMediaType,
-    UrlUnreachable,
-    UsageError,
-    VersionMismatch,
-)
-from client_sdk.schemas import (
-    DEFAULT_COLLECTION,
-    MAX_TOP_K,
-    Collection,
-    Hit,
-    Image,
-    Info,
-    Job,
-    JobError,
-    JobState,
-    Limits,
-    SearchResponse,
-    Source,
-    Took,
-)
+if TYPE_CHECKING:
+    from client_sdk._exports import *  # noqa: F403
+    from client_sdk._exports import __all__ as __all__
+del TYPE_CHECKING
 
-__all__ = [
-    "DEFAULT_COLLECTION",
-    "MAX_TOP_K",
-    "ApiError",
-    "AsyncClient",
-    "AsyncJobHandle",
-    "AsyncRetryTransport",
-    "BadRequest",
-    "Client",
-    "Collection",
-    "CollectionNotFound",
-    "Comparison",
-    "Conflict",
-    "ConnectError",
-    "DuplicateGroup",
-    "Evidence",
-    "FailedFile",
-    "Forbidden",
-    "GroupedImage",
-    "Hit",
-    "Image",
-    "ImageNotFound",
-    "ImageTooExpensive",
-    "ImageUnreadable",
-    "IndexUnavailable",
-    "Info",
-    "InternalError",
-    "InvalidArgument",
-    "Job",
-    "JobError",
-    "JobFailed",
-    "JobHandle",
-    "JobNotFound",
-    "JobState",
-    "Likeness",
-    "Limits",
-    "Lines",
-    "LocalUnavailable",
-    "LookalikeError",
-    "MethodNotAllowed",
-    "NotReady",
-    "Orientation",
-    "Overloaded",
-    "PathNotFound",
-    "Picture",
-    "Query",
-    "RequestTimeout",
-    "Retries",
-    "RetryTransport",
-    "RouteNotFound",
-    "SearchResponse",
-    "Source",
-    "StorageFull",
-    "TimeExceeded",
-    "TimeoutExceeded",
-    "TooLarge",
-    "Took",
-    "Unauthenticated",
-    "UnexpectedAnswer",
-    "UnsupportedMediaType",
-    "UploadReport",
-    "UploadStopped",
-    "UrlUnreachable",
-    "UsageError",
-    "Verdict",
-    "VersionMismatch",
-    "__version__",
-]
+
+def __getattr__(name: str) -> object:
+    """Load the client with the first use of it.
+
+    pytest loads the plugin, and with it this package, in every suite of every project where it
+    is installed; suites that do not use it shall not pay for httpx and pydantic.
+    """
+    if name == "__all__" or not (name.startswith("_") or _spec_of(f"{__name__}.{name}")):
+        exports = _load("client_sdk._exports")
+        globals().update({each: getattr(exports, each) for each in exports.__all__})
+        globals()["__all__"] = exports.__all__
+        if name in globals():
+            return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is, for shells and editors."""
+    return [*_load("client_sdk._exports").__all__, "__version__"]

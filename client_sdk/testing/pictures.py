@@ -1,0 +1,138 @@
+"""What an assertion takes as a picture, and the boxes of it that do not count."""
+
+import io
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+
+from client_sdk.errors import UsageError
+
+VisualPicture = str | os.PathLike[str] | bytes | tuple[str, bytes] | BinaryIO | Image.Image
+"""A picture: a path, bytes such as a screenshot, `(name, bytes)`, a binary file or a PIL image."""
+
+Box = tuple[float, float, float, float]
+"""`(x, y, width, height)` in pixels of the picture, from its upper left corner."""
+
+AnyBox = Iterable[float] | Mapping[str, float]
+"""A box, or what `bounding_box()` of Playwright and `rect` of Selenium give."""
+
+MASK = (128, 128, 128)
+"""The colour of what does not count; grey is the least of an edge to most surroundings."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture that is looked at.
+
+    Attributes:
+        name: What to call it.
+        data: The bytes of its file.
+    """
+
+    name: str
+    data: bytes
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """The upright picture in RGB; what is transparent is white.
+
+        Raises:
+            UsageError: If the bytes are no picture that Pillow reads.
+        """
+        try:
+            with Image.open(io.BytesIO(self.data)) as opened:
+                upright = ImageOps.exif_transpose(opened)
+                coloured = upright.convert("RGBA")
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+            raise UsageError(f"{self.name} is no picture that can be read: {error}") from error
+        ground = Image.new("RGBA", coloured.size, "white")
+        return Image.alpha_composite(ground, coloured).convert("RGB")
+
+    @property
+    def size(self) -> str:
+        """Width and height for people."""
+        return "{} x {}".format(*self.image.size)
+
+
+def read(picture: VisualPicture, name: str = "picture") -> Shot:
+    """A picture, read.
+
+    Args:
+        picture: The picture. A file object is read from its beginning and stays open.
+        name: What to call it where it has no name of its own.
+
+    Raises:
+        OSError: If a file cannot be read.
+        UsageError: If it is nothing that a picture may be.
+    """
+    match picture:
+        case (str() as given, bytes() as data):
+            return Shot(given, data)
+        case _:
+            pass
+    if isinstance(picture, str | os.PathLike):
+        path = Path(picture)
+        return Shot(path.name, path.read_bytes())
+    if isinstance(picture, bytes):
+        return Shot(name, picture)
+    if isinstance(picture, Image.Image):
+        return Shot(name, as_png(picture))
+    if isinstance(picture, io.TextIOBase) or not hasattr(picture, "read"):
+        raise UsageError(
+            f"a picture cannot be a {type(picture).__name__}; give a path, bytes, (name, bytes), "
+            "a file opened in binary mode or a PIL image"
+        )
+    if picture.seekable():
+        picture.seek(0)
+    named = cast("object", getattr(picture, "name", None))
+    return Shot(Path(named).name if isinstance(named, str) else name, picture.read())
+
+
+def as_png(image: Image.Image) -> bytes:
+    """The picture as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    kept = image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA") else image.convert("RGB")
+    kept.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def boxes(given: Iterable[AnyBox]) -> tuple[Box, ...]:
+    """Boxes in one form, checked.
+
+    Raises:
+        UsageError: If one of them is no box, or has no area.
+    """
+    return tuple(_box(one) for one in given)
+
+
+def masked(shot: Shot, ignored: tuple[Box, ...]) -> Shot:
+    """The picture with the boxes painted over; the same picture where there are none."""
+    if not ignored:
+        return shot
+    painted = shot.image.copy()
+    draw = ImageDraw.Draw(painted)
+    for x, y, width, height in ignored:
+        right, bottom = math.ceil(x + width) - 1, math.ceil(y + height) - 1
+        draw.rectangle((math.floor(x), math.floor(y), right, bottom), fill=MASK)
+    return Shot(shot.name, as_png(painted))
+
+
+def _box(given: AnyBox) -> Box:
+    try:
+        if isinstance(given, Mapping):
+            sides = cast("Mapping[str, float]", given)
+            numbers = [float(sides[name]) for name in ("x", "y", "width", "height")]
+        else:
+            numbers = [float(number) for number in given]
+        x, y, width, height = numbers
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{given!r} is no box; give (x, y, width, height) in pixels") from error
+    if not (math.isfinite(x + y) and 0 < width < math.inf and 0 < height < math.inf):
+        raise UsageError(f"{given!r} is a box without an area; give (x, y, width, height)")
+    return x, y, width, height

@@ -1,0 +1,363 @@
+"""The assertions, bound to a client, to options and to a test."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from client_sdk.client import Client
+from client_sdk.errors import UsageError
+from client_sdk.testing import artefacts, judging
+from client_sdk.testing.baselines import Place, located, pictures_below, write
+from client_sdk.testing.judging import Expected
+from client_sdk.testing.likely import BaselineNeighbours
+from client_sdk.testing.messages import describe, short
+from client_sdk.testing.mismatch import BaselinesWritten, VisualMismatch
+from client_sdk.testing.options import Options
+from client_sdk.testing.outcome import Judged, Outcome
+from client_sdk.testing.pictures import AnyBox, Shot, VisualPicture, boxes, read
+from client_sdk.testing.pixels import Pixels
+from client_sdk.testing.scratch import ScratchCollection
+
+AlsoPixels = float | Pixels | Literal[False] | None
+"""The largest share of differing pixels, or all of the rule; `False` for none at all."""
+
+Among = str | Path | Iterable[VisualPicture]
+"""The name of a collection, a folder of pictures, or pictures."""
+
+
+class Visual:
+    """Assertions about pictures. What a call leaves out is as the options say.
+
+    Args:
+        client: What compares and searches.
+        options: What holds where a call says nothing.
+        place: The test, and where its baselines lie; else the folder at hand.
+        keep: Whether failures leave pictures below `options.report`.
+        neighbours: Where the baselines nearest to a picture are looked for, once it has failed.
+
+    Attributes:
+        outcomes: What each assertion has found so far.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        options: Options | None = None,
+        *,
+        place: Place | None = None,
+        keep: bool = False,
+        neighbours: BaselineNeighbours | None = None,
+    ) -> None:
+        self._client = client
+        self._options = options or Options()
+        self._place = place or Place(Path())
+        self._report = self._options.report if keep else None
+        self._neighbours = neighbours
+        self._without_name = 0
+        self._taken = 0
+        self._soft: list[Judged] | None = None
+        self._written: list[Judged] = []
+        self.outcomes: list[Outcome] = []
+
+    @property
+    def client(self) -> Client:
+        """The client that the assertions use."""
+        return self._client
+
+    def assert_similar(
+        self,
+        actual: VisualPicture,
+        baseline: VisualPicture | None = None,
+        *,
+        min_score: float | None = None,
+        also_pixels: AlsoPixels = None,
+        ignore: Iterable[AnyBox] = (),
+        collection: str | None = None,
+    ) -> float:
+        """Assert that a picture looks like its baseline.
+
+        The score tells layout, shapes and colours, and is blind to small changes of text; for
+        those there is `also_pixels`.
+
+        Args:
+            actual: The picture of now: a path, bytes such as of a screenshot, a file, a PIL image.
+            baseline: What it should look like: a file in the folder of baselines (`.png` need not
+                be written), or the picture itself; else a file with the name of the test.
+            min_score: Smallest score that passes, the cosine of the two descriptors in [-1, 1].
+            also_pixels: The largest share of pixels that may differ, in [0, 1], or a `Pixels`;
+                `False` looks at none, whatever the options say.
+            ignore: Boxes `(x, y, width, height)` in pixels, or as `bounding_box()` of Playwright
+                gives them, that are painted over in both pictures.
+            collection: By whose descriptor they are compared.
+
+        Returns:
+            The score.
+
+        Raises:
+            VisualMismatch: If it does not.
+            LookalikeError: If the service does not answer, or a picture cannot be read.
+        """
+        __tracebackhide__ = True
+        shot = read(actual, "the picture")
+        file = self._file_of(baseline)
+        if file is not None and not file.exists():
+            return self._settle(self._without_baseline(shot, file)).score or 0.0
+        judged = judging.similar(
+            self._client,
+            shot,
+            read(baseline, "baseline")
+            if file is None and baseline is not None
+            else read(file or ""),
+            min_score=self._options.min_score if min_score is None else min_score,
+            pixels=self._pixels(also_pixels),
+            ignored=boxes(ignore),
+            collection=collection or self._options.collection,
+        )
+        if file is not None:
+            judged = self._with_baseline(judged, shot, file)
+        return self._settle(judged).score or 0.0
+
+    def assert_nearest(
+        self,
+        image: VisualPicture,
+        expected: Expected,
+        *,
+        margin: float | None = None,
+        collection: str | None = None,
+    ) -> None:
+        """Assert that one image of a collection is nearer to a picture than all others.
+
+        Args:
+            image: The picture.
+            expected: The name of the image's file, with or without what it ends in, its source or
+                its id; or several of those, of which any will do.
+            margin: How much its score has to be above that of the next other image.
+            collection: Where to search.
+
+        Raises:
+            VisualMismatch: If another one is as near.
+            LookalikeError: If the service does not answer, or does not read the picture.
+        """
+        __tracebackhide__ = True
+        self._settle(
+            judging.nearest(
+                self._client,
+                read(image, "the picture"),
+                expected,
+                margin=self._options.margin if margin is None else margin,
+                collection=collection or self._options.collection,
+            )
+        )
+
+    def assert_known(
+        self, image: VisualPicture, among: Among | None = None, *, min_score: float | None = None
+    ) -> None:
+        """Assert that a picture is among others, as it is or nearly so.
+
+        Args:
+            image: The picture.
+            among: The name of a collection; or a folder, as a `Path`, or pictures, which are
+                indexed for this one question.
+            min_score: From which score on it is known; else the service's verdict says so, which
+                looks at scores and hashes.
+
+        Raises:
+            VisualMismatch: If it is new.
+            LookalikeError: If the service does not answer, or a picture cannot be read.
+        """
+        __tracebackhide__ = True
+        self._settle(self._known(image, among, min_score, wanted=True))
+
+    def assert_new(
+        self, image: VisualPicture, among: Among | None = None, *, min_score: float | None = None
+    ) -> None:
+        """Assert that a picture is not among others, not even nearly so; as `assert_known`."""
+        __tracebackhide__ = True
+        self._settle(self._known(image, among, min_score, wanted=False))
+
+    def assert_no_duplicates(self, folder: Among, *, min_score: float | None = None) -> None:
+        """Assert that no two pictures are the same, or nearly so.
+
+        Args:
+            folder: A folder, as a `Path`, with those below it; or pictures; or the name of a
+                collection.
+            min_score: From which score on two are the same; else the service's verdict says so,
+                which looks at scores and hashes.
+
+        Raises:
+            VisualMismatch: If some are; it tells every group.
+            LookalikeError: If the service does not answer, or a picture cannot be read.
+        """
+        __tracebackhide__ = True
+        score = self._options.known_score if min_score is None else min_score
+        if isinstance(folder, str):
+            judged = judging.duplicates(
+                self._client, collection=folder, known_score=score, same_bytes={}
+            )
+        else:
+            with ScratchCollection.create(self._client, "duplicates") as scratch:
+                same_bytes = scratch.add_distinct(_shots(folder))
+                judged = judging.duplicates(
+                    self._client, collection=scratch, known_score=score, same_bytes=same_bytes
+                )
+        self._settle(*judged)
+
+    def soft(self) -> AbstractContextManager[None]:
+        """Let the assertions inside go on when they fail, and fail once at the end, with all.
+
+        An error of another kind ends the block, and takes the failures along as notes. Blocks
+        may lie in each other; the outermost one fails.
+
+        Raises:
+            VisualMismatch: If some did not hold.
+        """
+        return Soft(self)
+
+    def review(self) -> BaselinesWritten | None:
+        """What to fail with after a test that wrote baselines: somebody has to look at them."""
+        written, self._written = self._written, []
+        return BaselinesWritten(written, self._report) if written else None
+
+    def begin_soft(self) -> bool:
+        """Collect failures from now on; returns whether they were not collected before."""
+        is_outermost = self._soft is None
+        if is_outermost:
+            self._soft = []
+        return is_outermost
+
+    def end_soft(self, error: BaseException | None) -> None:
+        """Raise failures no longer later, and those that were collected now."""
+        __tracebackhide__ = True
+        failed, self._soft = self._soft or [], None
+        if failed and error is None:
+            raise VisualMismatch(failed, self._report)
+        if error is not None:
+            for one in failed:
+                error.add_note(describe(one.outcome, self._report))
+
+    def take(self) -> list[Outcome]:
+        """What was found since the last time that this was asked."""
+        new = self.outcomes[self._taken :]
+        self._taken = len(self.outcomes)
+        return new
+
+    def _file_of(self, baseline: VisualPicture | None) -> Path | None:
+        if baseline is None:
+            self._without_name += 1
+            more = f"-{self._without_name}" if self._without_name > 1 else ""
+            name = Path(f"{self._place.own_name}{more}.png")
+        elif isinstance(baseline, str | Path):
+            name = Path(baseline)
+        else:
+            return None
+        return located(name, self._place, self._options.baselines)
+
+    def _without_baseline(self, shot: Shot, file: Path) -> Judged:
+        outcome = Outcome(
+            assertion="assert_similar",
+            name=file.name,
+            passed=False,
+            reason=f"there is no baseline {short(file)}",
+            baseline=short(file),
+        )
+        if self._options.update:
+            return self._rewritten(Judged(outcome, {"actual": shot.data}), shot, file)
+        how = "run once with --visual-update, look at the picture that it writes, and commit it"
+        if self._options.in_ci:
+            how = f"this is CI, which makes none: on a machine of yours {how}"
+        reason = f"{outcome.reason}; {how}"
+        return Judged(outcome.model_copy(update={"reason": reason}), {"actual": shot.data})
+
+    def _with_baseline(self, judged: Judged, shot: Shot, file: Path) -> Judged:
+        found: dict[str, object] = {"baseline": short(file)}
+        if judged.outcome.passed or self._options.update:
+            judged = Judged(judged.outcome.model_copy(update=found), judged.pictures)
+            return judged if judged.outcome.passed else self._rewritten(judged, shot, file)
+        if self._neighbours is not None:
+            found["nearest"] = self._neighbours.nearest(shot, file.parent)
+        return Judged(judged.outcome.model_copy(update=found), judged.pictures)
+
+    def _rewritten(self, judged: Judged, shot: Shot, file: Path) -> Judged:
+        write(file, shot)
+        found = {"written": True, "reason": f"baseline {short(file)} was written; look at it"}
+        return Judged(judged.outcome.model_copy(update=found), judged.pictures)
+
+    def _pixels(self, also_pixels: AlsoPixels) -> Pixels | None:
+        if also_pixels is None:
+            return self._options.pixels
+        if also_pixels is False:
+            return None
+        if also_pixels is True:
+            raise UsageError("also_pixels is True; give the share of pixels that may differ")
+        return also_pixels if isinstance(also_pixels, Pixels) else Pixels(max_share=also_pixels)
+
+    def _known(
+        self, image: VisualPicture, among: Among | None, min_score: float | None, *, wanted: bool
+    ) -> Judged:
+        shot = read(image, "the picture")
+        score = self._options.known_score if min_score is None else min_score
+        if among is None or isinstance(among, str):
+            where = among or self._options.collection
+            return judging.known(
+                self._client, shot, wanted=wanted, known_score=score, collection=where
+            )
+        with ScratchCollection.create(self._client, "among") as scratch:
+            scratch.add_distinct(_shots(among))
+            return judging.known(
+                self._client, shot, wanted=wanted, known_score=score, collection=scratch
+            )
+
+    def _settle(self, *judged: Judged) -> Outcome:
+        __tracebackhide__ = True
+        settled = [self._kept(one) for one in judged]
+        failed = [one for one in settled if not one.outcome.passed and not one.outcome.written]
+        self._written += [one for one in settled if one.outcome.written]
+        if failed and self._soft is None:
+            raise VisualMismatch(failed, self._report)
+        if self._soft is not None:
+            self._soft += failed
+        return settled[0].outcome
+
+    def _kept(self, judged: Judged) -> Judged:
+        about = {"test": self._place.test, "number": len(self.outcomes) + 1}
+        numbered = Judged(judged.outcome.model_copy(update=about), judged.pictures)
+        if self._report is not None:
+            numbered = artefacts.keep(numbered, self._report)
+        self.outcomes.append(numbered.outcome)
+        return numbered
+
+
+class Soft(AbstractContextManager[None]):
+    """A block of soft assertions; a class, so that no frame of it is in a traceback.
+
+    Args:
+        visual: Whose assertions go on.
+    """
+
+    def __init__(self, visual: Visual) -> None:
+        self._visual = visual
+        self._is_outermost = False
+
+    def __enter__(self) -> None:
+        self._is_outermost = self._visual.begin_soft()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        __tracebackhide__ = True
+        if self._is_outermost:
+            self._visual.end_soft(error)
+
+
+def _shots(among: Path | Iterable[VisualPicture]) -> Iterator[Shot]:
+    if isinstance(among, Path):
+        for path in pictures_below(among):
+            yield Shot(path.relative_to(among).as_posix(), path.read_bytes())
+    else:
+        for number, picture in enumerate(among, 1):
+            yield read(picture, f"picture-{number}")

@@ -1,0 +1,171 @@
+"""Every Python snippet of README and docs runs against a real service, as it stands there.
+
+A snippet that defines tests is run by pytest (twice: to make its baselines, and to pass), one of
+unittest by Python, and any other one by itself in a folder with a few pictures.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from client_sdk import Client
+from tests.conftest import Server
+
+PROJECT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/sdk.md", "docs/testing.md")
+FENCED = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+CONFTEST = """
+import pytest
+from playwright.sync_api import sync_playwright
+
+PAGE = '<h1>Shop</h1><p id="clock">12:00:00</p><p class="price">12.40</p>'
+
+class Driver:
+    # What the snippets use of Selenium, which the tests do not install.
+    def __init__(self, page): self._page = page
+    def get(self, url): self._page.goto(url)
+    def get_screenshot_as_png(self): return self._page.screenshot()
+    def find_element(self, by, name):
+        box = self._page.locator(f"#{name}").bounding_box()
+        return type("Element", (), {"rect": {key: round(box[key]) for key in box}})
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page()
+    page.route("**/*", lambda route: route.fulfill(content_type="text/html", body=PAGE))
+    yield page
+    page.close()
+
+@pytest.fixture
+def driver(page):
+    return Driver(page)
+"""
+
+
+class Snippet(NamedTuple):
+    """One fenced block of a page, and the line where it begins."""
+
+    page: str
+    line: int
+    language: str
+    code: str
+
+    @property
+    def name(self) -> str:
+        return f"{Path(self.page).stem.lower()}_{self.line}"
+
+    @property
+    def kind(self) -> str:
+        """Who runs it."""
+        if "unittest.main()" in self.code:
+            return "unittest"
+        return "pytest" if re.search(r"^(async )?def test_", self.code, re.MULTILINE) else "python"
+
+
+def snippets(*languages: str) -> list[Snippet]:
+    found = []
+    for page in PAGES:
+        path = PROJECT / page
+        text = path.read_text() if path.exists() else ""
+        for block in FENCED.finditer(text):
+            line = text.count("\n", 0, block.start()) + 1
+            found.append(Snippet(page, line, block[1], block[2]))
+    return [one for one in found if one.language in languages]
+
+
+def of_kind(*kinds: str) -> list[Snippet]:
+    return [one for one in snippets("python") if one.kind in kinds]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photographs: Path) -> Path:
+    """A folder with the pictures that snippets name."""
+    shutil.copy(photographs / "chelsea.jpg", tmp_path / "cat.jpg")
+    shutil.copy(photographs / "coffee.jpg", tmp_path / "coffee.jpg")
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for name in ("rocket.jpg", "astronaut.jpg"):
+        shutil.copy(photographs / name, shelf / name)
+    return tmp_path
+
+
+@pytest.fixture
+def service(server: Server) -> Iterator[Server]:
+    """The server that tests share; what snippets put into its default collection goes again."""
+    with Client(server.url) as client:
+        before = {image.id for image in client.images()}
+        yield server
+        new = [image.id for image in client.images() if image.id not in before]
+        if new:
+            client.delete(new)
+
+
+def run(service: Server, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    outside = {k: v for k, v in os.environ.items() if not k.startswith(("LOOKALIKE_", "PYTEST_"))}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**outside, "LOOKALIKE_URL": service.url, "PYTHONPATH": str(PROJECT), "CI": ""},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+
+
+def write(snippet: Snippet, folder: Path, service: Server) -> Path:
+    path = folder / f"test_{snippet.name}.py"
+    path.write_text(snippet.code.replace("http://127.0.0.1:8001", service.url))
+    return path
+
+
+@pytest.mark.parametrize("snippet", of_kind("python"), ids=lambda one: one.name)
+def test_a_snippet_runs_as_it_stands_there(snippet, folder, service):
+    ran = run(service, folder, str(write(snippet, folder, service)))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("snippet", of_kind("unittest"), ids=lambda one: one.name)
+def test_a_snippet_of_unittest_passes_once_its_baselines_are_there(snippet, folder, service):
+    path = write(snippet, folder, service)
+    (folder / "__visual__").mkdir()
+    shutil.copy(folder / "coffee.jpg", folder / "__visual__" / "cup.png")
+    ran = run(service, folder, str(path))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_snippets_of_pytest_pass_once_their_baselines_are_there(folder, service):
+    if not Path("/usr/bin/chromium").exists():
+        pytest.skip("there is no /usr/bin/chromium; install it with: apt-get install chromium")
+    (folder / "conftest.py").write_text(CONFTEST)
+    written = [write(one, folder, service) for one in of_kind("pytest")]
+    assert written
+    plugin = ("-m", "pytest", "-p", "client_sdk.testing.plugin", *map(str, written))
+
+    first = run(service, folder, *plugin, "--visual-update")
+    second = run(service, folder, *plugin)
+
+    assert "baselines to be looked at" in first.stdout
+    assert second.returncode == 0, first.stdout + second.stdout + second.stderr
+
+
+@pytest.mark.parametrize("snippet", snippets("yaml"), ids=lambda one: one.name)
+def test_a_file_of_settings_can_be_read(snippet):
+    assert isinstance(yaml.safe_load(snippet.code), dict)
