@@ -18,7 +18,7 @@ from bento_service.likeness import Likeness
 from bento_service.ranking import presentable, ranked
 from bento_service.search import tail
 from bento_service.vision.descriptor_version import Thresholds
-from bento_service.vision.hashing import Hashes, closeness, restored
+from bento_service.vision.hashing import Closeness, Hashes, closeness_of_each, restored
 
 IMAGES_A_CALL = 64
 """Images whose neighbours are looked for together: Milvus Lite takes hardly longer for them than
@@ -193,17 +193,32 @@ class Neighbourhood:
     def _judged(
         self, one: int, others: Sequence[Neighbour], hashes: Mapping[int, Hashes | None]
     ) -> _Near:
+        # Those that are not among the hashes were deleted meanwhile.
+        living = [other for other in others if other.image_id in hashes and one in hashes]
+        near = _closeness(hashes[one], living, hashes) if living else {}
         likely: _Linked = {}
-        for other in others:
-            if other.image_id not in hashes or one not in hashes:  # deleted meanwhile
-                continue
+        for other in living:
             likeness = Likeness(
                 score=other.score,
                 same_bytes=False,  # the same bytes are one image
-                closeness=closeness(hashes[one], hashes[other.image_id]),
+                closeness=near.get(other.image_id),
                 lines=self._lines,
             )
             if likeness.score >= self._min_score or likeness.has_same_hash:
                 likely[other.image_id] = likeness
         full = len(others) == MOST_NEIGHBOURS and others[-1].score >= self._min_score
         return _Near(likely, is_cut=full)
+
+
+def _closeness(
+    own: Hashes | None, others: Sequence[Neighbour], hashes: Mapping[int, Hashes | None]
+) -> dict[int, Closeness]:
+    """Of those that have hashes, where the image itself has."""
+    known = {
+        other.image_id: its
+        for other in others
+        if own is not None and (its := hashes[other.image_id]) is not None
+    }
+    if own is None or not known:
+        return {}
+    return dict(zip(known, closeness_of_each(own, np.stack(list(known.values()))), strict=True))

@@ -105,11 +105,22 @@ def closeness(a: Hashes | None, b: Hashes | None) -> Closeness | None:
     """
     if a is None or b is None:
         return None
-    forth = np.bitwise_count(b ^ a[0])
-    back = np.bitwise_count(a[np.array(_INVERSE)] ^ b[0])
+    (found,) = closeness_of_each(a, b[np.newaxis])
+    return found
+
+
+def closeness_of_each(a: Hashes, others: NDArray[np.uint64]) -> list[Closeness]:
+    """How near each of some pictures is to one, by their hashes (N, 8)."""
+    forth = np.bitwise_count(others ^ a[0])
+    back = np.bitwise_count(a[np.array(_INVERSE)] ^ others[:, :1])
     distances = np.minimum(forth, back)
-    best = int(distances.argmin())
-    return Closeness(int(distances[best]), ORIENTATIONS[best])
+    best = distances.argmin(axis=1)
+    return [
+        Closeness(distance, ORIENTATIONS[orientation])
+        for distance, orientation in zip(
+            distances[np.arange(len(best)), best].tolist(), best.tolist(), strict=True
+        )
+    ]
 
 
 def _orientations(picture: Any) -> list[Any]:

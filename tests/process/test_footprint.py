@@ -20,13 +20,13 @@ LIBRARIES = {
     "aiohttp": {EMBEDDER, SERVICE},
     "onnxruntime": {EMBEDDER},
     "grpc": {SERVICE},
-    "PIL": {DECODERS},
+    "PIL": {SERVICE, DECODERS},  # in the service for the library that makes hashes
     "pyarrow": {SERVICE},
     "sqlalchemy": {SERVICE},
     "faiss": set(),
     "onnx": set(),
     "pandas": set(),
-    "scipy": set(),
+    "scipy": {SERVICE},
     "skimage": set(),
     "torch": set(),
 }
