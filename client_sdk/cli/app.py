@@ -16,7 +16,7 @@ from client_sdk.cli.search import search
 from client_sdk.cli.service import count, info
 from client_sdk.cli.train import train
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -11,7 +11,7 @@ from client_sdk.cli.following import report, watched
 from client_sdk.cli.screen import Column, Field
 from client_sdk.schemas import Collection, Deleted
 
-app = typer.Typer(help="List collections, create, delete or reindex one.")
+app: typer.Typer = typer.Typer(help="List collections, create, delete or reindex one.")
 
 DescriptorOption = Annotated[
     str | None,

@@ -1,7 +1,7 @@
 """`lookalike compare` and `lookalike duplicates`: the same, nearly so, or only similar."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 from pydantic import BaseModel, ConfigDict
@@ -29,7 +29,7 @@ _PICTURE = "A file, - for standard input, or id:7 for the stored image 7."
 class _Member(BaseModel):
     """One image and the number of its group."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
 
     group: int
     image: GroupedImage

@@ -15,7 +15,7 @@ from client_sdk.cli.screen import Column, Field
 from client_sdk.errors import UsageError
 from client_sdk.schemas import Image
 
-app = typer.Typer(help="List images, look at one, get its bytes, set its metadata.")
+app: typer.Typer = typer.Typer(help="List images, look at one, get its bytes, set its metadata.")
 
 IdArgument = Annotated[int, typer.Argument(metavar="ID", min=0, help="Its id.")]
 COLUMNS = (

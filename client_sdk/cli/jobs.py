@@ -20,7 +20,7 @@ from client_sdk.cli.screen import Column
 from client_sdk.errors import UsageError
 from client_sdk.schemas import Job, JobState
 
-app = typer.Typer(help="List jobs, follow, cancel or retry one, read its errors.")
+app: typer.Typer = typer.Typer(help="List jobs, follow, cancel or retry one, read its errors.")
 
 _WHOLE_ID = 32
 _SHOWN = 12  # letters of an id in a table; so many name it well enough

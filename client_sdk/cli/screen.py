@@ -96,8 +96,8 @@ class Screen:
     """
 
     def __init__(self, out: TextIO, err: TextIO, *, as_json: bool = False) -> None:
-        self.out = _console(out)
-        self.err = _console(err)
+        self.out: Console = _console(out)
+        self.err: Console = _console(err)
         self.log = err
         self._stream = out
         self.form = Form.JSON if as_json else Form.TABLE if out.isatty() else Form.LINES

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,7 +22,7 @@ _FILES_AT_ONCE = 100
 class Failed(BaseModel):
     """A file that is not indexed; see `client_sdk.FailedFile`."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
 
     path: str
     code: str
@@ -32,7 +32,7 @@ class Failed(BaseModel):
 class Sent(BaseModel):
     """What became of everything that was named; the fields of `client_sdk.UploadReport`."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
 
     found: int = 0
     known: int = 0
