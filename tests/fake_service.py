@@ -47,14 +47,13 @@ from client_sdk.schemas import (
     SearchResponse,
     Took,
 )
+from tests.fake_comparing import FakeComparing
 from tests.fake_gallery import (
     DIMENSION,
     FINGERPRINT,
     MAX_PIXELS,
     MODEL,
-    cosine,
     described,
-    distance,
     hit,
 )
 from tests.fake_http import (
@@ -68,10 +67,9 @@ from tests.fake_http import (
     response_to,
     unknown,
 )
-from tests.fake_jobs import FakeJobs
 
 
-class FakeService(FakeJobs):
+class FakeService(FakeComparing):
     """Stands for the service.
 
     Args:
@@ -211,33 +209,6 @@ class FakeService(FakeJobs):
         source = io.BytesIO(self.gallery.held(number_of(number)).content)
         small = thumbnail(source, side=side, max_pixels=MAX_PIXELS)
         return httpx.Response(200, content=small, headers={"content-type": "image/webp"})
-
-    def compare(self, request: httpx.Request) -> Answer:
-        if is_form(request):
-            fields, files = form(request)
-        else:
-            fields, files = parsed_json(request.content), []
-        sides: list[Any] = [described(content)[1] for _, _, content in files]
-        ids = [int(fields[name]) for name in ("a_id", "b_id") if name in fields]
-        sides += [self.gallery.held(one).descriptor for one in ids]
-        if len(sides) != 2:
-            raise InvalidArgument("give two pictures: of `a`, `b`, `a_id` and `b_id`")
-        score = cosine(*sides)
-        verdict = "same" if score > 0.9999 else "similar" if score > 0.9 else "different"
-        return {"score": score, "distance": distance(score), "verdict": verdict}
-
-    def duplicates(self, request: httpx.Request) -> Answer:
-        given = parsed_json(request.content) if request.content else {}
-        least, left = given.get("min_score") or 0.99, []
-        left = self.gallery.among(given.get("collection") or DEFAULT_COLLECTION, None)
-        groups = []
-        while left:
-            group = [held for s, held in self.gallery.ranked(left[0].descriptor, left) if s > least]
-            group = group or left[:1]
-            if len(group) > 1:
-                groups.append({"images": [held.image.model_dump(mode="json") for held in group]})
-            left = [held for held in left if held not in group]
-        return {"groups": groups, "next_cursor": None}
 
     def collections(self, request: httpx.Request) -> Answer:
         shelves = sorted(self.gallery.shelves.values(), key=lambda shelf: shelf.name)

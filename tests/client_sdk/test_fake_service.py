@@ -3,6 +3,7 @@
 import asyncio
 import io
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -87,3 +88,18 @@ def test_a_folder_is_trained_by_path_and_followed(tmp_path):
     job, sources = asyncio.run(run())
     assert (job.state, job.indexed) == ("completed", 1)
     assert sources == [f"{tmp_path.name}/deep/red.png"]
+
+
+def test_pictures_are_compared_and_near_ones_are_grouped():
+    fake = FakeService()
+    with Client(transport=fake.transport) as client:
+        client.upload([RED, plain("#fe0000"), BLUE])
+    with httpx.Client(base_url="http://fake", transport=fake.transport) as http:
+        files = {"a": RED, "b": BLUE}
+        told = http.post("/api/v2/compare", files=files).json()
+        assert (told["verdict"], told["evidence"]["same_bytes"]) == ("similar", False)
+        told = http.post("/api/v2/compare", data={"a_id": "1"}, files={"b": RED}).json()
+        assert (told["verdict"], told["evidence"]["same_bytes"]) == ("duplicate", True)
+        (group,) = http.post("/api/v2/duplicates", json={}).json()["groups"]
+        assert [image["id"] for image in group["images"]] == [1, 2]
+        assert http.post("/api/v2/compare", json={"a_id": 1}).status_code == 422
