@@ -10,7 +10,7 @@ from client_sdk import _contract as contract
 from client_sdk import _local as local
 from client_sdk._contract import SearchKeywords
 from client_sdk._folders import FolderCalls
-from client_sdk._pictures import Picture, Query
+from client_sdk._pictures import Query
 from client_sdk._polling import Patience
 from client_sdk.compare_schemas import Comparison, DuplicateGroup
 from client_sdk.errors import LookalikeError
@@ -161,9 +161,7 @@ class Client(FolderCalls):
         """
         return self._send(contract.search_by_url(url, **options))
 
-    def compare(
-        self, a: Picture | int, b: Picture | int, *, collection: str = DEFAULT_COLLECTION
-    ) -> Comparison:
+    def compare(self, a: Query, b: Query, *, collection: str = DEFAULT_COLLECTION) -> Comparison:
         """Tell whether two pictures are the same, nearly so, or only similar.
 
         Args:
