@@ -106,6 +106,7 @@ def test_attempts_have_an_end_and_the_last_failure_is_told(service, impatient):
     [
         (lambda c: c.search(b"x"), 2),
         (lambda c: c.search_by_id(1), 2),
+        (lambda c: c.compare(b"a", 7), 2),
         (lambda c: c.update_metadata(1, {}), 2),
         (lambda c: c.upload(b"x"), 2),
         (lambda c: c.train("a"), 2),
