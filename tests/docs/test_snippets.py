@@ -118,12 +118,19 @@ def service(server: Server) -> Iterator[Server]:
             client.delete(new)
 
 
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, model_folder: Path) -> None:
+    for name in os.environ:
+        if name.startswith(("LOOKALIKE_", "PYTEST_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("LOOKALIKE_MODEL", str(model_folder))
+
+
 def run(service: Server, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    outside = {k: v for k, v in os.environ.items() if not k.startswith(("LOOKALIKE_", "PYTEST_"))}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**outside, "LOOKALIKE_URL": service.url, "PYTHONPATH": str(PROJECT), "CI": ""},
+        env={**os.environ, "LOOKALIKE_URL": service.url, "PYTHONPATH": str(PROJECT), "CI": ""},
         capture_output=True,
         text=True,
         timeout=500,
@@ -168,4 +175,4 @@ def test_the_snippets_of_pytest_pass_once_their_baselines_are_there(folder, serv
 
 @pytest.mark.parametrize("snippet", snippets("yaml"), ids=lambda one: one.name)
 def test_a_file_of_settings_can_be_read(snippet):
-    assert isinstance(yaml.safe_load(snippet.code), dict)
+    assert isinstance(yaml.safe_load(snippet.code), dict | list)
