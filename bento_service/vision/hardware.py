@@ -31,10 +31,15 @@ class Hardware:
         """Of this machine."""
         torch = all(importlib.util.find_spec(name) for name in ("torch", "safetensors"))
         return cls(
-            dot_products=has_dot_products(_CPU_FACTS.read_text() if _CPU_FACTS.exists() else ""),
+            dot_products=has_dot_products(cpu_facts()),
             cuda=torch and _cuda_devices() > 0,
             torch=torch,
         )
+
+
+def cpu_facts() -> str:
+    """What the kernel says of the processor; empty where it does not."""
+    return _CPU_FACTS.read_text() if _CPU_FACTS.exists() else ""
 
 
 def has_dot_products(cpu_facts: str) -> bool:

@@ -3,7 +3,8 @@ import onnx
 import pytest
 
 from bento_service.errors import InvalidArgument
-from bento_service.vision.onnx_engine import OnnxEngine
+from bento_service.vision import onnx_engine
+from bento_service.vision.onnx_engine import SLOWER_PRODUCTS, OnnxEngine, session_options
 
 
 @pytest.fixture
@@ -82,3 +83,16 @@ def test_images_of_another_kind_are_refused_with_the_kind_that_is_needed(
 ):
     with pytest.raises(InvalidArgument, match=r"send uint8 \(N, 2, 2, 3\)"):
         opened().describe(wrong(small_pictures(1)))
+
+
+@pytest.mark.parametrize(
+    ("flags", "slower"), [("avx2 avx512_vnni", False), ("avx2 avx_vnni", False), ("avx2", True)]
+)
+def test_slower_products_are_taken_only_where_fast_ones_overflow(monkeypatch, flags, slower):
+    monkeypatch.setattr(onnx_engine, "cpu_facts", lambda: f"flags\t\t: {flags}\n")
+    options = session_options(threads=1)
+    try:
+        entry = options.get_session_config_entry(SLOWER_PRODUCTS)
+    except RuntimeError:  # as onnxruntime says that there is none
+        entry = "0"
+    assert entry == str(int(slower))
