@@ -7,12 +7,13 @@ import httpx
 
 from bento_service.api.problems import parsed_json
 from bento_service.errors import InvalidArgument
+from client_sdk.compare_schemas import DuplicatesRequest
 from client_sdk.schemas import DEFAULT_COLLECTION
 from tests.fake_gallery import FINGERPRINT, MODEL, Descriptor, Held, cosine, described, distance
 from tests.fake_http import Answer, form, is_form, page
 from tests.fake_jobs import FakeJobs
 
-LINES = {"duplicate": 0.9999, "near_duplicate": 0.99, "hash_distance": 0}
+LINES = {"duplicate": 0.999, "near_duplicate": 0.99, "hash_distance": 0}
 SPACE = {"model": MODEL, "descriptor": "fake-colours", "fingerprint": FINGERPRINT}
 
 
@@ -47,9 +48,9 @@ class FakeComparing(FakeJobs):
         return held.descriptor, held.image.sha256
 
     def duplicates(self, request: httpx.Request) -> Answer:
-        given = parsed_json(request.content) if request.content else {}
-        name = given.get("collection") or DEFAULT_COLLECTION
-        least = given.get("min_score") or LINES["near_duplicate"]
+        wanted = DuplicatesRequest.model_validate(parsed_json(request.content or b"{}"))
+        name = wanted.collection
+        least = LINES["near_duplicate"] if wanted.min_score is None else wanted.min_score
         left, groups = self.gallery.among(name, None), []
         examined = len(left)
         while left:
@@ -58,9 +59,7 @@ class FakeComparing(FakeJobs):
             if near:
                 groups.append(_group(first, near))
             left = [held for held in rest if held not in near]
-        asked = httpx.QueryParams(
-            {key: given[key] for key in ("limit", "cursor") if given.get(key)}
-        )
+        asked = httpx.QueryParams(wanted.model_dump(include={"limit", "cursor"}, exclude_none=True))
         shown, cursor = page(asked, groups, 20)
         return {
             "collection": name,

@@ -35,6 +35,17 @@ QUESTIONS = {
         next(one.id for one in client.images(collection=name) if one.name == "coffee.jpg"),
         collection=name,
     ),
+    "compared": lambda client, name, photo: client.compare(
+        photo("coffee"), photo("chelsea"), collection=name
+    ),
+    "a copy": lambda client, name, photo: client.compare(
+        photo("coffee"),
+        next(one.id for one in client.images(collection=name) if one.name == "turned.webp"),
+        collection=name,
+    ),
+    "duplicates": lambda client, name, photo: list(
+        client.duplicates(collection=name, min_score=0.5)
+    ),
     "images": lambda client, name, photo: list(client.images(collection=name)),
     "count": lambda client, name, photo: client.count(collection=name, filter="missing == 1"),
     "thumbnail": lambda client, name, photo: client.thumbnail(
