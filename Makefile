@@ -51,7 +51,7 @@ lint: $(VENV)/dev.stamp ## Style
 
 types: $(VENV)/dev.stamp ## Types
 	$(BIN)/mypy
-	$(PYRIGHT)
+	$(PYRIGHT) --project pyproject.toml
 	$(PYRIGHT) --verifytypes client_sdk --ignoreexternal
 
 imports: $(VENV)/dev.stamp ## Who may import whom
