@@ -45,6 +45,7 @@ class Tally:
         kept: Bytes that the service itself still had more at the end.
         alone: Seconds of each of a bystander's searches while nobody attacked.
         beside: The same while the most costly inputs came in, in turn with the others.
+        usual: The same while as many sound pictures came in from as many senders.
         findings: What should not be.
     """
 
@@ -54,6 +55,7 @@ class Tally:
     kept: int = 0
     alone: list[float] = field(default_factory=list)
     beside: list[float] = field(default_factory=list)
+    usual: list[float] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
 
     @property
@@ -101,16 +103,23 @@ class Campaign:
             attack.search_with(inputs, outcome)
 
     def attack_beside(self, kind: str, inputs: Sequence[Input], *, rounds: int) -> None:
-        """Send all of them several times, while a bystander searches, and in between as well."""
+        """Send all of them several times, while a bystander searches, and in between as well.
+
+        What sound pictures of the same senders cost the bystander is measured in turn with it.
+        """
         url, tally = self._service.url, self.tally
+        sound = [Input(f"sound {n}", encoded(small(n), "PNG")) for n in range(len(inputs))]
         with self._watched(kind) as (attack, outcome):
             for _ in range(rounds):
                 with searching(url) as alone:
                     time.sleep(_ALONE_SECONDS)
                 with searching(url) as beside:
                     attack.search_with(inputs, outcome)
+                with searching(url) as usual:
+                    attack.search_with(sound, Outcome())
                 tally.alone += alone
                 tally.beside += beside
+                tally.usual += usual
         if p95(tally.beside) > self._slowed * p95(tally.alone):
             outcome.found(
                 f"a bystander waits {1000 * p95(tally.beside):.0f} ms, and "

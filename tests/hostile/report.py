@@ -47,8 +47,10 @@ def _around(tally: Tally) -> str:
         "Memory is what the processes of the service had more than at rest at the worst moment, "
         f"of which {tally.kept / _MEBIBYTE:.0f} MiB were left at the end; decoders is what the "
         "decoder processes had together. A bystander searched with a picture of his own, one "
-        "search after the other, in turn alone and while what was made for it came in: "
-        f"{_described(tally.alone)} alone, {_described(tally.beside)} beside."
+        "search after the other, in turn alone, while what was made for it came in from three "
+        "senders, and while as many sound pictures came in from them: "
+        f"{_described(tally.alone)} alone, {_described(tally.beside)} beside what was made for it, "
+        f"{_described(tally.usual)} beside sound pictures."
     )
 
 
