@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from client_sdk.client import Client
-from client_sdk.errors import LookalikeError, UsageError
+from client_sdk.errors import LookalikeError
 
 LOCAL = "local:"
 """What the address begins with where no service is meant, but a folder: `local:FOLDER`.
@@ -23,18 +23,13 @@ def open_client(url: str | None = None, environ: Mapping[str, str] = os.environ)
         LookalikeError: If there are no answers.
     """
     address = url or environ.get("LOOKALIKE_URL") or ""
-    client = _local(address.removeprefix(LOCAL)) if address.startswith(LOCAL) else Client(url)
+    if address.startswith(LOCAL):
+        client = Client.local(address.removeprefix(LOCAL) or None)
+    else:
+        client = Client(url)
     try:
         client.info()
     except LookalikeError:
         client.close()
         raise
     return client
-
-
-def _local(folder: str) -> Client:
-    make = getattr(Client, "local", None)
-    if make is None:
-        raise UsageError(f"this client runs no engine of its own; {LOCAL}{folder} needs one")
-    local: Client = make(folder or None)
-    return local
