@@ -141,7 +141,7 @@ def images(
 def known(sha256: Iterable[str], *, collection: str = DEFAULT_COLLECTION) -> Call[Known]:
     """Which of some bytes a collection holds."""
     body = {"collection": collection, "sha256": list(sha256)}
-    path = f"{API}/images/known"
+    path = f"{API}/known"
     return Call(method="POST", path=path, json=body, read=model(Known), is_harmless=True)
 
 

@@ -263,7 +263,7 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
     ("POST", "/compare", FakeService.compare),
     ("POST", "/duplicates", FakeService.duplicates),
     ("GET", "/images", FakeService.images),
-    ("POST", "/images/known", FakeService.known),
+    ("POST", "/known", FakeService.known),
     ("GET", _IMAGE, FakeService.image),
     ("PATCH", _IMAGE, FakeService.patch_image),
     ("DELETE", _IMAGE, FakeService.delete_image),

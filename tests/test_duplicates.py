@@ -13,7 +13,7 @@ from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.duplicates import Duplicates, Wanted
 from bento_service.errors import CollectionNotFound, Conflict, IndexUnavailable
-from bento_service.gallery.gallery import Gallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.replay import Replay
 from bento_service.vision.descriptor_version import Thresholds
 from client_sdk import Orientation, Verdict
@@ -35,7 +35,7 @@ def gallery(request, tmp_path):
     uri = str(tmp_path / "milvus.db")
     if request.param == "server":
         uri = request.getfixturevalue("milvus_server").uri
-    with Gallery(uri) as opened:
+    with MilvusGallery(uri) as opened:
         yield opened
 
 
@@ -268,12 +268,12 @@ def test_what_cannot_be_looked_at_is_an_error(duplicates, catalogue):
 
 
 def test_without_milvus_duplicates_are_refused(catalogue, add, replayed, tmp_path, free_port):
-    with Gallery(str(tmp_path / "own.db")) as own:
+    with MilvusGallery(str(tmp_path / "own.db")) as own:
         add(clusters([2]))
         with Replay(catalogue, own, on_purged=lambda _: None) as replay:
             while catalogue.indexes.all()[0].applied < 1:
                 replay._stopping.wait(0.05)
-    with Gallery(f"http://127.0.0.1:{free_port}") as nowhere:
+    with MilvusGallery(f"http://127.0.0.1:{free_port}") as nowhere:
         walking = Duplicates(catalogue, nowhere, computed=Computed((SPACE,)), lines=LINES)
         with pytest.raises(IndexUnavailable):
             walking.page(Wanted("cats"))

@@ -34,7 +34,7 @@ _NEEDS: dict[tuple[str, str], tuple[May, ...]] = {
     ("POST", "/api/v2/duplicates"): (May.SEARCH,),
     ("POST", "/api/v2/delete"): (May.TRAIN,),
     ("GET", "/api/v2/images"): _READ,
-    ("POST", "/api/v2/images/known"): _READ,
+    ("POST", "/api/v2/known"): _READ,
     ("GET", "/api/v2/images/{image_id}"): _READ,
     ("PATCH", "/api/v2/images/{image_id}"): (May.TRAIN,),
     ("DELETE", "/api/v2/images/{image_id}"): (May.TRAIN,),

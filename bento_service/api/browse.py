@@ -69,7 +69,7 @@ def images(
     )
 
 
-@router.post("/images/known")
+@router.post("/known")
 def known(app: App, body: KnownRequest) -> Known:
     """Which of some bytes a collection holds, so that nobody has to send them again."""
     record = app.catalogue.collections.named(body.collection)

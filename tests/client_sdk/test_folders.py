@@ -139,7 +139,7 @@ def test_jobs_need_not_be_waited_for(send, folder):
     assert (report.sent, report.indexed) == (11, 0)
     assert {one.url.path for one in fake.requests} == {
         "/api/v2/info",
-        "/api/v2/images/known",
+        "/api/v2/known",
         "/api/v2/train",
     }
 
@@ -171,7 +171,7 @@ def test_a_file_that_goes_away_meanwhile_is_told(send, folder):
     fake = FakeService()
 
     def late(request):
-        if request.url.path == "/api/v2/images/known":
+        if request.url.path == "/api/v2/known":
             (folder / "4.PNG").unlink()
         return fake(request)
 
@@ -276,4 +276,4 @@ def test_many_digests_are_asked_about_in_parts():
         digest = hashlib.sha256(picture(1)).hexdigest()
         others = (f"{number:064x}" for number in range(10_500))
         assert client.known([*others, digest]) == {digest}
-    assert [one.url.path for one in fake.requests].count("/api/v2/images/known") == 2
+    assert [one.url.path for one in fake.requests].count("/api/v2/known") == 2

@@ -110,7 +110,7 @@ SENT = [
     ("GET /api/v2/info", INFO, lambda c: c.info()),
     ("GET /readyz", {}, lambda c: c.wait_ready()),
     (
-        "POST /api/v2/images/known",
+        "POST /api/v2/known",
         {"collection": "hats", "known": []},
         lambda c: c.known(["0" * 64]),
     ),

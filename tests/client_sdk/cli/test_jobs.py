@@ -167,7 +167,7 @@ def uploads(job, told):
         ended = job(**end)
         return {
             "info": {**info, "image_roots": [], "limits": limits},
-            "images/known": {"collection": "hats", "known": []},
+            "known": {"collection": "hats", "known": []},
             "train": job(state="pending"),
             "process": ended,
             "jobs/j1/events": told([ended]),
@@ -193,7 +193,7 @@ def test_what_the_service_has_is_not_sent(lookalike, uploads, folder):
     digest = hashlib.sha256(b"a.jpg").hexdigest()
     answers = {
         **uploads(indexed=1, duplicates=0, failed=0),
-        "images/known": {"collection": "hats", "known": [digest]},
+        "known": {"collection": "hats", "known": [digest]},
     }
     ran = lookalike("train", str(folder), "--upload", "--json", answers=answers)
     assert names_in(ran) == [b"below/b.PNG"]

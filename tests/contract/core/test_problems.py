@@ -2,7 +2,7 @@
 
 import pytest
 
-KNOWN = "/api/v2/images/known"
+KNOWN = "/api/v2/known"
 SEARCH, TRAIN, DELETE = "/api/v2/search", "/api/v2/train", "/api/v2/delete"
 PICTURE = {"file": ("x.jpg", b"hello")}
 
