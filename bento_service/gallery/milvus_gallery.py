@@ -51,6 +51,7 @@ class MilvusGallery:
         self._connection = Connection(uri)
         self._effort = effort
         self._writing = threading.Lock()
+        self._changes = 0  # begun and ended; odd while one is under way
         self._doubted: set[str] = set()
         self._kinds: dict[str, IndexType] = {}  # an index with another one gets another name
         self._shared: SharedSearches[list[Neighbour]] = SharedSearches(_TIME_LIMIT)
@@ -224,19 +225,19 @@ class MilvusGallery:
             {"id": image_id, _FIELD: descriptor}
             for image_id, descriptor in zip(image_ids, descriptors, strict=True)
         ]
-        with self._writing, self._calling("upsert"):
+        with self._changing("upsert"):
             for some in _slices(rows):
                 self._client.upsert(name, some, timeout=_TIME_LIMIT)
 
     def delete(self, name: str, image_ids: Sequence[int]) -> None:
         """Take images out of an index; unknown ids are no error."""
-        with self._writing, self._calling("delete"):
+        with self._changing("delete"):
             for some in _slices(image_ids):
                 self._client.delete(name, ids=list(some), timeout=_TIME_LIMIT)
 
     def flush(self, name: str) -> None:
         """Move written rows from the log into a segment, so that searches stay fast."""
-        with self._writing, self._calling("flush"):
+        with self._changing("flush"):
             self._client.flush(name, timeout=_TIME_LIMIT)
 
     def make_visible(self, name: str) -> None:
@@ -287,7 +288,41 @@ class MilvusGallery:
         seconds = _TIME_LIMIT if self.is_embedded else self._connection.search_seconds
         return self._search(name, list(queries), min(top_k, MAX_NEIGHBOURS), "", seconds)
 
+    @contextmanager
+    def _changing(self, what: str) -> Iterator[None]:
+        """Write into an index, alone."""
+        with self._writing, self._calling(what):
+            self._changes += 1
+            try:
+                yield
+            finally:
+                self._changes += 1
+
     def _search(
+        self,
+        name: str,
+        queries: Sequence[NDArray[np.float32]],
+        limit: int,
+        condition: str,
+        seconds: float,
+    ) -> list[list[Neighbour]]:
+        """The nearest of each query.
+
+        While Milvus Lite moves written rows into a segment, which any write may make it do, no
+        search sees them. Who has searched meanwhile searches again while nothing is written.
+        """
+        changes = self._changes
+        found = self._searched(name, queries, limit, condition, seconds)
+        if not self.is_embedded or (changes % 2 == 0 and changes == self._changes):
+            return found
+        if not self._writing.acquire(timeout=seconds):
+            raise IndexUnavailable("the index is being written; try again shortly")
+        try:
+            return self._searched(name, queries, limit, condition, seconds)
+        finally:
+            self._writing.release()
+
+    def _searched(
         self,
         name: str,
         queries: Sequence[NDArray[np.float32]],

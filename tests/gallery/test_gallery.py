@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from milvus_lite.engine import collection
 from pymilvus import DataType, MilvusClient
 
 import bento_service.gallery.connection as connection_module
@@ -405,3 +406,29 @@ def test_a_folder_that_another_process_uses_is_unavailable(script, milvus_folder
         """,
     )
     assert second.communicate(timeout=60)[0] == "unavailable\n"
+
+
+@pytest.mark.parametrize("move", ["flush", "upsert"])
+def test_a_search_sees_all_rows_while_milvus_lite_moves_them(lite, unit_vectors, monkeypatch, move):
+    """It swaps its rows in memory away before it keeps searches out until they are in a segment."""
+    lite.open("moved", DIMENSION)
+    lite.upsert("moved", range(5), unit_vectors(5))
+    began, next_log = threading.Event(), collection.WAL
+
+    def slowly(**given):
+        began.set()
+        time.sleep(0.5)
+        return next_log(**given)
+
+    monkeypatch.setattr(collection, "WAL", slowly)
+    if move == "upsert":  # one that finds its memory full
+        monkeypatch.setattr(collection, "MEMTABLE_MEMORY_LIMIT", 0)
+        mover = threading.Thread(target=lite.upsert, args=("moved", [5], unit_vectors(1, seed=1)))
+    else:
+        mover = threading.Thread(target=lite.flush, args=("moved",))
+    mover.start()
+    assert began.wait(30)
+    found = found_ids(lite, "moved", unit_vectors(1, seed=2)[0])
+    mover.join()
+    assert set(range(5)) <= set(found)
+    lite.drop("moved")
