@@ -113,10 +113,9 @@ class Neighbourhood:
         Among a great many equal pictures that one may be none of the nearest.
         """
         (vector,) = self._descriptors([image_id]).values()
-        name, condition = self._index.name, f"id < {image_id}"
-        found = []
+        name, found = self._index.name, []
         if self._index.applied:
-            found = self._gallery.search(name, vector, top_k=_NEAREST, condition=condition)
+            found = self._gallery.search(name, vector, top_k=_NEAREST, below=image_id)
         near = self._merged(found, vector)
         living = self._catalogue.hashes.of([one.image_id for one in near])
         return any(

@@ -13,6 +13,7 @@ from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.duplicates import Duplicates, Wanted
 from bento_service.errors import CollectionNotFound, Conflict, IndexUnavailable
+from bento_service.gallery.exact import ExactGallery
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.replay import Replay
 from bento_service.vision.descriptor_version import Thresholds
@@ -24,14 +25,22 @@ LINES = {SPACE.fingerprint: Thresholds(duplicate=0.95, near_duplicate=0.9)}
 PATIENCE = 60.0
 
 
+def stored(catalogue, name):
+    return next((catalogue.vectors.all(i) for i in catalogue.indexes.all() if i.name == name), None)
+
+
 @pytest.fixture
 def catalogue(tmp_path):
     with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
         yield opened
 
 
-@pytest.fixture(params=["lite", "server"])
-def gallery(request, tmp_path):
+@pytest.fixture(params=["lite", "server", "exact"])
+def gallery(request, catalogue, tmp_path):
+    if request.param == "exact":
+        with ExactGallery(lambda name: stored(catalogue, name)) as opened:
+            yield opened
+        return
     uri = str(tmp_path / "milvus.db")
     if request.param == "server":
         uri = request.getfixturevalue("milvus_server").uri

@@ -114,12 +114,13 @@ class ExactGallery:
         *,
         top_k: int,
         condition: str = "",
+        below: int | None = None,
     ) -> list[Neighbour]:
         """The nearest images of an index, best first; see `Gallery`."""
         if condition:
             raise ValueError("there is no such search in memory")
         with self._guard:
-            return self._known(name).nearest(query, min(top_k, MAX_NEIGHBOURS))
+            return self._known(name).nearest(query, min(top_k, MAX_NEIGHBOURS), below)
 
     def search_each(
         self, name: str, queries: NDArray[np.float32], *, top_k: int
@@ -188,16 +189,17 @@ class _Rows:
                 self._ids[place], self._matrix[place] = moved, self._matrix[last]
                 self.places[moved] = place
 
-    def nearest(self, query: NDArray[np.float32], top_k: int) -> list[Neighbour]:
-        """The best of them, best first."""
+    def nearest(self, query: NDArray[np.float32], top_k: int, below: int | None) -> list[Neighbour]:
+        """The best of them, or of those with a smaller id, best first."""
         count = len(self.places)
         if count == 0:
             return []
-        scores = self._matrix[:count] @ query
-        best = np.arange(count)
-        if top_k < count:
+        ids, scores = self._ids[:count], self._matrix[:count] @ query
+        if below is not None:
+            ids, scores = ids[ids < below], scores[ids < below]
+        if top_k < len(ids):
             best = np.argpartition(-scores, top_k - 1)[:top_k]
-        ids, scores = self._ids[best], scores[best]
+            ids, scores = ids[best], scores[best]
         order = np.argsort(-scores, kind="stable")
         pairs = zip(ids[order].tolist(), scores[order].tolist(), strict=True)
         return [Neighbour(image_id, score) for image_id, score in pairs]

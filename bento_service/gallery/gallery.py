@@ -113,6 +113,7 @@ class Gallery(Protocol):
         *,
         top_k: int,
         condition: str = "",
+        below: int | None = None,
     ) -> list[Neighbour]:
         """The nearest images of an index, best first.
 
@@ -121,6 +122,7 @@ class Gallery(Protocol):
             query: (D,) float32, of unit length.
             top_k: At most so many, `MAX_NEIGHBOURS` at the most.
             condition: Only images that fulfil it, in Milvus' words; not for embedded ones.
+            below: Only images with a smaller id than this, instead of a condition.
         """
         ...
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from grpc import RpcError
@@ -26,6 +26,7 @@ from bento_service.gallery.lite_folder import names_in, remove_index
 from bento_service.gallery.milvus import DataType, MilvusClient, MilvusException
 from bento_service.gallery.shared import SharedSearches
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _FIELD = "descriptor"
 _ROWS_A_CALL = 1000
@@ -181,11 +182,7 @@ class MilvusGallery:
         return known
 
     def prepare(self, name: str, dimension: int) -> bool:
-        """Make rows that can be written and not searched yet; `build` follows.
-
-        Returns:
-            Whether they were not there before.
-        """
+        """Make rows that can be written and not searched yet; see `Gallery`."""
         with self._writing, self._calling("prepare"):
             if self._has(name):
                 return False
@@ -193,11 +190,7 @@ class MilvusGallery:
             return True
 
     def build(self, name: str, index_type: IndexType) -> bool:
-        """Let a server build an index over what was written; call it until it has.
-
-        Returns:
-            Whether the index is whole and loaded.
-        """
+        """Let a server build an index over what was written; see `Gallery`."""
         with self._writing, self._calling("build"):
             if not self._client.list_indexes(name, timeout=_TIME_LIMIT):
                 self._index(name, index_type)
@@ -214,13 +207,7 @@ class MilvusGallery:
     def upsert(
         self, name: str, image_ids: Sequence[int], descriptors: Sequence[NDArray[np.float32]]
     ) -> None:
-        """Put descriptors into an index; those with a known id are replaced.
-
-        Args:
-            name: Of the index.
-            image_ids: N ids, none twice.
-            descriptors: N vectors (D,) float32, of unit length.
-        """
+        """Put descriptors into an index; see `Gallery`."""
         rows = [
             {"id": image_id, _FIELD: descriptor}
             for image_id, descriptor in zip(image_ids, descriptors, strict=True)
@@ -261,15 +248,11 @@ class MilvusGallery:
         *,
         top_k: int,
         condition: str = "",
+        below: int | None = None,
     ) -> list[Neighbour]:
-        """The nearest images of an index, best first.
-
-        Args:
-            name: Of the index.
-            query: (D,) float32, of unit length.
-            top_k: At most so many, `MAX_NEIGHBOURS` at the most.
-            condition: Only images that fulfil it, in Milvus' words.
-        """
+        """The nearest images of an index, best first; see `Gallery`."""
+        if below is not None:
+            condition = f"id < {below}"
         limit = min(top_k, MAX_NEIGHBOURS)
         size = _size_class(limit) if self.is_embedded else limit
 
@@ -298,6 +281,23 @@ class MilvusGallery:
             finally:
                 self._changes += 1
 
+    def _unmoved(self, search: Callable[[], _T], seconds: float) -> _T:
+        """What a search finds that no write came between.
+
+        While Milvus Lite moves written rows into a segment, which any write may make it do, no
+        search sees them. Who has searched meanwhile searches again while nothing is written.
+        """
+        changes = self._changes
+        found = search()
+        if not self.is_embedded or (changes % 2 == 0 and changes == self._changes):
+            return found
+        if not self._writing.acquire(timeout=seconds):
+            raise IndexUnavailable("the index is being written; try again shortly")
+        try:
+            return search()
+        finally:
+            self._writing.release()
+
     def _search(
         self,
         name: str,
@@ -306,46 +306,26 @@ class MilvusGallery:
         condition: str,
         seconds: float,
     ) -> list[list[Neighbour]]:
-        """The nearest of each query.
+        def search() -> list[list[dict[str, Any]]]:
+            with self._searching(name):
+                params = self._kind(name, seconds).search_params(limit, self._effort)
+                found: list[list[dict[str, Any]]] = self._client.search(
+                    name,
+                    list(queries),
+                    filter=condition,
+                    limit=limit,
+                    search_params={"metric_type": "IP", "params": params},
+                    output_fields=["id"],  # Lite returns the vectors unless fields are named
+                    # A server answers from an older state by default, and misses what this
+                    # connection just wrote; this costs nothing unless it has just written.
+                    consistency_level="Session",
+                    timeout=seconds,
+                )
+                return found
 
-        While Milvus Lite moves written rows into a segment, which any write may make it do, no
-        search sees them. Who has searched meanwhile searches again while nothing is written.
-        """
-        changes = self._changes
-        found = self._searched(name, queries, limit, condition, seconds)
-        if not self.is_embedded or (changes % 2 == 0 and changes == self._changes):
-            return found
-        if not self._writing.acquire(timeout=seconds):
-            raise IndexUnavailable("the index is being written; try again shortly")
-        try:
-            return self._searched(name, queries, limit, condition, seconds)
-        finally:
-            self._writing.release()
-
-    def _searched(
-        self,
-        name: str,
-        queries: Sequence[NDArray[np.float32]],
-        limit: int,
-        condition: str,
-        seconds: float,
-    ) -> list[list[Neighbour]]:
-        with self._searching(name):
-            params = self._kind(name, seconds).search_params(limit, self._effort)
-            found = self._client.search(
-                name,
-                list(queries),
-                filter=condition,
-                limit=limit,
-                search_params={"metric_type": "IP", "params": params},
-                output_fields=["id"],  # Lite returns the vectors unless fields are named
-                # A server answers from an older state by default, and misses what this
-                # connection just wrote; this costs nothing unless it has just written.
-                consistency_level="Session",
-                timeout=seconds,
-            )
         return [
-            [Neighbour(int(hit["id"]), float(hit["distance"])) for hit in hits] for hits in found
+            [Neighbour(int(hit["id"]), float(hit["distance"])) for hit in hits]
+            for hits in self._unmoved(search, seconds)
         ]
 
     def ids(self, name: str) -> set[int]:
