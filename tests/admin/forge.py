@@ -8,14 +8,14 @@ import importlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-PROJECT = Path(__file__).parents[2]
+from tests.forging import ForgeProcess
+
 _SECONDS = 300
 _MODULES = ("tests.admin.serving", "bento_service.admin.__main__")
 
@@ -28,49 +28,29 @@ class Ended(NamedTuple):
     err: str
 
 
-class Forge:
-    """Starts processes. Close it with `with`."""
+class Forge(ForgeProcess):
+    """Starts processes."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__("tests.admin.forge", {**os.environ})
         self._folder = folder
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.admin.forge"],
-            cwd=PROJECT,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> "Forge":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=30)
 
     def run(self, module: str, arguments: Sequence[str], environment: dict[str, str]) -> Ended:
         """Call `main` of one of the modules with these arguments, in this environment alone."""
         pid = self.start(module, arguments, environment)
-        code = self._ask({"wait": pid})
+        code = self.ask({"wait": pid})
         return Ended(code, *((self._folder / name).read_text() for name in ("out", "err")))
 
     def start(self, module: str, arguments: Sequence[str], environment: dict[str, str]) -> int:
         """The same without waiting; the process id. One runs at a time."""
         out, err = str(self._folder / "out"), str(self._folder / "err")
         task = {"module": module, "arguments": list(arguments), "environment": environment}
-        return self._ask({**task, "out": out, "err": err})
+        return self.ask({**task, "out": out, "err": err})
 
     def kill(self, pid: int) -> None:
         """`kill -9`, and wait until it is gone."""
         os.kill(pid, signal.SIGKILL)  # it keeps its number until it is waited for
-        self._ask({"wait": pid})
-
-    def _ask(self, question: dict[str, object]) -> int:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        self.ask({"wait": pid})
 
 
 def _forge() -> None:

@@ -10,46 +10,29 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).parents[2]
+from tests.forging import PROJECT, ForgeProcess
+
 _POLL_SECONDS = 0.01
 _STOP_SECONDS = 30.0
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
-class Forge:
-    """Starts processes that have imported everything already. Close it with `with`."""
+class Forge(ForgeProcess):
+    """Starts services."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         path = f"{environment.get('PYTHONPATH', '')}:{PROJECT}"
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("LOOKALIKE_", "BENTOML_"))}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.light"],
-            cwd=PROJECT,
-            env={**kept, **environment, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> "Forge":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=_STOP_SECONDS)
+        super().__init__("tests.chaos.light", {**kept, **environment, "PYTHONPATH": path})
 
     def start(self, environment: dict[str, str], log: Path) -> int:
         """Start a service; its process id."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"environment": environment, "log": str(log)}) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        return self.ask({"environment": environment, "log": str(log)})
 
 
 class LightServer:
