@@ -88,7 +88,7 @@ class Comparer:
         self._threads = CapacityLimiter(COMPARISONS_AT_ONCE)
 
     async def compare(
-        self, a: Subject, b: Subject, *, collection: str, sender: str | None = None
+        self, a: Subject, b: Subject, *, collection: str, sender: str = ""
     ) -> Compared:
         """Compare two pictures.
 
@@ -96,7 +96,7 @@ class Comparer:
             a: One.
             b: The other one.
             collection: In whose space; stored images may be in any collection.
-            sender: Whose pictures they are; see `Decoder`.
+            sender: Who asks; senders of expensive pictures take turns.
 
         Raises:
             CollectionNotFound, Conflict: The space is not there, or not computed.
@@ -132,9 +132,7 @@ class Comparer:
             described = iter((await self._describe(np.stack(pixels)))[space.fingerprint])
         return [next(described) if one.descriptor is None else one.descriptor for one in looked]
 
-    def _looked(
-        self, name: str, subject: Subject, space: DescriptorSpace, sender: str | None
-    ) -> _Looked:
+    def _looked(self, name: str, subject: Subject, space: DescriptorSpace, sender: str) -> _Looked:
         try:
             if isinstance(subject, int):
                 return self._stored(name, self._catalogue.images.get(subject), space, sender)
@@ -147,7 +145,7 @@ class Comparer:
             raise type(error)(f"{name}: {error}") from error
 
     def _stored(
-        self, name: str, image: ImageRecord, space: DescriptorSpace, sender: str | None
+        self, name: str, image: ImageRecord, space: DescriptorSpace, sender: str
     ) -> _Looked:
         """Of what is stored; the original is read only where something is missing."""
         descriptor = self._descriptor(image, space)
@@ -175,5 +173,5 @@ class Comparer:
                     return None
         return None
 
-    def _decoded(self, source: bytes | BinaryIO, sender: str | None) -> Picture:
+    def _decoded(self, source: bytes | BinaryIO, sender: str) -> Picture:
         return self._decoder.decode(source, side=self._side, padding=self._padding, sender=sender)

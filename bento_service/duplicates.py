@@ -17,16 +17,15 @@ from anyio.to_thread import run_sync
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import (
-    CollectionRecord,
     Computed,
     DescriptorSpace,
     ImageRecord,
     IndexRecord,
 )
-from bento_service.errors import IndexUnavailable
 from bento_service.gallery.gallery import Gallery
 from bento_service.likeness import STRENGTH, Likeness, Lines
 from bento_service.neighbourhood import IMAGES_A_CALL, Neighbourhood
+from bento_service.search import in_present
 from bento_service.vision.descriptor_version import Thresholds
 from client_sdk.compare_schemas import Verdict
 
@@ -126,18 +125,13 @@ class Duplicates:
             IndexUnavailable: Milvus does not answer, or is too far behind.
         """
         collection = self._catalogue.collections.comparable(wanted.collection, self._computed)
-        try:
-            return self._page(collection, collection.index, wanted, seconds)
-        except IndexUnavailable:
-            present = self._catalogue.indexes.get(collection.index.id)
-            if present is None or present.name == collection.index.name:
-                raise
-            # It was exchanged for one of another kind meanwhile.
-            return self._page(collection, present, wanted, seconds)
+        return in_present(
+            self._catalogue,
+            collection.index,
+            lambda index: self._page(index, wanted, seconds),
+        )
 
-    def _page(
-        self, collection: CollectionRecord, index: IndexRecord, wanted: Wanted, seconds: float
-    ) -> Page:
+    def _page(self, index: IndexRecord, wanted: Wanted, seconds: float) -> Page:
         deadline = time.monotonic() + seconds
         lines = self._lines[index.space.fingerprint]
         min_score = lines.near_duplicate if wanted.min_score is None else wanted.min_score
@@ -146,7 +140,7 @@ class Duplicates:
         after: int | None = wanted.after
         examined = 0
         while after is not None:
-            ids = self._catalogue.images.ids(collection.id, after=after, limit=IMAGES_A_CALL)
+            ids = self._catalogue.images.ids(index.collection_id, after=after, limit=IMAGES_A_CALL)
             firsts = _firsts(around, ids)
             for image_id in ids:
                 group = self._group(around, image_id) if image_id in firsts else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.ranking import presentable
+from bento_service.ranking import distance_of, presentable
 from bento_service.vision.descriptor_version import DescriptorVersion, Thresholds
 from bento_service.vision.hashing import HASH_BITS, Closeness
 from client_sdk.compare_schemas import Orientation, Verdict
@@ -43,7 +43,7 @@ class Likeness:
     @property
     def distance(self) -> float:
         """Euclidean distance of the two unit vectors."""
-        return math.sqrt(max(0.0, 2.0 - 2.0 * self.score))
+        return distance_of(self.score)
 
     @property
     def has_same_hash(self) -> bool:

@@ -1,5 +1,6 @@
 """Putting images into the order in which they are shown."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -50,6 +51,11 @@ def ranked(neighbours: Iterable[Neighbour]) -> list[Neighbour]:
 def presentable(score: float) -> float:
     """A cosine of float32 vectors without the digits that are noise, and never beyond 1."""
     return min(1.0, max(-1.0, round(score, DIGITS)))
+
+
+def distance_of(score: float) -> float:
+    """Euclidean distance of two unit vectors with this cosine: `sqrt(2 - 2 score)`."""
+    return math.sqrt(max(0.0, 2.0 - 2.0 * score))
 
 
 def nearest_of(

@@ -1,11 +1,11 @@
 """What is asked of a search, and what it answers."""
 
-import math
 from dataclasses import dataclass
 
 from bento_service.catalogue.records import DescriptorSpace, ImageRecord
 from bento_service.filters.expressions import Expression
 from bento_service.nearest import Way
+from bento_service.ranking import distance_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Found:
     @property
     def distance(self) -> float:
         """Euclidean distance of the two unit vectors."""
-        return math.sqrt(max(0.0, 2.0 - 2.0 * self.score))
+        return distance_of(self.score)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ SEARCHES_AT_ONCE = 32
 wait without a thread."""
 MAX_LAG = 10_000
 """Changes that a search compares beside the index; with more it says that it is not ready."""
-__all__ = ["MAX_LAG", "Found", "Query", "Result", "Searcher", "tail"]
+__all__ = ["MAX_LAG", "Found", "Query", "Result", "Searcher", "in_present", "tail"]
 
 
 @dataclass(frozen=True)
@@ -206,14 +206,9 @@ class Searcher:
         descriptor: NDArray[np.float32],
         own: int | None = None,
     ) -> _Answer:
-        try:
-            return self._answer(index, query, descriptor, own)
-        except IndexUnavailable:
-            present = self._catalogue.indexes.get(index.id)
-            if present is None or present.name == index.name:
-                raise
-            # It was exchanged for one of another kind meanwhile.
-            return self._answer(present, query, descriptor, own)
+        return in_present(
+            self._catalogue, index, lambda one: self._answer(one, query, descriptor, own)
+        )
 
     def _answer(
         self, index: IndexRecord, query: Query, descriptor: NDArray[np.float32], own: int | None
@@ -304,6 +299,21 @@ class Searcher:
 
     def _collection(self, name: str) -> CollectionRecord:
         return self._catalogue.collections.comparable(name, self._computed)
+
+
+def in_present(catalogue: Catalogue, index: IndexRecord, ask: Callable[[IndexRecord], _T]) -> _T:
+    """What an index answers, or the one of another kind for which it was exchanged meanwhile.
+
+    Raises:
+        IndexUnavailable: See `ask`; it was not exchanged.
+    """
+    try:
+        return ask(index)
+    except IndexUnavailable:
+        present = catalogue.indexes.get(index.id)
+        if present is None or present.name == index.name:
+            raise
+        return ask(present)
 
 
 def tail(catalogue: Catalogue, index: IndexRecord) -> list[Change]:

@@ -51,7 +51,7 @@ def configured_surface(opening: Opening, settings: Settings) -> FastAPI:
 def surface_alone(opening: Opening, settings: Settings) -> FastAPI:
     """The surface without BentoML, which otherwise answers the probes."""
     surface = configured_surface(opening, settings)
-    alive, ready = (f"{probe}" for probe in PROBES)
+    alive, ready = PROBES
     surface.router.routes[:0] = [Route(alive, _alive), Route(ready, _ready)]
     return surface
 
