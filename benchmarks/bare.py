@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.models import model_folder
+from bento_service.descriptors.choice import Choice, choose
+from bento_service.descriptors.hardware import Hardware
+from bento_service.descriptors.model import Model
+from bento_service.pictures.in_process import decode
 from bento_service.settings import Settings
-from bento_service.vision.choice import Choice, choose
-from bento_service.vision.decode import decode
-from bento_service.vision.engine import Model
-from bento_service.vision.hardware import Hardware
 
 Input = TypeVar("Input")
 

@@ -30,7 +30,7 @@ from benchmarks.keras_vgg16 import keras_arrays
 from benchmarks.models import model_folder
 from benchmarks.server import Server, running
 from bento_service.catalogue import Catalogue
-from bento_service.vision.engine import WEIGHTS_FILE
+from bento_service.descriptors.model import WEIGHTS_FILE
 from client_sdk.schemas import DEFAULT_COLLECTION
 from model_build.weight_files import read_weights
 

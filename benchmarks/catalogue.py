@@ -28,7 +28,7 @@ from sqlalchemy import insert
 
 from benchmarks import machine
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.attributes import add_attributes
+from bento_service.catalogue.images.attributes import add_attributes
 from bento_service.catalogue.records import CollectionRecord, DescriptorSpace
 from bento_service.catalogue.tables import descriptors, images
 from bento_service.filters.parser import parse

@@ -27,11 +27,11 @@ from pathlib import Path
 
 from benchmarks import machine, photos
 from benchmarks.processes import Process, process_of
-from bento_service.decoding.decoders import Decoders
-from bento_service.decoding.process import DecoderLimits
+from bento_service.pictures.decoders.decoders import Decoders
+from bento_service.pictures.decoders.process import DecoderLimits
+from bento_service.pictures.in_process import LocalDecoder
+from bento_service.pictures.picture import Decoder
 from bento_service.settings import Settings
-from bento_service.vision.decode import LocalDecoder
-from bento_service.vision.picture import Decoder
 
 GOAL = 1.15
 """CPU seconds of a picture in processes, by those in threads."""

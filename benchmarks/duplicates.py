@@ -28,13 +28,13 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import collections, descriptors, images
 from bento_service.catalogue.tables import sources as sources_table
-from bento_service.duplicates import Duplicates, Group, Wanted
+from bento_service.comparison.duplicate_groups import Duplicates, Group, Wanted
+from bento_service.descriptors.version import Thresholds
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.replay import Replay
-from bento_service.vision.descriptor_version import Thresholds
-from bento_service.vision.hashing import MAX_HASH_DISTANCE, stored
+from bento_service.indexing.replay import Replay
+from bento_service.pictures.perceptual_hash import MAX_HASH_DISTANCE, stored
 
 _DIMENSION = 1024
 _SPACE = DescriptorSpace("vgg16-rmac4", "made-up", "f" * 64, _DIMENSION, "fp32")

@@ -34,10 +34,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks import machine
 from benchmarks.models import model_folder
-from bento_service.vision.choice import Choice
-from bento_service.vision.descriptor_version import Precision
-from bento_service.vision.engine import WEIGHTS_FILE, Model
-from bento_service.vision.hardware import Hardware
+from bento_service.descriptors.choice import Choice
+from bento_service.descriptors.hardware import Hardware
+from bento_service.descriptors.model import WEIGHTS_FILE, Model
+from bento_service.descriptors.version import Precision
 from model_build.weights import BLOCKS
 
 _CPU_BATCHES = (1, 8, 32)

@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from bento_service.data_folder import sole_user
+from bento_service.api.auth.loopback import is_loopback
+from bento_service.api.auth.tokens import Tokens, TokensError
+from bento_service.descriptors.choice import choose
+from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict
-from bento_service.loopback import is_loopback
 from bento_service.settings import PREFIX, Settings, SettingsError
-from bento_service.tokens import Tokens, TokensError
-from bento_service.vision.choice import choose
-from bento_service.vision.hardware import Hardware
+from bento_service.storage.data_folder import sole_user
 
 _PROJECT = Path(__file__).parents[1]
 _GRACE_SECONDS = 10

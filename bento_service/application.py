@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
-from bento_service.backing import SERVICE, Backing
+from bento_service.assembly.backing import SERVICE, Backing
+from bento_service.assembly.on_demand import fetcher, watcher
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import (
     Computed,
@@ -17,37 +18,36 @@ from bento_service.catalogue.records import (
     ImageRecord,
     IndexRecord,
 )
-from bento_service.compare import Comparer
-from bento_service.data_folder import sole_user
-from bento_service.decoding.decoders import Decoders
-from bento_service.decoding.process import DecoderLimits
-from bento_service.describing import Embed, patient
-from bento_service.duplicates import Duplicates
+from bento_service.comparison.comparer import Comparer
+from bento_service.comparison.duplicate_groups import Duplicates
+from bento_service.comparison.verdict import lines_of
+from bento_service.descriptors.choice import Choice
+from bento_service.descriptors.describing import Embed, patient
+from bento_service.descriptors.version import DescriptorVersion
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
-from bento_service.hash_filling import FILLING_SECONDS, HashFilling
-from bento_service.housekeeping import (
+from bento_service.indexing.replay import Replay
+from bento_service.ingest.archives.limits import Limits
+from bento_service.ingest.starting.manifest_jobs import ManifestJobs
+from bento_service.ingest.starting.upload_jobs import UploadJobs
+from bento_service.ingest.worker.reading import Reader
+from bento_service.ingest.worker.worker import Worker
+from bento_service.maintenance.cleanup import (
     EXPIRY_SECONDS,
     HOUSEKEEPING_SECONDS,
     Housekeeping,
     delete_expired,
 )
-from bento_service.ingest.archives import Limits
-from bento_service.ingest.manifest_jobs import ManifestJobs
-from bento_service.ingest.reading import Reader
-from bento_service.ingest.roots import ImageRoots
-from bento_service.ingest.upload_jobs import UploadJobs
-from bento_service.ingest.uploads import Uploads, discard_unneeded
-from bento_service.ingest.worker import Worker
-from bento_service.likeness import lines_of
-from bento_service.optional import fetcher, watcher
-from bento_service.originals import Originals
-from bento_service.repeating import repeating
-from bento_service.replay import Replay
-from bento_service.search import Searcher
+from bento_service.maintenance.hash_backfill import FILLING_SECONDS, HashFilling
+from bento_service.maintenance.periodic import repeating
+from bento_service.pictures.decoders.decoders import Decoders
+from bento_service.pictures.decoders.process import DecoderLimits
+from bento_service.search.searcher import Searcher
 from bento_service.settings import Settings
-from bento_service.vision.choice import Choice
-from bento_service.vision.descriptor_version import DescriptorVersion
+from bento_service.storage.data_folder import sole_user
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.originals import Originals
+from bento_service.storage.uploads import Uploads, discard_unneeded
 from client_sdk.schemas import DEFAULT_COLLECTION
 
 if TYPE_CHECKING:

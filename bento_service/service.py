@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bento_service.batching import (
+from bento_service.descriptors.choice import choose
+from bento_service.descriptors.hardware import Hardware
+from bento_service.log_redaction import be_discreet
+from bento_service.serving.batching import (
     EMBEDDER_OPTIONS,
     batching_options,
     limit_waiting,
 )
-from bento_service.discretion import be_discreet
 from bento_service.settings import Settings
-from bento_service.vision.choice import choose
-from bento_service.vision.hardware import Hardware
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ class Vgg16Embedder:
 
     def __init__(self) -> None:
         # The runtime is loaded here, because every process imports this module.
-        from bento_service.vision.engine import Model
+        from bento_service.descriptors.model import Model
 
         limit_waiting()
         self._model = Model.load(Path(self.model.path), _CHOICE, threads=_SETTINGS.threads)
@@ -68,8 +68,8 @@ class Vgg16Embedder:
 @asynccontextmanager
 async def _opening() -> "AsyncIterator[Application]":
     from bento_service.application import opened
-    from bento_service.remote import embedder
-    from bento_service.vision.engine import find_versions
+    from bento_service.descriptors.model import find_versions
+    from bento_service.serving.remote_embedder import embedder
 
     service = bentoml.get_current_service()
     versions = find_versions(Path(service.model.path), _CHOICE)
@@ -85,7 +85,7 @@ async def _opening() -> "AsyncIterator[Application]":
 async def _lifespan(entrance: Starlette) -> "AsyncIterator[None]":
     # Every process imports this module, but only one needs the surface and all that is behind it.
     from bento_service.api.configured import configured_surface
-    from bento_service.api.entrance import enter
+    from bento_service.api.middleware.entrance import enter
 
     surface = configured_surface(_opening, _SETTINGS)
     async with surface.router.lifespan_context(surface):
@@ -111,7 +111,7 @@ class _Entrance:
 
 
 if "uvicorn" in sys.modules:  # as in each process that serves
-    from bento_service.connections import guard_connections
+    from bento_service.serving.connections import guard_connections
 
     guard_connections(head_seconds=_SETTINGS.head_seconds)
 

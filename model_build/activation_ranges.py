@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from bento_service.vision.descriptor_version import canonical_json
+from bento_service.descriptors.version import canonical_json
 
 RANGES_FILE = "activation_ranges.json"
 """The ranges in a model's folder."""

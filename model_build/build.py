@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bento_service.vision.choice import Choice
-from bento_service.vision.descriptor_version import (
+from bento_service.descriptors.choice import Choice
+from bento_service.descriptors.golden import GOLDEN_FILE, save_golden
+from bento_service.descriptors.model import NETWORK_FILES, Model
+from bento_service.descriptors.version import (
     DESCRIPTORS,
     DescriptorVersion,
     Weights,
     write_versions,
 )
-from bento_service.vision.engine import NETWORK_FILES, Model
-from bento_service.vision.golden import GOLDEN_FILE, save_golden
-from bento_service.vision.recipes import descriptor_version
 from model_build.activation_ranges import RANGES_FILE, ActivationRanges
 from model_build.calibration import measure_ranges
 from model_build.convert import Agreement, check, check_by_golden, convert, has_pytorch
 from model_build.export import export
 from model_build.golden import golden_vectors, quantised_vectors
 from model_build.publish import publish
+from model_build.recipes import descriptor_version
 from model_build.sources import find_weights
 from model_build.store import TAG_FILE, all_versions, name_published, stored_folder
 from model_build.weights import Vgg16Weights

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from tqdm import tqdm
 
+from bento_service.descriptors.version import DescriptorVersion
 from bento_service.errors import LookalikeError
-from bento_service.vision.decode import decode
-from bento_service.vision.descriptor_version import DescriptorVersion
+from bento_service.pictures.in_process import decode
 from model_build.activation_ranges import ActivationRanges
 from model_build.errors import CalibrationFailed
 from model_build.network import TAP_OF_LAYER, network

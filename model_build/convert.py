@@ -11,11 +11,11 @@ import onnx
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from bento_service.vision.descriptor_version import DescriptorVersion, Precision
-from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE
-from bento_service.vision.golden import MIN_COSINE
-from bento_service.vision.onnx_engine import OnnxEngine
-from bento_service.vision.pooling import pooled
+from bento_service.descriptors.golden import MIN_COSINE
+from bento_service.descriptors.model import NETWORK_FILES, WEIGHTS_FILE
+from bento_service.descriptors.onnx_engine import OnnxEngine
+from bento_service.descriptors.pooling import pooled
+from bento_service.descriptors.version import DescriptorVersion, Precision
 from model_build.activation_ranges import ActivationRanges
 from model_build.errors import ConversionWrong
 from model_build.golden import golden_vectors

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from bento_service.vision.exported import TAG_FILE, read_tag
+from bento_service.descriptors.exported import TAG_FILE, read_tag
 from model_build.errors import PublishingFailed
 from model_build.store import MODEL_FILES, tag_of
 

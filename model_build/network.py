@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from bento_service.vision.descriptor_version import DescriptorVersion, Preprocessing
+from bento_service.descriptors.version import DescriptorVersion, Preprocessing
 from model_build.pooling_graph import PIXELS_A_PLACE, pooling_graph
 from model_build.weights import BLOCKS, Vgg16Weights
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.vision.decode import decode
-from bento_service.vision.descriptor_version import Preprocessing
+from bento_service.descriptors.version import Preprocessing
+from bento_service.pictures.in_process import decode
 from model_build.errors import PhotographsMissing
 
 GOLDEN = ("astronaut.png", "chelsea.png", "coffee.png")

@@ -1,4 +1,4 @@
-"""Pooling as ONNX operators: the same definitions as `bento_service.vision.pooling`."""
+"""Pooling as ONNX operators: the same definitions as `bento_service.descriptors.pooling`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,8 +8,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from bento_service.vision.descriptor_version import DescriptorVersion, Part
-from bento_service.vision.pooling import GEM_FLOOR, rmac_regions
+from bento_service.descriptors.pooling import GEM_FLOOR, rmac_regions
+from bento_service.descriptors.version import DescriptorVersion, Part
 
 PIXELS_A_PLACE = {"conv4_3": 8, "conv5_3": 16}
 """Between neighbouring places of a map: each pooling before it has halved its sides."""

@@ -9,7 +9,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from bento_service.vision.descriptor_version import DescriptorVersion
+from bento_service.descriptors.version import DescriptorVersion
 from model_build.convert import Agreement
 from model_build.errors import PublishingFailed
 from model_build.store import MODEL_FILES, is_stored, stored_folder, tag_of

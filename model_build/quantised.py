@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from bento_service.vision.descriptor_version import DescriptorVersion, Preprocessing
+from bento_service.descriptors.version import DescriptorVersion, Preprocessing
 from model_build.activation_ranges import ActivationRanges
 from model_build.network import TAP_OF_LAYER, convolution, max_pool, model_of, rgb_mean
 from model_build.pooling_graph import pooling_graph

@@ -10,8 +10,8 @@ import torchvision
 from numpy.typing import NDArray
 from torchvision.transforms import functional
 
-from bento_service.vision.descriptor_version import DescriptorVersion, Preprocessing
-from bento_service.vision.pooling import pooled
+from bento_service.descriptors.pooling import pooled
+from bento_service.descriptors.version import DescriptorVersion, Preprocessing
 from model_build.weights import Vgg16Weights
 
 _PLACE_OF_TAP = {"conv4_3": 22, "conv5_3": 29}

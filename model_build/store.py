@@ -8,7 +8,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 import bento_service
-from bento_service.vision.descriptor_version import (
+from bento_service.descriptors.golden import GOLDEN_FILE
+from bento_service.descriptors.model import NETWORK_FILES, WEIGHTS_FILE
+from bento_service.descriptors.version import (
     DESCRIPTORS,
     PRECISIONS,
     VERSIONS_FILE,
@@ -17,10 +19,8 @@ from bento_service.vision.descriptor_version import (
     Weights,
     read_versions,
 )
-from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE
-from bento_service.vision.golden import GOLDEN_FILE
-from bento_service.vision.recipes import descriptor_version
 from model_build.activation_ranges import RANGES_FILE, ActivationRanges
+from model_build.recipes import descriptor_version
 
 MODEL_FILES = (WEIGHTS_FILE, *NETWORK_FILES.values(), GOLDEN_FILE, VERSIONS_FILE, RANGES_FILE)
 """All that a model consists of."""

@@ -23,15 +23,17 @@ from sqlalchemy import create_engine, text
 
 from bento_service.catalogue import Catalogue
 from model_build.export import export
-from tests.milvus_server import MilvusServer, unpacked
-from tests.order import longest_first
-from tests.postgresql import running_postgresql
-from tests.whole_build import whole_build
+from tests.support.milvus_server import MilvusServer, unpacked
+from tests.support.order import longest_first
+from tests.support.postgresql import running_postgresql
+from tests.support.whole_build import whole_build
+
+pytest_plugins = ["tests.support.file_access"]
 
 PROJECT = Path(__file__).parents[1]
 CACHE = PROJECT / ".cache"
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "coins.png", "ihc.png")
-DECODER = "bento_service.vision.decoder"
+DECODER = "bento_service.pictures.decoders.child"
 _START_SECONDS = 180
 _STOP_SECONDS = 30
 

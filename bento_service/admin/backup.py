@@ -28,10 +28,10 @@ from bento_service.admin.progress import stage
 from bento_service.admin.snapshot import copy_catalogue, copy_opened
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.migration import newest_revision
-from bento_service.digests import file_digest, names_digest
 from bento_service.errors import ImageNotFound
-from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings
+from bento_service.storage.digests import file_digest, names_digest
+from bento_service.storage.uploads import Uploads
 
 _ATTEMPTS = 20
 _PARTIAL = "catalogue.partial"

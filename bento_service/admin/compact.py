@@ -16,8 +16,8 @@ from bento_service.admin.index import follow_to_the_end, forget_progress, own_in
 from bento_service.admin.progress import stage
 from bento_service.catalogue import Catalogue
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.ingest.uploads import Uploads, discard_unneeded
 from bento_service.settings import Settings
+from bento_service.storage.uploads import Uploads, discard_unneeded
 
 _LOGS = ("", "-wal", "-shm")
 

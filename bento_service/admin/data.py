@@ -11,9 +11,9 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.migration import newest_revision, present_revision
 from bento_service.catalogue.records import CollectionRecord
-from bento_service.data_folder import sole_user
 from bento_service.errors import Conflict
 from bento_service.settings import Settings
+from bento_service.storage.data_folder import sole_user
 
 
 def sqlite_file(settings: Settings) -> Path | None:

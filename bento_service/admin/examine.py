@@ -18,9 +18,9 @@ from bento_service.catalogue.records import CollectionRecord, ImageRecord, Index
 from bento_service.catalogue.tables import metadata
 from bento_service.errors import ImageNotFound, IndexUnavailable
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.ingest.uploads import Uploads
+from bento_service.pictures.perceptual_hash import restored
 from bento_service.settings import Settings
-from bento_service.vision.hashing import restored
+from bento_service.storage.uploads import Uploads
 
 _IMAGES_A_PAGE = 500
 _UNIT_TOLERANCE = 1e-3

@@ -22,13 +22,13 @@ from bento_service.admin.sources import Sources, SourceState
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import insert_or_ignore
-from bento_service.catalogue.job_records import Described, NewImage
+from bento_service.catalogue.jobs.records import Described, NewImage
+from bento_service.catalogue.jobs.results import add_images, holders
 from bento_service.catalogue.records import CollectionRecord, DescriptorSpace
-from bento_service.catalogue.settling import add_images, holders
 from bento_service.catalogue.tables import SourceKind, sources
 from bento_service.errors import CollectionNotFound
-from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings
+from bento_service.storage.uploads import Uploads
 
 
 @dataclass(frozen=True, kw_only=True)

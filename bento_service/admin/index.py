@@ -17,7 +17,7 @@ from bento_service.catalogue.indexes import index_prefix
 from bento_service.catalogue.records import IndexRecord
 from bento_service.catalogue.tables import indexes, successors
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.replay import Replay
+from bento_service.indexing.replay import Replay
 
 _POLL_SECONDS = 0.05
 _STANDSTILL_SECONDS = 900.0

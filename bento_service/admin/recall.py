@@ -15,10 +15,10 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import CollectionRecord, Computed
 from bento_service.errors import NotReady
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.nearest import Nearest
-from bento_service.search import Query, Searcher
+from bento_service.pictures.in_process import LocalDecoder
+from bento_service.search.nearest import Nearest
+from bento_service.search.searcher import Query, Searcher
 from bento_service.settings import Settings
-from bento_service.vision.decode import LocalDecoder
 
 _TIED = 2e-6
 """Scores so near to each other are the same, in different orders of summing."""

@@ -24,10 +24,10 @@ from bento_service.admin.needed import needed_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.snapshot import copy_opened
 from bento_service.catalogue.migration import migrate, newest_revision
-from bento_service.digests import file_digest, names_digest, stream_digest
 from bento_service.errors import ImageNotFound
-from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings
+from bento_service.storage.digests import file_digest, names_digest, stream_digest
+from bento_service.storage.uploads import Uploads
 
 _NOT_DATA = ("lock", "bentoml")
 """In a data folder, but not of the service's pictures: the lock, and the store of models."""

@@ -16,7 +16,7 @@ from bento_service.catalogue.records import SourceRecord, StoredHashes
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
-from bento_service.vision.hashing import restored
+from bento_service.pictures.perceptual_hash import restored
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _UNIT_TOLERANCE = 1e-3

@@ -8,11 +8,11 @@ from typing import BinaryIO
 
 from bento_service.catalogue.records import SourceRecord
 from bento_service.catalogue.tables import SourceKind
-from bento_service.digests import stream_digest
 from bento_service.errors import Forbidden, ImageNotFound, PathNotFound
-from bento_service.ingest.roots import ImageRoots
-from bento_service.ingest.uploads import Uploads
 from bento_service.settings import Settings
+from bento_service.storage.digests import stream_digest
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.uploads import Uploads
 
 
 class SourceState(StrEnum):

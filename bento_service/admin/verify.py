@@ -22,8 +22,8 @@ from bento_service.admin.sources import Sources
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.tables import images, indexes
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.ingest.uploads import Uploads, discard_unneeded
 from bento_service.settings import Settings
+from bento_service.storage.uploads import Uploads, discard_unneeded
 
 
 @dataclass(frozen=True, kw_only=True)

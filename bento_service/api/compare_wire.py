@@ -1,12 +1,12 @@
 """From what comparing has found to its wire models; the others are in `wire`."""
 
-from bento_service import likeness as likenesses
 from bento_service.api import wire
 from bento_service.application import Application
-from bento_service.compare import Compared
-from bento_service.duplicates import Group, Member, Page
-from bento_service.vision.descriptor_version import Thresholds
-from bento_service.vision.hashing import HASH_BITS, MAX_HASH_DISTANCE
+from bento_service.comparison import verdict as likenesses
+from bento_service.comparison.comparer import Compared
+from bento_service.comparison.duplicate_groups import Group, Member, Page
+from bento_service.descriptors.version import Thresholds
+from bento_service.pictures.perceptual_hash import HASH_BITS, MAX_HASH_DISTANCE
 from client_sdk.compare_schemas import (
     Comparison,
     DuplicateGroup,

@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bento_service.api.access import AccessRules
-from bento_service.api.entrance import PROBES
-from bento_service.api.limits import HttpLimits
-from bento_service.api.surface import http_surface
+from bento_service.api.app import http_surface
+from bento_service.api.auth.access import AccessRules
+from bento_service.api.auth.tokens import Tokens
+from bento_service.api.middleware.entrance import PROBES
+from bento_service.api.middleware.limits import HttpLimits
 from bento_service.application import Application
 from bento_service.errors import NotReady
 from bento_service.settings import Settings
-from bento_service.tokens import Tokens
 
 Opening = Callable[[], AbstractAsyncContextManager[Application]]
 

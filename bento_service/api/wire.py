@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from bento_service.application import Application
-from bento_service.catalogue.job_records import FailureRecord, JobRecord
+from bento_service.catalogue.jobs.records import FailureRecord, JobRecord
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, SourceRecord
 from bento_service.catalogue.tables import SourceKind
-from bento_service.search import Found, Result
+from bento_service.search.searcher import Found, Result
 from client_sdk.schemas import (
     Collection,
     Hit,

@@ -3,22 +3,22 @@
 from dataclasses import dataclass
 from typing import Self
 
-from bento_service.catalogue.changes import Changes
-from bento_service.catalogue.claims import Claims
 from bento_service.catalogue.collections import Collections
 from bento_service.catalogue.database import Database
-from bento_service.catalogue.filtered import Filtered
-from bento_service.catalogue.hashes import Hashes
-from bento_service.catalogue.images import Images
+from bento_service.catalogue.images.descriptors import Vectors
+from bento_service.catalogue.images.filtered import Filtered
+from bento_service.catalogue.images.hashes import Hashes
+from bento_service.catalogue.images.images import Images
+from bento_service.catalogue.index_lifecycle.changes import Changes
+from bento_service.catalogue.index_lifecycle.reindexes import Reindexes
+from bento_service.catalogue.index_lifecycle.replacements import Successors
+from bento_service.catalogue.index_lifecycle.retired import Retired
 from bento_service.catalogue.indexes import Indexes
-from bento_service.catalogue.job_control import JobControl
-from bento_service.catalogue.jobs import Jobs
-from bento_service.catalogue.pruning import Pruning
-from bento_service.catalogue.reindexes import Reindexes
-from bento_service.catalogue.retired import Retired
-from bento_service.catalogue.successors import Successors
-from bento_service.catalogue.upload_needs import UploadNeeds
-from bento_service.catalogue.vectors import Vectors
+from bento_service.catalogue.jobs.control import JobControl
+from bento_service.catalogue.jobs.idempotency_keys import Claims
+from bento_service.catalogue.jobs.jobs import Jobs
+from bento_service.catalogue.jobs.pruning import Pruning
+from bento_service.catalogue.jobs.upload_references import UploadNeeds
 
 
 @dataclass(frozen=True)

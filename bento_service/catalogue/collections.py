@@ -16,7 +16,7 @@ from bento_service.catalogue.indexes import (
     select_indexes,
     serves,
 )
-from bento_service.catalogue.job_rows import close_job
+from bento_service.catalogue.jobs.rows import close_job
 from bento_service.catalogue.records import CollectionRecord, Computed, DescriptorSpace
 from bento_service.catalogue.tables import (
     OPEN_STATES,

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
-from bento_service.json_text import JsonError, read_json
+from bento_service.strict_json import JsonError, read_json
 
 MAX_LINE_BYTES = 2**20
 """The longest line of a manifest."""

@@ -1,11 +1,11 @@
 """Trying again what a job failed at or did not reach."""
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.job_records import JobRecord
+from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import CollectionNotFound, Conflict
-from bento_service.ingest.uploads import Uploads
+from bento_service.storage.uploads import Uploads
 
 
 def retry_job(catalogue: Catalogue, uploads: Uploads, computed: Computed, job_id: str) -> JobRecord:

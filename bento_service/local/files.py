@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from bento_service.ingest.roots import ImageRoots, Located
 from bento_service.settings import ImageRoot
+from bento_service.storage.image_roots import ImageRoots, Located
 
 
 class OwnFiles(ImageRoots):

@@ -10,11 +10,11 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from numpy.typing import NDArray
 
+from bento_service.descriptors.choice import Choice
+from bento_service.descriptors.exported import read_tag
+from bento_service.descriptors.model import Model, find_versions
 from bento_service.errors import LookalikeError, NotReady
 from bento_service.local.errors import LocalError
-from bento_service.vision.choice import Choice
-from bento_service.vision.engine import Model, find_versions
-from bento_service.vision.exported import read_tag
 
 
 class LocalModel:

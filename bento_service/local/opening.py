@@ -13,19 +13,19 @@ from sqlalchemy.exc import OperationalError
 
 from bento_service.api.configured import surface_alone
 from bento_service.application import Application, opened
-from bento_service.backing import Backing
+from bento_service.assembly.backing import Backing
 from bento_service.catalogue import Catalogue
+from bento_service.descriptors.choice import choose
+from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict, LookalikeError
 from bento_service.gallery.exact import MAX_EXACT, ExactGallery
 from bento_service.gallery.gallery import Gallery
-from bento_service.ingest.roots import ImageRoots
 from bento_service.local.errors import LocalError
 from bento_service.local.files import OwnFiles
 from bento_service.local.model import LocalModel
 from bento_service.local.service import LocalService
 from bento_service.settings import Settings, SettingsError
-from bento_service.vision.choice import choose
-from bento_service.vision.hardware import Hardware
+from bento_service.storage.image_roots import ImageRoots
 
 failure = LocalError
 """What `open_local` and its result raise."""

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.settings import Settings
-from bento_service.vision.choice import Choice, EngineName, choose
-from bento_service.vision.decode import decode
-from bento_service.vision.descriptor_version import (
+from bento_service.descriptors.choice import Choice, EngineName, choose
+from bento_service.descriptors.hardware import Hardware
+from bento_service.descriptors.model import NETWORK_FILES, Model
+from bento_service.descriptors.version import (
     DESCRIPTORS,
     PRECISIONS,
     DescriptorName,
     Precision,
 )
-from bento_service.vision.engine import NETWORK_FILES, Model
-from bento_service.vision.formats import Colour, Region
-from bento_service.vision.hardware import Hardware
+from bento_service.pictures.formats import Colour, Region
+from bento_service.pictures.in_process import decode
+from bento_service.settings import Settings
 from model_build.evaluation.errors import DescriptorUnknown, ModelMissing
 from model_build.evaluation.histogram import NAME as COLOUR_HISTOGRAM
 from model_build.evaluation.histogram import colour_histograms

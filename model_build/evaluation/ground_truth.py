@@ -19,7 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bento_service.vision.formats import Region
+from bento_service.pictures.formats import Region
 from model_build.evaluation.errors import ProtocolRefused
 from model_build.evaluation.folders import pictures_in
 from model_build.evaluation.protocol import Picture, Protocol, Question

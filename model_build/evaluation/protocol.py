@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.vision.formats import Region
+from bento_service.pictures.formats import Region
 
 MAX_PIXELS = 100_000_000
 """Larger pictures count as unreadable, as in the service unless it is set otherwise."""

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bento_service.vision.descriptor_version import DescriptorVersion, Weights
-from bento_service.vision.golden import MIN_COSINE, GoldenVectors
-from bento_service.vision.onnx_engine import OnnxEngine
-from bento_service.vision.recipes import descriptor_version
+from bento_service.descriptors.golden import MIN_COSINE, GoldenVectors
+from bento_service.descriptors.onnx_engine import OnnxEngine
+from bento_service.descriptors.version import DescriptorVersion, Weights
 from model_build.errors import WeightsRefused
 from model_build.photographs import GOLDEN, photographs
+from model_build.recipes import descriptor_version
 from model_build.weights import PUBLISHED_DIGEST, Vgg16Weights
 
 _FOLDER = Path(__file__).parent

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.forging import ForgeProcess
+from tests.support.forge import ForgeProcess
 
 _SECONDS = 300
 _MODULES = ("tests.admin.serving", "bento_service.admin.__main__")

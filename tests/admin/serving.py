@@ -19,21 +19,21 @@ import numpy as np
 from PIL import Image
 
 from bento_service.application import opened
-from bento_service.catalogue.job_records import NewFile, NewJob
+from bento_service.catalogue.jobs.records import NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
+from bento_service.descriptors.choice import Choice
+from bento_service.descriptors.version import Weights
 from bento_service.errors import ImageNotFound
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.ingest.train import (
+from bento_service.ingest.starting.folder_jobs import (
     collection_for_training,
     start_folder_job,
     start_reindex_job,
 )
-from bento_service.search import Query
+from bento_service.search.searcher import Query
 from bento_service.settings import Settings
-from bento_service.vision.choice import Choice
-from bento_service.vision.descriptor_version import Weights
-from bento_service.vision.recipes import descriptor_version
 from client_sdk.schemas import JobState, TrainRequest
+from model_build.recipes import descriptor_version
 
 _WEIGHTS = Weights(digest="0" * 64, source="none")
 VERSION = descriptor_version("vgg16-mac", _WEIGHTS)

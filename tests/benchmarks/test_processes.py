@@ -48,7 +48,7 @@ def test_the_processes_of_a_server_are_found_with_what_they_use(running):
 
 def test_the_decoders_of_a_server_are_found_too(running):
     parent = of_each(f"BENTOML_HOME={running}".encode(), lambda folder: int(folder.name))
-    command = [sys.executable, "-c", SPENDS_AND_HOLDS, "bento_service.vision.decoder"]
+    command = [sys.executable, "-c", SPENDS_AND_HOLDS, "bento_service.pictures.decoders.child"]
     started = [
         subprocess.Popen([*command, str(pid), "9"], env={}, stdout=subprocess.PIPE)
         for pid in (parent[0], os.getpid())

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.job_records import Described, NewFile, NewJob, Outcome
+from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind, metadata
 

@@ -172,7 +172,7 @@ def _prepared(
     with ExitStack() as stack:
         settings, milvus, proxy = dict(reins.environment), None, None
         if options.backend == "server":
-            from tests.milvus_server import MilvusServer, unpacked
+            from tests.support.milvus_server import MilvusServer, unpacked
 
             milvus = MilvusServer(
                 folder / "milvus", unpacked(CACHE.absolute()), session_seconds=_SESSION_SECONDS

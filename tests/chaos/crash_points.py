@@ -28,31 +28,37 @@ class CrashPoint:
 
 _CATALOGUE = "bento_service.catalogue"
 _GALLERY = "bento_service.gallery.milvus_gallery"
-_UPLOADS = "bento_service.ingest.uploads"
-_REPLAY = "bento_service.replay"
+_UPLOADS = "bento_service.storage.uploads"
+_REPLAY = "bento_service.indexing.replay"
 
 POINTS = (
     # Arriving
     CrashPoint("an upload is half stored", _UPLOADS, "_copy", "after", "upload"),
     CrashPoint("an upload is stored, not listed", _UPLOADS, "Uploads._keep", "after", "upload"),
     CrashPoint(
-        "a job is committed, not answered", f"{_CATALOGUE}.jobs", "Jobs.create", "after", "upload"
+        "a job is committed, not answered",
+        f"{_CATALOGUE}.jobs.jobs",
+        "Jobs.create",
+        "after",
+        "upload",
     ),
-    CrashPoint("a job begins", f"{_CATALOGUE}.jobs", "Jobs.start", "before", "upload"),
-    CrashPoint("a walk has listed files", f"{_CATALOGUE}.jobs", "Jobs.add_files", "after", "train"),
+    CrashPoint("a job begins", f"{_CATALOGUE}.jobs.jobs", "Jobs.start", "before", "upload"),
     CrashPoint(
-        "a walk is about to end", f"{_CATALOGUE}.jobs", "Jobs.finish_walk", "before", "train"
+        "a walk has listed files", f"{_CATALOGUE}.jobs.jobs", "Jobs.add_files", "after", "train"
+    ),
+    CrashPoint(
+        "a walk is about to end", f"{_CATALOGUE}.jobs.jobs", "Jobs.finish_walk", "before", "train"
     ),
     # Settling
     CrashPoint(
         "images are written, not committed",
-        f"{_CATALOGUE}.settling",
+        f"{_CATALOGUE}.jobs.results",
         "settle_files",
         "after",
         "upload",
     ),
     CrashPoint(
-        "after the catalogue's commit", f"{_CATALOGUE}.jobs", "Jobs.settle", "after", "upload"
+        "after the catalogue's commit", f"{_CATALOGUE}.jobs.jobs", "Jobs.settle", "after", "upload"
     ),
     # Following
     CrashPoint(
@@ -82,32 +88,36 @@ POINTS = (
     CrashPoint("after a flush", _GALLERY, "MilvusGallery.flush", "after", "quiet"),
     # Deleting and changing
     CrashPoint(
-        "tombstones are written, not committed", f"{_CATALOGUE}.images", "bury", "after", "delete"
+        "tombstones are written, not committed",
+        f"{_CATALOGUE}.images.images",
+        "bury",
+        "after",
+        "delete",
     ),
     CrashPoint(
         "a deletion is committed, not answered",
-        f"{_CATALOGUE}.images",
+        f"{_CATALOGUE}.images.images",
         "Images.delete",
         "after",
         "delete",
     ),
     CrashPoint(
         "a deletion by filter is committed",
-        f"{_CATALOGUE}.filtered",
+        f"{_CATALOGUE}.images.filtered",
         "Filtered.delete",
         "after",
         "delete_where",
     ),
     CrashPoint(
         "everything is deleted, not answered",
-        f"{_CATALOGUE}.images",
+        f"{_CATALOGUE}.images.images",
         "Images.delete_all",
         "after",
         "delete_all",
     ),
     CrashPoint(
         "before tombstones are purged",
-        f"{_CATALOGUE}.images",
+        f"{_CATALOGUE}.images.images",
         "Images.purge",
         "before",
         "delete",
@@ -115,7 +125,7 @@ POINTS = (
     ),
     CrashPoint(
         "tombstones are purged, uploads are not",
-        f"{_CATALOGUE}.images",
+        f"{_CATALOGUE}.images.images",
         "Images.purge",
         "after",
         "delete",
@@ -126,14 +136,14 @@ POINTS = (
     ),
     CrashPoint(
         "metadata is half changed",
-        f"{_CATALOGUE}.attributes",
+        f"{_CATALOGUE}.images.attributes",
         "replace_attributes",
         "before",
         "patch",
     ),
     CrashPoint(
         "metadata is changed, not answered",
-        f"{_CATALOGUE}.images",
+        f"{_CATALOGUE}.images.images",
         "Images.set_metadata",
         "after",
         "patch",
@@ -162,47 +172,53 @@ POINTS = (
     # Reindexing
     CrashPoint(
         "a reindex is begun, not answered",
-        f"{_CATALOGUE}.reindexes",
+        f"{_CATALOGUE}.index_lifecycle.reindexes",
         "Reindexes.begin",
         "after",
         "reindex",
     ),
     CrashPoint(
         "reindexed descriptors are committed",
-        f"{_CATALOGUE}.settling",
+        f"{_CATALOGUE}.jobs.results",
         "settle_reindexed",
         "after",
         "reindex",
     ),
     CrashPoint(
         "a reindexed collection is checked",
-        "bento_service.index_check",
+        "bento_service.indexing.checks",
         "defect",
         "after",
         "reindex",
     ),
     CrashPoint(
         "before a reindex's switch",
-        f"{_CATALOGUE}.reindexes",
+        f"{_CATALOGUE}.index_lifecycle.reindexes",
         "Reindexes.switch",
         "before",
         "reindex",
     ),
     CrashPoint(
         "in the middle of a reindex's switch",
-        f"{_CATALOGUE}.reindexes",
+        f"{_CATALOGUE}.index_lifecycle.reindexes",
         "_point_at",
         "after",
         "reindex",
     ),
     CrashPoint(
         "after a reindex's switch",
-        f"{_CATALOGUE}.reindexes",
+        f"{_CATALOGUE}.index_lifecycle.reindexes",
         "Reindexes.switch",
         "after",
         "reindex",
     ),
-    CrashPoint("a reindex is undone", f"{_CATALOGUE}.reindexes", "Reindexes.undo", "after", "undo"),
+    CrashPoint(
+        "a reindex is undone",
+        f"{_CATALOGUE}.index_lifecycle.reindexes",
+        "Reindexes.undo",
+        "after",
+        "undo",
+    ),
     # Starting and healing
     CrashPoint(
         "the tables are brought up to date",
@@ -215,7 +231,11 @@ POINTS = (
     CrashPoint("an index is open, not compared", _GALLERY, "MilvusGallery.open", "after", "start"),
     CrashPoint("an index is compared", _GALLERY, "MilvusGallery.ids", "after", "start"),
     CrashPoint(
-        "lacking rows are marked", f"{_CATALOGUE}.changes", "Changes.touch", "after", "heal"
+        "lacking rows are marked",
+        f"{_CATALOGUE}.index_lifecycle.changes",
+        "Changes.touch",
+        "after",
+        "heal",
     ),
     CrashPoint("an index is healed, not purged", _REPLAY, "Replay._purge", "before", "start"),
 )

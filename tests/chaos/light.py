@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.forging import PROJECT, ForgeProcess
+from tests.support.forge import PROJECT, ForgeProcess
 
 _POLL_SECONDS = 0.01
 _STOP_SECONDS = 30.0

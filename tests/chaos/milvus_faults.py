@@ -8,7 +8,7 @@ from pymilvus import MilvusClient
 from tests.chaos.campaign import Campaign
 from tests.chaos.load import Load
 from tests.chaos.proxy import Proxy
-from tests.milvus_server import MilvusServer
+from tests.support.milvus_server import MilvusServer
 
 _AWAY_SECONDS = 6.0
 _SLOW_SECONDS = 0.3

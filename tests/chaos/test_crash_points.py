@@ -22,7 +22,9 @@ def test_nothing_is_lost_where_it_dies(campaign, point):
 
 
 def test_a_renamed_function_is_noticed(monkeypatch):
-    renamed = CrashPoint("gone", "bento_service.replay", "Replay.no_such_thing", "after", "upload")
+    renamed = CrashPoint(
+        "gone", "bento_service.indexing.replay", "Replay.no_such_thing", "after", "upload"
+    )
     monkeypatch.setattr(crash_points, "POINTS", (renamed,))
 
     with pytest.raises(AttributeError, match="no_such_thing"):

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bento_service import errors as service_errors
-from bento_service.api import problems
+from bento_service.api.http import problems
 from client_sdk import errors
 
 PROJECT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from client_sdk import (
     InvalidArgument,
     Unauthenticated,
 )
-from tests.fake_service import FakeService
+from tests.support.fake_service import FakeService
 
 
 def plain(colour):

@@ -22,7 +22,7 @@ from client_sdk import (
 )
 from client_sdk._folder_report import Tally, describe
 from client_sdk.schemas import Job
-from tests.fake_service import FakeService
+from tests.support.fake_service import FakeService
 
 
 def picture(number):

@@ -17,7 +17,7 @@ from client_sdk import (
     UnsupportedMediaType,
     Verdict,
 )
-from tests.bombs import flat
+from tests.support.bombs import flat
 
 MIRRORED = Image.Transpose.FLIP_LEFT_RIGHT
 

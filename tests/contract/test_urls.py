@@ -10,7 +10,7 @@ from client_sdk import (
     UnsupportedMediaType,
     UrlUnreachable,
 )
-from tests.raw_server import RawServer
+from tests.support.raw_server import RawServer
 
 
 @pytest.fixture(scope="module")

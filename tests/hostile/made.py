@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from tests.bombs import with_last_scan_again
+from tests.support.bombs import with_last_scan_again
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from datetime import timedelta
 import pytest
 from PIL import Image
 
-from bento_service.catalogue.job_records import Claim, NewFile, Outcome, Stamp
+from bento_service.catalogue.jobs.records import Claim, NewFile, Outcome, Stamp
 from bento_service.catalogue.records import Computed
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument, PathNotFound
 from bento_service.ingest.retrying import retry_job
-from bento_service.ingest.train import start_folder_job
+from bento_service.ingest.starting.folder_jobs import start_folder_job
 from client_sdk.schemas import TrainRequest
-from tests.ingest.test_worker import Colours, Room, colours, counted, png
+from tests.ingest.worker.test_worker import Colours, Room, colours, counted, png
 
 OLD = time.time() - 3600
 

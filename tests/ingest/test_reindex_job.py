@@ -12,18 +12,18 @@ import pytest
 from PIL import Image
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.job_records import NewFile, NewJob
+from bento_service.catalogue.jobs.records import NewFile, NewJob
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
-from bento_service.ingest.reading import Reader
-from bento_service.ingest.roots import ImageRoots
-from bento_service.ingest.train import start_folder_job, start_reindex_job
-from bento_service.ingest.uploads import Uploads
-from bento_service.ingest.worker import Worker
-from bento_service.originals import Originals
+from bento_service.ingest.starting.folder_jobs import start_folder_job, start_reindex_job
+from bento_service.ingest.worker.reading import Reader
+from bento_service.ingest.worker.worker import Worker
+from bento_service.pictures.in_process import LocalDecoder
 from bento_service.settings import ImageRoot
-from bento_service.vision.decode import LocalDecoder
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.originals import Originals
+from bento_service.storage.uploads import Uploads
 from client_sdk.schemas import JobState, TrainRequest
 
 OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 3, "fp32")

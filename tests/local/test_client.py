@@ -14,10 +14,10 @@ import numpy as np
 import psutil
 import pytest
 
-from bento_service.backing import SERVICE
+from bento_service.assembly.backing import SERVICE
+from bento_service.descriptors.golden import GOLDEN_FILE, GoldenVectors, save_golden
+from bento_service.descriptors.version import read_versions
 from bento_service.local.opening import open_local
-from bento_service.vision.descriptor_version import read_versions
-from bento_service.vision.golden import GOLDEN_FILE, GoldenVectors, save_golden
 from client_sdk import (
     AsyncClient,
     Client,
@@ -42,7 +42,7 @@ def client(model_folder):
 def decoders():
     """Processes that this one has started to decode pictures."""
     children = psutil.Process().children()
-    return [one for one in children if "bento_service.vision.decoder" in one.cmdline()]
+    return [one for one in children if "bento_service.pictures.decoders.child" in one.cmdline()]
 
 
 def services():

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bento_service.vision.descriptor_version import DescriptorVersion, Weights
+from bento_service.descriptors.version import DescriptorVersion, Weights
 from model_build.activation_ranges import ActivationRanges
 from model_build.convert import convert
 from model_build.sources import wheel_weights
 from model_build.store import all_versions
 from model_build.weights import Vgg16Weights
-from tests.whole_build import Built, Run, copy_of_the_program, whole_build
+from tests.support.whole_build import Built, Run, copy_of_the_program, whole_build
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,9 +3,9 @@ import shutil
 import numpy as np
 import pytest
 
+from bento_service.descriptors.golden import GOLDEN_FILE, GoldenVectors, save_golden
+from bento_service.descriptors.version import read_versions
 from bento_service.errors import NotReady
-from bento_service.vision.descriptor_version import read_versions
-from bento_service.vision.golden import GOLDEN_FILE, GoldenVectors, save_golden
 from model_build import build as steps
 from model_build.activation_ranges import RANGES_FILE, ActivationRanges
 from model_build.errors import CalibrationFailed, ConversionWrong

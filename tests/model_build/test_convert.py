@@ -5,9 +5,9 @@ import onnx
 import pytest
 import safetensors.numpy
 
-from bento_service.vision.descriptor_version import DESCRIPTORS
-from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE
-from bento_service.vision.onnx_engine import OnnxEngine
+from bento_service.descriptors.model import NETWORK_FILES, WEIGHTS_FILE
+from bento_service.descriptors.onnx_engine import OnnxEngine
+from bento_service.descriptors.version import DESCRIPTORS
 from model_build import convert as conversion
 from model_build.convert import check, convert
 from model_build.errors import ConversionWrong

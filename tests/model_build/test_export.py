@@ -7,8 +7,8 @@ import sys
 import pytest
 
 import model_build.__main__ as command
-from bento_service.vision.descriptor_version import read_versions
-from bento_service.vision.exported import TAG_FILE
+from bento_service.descriptors.exported import TAG_FILE
+from bento_service.descriptors.version import read_versions
 from model_build import convert as conversion
 from model_build.convert import check_by_golden
 from model_build.errors import ConversionWrong, PublishingFailed

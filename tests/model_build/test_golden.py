@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from PIL import Image
 
-from bento_service.vision.descriptor_version import DESCRIPTORS
-from bento_service.vision.engine import NETWORK_FILES
-from bento_service.vision.golden import cosines
-from bento_service.vision.onnx_engine import OnnxEngine
+from bento_service.descriptors.golden import cosines
+from bento_service.descriptors.model import NETWORK_FILES
+from bento_service.descriptors.onnx_engine import OnnxEngine
+from bento_service.descriptors.version import DESCRIPTORS
 from model_build.convert import convert
 from model_build.errors import WeightsRefused
 from model_build.golden import check_weights, golden_vectors, quantised_vectors

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from onnx.reference import ReferenceEvaluator
 
-from bento_service.vision.descriptor_version import DESCRIPTORS, Preprocessing
+from bento_service.descriptors.version import DESCRIPTORS, Preprocessing
 from model_build.network import TAP_OF_LAYER, TAPS, network, rgb_mean
 from model_build.weights import LAYERS, Vgg16Weights
 

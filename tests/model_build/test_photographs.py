@@ -7,7 +7,7 @@ import pytest
 import skimage
 from PIL import Image
 
-from bento_service.vision.descriptor_version import Preprocessing
+from bento_service.descriptors.version import Preprocessing
 from model_build import photographs
 from model_build.errors import PhotographsMissing
 

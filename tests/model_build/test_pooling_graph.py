@@ -6,17 +6,17 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bento_service.vision.descriptor_version import (
+from bento_service.descriptors.pooling import pooled
+from bento_service.descriptors.version import (
     DESCRIPTORS,
     Part,
     Pooling,
     Preprocessing,
     Weights,
 )
-from bento_service.vision.pooling import pooled
-from bento_service.vision.recipes import descriptor_version
 from model_build.network import IR_VERSION, OPSET
 from model_build.pooling_graph import pooling_graph
+from model_build.recipes import descriptor_version
 
 WEIGHTS = Weights(digest="0" * 64, source="a test")
 RECIPES = [descriptor_version(name, WEIGHTS) for name in DESCRIPTORS]

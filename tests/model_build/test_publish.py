@@ -4,9 +4,9 @@ import stat
 import pytest
 import yaml
 
-from bento_service.vision.choice import Choice
-from bento_service.vision.descriptor_version import DescriptorVersion
-from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE, Model
+from bento_service.descriptors.choice import Choice
+from bento_service.descriptors.model import NETWORK_FILES, WEIGHTS_FILE, Model
+from bento_service.descriptors.version import DescriptorVersion
 from model_build.photographs import CHECKED, photographs
 from model_build.store import MODEL_FILES
 
@@ -14,7 +14,7 @@ from model_build.store import MODEL_FILES
 PUBLISH = """
 import logging, sys
 from pathlib import Path
-from bento_service.vision.descriptor_version import Weights
+from bento_service.descriptors.version import Weights
 from model_build.activation_ranges import ActivationRanges
 from model_build.convert import Agreement
 from model_build.publish import publish

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from onnx import TensorProto, helper, numpy_helper
 
-from bento_service.vision.descriptor_version import DESCRIPTORS
-from bento_service.vision.engine import NETWORK_FILES
-from bento_service.vision.onnx_engine import OnnxEngine
-from bento_service.vision.pooling import pooled
+from bento_service.descriptors.model import NETWORK_FILES
+from bento_service.descriptors.onnx_engine import OnnxEngine
+from bento_service.descriptors.pooling import pooled
+from bento_service.descriptors.version import DESCRIPTORS
 from model_build.quantised import quantised_network
 from model_build.weights import LAYERS, Vgg16Weights
 

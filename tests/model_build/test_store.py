@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from bento_service.vision.descriptor_version import (
+from bento_service.descriptors.golden import GOLDEN_FILE
+from bento_service.descriptors.model import NETWORK_FILES, WEIGHTS_FILE
+from bento_service.descriptors.version import (
     DESCRIPTORS,
     PRECISIONS,
     VERSIONS_FILE,
     Weights,
     write_versions,
 )
-from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE
-from bento_service.vision.golden import GOLDEN_FILE
 from model_build.activation_ranges import RANGES_FILE, ActivationRanges
 from model_build.store import (
     MODEL_FILES,

@@ -6,7 +6,7 @@ import pytest
 import safetensors.numpy
 import torch
 
-from bento_service.vision.engine import NETWORK_FILES, WEIGHTS_FILE
+from bento_service.descriptors.model import NETWORK_FILES, WEIGHTS_FILE
 from model_build.errors import ModelBuildError, WeightsRefused, WeightsUnavailable
 from model_build.network import network
 from model_build.weight_files import read_weights

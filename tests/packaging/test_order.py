@@ -1,6 +1,6 @@
 """A file that was renamed would silently run last."""
 
-from tests.order import LONGEST, TESTS
+from tests.support.order import LONGEST, TESTS
 
 
 def test_every_file_that_runs_first_is_there():

@@ -10,8 +10,8 @@ from bentoml.validators import DType, Shape
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
-from bento_service.batching import EMBEDDER_OPTIONS, batching_options, limit_waiting
-from bento_service.describing import patient
+from bento_service.descriptors.describing import patient
+from bento_service.serving.batching import EMBEDDER_OPTIONS, batching_options, limit_waiting
 
 WORK_SECONDS = 0.05
 app = FastAPI()

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from bentoml._internal.marshal import dispatcher
 
-from bento_service.batching import MAX_CORK_SECONDS, limit_waiting
+from bento_service.serving.batching import MAX_CORK_SECONDS, limit_waiting
 
 PROJECT = Path(__file__).parents[2]
 CALLERS = 32

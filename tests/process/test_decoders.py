@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from client_sdk import Client, ImageTooExpensive, ImageUnreadable, TooLarge
-from tests import bombs
+from tests.support import bombs
 
 SECONDS = "0.2"
 

@@ -27,7 +27,7 @@ from pathlib import Path
 _LOOK_SECONDS = 0.02
 _STRIKE_SECONDS = 0.004
 _PRODUCT = "bento_service."
-_REPLAY = f"{_PRODUCT}replay"
+_REPLAY = f"{_PRODUCT}indexing.replay"
 
 
 class Told:
@@ -179,7 +179,7 @@ SABOTAGES = {
         "MilvusGallery.delete",
         lambda *_: None,
     ),
-    "deletes are not buried": ("bento_service.catalogue.images", "bury", lambda *_: 1),
+    "deletes are not buried": ("bento_service.catalogue.images.images", "bury", lambda *_: 1),
 }
 
 

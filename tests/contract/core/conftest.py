@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from client_sdk import Client
-from tests import backends
-from tests.backends import Backend
+from tests.support import backends
+from tests.support.backends import Backend
 
 BACKENDS = ("fake", "in-process", "serve", "local")
 DECLINED: dict[str, dict[str, str]] = {

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bento_service.vision.decode import decode
-from bento_service.vision.engine import find_version
-from bento_service.vision.golden import GOLDEN_FILE, GoldenVectors
+from bento_service.descriptors.golden import GOLDEN_FILE, GoldenVectors
+from bento_service.descriptors.model import find_version
+from bento_service.pictures.in_process import decode
 from model_build.evaluation.describers import NAMES, Square, describers
 from model_build.evaluation.errors import DescriptorUnknown, ModelMissing
 from model_build.evaluation.histogram import colour_histograms

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bento_service.vision.decode import decode
+from bento_service.pictures.in_process import decode
 from model_build.evaluation import describing
 from model_build.evaluation.describers import Describer
 from model_build.evaluation.describing import describe

@@ -1,0 +1,1 @@
+"""Who may call: tokens, scopes, rates and the page's session."""

@@ -1,0 +1,55 @@
+"""Signing in for the page: pictures cannot send a header, so the token becomes a cookie."""
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from bento_service.api.auth.access import COOKIE
+from bento_service.api.http.problems import parsed_json
+from bento_service.errors import TooLarge, Unauthenticated
+
+router = APIRouter(prefix="/api/v2/session")
+_MAX_BODY = 8192
+
+
+class SignIn(BaseModel):
+    """Who wants to come in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: str = Field(min_length=1, max_length=4096)
+
+
+_DOCUMENTED = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": SignIn.model_json_schema()}},
+    }
+}
+
+
+@router.post("", status_code=204, openapi_extra=_DOCUMENTED)
+async def sign_in(request: Request, response: Response) -> None:
+    """Keep a token in a cookie that pages of other sites do not send and scripts do not see."""
+    body = SignIn.model_validate(parsed_json(await _short_body(request)))
+    if request.app.state.tokens.caller(body.token) is None:
+        raise Unauthenticated("this token is not valid; ask the operator for one")
+    proto = request.headers.get("x-forwarded-proto", request.url.scheme)
+    response.set_cookie(
+        COOKIE, body.token, httponly=True, samesite="strict", secure=proto == "https"
+    )
+
+
+async def _short_body(request: Request) -> bytes:
+    """The body of somebody who is not known yet."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MAX_BODY:
+            raise TooLarge(f"a token takes less than {_MAX_BODY} bytes")
+    return body
+
+
+@router.delete("", status_code=204)
+def sign_out(response: Response) -> None:
+    """Forget the token."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")

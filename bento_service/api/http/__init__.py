@@ -1,0 +1,1 @@
+"""Bodies, pages of lists, idempotency keys and problem documents."""

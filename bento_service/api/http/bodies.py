@@ -1,0 +1,164 @@
+"""Request bodies that a call takes in more than one form: JSON, multipart, query string."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, JsonValue
+from starlette.datastructures import FormData, UploadFile
+
+from bento_service.api.http.form_files import MultipartForm
+from bento_service.api.http.problems import parsed_json
+from bento_service.application import Application
+from bento_service.errors import BadRequest, InvalidArgument, NotReady, TooLarge
+from bento_service.filters.values import check_metadata
+from bento_service.strict_json import JsonError, read_json
+
+_MAX_FILES = 20_000
+_MAX_FIELDS = 50
+_MAX_FIELD_BYTES = 2**18
+_MULTIPART = "multipart/form-data"
+_FORM_TYPES = (_MULTIPART, "application/x-www-form-urlencoded")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def application(request: Request) -> Application:
+    """What runs behind the surface.
+
+    Raises:
+        NotReady: The service is still starting.
+    """
+    found = getattr(request.app.state, "application", None)
+    if not isinstance(found, Application):
+        raise NotReady("the service is starting; try again in some seconds")
+    return found
+
+
+App = Annotated[Application, Depends(application)]
+
+
+def is_form(request: Request) -> bool:
+    """Whether a request says that its body is a form."""
+    return request.headers.get("content-type", "").lower().startswith(_FORM_TYPES)
+
+
+class _BoundedRequest(Request):
+    async def json(self) -> Any:
+        return parsed_json(await self.body())
+
+
+class BoundedRoute(APIRoute):
+    """A route whose JSON body, if FastAPI reads it, is as bounded as the others' are."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What serves a request."""
+        serve = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            return await serve(_BoundedRequest(request.scope, request.receive))
+
+        return bounded
+
+
+async def json_body(request: Request, model: type[Model]) -> Model:
+    """A JSON body as a wire model; what is wrong with it becomes a problem by its handler."""
+    return model.model_validate(parsed_json(await request.body()))
+
+
+@asynccontextmanager
+async def form_body(request: Request) -> AsyncIterator[FormData]:
+    """A form; its files are gone when the block ends."""
+    limits = {"max_fields": _MAX_FIELDS, "max_files": _MAX_FILES, "max_part_size": _MAX_FIELD_BYTES}
+    kind = request.headers.get("content-type", "").lower()
+    is_multipart = kind.startswith(_MULTIPART)
+    async with MultipartForm(request, **limits) if is_multipart else request.form(**limits) as form:
+        yield form
+
+
+def uploaded(form: FormData, name: str) -> list[UploadFile]:
+    """The files of a field.
+
+    Raises:
+        InvalidArgument: There is none, or it is text.
+    """
+    values = form.getlist(name)
+    files = [value for value in values if isinstance(value, UploadFile)]
+    if not files or len(files) < len(values):
+        raise InvalidArgument(f"the form has no file in its field {name!r}; send one")
+    return files
+
+
+def text_fields(form: FormData, *, without: Collection[str]) -> dict[str, str]:
+    """The text fields of a form, except of those for files; empty ones left out.
+
+    Raises:
+        InvalidArgument: A file came in a field for text.
+    """
+    fields: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if name in without:
+            continue
+        if not isinstance(value, str):
+            raise InvalidArgument(f"{name}: this field takes text, not a file")
+        if value != "":
+            fields[name] = value
+    return fields
+
+
+def check_size(app: Application, size: int) -> None:
+    """Refuse a picture that is larger than one may be.
+
+    Raises:
+        TooLarge: It is.
+    """
+    limit = app.settings.max_upload_bytes
+    if size > limit:
+        raise TooLarge(f"the picture has {size} bytes; at most {limit} are accepted")
+
+
+def parsed_metadata(text: str | None) -> dict[str, JsonValue]:
+    """Metadata from a form's field: a JSON object.
+
+    Raises:
+        InvalidArgument: It is something else.
+    """
+    if text is None:
+        return {}
+    try:
+        value = read_json(text)
+    except JsonError as error:
+        raise InvalidArgument(f"metadata: {error}; send an object") from error
+    if not isinstance(value, dict):
+        raise InvalidArgument("metadata: is not a JSON object")
+    check_metadata(value)
+    return value
+
+
+async def loose_parameters(request: Request) -> Mapping[str, Any]:
+    """Parameters from the query string and from a JSON or form body, the body's first."""
+    given: dict[str, Any] = dict(request.query_params)
+    if request.method == "GET":
+        return given
+    if is_form(request):
+        async with form_body(request) as form:
+            given.update({name: value for name, value in form.items() if isinstance(value, str)})
+    elif body := await request.body():
+        given.update(parsed_json(body))
+    return given
+
+
+def text_of(parameters: Mapping[str, Any], name: str, default: str = "") -> str:
+    """A text parameter; an empty one counts as missing.
+
+    Raises:
+        BadRequest: It is no text.
+    """
+    value = parameters.get(name)
+    if value is None or value == "":
+        return default
+    if not isinstance(value, str):
+        raise BadRequest(f"{name}: is not text")
+    return value

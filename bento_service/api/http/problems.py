@@ -1,0 +1,189 @@
+"""Every failure as `application/problem+json` (RFC 9457), on version 1's routes as one line."""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Match
+
+from bento_service.api.openapi import LINE_ROUTES
+from bento_service.errors import (
+    BadRequest,
+    InvalidArgument,
+    LookalikeError,
+    NotReady,
+    TimeExceeded,
+    TooLarge,
+)
+from bento_service.strict_json import JsonError, read_json
+from client_sdk.schemas import Problem
+
+_log = logging.getLogger(__name__)
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_ASKED = ("type", "path", "root_path", "headers", "app")
+_RETRY_AFTER_SECONDS = {429: "1", 503: "2"}
+_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: TooLarge.code,
+    503: NotReady.code,
+    504: TimeExceeded.code,
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure of an app in this form."""
+    app.add_exception_handler(LookalikeError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def answer(request: Request, status: int, code: str, title: str, detail: str) -> Response:
+    """A failure in the form of the route that was called."""
+    headers = {}
+    if status in _RETRY_AFTER_SECONDS:
+        headers["Retry-After"] = _RETRY_AFTER_SECONDS[status]
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        headers["Connection"] = "close"  # the rest of the body is not waited for
+    if request_id := request.scope.get("lookalike_request_id"):
+        headers["X-Request-ID"] = request_id
+    if is_line_route(request):
+        line = " ".join(f"{title}: {detail}".split())
+        return PlainTextResponse(line, status, headers)
+    problem = Problem(
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request_id,
+    )
+    return Response(
+        problem.model_dump_json(), status, headers, media_type="application/problem+json"
+    )
+
+
+def answer_error(request: Request, error: LookalikeError) -> Response:
+    """One of our failures."""
+    return answer(request, error.status, error.code, error.title, str(error))
+
+
+def answer_status(request: Request, status: int, detail: str) -> Response:
+    """A failure of which only the status is known."""
+    if status == 404:
+        detail = f"there is nothing at {request.url.path}; /openapi.json lists what there is"
+    if status == 405:
+        detail = f"{request.url.path} does not take {request.method}; its Allow header says what"
+    usual = BadRequest.code if status < 500 else LookalikeError.code
+    title = HTTPStatus(status).phrase
+    return answer(request, status, _CODES.get(status, usual), title, detail)
+
+
+def answer_defect(request: Request, error: Exception) -> Response:
+    """A failure that nobody has thought of; the log says what it was."""
+    _log.error(
+        "%s %s failed, request_id=%s",
+        request.method,
+        request.url.path,
+        request.scope.get("lookalike_request_id", "-"),
+        exc_info=error,
+    )
+    return answer(
+        request,
+        LookalikeError.status,
+        LookalikeError.code,
+        LookalikeError.title,
+        "the service has a defect; its log has the details under this request_id",
+    )
+
+
+def is_line_route(request: Request) -> bool:
+    """Whether failures are one line of text, as version 1's are."""
+    return request.url.path.startswith(LINE_ROUTES)
+
+
+def explained(errors: Sequence[Any]) -> str:
+    """What pydantic found wrong, in one line."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in error['loc'] if part != 'body') or 'body'}: "
+        f"{error['msg']}"
+        for error in errors
+    )
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    if not isinstance(error, LookalikeError):
+        raise error
+    return answer_error(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError | ValidationError):
+        raise error
+    errors = error.errors()
+    kind: type[LookalikeError] = InvalidArgument
+    if any(one["type"] in ("json_invalid", "model_attributes_type") for one in errors):
+        kind = BadRequest
+    return answer(request, kind.status, kind.code, kind.title, explained(errors))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == HTTPStatus.NO_CONTENT:
+        return Response(status_code=error.status_code)
+    if isinstance(error.__cause__, LookalikeError):  # FastAPI calls all that goes wrong a 400
+        return answer_error(request, error.__cause__)
+    refusal = answer_status(request, error.status_code, str(error.detail))
+    refusal.headers.update(error.headers or {})
+    if error.status_code == 405 and (methods := _methods(request)):
+        refusal.headers["Allow"] = ", ".join(methods)
+    return refusal
+
+
+async def _gone(request: Request, _: Exception) -> Response:
+    """Nobody reads this; it only ends the request."""
+    return answer_error(request, BadRequest("the connection ended before the body did"))
+
+
+def _methods(request: Request) -> list[str]:
+    """What a path takes; Starlette names only the methods of the first route that has it."""
+    asked = {name: value for name, value in request.scope.items() if name in _ASKED}
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**asked, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
+    ]
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return answer_defect(request, error)
+
+
+def parsed_json(body: bytes) -> dict[str, Any]:
+    """A JSON object from a body.
+
+    Raises:
+        BadRequest: It is something else.
+    """
+    try:
+        value = read_json(body)
+    except JsonError as error:
+        raise BadRequest(f"the body {error}; see /openapi.json for what this call takes") from error
+    if not isinstance(value, dict):
+        raise BadRequest(
+            "the body is not a JSON object; see /openapi.json for what this call takes"
+        )
+    return value

@@ -1,0 +1,1 @@
+"""Layers around the routes: request ids, limits and the entrance."""

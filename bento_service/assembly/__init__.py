@@ -1,0 +1,1 @@
+"""Opening the rooms of a service from its settings."""

@@ -1,0 +1,1 @@
+"""Images, their metadata, hashes and descriptors."""

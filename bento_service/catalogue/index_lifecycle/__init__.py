@@ -1,0 +1,1 @@
+"""Changes for indexes, replacements, reindexing and retired indexes."""

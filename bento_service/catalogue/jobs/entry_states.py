@@ -1,0 +1,45 @@
+"""The states of the entries of a job's list."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from bento_service.catalogue.jobs.records import Outcome
+from bento_service.catalogue.tables import FileState, job_files
+from bento_service.errors import ImageNotFound
+
+
+def still_todo(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those whose entries were not settled before, in the order of the job's list."""
+    statement = select(job_files.c.id).where(
+        job_files.c.id.in_([outcome.file.id for outcome in outcomes]),
+        job_files.c.state == FileState.TODO,
+    )
+    waiting = set(connection.execute(statement).scalars())
+    left = [outcome for outcome in outcomes if outcome.file.id in waiting]
+    return sorted(left, key=lambda outcome: outcome.file.id)
+
+
+def write_states(
+    connection: Connection, outcomes: Sequence[Outcome], states: Sequence[FileState]
+) -> None:
+    """Write the states of entries, except of those that are still to do."""
+    changed = [
+        {"file": one.file.id, "state": state, "code": one.code, "detail": one.detail}
+        for one, state in zip(outcomes, states, strict=True)
+        if state is not FileState.TODO
+    ]
+    if changed:
+        connection.execute(
+            update(job_files)
+            .where(job_files.c.id == bindparam("file"))
+            .values(state=bindparam("state"), code=bindparam("code"), detail=bindparam("detail")),
+            changed,
+        )
+
+
+def no_such_image(outcome: Outcome) -> Outcome:
+    """A deletion that has nothing to delete."""
+    error = ImageNotFound("the collection has no such image; it may have been deleted before")
+    return replace(outcome, code=error.code, detail=str(error))

@@ -1,0 +1,142 @@
+"""Rows of jobs and their files, within a transaction."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, insert, or_, select, update
+
+from bento_service.catalogue.jobs.records import JobRecord, NewJob, Settled
+from bento_service.catalogue.tables import (
+    OPEN_STATES,
+    FileAction,
+    FileState,
+    SourceKind,
+    job_files,
+    jobs,
+)
+from client_sdk.schemas import JobState
+
+all_done = and_(
+    jobs.c.walked,
+    jobs.c.indexed + jobs.c.duplicates + jobs.c.failed >= jobs.c.total,
+    jobs.c.removals_open == 0,
+)
+"""Whether a job has nothing left to do."""
+
+
+def hold_open(connection: Connection, number: int) -> bool:
+    """Whether a job still has work; nobody else can close it until the transaction ends."""
+    statement = select(jobs.c.number).where(is_open(number)).with_for_update()
+    return connection.execute(statement).scalar() is not None
+
+
+def add_job(
+    connection: Connection, collection_id: int, collection: str, job: NewJob
+) -> tuple[int, str]:
+    """Put a job on the list without its files; its number and its id."""
+    job_id = uuid4().hex
+    number = connection.execute(
+        insert(jobs)
+        .values(
+            id=job_id,
+            collection_id=collection_id,
+            collection=collection,
+            kind=job.kind,
+            root=job.root,
+            path=job.path,
+            recursive=job.recursive,
+            ignore=list(job.ignore),
+            metadata=job.metadata,
+            state=JobState.PENDING,
+            walked=job.kind is SourceKind.UPLOAD,
+            dry_run=job.dry_run,
+            prune=job.prune,
+            verify_bytes=job.verify_bytes,
+            manifest=job.manifest,
+            manifest_name=job.manifest_name,
+            removals_open=int(job.prune),
+            retry_of=job.retry_of,
+            created_at=datetime.now(UTC),
+        )
+        .returning(jobs.c.number)
+    ).scalar_one()
+    return number, job_id
+
+
+def close_job(connection: Connection, which: Any, state: JobState, detail: str | None) -> int:
+    """End the open jobs that a condition is true of; how many there were."""
+    now = datetime.now(UTC)
+    closed = connection.execute(
+        update(jobs)
+        .where(which, jobs.c.state.in_(OPEN_STATES))
+        .values(
+            state=state,
+            detail=detail,
+            finished_at=now,
+            started_at=case((jobs.c.started_at.is_(None), now), else_=jobs.c.started_at),
+        )
+    )
+    return int(closed.rowcount)
+
+
+def is_open(number: int) -> ColumnElement[bool]:
+    """Of a job: is this one, and still has work."""
+    return and_(jobs.c.number == number, jobs.c.state.in_(OPEN_STATES))
+
+
+def settled_before(connection: Connection, number: int, keys: Sequence[str]) -> set[str]:
+    """Which of these files the job that is retried, or one before it, has dealt with for good.
+
+    That is well, or by refusing them. None of a reindex: its list has only what is not described
+    yet.
+    """
+    is_files = jobs.c.kind != SourceKind.REINDEX
+    is_retry = select(jobs.c.retry_of).where(jobs.c.number == number, is_files)
+    if connection.execute(is_retry).scalar() is None:
+        return set()
+    former = select(jobs.c.number, jobs.c.retry_of)
+    own = former.where(jobs.c.number == number).cte(recursive=True)
+    chain = own.union_all(former.join(own, jobs.c.id == own.c.retry_of))
+    statement = select(job_files.c.key).where(
+        job_files.c.job_number.in_(select(chain.c.number).where(chain.c.number != number)),
+        job_files.c.key.in_(keys),
+        or_(
+            job_files.c.state.in_((FileState.DONE, FileState.DUPLICATE)),
+            job_files.c.action == FileAction.REFUSED,
+        ),
+    )
+    return set(connection.execute(statement).scalars())
+
+
+def count(connection: Connection, number: int, settled: Settled) -> None:
+    """Add what became of a batch to the counters of its job."""
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.number == number)
+        .values(
+            total=jobs.c.total + settled.added,
+            indexed=jobs.c.indexed + settled.indexed,
+            duplicates=jobs.c.duplicates + settled.duplicates,
+            failed=jobs.c.failed + settled.failed,
+            removed=jobs.c.removed + settled.removed,
+            removals_open=jobs.c.removals_open - settled.removals,
+        )
+    )
+
+
+def complete_if_done(connection: Connection, number: int) -> None:
+    """Complete a job that has nothing left to do, except a reindex."""
+    # A reindex has its index checked and switched to after the last of its files.
+    is_one = and_(jobs.c.number == number, jobs.c.kind != SourceKind.REINDEX)
+    close_job(connection, and_(is_one, all_done), JobState.COMPLETED, None)
+
+
+def job_record(row: Row[Any]) -> JobRecord:
+    """A row of the `jobs` table."""
+    values = {**row._mapping}
+    values["kind"] = SourceKind(row.kind)
+    values["state"] = JobState(row.state)
+    values["ignore"] = tuple(row.ignore)
+    return JobRecord(**values)

@@ -1,1 +1,0 @@
-"""Decoder processes: what strangers send is decoded where it can do no harm."""

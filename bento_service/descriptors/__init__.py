@@ -1,0 +1,1 @@
+"""RGB pixels to unit vectors."""

@@ -1,0 +1,79 @@
+"""Golden vectors: pictures with the descriptors that every right build gives for them.
+
+Wrong input conventions fail silently: swapped channels or another mean still give plausible
+descriptors that cost a few points of ranking quality. Only comparing with known answers shows it.
+The same check finds a processor whose 8-bit arithmetic overflows.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bento_service.descriptors.version import DescriptorVersion
+
+GOLDEN_FILE = "golden.npz"
+"""The golden vectors in a model's folder."""
+
+MIN_COSINE = 0.9999
+"""What every golden picture must reach, on every machine."""
+
+
+@dataclass(frozen=True)
+class GoldenVectors:
+    """Pictures and their descriptors of one version.
+
+    Attributes:
+        version: Whose.
+        pictures: (N, S, S, 3) uint8, RGB, already resized.
+        descriptors: (N, D) float32, unit length.
+    """
+
+    version: DescriptorVersion
+    pictures: NDArray[np.uint8]
+    descriptors: NDArray[np.float32]
+
+    @classmethod
+    def load(cls, path: Path, version: DescriptorVersion) -> Self:
+        """Read those of a version from a file that `save_golden` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            return cls(
+                version=version,
+                pictures=arrays[_pictures_key(version)],
+                descriptors=arrays[_descriptors_key(version)],
+            )
+
+    def worst_cosine(self, descriptors: NDArray[np.float32]) -> float:
+        """The lowest cosine between the expected descriptors and these, both (N, D)."""
+        return float(cosines(self.descriptors, descriptors).min())
+
+
+def save_golden(golden: Iterable[GoldenVectors], path: Path) -> None:
+    """Write to a `.npz` file; equal vectors give equal bytes."""
+    arrays: dict[str, Any] = {}
+    for vectors in golden:
+        arrays[_pictures_key(vectors.version)] = vectors.pictures
+        arrays[_descriptors_key(vectors.version)] = vectors.descriptors
+    np.savez(path, **dict(sorted(arrays.items())))
+
+
+def cosines(expected: NDArray[np.float32], descriptors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The cosine of each row with the expected one, which has unit length; both (N, D).
+
+    It is computed as 1 - |a - b|² / 2, which is the cosine of two unit vectors and less where the
+    second has another length, so that a missing normalisation is found too.
+    """
+    differences = expected.astype(np.float64) - descriptors
+    similarities: NDArray[np.float64] = 1.0 - (differences**2).sum(axis=1) / 2.0
+    return similarities
+
+
+def _pictures_key(version: DescriptorVersion) -> str:
+    return "pictures-padded" if version.preprocessing.padding else "pictures-squashed"
+
+
+def _descriptors_key(version: DescriptorVersion) -> str:
+    return f"{version.name}-{version.precision}"

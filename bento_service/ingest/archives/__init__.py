@@ -1,0 +1,1 @@
+"""Pictures out of zip and tar archives, within limits."""

@@ -1,0 +1,155 @@
+"""The members of tar archives, compressed or not, in one pass."""
+
+import tarfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from bento_service.errors import Forbidden, InvalidArgument, TooLarge
+from bento_service.ingest.archives.compression import DAMAGE, Readable, expanded, first_block
+from bento_service.ingest.archives.limits import (
+    Allowance,
+    Member,
+    Unfit,
+    is_clutter,
+    looks_like_tar,
+    nested,
+    objection,
+    shown,
+)
+
+_BLOCK = 2**16
+_HEADER_BYTES = 2**20
+_HEADER_BYTES_A_MEMBER = 2048
+_BROKEN = (*DAMAGE, tarfile.TarError, RecursionError, UnicodeError)
+
+
+def is_tar(stream: BinaryIO) -> bool:
+    """Whether a stream is a tar archive, perhaps compressed.
+
+    Raises:
+        InvalidArgument: It is compressed, and so damaged that this cannot be told.
+    """
+    try:
+        return looks_like_tar(first_block(expanded(stream)))
+    except DAMAGE as error:
+        raise _damaged() from error
+
+
+def tar_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unfit]:
+    """The files of a tar archive.
+
+    Args:
+        stream: The archive.
+        allowance: What it may hold.
+
+    Raises:
+        TooLarge: It holds more.
+        InvalidArgument: It is damaged or cut off.
+    """
+    allowance.begin(stream.seek(0, 2))
+    counted = _Counted(expanded(stream), allowance)
+    with _opened(counted) as archive:
+        while (info := _next(archive, counted)) is not None:
+            if info.isdir() or is_clutter(info.name):
+                continue
+            allowance.take_member()
+            problem = objection(info.name, info.size, allowance.limits)
+            if problem is None and not info.isreg():
+                problem = Forbidden("a link or a device, which archives cannot bring here")
+            content = _Content(archive, info, counted) if info.isreg() else None
+            if problem is None and content is not None:
+                problem = nested(content.beginning)
+            if problem is not None or content is None:
+                yield Unfit(shown(info.name), problem or Forbidden("not a file"))
+            else:
+                yield Member(shown(info.name), info.size, content)
+            if content is not None:
+                content.skip()
+
+
+class _Counted:
+    """Bytes that come out of an archive; those of headers, which are kept in memory, apart."""
+
+    def __init__(self, source: Readable, allowance: Allowance) -> None:
+        self._source = source
+        self._allowance = allowance
+        self._left = _HEADER_BYTES * 16 + _HEADER_BYTES_A_MEMBER * allowance.limits.members
+        self._left_now = _HEADER_BYTES
+        self._in_header = True
+
+    def begin_header(self) -> None:
+        """What is read from now on is kept in memory."""
+        self._in_header, self._left_now = True, _HEADER_BYTES
+
+    def begin_content(self) -> None:
+        """What is read from now on is not."""
+        self._in_header = False
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes.
+
+        Raises:
+            TooLarge: The archive holds more than is allowed.
+            InvalidArgument: It is damaged.
+        """
+        try:
+            data = self._source.read(size)
+        except DAMAGE as error:
+            raise _damaged() from error
+        self._allowance.take_bytes(len(data))
+        if self._in_header:
+            self._left -= len(data)
+            self._left_now -= len(data)
+            if min(self._left, self._left_now) < 0:
+                raise TooLarge("the archive's headers are too long; pack it anew")
+        return data
+
+
+class _Content:
+    """The bytes of a member."""
+
+    def __init__(self, archive: tarfile.TarFile, info: tarfile.TarInfo, counted: _Counted) -> None:
+        self._counted = counted
+        self._content = archive.extractfile(info)
+        self.beginning = self._read(512)
+        self._ahead = self.beginning
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes; none at the end."""
+        if self._ahead:
+            data, self._ahead = self._ahead[:size], self._ahead[size:]
+            return data
+        return self._read(size)
+
+    def skip(self) -> None:
+        """Read what nobody wanted."""
+        while self._read(_BLOCK):
+            pass
+
+    def _read(self, size: int) -> bytes:
+        self._counted.begin_content()
+        try:
+            return b"" if self._content is None else self._content.read(size)
+        except _BROKEN as error:
+            raise _damaged() from error
+
+
+def _opened(counted: _Counted) -> tarfile.TarFile:
+    try:
+        return tarfile.open(fileobj=counted, mode="r|")  # type: ignore[call-overload, no-any-return]
+    except _BROKEN as error:
+        raise _damaged() from error
+
+
+def _next(archive: tarfile.TarFile, counted: _Counted) -> tarfile.TarInfo | None:
+    counted.begin_header()
+    try:
+        info = archive.next()
+    except _BROKEN as error:
+        raise _damaged() from error
+    archive.members.clear()  # type: ignore[attr-defined] # else it remembers every one
+    return info
+
+
+def _damaged() -> InvalidArgument:
+    return InvalidArgument("the tar archive is damaged or cut off; send it again")

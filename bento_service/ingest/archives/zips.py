@@ -1,0 +1,161 @@
+"""The members of zip archives."""
+
+import stat
+import struct
+import zipfile
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from bento_service.errors import (
+    Forbidden,
+    ImageUnreadable,
+    InvalidArgument,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from bento_service.ingest.archives.compression import DAMAGE, Readable
+from bento_service.ingest.archives.limits import (
+    Allowance,
+    Member,
+    Unfit,
+    is_clutter,
+    nested,
+    objection,
+    shown,
+)
+
+_ENCRYPTED = 1
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+_DIRECTORY_BYTES_A_MEMBER = 1024
+_ENTRIES_A_MEMBER = 2  # folders have entries too
+_END, _END_BYTES = b"PK\x05\x06", 22
+_END_64, _END_64_BYTES = b"PK\x06\x06", 56
+_LOCATOR_64, _LOCATOR_64_BYTES = b"PK\x06\x07", 20
+_ENTRY = b"PK\x01\x02"
+_TAIL = _END_64_BYTES + _LOCATOR_64_BYTES + _END_BYTES + 2**16
+_BROKEN = (*DAMAGE, zipfile.BadZipFile, NotImplementedError, RuntimeError, struct.error)
+
+
+def zip_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unfit]:
+    """The files of a zip archive.
+
+    Args:
+        stream: The archive.
+        allowance: What it may hold.
+
+    Raises:
+        TooLarge: It holds more.
+        InvalidArgument: It is damaged, cut off or encrypted.
+    """
+    _check_directory(stream, allowance)
+    try:
+        archive = zipfile.ZipFile(stream)
+    except _BROKEN as error:
+        raise _damaged() from error
+    with archive:
+        entries = [info for info in archive.infolist() if not _is_skipped(info)]
+        if any(info.flag_bits & _ENCRYPTED for info in entries):
+            raise InvalidArgument("the zip archive is encrypted; send it without a password")
+        for info in entries:
+            allowance.take_member()
+            allowance.take_bytes(info.file_size)  # nothing is read beyond what is declared
+        for info in entries:
+            yield _member(archive, info, allowance)
+
+
+def _is_skipped(info: zipfile.ZipInfo) -> bool:
+    return info.is_dir() or is_clutter(info.filename)
+
+
+def _member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, allowance: Allowance
+) -> Member | Unfit:
+    name = shown(info.filename)
+    problem = objection(info.filename, info.file_size, allowance.limits)
+    if problem is None and _is_special(info):
+        problem = Forbidden("a link or a device, which archives cannot bring here")
+    if problem is None and info.compress_type not in _METHODS:
+        problem = UnsupportedMediaType("packed by a method that is not read; use deflate")
+    if problem is not None:
+        return Unfit(name, problem)
+    try:
+        content = archive.open(info)
+        beginning = content.read(512)
+    except _BROKEN as error:
+        del error
+        return Unfit(name, _broken_member())
+    if problem := nested(beginning):
+        return Unfit(name, problem)
+    return Member(name, info.file_size, _Content(content, beginning))
+
+
+def _is_special(info: zipfile.ZipInfo) -> bool:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    return kind not in (0, stat.S_IFREG)
+
+
+class _Content:
+    """A member's bytes, of which the first were looked at."""
+
+    def __init__(self, content: Readable, beginning: bytes) -> None:
+        self._content = content
+        self._beginning = beginning
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes; none at the end.
+
+        Raises:
+            ImageUnreadable: The member is damaged.
+        """
+        if self._beginning:
+            data, self._beginning = self._beginning[:size], self._beginning[size:]
+            return data
+        try:
+            return self._content.read(size)
+        except _BROKEN as error:
+            raise _broken_member() from error
+
+
+def _check_directory(stream: BinaryIO, allowance: Allowance) -> None:
+    """Refuse a list of members that is too long before Python's module makes objects of it."""
+    size = stream.seek(0, 2)
+    allowance.begin(size)
+    begin = max(0, size - _TAIL)
+    stream.seek(begin)
+    end, length = _directory(stream.read())
+    members = allowance.limits.members
+    is_too_long = length > members * _DIRECTORY_BYTES_A_MEMBER
+    if not is_too_long:
+        stream.seek(max(0, begin + end - length))
+        is_too_long = stream.read(length).count(_ENTRY) > _ENTRIES_A_MEMBER * members
+    if is_too_long:
+        raise TooLarge(
+            f"the archive's list of files is too long for {members} files; send it in parts, or "
+            "raise LOOKALIKE_MAX_ARCHIVE_MEMBERS"
+        )
+
+
+def _directory(tail: bytes) -> tuple[int, int]:
+    """Where in the last bytes of an archive its list of members ends, and how long that is.
+
+    Raises:
+        InvalidArgument: There is none.
+    """
+    at = len(tail) - _END_BYTES
+    if not (tail[at:].startswith(_END) and tail.endswith(b"\0\0")):
+        at = tail.rfind(_END)
+    if at < 0 or len(tail) < at + _END_BYTES:
+        raise _damaged()
+    at_64 = at - _LOCATOR_64_BYTES - _END_64_BYTES
+    has_64 = tail.startswith(_LOCATOR_64, max(0, at - _LOCATOR_64_BYTES))
+    if at_64 >= 0 and has_64 and tail.startswith(_END_64, at_64):
+        return at_64, struct.unpack_from("<Q", tail, at_64 + 40)[0]
+    return at, struct.unpack_from("<L", tail, at + 12)[0]
+
+
+def _broken_member() -> ImageUnreadable:
+    return ImageUnreadable("the file is damaged within the archive; pack it again")
+
+
+def _damaged() -> InvalidArgument:
+    return InvalidArgument("the zip archive is damaged or cut off; send it again")

@@ -1,0 +1,100 @@
+"""What a job is to work off: the files of a folder, the lines of a manifest, or images."""
+
+from collections.abc import Callable, Iterator
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import JobRecord, NewFile, Stamp
+from bento_service.catalogue.tables import FileAction, SourceKind
+from bento_service.errors import Forbidden, InvalidArgument, LookalikeError
+from bento_service.ingest.manifests import Addition, Deletion, Faulty, Statement, statements
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.uploads import Uploads
+
+
+class Lists:
+    """Finds the entries of jobs, each time in the same order."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        roots: ImageRoots,
+        uploads: Uploads,
+        *,
+        discard: Callable[[set[str]], object],
+    ) -> None:
+        self._catalogue = catalogue
+        self._roots = roots
+        self._uploads = uploads
+        self._discard = discard
+
+    def of(self, job: JobRecord) -> Iterator[NewFile]:
+        """The entries of a job, one after the other.
+
+        Raises:
+            LookalikeError: What is to be listed is not there, or is not what it was.
+        """
+        if job.kind is SourceKind.REINDEX:
+            return self._catalogue.reindexes.files(job.number)
+        if job.manifest is not None:
+            return self._of_manifest(job, job.manifest)
+        return self._of_folder(job)
+
+    def close(self, job: JobRecord) -> None:
+        """Everything is listed; what was only kept for that can go."""
+        if job.manifest is not None:
+            self._discard({job.manifest})
+
+    def _of_folder(self, job: JobRecord) -> Iterator[NewFile]:
+        located = self._roots.locate(job.path or ".", job.root)
+        for file in self._roots.walk(located, recursive=job.recursive, ignore=job.ignore):
+            yield NewFile(file.path, file.path, stamp=Stamp(file.size, file.mtime_ns))
+
+    def _of_manifest(self, job: JobRecord, manifest: str) -> Iterator[NewFile]:
+        with self._uploads.open(manifest) as stream:
+            for statement in statements(stream):
+                try:
+                    yield self._entry(job, statement)
+                except LookalikeError as error:
+                    yield _refused(job, statement.line, error)
+
+    def _entry(self, job: JobRecord, statement: Statement) -> NewFile:
+        key = str(statement.line)
+        if isinstance(statement, Faulty):
+            return _refused(job, statement.line, statement.reason)
+        if isinstance(statement, Addition):
+            path = self._path(job, statement.path)
+            return NewFile(key, path, metadata=statement.metadata)
+        return self._deletion(job, key, statement)
+
+    def _deletion(self, job: JobRecord, key: str, statement: Deletion) -> NewFile:
+        if statement.path is not None:
+            return NewFile(key, self._path(job, statement.path), action=FileAction.DELETE)
+        return NewFile(
+            key,
+            f"{job.manifest_name}:{key}",
+            statement.sha256,
+            action=FileAction.DELETE,
+            image_id=statement.image_id,
+        )
+
+    def _path(self, job: JobRecord, path: str) -> str:
+        """A path as a manifest says it, below the job's root."""
+        if path.startswith("/"):
+            located = self._roots.locate(path)
+        else:
+            located = self._roots.locate(f"{job.path}/{path}".lstrip("/"), job.root)
+        if located.root.name != job.root:
+            raise Forbidden("the path is under another image root; a manifest is about one root")
+        if not located.path:
+            raise InvalidArgument("the path is the image root itself; name a file")
+        return located.path
+
+
+def _refused(job: JobRecord, line: int, error: LookalikeError) -> NewFile:
+    return NewFile(
+        str(line),
+        f"{job.manifest_name}:{line}",
+        action=FileAction.REFUSED,
+        code=error.code,
+        detail=f"line {line}: {error}",
+    )

@@ -1,0 +1,84 @@
+"""Taking images out of a collection whose files are gone, without being fooled by a lost disk."""
+
+import threading
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.pruning import Missed
+from bento_service.catalogue.jobs.records import JobRecord
+from bento_service.storage.ignore_patterns import Ignored
+from bento_service.storage.image_roots import ImageRoots, Presence
+
+_NOTHING_FOUND = (
+    "nothing was removed, because no file was found there: a folder without files may be a disk "
+    "that is not mounted. If it is empty indeed, delete its images by POST /api/v2/delete"
+)
+
+
+def prune(
+    catalogue: Catalogue, roots: ImageRoots, job: JobRecord, unwanted: threading.Event
+) -> None:
+    """Remove the sources below a job's folder whose files are gone, and end the job.
+
+    Every source that the walk did not come by is looked for once more. It goes only if its file
+    is certainly not there; what the job's patterns leave out, and what it did not walk, stays.
+
+    Args:
+        catalogue: Where the images are.
+        roots: Where their files were.
+        job: Whose walk has ended, with nothing left to index.
+        unwanted: Set when the job has been closed in the meantime.
+
+    Raises:
+        CollectionNotFound: It was deleted.
+        LookalikeError: The folder is gone; see `ImageRoots.walk`.
+    """
+    if _finds_nothing(roots, job):
+        catalogue.pruning.finish(job, removed=0, detail=_NOTHING_FOUND)
+        return
+    scope = _Scope(job)
+    removed = uncertain = after = 0
+    while missed := catalogue.pruning.missed(job, after=after):
+        if unwanted.is_set():
+            return
+        states = {
+            one.source_id: roots.presence(job.root, one.path) for one in missed if one in scope
+        }
+        gone = {source for source, state in states.items() if state is Presence.GONE}
+        uncertain += list(states.values()).count(Presence.UNCERTAIN)
+        removed += catalogue.pruning.remove(job, gone)
+        after = missed[-1].image_id
+    catalogue.pruning.finish(job, removed=removed, detail=_kept(uncertain))
+
+
+def _finds_nothing(roots: ImageRoots, job: JobRecord) -> bool:
+    """Whether there is no file in a job's folder."""
+    if job.retry_of is None:
+        return job.total == 0
+    # The list of a retry has only what was left, perhaps long ago.
+    located = roots.locate(job.path or ".", job.root)
+    files = roots.walk(located, recursive=job.recursive, ignore=job.ignore)
+    return next(iter(files), None) is None
+
+
+class _Scope:
+    """What a job would have walked."""
+
+    def __init__(self, job: JobRecord) -> None:
+        self._prefix = f"{job.path}/" if job.path else ""
+        self._recursive = job.recursive
+        self._ignored = Ignored(job.ignore)
+
+    def __contains__(self, missed: Missed) -> bool:
+        below = missed.path.removeprefix(self._prefix)
+        is_walked = self._recursive or "/" not in below
+        return is_walked and not self._ignored.file(below)
+
+
+def _kept(uncertain: int) -> str | None:
+    if not uncertain:
+        return None
+    return (
+        f"{uncertain} files are not where they were, but were kept: their folder cannot be read, "
+        "or is there and empty, as that of a disk is that is not mounted. Mount it, or remove the "
+        "empty folder, and train again"
+    )

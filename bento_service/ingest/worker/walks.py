@@ -1,0 +1,123 @@
+"""Walks of folders, and readings of manifests, into the lists of their jobs."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice, takewhile
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import JobRecord
+from bento_service.errors import LookalikeError
+from bento_service.ingest.worker.job_lists import Lists
+from bento_service.ingest.worker.pruning import prune
+from bento_service.ingest.worker.waiting import patiently
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.uploads import Uploads
+
+_ROWS_A_STEP = 500
+_AT_ONCE = 8
+_LOOK_AGAIN_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class _Walk:
+    task: asyncio.Task[None]
+    unwanted: threading.Event
+
+
+class Walks:
+    """The walks that are under way, in threads of their own."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        roots: ImageRoots,
+        uploads: Uploads,
+        *,
+        discard: Callable[[set[str]], object],
+        on_step: Callable[[], object],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            catalogue: Where the lists are.
+            roots: Where folders are walked.
+            uploads: Where manifests are kept.
+            discard: Removes those of some uploads that nobody needs.
+            on_step: Called on the event loop when a list has grown and when a walk has ended.
+        """
+        self._catalogue = catalogue
+        self._roots = roots
+        self._lists = Lists(catalogue, roots, uploads, discard=discard)
+        self._on_step = on_step
+        # Not the event loop's own few threads, which searches need.
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="walk")
+        self._begun: dict[int, _Walk] = {}
+
+    def begin(self, job: JobRecord) -> None:
+        """Walk a job's folder, unless that is done or was begun before."""
+        has_work = not job.walked or (job.prune and job.removals_open > 0)
+        if has_work and job.number not in self._begun:
+            unwanted = threading.Event()
+            task = asyncio.create_task(self._walk(job, unwanted))
+            self._begun[job.number] = _Walk(task, unwanted)
+
+    def forget(self, job_number: int) -> None:
+        """End the walk of a job that is closed."""
+        if walk := self._begun.pop(job_number, None):
+            walk.unwanted.set()
+
+    async def close(self) -> None:
+        """End all walks."""
+        for walk in self._begun.values():
+            walk.unwanted.set()
+            walk.task.cancel()
+        tasks = (walk.task for walk in self._begun.values())
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._threads.shutdown(cancel_futures=True)
+
+    async def _walk(self, job: JobRecord, unwanted: threading.Event) -> None:
+        """Stream a folder's files into the job's list."""
+        loop = asyncio.get_running_loop()
+
+        def step() -> None:
+            loop.call_soon_threadsafe(self._on_step)
+
+        try:
+            if not job.walked:
+                await patiently(self._list_files, job, unwanted, step, executor=self._threads)
+            if job.prune:
+                await self._prune(job, unwanted)
+        except LookalikeError as error:
+            await patiently(self._catalogue.jobs.fail, job.number, str(error))
+        except OSError as error:
+            detail = f"the folder cannot be read: {error.strerror}"
+            await patiently(self._catalogue.jobs.fail, job.number, detail)
+        self._on_step()
+
+    def _list_files(
+        self, job: JobRecord, unwanted: threading.Event, on_step: Callable[[], object]
+    ) -> None:
+        # Looked at before every file: a folder can be slow, or have none for a long while.
+        files = takewhile(lambda _: not unwanted.is_set(), self._lists.of(job))
+        while some := list(islice(files, _ROWS_A_STEP)):
+            if unwanted.is_set() or not self._catalogue.jobs.add_files(job.number, some):
+                return
+            on_step()
+        if not unwanted.is_set():
+            self._catalogue.jobs.finish_walk(job.number)
+            self._lists.close(job)
+
+    async def _prune(self, job: JobRecord, unwanted: threading.Event) -> None:
+        """Remove what is gone, after everything else: a file that was moved is the same image."""
+        threads = self._threads
+        while not unwanted.is_set():
+            now = await patiently(self._catalogue.jobs.get, job.id, executor=threads)
+            if now.walked and now.done >= now.total:
+                await patiently(
+                    prune, self._catalogue, self._roots, now, unwanted, executor=threads
+                )
+                return
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)

@@ -1,0 +1,301 @@
+"""The ingest worker: decode, describe and commit, each stage ahead of the next.
+
+Jobs take turns, some files each, so that one picture does not wait behind a long folder; a new job
+has its first turn next, however many others there are. Memory is bounded by the turns between the
+stages, whatever the number of pictures. What has been done is in the catalogue's rows; a worker
+that starts again goes on with the files that are still to do.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import JobRecord, Outcome
+from bento_service.catalogue.records import Computed
+from bento_service.catalogue.tables import SourceKind
+from bento_service.descriptors.describing import Describe, Descriptors
+from bento_service.errors import (
+    CollectionNotFound,
+    Conflict,
+    NotReady,
+)
+from bento_service.ingest.worker.reading import Reader, ReadPicture
+from bento_service.ingest.worker.throughput import Rates
+from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, patiently, wait_for
+from bento_service.ingest.worker.walks import Walks
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.uploads import Uploads
+from client_sdk.schemas import JobState
+
+TURN = 8
+"""Files of a job that are read, and later committed, together; more where a batch is larger."""
+
+_log = logging.getLogger(__name__)
+_LOOK_AGAIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """Files of one turn, which are being read."""
+
+    job: JobRecord
+    reading: "asyncio.Future[list[ReadPicture | Outcome]]"
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What became of the files of one turn."""
+
+    job: JobRecord
+    outcomes: list[Outcome]
+
+
+@dataclass
+class _Turn:
+    """How far the worker has read one job's list; `is_read` to its end, with nothing to come."""
+
+    job: JobRecord
+    after: int = 0
+    in_flight: int = 0
+    is_read: bool = False
+
+
+class Worker:
+    """Works on all open jobs until it is stopped. Start it with `async with`."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        roots: ImageRoots,
+        reader: Reader,
+        describe: Describe,
+        *,
+        uploads: Uploads,
+        discard: Callable[[set[str]], object],
+        computed: Computed,
+        decoders: int,
+        batch: int = 2,
+        on_commit: Callable[[], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            catalogue: Where jobs are and where results go.
+            roots: Where folders are walked.
+            reader: Reads and decodes files.
+            describe: Asks the embedder.
+            uploads: Where manifests are kept.
+            discard: Removes those of some uploads that nobody needs.
+            computed: What the embedder gives.
+            decoders: Files that are read and decoded at once.
+            batch: Pictures that are described together. A query waits behind at most one batch.
+            on_commit: Called after each commit, and when a list of files has grown or is whole.
+        """
+        self.rates = Rates()
+        self._catalogue = catalogue
+        self._reader = reader
+        self._describe = describe
+        self._computed = computed
+        self._batch = batch
+        self._turn = max(TURN, batch)
+        self._on_commit = on_commit
+        self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
+        self._wake = asyncio.Event()
+        self._newest = 0
+        self._has_newer = False
+        self._walks = Walks(catalogue, roots, uploads, discard=discard, on_step=self._follow_walk)
+        self._turns: dict[int, _Turn] = {}
+        self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
+        self._taken: asyncio.Queue[_Taken] = asyncio.Queue(1)
+        self._done: asyncio.Queue[_Done] = asyncio.Queue(1)
+        self._stages: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Worker":
+        stages = (self._decode_stage(), self._describe_stage(), self._commit_stage())
+        self._stages = [asyncio.create_task(stage) for stage in stages]
+        for stage in self._stages:
+            stage.add_done_callback(_tell_if_failed)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        waited_for: list[asyncio.Future[Any]] = [*self._stages, *self._readings]
+        for one in waited_for:
+            one.cancel()
+        await asyncio.gather(*waited_for, return_exceptions=True)
+        await self._walks.close()
+        self._decoders.shutdown(cancel_futures=True)
+
+    def wake(self) -> None:
+        """Tell that there is a new job. Only from the event loop's thread."""
+        self._has_newer = True
+        self._wake.set()
+
+    def drop(self, job_number: int) -> None:
+        """Do no more for a job that was closed. Only from the event loop's thread."""
+        self._turns.pop(job_number, None)
+        self._walks.forget(job_number)
+        self.rates.forget(job_number)
+
+    @property
+    def alive(self) -> bool:
+        """Whether every stage still runs."""
+        return all(not stage.done() for stage in self._stages)
+
+    async def _decode_stage(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                busy = await self._round()
+            except CATALOGUE_TROUBLE as error:
+                await wait_for("the catalogue", error)
+                continue
+            if not busy:
+                # Python 3.11's wait_for can lose a cancellation, and the stop would hang.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
+                        await self._wake.wait()
+
+    async def _round(self) -> bool:
+        """Give every open job one turn; whether there was anything to do."""
+        self._has_newer = False
+        jobs = await asyncio.to_thread(self._catalogue.jobs.open)
+        self._forget_closed({job.number for job in jobs})
+        self._newest = max((job.number for job in jobs), default=self._newest)
+        busy = False
+        for job in jobs:
+            if self._has_newer:  # once, since under a stream of new jobs there are always some
+                busy |= await self._serve_newer()
+            busy |= await self._serve(job)
+        return busy
+
+    async def _serve_newer(self) -> bool:
+        """Give the jobs that came since the round began their turn in between."""
+        self._has_newer = False
+        jobs = await asyncio.to_thread(self._catalogue.jobs.open, after=self._newest)
+        busy = False
+        for job in jobs:
+            self._newest = job.number
+            busy |= await self._serve(job)
+        return busy
+
+    async def _serve(self, job: JobRecord) -> bool:
+        if job.number not in self._turns and not await self._admit(job):
+            return False
+        turn = self._turns[job.number]
+        turn.job = job
+        self._walks.begin(job)
+        return await self._take_turn(turn)
+
+    async def _admit(self, job: JobRecord) -> bool:
+        """Begin with a job, or go on with it after a start, perhaps with another model."""
+        try:
+            await asyncio.to_thread(self._check, job)
+        except (CollectionNotFound, Conflict) as error:
+            await asyncio.to_thread(self._catalogue.jobs.fail, job.number, str(error))
+            return False
+        if job.state is JobState.PENDING:
+            await asyncio.to_thread(self._catalogue.jobs.start, job.number)
+        self._turns[job.number] = _Turn(job)
+        self.rates.begin(job.number, time.monotonic())
+        return True
+
+    def _follow_walk(self) -> None:
+        self._wake.set()
+        self._on_commit()  # a reindex without anything to describe ends with its walk
+
+    def _check(self, job: JobRecord) -> None:
+        if job.kind is not SourceKind.REINDEX:
+            self._catalogue.collections.comparable(job.collection, self._computed)
+            return
+        target = self._catalogue.reindexes.target(job.number).space
+        if target not in self._computed:
+            raise Conflict(
+                f"the service does not compute {target.descriptor} in {target.precision} any more; "
+                f"start it with {self._computed.way_to(target)}, or reindex again"
+            )
+
+    def _forget_closed(self, open_jobs: set[int]) -> None:
+        for number in self._turns.keys() - open_jobs:
+            self.drop(number)
+
+    async def _take_turn(self, turn: _Turn) -> bool:
+        if turn.is_read and turn.in_flight:
+            return False
+        files = await asyncio.to_thread(
+            self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=self._turn
+        )
+        turn.is_read = turn.job.walked and not files
+        if not files:
+            if turn.in_flight == 0:
+                turn.after = 0  # a file can fall back to the list, behind where we have read
+            return False
+        turn.after = files[-1].id
+        turn.in_flight += len(files)
+        # Not awaited here: the next turn's files are read while the last of this one's still are.
+        reading = asyncio.gather(
+            *(
+                patiently(self._reader.read, turn.job, file, executor=self._decoders)
+                for file in files
+            )
+        )
+        self._readings.add(reading)
+        reading.add_done_callback(self._readings.discard)
+        await self._taken.put(_Taken(turn.job, reading))
+        return True
+
+    async def _describe_stage(self) -> None:
+        while True:
+            taken = await self._taken.get()
+            results = await taken.reading
+            outcomes = [result for result in results if isinstance(result, Outcome)]
+            pictures = [result for result in results if isinstance(result, ReadPicture)]
+            for at in range(0, len(pictures), self._batch):
+                if taken.job.number not in self._turns:  # closed, so nothing of it is committed
+                    break
+                some = pictures[at : at + self._batch]
+                images = np.stack([read.picture.pixels for read in some])
+                described = await self._descriptors(images)
+                outcomes += (
+                    read.described({space: rows[at] for space, rows in described.items()})
+                    for at, read in enumerate(some)
+                )
+            await self._done.put(_Done(taken.job, outcomes))
+
+    async def _descriptors(
+        self, images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    ) -> Descriptors:
+        while True:
+            try:
+                return await self._describe(images)
+            except NotReady as error:
+                await wait_for("the embedder", error)
+
+    async def _commit_stage(self) -> None:
+        while True:
+            done = await self._done.get()
+            turn = self._turns.get(done.job.number)
+            await self._commit(done)
+            if turn is not None:
+                turn.in_flight -= len(done.outcomes)
+            self.rates.add(done.job.number, len(done.outcomes), time.monotonic())
+            self._on_commit()
+
+    async def _commit(self, done: _Done) -> None:
+        """Commit; nothing is dropped."""
+        try:
+            await patiently(self._catalogue.jobs.settle, done.job, done.outcomes)
+        except (CollectionNotFound, Conflict) as error:
+            await patiently(self._catalogue.jobs.fail, done.job.number, str(error))
+
+
+def _tell_if_failed(stage: "asyncio.Task[None]") -> None:
+    if not stage.cancelled() and (error := stage.exception()):
+        _log.critical("ingest has stopped; restart the service", exc_info=error)

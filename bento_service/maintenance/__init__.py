@@ -1,0 +1,1 @@
+"""Periodic work: cleanup, expiry and backfills."""

@@ -1,0 +1,141 @@
+"""A decoder process: pictures come in, pixels go out, and nothing else is here.
+
+    python -m bento_service.pictures.decoders.child PARENT MAX_PIXELS MAX_JPEG_PIXELS HERE \
+        JPEG_HERE MEMORY_BYTES SECONDS
+
+A picture may have MAX_PIXELS; one of more than HERE is only looked at and belongs to another
+decoder. Standard input is a socket to the service that started it; see `messages` and `process`.
+The kernel limits the process to MEMORY_BYTES above what it uses at its start, and to SECONDS of
+processor time for a picture. The process also ends with the thread that started it.
+"""
+
+import contextlib
+import ctypes
+import math
+import os
+import resource
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import AvifImagePlugin
+
+from bento_service.errors import LookalikeError
+from bento_service.log_redaction import in_short
+from bento_service.pictures.decoders import messages as frames
+from bento_service.pictures.square import square, thumbnail
+from bento_service.pictures.upright import TooManyPixels
+
+_PR_SET_PDEATHSIG = 1
+_OPEN_FILES = 32
+_NICENESS = 10
+
+
+@dataclass(frozen=True)
+class _Caps:
+    """Most pixels of a picture, and of a JPEG."""
+
+    others: int
+    jpeg: int
+
+
+def main(arguments: list[str]) -> None:
+    """Decode until the other side of the socket is closed."""
+    parent, *numbers, memory_bytes = map(int, arguments[:6])
+    seconds = float(arguments[6])
+    sys.excepthook = _say
+    _end_with(parent)
+    # As many pictures are decoded at once as is right; each thread would need memory of its own.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    _limit(memory_bytes)
+    channel = socket.socket(fileno=0)
+    accepted, here = _Caps(*numbers[:2]), _Caps(*numbers[2:])
+    frames.send(channel.sendall, {"ready": True})
+    with channel.makefile("rb") as requests, contextlib.suppress(frames.BrokenFrame, OSError):
+        while True:
+            # Nothing of one picture is kept while the next one is waited for.
+            frames.send(channel.sendall, *_next_answer(requests, accepted, here, seconds))
+
+
+def _next_answer(
+    requests: BinaryIO, accepted: _Caps, here: _Caps, seconds: float
+) -> tuple[frames.Header, bytes]:
+    header, data = frames.receive(requests.read, max_payload=sys.maxsize)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        return _answer(header, data, accepted, here)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _answer(
+    header: frames.Header, data: bytes, accepted: _Caps, here: _Caps
+) -> tuple[frames.Header, bytes]:
+    try:
+        return _made(header, data, here)
+    except TooManyPixels as error:
+        most = accepted.jpeg if error.scales else accepted.others
+        if math.prod(error.size) <= most:
+            return {"elsewhere": True}, b""
+        refusal: LookalikeError = TooManyPixels(error.size, most, scales=error.scales)
+    except LookalikeError as error:
+        refusal = error
+    return {"error": refusal.code, "detail": str(refusal)}, b""
+
+
+def _made(header: frames.Header, data: bytes, here: _Caps) -> tuple[frames.Header, bytes]:
+    caps = {"max_pixels": here.others, "max_jpeg_pixels": here.jpeg}
+    if header["make"] == "thumbnail":
+        return {}, thumbnail(data, side=header["side"], **caps)
+    padding, region = header["padding"], header["region"]
+    made = square(
+        data,
+        side=header["side"],
+        padding=padding and tuple(padding),
+        region=region and tuple(region),
+        **caps,
+    )
+    told = {
+        "width": made.width,
+        "height": made.height,
+        "format": made.format,
+        "warnings": made.warnings,
+    }
+    return told, made.samples
+
+
+def _say(_: object, error: BaseException, __: object) -> None:
+    """In the service's log, where no stack trace belongs."""
+    sys.stderr.write(f"a decoder of pictures ends: {in_short(error)}\n")
+
+
+def _end_with(parent: int) -> None:
+    """Be killed as soon as the service has ended, however it does, and by no signal before."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the service has ended already")
+    # Those of a terminal or a supervisor are for the service, which still needs its decoders.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _limit(memory_bytes: int) -> None:
+    """Leave this process so much more memory, a few files, and neither files to write nor dumps."""
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    for kind, most in (
+        (resource.RLIMIT_AS, size + memory_bytes),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    ):
+        resource.setrlimit(kind, (most, most))
+    os.nice(_NICENESS)  # what answers callers comes first
+    # Where the machine itself has no memory left, this is the process to end.
+    Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,150 @@
+"""Pictures as squares for the network, and as thumbnails.
+
+JPEGs are scaled while they are decoded (by their DCT blocks), never below twice the side that is
+asked for, which leaves the descriptor within a cosine of 0.99998 of a full decode.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from PIL import Image
+
+from bento_service.errors import InvalidArgument
+from bento_service.pictures.formats import Colour, Region
+from bento_service.pictures.upright import format_of, opened, orientation_of, upright_rgb
+
+_SIDES_EXCHANGED = (5, 6, 7, 8)
+# Where the encoded picture's upper left corner comes to lie at the right, or at the bottom.
+_RIGHT_TO_LEFT = (2, 3, 6, 7)
+_BOTTOM_TO_TOP = (3, 4, 7, 8)
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom in pixels."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """What `Picture` says, the pixels still as bytes: S rows of S pixels of red, green, blue."""
+
+    samples: bytes
+    width: int
+    height: int
+    format: str
+    warnings: tuple[str, ...]
+
+
+def square(
+    source: bytes | BinaryIO,
+    *,
+    side: int,
+    max_pixels: int,
+    max_jpeg_pixels: int | None = None,
+    padding: Colour | None = None,
+    region: Region | None = None,
+) -> Square:
+    """Decode a picture and make it a square.
+
+    Args:
+        source: An encoded picture, or a file open for reading that can seek.
+        side: S, side of the result in pixels.
+        max_pixels: Most pixels of the encoded picture.
+        max_jpeg_pixels: The same where it is a JPEG; as `max_pixels` if none is given.
+        padding: Keep the picture's shape and fill the square up with this colour; squash it to
+            the square if none is given.
+        region: Use only this part of the upright picture.
+
+    Raises:
+        UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive: See `opened`.
+        InvalidArgument: `region` is empty or outside of the picture.
+    """
+    with opened(source, max_pixels=max_pixels, max_jpeg_pixels=max_jpeg_pixels) as image:
+        encoded_size = image.size
+        notes = _warnings(image)
+        drafted = None
+        if region is None:
+            target = _fitted(image.size, side) if padding else (side, side)
+            drafted = image.draft(None, (2 * target[0], 2 * target[1]))
+        image.load()
+        orientation = orientation_of(image)
+        upright = upright_rgb(image, orientation)
+        sides_exchanged = orientation in _SIDES_EXCHANGED
+        width, height = encoded_size[::-1] if sides_exchanged else encoded_size
+        if region is not None:
+            upright = upright.crop(_box(region, width, height))
+        box: Box = (0, 0, *upright.size)
+        if drafted is not None:
+            box = _turned(drafted[1], upright.size, orientation)
+        made = _padded(upright, box, side, padding) if padding else _squashed(upright, box, side)
+        return Square(made.tobytes(), width, height, format_of(image), notes)
+
+
+def thumbnail(
+    source: bytes | BinaryIO, *, side: int, max_pixels: int, max_jpeg_pixels: int | None = None
+) -> bytes:
+    """A small upright WebP that fits in a square of `side` pixels, without metadata.
+
+    Raises:
+        UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive: See `opened`.
+    """
+    with opened(source, max_pixels=max_pixels, max_jpeg_pixels=max_jpeg_pixels) as image:
+        image.draft(None, (2 * side, 2 * side))
+        image.load()
+        upright = upright_rgb(image, orientation_of(image))
+        upright.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
+        encoded = io.BytesIO()
+        # Left to itself Pillow 11 keeps the colour profile, of another colour model at times.
+        upright.save(encoded, "WEBP", quality=80, icc_profile="")
+        return encoded.getvalue()
+
+
+def _turned(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """Where the picture lies in its upright pixels, when it lay in `box` of the encoded ones.
+
+    A JPEG whose sides the scale does not divide is decoded into whole pixels that reach a little
+    beyond it, at the right and at the bottom.
+
+    Args:
+        box: From the upper left corner.
+        size: Of all the upright pixels.
+        orientation: EXIF's.
+    """
+    width, height = (box[3], box[2]) if orientation in _SIDES_EXCHANGED else (box[2], box[3])
+    left = size[0] - width if orientation in _RIGHT_TO_LEFT else 0.0
+    top = size[1] - height if orientation in _BOTTOM_TO_TOP else 0.0
+    return (left, top, left + width, top + height)
+
+
+def _squashed(upright: Image.Image, box: Box, side: int) -> Image.Image:
+    return upright.resize((side, side), Image.Resampling.BILINEAR, box)
+
+
+def _padded(upright: Image.Image, box: Box, side: int, colour: Colour) -> Image.Image:
+    """The whole picture in the middle of a square, its longer side `side`."""
+    width, height = _fitted((box[2] - box[0], box[3] - box[1]), side)
+    square = Image.new("RGB", (side, side), colour)
+    fitted = upright.resize((width, height), Image.Resampling.BILINEAR, box)
+    square.paste(fitted, ((side - width) // 2, (side - height) // 2))
+    return square
+
+
+def _fitted(size: tuple[float, float], side: int) -> tuple[int, int]:
+    """A size of the same shape, at least 1, whose longer side is `side`."""
+    longer = max(size)
+    return max(1, round(size[0] * side / longer)), max(1, round(size[1] * side / longer))
+
+
+def _warnings(image: Image.Image) -> tuple[str, ...]:
+    if getattr(image, "is_animated", False):
+        return ("the picture has several frames; only the first is used",)
+    return ()
+
+
+def _box(region: Region, width: int, height: int) -> tuple[int, int, int, int]:
+    x, y, w, h = region
+    if w < 1 or h < 1 or x < 0 or y < 0 or x + w > width or y + h > height:
+        raise InvalidArgument(
+            f"region {x},{y},{w},{h} does not lie in the picture of {width} x {height} pixels; "
+            "give x,y,width,height in pixels of the upright picture"
+        )
+    return (x, y, x + w, y + h)

@@ -1,0 +1,221 @@
+"""Untrusted bytes to upright RGB pixels, or one of our errors. Pillow decodes, without NumPy.
+
+The format is told by content, never by name, and the size by the header before anything is
+decoded.
+"""
+
+import io
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageMath,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from bento_service.errors import (
+    ImageTooExpensive,
+    ImageUnreadable,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from bento_service.pictures.formats import (
+    BEGINNING,
+    MEDIA_TYPES,
+    begins_like_a_picture,
+    webp_size,
+)
+
+# Where they are not there yet Pillow loads all that it has, some forty.
+_PLUGINS = (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+# What Pillow was seen to raise for broken pictures, over its own corpus and mutations of it.
+_PILLOW_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    RuntimeError,
+    EOFError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+_ORIENTATION = 0x0112
+_UPRIGHT_BY = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_DEEP_MODES = ("I", "F")
+_ROWS_AT_ONCE = 256
+_WHITE = (255, 255, 255, 255)
+
+# The cap below is on width times height. Pillow's own would warn first and refuse at twice that.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class TooManyPixels(TooLarge):
+    """By the picture's header.
+
+    Attributes:
+        size: Width and height.
+        scales: Whether it is of a kind that is scaled while it is decoded.
+    """
+
+    def __init__(self, size: tuple[int, int], max_pixels: int, *, scales: bool) -> None:
+        super().__init__(
+            f"the picture has {size[0]} x {size[1]} pixels; at most {max_pixels} are accepted: "
+            "scale it down first"
+        )
+        self.size = size
+        self.scales = scales
+
+
+@contextmanager
+def opened(
+    source: bytes | BinaryIO, *, max_pixels: int, max_jpeg_pixels: int | None = None
+) -> Iterator[Image.Image]:
+    """Open by content, check the declared size, and turn all that Pillow raises into our errors.
+
+    Args:
+        source: An encoded picture, or a file open for reading that can seek.
+        max_pixels: Most pixels.
+        max_jpeg_pixels: Most pixels of a JPEG, which is scaled while it is decoded; as
+            `max_pixels` if none is given.
+
+    Raises:
+        UnsupportedMediaType: Not one of the supported formats.
+        TooLarge: More pixels.
+        ImageUnreadable: Truncated or corrupt.
+        ImageTooExpensive: There is not the memory.
+    """
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    beginning = stream.read(BEGINNING)
+    stream.seek(0)
+    _check_pixels(webp_size(beginning) or (0, 0), max_pixels, scales=False)
+    try:
+        with Image.open(stream, formats=tuple(MEDIA_TYPES)) as image:
+            scales = format_of(image) == "JPEG" and max_jpeg_pixels is not None
+            _check_pixels(image.size, max_jpeg_pixels if scales else max_pixels, scales=scales)
+            yield image
+    except UnidentifiedImageError as error:
+        if begins_like_a_picture(beginning):
+            raise ImageUnreadable(
+                "the picture's header is damaged; send the file again from its original"
+            ) from error
+        raise UnsupportedMediaType(
+            f"not a picture that can be read; send one of {', '.join(MEDIA_TYPES)}"
+        ) from error
+    except MemoryError as error:
+        raise ImageTooExpensive(
+            "decoding the picture takes more memory than one picture may; scale it down first"
+        ) from error
+    except _PILLOW_ERRORS as error:
+        raise ImageUnreadable(
+            "the picture is truncated or corrupt; send the file again from its original"
+        ) from error
+
+
+def _check_pixels(size: tuple[int, int], max_pixels: int | None, *, scales: bool) -> None:
+    width, height = size
+    if max_pixels is not None and width * height > max_pixels:
+        raise TooManyPixels(size, max_pixels, scales=scales)
+
+
+def format_of(image: Image.Image) -> str:
+    """One of the keys of `MEDIA_TYPES`."""
+    # A JPEG that carries further pictures, as telephones write it.
+    return "JPEG" if image.format == "MPO" else image.format or ""
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation of a loaded picture; where that cannot be read, it is upright."""
+    try:
+        given = image.getexif().get(_ORIENTATION, 1)
+    except _PILLOW_ERRORS:
+        return 1
+    return given if given in _UPRIGHT_BY else 1
+
+
+def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
+    """A loaded picture turned upright, in RGB; what is transparent lies on white.
+
+    Raises:
+        ImageUnreadable: It has samples that are not numbers.
+    """
+    opaque = image
+    if image.mode in _DEEP_MODES or image.mode.startswith("I;16"):
+        opaque = _scaled_to_8_bit(image)
+    elif image.has_transparency_data or image.mode in ("RGBa", "La"):
+        opaque = _on_white(image)
+    if orientation != 1:
+        opaque = opaque.transpose(_UPRIGHT_BY[orientation])
+    return opaque if opaque.mode == "RGB" else opaque.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """In RGB, some rows at a time: whole pictures with their alpha would be held four times."""
+    width, height = image.size
+    opaque = Image.new("RGB", image.size)
+    for top in range(0, height, _ROWS_AT_ONCE):
+        rows = image.crop((0, top, width, min(top + _ROWS_AT_ONCE, height))).convert("RGBA")
+        white = Image.new("RGBA", rows.size, _WHITE)
+        opaque.paste(Image.alpha_composite(white, rows).convert("RGB"), (0, top))
+    return opaque
+
+
+def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
+    """16-bit samples by their high byte's scale, wider ones by the range that they use.
+
+    A plain conversion would clip everything above 255 to white.
+    """
+    low, high = 0.0, 65535.0
+    if image.mode in _DEEP_MODES:
+        least, most = _extrema(image)
+        if image.mode == "F" or least < 0 or most > high:
+            low, high = least, most
+    factor = 255.0 / max(high - low, 1e-12)
+    # Half a step more, since the conversion to whole numbers cuts off.
+    shift = 0.5 - low * factor
+    return image.convert("F").point(lambda sample: sample * factor + shift).convert("L")
+
+
+def _extrema(image: Image.Image) -> tuple[float, float]:
+    low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]
+    is_number = math.isfinite(low) and math.isfinite(high)
+    if image.mode == "F" and is_number:
+        differing = ImageMath.lambda_eval(lambda given: given["a"] != given["a"], a=image)
+        is_number = differing.getextrema() == (0, 0)  # only what is no number differs from itself
+    if not is_number:
+        raise ImageUnreadable("the picture has samples that are not numbers")
+    return low, high

@@ -1,0 +1,1 @@
+"""Adaptations of BentoML and uvicorn."""

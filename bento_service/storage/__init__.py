@@ -1,0 +1,1 @@
+"""Folders of pictures, uploads and the data folder."""

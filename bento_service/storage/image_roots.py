@@ -1,0 +1,285 @@
+"""Image roots: the only folders whose files may be read, opened component by component.
+
+Checking a resolved path first and opening it later leaves a gap in which a symbolic link can be
+exchanged. Here every component is opened beneath the one before, without following links, so what
+was opened is what was checked.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from bento_service.errors import Forbidden, InvalidArgument, PathNotFound
+from bento_service.settings import ImageRoot
+from bento_service.storage.ignore_patterns import Ignored
+
+_COMPONENT = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = _COMPONENT | os.O_DIRECTORY
+_FILE = _COMPONENT | os.O_NONBLOCK | os.O_NOCTTY
+_MAX_DEPTH = 100
+
+
+@dataclass(frozen=True)
+class Located:
+    """A place under an image root; `path` is relative to it, and empty for the root itself."""
+
+    root: ImageRoot
+    path: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A regular file as a walk saw it; `path` is relative to the root."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+class Presence(StrEnum):
+    """Whether a file is where it was once."""
+
+    THERE = "there"
+    GONE = "gone"
+    UNCERTAIN = "uncertain"
+    """It cannot be looked at, or its folder is empty, as that of a disk that is not mounted is."""
+
+
+class ImageRoots:
+    """All image roots of a service."""
+
+    def __init__(self, roots: Sequence[ImageRoot]) -> None:
+        self._roots = {root.name: root for root in roots}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that stand for the roots."""
+        return tuple(self._roots)
+
+    def locate(self, path: str, root: str | None = None) -> Located:
+        """Find the root that a path given by a caller belongs to; nothing is opened.
+
+        Args:
+            path: Absolute, or relative to a root.
+            root: The name of the root of a relative path; needed where there are several.
+
+        Raises:
+            Forbidden: The path is outside every root.
+            InvalidArgument: The path is ambiguous, or has characters that no path can have.
+        """
+        if "\0" in path:
+            raise InvalidArgument("the path has a NUL character")
+        try:
+            os.fsencode(path)
+        except UnicodeEncodeError as error:
+            raise InvalidArgument("the path has a character that no path can have") from error
+        if not self._roots:
+            raise Forbidden(
+                "this service reads no folders; start it with LOOKALIKE_IMAGE_ROOTS, or upload"
+            )
+        if path.startswith("/"):
+            return self._locate_absolute(path)
+        return Located(self._named(root), _normalised(path))
+
+    def _locate_absolute(self, path: str) -> Located:
+        wanted = PurePosixPath(path)
+        for root in self._roots.values():
+            for beginning in (root.path, root.spelled):
+                if beginning is not None and wanted.is_relative_to(beginning):
+                    return Located(root, _normalised(str(wanted.relative_to(beginning))))
+        raise _outside()
+
+    def _named(self, name: str | None) -> ImageRoot:
+        if name is None and len(self._roots) == 1:
+            return next(iter(self._roots.values()))
+        if name is None:
+            raise InvalidArgument(f"a relative path needs `root`, one of: {', '.join(self._roots)}")
+        if name not in self._roots:
+            raise _outside()
+        return self._roots[name]
+
+    @contextmanager
+    def opened(self, root_name: str, path: str) -> Iterator[BinaryIO]:
+        """Open a regular file beneath a root.
+
+        Raises:
+            PathNotFound: No such file.
+            Forbidden: A folder, a symbolic link, a device, a pipe or a socket.
+        """
+        root = self._roots.get(root_name)
+        if root is None:
+            raise PathNotFound(f"image root {root_name!r} is not configured any more")
+        with _descended(root, path) as (folder, name):
+            descriptor = _open(name, _FILE, folder)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _outside()
+        with os.fdopen(descriptor, "rb") as file:
+            yield file
+
+    def check(self, located: Located) -> None:
+        """Check that there is a folder or a regular file at a place.
+
+        Raises:
+            PathNotFound: There is nothing.
+            Forbidden: It is something else, or a component is a symbolic link.
+        """
+        with _descended(located.root, located.path) as (parent, name):
+            mode = _stat(name, parent).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise _outside()
+
+    def walk(self, located: Located, *, recursive: bool, ignore: Sequence[str]) -> Iterator[Listed]:
+        """The regular files at a place, in a steady order.
+
+        Symbolic links are not followed and not listed. A folder that cannot be read is left out.
+
+        Args:
+            located: A folder, or one file.
+            recursive: Walk down, 100 folders deep at the most, instead of this folder alone.
+            ignore: Patterns of what to leave out below `located`; see `ignoring`.
+
+        Raises:
+            PathNotFound: There is nothing.
+            Forbidden: It is not a folder or regular file, or a component is a symbolic link.
+        """
+        with _descended(located.root, located.path) as (parent, name):
+            found = _stat(name, parent)
+            if stat.S_ISREG(found.st_mode):
+                yield Listed(located.path, found.st_size, found.st_mtime_ns)
+                return
+            folder = _open(name, _FOLDER, parent)
+        prefix = f"{located.path}/" if located.path else ""
+        below = _walk(folder, "", Ignored(ignore), depth=_MAX_DEPTH if recursive else 1)
+        for path, found in below:
+            yield Listed(prefix + path, found.st_size, found.st_mtime_ns)
+
+    def presence(self, root_name: str, path: str) -> Presence:
+        """Whether there still is a regular file at a path beneath a root."""
+        root = self._roots.get(root_name)
+        if root is None:
+            return Presence.UNCERTAIN
+        try:
+            current = _open_root(root)
+        except PathNotFound:
+            return Presence.UNCERTAIN
+        try:
+            for component in _normalised(path).split("/")[:-1]:
+                below = os.open(component, _FOLDER, dir_fd=current)
+                os.close(current)
+                current = below
+            found = os.stat(path.rsplit("/", 1)[-1], dir_fd=current, follow_symlinks=False)
+            return Presence.THERE if stat.S_ISREG(found.st_mode) else Presence.GONE
+        except FileNotFoundError:
+            return Presence.GONE if _holds_something(current) else Presence.UNCERTAIN
+        except OSError:
+            return Presence.UNCERTAIN
+        finally:
+            os.close(current)
+
+
+def _holds_something(folder: int) -> bool:
+    with os.scandir(folder) as entries:
+        return next(entries, None) is not None
+
+
+def _walk(
+    folder: int, prefix: str, ignored: Ignored, *, depth: int
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Files below an open folder, which is closed at the end."""
+    try:
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: os.fsencode(entry.name))
+        for entry in entries:
+            path = prefix + entry.name
+            try:
+                if entry.is_file(follow_symlinks=False):
+                    if not ignored.entry(path, is_folder=False):
+                        yield path, entry.stat(follow_symlinks=False)
+                    continue
+                if depth == 1 or not entry.is_dir(follow_symlinks=False):
+                    continue
+                if ignored.entry(path, is_folder=True):
+                    continue
+                below = os.open(entry.name, _FOLDER, dir_fd=folder)
+            except OSError:
+                continue  # not ours to read, gone, or exchanged for something else meanwhile
+            yield from _walk(below, f"{path}/", ignored, depth=depth - 1)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _descended(root: ImageRoot, path: str) -> Iterator[tuple[int, str]]:
+    """The open parent folder of a path beneath a root, and the last component's name."""
+    *folders, name = (_normalised(path) or ".").split("/")
+    current = _open_root(root)
+    try:
+        for component in folders:
+            below = _open(component, _FOLDER, current)
+            os.close(current)
+            current = below
+        yield current, name
+    finally:
+        os.close(current)
+
+
+def _open_root(root: ImageRoot) -> int:
+    try:
+        return os.open(root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise PathNotFound(
+            f"the image root {root.name!r} cannot be opened ({error.strerror}); mount it again, or "
+            "correct LOOKALIKE_IMAGE_ROOTS"
+        ) from error
+
+
+def _open(name: str, flags: int, folder: int) -> int:
+    with _explained(name):
+        return os.open(name, flags, dir_fd=folder)
+
+
+def _stat(name: str, folder: int) -> os.stat_result:
+    with _explained(name):
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise _nothing_there(name) from error
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EMLINK):
+            raise _outside() from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise Forbidden("the service may not read this file; change its permissions") from error
+        raise PathNotFound(f"cannot be opened: {error.strerror}") from error
+
+
+def _normalised(path: str) -> str:
+    components = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in components:
+        raise _outside()
+    return "/".join(components)
+
+
+def _nothing_there(name: str) -> PathNotFound:
+    shown = os.fsencode(name).decode("utf-8", "replace")
+    return PathNotFound(
+        f"{shown!r} is not there; look at its spelling, upper and lower case differ"
+    )
+
+
+def _outside() -> Forbidden:
+    return Forbidden(
+        "the path is outside of the image roots, or passes through a symbolic link; give a path "
+        "under one of them"
+    )

@@ -1,1 +1,0 @@
-"""From untrusted bytes to descriptors: decode, feature maps, pooling."""

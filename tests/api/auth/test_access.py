@@ -1,0 +1,254 @@
+"""Who may call what, over the real routes; nothing behind them runs, so what passes fails later."""
+
+import logging
+import re
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from starlette.routing import Mount
+
+from bento_service.api.app import http_surface
+from bento_service.api.auth.access import _NEEDS, COOKIE, AccessRules
+from bento_service.api.auth.tokens import Scope, Tokens
+from bento_service.api.middleware.limits import HttpLimits
+from client_sdk import __version__
+
+TOKENS = {scope: f"{scope}-" + "x" * 20 for scope in Scope}
+ALL = ";".join(f"{scope}-token {scope} {token}" for scope, token in TOKENS.items())
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@asynccontextmanager
+async def _nothing():
+    yield None
+
+
+def client(rules, host="127.0.0.1", server="127.0.0.1"):
+    surface = http_surface(_nothing, limits=HttpLimits(10_000), access=rules)
+
+    async def listening(scope, receive, send):
+        await surface({**scope, "server": (server, 8001)}, receive, send)
+
+    transport = httpx.ASGITransport(listening, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url=f"http://{host}:8001")
+
+
+def rules(**given):
+    return AccessRules(**{"tokens": Tokens(ALL), **given})
+
+
+def bearer(scope):
+    return {"Authorization": f"Bearer {TOKENS[scope]}"}
+
+
+def _routes(found):
+    for route in found:
+        if hasattr(route, "original_router"):  # as FastAPI keeps the routers that it includes
+            yield from _routes(route.original_router.routes)
+        elif not isinstance(route, Mount):
+            yield from ((method, route.path) for method in route.methods - {"HEAD"})
+
+
+ROUTES = sorted(set(_routes(http_surface(_nothing, limits=HttpLimits(1), access=rules()).routes)))
+PUBLIC = {
+    ("GET", "/"),
+    ("POST", "/api/v2/session"),
+    ("DELETE", "/api/v2/session"),
+}
+ADMIN = {
+    ("POST", "/api/v2/collections/{name}/reindex"),
+    ("POST", "/api/v2/collections/{name}/reindex/undo"),
+    ("DELETE", "/api/v2/collections/{name}/reindex"),
+}
+
+
+def _called(path):
+    return re.sub(r"\{.*?\}", "1", path)
+
+
+def test_every_route_is_decided_on_and_nothing_else_is():
+    assert set(ROUTES) == PUBLIC | ADMIN | set(_NEEDS)
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(set(ROUTES) - PUBLIC))
+async def test_every_route_asks_every_caller(method, path):
+    needed = _NEEDS.get((method, path), (Scope.ADMIN,))
+    async with client(rules()) as http:
+        for headers in ({}, {"Authorization": "Bearer " + "z" * 24}, {"Authorization": "Basic x"}):
+            refused = await http.request(method, _called(path), headers=headers)
+            assert refused.status_code == 401
+            assert refused.headers["www-authenticate"].startswith("Bearer")
+        for scope in Scope:
+            answer = await http.request(method, _called(path), headers=bearer(scope))
+            may = scope in needed or scope is Scope.ADMIN
+            assert (answer.status_code not in (401, 403)) == may or path == "/openapi.json"
+
+
+async def test_known_callers_are_told_the_version_and_strangers_are_not():
+    async with client(rules()) as http:
+        known = await http.get("/api/v2/count", headers=bearer(Scope.SEARCH))
+        assert known.headers["x-lookalike-version"] == __version__
+        for path in ("/api/v2/count", "/"):
+            assert "x-lookalike-version" not in (await http.get(path)).headers
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/v2/nothing", "/api/v2/train/x", "/docs"])
+async def test_what_is_not_there_is_hidden_too(path):
+    async with client(rules()) as http:
+        assert (await http.get(path)).status_code == 401
+        assert (await http.get(path, headers=bearer(Scope.SEARCH))).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/static/page.js"])
+async def test_the_page_itself_can_be_loaded_to_sign_in(path):
+    async with client(rules()) as http:
+        assert (await http.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/static/../metrics", "/STATIC/x", "/api/v2/session/x"])
+async def test_nothing_else_looks_like_the_page(path):
+    async with client(rules()) as http:
+        assert (await http.get(path)).status_code in (401, 404)
+
+
+async def test_signing_in_keeps_the_token_in_a_cookie_that_scripts_cannot_read():
+    async with client(rules()) as http:
+        assert (await http.get("/openapi.json")).status_code == 401
+        answer = await http.post("/api/v2/session", json={"token": TOKENS[Scope.SEARCH]})
+        assert answer.status_code == 204
+        cookie = answer.headers["set-cookie"]
+        assert {"HttpOnly", "SameSite=strict"} <= {part.strip() for part in cookie.split(";")}
+        assert (await http.get("/openapi.json")).status_code == 200
+        await http.delete("/api/v2/session")
+        assert COOKIE not in http.cookies
+        assert (await http.get("/openapi.json")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"token": "wrong-wrong-wrong-wrong"}', 401),
+        (b"{}", 422),
+        (b"nonsense", 400),
+        (b'{"token": "' + b"x" * 9000 + b'"}', 413),
+    ],
+)
+async def test_a_sign_in_that_fails_sets_nothing(body, status):
+    async with client(rules()) as http:
+        answer = await http.post("/api/v2/session", content=body)
+        assert (answer.status_code, answer.headers.get("set-cookie")) == (status, None)
+
+
+@pytest.mark.parametrize("proto", ["http", "https"])
+async def test_over_https_the_cookie_stays_there(proto):
+    async with client(rules()) as http:
+        answer = await http.post(
+            "/api/v2/session",
+            json={"token": TOKENS[Scope.SEARCH]},
+            headers={"X-Forwarded-Proto": proto},
+        )
+        assert ("Secure" in answer.headers["set-cookie"]) == (proto == "https")
+
+
+@pytest.mark.parametrize(
+    ("host", "server", "agent", "status"),
+    [
+        ("127.0.0.1", "127.0.0.1", "Mozilla/5.0", 200),
+        ("localhost", "127.0.0.1", "Mozilla/5.0", 200),
+        ("[::1]", "::1", "Mozilla/5.0", 200),
+        ("127.0.0.1", "::ffff:127.0.0.1", "Mozilla/5.0", 200),
+        ("127.0.0.1", "::ffff:192.0.2.7", "curl/8", 401),
+        ("gallery.example", "127.0.0.1", "Mozilla/5.0", 401),  # somebody's name for this machine
+        ("gallery.example", "127.0.0.1", "curl/8", 200),
+        ("127.0.0.1", "192.0.2.7", "curl/8", 401),
+        ("192.0.2.7", "192.0.2.7", "curl/8", 401),
+    ],
+)
+async def test_without_tokens_only_this_machine_comes_in(host, server, agent, status):
+    headers = {"User-Agent": agent}
+    async with client(AccessRules(Tokens()), host=host, server=server) as http:
+        assert (await http.get("/openapi.json", headers=headers)).status_code == status
+    allowed = AccessRules(Tokens(), allow_anonymous=True)
+    async with client(allowed, host=host, server=server) as http:
+        assert (await http.get("/openapi.json", headers=headers)).status_code == 200
+
+
+async def test_with_tokens_nobody_is_anonymous():
+    async with client(rules(allow_anonymous=True)) as http:
+        assert (await http.get("/openapi.json")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 204),
+        ("http://127.0.0.1:8001", 204),
+        ("https://shop.example", 204),
+        ("https://evil.example", 403),
+        ("http://127.0.0.1:9999", 403),
+        ("null", 403),
+    ],
+)
+async def test_a_page_of_another_site_changes_nothing_unless_it_is_allowed(origin, status):
+    headers = {} if origin is None else {"Origin": origin}
+    allowing = AccessRules(Tokens(), origins=("https://shop.example",))
+    async with client(allowing) as http:
+        answer = await http.delete("/api/v2/session", headers=headers)
+        assert answer.status_code == status
+
+
+async def test_an_allowed_site_may_read_answers_and_another_may_not():
+    async with client(rules(origins=("https://shop.example",))) as http:
+        asking = {"Access-Control-Request-Method": "POST", "Origin": "https://shop.example"}
+        preflight = await http.options("/api/v2/search", headers=asking)
+        assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
+        other = await http.options(
+            "/api/v2/search", headers={**asking, "Origin": "https://evil.example"}
+        )
+        assert "access-control-allow-origin" not in other.headers
+        refused = await http.get("/openapi.json", headers={"Origin": "https://shop.example"})
+        assert refused.status_code == 401
+        assert refused.headers["access-control-allow-origin"] == "https://shop.example"
+
+
+async def test_who_asks_too_often_waits_and_others_do_not():
+    async with client(rules(requests_per_second=1.0)) as http:
+        statuses = [
+            (await http.get("/openapi.json", headers=bearer(Scope.TRAIN))).status_code
+            for _ in range(5)
+        ]
+        assert statuses.count(429) >= 2
+        late = await http.get("/openapi.json", headers=bearer(Scope.TRAIN))
+        assert late.headers["retry-after"]
+        assert late.json()["code"] == "overloaded"
+        other = await http.get("/openapi.json", headers=bearer(Scope.SEARCH))
+        assert other.status_code == 200
+
+
+async def test_changes_and_refusals_are_written_down_and_secrets_are_not(caplog):
+    caplog.set_level(logging.INFO, "bento_service.audit")
+    async with client(rules()) as http:
+        await http.post("/api/v2/delete", json={"all": True}, headers=bearer(Scope.TRAIN))
+        await http.post("/api/v2/delete", json={"all": True}, headers=bearer(Scope.SEARCH))
+        await http.get("/api/v2/images?x=secret", headers={"Authorization": "Bearer " + "z" * 24})
+        await http.post("/api/v2/search", json={}, headers=bearer(Scope.SEARCH))
+        await http.get("/openapi.json", headers=bearer(Scope.SEARCH))
+    deleted, forbidden, unknown = caplog.messages
+    assert re.match(r"audit caller=train-token from=\S+ POST /api/v2/delete \d+ ", deleted)
+    assert re.match(r"audit caller=search-token \S+ POST /api/v2/delete 403 ", forbidden)
+    assert re.match(r"audit caller=- \S+ GET /api/v2/images 401 request_id=\w+", unknown)
+    assert not any(token in caplog.text for token in (*TOKENS.values(), "zzzz", "secret"))
+
+
+async def test_the_page_allows_no_foreign_code():
+    async with client(rules()) as http:
+        policy = (await http.get("/")).headers["content-security-policy"]
+    for part in ("default-src 'none'", "script-src 'self'", "require-trusted-types-for 'script'"):
+        assert part in policy
+    assert "unsafe" not in policy

@@ -1,0 +1,44 @@
+import pytest
+
+from bento_service.api.auth.rate_limit import Rates
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_without_a_limit_nobody_waits():
+    rates = Rates(None)
+    assert not any(rates.wait("ci") for _ in range(10_000))
+
+
+def test_a_burst_passes_and_then_the_average_holds():
+    clock = Clock()
+    rates = Rates(5.0, clock=clock)
+
+    assert [rates.wait("ci") for _ in range(10)] == [0.0] * 10
+    assert rates.wait("ci") == pytest.approx(0.2)
+    passed = 0
+    for _ in range(1000):
+        clock.now += 0.01
+        passed += rates.wait("ci") == 0.0
+    assert passed == pytest.approx(50, abs=1)
+
+
+def test_callers_do_not_share():
+    rates = Rates(1.0, clock=Clock())
+    while not rates.wait("greedy"):
+        pass
+    assert rates.wait("modest") == 0.0
+
+
+def test_less_than_one_a_second_still_lets_one_pass():
+    clock = Clock()
+    rates = Rates(0.1, clock=clock)
+    assert rates.wait("ci") == 0.0
+    assert rates.wait("ci") == pytest.approx(10.0)
+    clock.now += 10.1
+    assert rates.wait("ci") == 0.0

@@ -1,0 +1,135 @@
+"""Files of forms: what was sent is what is read, and neither memory nor open files grow with it."""
+
+import io
+import os
+import tracemalloc
+import zipfile
+from encodings.aliases import aliases
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from bento_service.api.http import problems
+from bento_service.api.http.bodies import form_body
+from bento_service.api.http.form_files import FormFile
+from bento_service.errors import StorageFull
+
+CHARSETS = [*sorted(set(aliases.values())), "idna", "punycode", "unicode_escape", "undefined", "no"]
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+def asking(look):
+    """A client of an app that looks at the forms that are sent."""
+    from fastapi import FastAPI
+
+    app = FastAPI()
+    problems.install(app)
+
+    @app.post("/")
+    async def index(request: Request):
+        async with form_body(request) as form:
+            return JSONResponse(look(form))
+
+    transport = httpx.ASGITransport(app)
+    return httpx.AsyncClient(transport=transport, base_url="http://here", timeout=60)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 70_001])
+async def test_files_and_fields_come_as_they_were_sent(size):
+    sent = [("files", (f"{n}.bin", bytes([n]) * n * size)) for n in range(6)]
+    seen = []
+
+    def look(form):
+        assert form["collection"] == "hats"
+        for file in reversed(form.getlist("files")):
+            seen.append((file.filename, file.file.read(), file.size))
+            assert file.file.read(1) == b""
+        return len(seen)
+
+    async with asking(look) as http:
+        answer = await http.post("/", files=sent, data={"collection": "hats"})
+        assert answer.json() == 6
+    assert seen == [(name, data, len(data)) for _, (name, data) in reversed(sent)]
+
+
+async def test_a_file_is_read_in_any_order_as_an_archive_is():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for n in range(20):
+            archive.writestr(f"{n}.txt", f"file {n}" * n)
+
+    def look(form):
+        with zipfile.ZipFile(form["files"].file) as archive:
+            return [archive.read(name).decode() for name in reversed(archive.namelist())]
+
+    async with asking(look) as http:
+        form = [("files", ("a.zip", packed.getvalue())), ("more", ("b", b"other"))]
+        answer = await http.post("/", files=form)
+        assert answer.json() == [f"file {n}" * n for n in reversed(range(20))]
+
+
+async def test_neither_memory_nor_open_files_grow_with_what_is_sent():
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+    async def body():
+        for _ in range(400):
+            yield part
+            for _ in range(4):
+                yield bytes(200_000)
+            yield b"\r\n"
+        yield b"--x--\r\n"
+
+    def look(form):
+        open_files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        return [len(form.getlist("files")), open_files - before, tracemalloc.get_traced_memory()[1]]
+
+    tracemalloc.start()
+    try:
+        async with asking(look) as http:
+            headers = {"Content-Type": "multipart/form-data; boundary=x"}
+            answer = await http.post("/", content=body(), headers=headers)
+    finally:
+        tracemalloc.stop()
+    files, opened, peak = answer.json()
+    assert (files, opened) == (400, 1)
+    assert peak < 30 * 2**20  # of 320 MB
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+PART = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\\xff-\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b""),
+        ("multipart/form-data; boundary=", b"--\r\n\r\n"),
+        ("multipart/form-data; boundary=x", b"nothing"),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\n\r\n--x--"),
+        ("multipart/form-data; boundary=" + "x" * 300, b"--x"),
+        *((f"multipart/form-data; boundary=x; charset={name}", PART) for name in CHARSETS),
+        ("application/x-www-form-urlencoded", b"%&%zz=%ff&&=;\xff\0"),
+    ],
+)
+async def test_what_is_no_form_is_never_more_than_a_400(kind, body):
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    async with asking(len) as http:
+        answer = await http.post("/", content=body, headers={"Content-Type": kind})
+    assert answer.status_code in (200, 400)
+    assert answer.status_code == 200 or answer.json()["code"] == "bad_request"
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+async def test_a_full_disk_is_said_to_be_full(small_disk):
+    with (small_disk / "form").open("w+b", buffering=0) as shared:
+        FormFile(shared).write(bytes(100_000))
+        with pytest.raises(StorageFull):
+            FormFile(shared).write(bytes(3_000_000))

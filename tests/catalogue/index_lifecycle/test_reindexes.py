@@ -1,0 +1,373 @@
+"""Second indexes of a collection in the catalogue: prepared, switched to, undone, forgotten."""
+
+import numpy as np
+import pytest
+
+from bento_service.catalogue.jobs.records import Described, Outcome
+from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import CollectionNotFound, Conflict, ImageNotFound
+from client_sdk.schemas import JobState
+
+OTHER = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 2, "fp32")
+THIRD = DescriptorSpace("vgg16-rgem", "vgg16:one", "d" * 64, 3, "fp32")
+OLD_VECTOR = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
+NEW_VECTOR = np.array([0.6, 0.8], np.float32)
+
+
+@pytest.fixture
+def both(digest, space):
+    """A picture described in two spaces; `None` leaves one out."""
+
+    def make(name, *, old=OLD_VECTOR, new=NEW_VECTOR):
+        given = {space.fingerprint: old, OTHER.fingerprint: new}
+        descriptors = {print_: vector for print_, vector in given.items() if vector is not None}
+        return Described(digest(name), "PNG", 20, 10, 99, descriptors)
+
+    return make
+
+
+@pytest.fixture
+def begin(catalogue):
+    """Begin a reindex, and list its files as the walk does."""
+
+    def make(collection, space=OTHER, *, drop_missing=False):
+        job_id = catalogue.reindexes.begin(collection, space, drop_missing=drop_missing)
+        job = catalogue.jobs.get(job_id)
+        files = list(catalogue.reindexes.files(job.number))
+        if files:
+            catalogue.jobs.add_files(job.number, files)
+        catalogue.jobs.finish_walk(job.number)
+        return catalogue.jobs.get(job_id)
+
+    return make
+
+
+@pytest.fixture
+def describe_anew(catalogue, both):
+    """Settle every file of a reindex, except those that are missing."""
+
+    def settle(job, missing=()):
+        files = catalogue.jobs.todo(job.number, after=0, limit=1000)
+        outcomes = [
+            Outcome(file, code="path_not_found", detail="gone")
+            if file.path in missing
+            else Outcome(file, described=both(file.path))
+            for file in files
+        ]
+        return catalogue.jobs.settle(job, outcomes)
+
+    return settle
+
+
+@pytest.fixture
+def reindexed(catalogue, begin, describe_anew):
+    """Bring a collection to the other space."""
+
+    def bring(collection, space=OTHER):
+        job = begin(collection, space)
+        describe_anew(job)
+        (index,) = catalogue.reindexes.due()
+        assert catalogue.reindexes.switch(index)
+        return catalogue.jobs.get(job.id)
+
+    return bring
+
+
+def serving(catalogue):
+    return catalogue.collections.named("cats").space
+
+
+def test_a_reindex_lists_the_living_images_by_id_with_their_first_path(
+    catalogue, cats, add, begin, digest
+):
+    ids = add(cats, "a", "b", "c")
+    catalogue.images.delete(cats.id, ids[1:2])
+    job = begin(cats)
+    assert (job.kind, job.state, job.total, job.path) == (
+        SourceKind.REINDEX,
+        JobState.PENDING,
+        2,
+        "vgg16-rmac4",
+    )
+    files = catalogue.jobs.todo(job.number, after=0, limit=10)
+    assert [(file.path, file.sha256) for file in files] == [
+        (name, digest(name)) for name in ("a", "c")
+    ]
+
+
+def test_more_images_than_a_step_are_listed_once(catalogue, cats, add, begin):
+    names = [f"{n:04}" for n in range(1203)]
+    add(cats, *names)
+    job = begin(cats)
+    assert job.total == 1203
+    catalogue.jobs.add_files(job.number, list(catalogue.reindexes.files(job.number)))
+    assert catalogue.jobs.get(job.id).total == 1203  # a walk that begins again lists none twice
+
+
+def test_the_old_index_serves_until_the_switch_and_the_new_one_after_it(
+    catalogue, cats, space, add, begin, describe_anew
+):
+    (tom,) = add(cats, "tom")
+    before = catalogue.images.get(tom)
+    job = begin(cats)
+    assert catalogue.reindexes.due() == []
+    describe_anew(job)
+    assert catalogue.jobs.get(job.id).state is JobState.PENDING  # nothing completes it but a switch
+    (index,) = catalogue.reindexes.due()
+    assert serving(catalogue) == space
+    assert (index.space, index.serves, index.ready) == (OTHER, False, False)
+
+    assert catalogue.reindexes.switch(index)
+
+    now = catalogue.collections.named("cats")
+    assert (now.id, now.space, now.index.name) == (cats.id, OTHER, index.name)
+    assert catalogue.images.get(tom) == before
+    assert catalogue.images.descriptor(tom, now.index.id).tolist() == NEW_VECTOR.tolist()
+    assert catalogue.images.descriptor(tom, cats.index.id).tolist() == OLD_VECTOR.tolist()
+    done = catalogue.jobs.get(job.id)
+    assert (done.state, done.indexed, done.failed) == (JobState.COMPLETED, 1, 0)
+    assert done.detail == "searches use vgg16-rmac4 in fp32 now"
+    assert catalogue.reindexes.due() == []
+    assert not catalogue.reindexes.switch(index)  # a second time it does nothing
+
+
+def test_an_empty_collection_is_switched_at_once(catalogue, cats, reindexed):
+    assert reindexed(cats).total == 0
+    assert serving(catalogue) == OTHER
+
+
+def test_what_is_trained_meanwhile_is_written_for_both(
+    catalogue, cats, add, begin, describe_anew, folder_job, both
+):
+    add(cats, "old")
+    job = begin(cats)
+    train = folder_job(cats, "new")
+    (file,) = catalogue.jobs.todo(train.number, after=0, limit=2)
+    catalogue.jobs.settle(train, [Outcome(file, described=both("new"))])
+    describe_anew(job)
+    (index,) = catalogue.reindexes.due()
+    assert catalogue.reindexes.missing(index) == 0
+    for one in catalogue.indexes.of(cats.id):
+        assert len(catalogue.changes.living_ids(one.id, up_to=10**9)) == 2
+
+
+def test_an_image_deleted_meanwhile_is_gone_on_both_sides(
+    catalogue, cats, add, begin, describe_anew, digest
+):
+    early, late, _ = add(cats, "early", "late", "kept")
+    job = begin(cats)
+    catalogue.images.delete(cats.id, [early])
+    settled = describe_anew(job)
+    assert (settled.indexed, settled.duplicates, settled.failed) == (2, 1, 0)
+    catalogue.images.delete(cats.id, [late])
+    (index,) = catalogue.reindexes.due()
+    changes = catalogue.changes.page(index.id, after=(0, 0), limit=10)
+    assert {change.image_id: change.deleted for change in changes if change.deleted} == {late: True}
+    assert catalogue.reindexes.switch(index)
+    for image_id in (early, late):
+        with pytest.raises(ImageNotFound):
+            catalogue.images.get(image_id)
+    assert catalogue.images.count(cats.id) == 1
+
+
+def test_a_tombstone_stays_until_every_index_has_applied_it(catalogue, cats, add, reindexed):
+    (tom,) = add(cats, "tom")
+    reindexed(cats)
+    new, old = catalogue.indexes.of(cats.id)
+    catalogue.images.delete(cats.id, [tom])
+
+    def tombstones():
+        page = catalogue.changes.page(old.id, after=(0, 0), limit=10)
+        return [change.image_id for change in page if change.deleted]
+
+    catalogue.indexes.set_applied(new.id, 10**9)
+    catalogue.images.purge(cats.id)
+    assert tombstones() == [tom]
+    catalogue.indexes.set_applied(old.id, 10**9)
+    catalogue.images.purge(cats.id)
+    assert tombstones() == []
+
+
+def test_images_that_could_not_be_described_keep_the_old_index_serving(
+    catalogue, cats, space, add, begin, describe_anew
+):
+    add(cats, "a", "b", "c")
+    job = begin(cats)
+    describe_anew(job, missing=["b"])
+    (index,) = catalogue.reindexes.due()
+    assert not catalogue.reindexes.switch(index)
+    ended = catalogue.jobs.get(job.id)
+    assert (ended.state, ended.indexed, ended.failed) == (JobState.COMPLETED, 2, 1)
+    assert ended.detail.startswith("1 images could not be described in vgg16-rmac4 in fp32")
+    assert serving(catalogue) == space
+    assert catalogue.reindexes.due() == []
+
+    again = begin(cats)
+    assert again.total == 1  # what was described is kept
+    describe_anew(again)
+    (index,) = catalogue.reindexes.due()
+    assert catalogue.reindexes.switch(index)
+    assert catalogue.images.count(cats.id) == 3
+
+
+def test_missing_images_are_deleted_where_that_was_asked_for(
+    catalogue, cats, add, begin, describe_anew
+):
+    a, b = add(cats, "a", "b")
+    job = begin(cats, drop_missing=True)
+    describe_anew(job, missing=["b"])
+    (index,) = catalogue.reindexes.due()
+    assert catalogue.reindexes.switch(index)
+    assert serving(catalogue) == OTHER
+    assert catalogue.images.by_ids([a, b]).keys() == {a}
+    old = catalogue.changes.page(cats.index.id, after=(0, 0), limit=10)
+    assert {change.image_id: change.deleted for change in old} == {a: False, b: True}
+    assert "1 images that could not be described are deleted" in catalogue.jobs.get(job.id).detail
+
+
+def test_a_version_that_serves_or_is_being_prepared_is_a_conflict(catalogue, cats, space, begin):
+    with pytest.raises(Conflict, match="holds vgg16-mac in fp32 already"):
+        begin(cats, space)
+    job = begin(cats)
+    for wanted in (OTHER, THIRD):
+        with pytest.raises(Conflict, match=f"job {job.id} reindexes 'cats' already"):
+            begin(cats, wanted)
+
+
+def test_another_version_takes_the_place_of_one_that_was_not_finished(
+    catalogue, cats, add, begin, describe_anew
+):
+    add(cats, "a")
+    describe_anew(begin(cats), missing=["a"])
+    (index,) = catalogue.reindexes.due()
+    catalogue.reindexes.switch(index)
+    begin(cats, THIRD)
+    assert [one.space for one in catalogue.indexes.of(cats.id)] == [cats.space, THIRD]
+
+
+def test_only_the_version_before_the_last_switch_is_kept(catalogue, cats, add, begin, reindexed):
+    reindexed(cats)
+    reindexed(cats, THIRD)
+    assert [one.space for one in catalogue.indexes.of(cats.id)] == [THIRD, OTHER]
+
+
+def test_undoing_goes_back_at_once_and_again_forth(catalogue, cats, space, add, reindexed):
+    with pytest.raises(Conflict, match="no former version"):
+        catalogue.reindexes.undo(cats)
+    (tom,) = add(cats, "tom")
+    reindexed(cats)
+    catalogue.reindexes.undo(cats)
+    assert serving(catalogue) == space
+    assert catalogue.images.descriptor(tom, cats.index.id).tolist() == OLD_VECTOR.tolist()
+    catalogue.reindexes.undo(cats)
+    assert serving(catalogue) == OTHER
+
+
+def test_going_back_by_reindex_describes_only_what_came_since(
+    catalogue, cats, space, add, begin, describe_anew, reindexed, folder_job, both
+):
+    add(cats, "before")
+    reindexed(cats)
+    train = folder_job(cats, "since")
+    (file,) = catalogue.jobs.todo(train.number, after=0, limit=2)
+    catalogue.jobs.settle(train, [Outcome(file, described=both("since", old=None))])
+    with pytest.raises(Conflict, match="1 images came to 'cats' since it held vgg16-mac in fp32"):
+        catalogue.reindexes.undo(cats)
+    back = begin(cats, space)
+    assert [file.path for file in catalogue.jobs.todo(back.number, after=0, limit=9)] == ["since"]
+    describe_anew(back)
+    (index,) = catalogue.reindexes.due()
+    assert catalogue.reindexes.switch(index)
+    assert serving(catalogue) == space
+
+
+def test_a_canceled_reindex_drops_what_it_prepared_and_nothing_else(
+    catalogue, cats, space, add, begin, describe_anew
+):
+    add(cats, "tom")
+    first = begin(cats)
+    describe_anew(first)
+    assert catalogue.reindexes.switch(catalogue.reindexes.target(first.number))
+    second = begin(cats, THIRD)
+    assert len(catalogue.indexes.of(cats.id)) == 3
+    catalogue.job_control.cancel(second.id)
+    assert [index.space for index in catalogue.indexes.of(cats.id)] == [OTHER, space]
+    assert catalogue.jobs.get(second.id).state is JobState.CANCELED
+    with pytest.raises(Conflict, match="is completed already"):
+        catalogue.job_control.cancel(first.id)
+
+
+def test_a_retry_of_a_canceled_reindex_describes_everything(
+    catalogue, cats, add, begin, describe_anew, both
+):
+    add(cats, "tom", "kit")
+    job = begin(cats)
+    first, _ = catalogue.jobs.todo(job.number, after=0, limit=9)
+    catalogue.jobs.settle(job, [Outcome(first, described=both(first.path))])
+    catalogue.job_control.cancel(job.id)
+    again = catalogue.reindexes.begin(cats, OTHER, drop_missing=False, retry_of=job.id)
+    again = catalogue.jobs.get(again)
+    catalogue.jobs.add_files(again.number, list(catalogue.reindexes.files(again.number)))
+    catalogue.jobs.finish_walk(again.number)
+    assert describe_anew(again).indexed == 2
+    assert catalogue.reindexes.switch(catalogue.reindexes.target(again.number))
+
+
+def test_forgetting_drops_everything_but_what_serves_and_ends_the_job(
+    catalogue, cats, space, add, begin, describe_anew
+):
+    (tom,) = add(cats, "tom")
+    job = begin(cats)
+    catalogue.reindexes.forget(cats)
+    assert [one.space for one in catalogue.indexes.all()] == [space]
+    ended = catalogue.jobs.get(job.id)
+    assert (ended.state, ended.detail) == (JobState.CANCELED, "the reindex was given up")
+    assert describe_anew(job).indexed == 0  # what was under way is not committed
+    with pytest.raises(Conflict, match="given up"):
+        catalogue.reindexes.target(job.number)
+    assert catalogue.images.descriptor(tom, cats.index.id).tolist() == OLD_VECTOR.tolist()
+
+
+def test_an_index_that_was_built_wrongly_fails_its_job_and_is_filled_again(
+    catalogue, cats, space, add, begin, describe_anew
+):
+    add(cats, "tom")
+    job = begin(cats)
+    describe_anew(job)
+    (index,) = catalogue.reindexes.due()
+    catalogue.indexes.set_applied(index.id, 7)
+    catalogue.reindexes.fail(index, "it differs")
+    ended = catalogue.jobs.get(job.id)
+    assert (ended.state, ended.detail) == (JobState.FAILED, "it differs")
+    assert serving(catalogue) == space
+    assert [one.applied for one in catalogue.indexes.of(cats.id)] == [0, 0]
+    again = begin(cats)
+    assert again.total == 0
+    assert [one.job_number for one in catalogue.reindexes.due()] == [again.number]
+
+
+def test_a_train_into_a_version_that_is_not_computed_writes_nothing(
+    catalogue, cats, add, reindexed, folder_job, both
+):
+    reindexed(cats)
+    train = folder_job(cats, "new")
+    (file,) = catalogue.jobs.todo(train.number, after=0, limit=2)
+    with pytest.raises(Conflict, match="vgg16-rmac4 in fp32, which this service does not compute"):
+        catalogue.jobs.settle(train, [Outcome(file, described=both("new", new=None))])
+    assert catalogue.images.count(cats.id) == 0
+
+
+def test_a_collection_deleted_meanwhile_takes_its_reindex_along(catalogue, cats, add, begin):
+    add(cats, "tom")
+    job = begin(cats)
+    (index,) = [one for one in catalogue.indexes.of(cats.id) if not one.serves]
+    catalogue.collections.delete(cats.id)
+    assert catalogue.indexes.all() == []
+    assert catalogue.reindexes.due() == []
+    with pytest.raises(CollectionNotFound):
+        catalogue.reindexes.switch(index)
+    with pytest.raises(Conflict):
+        catalogue.reindexes.target(job.number)
+    with pytest.raises(CollectionNotFound):
+        catalogue.reindexes.begin(cats, OTHER, drop_missing=False)

@@ -1,0 +1,89 @@
+import threading
+from datetime import timedelta
+
+import pytest
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs import idempotency_keys as claims
+from bento_service.catalogue.jobs.records import Claim, NewFile, NewJob
+from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import Conflict
+
+CLAIM = Claim("order 17", "a" * 64)
+NEW = NewJob(SourceKind.UPLOAD, files=(NewFile("1", "tom.png", "b" * 64),))
+
+
+def test_the_same_claim_again_is_the_same_job(catalogue, cats):
+    first = catalogue.jobs.create(cats.id, "cats", NEW, CLAIM)
+    assert catalogue.jobs.create(cats.id, "cats", NEW, CLAIM) == first
+    assert catalogue.claims.job_of(CLAIM) == first.id
+    assert [job.id for job in catalogue.jobs.open()] == [first.id]
+    assert first.total == 1
+
+
+def test_a_key_that_is_used_for_something_else_is_refused(catalogue, cats):
+    first = catalogue.jobs.create(cats.id, "cats", NEW, CLAIM)
+    other = Claim(CLAIM.key, "c" * 64)
+    for ask in (
+        lambda: catalogue.jobs.create(cats.id, "cats", NEW, other),
+        lambda: catalogue.claims.job_of(other),
+    ):
+        with pytest.raises(Conflict, match=f"'order 17' was used for another.*{first.id}"):
+            ask()
+    assert len(catalogue.jobs.open()) == 1
+
+
+def test_without_a_claim_every_job_is_its_own(catalogue, cats):
+    made = {catalogue.jobs.create(cats.id, "cats", NEW).id for _ in range(2)}
+    assert len(made) == 2
+
+
+def test_a_claim_survives_being_closed(url, catalogue, cats):
+    first = catalogue.jobs.create(cats.id, "cats", NEW, CLAIM)
+    with Catalogue.open(url) as again:
+        assert again.jobs.create(cats.id, "cats", NEW, CLAIM).id == first.id
+
+
+def test_a_claim_of_a_call_that_failed_can_be_used(catalogue, cats):
+    space = DescriptorSpace("vgg16-mac", "vgg16:one", cats.space.fingerprint, 4, "fp32")
+    with pytest.raises(Conflict, match="already"):
+        catalogue.reindexes.begin(cats, space, drop_missing=False, claim=CLAIM)
+    assert catalogue.claims.job_of(CLAIM) is None
+    assert catalogue.jobs.create(cats.id, "cats", NEW, CLAIM).id
+
+
+def test_a_reindex_under_the_same_claim_is_begun_once(catalogue, cats):
+    space = DescriptorSpace("vgg16-rgem", "vgg16:one", "d" * 64, 4, "fp32")
+    first = catalogue.reindexes.begin(cats, space, drop_missing=False, claim=CLAIM)
+    assert catalogue.reindexes.begin(cats, space, drop_missing=False, claim=CLAIM) == first
+
+
+def test_a_key_is_forgotten_after_a_day(catalogue, cats, monkeypatch):
+    first = catalogue.jobs.create(cats.id, "cats", NEW, CLAIM)
+    assert timedelta(hours=24) == claims.KEPT
+    monkeypatch.setattr(claims, "KEPT", timedelta(0))
+    assert catalogue.claims.job_of(CLAIM) is None
+    second = catalogue.jobs.create(cats.id, "cats", NEW, CLAIM)
+    assert second.id != first.id
+    catalogue.claims.remove_old()
+    monkeypatch.undo()
+    assert catalogue.claims.job_of(CLAIM) is None
+
+
+def test_of_many_who_use_a_key_at_once_one_starts_a_job(catalogue, cats):
+    together = threading.Barrier(8)
+    made = []
+
+    def start():
+        together.wait()
+        made.append(catalogue.jobs.create(cats.id, "cats", NEW, CLAIM).id)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 8
+    assert len(set(made)) == 1
+    assert len(catalogue.jobs.open()) == 1

@@ -1,0 +1,348 @@
+from dataclasses import replace
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import NewFile, NewJob, Outcome
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import CollectionNotFound, JobNotFound
+from client_sdk.schemas import JobState
+
+
+def counted(job):
+    return (job.total, job.done, job.indexed, job.duplicates, job.failed)
+
+
+def todo(catalogue, job, *, after=0, limit=100):
+    return catalogue.jobs.todo(job.number, after=after, limit=limit)
+
+
+def failed(file, code="image_unreadable"):
+    return Outcome(file, code=code, detail="why")
+
+
+# Life of a job
+
+
+def test_a_new_job_waits_for_its_walk(catalogue, cats):
+    new = NewJob(
+        SourceKind.FILE,
+        root="pictures",
+        path="a/b",
+        recursive=False,
+        ignore=("*.gif",),
+        metadata={"by": ["me", 1]},
+    )
+    job = catalogue.jobs.create(cats.id, "cats", new)
+    assert job.state is JobState.PENDING
+    assert (job.kind, job.root, job.path, job.recursive) == (
+        SourceKind.FILE,
+        "pictures",
+        "a/b",
+        False,
+    )
+    assert (job.ignore, job.metadata) == (("*.gif",), {"by": ["me", 1]})
+    assert not job.walked
+    assert counted(job) == (0, 0, 0, 0, 0)
+    assert job.created_at.tzinfo is not None
+    assert (job.started_at, job.finished_at, job.detail) == (None, None, None)
+    assert catalogue.jobs.get(job.id) == job
+
+
+def test_an_upload_knows_all_its_files_from_the_beginning(catalogue, cats, upload_job, digest):
+    job = upload_job(cats, "a.png", "b.png", "a.png")
+    assert job.walked
+    assert job.total == 3
+    files = todo(catalogue, job)
+    assert [file.path for file in files] == ["a.png", "b.png", "a.png"]
+    assert [file.sha256 for file in files] == [digest(name) for name in ("a.png", "b.png", "a.png")]
+
+
+def test_a_job_that_does_not_exist_is_told(catalogue):
+    with pytest.raises(JobNotFound, match="'nope'"):
+        catalogue.jobs.get("nope")
+
+
+def test_a_job_starts_once(catalogue, cats, folder_job):
+    job = folder_job(cats, "a", walked=False)
+    catalogue.jobs.start(job.number)
+    started = catalogue.jobs.get(job.id)
+    assert started.state is JobState.IN_PROGRESS
+    catalogue.jobs.start(job.number)
+    assert catalogue.jobs.get(job.id) == started
+
+
+def test_jobs_are_listed_newest_first_and_in_pages(catalogue, cats, folder_job):
+    numbers = [folder_job(cats, "a").number for _ in range(5)]
+    first = catalogue.jobs.page(before=None, limit=2)
+    assert [job.number for job in first] == [numbers[4], numbers[3]]
+    rest = catalogue.jobs.page(before=first[-1].number, limit=10)
+    assert [job.number for job in rest] == [numbers[2], numbers[1], numbers[0]]
+
+
+def test_jobs_are_listed_by_state_and_collection(catalogue, cats, space, folder_job, settle_all):
+    dogs = catalogue.collections.create("dogs", space)
+    done, waiting, other, broken = (folder_job(one, "a") for one in (cats, cats, dogs, cats))
+    settle_all(done)
+    catalogue.jobs.fail(broken.number, "lost")
+
+    def listed(**which):
+        found = catalogue.jobs.page(before=None, limit=10, **which)
+        return [job.number for job in found]
+
+    assert listed(collection="dogs") == [other.number]
+    assert listed(states=[JobState.PENDING]) == [other.number, waiting.number]
+    ended = [JobState.COMPLETED, JobState.FAILED]
+    assert listed(states=ended) == [broken.number, done.number]
+    assert listed(states=ended, collection="dogs") == []
+    assert [job.number for job in catalogue.jobs.open(after=waiting.number)] == [other.number]
+    some = catalogue.jobs.among([broken.number, done.number, 10**6])
+    assert [job.number for job in some] == [done.number, broken.number]
+
+
+def test_open_jobs_are_those_with_work_oldest_first(catalogue, cats, folder_job, settle_all):
+    waiting, done, broken, running = (folder_job(cats, name) for name in "abcd")
+    settle_all(done)
+    catalogue.jobs.fail(broken.number, "lost")
+    catalogue.jobs.start(running.number)
+    assert [job.number for job in catalogue.jobs.open()] == [waiting.number, running.number]
+
+
+def test_jobs_survive_being_closed(url, catalogue, cats, folder_job, settle_all):
+    job = folder_job(cats, "a", "b", walked=False)
+    with Catalogue.open(url) as again:
+        assert again.jobs.get(job.id) == catalogue.jobs.get(job.id)
+        assert again.jobs.open() == catalogue.jobs.open()
+
+
+# Its list
+
+
+def test_the_same_file_listed_twice_is_on_the_list_once(catalogue, cats, folder_job):
+    job = folder_job(cats, "a", "b", walked=False)
+    again = [NewFile(path, path) for path in ("b", "c", "a", "c")]
+    catalogue.jobs.add_files(job.number, again)
+    assert catalogue.jobs.get(job.id).total == 3
+    assert [file.path for file in todo(catalogue, job)] == ["a", "b", "c"]
+
+
+def test_a_walk_that_begins_again_does_not_undo_what_was_done(
+    catalogue, cats, folder_job, settle_all
+):
+    job = folder_job(cats, "a", "b", walked=False)
+    settle_all(job)
+    catalogue.jobs.add_files(job.number, [NewFile(path, path) for path in ("a", "b", "c")])
+    assert counted(catalogue.jobs.get(job.id)) == (3, 2, 2, 0, 0)
+    assert [file.path for file in todo(catalogue, job)] == ["c"]
+
+
+def test_two_jobs_may_list_the_same_file(catalogue, cats, folder_job):
+    one, two = folder_job(cats, "a"), folder_job(cats, "a")
+    assert (one.total, two.total) == (1, 1)
+
+
+def test_the_list_is_read_in_its_order_and_in_steps(catalogue, cats, folder_job):
+    job = folder_job(cats, *(f"{n:03}" for n in reversed(range(10))))
+    first = todo(catalogue, job, limit=4)
+    rest = todo(catalogue, job, after=first[-1].id)
+    assert [file.path for file in first + rest] == [f"{n:03}" for n in reversed(range(10))]
+
+
+def test_a_long_list_is_counted_right(catalogue, cats, folder_job):
+    job = folder_job(cats, *(str(n) for n in range(5000)), walked=False)
+    catalogue.jobs.add_files(job.number, [NewFile(str(n), str(n)) for n in range(4000, 6000)])
+    assert catalogue.jobs.get(job.id).total == 6000
+
+
+@pytest.mark.parametrize(
+    "path", ["a\udcff\udc80.jpg", "two\nlines", "日本.jpg", "'; DROP TABLE jobs"]
+)
+def test_paths_come_back_as_they_were(path, catalogue, cats, folder_job, settle_all):
+    job = folder_job(cats, path, path=path)
+    assert job.path == path
+    assert todo(catalogue, job)[0].path == path
+    settle_all(job, same_as={path: "a picture"})
+    (image,) = catalogue.images.page(cats.id, after=0, limit=2)
+    assert image.sources[0].path == path
+
+
+def test_two_names_that_look_alike_as_text_are_two_files(catalogue, cats, folder_job):
+    job = folder_job(cats, "a\udcff", "a\udcfe", "a\ufffd")
+    assert job.total == 3
+
+
+# What becomes of its files
+
+
+def test_every_file_is_counted_once_by_what_became_of_it(catalogue, cats, folder_job, described):
+    job = folder_job(cats, "new", "same", "bad", "more")
+    new, same, bad, more = todo(catalogue, job)
+    settled = catalogue.jobs.settle(
+        job,
+        [
+            Outcome(new, described=described("tom")),
+            Outcome(same, described=described("tom")),
+            failed(bad),
+        ],
+    )
+    assert (settled.indexed, settled.duplicates, settled.failed) == (1, 1, 1)
+    now = catalogue.jobs.get(job.id)
+    assert counted(now) == (4, 3, 1, 1, 1)
+    assert now.done == now.indexed + now.duplicates + now.failed
+    assert todo(catalogue, job) == [more]
+
+
+def test_failures_are_listed_with_their_reasons(catalogue, cats, folder_job):
+    job = folder_job(cats, *"abc")
+    a, _, c = todo(catalogue, job)
+    catalogue.jobs.settle(job, [failed(c, "too_large"), failed(a)])
+    failures = catalogue.jobs.failures(job.number, after=0, limit=10)
+    assert [(one.path, one.code, one.detail) for one in failures] == [
+        ("a", "image_unreadable", "why"),
+        ("c", "too_large", "why"),
+    ]
+    assert catalogue.jobs.failures(job.number, after=failures[0].id, limit=10) == failures[1:]
+    assert catalogue.jobs.failures(job.number, after=0, limit=1) == failures[:1]
+
+
+def test_failures_are_paged_right_while_more_files_fail(catalogue, cats, folder_job):
+    job = folder_job(cats, *"abcdef")
+    files = todo(catalogue, job)
+    seen, after = [], 0
+    for at in range(0, 6, 2):
+        catalogue.jobs.settle(job, [failed(file) for file in files[at : at + 2]])
+        page = catalogue.jobs.failures(job.number, after=after, limit=1)
+        seen += page
+        after = page[-1].id
+    seen += catalogue.jobs.failures(job.number, after=after, limit=10)
+    assert [one.path for one in seen] == list("abcdef")
+
+
+def test_a_job_is_completed_when_all_is_walked_and_done(catalogue, cats, folder_job, settle_all):
+    job = folder_job(cats, "a", "b", walked=False)
+    settle_all(job)
+    assert catalogue.jobs.get(job.id).state is not JobState.COMPLETED  # the walk may bring more
+    catalogue.jobs.finish_walk(job.number)
+    now = catalogue.jobs.get(job.id)
+    assert now.state is JobState.COMPLETED
+    assert now.created_at <= now.started_at <= now.finished_at
+
+
+def test_a_job_is_not_completed_before_its_last_file(catalogue, cats, folder_job, described):
+    job = folder_job(cats, "a", "b")
+    a, b = todo(catalogue, job)
+    catalogue.jobs.settle(job, [failed(a)])
+    assert catalogue.jobs.get(job.id).state is not JobState.COMPLETED
+    catalogue.jobs.settle(job, [Outcome(b, described=described("b"))])
+    assert catalogue.jobs.get(job.id).state is JobState.COMPLETED
+
+
+def test_a_job_of_bad_files_alone_is_completed(catalogue, cats, folder_job):
+    job = folder_job(cats, "a")
+    catalogue.jobs.settle(job, [failed(file) for file in todo(catalogue, job)])
+    assert catalogue.jobs.get(job.id).state is JobState.COMPLETED
+
+
+def test_an_empty_folder_is_completed_at_once(catalogue, cats, folder_job):
+    assert folder_job(cats).state is JobState.COMPLETED
+
+
+def test_a_failed_job_stays_failed(catalogue, cats, folder_job, settle_all):
+    job = folder_job(cats, "a", walked=False)
+    catalogue.jobs.fail(job.number, "the folder has gone")
+    settle_all(job)
+    catalogue.jobs.finish_walk(job.number)
+    catalogue.jobs.fail(job.number, "again")
+    now = catalogue.jobs.get(job.id)
+    assert (now.state, now.detail) == (JobState.FAILED, "the folder has gone")
+
+
+def test_a_completed_job_cannot_fail(catalogue, cats, folder_job, settle_all):
+    job = folder_job(cats, "a")
+    settle_all(job)
+    catalogue.jobs.fail(job.number, "too late")
+    assert catalogue.jobs.get(job.id).state is JobState.COMPLETED
+
+
+def test_settling_the_same_files_again_changes_nothing(catalogue, cats, folder_job, described):
+    job = folder_job(cats, "a", "b", "c")
+    a, b, c = todo(catalogue, job)
+    outcomes = [Outcome(a, described=described("a")), failed(b)]
+    catalogue.jobs.settle(job, outcomes)
+    before = catalogue.jobs.get(job.id)
+    settled = catalogue.jobs.settle(job, outcomes)
+    assert (settled.indexed, settled.duplicates, settled.failed) == (0, 0, 0)
+    assert catalogue.jobs.get(job.id) == before
+    assert catalogue.images.count(cats.id) == 1
+    assert todo(catalogue, job) == [c]
+
+
+def test_settling_is_all_or_nothing(catalogue, cats, folder_job, described):
+    job = folder_job(cats, "a", "b")
+    a, b = todo(catalogue, job)
+    before = (catalogue.jobs.get(job.id), catalogue.collections.named("cats"))
+    unstorable = replace(described("b"), format=None)
+    with pytest.raises(IntegrityError):
+        catalogue.jobs.settle(
+            job, [Outcome(a, described=described("a")), Outcome(b, described=unstorable)]
+        )
+    assert (catalogue.jobs.get(job.id), catalogue.collections.named("cats")) == before
+    assert todo(catalogue, job) == [a, b]
+    assert catalogue.images.count(cats.id) == 0
+
+
+def test_settling_for_a_collection_that_has_gone_is_told(catalogue, cats, folder_job, described):
+    job = folder_job(cats, "a")
+    outcomes = [Outcome(file, described=described("a")) for file in todo(catalogue, job)]
+    catalogue.collections.delete(cats.id)
+    with pytest.raises(CollectionNotFound):
+        catalogue.jobs.settle(job, outcomes)
+    with pytest.raises(CollectionNotFound, match="'cats'"):
+        catalogue.jobs.settle(catalogue.jobs.get(job.id), outcomes)
+
+
+def test_known_bytes_become_a_source_of_their_image(
+    catalogue, cats, folder_job, settle_all, digest
+):
+    settle_all(folder_job(cats, "first"), same_as={"first": "tom"})
+    job = folder_job(cats, "second")
+    (file,) = todo(catalogue, job)
+    settled = catalogue.jobs.settle(job, [Outcome(file, known_sha256=digest("tom"))])
+    assert settled.duplicates == 1
+    (image,) = catalogue.images.page(cats.id, after=0, limit=2)
+    assert [source.path for source in image.sources] == ["first", "second"]
+
+
+def test_known_bytes_that_were_deleted_meanwhile_are_to_be_described_after_all(
+    catalogue, cats, add, folder_job, digest, described
+):
+    ids = add(cats, "tom")
+    job = folder_job(cats, "again")
+    (file,) = todo(catalogue, job)
+    catalogue.images.delete(cats.id, ids)
+    settled = catalogue.jobs.settle(job, [Outcome(file, known_sha256=digest("tom"))])
+    assert (settled.indexed, settled.duplicates, settled.failed) == (0, 0, 0)
+    assert todo(catalogue, job) == [file]
+    assert catalogue.jobs.get(job.id).state is not JobState.COMPLETED
+    catalogue.jobs.settle(job, [Outcome(file, described=described("tom"))])
+    assert counted(catalogue.jobs.get(job.id)) == (1, 1, 1, 0, 0)
+
+
+def test_a_batch_raises_the_revision_once(catalogue, cats, add):
+    add(cats, *"abc")
+    assert catalogue.collections.named("cats").index.revision == 1
+    changes = catalogue.changes.page(cats.index.id, after=(0, 0), limit=10)
+    assert [change.revision for change in changes] == [1, 1, 1]
+
+
+def test_metadata_of_a_job_goes_to_every_new_image(catalogue, cats, folder_job, settle_all):
+    settle_all(folder_job(cats, "a", "b", metadata={"album": "été"}))
+    found = catalogue.images.page(cats.id, after=0, limit=10)
+    assert [image.metadata for image in found] == [{"album": "été"}] * 2
+
+
+def test_what_was_settled_is_there_for_others_at_once(cats, folder_job, settle_all, url):
+    settle_all(folder_job(cats, "a"))
+    with Catalogue.open(url) as other:
+        assert other.images.count(cats.id) == 1

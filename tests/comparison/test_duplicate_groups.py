@@ -1,0 +1,288 @@
+"""Finding duplicates: a real catalogue and a real index, against comparing all with all."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+import bento_service.comparison.duplicate_groups as duplicates_module
+import bento_service.comparison.links as neighbourhood_module
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.catalogue.tables import SourceKind
+from bento_service.comparison.duplicate_groups import Duplicates, Wanted
+from bento_service.descriptors.version import Thresholds
+from bento_service.errors import CollectionNotFound, Conflict, IndexUnavailable
+from bento_service.gallery.exact import ExactGallery
+from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.indexing.replay import Replay
+from client_sdk import Orientation, Verdict
+
+DIMENSION = 16
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
+LINES = {SPACE.fingerprint: Thresholds(duplicate=0.95, near_duplicate=0.9)}
+PATIENCE = 60.0
+
+
+def stored(catalogue, name):
+    return next((catalogue.vectors.all(i) for i in catalogue.indexes.all() if i.name == name), None)
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
+        yield opened
+
+
+@pytest.fixture(params=["lite", "server", "exact"])
+def gallery(request, catalogue, tmp_path):
+    if request.param == "exact":
+        with ExactGallery(lambda name: stored(catalogue, name)) as opened:
+            yield opened
+        return
+    uri = str(tmp_path / "milvus.db")
+    if request.param == "server":
+        uri = request.getfixturevalue("milvus_server").uri
+    with MilvusGallery(uri) as opened:
+        yield opened
+
+
+@pytest.fixture
+def cats(catalogue):
+    return catalogue.collections.create("cats", SPACE)
+
+
+@pytest.fixture
+def duplicates(catalogue, gallery):
+    return Duplicates(catalogue, gallery, computed=Computed((SPACE,)), lines=LINES)
+
+
+@pytest.fixture
+def add(catalogue, cats):
+    """Commit images with these descriptors, and hashes; ids rise."""
+    made = iter(range(10**9))
+
+    def images(vectors, hashes=None):
+        numbers = [next(made) for _ in vectors]
+        files = tuple(NewFile(str(n), f"{n}.png") for n in numbers)
+        job = catalogue.jobs.create(cats.id, "cats", NewJob(SourceKind.FILE, root="r", files=files))
+        outcomes = [
+            Outcome(
+                file,
+                described=Described(
+                    hashlib.sha256(str(numbers[at]).encode()).hexdigest(),
+                    "PNG",
+                    20,
+                    10,
+                    99,
+                    {SPACE.fingerprint: vector.astype(np.float32)},
+                    b"" if hashes is None else hashes[at],
+                ),
+            )
+            for at, (file, vector) in enumerate(
+                zip(catalogue.jobs.todo(job.number, after=0, limit=10**6), vectors, strict=True)
+            )
+        ]
+        before = max(catalogue.images.ids(cats.id, after=0, limit=10**6), default=0)
+        catalogue.jobs.settle(job, outcomes)
+        return catalogue.images.ids(cats.id, after=before, limit=10**6)
+
+    return images
+
+
+@pytest.fixture
+def replayed(catalogue, gallery):
+    """Wait until the index holds everything."""
+
+    def wait():
+        with Replay(catalogue, gallery, on_purged=lambda _: None) as replay:
+            for _ in range(int(PATIENCE / 0.05)):
+                indexes = catalogue.indexes.all()
+                if replay.was_ready and all(one.applied >= one.revision for one in indexes):
+                    return
+                replay._stopping.wait(0.05)
+        raise AssertionError("the index never held everything")
+
+    return wait
+
+
+def unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def clusters(sizes, seed=0, spread=0.05):
+    """Around as many directions as there are sizes, so many vectors each, in any order."""
+    random = np.random.default_rng(seed)
+    centres = unit(random.standard_normal((len(sizes), DIMENSION)))
+    vectors = np.repeat(centres, sizes, axis=0)
+    vectors = unit(vectors + spread * random.standard_normal(vectors.shape))
+    return vectors[random.permutation(len(vectors))]
+
+
+def all_with_all(ids, vectors, line):
+    """The groups by definition: what hangs together when every pair is looked at."""
+    scores = vectors.astype(np.float32).astype(np.float64)
+    scores = scores @ scores.T
+    left, groups = set(range(len(ids))), []
+    while left:
+        edge = [left.pop()]
+        group = set(edge)
+        while edge:
+            new = {other for other in left if scores[edge[-1], other] >= line}
+            edge.pop()
+            left -= new
+            group |= new
+            edge += new
+        if len(group) > 1:
+            groups.append(sorted(ids[one] for one in group))
+    return sorted(groups)
+
+
+def walked(duplicates, **options):
+    """All groups, page by page; their ids as told."""
+    after, groups, pages = 0, [], 0
+    while after is not None:
+        page = duplicates.page(Wanted("cats", after=after, **options))
+        groups += page.groups
+        pages += 1
+        assert after is None or page.after is None or page.after > after
+        after = page.after
+    return groups, pages
+
+
+def ids_of(groups):
+    return [sorted(member.image.id for member in group.members) for group in groups]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+@pytest.mark.parametrize("line", [0.9, 0.6])
+def test_groups_are_those_of_comparing_all_with_all(
+    duplicates, add, replayed, limit, line, monkeypatch
+):
+    monkeypatch.setattr(neighbourhood_module, "IMAGES_A_CALL", 7)
+    monkeypatch.setattr(duplicates_module, "IMAGES_A_CALL", 7)
+    vectors = clusters([1] * 20 + [2, 2, 3, 5, 9, 40])
+    ids = add(vectors[:60])
+    replayed()
+    ids += add(vectors[60:])  # which the index lacks
+
+    groups, _ = walked(duplicates, limit=limit, min_score=line)
+
+    expected = all_with_all(ids, vectors, line)
+    assert len(expected) > 4
+    assert sorted(ids_of(groups)) == expected
+    firsts = [group.members[0].image.id for group in groups]
+    assert firsts == sorted(firsts) == [min(ids) for ids in ids_of(groups)]
+    assert all(group.is_whole for group in groups)
+
+
+def test_a_page_is_given_up_in_time_and_the_next_goes_on(duplicates, add, replayed):
+    ids = add(clusters([2] * 40))
+    replayed()
+    after, found, pages = 0, [], 0
+    while after is not None:
+        page = duplicates.page(Wanted("cats", after=after), seconds=0.0)
+        assert page.examined == 1
+        found, after, pages = found + list(page.groups), page.after, pages + 1
+        if after is None:
+            break
+        page = duplicates.page(Wanted("cats", after=after, limit=5))
+        found, after, pages = found + list(page.groups), page.after, pages + 1
+    assert sorted(ids_of(found)) == all_with_all(ids, clusters([2] * 40), 0.9)
+    assert pages > 8
+
+
+def test_what_was_deleted_or_changed_meanwhile_is_seen_as_it_is(
+    duplicates, add, replayed, catalogue, cats
+):
+    vectors = clusters([3, 2, 2])
+    ids = add(vectors)
+    replayed()
+    gone = ids_of(walked(duplicates)[0])[0][0]
+    catalogue.images.delete(cats.id, [gone])  # and the index still holds it
+    left = [(one, vector) for one, vector in zip(ids, vectors, strict=True) if one != gone]
+    expected = all_with_all([one for one, _ in left], np.stack([v for _, v in left]), 0.9)
+    assert sorted(ids_of(walked(duplicates)[0])) == expected
+
+
+def test_the_hashes_join_what_the_scores_do_not(duplicates, add, replayed):
+    """Hashes of two pictures of which the second is the first one, mirrored."""
+    random = np.random.default_rng(5)
+    first = random.integers(0, 2**64, 8, dtype=np.uint64)
+    second = first[[4, 5, 6, 7, 0, 1, 2, 3]] ^ np.uint64(0b101)
+    third = random.integers(0, 2**64, 8, dtype=np.uint64)
+    made = [one.astype(">u8").tobytes() for one in (first, third, second)]
+    vectors = unit(np.eye(3, DIMENSION) + 0.2)
+    ids = add(vectors, made)
+    replayed()
+    (group,), _ = walked(duplicates)
+    (kept, like), (other, none) = [(m.image.id, m.like) for m in reversed(group.members)]
+    assert (kept, other, none) == (ids[2], ids[0], None)
+    by, likeness = like
+    assert by == ids[0]
+    assert (likeness.verdict, group.verdict) == (Verdict.DUPLICATE, Verdict.DUPLICATE)
+    assert (likeness.closeness.distance, likeness.closeness.orientation) == (
+        2,
+        Orientation.MIRRORED,
+    )
+    assert likeness.score < 0.9
+    assert likeness.reasons[0] == "pHash 2/64, mirrored"
+
+
+def test_of_a_crowd_only_some_are_told_once_and_it_is_said(duplicates, add, replayed, monkeypatch):
+    monkeypatch.setattr(neighbourhood_module, "MOST_NEIGHBOURS", 20)
+    monkeypatch.setattr(duplicates_module, "MOST_IMAGES", 10)
+    vectors = clusters([120, 2], spread=0.01)
+    ids = add(vectors)
+    replayed()
+    groups, _ = walked(duplicates)
+    crowd, pair = sorted(groups, key=lambda group: -len(group.members))
+    assert (len(crowd.members), crowd.is_whole) == (10, False)
+    assert crowd.members[0].image.id == min(all_with_all(ids, vectors, 0.9)[0])
+    assert (len(pair.members), pair.is_whole) == (2, True)
+
+
+def test_each_image_is_told_with_the_one_that_it_is_most_like(duplicates, add, replayed):
+    angles = np.radians([0.0, 20.0, 35.0])  # 0.94 and 0.966, and 0.819 between the outer ones
+    vectors = np.zeros((3, DIMENSION))
+    vectors[:, 0], vectors[:, 1] = np.cos(angles), np.sin(angles)
+    ids = add(vectors)
+    replayed()
+    (group,), _ = walked(duplicates)
+    assert [member.image.id for member in group.members] == ids
+    likes = [member.like for member in group.members[1:]]
+    assert [by for by, _ in likes] == ids[:2]
+    assert [one.verdict for _, one in likes] == [Verdict.NEAR_DUPLICATE, Verdict.DUPLICATE]
+    assert [one.score for _, one in likes] == [
+        pytest.approx(np.cos(np.radians(20))),
+        pytest.approx(np.cos(np.radians(15))),
+    ]
+    assert group.verdict is Verdict.NEAR_DUPLICATE
+
+
+def test_without_an_index_only_what_is_beside_it_is_compared(duplicates, add):
+    vectors = clusters([2, 2, 1])
+    ids = add(vectors)  # and nobody replays
+    assert sorted(ids_of(walked(duplicates)[0])) == all_with_all(ids, vectors, 0.9)
+
+
+def test_what_cannot_be_looked_at_is_an_error(duplicates, catalogue):
+    with pytest.raises(CollectionNotFound):
+        duplicates.page(Wanted("dogs"))
+    other = DescriptorSpace("vgg16-mac", "vgg16:two", "e" * 64, DIMENSION, "fp32")
+    catalogue.collections.create("dogs", other)
+    with pytest.raises(Conflict):
+        duplicates.page(Wanted("dogs"))
+
+
+def test_without_milvus_duplicates_are_refused(catalogue, add, replayed, tmp_path, free_port):
+    with MilvusGallery(str(tmp_path / "own.db")) as own:
+        add(clusters([2]))
+        with Replay(catalogue, own, on_purged=lambda _: None) as replay:
+            while catalogue.indexes.all()[0].applied < 1:
+                replay._stopping.wait(0.05)
+    with MilvusGallery(f"http://127.0.0.1:{free_port}") as nowhere:
+        walking = Duplicates(catalogue, nowhere, computed=Computed((SPACE,)), lines=LINES)
+        with pytest.raises(IndexUnavailable):
+            walking.page(Wanted("cats"))

@@ -1,0 +1,101 @@
+import pytest
+
+from bento_service.descriptors.choice import Choice, choose
+from bento_service.descriptors.hardware import Hardware
+from bento_service.descriptors.version import DESCRIPTORS
+from bento_service.settings import Settings, SettingsError
+
+MACHINES = {
+    "old": Hardware(dot_products=False, cuda=False, torch=False),
+    "vnni": Hardware(dot_products=True, cuda=False, torch=False),
+    "torch": Hardware(dot_products=False, cuda=False, torch=True),
+    "gpu": Hardware(dot_products=True, cuda=True, torch=True),
+    "old gpu": Hardware(dot_products=False, cuda=True, torch=True),
+}
+ONNX_FP32, ONNX_INT8 = ("onnxruntime", "fp32", False), ("onnxruntime", "int8", False)
+CPU_FP32, CPU_BF16 = ("torch", "fp32", False), ("torch", "bf16", False)
+GPU_FP32, GPU_BF16 = ("torch", "fp32", True), ("torch", "bf16", True)
+LACKS, NO_TORCH = "which the engine", "need PyTorch"
+TABLE = {  # engine and precision as they are set; on the machines above, in that order
+    ("auto", "auto"): (ONNX_FP32, ONNX_INT8, ONNX_FP32, GPU_BF16, GPU_BF16),
+    ("auto", "int8"): (ONNX_INT8, ONNX_INT8, ONNX_INT8, ONNX_INT8, ONNX_INT8),
+    ("auto", "fp32"): (ONNX_FP32, ONNX_FP32, ONNX_FP32, GPU_FP32, GPU_FP32),
+    ("auto", "bf16"): (NO_TORCH, NO_TORCH, CPU_BF16, GPU_BF16, GPU_BF16),
+    ("onnxruntime", "auto"): (ONNX_FP32, ONNX_INT8, ONNX_FP32, ONNX_INT8, ONNX_FP32),
+    ("onnxruntime", "int8"): (ONNX_INT8, ONNX_INT8, ONNX_INT8, ONNX_INT8, ONNX_INT8),
+    ("onnxruntime", "fp32"): (ONNX_FP32, ONNX_FP32, ONNX_FP32, ONNX_FP32, ONNX_FP32),
+    ("onnxruntime", "bf16"): (LACKS, LACKS, LACKS, LACKS, LACKS),
+    ("torch", "auto"): (NO_TORCH, NO_TORCH, CPU_FP32, GPU_BF16, GPU_BF16),
+    ("torch", "int8"): (NO_TORCH, NO_TORCH, LACKS, LACKS, LACKS),
+    ("torch", "fp32"): (NO_TORCH, NO_TORCH, CPU_FP32, GPU_FP32, GPU_FP32),
+    ("torch", "bf16"): (NO_TORCH, NO_TORCH, CPU_BF16, GPU_BF16, GPU_BF16),
+}
+CASES = [
+    (engine, precision, machine, expected)
+    for (engine, precision), row in TABLE.items()
+    for machine, expected in zip(MACHINES, row, strict=True)
+]
+
+
+def chosen(machine, **settings):
+    environment = {f"LOOKALIKE_{name.upper()}": value for name, value in settings.items()}
+    return choose(Settings.from_environment(environment), MACHINES[machine])
+
+
+@pytest.mark.parametrize(("engine", "precision", "machine", "expected"), CASES)
+def test_every_setting_on_every_machine(engine, precision, machine, expected):
+    if isinstance(expected, str):
+        with pytest.raises(SettingsError, match=expected):
+            chosen(machine, engine=engine, precision=precision)
+    else:
+        choice = chosen(machine, engine=engine, precision=precision)
+        assert (choice.engine, choice.precision, choice.on_gpu) == expected
+
+
+@pytest.mark.parametrize("descriptor", DESCRIPTORS)
+def test_the_descriptor_is_the_one_that_is_set(descriptor):
+    assert chosen("vnni", descriptor=descriptor).descriptor == descriptor
+
+
+def test_nothing_set_means_the_default_descriptor_by_the_fastest_there_is():
+    assert chosen("vnni") == Choice("vgg16-rmac4", "onnxruntime", "int8", on_gpu=False)
+    assert chosen("gpu") == Choice("vgg16-rmac4", "torch", "bf16", on_gpu=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("descriptor", "vgg16-mac, vgg16-rgem, vgg16-rmac4"),
+        ("engine", "onnxruntime, torch, auto"),
+        ("precision", "fp32, int8, bf16, auto"),
+    ],
+)
+@pytest.mark.parametrize("value", ["vgg19", "FP32", "autos"])
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_value_that_does_not_exist_is_told_with_those_that_do(machine, name, known, value):
+    with pytest.raises(SettingsError) as caught:
+        chosen(machine, **{name: value})
+    assert str(caught.value) == f"LOOKALIKE_{name.upper()} is {value!r}; use one of {known}"
+
+
+def test_a_precision_that_an_engine_lacks_is_told_with_those_that_it_has():
+    with pytest.raises(SettingsError) as caught:
+        chosen("gpu", engine="onnxruntime", precision="bf16")
+    assert str(caught.value) == (
+        "LOOKALIKE_PRECISION is 'bf16', which the engine onnxruntime does not have; "
+        "use int8 or fp32, or another LOOKALIKE_ENGINE"
+    )
+
+
+def test_pytorch_that_is_not_installed_is_told_before_anything_starts():
+    with pytest.raises(SettingsError, match=r"ENGINE=torch .* not installed; install them"):
+        chosen("vnni", engine="torch")
+
+
+@pytest.mark.parametrize(
+    ("machine", "max_batch", "ingest_batch"), [("vnni", 8, 2), ("torch", 8, 2), ("gpu", 64, 32)]
+)
+def test_only_a_gpu_gets_large_batches(machine, max_batch, ingest_batch):
+    choice = chosen(machine)
+    assert (choice.max_batch, choice.ingest_batch) == (max_batch, ingest_batch)
+    assert choice.ingest_batch <= choice.max_batch

@@ -1,0 +1,150 @@
+"""Files of Milvus Lite that were damaged while the service was off: replay rebuilds what they held.
+
+The folders are real ones, the damage is what crashes and disks leave: torn, zeroed, gone.
+"""
+
+import logging
+import shutil
+
+import pytest
+
+from bento_service.catalogue import Catalogue
+from bento_service.gallery.milvus_gallery import MilvusGallery
+from tests.indexing.test_replay import SPACE, add, assert_equal, catch_up, following, living, until
+
+
+def torn(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def zeroed(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def gone(path):
+    path.unlink()
+
+
+KINDS = [
+    "manifest.json",
+    "manifest.json*",
+    "schema.json",
+    "data*.parquet",
+    "*.idx",
+    "wal_data*",
+    "wal_delta*",
+    "*",
+]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A catalogue of two collections, and a folder of Milvus Lite that holds their indexes.
+
+    Each index has rows in segments, in its log, and a deletion in its log.
+    """
+    folder = tmp_path_factory.mktemp("written")
+    with (
+        Catalogue.open(f"sqlite:///{folder}/catalogue.db") as catalogue,
+        MilvusGallery(str(folder / "milvus.db")) as gallery,
+    ):
+        for name in ("cats", "dogs"):
+            collection = catalogue.collections.create(name, SPACE)
+            ids = add(catalogue, collection, *(f"{name}-{n}" for n in range(20)))
+            catch_up(catalogue, gallery)
+            catalogue.images.delete(collection.id, ids[:3])
+        with following(catalogue, gallery) as replay:  # it flushes when it ends
+            for name in ("cats", "dogs"):
+                add(catalogue, catalogue.collections.named(name), f"{name}-late")
+            replay.wake()
+            until(lambda: all(i.applied >= i.revision for i in catalogue.indexes.all()))
+            shutil.copytree(folder / "milvus.db", folder / "copy.db")
+    return folder
+
+
+@pytest.fixture
+def place(written, tmp_path):
+    """Copies that a test may damage."""
+    shutil.copy(written / "catalogue.db", tmp_path)
+    shutil.copytree(written / "copy.db", tmp_path / "milvus.db")
+    return tmp_path
+
+
+@pytest.fixture
+def catalogue(place):
+    with Catalogue.open(f"sqlite:///{place}/catalogue.db") as opened:
+        yield opened
+
+
+def files_of(place, kind):
+    return [path for path in (place / "milvus.db").rglob(kind) if path.is_file()]
+
+
+@pytest.mark.parametrize("how", [torn, zeroed, gone], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_files_are_made_good_from_the_catalogue(kind, how, place, catalogue):
+    files = files_of(place, kind)
+    assert files
+    for file in files:
+        how(file)
+    with MilvusGallery(str(place / "milvus.db")) as gallery:
+        catch_up(catalogue, gallery)
+        assert len(living(catalogue, catalogue.collections.named("cats"))) == 18
+        assert_equal(catalogue, gallery)
+
+
+def test_damage_to_one_index_leaves_the_other_as_it_is(place, catalogue, caplog):
+    """Milvus Lite lists no index where one is torn; replay does not depend on its list."""
+    cats = catalogue.collections.named("cats").index
+    for file in files_of(place, "*.idx"):
+        if cats.name in str(file):
+            torn(file)
+    with MilvusGallery(str(place / "milvus.db")) as gallery, caplog.at_level(logging.WARNING):
+        catch_up(catalogue, gallery)
+        assert_equal(catalogue, gallery)
+    assert f"index {cats.name} does not load" in caplog.text
+    assert catalogue.collections.named("dogs").index.name not in caplog.text
+
+
+def test_a_torn_index_that_no_collection_has_any_more_goes(place, catalogue):
+    dogs = catalogue.collections.named("dogs")
+    catalogue.collections.delete(dogs.id)
+    for kind in ("*.idx", "*.parquet", "manifest.json*", "wal_*"):
+        for file in files_of(place, kind):
+            if dogs.index.name in str(file):
+                torn(file)
+    folder = place / "milvus.db" / "collections" / dogs.index.name
+    assert folder.exists()
+    with MilvusGallery(str(place / "milvus.db")) as gallery, following(catalogue, gallery):
+        until(lambda: not folder.exists())
+
+
+def test_a_folder_whose_index_was_begun_and_not_described_is_completed(place, catalogue):
+    """What a kill leaves that came between making an index's folder and its first file."""
+    name = catalogue.collections.named("cats").index.name
+    index = place / "milvus.db" / "collections" / name
+    shutil.rmtree(index)
+    index.mkdir()
+    with MilvusGallery(str(place / "milvus.db")) as gallery:
+        catch_up(catalogue, gallery)
+        assert_equal(catalogue, gallery)
+
+
+def test_a_deleted_folder_is_built_again_with_a_word(place, catalogue, caplog):
+    shutil.rmtree(place / "milvus.db")
+    with MilvusGallery(str(place / "milvus.db")) as gallery, caplog.at_level(logging.WARNING):
+        catch_up(catalogue, gallery)
+        assert_equal(catalogue, gallery)
+    assert "index of cats lacked 18 rows" in caplog.text
+
+
+def test_a_folder_that_is_deleted_under_a_running_service_is_built_again(place, catalogue):
+    with MilvusGallery(str(place / "milvus.db")) as gallery:
+        with following(catalogue, gallery) as replay:
+            until(lambda: replay.was_ready)
+            shutil.rmtree(place / "milvus.db" / "collections")
+            add(catalogue, catalogue.collections.named("cats"), "one more")
+            replay.wake()
+            until(lambda: all(i.applied >= i.revision for i in catalogue.indexes.all()))
+        catch_up(catalogue, gallery)
+        assert_equal(catalogue, gallery)

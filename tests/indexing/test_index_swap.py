@@ -1,0 +1,442 @@
+"""Indexes of other kinds on a real Milvus server: exchanged, searched by pages, compared."""
+
+import asyncio
+import hashlib
+import io
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sqlalchemy import insert, update
+
+import bento_service.indexing.index_swap as succession_module
+import bento_service.indexing.replay as replay_module
+import bento_service.search.filtered as narrowed_module
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.collections import next_revision
+from bento_service.catalogue.images.attributes import add_attributes
+from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.catalogue.tables import descriptors, images
+from bento_service.filters.parser import parse
+from bento_service.gallery.index_types import IndexRule, IndexType
+from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.indexing.replay import Replay
+from bento_service.pictures.in_process import LocalDecoder
+from bento_service.search.nearest import Way
+from bento_service.search.searcher import Query, Searcher
+
+PROJECT = Path(__file__).parents[2]
+DIMENSION = 32
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
+DECODER = LocalDecoder(max_pixels=10_000)
+PATIENCE = 120.0
+IMAGES = 3000
+PAIRS = 40
+"""Images of which each has the same descriptor as another one."""
+
+
+def random_units(number, seed):
+    vectors = np.random.default_rng(seed).standard_normal((number, DIMENSION))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def add(catalogue, collection, vectors, first):
+    """Commit images with these descriptors, ids from `first`."""
+    ids = range(first, first + len(vectors))
+    rows = [
+        {
+            "id": image_id,
+            "collection_id": collection.id,
+            "sha256": f"{image_id:064}",
+            "format": "PNG",
+            "width": 20,
+            "height": 10,
+            "bytes": 99,
+            "metadata": {"number": image_id},
+            "created_at": collection.created_at,
+        }
+        for image_id in ids
+    ]
+    with catalogue.database.writing() as connection:
+        revision = next_revision(connection, collection.id)
+        connection.execute(insert(images), rows)
+        connection.execute(
+            insert(descriptors),
+            [
+                {
+                    "image_id": image_id,
+                    "index_id": collection.index.id,
+                    "revision": revision,
+                    "descriptor": vector.tobytes(),
+                }
+                for image_id, vector in zip(ids, vectors, strict=True)
+            ],
+        )
+        metadata = {image_id: {"number": image_id} for image_id in ids}
+        add_attributes(connection, collection.id, metadata)
+
+
+def png(colour):
+    file = io.BytesIO()
+    Image.new("RGB", (20, 10), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def until(is_so):
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, "it never became so"
+        time.sleep(0.02)
+
+
+def exact(vectors, query):
+    """Places of the images, best first, ties by place."""
+    cosines = np.round(vectors.astype(np.float64) @ query.astype(np.float64), 6)
+    return np.lexsort((np.arange(len(vectors)), -cosines))
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
+    monkeypatch.setattr(succession_module, "_BUILDING_SECONDS", 0.1)
+
+
+@pytest.fixture(scope="module")
+def gallery(milvus_server):
+    with MilvusGallery(milvus_server.uri) as opened:
+        yield opened
+
+
+class Room:
+    """A catalogue over the server, with one collection of ids from 1."""
+
+    def __init__(self, catalogue, gallery, vectors):
+        self.catalogue = catalogue
+        self.gallery = gallery
+        self.vectors = vectors
+        self.cats = catalogue.collections.create("cats", SPACE)
+        add(catalogue, self.cats, vectors, 1)
+        self.searcher = Searcher(
+            catalogue, gallery, DECODER, None, computed=Computed((SPACE,)), side=4
+        )
+
+    def following(self, choice="auto"):
+        rule = IndexRule(choice, embedded=False)
+        return Replay(self.catalogue, self.gallery, on_purged=lambda digests: None, rule=rule)
+
+    @property
+    def index(self):
+        return self.catalogue.collections.named("cats").index
+
+    def kind(self):
+        index = self.index
+        return self.gallery.kind(index.name) if index.applied else None
+
+    def bring_to(self, kind):
+        with self.following(kind.lower()) as replay:
+            until(lambda: self.is_settled(replay, kind))
+
+    def is_settled(self, replay, kind):
+        index = self.index
+        return (
+            index.applied >= index.revision
+            and replay.is_open(index)
+            and index.successor is None
+            and self.kind() is kind
+        )
+
+    def search(self, query, **options):
+        return self.searcher.by_descriptor(Query("cats", **options), query)[0]
+
+    def drop(self):
+        for index in self.catalogue.indexes.all():
+            for name in index.names:
+                self.gallery.drop(name)
+
+
+@pytest.fixture
+def make_room(tmp_path, gallery):
+    made = []
+
+    def make(vectors):
+        catalogue = Catalogue.open(f"sqlite:///{tmp_path}/catalogue-{len(made)}.db")
+        made.append(Room(catalogue, gallery, vectors))
+        return made[-1]
+
+    yield make
+    for room in made:
+        room.drop()
+        room.catalogue.__exit__()
+
+
+@pytest.fixture(scope="module")
+def _hnsw(tmp_path_factory, milvus_server):
+    """An approximate index that tests only read."""
+    vectors = random_units(IMAGES, seed=1)
+    vectors[-PAIRS:] = vectors[:PAIRS]
+    folder = tmp_path_factory.mktemp("hnsw")
+    with (
+        MilvusGallery(milvus_server.uri) as gallery,
+        Catalogue.open(f"sqlite:///{folder}/c.db") as found,
+    ):
+        room = Room(found, gallery, vectors)
+        room.bring_to(IndexType.HNSW)
+        yield room
+        room.drop()
+
+
+@pytest.fixture
+def hnsw(_hnsw):
+    return _hnsw
+
+
+def ids_of(found):
+    return [one.image.id for one in found]
+
+
+# Exchanging
+
+
+def test_a_collection_that_outgrows_its_index_gets_another_and_no_search_fails(
+    make_room, monkeypatch
+):
+    monkeypatch.setattr("bento_service.gallery.index_types.MAX_FLAT", 1500)
+    vectors = random_units(2000, seed=2)
+    room = make_room(vectors[:1400])
+    failures, stop = [], threading.Event()
+
+    def search_on():
+        number = 0
+        while not stop.is_set():
+            number = (number + 1) % 1400
+            try:
+                (best,) = ids_of(room.search(vectors[number], top_k=1))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is a failure
+                failures.append(error)
+            else:
+                if best != number + 1:
+                    failures.append((number + 1, best))
+
+    with room.following() as replay:
+        until(lambda: room.is_settled(replay, IndexType.FLAT))
+        before = room.index.name
+        thread = threading.Thread(target=search_on)
+        thread.start()
+        add(room.catalogue, room.cats, vectors[1400:], 1401)
+        room.catalogue.images.delete(room.cats.id, [1500, 1501])
+        replay.wake()
+        until(lambda: room.is_settled(replay, IndexType.HNSW))
+        until(lambda: before not in room.gallery.names())
+        stop.set()
+        thread.join(PATIENCE)
+
+    assert failures == []
+    assert room.gallery.ids(room.index.name) == set(range(1, 2001)) - {1500, 1501}
+    assert ids_of(room.search(vectors[1800], top_k=1)) == [1801]
+
+
+EXCHANGE = """
+import sys
+sys.path.insert(0, ".")
+import bento_service.indexing.index_swap as succession
+from bento_service.catalogue import Catalogue
+from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.gallery.index_types import IndexRule
+from bento_service.indexing.replay import Replay
+url, uri = sys.argv[1:]
+succession._CHANGES_A_STEP, succession._STEPS_A_TURN = 100, 1
+catalogue, gallery = Catalogue.open(url), MilvusGallery(uri)
+rule = IndexRule("ivf_sq8", embedded=False)
+with Replay(catalogue, gallery, on_purged=lambda digests: None, rule=rule):
+    sys.stdin.read()
+"""
+
+
+def test_an_exchange_goes_on_after_a_kill_at_every_stage(make_room, milvus_server):
+    vectors = random_units(1500, seed=3)
+    room = make_room(vectors[:100])
+    for at in range(100, 1500, 100):  # each in a revision of its own
+        add(room.catalogue, room.cats, vectors[at : at + 100], at + 1)
+    room.bring_to(IndexType.FLAT)
+    url, first = str(room.catalogue.database._engine.url), room.index.name
+    stages = (
+        lambda index: index.successor is not None,
+        lambda index: index.successor is not None and index.successor.applied > 0,
+        lambda index: index.successor is not None and index.successor.applied > 12,
+        lambda index: index.name != first,
+    )
+    for number, reached in enumerate(stages, start=1):
+        process = subprocess.Popen(
+            [sys.executable, "-c", EXCHANGE, url, milvus_server.uri],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+        )
+        until(lambda reached=reached: reached(room.index))
+        process.kill()
+        process.communicate()
+        assert ids_of(room.search(vectors[700], top_k=1)) == [701]
+        room.catalogue.images.delete(room.cats.id, [number])
+    room.bring_to(IndexType.IVF_SQ8)
+
+    assert room.gallery.ids(room.index.name) == set(range(5, 1501))
+    wanted = exact(vectors[4:], vectors[900])[:5] + 5
+    assert ids_of(room.search(vectors[900], top_k=5)) == wanted.tolist()
+    prefix = room.index.name.rpartition("_")[0]
+    own = [name for name in room.gallery.names() if name.startswith(prefix)]
+    assert own == [room.index.name]
+
+
+def test_an_exchange_that_is_no_more_wanted_is_given_up(make_room):
+    room = make_room(random_units(10, seed=4))
+    room.bring_to(IndexType.FLAT)
+    room.catalogue.successors.begin(room.index, "HNSW")
+    successor = room.index.successor.name
+    room.gallery.prepare(successor, DIMENSION)
+    room.bring_to(IndexType.FLAT)
+    assert successor not in room.gallery.names()
+
+
+def test_tombstones_stay_until_the_successor_has_applied_them(make_room):
+    room = make_room(random_units(10, seed=5))
+    room.bring_to(IndexType.FLAT)
+    room.catalogue.successors.begin(room.index, "HNSW")
+    room.catalogue.successors.set_applied(room.index.successor, room.index.revision)
+    room.catalogue.images.delete(room.cats.id, [3])
+    room.catalogue.indexes.set_applied(room.index.id, room.index.revision)
+    room.catalogue.images.purge(room.cats.id)
+    changes = room.catalogue.changes.page(room.index.id, after=(0, 0), limit=100)
+    assert [one.image_id for one in changes if one.deleted] == [3]
+
+
+# Searching an approximate index
+
+
+def test_pages_of_an_approximate_index_neither_repeat_nor_miss_an_image(hnsw):
+    query = random_units(1, seed=9)[0]
+    whole = ids_of(hnsw.search(query, top_k=1000))
+    for size in (7, 50, 100):
+        pages = [ids_of(hnsw.search(query, top_k=size, offset=at)) for at in range(0, 1000, size)]
+        assert [one for page in pages for one in page][:1000] == whole
+    assert len(set(whole)) == 1000
+
+
+def test_what_the_index_lacks_takes_its_place_on_every_page(make_room):
+    room = make_room(random_units(600, seed=6))
+    room.bring_to(IndexType.HNSW)
+    room.catalogue.changes.touch(room.index, set(range(1, 300)))
+    query = random_units(1, seed=10)[0]
+    whole = ids_of(room.search(query, top_k=500))
+    pages = [ids_of(room.search(query, top_k=60, offset=at)) for at in range(0, 500, 60)]
+    assert [one for page in pages for one in page][:500] == whole
+    assert len(set(whole)) == 500
+
+
+def test_an_approximate_index_finds_nearly_what_exact_search_finds_and_exact_all(hnsw):
+    hits = 0
+    for query in random_units(20, seed=11):
+        wanted = (exact(hnsw.vectors, query)[:10] + 1).tolist()
+        assert ids_of(hnsw.search(query, top_k=10, exact=True)) == wanted
+        hits += len(set(wanted) & set(ids_of(hnsw.search(query, top_k=10))))
+    assert hits >= 198
+
+
+def test_a_picture_and_its_twin_are_found_first_with_ties_by_id(hnsw):
+    for number in range(1, PAIRS + 1, 7):
+        twin = IMAGES - PAIRS + number
+        found = hnsw.searcher.by_id(Query("cats", top_k=2), twin).found
+        assert ids_of(found) == [number, twin]
+        assert [one.score for one in found] == [1.0, 1.0]
+
+
+def test_a_stored_image_finds_itself_even_where_the_index_misses_it(hnsw, monkeypatch):
+    search = MilvusGallery.search
+
+    def missing(self, name, query, *, top_k, condition=""):
+        near = search(self, name, query, top_k=top_k, condition=condition)
+        return [one for one in near if one.image_id != 2000]
+
+    monkeypatch.setattr(MilvusGallery, "search", missing)
+    found = hnsw.searcher.by_id(Query("cats", top_k=3), 2000).found
+    assert (found[0].image.id, found[0].score) == (2000, 1.0)
+
+
+def test_a_picture_that_is_stored_is_found_even_where_the_index_misses_it(hnsw, monkeypatch):
+    content = png("red")
+    digest = hashlib.sha256(content).hexdigest()
+    with hnsw.catalogue.database.writing() as connection:
+        connection.execute(update(images).where(images.c.id == 2001).values(sha256=digest))
+    search = MilvusGallery.search
+
+    def missing(self, name, query, *, top_k, condition=""):
+        near = search(self, name, query, top_k=top_k, condition=condition)
+        return [one for one in near if one.image_id != 2001]
+
+    async def as_stored(pixels):
+        return {SPACE.fingerprint: hnsw.vectors[2000:2001]}
+
+    monkeypatch.setattr(MilvusGallery, "search", missing)
+    monkeypatch.setattr(hnsw.searcher, "_describe", as_stored)
+    result = asyncio.run(hnsw.searcher.by_picture(Query("cats", top_k=3), content))
+    assert (result.found[0].image.id, result.found[0].score) == (2001, 1.0)
+
+
+def test_scores_below_the_least_are_left_out_of_an_approximate_answer(hnsw):
+    query = hnsw.vectors[50]
+    found = hnsw.search(query, top_k=1000, min_score=0.35)
+    wanted = int((hnsw.vectors.astype(np.float64) @ query >= 0.35).sum())
+    assert 10 < wanted < 128
+    assert len(found) == wanted
+    assert min(one.score for one in found) >= 0.35
+
+
+def test_an_explanation_says_what_was_asked(hnsw):
+    searcher = hnsw.searcher
+
+    def told(**options):
+        return searcher.explanation(searcher.by_id(Query("cats", **options), 5))
+
+    assert told()["index_type"] == told(exact=True)["index_type"] == "HNSW"
+    assert (told()["exact"], told()["way"]) == (False, Way.INDEX)
+    assert (told(exact=True)["exact"], told(exact=True)["way"]) == (True, Way.ALL_COMPARED)
+    few = told(which=parse("number < 10"))
+    assert (few["exact"], few["way"]) == (True, Way.PASSING_COMPARED)
+
+
+# Filters
+
+WAYS = {
+    "compared": (Way.PASSING_COMPARED, 10_000, 50_000, 1000, 100),
+    "pushed down": (Way.PUSHED_DOWN, 0, 50_000, 0, 0),
+    "by the index, ids known": (Way.INDEX_FILTERED, 0, 50_000, 10**9, 0),
+    "by the index": (Way.INDEX_FILTERED, 0, 50_000, 10**9, 10**9),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("text", ["number >= 500", "number < 60", "not number in [1, 2, 3]"])
+def test_a_filter_gives_the_same_hits_in_every_way(name, text, hnsw, monkeypatch):
+    way, *bounds = WAYS[name]
+    for bound, value in zip(("MAX_COMPARED", "MAX_PUSHED", "FAR", "NEAR"), bounds, strict=True):
+        monkeypatch.setattr(narrowed_module, bound, value)
+    which = parse(text)
+    passing = np.array(hnsw.catalogue.filtered.ids(hnsw.cats.id, which))
+    hits = 0
+    for number in (7, 77, 777):
+        result = hnsw.searcher.by_id(Query("cats", top_k=20, which=which), number)
+        assert result.way is way
+        query = hnsw.vectors[number - 1]
+        wanted = passing[exact(hnsw.vectors[passing - 1], query)[:20]].tolist()
+        hits += len(set(wanted) & set(ids_of(result.found)))
+        pages = [
+            ids_of(hnsw.search(query, top_k=6, offset=at, which=which)) for at in range(0, 60, 6)
+        ]
+        whole = ids_of(hnsw.search(query, top_k=60, which=which))
+        assert [one for page in pages for one in page] == whole
+        told = hnsw.searcher.by_id(Query("cats", top_k=20, which=which, exact=True), number)
+        assert ids_of(told.found) == wanted
+    assert hits >= 59

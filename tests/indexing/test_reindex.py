@@ -1,0 +1,321 @@
+"""Preparing a second index and switching to it: a real catalogue and a real Milvus."""
+
+import hashlib
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import bento_service.indexing.replay as replay_module
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.tables import SourceKind
+from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.indexing.checks import defect
+from bento_service.indexing.replay import Replay
+from client_sdk.schemas import JobState
+
+OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 8, "fp32")
+NEW = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 16, "fp32")
+PATIENCE = 20.0
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    with MilvusGallery(str(tmp_path_factory.mktemp("shared") / "milvus.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def cats(catalogue):
+    return catalogue.collections.create("cats", OLD)
+
+
+def digest(name):
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def vector(name, space):
+    """A unit vector that depends on the name and the space alone."""
+    seed = int(digest(f"{name} in {space.descriptor}")[:8], 16)
+    made = np.random.default_rng(seed).standard_normal(space.dimension)
+    return (made / np.linalg.norm(made)).astype(np.float32)
+
+
+def described(name):
+    descriptors = {space.fingerprint: vector(name, space) for space in (OLD, NEW)}
+    return Described(digest(name), "PNG", 20, 10, 99, descriptors)
+
+
+def settle(catalogue, job):
+    files = catalogue.jobs.todo(job.number, after=0, limit=1000)
+    catalogue.jobs.settle(job, [Outcome(file, described=described(file.path)) for file in files])
+
+
+def add(catalogue, collection, *names):
+    files = tuple(NewFile(name, name) for name in names)
+    new = NewJob(SourceKind.FILE, root="r", files=files)
+    settle(catalogue, catalogue.jobs.create(collection.id, collection.name, new))
+
+
+def begin(catalogue, collection, space=NEW):
+    """Begin a reindex and list its images, as the walk does."""
+    job = catalogue.jobs.get(catalogue.reindexes.begin(collection, space, drop_missing=False))
+    if files := list(catalogue.reindexes.files(job.number)):
+        catalogue.jobs.add_files(job.number, files)
+    catalogue.jobs.finish_walk(job.number)
+    return job
+
+
+@contextmanager
+def following(catalogue, gallery):
+    with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
+        yield replay
+
+
+def until(is_so):
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, "it never became so"
+        time.sleep(0.005)
+
+
+def ended(catalogue, job):
+    return catalogue.jobs.get(job.id).state not in (JobState.PENDING, JobState.IN_PROGRESS)
+
+
+def settled_down(catalogue, replay):
+    """Every index is open and applied, without tombstones, and no reindex waits."""
+    indexes = catalogue.indexes.all()
+    pages = [catalogue.changes.page(one.id, after=(0, 0), limit=1000) for one in indexes]
+    return (
+        all(replay.is_open(one) and one.applied >= one.revision for one in indexes)
+        and not any(change.deleted for page in pages for change in page)
+        and not catalogue.reindexes.due()
+    )
+
+
+def assert_serves(catalogue, gallery, space):
+    """Searches use the space, and every index holds each living image with its own vector."""
+    now = catalogue.collections.named("cats")
+    assert now.space == space
+    images = catalogue.images.page(now.id, after=0, limit=1000)
+    for index in catalogue.indexes.of(now.id):
+        assert gallery.ids(index.name) == {image.id for image in images}
+        for image in images[:4]:
+            own = vector(image.sources[0].path, index.space)
+            (nearest,) = gallery.search(index.name, own, top_k=1)
+            assert (nearest.image_id, round(nearest.score, 5)) == (image.id, 1.0)
+
+
+def test_replay_fills_the_second_index_and_switches_when_its_job_is_done(catalogue, cats, gallery):
+    add(catalogue, cats, "a", "b", "c")
+    with following(catalogue, gallery) as replay:
+        job = begin(catalogue, cats)
+        replay.wake()
+        time.sleep(0.3)
+        assert catalogue.collections.named("cats").space == OLD
+        settle(catalogue, job)
+        replay.wake()
+        until(lambda: ended(catalogue, job))
+        until(lambda: settled_down(catalogue, replay))
+    assert catalogue.jobs.get(job.id).state is JobState.COMPLETED
+    assert_serves(catalogue, gallery, NEW)
+
+
+def test_trains_and_deletions_go_on_while_it_is_prepared(catalogue, cats, gallery):
+    names = [f"old {n}" for n in range(20)]
+    add(catalogue, cats, *names)
+    stop = threading.Event()
+
+    def change():
+        number = 0
+        while not stop.is_set():
+            add(catalogue, cats, f"new {number}", f"short-lived {number}")
+            image = catalogue.images.with_digest(cats.id, digest(f"short-lived {number}"))
+            catalogue.images.delete(cats.id, [image.id])
+            replay.wake()
+            number += 1
+
+    with following(catalogue, gallery) as replay:
+        changing = threading.Thread(target=change)
+        changing.start()
+        job = begin(catalogue, cats)
+        while files := catalogue.jobs.todo(job.number, after=0, limit=3):
+            outcomes = [Outcome(file, described=described(file.path)) for file in files]
+            catalogue.jobs.settle(job, outcomes)
+            replay.wake()
+        until(lambda: ended(catalogue, job))
+        stop.set()
+        changing.join(30)
+        until(lambda: settled_down(catalogue, replay))
+    assert catalogue.jobs.get(job.id).state is JobState.COMPLETED
+    assert_serves(catalogue, gallery, NEW)
+    paths = [i.sources[0].path for i in catalogue.images.page(cats.id, after=0, limit=1000)]
+    assert set(names) <= set(paths)
+    assert not any(path.startswith("short-lived") for path in paths)
+
+
+def test_the_index_before_the_last_one_leaves_milvus(catalogue, cats, gallery):
+    add(catalogue, cats, "a")
+    third = replace(OLD, descriptor="vgg16-rgem", fingerprint="d" * 64)
+    with following(catalogue, gallery) as replay:
+        job = begin(catalogue, cats)
+        settle(catalogue, job)
+        replay.wake()
+        until(lambda: ended(catalogue, job))
+        begun = begin(catalogue, cats, third)
+        files = catalogue.jobs.todo(begun.number, after=0, limit=9)
+        own = Described(digest("a"), "PNG", 20, 10, 99, {third.fingerprint: vector("a", third)})
+        catalogue.jobs.settle(begun, [Outcome(file, described=own) for file in files])
+        replay.wake()
+        until(lambda: ended(catalogue, begun))
+        until(lambda: cats.index.name not in gallery.names())
+    assert [one.space for one in catalogue.indexes.of(cats.id)] == [third, NEW]
+
+
+class Crash:
+    """Passes calls on, and ends the calling thread at the n-th of them, as a kill would."""
+
+    def __init__(self, at):
+        self.left = at
+
+    def round(self, target):
+        crash = self
+
+        class Crashing:
+            def __getattr__(self, name):
+                def call(*arguments, **options):
+                    crash.step()
+                    result = getattr(target, name)(*arguments, **options)
+                    crash.step()
+                    return result
+
+                return call
+
+        return Crashing()
+
+    def step(self):
+        self.left -= 1
+        if self.left < 0:
+            raise SystemExit
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_crash_at_any_point_of_a_switch_heals_at_the_next_start(catalogue, cats, gallery):
+    add(catalogue, cats, "a", "b")
+    point, space = 0, NEW
+    while True:
+        add(catalogue, cats, f"{point} stays", f"{point} goes")
+        image = catalogue.images.with_digest(cats.id, digest(f"{point} goes"))
+        job = begin(catalogue, cats, space)
+        settle(catalogue, job)
+        catalogue.images.delete(cats.id, [image.id])
+        crash = Crash(point)
+        followed = ("collections", "indexes", "changes", "images", "reindexes")
+        around = {name: crash.round(getattr(catalogue, name)) for name in followed}
+        with following(replace(catalogue, **around), crash.round(gallery)) as replay:
+            until(lambda replay=replay: not replay.alive or settled_down(catalogue, replay))
+        if crash.left >= 0:
+            break
+        with following(catalogue, gallery) as replay:
+            until(lambda replay=replay: settled_down(catalogue, replay))
+        assert catalogue.jobs.get(job.id).state is JobState.COMPLETED
+        assert_serves(catalogue, gallery, space)
+        point, space = point + 7, OLD if space is NEW else NEW
+    assert point > 40
+
+
+# Checking
+
+
+@pytest.fixture
+def prepared(catalogue, cats, gallery):
+    """An index that has applied all that was described, and lacks the last of thirty images."""
+    add(catalogue, cats, *(f"{n}" for n in range(30)))
+    with following(catalogue, gallery) as replay:
+        job = begin(catalogue, cats)
+        *files, _ = catalogue.jobs.todo(job.number, after=0, limit=1000)
+        outcomes = [Outcome(file, described=described(file.path)) for file in files]
+        catalogue.jobs.settle(job, outcomes)
+        replay.wake()
+        until(lambda: settled_down(catalogue, replay))
+    (index,) = [one for one in catalogue.indexes.of(cats.id) if not one.serves]
+    assert len(gallery.ids(index.name)) == 29
+    return index
+
+
+def test_a_right_index_has_no_defect(catalogue, gallery, prepared):
+    assert defect(catalogue, gallery, prepared) is None
+
+
+def test_an_index_that_lacks_an_image_or_has_one_too_many_is_found(catalogue, gallery, prepared):
+    some = sorted(gallery.ids(prepared.name))[0]
+    gallery.delete(prepared.name, [some])
+    assert "differs from the catalogue in 1 images" in defect(catalogue, gallery, prepared)
+    gallery.upsert(prepared.name, [some, 10**6], [vector("x", NEW)] * 2)
+    assert "differs from the catalogue in 1 images" in defect(catalogue, gallery, prepared)
+
+
+def test_an_index_with_other_vectors_is_found(catalogue, gallery, prepared):
+    ids = sorted(gallery.ids(prepared.name))
+    gallery.upsert(prepared.name, ids, [vector(f"another {n}", NEW) for n in ids])
+    assert "does not find itself" in defect(catalogue, gallery, prepared)
+
+
+def test_an_index_in_which_two_images_are_exchanged_is_found(catalogue, gallery, prepared):
+    first, second = sorted(gallery.ids(prepared.name))[:2]
+    vectors = [catalogue.images.descriptor(one, prepared.id) for one in (second, first)]
+    gallery.upsert(prepared.name, [first, second], vectors)
+    assert "does not find itself" in defect(catalogue, gallery, prepared)
+
+
+def test_equal_pictures_find_each_other_and_are_no_defect(catalogue, cats, gallery):
+    add(catalogue, cats, "a")
+    same = replace(described("a"), sha256=digest("the same pixels"))
+    files = (NewFile("b", "b"),)
+    new = NewJob(SourceKind.FILE, root="r", files=files)
+    job = catalogue.jobs.create(cats.id, "cats", new)
+    (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
+    catalogue.jobs.settle(job, [Outcome(file, described=same)])
+    with following(catalogue, gallery) as replay:
+        until(lambda: settled_down(catalogue, replay))
+    assert defect(catalogue, gallery, catalogue.indexes.of(cats.id)[0]) is None
+
+
+def test_a_wrong_index_is_not_switched_to_and_the_next_reindex_builds_it_again(
+    catalogue, cats, gallery, prepared
+):
+    (job,) = [one for one in catalogue.jobs.open() if one.kind is SourceKind.REINDEX]
+    with following(catalogue, gallery) as replay:
+        until(lambda: replay.is_open(prepared))  # what is wrong at its opening is mended there
+        ids = sorted(gallery.ids(prepared.name))
+        gallery.upsert(prepared.name, ids, [vector(f"another {n}", NEW) for n in ids])
+        settle(catalogue, job)
+        replay.wake()
+        until(lambda: ended(catalogue, job))
+        assert catalogue.collections.named("cats").space == OLD
+        failed = catalogue.jobs.get(job.id)
+        assert failed.state is JobState.FAILED
+        assert "does not find itself in the new index" in failed.detail
+        again = begin(catalogue, cats)
+        replay.wake()
+        until(lambda: ended(catalogue, again))
+        until(lambda: settled_down(catalogue, replay))
+    assert catalogue.jobs.get(again.id).state is JobState.COMPLETED
+    assert_serves(catalogue, gallery, NEW)

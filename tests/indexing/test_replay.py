@@ -1,0 +1,639 @@
+"""The index against the catalogue: both real, in folders of their own."""
+
+import hashlib
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bento_service.indexing.replay as replay_module
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import IndexUnavailable
+from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.indexing.replay import Replay
+
+PROJECT = Path(__file__).parents[2]
+DIMENSION = 8
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
+PATIENCE = 40.0
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
+
+
+@pytest.fixture(scope="module")
+def milvus_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("shared") / "milvus.db"
+
+
+@pytest.fixture(scope="module", params=["lite"])
+def gallery(request):
+    if request.param == "lite":
+        uri = str(request.getfixturevalue("milvus_folder"))
+    else:
+        uri = request.getfixturevalue("milvus_server").uri
+    with MilvusGallery(uri) as opened:
+        yield opened
+
+
+on_both = pytest.mark.parametrize("gallery", ["lite", "server"], indirect=True)
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def cats(catalogue):
+    return catalogue.collections.create("cats", SPACE)
+
+
+def digest(name):
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def add(catalogue, collection, *names, kind=SourceKind.FILE):
+    """Commit pictures with these names, their descriptors made from the names; their ids."""
+    files = tuple(NewFile(str(n), name, digest(name)) for n, name in enumerate(names))
+    job = catalogue.jobs.create(collection.id, collection.name, NewJob(kind, files=files))
+    outcomes = []
+    for file in catalogue.jobs.todo(job.number, after=0, limit=10_000):
+        seed = int(digest(file.path)[:8], 16)
+        vector = np.random.default_rng(seed).standard_normal(DIMENSION)
+        unit = (vector / np.linalg.norm(vector)).astype(np.float32)
+        described = Described(digest(file.path), "PNG", 20, 10, 99, {SPACE.fingerprint: unit})
+        outcomes.append(Outcome(file, described=described))
+    catalogue.jobs.settle(job, outcomes)
+    found = catalogue.images.page(collection.id, after=0, limit=10_000)
+    ids = {image.sha256: image.id for image in found}
+    return [ids[digest(name)] for name in names]
+
+
+def living(catalogue, collection):
+    return catalogue.changes.living_ids(collection.index.id, up_to=2**62)
+
+
+def lag(catalogue, name):
+    collection = catalogue.collections.named(name)
+    return len(catalogue.changes.changed_ids(collection.index.id, after=collection.index.applied))
+
+
+@contextmanager
+def following(catalogue, gallery, on_purged=lambda digests: None):
+    with Replay(catalogue, gallery, on_purged=on_purged) as replay:
+        yield replay
+
+
+def until(is_so):
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, "it never became so"
+        time.sleep(0.005)
+
+
+def caught_up(catalogue, replay):
+    """Every collection is open, applied, and without tombstones."""
+    for collection in catalogue.collections.all():
+        changes = catalogue.changes.page(collection.index.id, after=(0, 0), limit=10_000)
+        if (
+            not replay.is_open(collection.index)
+            or collection.index.applied < collection.index.revision
+            or any(change.deleted for change in changes)
+        ):
+            return False
+    return True
+
+
+def catch_up(catalogue, gallery, on_purged=lambda digests: None):
+    """Start replay, wait until it has applied everything, stop it."""
+    with following(catalogue, gallery, on_purged) as replay:
+        until(lambda: caught_up(catalogue, replay))
+
+
+def assert_equal(catalogue, gallery):
+    """Every index holds the living images with their descriptors, and nothing else."""
+    for collection in catalogue.collections.all():
+        expected = living(catalogue, collection)
+        assert gallery.ids(collection.index.name) == expected
+        for image_id in sorted(expected)[:5]:
+            own = catalogue.images.descriptor(image_id, collection.index.id)
+            (nearest,) = gallery.search(collection.index.name, own, top_k=1)
+            assert nearest.image_id == image_id
+            assert nearest.score == pytest.approx(1.0, abs=1e-6)
+
+
+# Following
+
+
+def test_what_is_committed_reaches_the_index(catalogue, cats, gallery):
+    add(catalogue, cats, "a", "b")
+    with following(catalogue, gallery) as replay:
+        until(lambda: caught_up(catalogue, replay))
+        assert_equal(catalogue, gallery)
+        add(catalogue, cats, "c")
+        replay.wake()
+        until(lambda: caught_up(catalogue, replay))
+        assert_equal(catalogue, gallery)
+
+
+@on_both
+def test_without_replay_the_index_falls_behind(catalogue, cats, gallery):
+    """The tests of this file have teeth: this is what they would see."""
+    catch_up(catalogue, gallery)
+    ids = add(catalogue, cats, "a", "b")
+    assert lag(catalogue, "cats") == 2
+    assert gallery.ids(cats.index.name) == set()
+    catch_up(catalogue, gallery)
+    catalogue.images.delete(cats.id, ids[:1])
+    assert gallery.ids(cats.index.name) == set(ids)
+    assert lag(catalogue, "cats") == 1
+
+
+@on_both
+def test_a_deletion_reaches_the_index_and_its_tombstone_goes(catalogue, cats, gallery):
+    a, b = add(catalogue, cats, "a", "b")
+    catch_up(catalogue, gallery)
+    catalogue.images.delete(cats.id, [a])
+    catch_up(catalogue, gallery)
+    assert gallery.ids(cats.index.name) == {b}
+    changes = catalogue.changes.page(cats.index.id, after=(0, 0), limit=10)
+    assert [change.image_id for change in changes] == [b]
+
+
+def test_the_uploads_of_purged_images_are_told(catalogue, cats, gallery):
+    add(catalogue, cats, "from a folder")
+    add(catalogue, cats, "sent", "also sent", kind=SourceKind.UPLOAD)
+    catalogue.images.delete_all(cats.id)
+    told = []
+    catch_up(catalogue, gallery, told.append)
+    assert set().union(*told) == {digest("sent"), digest("also sent")}
+
+
+def test_a_deleted_picture_that_comes_again_is_in_the_index_once(catalogue, cats, gallery):
+    (first,) = add(catalogue, cats, "a")
+    catch_up(catalogue, gallery)
+    catalogue.images.delete_all(cats.id)
+    (second,) = add(catalogue, cats, "a")
+    catch_up(catalogue, gallery)
+    assert first != second
+    assert gallery.ids(cats.index.name) == {second}
+
+
+def test_a_large_revision_is_applied_in_steps(catalogue, cats, gallery, monkeypatch):
+    monkeypatch.setattr(replay_module, "_CHANGES_A_STEP", 7)
+    add(catalogue, cats, *(str(n) for n in range(30)))
+    catch_up(catalogue, gallery)
+    assert_equal(catalogue, gallery)
+    catalogue.images.delete_all(cats.id)
+    late = add(catalogue, cats, "late")
+    catch_up(catalogue, gallery)
+    assert gallery.ids(cats.index.name) == set(late)
+
+
+@on_both
+def test_changes_that_come_while_it_applies_are_applied(catalogue, cats, gallery):
+    with following(catalogue, gallery) as replay:
+        for number in range(30):
+            ids = add(catalogue, cats, f"{number}", f"{number} too")
+            catalogue.images.delete(cats.id, ids[:1])
+            replay.wake()
+        until(lambda: caught_up(catalogue, replay))
+    assert len(living(catalogue, cats)) == 30
+    assert_equal(catalogue, gallery)
+
+
+def test_collections_are_followed_each_for_itself(catalogue, cats, gallery):
+    with following(catalogue, gallery) as replay:
+        until(lambda: caught_up(catalogue, replay))
+        dogs = catalogue.collections.create("dogs", SPACE)
+        assert not replay.is_open(dogs.index)
+        add(catalogue, dogs, "a")
+        add(catalogue, cats, "a", "b")
+        replay.wake()
+        until(lambda: caught_up(catalogue, replay))
+    assert len(gallery.ids(dogs.index.name)) == 1
+    assert_equal(catalogue, gallery)
+
+
+def test_what_was_written_is_flushed_when_the_burst_has_ended(
+    catalogue, cats, gallery, milvus_folder
+):
+    def segments():
+        return [path for path in milvus_folder.rglob("*.parquet") if cats.index.name in str(path)]
+
+    with following(catalogue, gallery) as replay:
+        add(catalogue, cats, "a")
+        replay.wake()
+        until(lambda: caught_up(catalogue, replay))
+        until(segments)
+
+
+def test_stopping_is_quick_at_any_moment(catalogue, cats, gallery):
+    catch_up(catalogue, gallery)
+    began = time.monotonic()
+    for number in range(30):
+        replay = Replay(catalogue, gallery, on_purged=lambda digests: None)
+        with replay:
+            time.sleep(0.002 * (number % 8))
+        assert not replay.alive
+    assert time.monotonic() - began < 15
+
+
+# Healing
+
+
+class Crash:
+    """Passes calls on, and ends the calling thread at the n-th of them, as a kill would."""
+
+    def __init__(self, at):
+        self.left = at
+
+    def round(self, target):
+        return _Crashing(target, self)
+
+    def step(self):
+        self.left -= 1
+        if self.left < 0:
+            raise SystemExit
+
+
+class _Crashing:
+    def __init__(self, target, crash):
+        self._target = target
+        self._crash = crash
+
+    def __getattr__(self, name):
+        method = getattr(self._target, name)
+
+        def call(*arguments, **options):
+            self._crash.step()
+            result = method(*arguments, **options)
+            self._crash.step()
+            return result
+
+        return call
+
+
+def crash_at(point, catalogue, gallery):
+    """Replay until the `point`-th moment between two calls; whether it came that far."""
+    crash = Crash(point)
+    followed = ("collections", "indexes", "changes", "images", "reindexes")
+    crashing = replace(
+        catalogue, **{name: crash.round(getattr(catalogue, name)) for name in followed}
+    )
+    with following(crashing, crash.round(gallery)) as replay:
+        until(lambda: not replay.alive or caught_up(catalogue, replay))
+    return crash.left < 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_crash_at_any_point_heals_at_the_next_start(catalogue, cats, gallery, monkeypatch):
+    monkeypatch.setattr(replay_module, "_CHANGES_A_STEP", 3)
+    add(catalogue, cats, "one", "two", "three", "four")
+    point = 0
+    while True:
+        last = sorted(living(catalogue, cats))[:2]
+        catalogue.images.delete(cats.id, last)
+        add(catalogue, cats, *(f"{point}-{n}" for n in range(4)))
+        catalogue.images.delete(cats.id, sorted(living(catalogue, cats))[-1:])
+        if not crash_at(point, catalogue, gallery):
+            break
+        catch_up(catalogue, gallery)
+        assert gallery.ids(cats.index.name) == living(catalogue, cats)
+        point += 1
+    assert point > 20
+    assert_equal(catalogue, gallery)
+
+
+def test_what_was_acknowledged_before_a_kill_is_found_afterwards(tmp_path):
+    script = f"""
+import sys
+sys.path.insert(0, {str(PROJECT)!r})
+sys.path.insert(0, {str(PROJECT / "tests")!r})
+from test_replay import *
+with Catalogue.open("sqlite:///{tmp_path}/catalogue.db") as catalogue:
+    cats = catalogue.collections.create("cats", SPACE)
+    with MilvusGallery("{tmp_path}/milvus.db") as gallery, following(catalogue, gallery) as replay:
+        until(lambda: caught_up(catalogue, replay))
+        for number in range(10**6):
+            ids = add(catalogue, cats, f"{{number}}", f"{{number}} too")
+            print("added", ids[0], flush=True)
+            catalogue.images.delete(cats.id, ids[1:])
+            print("deleted", ids[1], flush=True)
+            replay.wake()
+"""
+    writer = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    lines = [writer.stdout.readline() for _ in range(120)]
+    writer.kill()
+    lines += writer.communicate()[0].splitlines(keepends=True)
+    told = {"added": set(), "deleted": set()}
+    for line in lines:
+        if line.endswith("\n"):
+            word, image_id = line.split()
+            told[word].add(int(image_id))
+    with (
+        Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as catalogue,
+        MilvusGallery(f"{tmp_path}/milvus.db") as gallery,
+    ):
+        catch_up(catalogue, gallery)
+        assert_equal(catalogue, gallery)
+        (cats,) = catalogue.collections.all()
+        held = gallery.ids(cats.index.name)
+    assert len(told["added"]) >= 60
+    assert told["added"] <= held
+    assert not told["deleted"] & held
+
+
+def test_an_index_that_was_thrown_away_is_built_again(catalogue, cats, gallery, tmp_path):
+    ids = add(catalogue, cats, *(str(n) for n in range(50)))
+    catalogue.images.delete(cats.id, ids[:10])
+    catch_up(catalogue, gallery)
+    with MilvusGallery(str(tmp_path / "new.db")) as new:
+        catch_up(catalogue, new)
+        assert new.ids(cats.index.name) == set(ids[10:])
+        assert_equal(catalogue, new)
+
+
+def back_up(path, copy):
+    source, target = sqlite3.connect(path), sqlite3.connect(copy)
+    source.backup(target)
+    source.close()
+    target.close()
+
+
+@on_both
+def test_a_restored_older_catalogue_gets_an_index_of_its_own_state(
+    catalogue, cats, gallery, tmp_path
+):
+    ids = add(catalogue, cats, "a", "b", "c")
+    catch_up(catalogue, gallery)
+    back_up(tmp_path / "catalogue.db", tmp_path / "backup.db")
+    catalogue.images.delete(cats.id, ids[:1])
+    add(catalogue, cats, "after the backup", "and another")
+    catch_up(catalogue, gallery)
+    with Catalogue.open(f"sqlite:///{tmp_path}/backup.db") as restored:
+        catch_up(restored, gallery)
+        assert gallery.ids(cats.index.name) == set(ids)
+        (again,) = add(restored, cats, "another picture with an id that was used")
+        catch_up(restored, gallery)
+        assert_equal(restored, gallery)
+        assert again in gallery.ids(cats.index.name)
+
+
+@on_both
+def test_rows_that_nobody_knows_leave_the_index(catalogue, cats, gallery):
+    ids = add(catalogue, cats, "a")
+    catch_up(catalogue, gallery)
+    gallery.upsert(cats.index.name, [777, 778], [np.eye(DIMENSION, dtype=np.float32)[0]] * 2)
+    catch_up(catalogue, gallery)
+    assert gallery.ids(cats.index.name) == set(ids)
+
+
+@on_both
+def test_rows_that_the_index_lost_come_back(catalogue, cats, gallery):
+    ids = add(catalogue, cats, "a", "b", "c")
+    catch_up(catalogue, gallery)
+    gallery.delete(cats.index.name, ids[:2])
+    catch_up(catalogue, gallery)
+    assert gallery.ids(cats.index.name) == set(ids)
+    assert_equal(catalogue, gallery)
+
+
+def test_an_index_that_has_rows_twice_is_built_again(catalogue, cats, gallery, monkeypatch):
+    """Killed while it moves rows into a segment, Milvus Lite can have them there and in its log."""
+    add(catalogue, cats, "a", "b", "c")
+    catch_up(catalogue, gallery)
+    dropped, search, drop = [], MilvusGallery.search, MilvusGallery.drop
+
+    def twice(self, name, *arguments, **options):
+        near = search(self, name, *arguments, **options)
+        return near if dropped else [one for one in near for _ in range(2)]
+
+    def dropping(self, name):
+        dropped.append(name)
+        drop(self, name)
+
+    monkeypatch.setattr(MilvusGallery, "search", twice)
+    monkeypatch.setattr(MilvusGallery, "drop", dropping)
+    catch_up(catalogue, gallery)
+    assert dropped == [cats.index.name]
+    assert_equal(catalogue, gallery)
+
+
+def test_an_index_whose_descriptors_are_not_the_catalogues_is_built_again(catalogue, cats, gallery):
+    """Milvus Lite has no checksums: changed bytes of its files show in nothing but wrong scores."""
+    a, *_ = add(catalogue, cats, "a", "b", "c")
+    catch_up(catalogue, gallery)
+    gallery.upsert(cats.index.name, [a], [np.eye(DIMENSION, dtype=np.float32)[0]])
+    catch_up(catalogue, gallery)
+    assert_equal(catalogue, gallery)
+
+
+@on_both
+def test_tombstones_whose_rows_came_back_leave_again(catalogue, cats, gallery):
+    """Milvus Lite does not sync its log: after a power cut it may have forgotten a deletion."""
+    a, b = add(catalogue, cats, "a", "b")
+    catch_up(catalogue, gallery)
+    catalogue.images.delete(cats.id, [a])
+    now = catalogue.collections.named("cats")
+    catalogue.indexes.set_applied(cats.index.id, now.index.revision)  # applied, it believes
+    catch_up(catalogue, gallery)
+    assert gallery.ids(cats.index.name) == {b}
+
+
+# Collections that go
+
+
+@on_both
+def test_a_deleted_collection_takes_its_index_along(catalogue, cats, gallery):
+    dogs = catalogue.collections.create("dogs", SPACE)
+    add(catalogue, dogs, "a")
+    with following(catalogue, gallery) as replay:
+        until(lambda: caught_up(catalogue, replay))
+        catalogue.collections.delete(dogs.id)
+        replay.wake()
+        until(lambda: not replay.is_open(dogs.index))
+        assert dogs.index.name not in gallery.names()
+    assert cats.index.name in gallery.names()
+
+
+@on_both
+def test_an_index_that_could_not_be_opened_goes_with_its_collection(
+    catalogue, cats, gallery, monkeypatch
+):
+    with following(catalogue, gallery) as replay:
+        until(lambda: caught_up(catalogue, replay))
+        listed = gallery.ids
+        tried = threading.Event()
+
+        def ids(name):
+            if name == cats.index.name:
+                return listed(name)
+            tried.set()
+            raise IndexUnavailable("it went away")
+
+        monkeypatch.setattr(gallery, "ids", ids)
+        dogs = catalogue.collections.create("dogs", SPACE)
+        replay.wake()
+        assert tried.wait(30)
+        until(lambda: dogs.index.name in gallery.names())  # it is built again and again
+        catalogue.collections.delete(dogs.id)
+        replay.wake()
+        until(lambda: dogs.index.name not in gallery.names())
+
+
+def test_a_collection_deleted_while_replay_was_off_takes_its_index_along(catalogue, cats, gallery):
+    dogs = catalogue.collections.create("dogs", SPACE)
+    catch_up(catalogue, gallery)
+    catalogue.collections.delete(dogs.id)
+    with following(catalogue, gallery):
+        until(lambda: dogs.index.name not in gallery.names())
+    assert cats.index.name in gallery.names()
+
+
+@on_both
+def test_other_programs_indexes_are_left_alone(catalogue, cats, gallery, tmp_path):
+    gallery.open("somebody_elses", DIMENSION)
+    gallery.open("lookalike_000000000000_000000000000", DIMENSION)
+    with Catalogue.open(f"sqlite:///{tmp_path}/other.db") as other:
+        other_cats = other.collections.create("cats", SPACE)
+        catch_up(other, gallery)
+        catch_up(catalogue, gallery)
+        catch_up(other, gallery)
+    names = set(gallery.names())
+    assert names >= {
+        "somebody_elses",
+        "lookalike_000000000000_000000000000",
+        other_cats.index.name,
+        cats.index.name,
+    }
+
+
+def test_a_collection_deleted_and_made_again_begins_with_an_empty_index(catalogue, cats, gallery):
+    add(catalogue, cats, "a")
+    with following(catalogue, gallery) as replay:
+        until(lambda: caught_up(catalogue, replay))
+        catalogue.collections.delete(cats.id)
+        again = catalogue.collections.create("cats", SPACE)
+        replay.wake()
+        until(lambda: caught_up(catalogue, replay))
+        assert gallery.ids(again.index.name) == set()
+
+
+@on_both
+def test_a_collection_deleted_in_the_middle_of_its_replay_stops_nothing(catalogue, cats, gallery):
+    with following(catalogue, gallery) as replay:
+        for number in range(15):
+            doomed = catalogue.collections.create(f"doomed-{number}", SPACE)
+            add(catalogue, doomed, *"abcd")
+            replay.wake()
+            time.sleep(0.01 * (number % 5))
+            catalogue.collections.delete(doomed.id)
+            replay.wake()
+        add(catalogue, cats, "a")
+        replay.wake()
+        until(lambda: caught_up(catalogue, replay))
+        assert replay.alive
+    assert_equal(catalogue, gallery)
+
+
+# Trouble
+
+
+def test_without_milvus_the_catalogue_goes_on_and_the_lag_grows(catalogue, cats):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens
+        with (
+            MilvusGallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere,
+            following(catalogue, nowhere) as replay,
+        ):
+            ids = add(catalogue, cats, "a", "b")
+            replay.wake()
+            catalogue.images.delete(cats.id, ids[:1])
+            time.sleep(0.6)
+            assert catalogue.images.count(cats.id) == 1
+            assert lag(catalogue, "cats") == 2
+            assert not replay.is_open(cats.index)
+            assert replay.alive
+
+
+def test_when_milvus_comes_back_replay_catches_up_by_itself(catalogue, cats, tmp_path, monkeypatch):
+    monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.2,))
+    blocked = tmp_path / "not_yet"
+    blocked.write_text("a file where Milvus's folder should be")
+    with MilvusGallery(str(blocked / "milvus.db")) as late, following(catalogue, late) as replay:
+        add(catalogue, cats, "a")
+        time.sleep(0.3)
+        assert not replay.is_open(cats.index)
+        blocked.unlink()
+        until(lambda: caught_up(catalogue, replay))
+        assert_equal(catalogue, late)
+
+
+def test_one_index_that_cannot_be_opened_does_not_stop_the_others(
+    catalogue, cats, gallery, milvus_folder, monkeypatch
+):
+    monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.1,))
+    broken = catalogue.collections.create("broken", SPACE)  # comes before cats
+    obstacle = milvus_folder / "collections" / broken.index.name
+    obstacle.parent.mkdir(parents=True, exist_ok=True)
+    obstacle.write_text("a file where Milvus Lite makes a folder")
+    try:
+        with following(catalogue, gallery) as replay:
+            add(catalogue, cats, "a")
+            replay.wake()
+            until(lambda: replay.is_open(cats.index) and lag(catalogue, "cats") == 0)
+            assert not replay.is_open(broken.index)
+    finally:
+        obstacle.unlink()
+
+
+def test_a_full_disk_is_waited_out(gallery, small_disk, monkeypatch):
+    monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.1,))
+    with Catalogue.open(f"sqlite:///{small_disk}/catalogue.db") as catalogue:
+        cats = catalogue.collections.create("cats", SPACE)
+        catch_up(catalogue, gallery)
+        ids = add(catalogue, cats, *(str(n) for n in range(200)))
+        with suppress(OSError), (small_disk / "filler").open("wb") as filler:
+            while True:
+                filler.write(bytes(4096))
+                filler.flush()
+        with following(catalogue, gallery) as replay:
+            until(lambda: gallery.ids(cats.index.name) == set(ids) or not replay.alive)
+            time.sleep(0.5)
+            assert replay.alive
+            (small_disk / "filler").unlink()
+            until(lambda: caught_up(catalogue, replay))
+
+
+def test_uploads_that_cannot_be_removed_do_not_end_replay(catalogue, cats, gallery, monkeypatch):
+    monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.1,))
+    asked = []
+
+    def refuse(digests):
+        asked.append(digests)
+        raise PermissionError(13, "not yours")
+
+    add(catalogue, cats, "sent", kind=SourceKind.UPLOAD)
+    catalogue.images.delete_all(cats.id)
+    with following(catalogue, gallery, refuse) as replay:
+        until(lambda: asked)
+        add(catalogue, cats, "a")
+        replay.wake()
+        until(lambda: caught_up(catalogue, replay))
+        assert replay.alive

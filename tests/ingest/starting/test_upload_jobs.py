@@ -1,0 +1,328 @@
+"""Archives and files that were sent, over a real catalogue and real storage."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import stat
+import struct
+import tarfile
+import zipfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+
+import pyarrow as pa
+import pytest
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import Claim, Outcome
+from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.errors import Conflict, InvalidArgument, StorageFull, TooLarge
+from bento_service.ingest.archives.limits import Limits
+from bento_service.ingest.starting.upload_jobs import Sent, UploadJobs
+from bento_service.storage.uploads import Uploads
+
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
+LIMITS = Limits(members=20, member_bytes=20_000, total_bytes=100 * 2**20, ratio=100)
+CONTENT = {"a.jpg": b"one", "b/c.png": b"two " * 700, "b/é.gif": b"three"}
+
+
+class Room:
+    def __init__(self, folder, limits=LIMITS):
+        self.folder = folder / "uploads"
+        self.catalogue = Catalogue.open(f"sqlite:///{folder}/catalogue.db")
+        self.uploads = Uploads(self.folder)
+        self.limits = limits
+
+    def send(self, *contents, limits=LIMITS, claim=None):
+        jobs = UploadJobs(
+            self.catalogue, self.uploads, Computed((SPACE,)), limits, discard=self.discard
+        )
+        sent = [Sent(f"sent-{n}", io.BytesIO(data)) for n, data in enumerate(contents)]
+        return jobs.start(sent, "cats", {}, claim)
+
+    def discard(self, digests):
+        unneeded = partial(self.catalogue.upload_needs.unneeded, ended_after=datetime.now(UTC))
+        self.uploads.discard(digests, unneeded)
+
+    def listed(self, job):
+        """Stored bytes by path."""
+        found = {}
+        for file in self.catalogue.jobs.todo(job.number, after=0, limit=100):
+            with self.uploads.open(file.sha256) as stored:
+                found[file.path] = stored.read()
+        return found
+
+    def refused(self, job):
+        failures = self.catalogue.jobs.failures(job.number, after=0, limit=100)
+        return {failure.path: failure.code for failure in failures}
+
+    def on_disk(self):
+        return [path for path in self.folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def room(tmp_path):
+    made = Room(tmp_path)
+    with made.catalogue:
+        yield made
+
+
+def zipped(files=CONTENT, method=zipfile.ZIP_DEFLATED):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+def tarred(files=CONTENT, format_=tarfile.PAX_FORMAT):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=format_) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return made.getvalue()
+
+
+def zstd(data):
+    made = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(made, "zstd") as stream:
+        stream.write(data)
+    return made.getvalue().to_pybytes()
+
+
+PACKERS = {
+    "zip": zipped,
+    "zip, stored": lambda: zipped(method=zipfile.ZIP_STORED),
+    "zip, bzip2": lambda: zipped(method=zipfile.ZIP_BZIP2),
+    "tar": tarred,
+    "tar of GNU": lambda: tarred(format_=tarfile.GNU_FORMAT),
+    "tar.gz": lambda: gzip.compress(tarred()),
+    "tar.bz2": lambda: bz2.compress(tarred()),
+    "tar.xz": lambda: lzma.compress(tarred()),
+    "tar.zst": lambda: zstd(tarred()),
+}
+
+
+@pytest.mark.parametrize("packed", PACKERS.values(), ids=PACKERS.keys())
+def test_each_member_becomes_a_file_by_its_path(room, packed):
+    job = room.send(packed())
+    assert room.listed(job) == CONTENT
+    assert (job.total, job.failed, job.walked) == (3, 0, True)
+
+
+def test_archives_and_pictures_can_come_together(room):
+    job = room.send(b"alone", zipped(), tarred({"d.png": b"four"}))
+    assert room.listed(job) == {"sent-0": b"alone", **CONTENT, "d.png": b"four"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        gzip.compress(b"a picture"),
+        b"PK",
+        b"\x1f\x8bnot",
+        b"BZh is a text",
+        lzma.compress(b"x" * 900),
+        b"",
+    ],
+)
+def test_what_only_begins_like_an_archive_is_a_file(room, data):
+    assert room.listed(room.send(data)) == {"sent-0": data}
+
+
+def test_folders_and_what_macos_adds_are_no_files(room):
+    files = {"b/": b"", "b/a.jpg": b"one", "__MACOSX/b/._a.jpg": b"fork"}
+    assert room.listed(room.send(zipped(files))) == {"b/a.jpg": b"one"}
+
+
+def test_an_archive_without_files_is_refused(room):
+    with pytest.raises(InvalidArgument, match="no files"):
+        room.send(zipped({"b/": b""}))
+
+
+def test_names_that_lead_out_are_refused_alone(room):
+    names = ["/etc/a.jpg", "../b.jpg", "c/../../d.jpg", "..\\e.jpg", "C:\\f.jpg"]
+    files = {**dict.fromkeys(names, b"x"), "good.jpg": b"good"}
+    for job in (room.send(zipped(files)), room.send(tarred(files))):
+        assert room.listed(job) == {"good.jpg": b"good"}
+        assert set(room.refused(job).values()) == {"forbidden"}
+        assert (job.total, job.failed) == (6, 5)
+
+
+def test_links_and_devices_are_refused_alone(room):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        kinds = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE)
+        for number, kind in enumerate(kinds):
+            info = tarfile.TarInfo(f"{number}.jpg")
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+    job = room.send(made.getvalue())
+    assert list(room.refused(job).values()) == ["forbidden"] * 4
+    link = zipfile.ZipInfo("link.jpg")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    job = room.send(zipped({link: b"/etc/passwd"}))
+    assert room.refused(job) == {"link.jpg": "forbidden"}
+
+
+def test_archives_in_archives_are_refused_alone(room):
+    inner = {name: pack() for name, pack in PACKERS.items()}
+    for job in (room.send(zipped(inner)), room.send(tarred(inner))):
+        assert room.refused(job) == dict.fromkeys(inner, "unsupported_media_type")
+        assert job.state.value == "completed"  # there is nothing left to do
+
+
+def test_a_member_that_is_too_large_is_refused_alone(room):
+    files = {"large.jpg": os.urandom(20_001), "good.jpg": b"good"}
+    for job in (room.send(zipped(files)), room.send(tarred(files))):
+        assert room.refused(job) == {"large.jpg": "too_large"}
+        assert room.listed(job) == {"good.jpg": b"good"}
+
+
+def test_a_damaged_member_of_a_zip_is_refused_alone(room):
+    data = bytearray(zipped({"bad.jpg": b"x" * 99, "good.jpg": b"good"}, zipfile.ZIP_STORED))
+    data[data.index(b"x" * 99)] = 0
+    job = room.send(bytes(data))
+    assert room.refused(job) == {"bad.jpg": "image_unreadable"}
+    assert room.listed(job) == {"good.jpg": b"good"}
+
+
+@pytest.mark.parametrize("packed", PACKERS.values(), ids=PACKERS.keys())
+def test_an_archive_that_is_cut_off_is_refused_whole(room, packed):
+    data = packed()
+    with pytest.raises(InvalidArgument, match="damaged or cut off"):
+        room.send(b"beside it", data[: min(2000, len(data) * 3 // 5)])
+    assert room.on_disk() == []
+
+
+def test_an_encrypted_zip_is_refused(room):
+    data = bytearray(zipped())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = -1
+        while (at := data.find(signature, at + 1)) >= 0:
+            data[at + offset] |= 1
+    with pytest.raises(InvalidArgument, match="encrypted"):
+        room.send(bytes(data))
+
+
+def zeros(number, size):
+    return {f"{n}.bmp": bytes(size) for n in range(number)}
+
+
+@pytest.mark.parametrize("packed", [zipped, lambda files: gzip.compress(tarred(files))])
+def test_bombs_are_refused_and_leave_nothing(room, packed):
+    bomb = packed(zeros(9, 10 * 2**20))
+    large = LIMITS.__class__(members=20, member_bytes=2**30, total_bytes=2**40, ratio=100)
+    with pytest.raises(TooLarge, match="bomb"):
+        room.send(b"beside it", bomb, limits=large)
+    small = LIMITS.__class__(members=20, member_bytes=2**30, total_bytes=30 * 2**20, ratio=10**6)
+    with pytest.raises(TooLarge, match="LOOKALIKE_MAX_ARCHIVE_BYTES"):
+        room.send(bomb, limits=small)
+    many = packed(zeros(21, 1))
+    with pytest.raises(TooLarge, match="20 files"):
+        room.send(many)
+    assert room.on_disk() == []
+
+
+def test_limits_are_for_all_archives_of_a_request(room):
+    with pytest.raises(TooLarge, match="20 files"):
+        room.send(zipped(zeros(11, 1)), tarred(zeros(11, 1)))
+
+
+def test_a_zip_cannot_expand_beyond_what_it_declares(room):
+    data = bytearray(zipped({"a.bmp": bytes(5 * 2**20)}))
+    at = data.index(b"PK\x01\x02")
+    struct.pack_into("<L", data, at + 24, 100)
+    job = room.send(bytes(data))
+    assert room.refused(job) == {"a.bmp": "image_unreadable"}
+
+
+def test_a_list_of_members_cannot_pass_for_a_shorter_one(room):
+    data = bytearray(zipped({f"{n}": b"" for n in range(60)}, zipfile.ZIP_STORED))
+    with pytest.raises(TooLarge, match="list of files"):
+        room.send(bytes(data))
+    struct.pack_into("<H", data, len(data) - 12, 1)  # says that it has one
+    with pytest.raises(TooLarge, match="list of files"):
+        room.send(bytes(data))
+
+
+def test_a_zip_with_a_comment_or_with_large_numbers_is_read(room):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.comment = b"PK\x06\x06 and " + b"a comment " * 900
+        with archive.open("a.jpg", "w", force_zip64=True) as member:
+            member.write(b"one")
+    assert room.listed(room.send(made.getvalue())) == {"a.jpg": b"one"}
+
+
+def test_a_long_list_of_members_is_refused_before_it_is_read(room):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for number in range(500):
+            archive.writestr(f"{number:05}" + "x" * 200, b"")
+    with pytest.raises(TooLarge, match="list of files"):
+        room.send(made.getvalue())
+
+
+def test_a_header_that_fills_the_memory_is_refused(room):
+    info = tarfile.TarInfo("a.jpg")
+    info.type, info.size = tarfile.XHDTYPE, 90 * 2**20
+    bomb = gzip.compress(info.tobuf(tarfile.USTAR_FORMAT) + bytes(info.size))
+    large = LIMITS.__class__(members=20, member_bytes=2**30, total_bytes=2**40, ratio=10**6)
+    with pytest.raises(TooLarge, match="headers"):
+        room.send(bomb, limits=large)
+
+
+def test_random_changes_to_archives_are_members_or_refusals(room):
+    for pack in PACKERS.values():
+        good = pack()
+        for at in range(0, len(good), max(1, len(good) // 25)):
+            data = good[:at] + bytes([good[at] ^ 0xFF]) + good[at + 1 :]
+            with suppress(TooLarge, InvalidArgument):
+                room.send(data)
+
+
+def test_a_full_disk_leaves_nothing_of_an_archive(room, small_disk):
+    room.folder = small_disk / "uploads"
+    room.uploads = Uploads(room.folder)
+    with pytest.raises(StorageFull):
+        room.send(zipped())
+    assert room.on_disk() == []
+
+
+def test_an_upload_that_was_stored_before_survives_a_refusal(room):
+    kept = room.send(b"kept")
+    with pytest.raises(InvalidArgument):
+        room.send(b"kept", zipped()[:200])
+    assert room.listed(kept) == {"sent-0": b"kept"}
+
+
+# Under a key
+
+
+def test_an_archive_under_a_key_that_is_taken_is_the_job_of_then(room):
+    claim = Claim("order 17", "asked")
+    first = room.send(zipped(), claim=claim)
+    again = room.send(zipped(), claim=claim)
+    assert again.id == first.id
+    with pytest.raises(Conflict, match="order 17"):
+        room.send(zipped({"z.jpg": b"other"}), claim=Claim("order 17", "another"))
+    assert set(room.listed(first).values()) == set(CONTENT.values())
+    assert len(room.on_disk()) == len(CONTENT)
+
+
+def test_what_comes_again_under_a_key_and_is_needed_no_more_is_not_kept(room):
+    claim = Claim("order 17", "asked")
+    job = room.send(zipped(), claim=claim)
+    failed = [
+        Outcome(file, code="image_unreadable", detail="why")
+        for file in room.catalogue.jobs.todo(job.number, after=0, limit=9)
+    ]
+    room.catalogue.jobs.settle(job, failed)
+    assert room.send(zipped(), claim=claim).id == job.id
+    assert room.on_disk() == []

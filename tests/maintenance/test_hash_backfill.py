@@ -1,0 +1,125 @@
+"""Images of before there were hashes get theirs from their originals, little by little."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import Overloaded
+from bento_service.maintenance.hash_backfill import HashFilling
+from bento_service.pictures.in_process import LocalDecoder
+from bento_service.pictures.perceptual_hash import closeness, restored
+from bento_service.settings import ImageRoot
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.originals import Originals
+from bento_service.storage.uploads import Uploads
+
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 2, "fp32")
+STEPS = 20
+
+
+@pytest.fixture
+def folder(tmp_path, photographs):
+    """Each photograph, mirrored too, and one that is flat."""
+    made = tmp_path / "pictures"
+    made.mkdir()
+    for path in photographs.iterdir():
+        picture = Image.open(path)
+        picture.save(made / f"{path.stem}-1.png")
+        picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(made / f"{path.stem}-2.png")
+    Image.new("RGB", (20, 10), "red").save(made / "flat.png")
+    return made
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def ids(catalogue, folder):
+    """Of the pictures, by file name, indexed by a release that knew no hashes."""
+    cats = catalogue.collections.create("cats", SPACE)
+    names = sorted(path.name for path in folder.iterdir())
+    job = catalogue.jobs.create(
+        cats.id,
+        "cats",
+        NewJob(SourceKind.FILE, root="pictures", files=tuple(NewFile(n, n) for n in names)),
+    )
+    vector = np.array([0.6, 0.8], np.float32)
+    outcomes = []
+    for file in catalogue.jobs.todo(job.number, after=0, limit=100):
+        data = (folder / file.path).read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        described = Described(digest, "PNG", 20, 10, len(data), {SPACE.fingerprint: vector})
+        outcomes.append(Outcome(file, described=described))
+    catalogue.jobs.settle(job, outcomes)
+    page = catalogue.images.page(cats.id, after=0, limit=100)
+    return {image.sources[0].path: image.id for image in page}
+
+
+@pytest.fixture
+def filling(catalogue, folder, tmp_path):
+    originals = Originals(
+        ImageRoots([ImageRoot("pictures", folder)]), Uploads(tmp_path / "uploads")
+    )
+
+    def make(decoder=None, **options):
+        decoder = decoder or LocalDecoder(max_pixels=10**7)
+        return HashFilling(catalogue, originals, decoder, side=224, **options)
+
+    return make
+
+
+def test_every_image_gets_its_hashes_a_few_at_a_time(filling, catalogue, ids):
+    step = filling().step
+    step()
+    some = [one for one in catalogue.hashes.of(ids.values()).values() if one is not None]
+    assert 0 < len(some) < len(ids)
+    filling().step()  # after a restart it goes on where it was
+    assert catalogue.hashes.missing(after=0, limit=100) == []
+    held = catalogue.hashes.of(ids.values())
+    assert held[ids["flat.png"]] == b""
+    found = closeness(*(restored(held[ids[f"coffee-{n}.png"]]) for n in (1, 2)))
+    assert (found.distance, found.orientation) == (0, "mirrored")
+    assert all(one.applied < one.revision for one in catalogue.indexes.all())  # as it was before
+
+
+def test_images_whose_originals_are_gone_or_broken_stay_without(filling, catalogue, ids, folder):
+    (folder / "coffee-1.png").unlink()
+    (folder / "rocket-1.png").write_bytes(b"something else")
+    going = filling()
+    for _ in range(STEPS):
+        going.step()
+    assert catalogue.hashes.missing(after=0, limit=100) == sorted(
+        [ids["coffee-1.png"], ids["rocket-1.png"]]
+    )
+
+
+def test_what_comes_first_comes_first(filling, catalogue, ids):
+    filling(is_busy=lambda: True).step()
+
+    class Busy:
+        def decode(self, *_, **__):
+            raise Overloaded("others are decoded")
+
+    going = filling(Busy())
+    going.step()
+    assert len(catalogue.hashes.missing(after=0, limit=100)) == len(ids)
+    going._decoder = LocalDecoder(max_pixels=10**7)
+    for _ in range(STEPS):
+        going.step()
+    assert catalogue.hashes.missing(after=0, limit=100) == []
+
+
+def test_a_deleted_image_is_passed_over(filling, catalogue, ids):
+    cats = catalogue.collections.named("cats")
+    catalogue.images.delete(cats.id, ids.values())
+    filling().step()
+    assert catalogue.hashes.missing(after=0, limit=100) == []

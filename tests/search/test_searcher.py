@@ -1,0 +1,717 @@
+"""Searching: a real catalogue, a real index, and a fake embedder that looks at colours."""
+
+import asyncio
+import hashlib
+import io
+import socket
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from anyio.to_thread import run_sync
+from PIL import Image
+
+import bento_service.indexing.replay as replay_module
+import bento_service.search.filtered as narrowed_module
+import bento_service.search.searcher as search_module
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
+from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import (
+    CollectionNotFound,
+    Conflict,
+    ImageNotFound,
+    IndexUnavailable,
+    InvalidArgument,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from bento_service.filters.parser import parse
+from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.indexing.replay import Replay
+from bento_service.pictures.in_process import LocalDecoder
+from bento_service.search.filtered import Narrowed
+from bento_service.search.searcher import Query, Searcher
+
+DIMENSION = 8
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
+DECODER = LocalDecoder(max_pixels=10_000)
+PATIENCE = 40.0
+
+
+def unit(vectors):
+    vectors = np.asarray(vectors, np.float64)
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def random_units(number, seed=0):
+    return unit(np.random.default_rng(seed).standard_normal((number, DIMENSION)))
+
+
+async def by_colour(images):
+    """A descriptor that is the mean colour, for the part of the embedder."""
+    means = np.zeros((len(images), DIMENSION))
+    means[:, :3] = images.mean(axis=(1, 2)) + 1e-3
+    return {SPACE.fingerprint: unit(means)}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
+
+
+@pytest.fixture(scope="module", params=["lite"])
+def gallery(request, tmp_path_factory):
+    if request.param == "lite":
+        uri = str(tmp_path_factory.mktemp("shared") / "milvus.db")
+    else:
+        uri = request.getfixturevalue("milvus_server").uri
+    with MilvusGallery(uri) as opened:
+        yield opened
+
+
+on_both = pytest.mark.parametrize("gallery", ["lite", "server"], indirect=True)
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def cats(catalogue):
+    return catalogue.collections.create("cats", SPACE)
+
+
+@pytest.fixture
+def searcher(catalogue, gallery):
+    return searching(catalogue, gallery)
+
+
+def searching(catalogue, gallery, describe=by_colour, space=SPACE):
+    return Searcher(catalogue, gallery, DECODER, describe, computed=Computed((space,)), side=4)
+
+
+@pytest.fixture
+def without_milvus(catalogue):
+    """A searcher whose Milvus never answers."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens
+        with MilvusGallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
+            yield searching(catalogue, nowhere)
+
+
+@pytest.fixture
+def add(catalogue):
+    """Commit images with these descriptors; their ids."""
+    made = iter(range(10**9))
+
+    def images(collection, descriptors):
+        numbers = [next(made) for _ in descriptors]
+        files = tuple(NewFile(str(n), f"{n}.png") for n in numbers)
+        job = catalogue.jobs.create(
+            collection.id, collection.name, NewJob(SourceKind.FILE, root="r", files=files)
+        )
+        listed = catalogue.jobs.todo(job.number, after=0, limit=10**6)
+        digests = [hashlib.sha256(str(n).encode()).hexdigest() for n in numbers]
+        catalogue.jobs.settle(
+            job,
+            [
+                Outcome(
+                    file,
+                    described=Described(
+                        digest, "PNG", 20, 10, 99, {SPACE.fingerprint: np.asarray(vector)}
+                    ),
+                )
+                for file, digest, vector in zip(listed, digests, descriptors, strict=True)
+            ],
+        )
+        page = catalogue.images.page(collection.id, after=0, limit=10**6)
+        ids = {image.sha256: image.id for image in page}
+        return [ids[digest] for digest in digests]
+
+    return images
+
+
+@pytest.fixture
+def apply(catalogue, gallery):
+    """Let replay run until the index is equal to the catalogue."""
+
+    def catch_up():
+        with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
+            deadline = time.monotonic() + PATIENCE
+            while not all(
+                replay.is_open(one.index) and one.index.applied >= one.index.revision
+                for one in catalogue.collections.all()
+            ):
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+
+    return catch_up
+
+
+def exact(ids, descriptors, query):
+    """Ids and cosines, best first, ties by id, in double precision."""
+    cosines = np.asarray(descriptors, np.float64) @ np.asarray(query, np.float64)
+    return sorted(zip(ids, cosines.tolist(), strict=True), key=lambda p: (-round(p[1], 6), p[0]))
+
+
+def ids_of(found):
+    return [one.image.id for one in found]
+
+
+def png(colour, size=(20, 10)):
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return file.getvalue()
+
+
+# What is found
+
+
+@on_both
+@pytest.mark.parametrize("applied", ["all", "half", "none"])
+def test_the_best_images_are_found_in_order_wherever_the_index_is(
+    applied, searcher, cats, add, apply
+):
+    """Read-your-writes: what replay has not applied yet is found all the same."""
+    vectors, queries = random_units(60), random_units(4, seed=1)
+    ids = add(cats, vectors[:30])
+    if applied == "half":
+        apply()
+    ids += add(cats, vectors[30:])
+    if applied == "all":
+        apply()
+    for query in queries:
+        found, lag = searcher.by_descriptor(Query("cats", top_k=25), query)
+        expected = exact(ids, vectors, query)[:25]
+        assert ids_of(found) == [image_id for image_id, _ in expected]
+        assert np.allclose(
+            [one.score for one in found], [score for _, score in expected], atol=2e-6
+        )
+        assert [one.rank for one in found] == list(range(1, 26))
+        assert lag == {"all": 0, "half": 30, "none": 60}[applied]
+
+
+@on_both
+@pytest.mark.parametrize("applied", [True, False])
+def test_deleted_images_are_not_found_whether_or_not_the_index_knows(
+    applied, searcher, catalogue, cats, add, apply
+):
+    vectors = random_units(30)
+    ids = add(cats, vectors)
+    apply()
+    query = vectors[0]
+    gone = {image_id for image_id, _ in exact(ids, vectors, query)[:12]}
+    catalogue.images.delete(cats.id, gone)
+    if applied:
+        apply()
+    found, _ = searcher.by_descriptor(Query("cats", top_k=10), query)
+    left = [pair for pair in exact(ids, vectors, query) if pair[0] not in gone]
+    assert ids_of(found) == [image_id for image_id, _ in left[:10]]
+
+
+def test_an_emptied_collection_finds_nothing(searcher, catalogue, cats, add, apply):
+    vectors = random_units(20)
+    add(cats, vectors)
+    apply()
+    catalogue.images.delete_all(cats.id)
+    assert searcher.by_descriptor(Query("cats", top_k=5), vectors[0]) == ((), 20)
+    apply()
+    assert searcher.by_descriptor(Query("cats", top_k=5), vectors[0]) == ((), 0)
+
+
+def test_a_picture_that_came_again_is_found_once_under_its_new_id(
+    searcher, catalogue, cats, add, apply
+):
+    (vector,) = random_units(1)
+    (old,) = add(cats, [vector])
+    apply()
+    catalogue.images.delete_all(cats.id)
+    (new,) = add(cats, [vector])
+    assert ids_of(searcher.by_descriptor(Query("cats"), vector)[0]) == [new]
+    assert new != old
+
+
+def test_a_new_collection_is_empty_before_replay_has_seen_it(searcher, cats):
+    assert searcher.by_descriptor(Query("cats"), random_units(1)[0]) == ((), 0)
+
+
+def test_collections_do_not_mix(searcher, catalogue, cats, add, apply):
+    dogs = catalogue.collections.create("dogs", SPACE)
+    vectors = random_units(2)
+    tom, rex = add(cats, vectors[:1]), add(dogs, vectors[1:])
+    apply()
+    assert ids_of(searcher.by_descriptor(Query("cats"), vectors[1])[0]) == tom
+    assert ids_of(searcher.by_descriptor(Query("dogs"), vectors[1])[0]) == rex
+
+
+def test_found_images_carry_what_the_catalogue_knows(searcher, catalogue, cats, add, apply):
+    (tom,) = add(cats, random_units(1))
+    apply()
+    catalogue.images.set_metadata(tom, {"name": "Tom"})
+    ((found,), _) = searcher.by_descriptor(Query("cats"), random_units(1)[0])
+    assert found.image == catalogue.images.get(tom)
+    assert found.image.metadata == {"name": "Tom"}
+
+
+# Pages
+
+
+@pytest.mark.parametrize("applied", ["all", "half", "none"])
+def test_pages_are_slices_of_one_long_result(applied, searcher, cats, add, apply):
+    vectors = random_units(50)
+    add(cats, vectors[:25])
+    if applied != "none":
+        apply()
+    add(cats, vectors[25:])
+    if applied == "all":
+        apply()
+    query = random_units(1, seed=9)[0]
+    whole, _ = searcher.by_descriptor(Query("cats", top_k=50), query)
+    assert len(whole) == 50
+    for offset in range(0, 60, 7):
+        page, _ = searcher.by_descriptor(Query("cats", top_k=7, offset=offset), query)
+        assert page == whole[offset : offset + 7]
+
+
+@on_both
+@pytest.mark.parametrize("applied", ["all", "half", "none"])
+def test_equal_scores_are_in_the_order_of_ids_on_every_page(
+    applied, searcher, catalogue, cats, add, apply
+):
+    """The same picture in other bytes: thirty images that nothing but noise tells apart."""
+    noise = 2e-3 * np.random.default_rng(3).standard_normal((30, DIMENSION))
+    twins = unit(np.arange(1, 9) + noise)
+    far = unit(np.arange(-8, 0))
+    ids = add(cats, [far, *twins[:15]])
+    if applied != "none":
+        apply()
+        catalogue.changes.touch(cats.index, ids[1:6])  # now they lie behind the others
+        apply()
+    ids += add(cats, [*twins[15:], far])
+    if applied == "all":
+        apply()
+    seen = []
+    for offset in range(0, 40, 4):
+        page, _ = searcher.by_descriptor(Query("cats", top_k=4, offset=offset), unit(range(1, 9)))
+        seen += ids_of(page)
+    assert seen == [*ids[1:31], ids[0], ids[31]]
+
+
+def test_a_page_beyond_the_end_is_empty(searcher, cats, add):
+    add(cats, random_units(3))
+    query = random_units(1)[0]
+    assert searcher.by_descriptor(Query("cats", top_k=5, offset=3), query)[0] == ()
+    assert searcher.by_descriptor(Query("cats", top_k=5, offset=1000), query)[0] == ()
+
+
+@on_both
+def test_results_end_where_a_milvus_server_would_end(searcher, cats):
+    query = random_units(1)[0]
+    with pytest.raises(InvalidArgument, match="16385; at most 16384"):
+        searcher.by_descriptor(Query("cats", top_k=1000, offset=15_385), query)
+    assert searcher.by_descriptor(Query("cats", top_k=1000, offset=15_384), query)[0] == ()
+
+
+def test_rows_that_an_index_has_twice_are_found_once(searcher, cats, add, apply, monkeypatch):
+    ids = add(cats, random_units(40))
+    apply()
+    search = MilvusGallery.search
+
+    def twice(self, name, query, *, top_k, **options):
+        near = search(self, name, query, top_k=top_k, **options)
+        return [one for one in near for _ in range(2)][:top_k]
+
+    query = random_units(1)[0]
+    right = [one.image.id for one in searcher.by_descriptor(Query("cats", top_k=40), query)[0]]
+    monkeypatch.setattr(MilvusGallery, "search", twice)
+    for top_k in (1, 7, 40, 100):
+        found = searcher.by_descriptor(Query("cats", top_k=top_k), query)[0]
+        assert [one.image.id for one in found] == right[:top_k]
+    assert sorted(right) == sorted(ids)
+
+
+# Scores
+
+
+def test_scores_below_the_least_are_left_out(searcher, cats, add, apply):
+    vectors = random_units(40)
+    ids = add(cats, vectors)
+    apply()
+    query = vectors[3]
+    expected = [pair[0] for pair in exact(ids, vectors, query) if pair[1] >= 0.2]
+    assert 3 < len(expected) < 37
+    found, _ = searcher.by_descriptor(Query("cats", top_k=40, min_score=0.2), query)
+    assert ids_of(found) == expected
+    second, _ = searcher.by_descriptor(Query("cats", top_k=2, offset=2, min_score=0.2), query)
+    assert ids_of(second) == expected[2:4]
+    assert searcher.by_descriptor(Query("cats", min_score=1.0), query)[0][0].image.id == ids[3]
+    assert len(searcher.by_descriptor(Query("cats", top_k=40, min_score=-1.0), query)[0]) == 40
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_scores_are_cosines_and_distances_are_euclidean(applied, searcher, cats, add, apply):
+    vectors = random_units(200)
+    by_id = dict(
+        zip(add(cats, [*vectors, *-vectors[:20]]), [*vectors, *-vectors[:20]], strict=True)
+    )
+    if applied:
+        apply()
+    for query in vectors[:5]:
+        found, _ = searcher.by_descriptor(Query("cats", top_k=220), query)
+        assert len(found) == 220
+        for one in found:
+            assert -1.0 <= one.score <= 1.0
+            between = np.linalg.norm(by_id[one.image.id].astype(np.float64) - query)
+            assert one.distance == pytest.approx(between, abs=2e-3)
+        assert (found[0].score, found[0].distance) == (1.0, 0.0)
+        assert (found[-1].score, found[-1].distance) == (-1.0, 2.0)
+
+
+# Refusals
+
+
+def test_a_collection_that_is_not_there_is_told(searcher, cats):
+    with pytest.raises(CollectionNotFound, match="'dogs'"):
+        searcher.by_descriptor(Query("dogs"), random_units(1)[0])
+
+
+def test_pictures_that_wait_for_a_decoder_hold_up_nothing_else(catalogue, gallery, cats):
+    is_free = threading.Event()
+
+    class Busy(LocalDecoder):
+        def decode(self, *arguments, **options):
+            assert is_free.wait(60)
+            return super().decode(*arguments, **options)
+
+    async def run():
+        searcher = Searcher(
+            catalogue, gallery, Busy(10_000), by_colour, computed=Computed((SPACE,)), side=4
+        )
+        pictures = [searcher.by_picture(Query("cats"), png("red")) for _ in range(50)]
+        waiting = asyncio.gather(*pictures)
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(30):
+            assert await asyncio.to_thread(lambda: "answered") == "answered"
+            assert await run_sync(lambda: "answered") == "answered"
+        assert not waiting.done()
+        is_free.set()
+        assert len(await waiting) == 50
+
+    asyncio.run(run())
+
+
+def test_another_models_collection_is_a_conflict_before_any_work(catalogue, cats, gallery):
+    async def never(images):
+        raise AssertionError
+
+    searcher = searching(catalogue, gallery, never, replace(SPACE, fingerprint="e" * 64))
+    with pytest.raises(Conflict):
+        searcher.by_descriptor(Query("cats"), random_units(1)[0])
+    with pytest.raises(Conflict):
+        asyncio.run(searcher.by_picture(Query("cats"), b"not even a picture"))
+
+
+def test_without_milvus_searches_say_so(without_milvus, cats, add, apply):
+    ids = add(cats, random_units(3))
+    apply()
+    with pytest.raises(IndexUnavailable):
+        without_milvus.by_descriptor(Query("cats"), random_units(1)[0])
+    with pytest.raises(IndexUnavailable):
+        without_milvus.by_id(Query("cats"), ids[0])
+    with pytest.raises(IndexUnavailable):
+        asyncio.run(without_milvus.by_picture(Query("cats"), png("red")))
+
+
+def test_exact_search_needs_no_milvus(without_milvus, cats, add, apply):
+    vectors = random_units(30)
+    ids = add(cats, vectors[:20])
+    apply()
+    ids += add(cats, vectors[20:])
+    result = without_milvus.by_id(Query("cats", top_k=30, exact=True), ids[4])
+    explanation = without_milvus.explanation(result)
+    wanted = [image_id for image_id, _ in exact(ids, vectors, vectors[4])]
+    assert ids_of(result.found) == wanted
+    assert (explanation["exact"], explanation["index_type"]) == (True, "")
+    assert explanation["way"] == "compared with every image"
+
+
+def test_an_index_too_far_behind_is_told_and_not_hidden(searcher, cats, add, monkeypatch):
+    monkeypatch.setattr(search_module, "MAX_LAG", 10)
+    add(cats, random_units(10))
+    assert searcher.by_descriptor(Query("cats"), random_units(1)[0])[1] == 10
+    add(cats, random_units(1))
+    with pytest.raises(IndexUnavailable, match="catching up"):
+        searcher.by_descriptor(Query("cats"), random_units(1)[0])
+
+
+# By an image that is stored
+
+
+def test_a_stored_image_is_its_own_best_hit(searcher, cats, add, apply):
+    ids = add(cats, random_units(10))
+    apply()
+    result = searcher.by_id(Query("cats", top_k=3), ids[4])
+    assert result.found[0].image.id == ids[4]
+    assert result.found[0].score == 1.0
+    assert len(result.found) == 3
+    assert result.search_ms > 0
+
+
+def test_an_image_of_another_collection_is_not_found(searcher, catalogue, cats, add):
+    dogs = catalogue.collections.create("dogs", SPACE)
+    (rex,) = add(dogs, random_units(1))
+    with pytest.raises(ImageNotFound, match="in 'cats'"):
+        searcher.by_id(Query("cats"), rex)
+
+
+def test_a_deleted_image_cannot_be_searched_with(searcher, catalogue, cats, add, apply):
+    (tom,) = add(cats, random_units(1))
+    apply()
+    catalogue.images.delete(cats.id, [tom])
+    for image_id in (tom, tom + 1, 0, 2**70):
+        with pytest.raises(ImageNotFound):
+            searcher.by_id(Query("cats"), image_id)
+
+
+# By a picture
+
+
+def colour_units(*colours):
+    means = np.zeros((len(colours), DIMENSION))
+    means[:, :3] = np.array(colours) + 1e-3
+    return unit(means)
+
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def test_a_picture_finds_what_is_described_like_it(searcher, cats, add):
+    red, green = add(cats, colour_units(RED, GREEN))
+    result = asyncio.run(searcher.by_picture(Query("cats"), png("lime")))
+    assert ids_of(result.found) == [green, red]
+    assert result.found[0].score == pytest.approx(1.0, abs=1e-5)
+    assert result.warnings == ()
+    assert result.lag == 2
+    assert min(result.decode_ms, result.describe_ms, result.search_ms) >= 0
+
+
+def test_an_open_file_does_as_well_as_bytes(searcher, cats, add):
+    (red,) = add(cats, colour_units(RED))
+    result = asyncio.run(searcher.by_picture(Query("cats"), io.BytesIO(png("red"))))
+    assert ids_of(result.found) == [red]
+
+
+def test_a_region_alone_is_searched_with(searcher, cats, add):
+    red, blue = add(cats, colour_units(RED, BLUE))
+    picture = Image.new("RGB", (40, 20), "red")
+    picture.paste("blue", (20, 0, 40, 20))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    for region, best in (((0, 0, 20, 20), red), ((20, 0, 20, 20), blue)):
+        result = asyncio.run(searcher.by_picture(Query("cats"), file.getvalue(), region=region))
+        assert result.found[0].image.id == best
+        assert result.found[0].score == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_animation_is_searched_with_its_first_frame_and_says_so(searcher, cats, add):
+    red, _ = add(cats, colour_units(RED, GREEN))
+    file = io.BytesIO()
+    frames = [Image.new("RGB", (9, 9), "lime")]
+    Image.new("RGB", (9, 9), "red").save(file, "GIF", save_all=True, append_images=frames)
+    result = asyncio.run(searcher.by_picture(Query("cats"), file.getvalue()))
+    assert result.found[0].image.id == red
+    assert "only the first" in result.warnings[0]
+
+
+def test_what_is_no_picture_is_refused(searcher, cats):
+    with pytest.raises(UnsupportedMediaType):
+        asyncio.run(searcher.by_picture(Query("cats"), b"text"))
+    with pytest.raises(TooLarge):
+        asyncio.run(searcher.by_picture(Query("cats"), png("red", (101, 100))))
+    with pytest.raises(InvalidArgument):
+        asyncio.run(searcher.by_picture(Query("cats"), png("red"), region=(0, 0, 50, 50)))
+
+
+# While everything moves
+
+
+@on_both
+def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
+    searcher, catalogue, gallery, cats, add
+):
+    """Every image is found from its commit to its deletion, and never afterwards."""
+    failures = []
+    stop = threading.Event()
+
+    def search_on():
+        query = random_units(1, seed=5)[0]
+        while not stop.is_set():
+            found, _ = searcher.by_descriptor(Query("cats", top_k=50), query)
+            ids = ids_of(found)
+            if len(set(ids)) != len(ids):
+                failures.append(ids)
+
+    with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
+        thread = threading.Thread(target=search_on)
+        thread.start()
+        for number in range(20):
+            vectors = random_units(2, seed=100 + number)
+            ids = add(cats, vectors)
+            replay.wake()
+            for image_id, vector in zip(ids, vectors, strict=True):
+                best = searcher.by_descriptor(Query("cats", top_k=1), vector)[0]
+                if ids_of(best) != [image_id]:
+                    failures.append(("lost", number, image_id))
+            catalogue.images.delete(cats.id, ids[:1])
+            replay.wake()
+            found, _ = searcher.by_descriptor(Query("cats", top_k=100), vectors[0])
+            if ids[0] in ids_of(found) or len(found) != number + 1:
+                failures.append(("ghost or lost", number, len(found)))
+        stop.set()
+        thread.join(30)
+    assert failures == []
+
+
+# Among the images that pass a filter
+
+WAYS = {"compared": 10_000, "by the index": 0}
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    """Whether few images count as passing, or many."""
+    monkeypatch.setattr(narrowed_module, "MAX_COMPARED", WAYS[request.param])
+    return request.param
+
+
+@pytest.fixture
+def numbered(catalogue, cats, add):
+    """Commit images with these descriptors and their numbers as metadata; their ids."""
+
+    def images(descriptors):
+        ids = add(cats, descriptors)
+        for number, image_id in enumerate(ids):
+            catalogue.images.set_metadata(image_id, {"number": number})
+        return ids
+
+    return images
+
+
+@pytest.mark.parametrize("applied", ["all", "half", "none"])
+def test_a_filtered_search_finds_the_best_of_those_that_pass(
+    applied, way, searcher, catalogue, cats, numbered, add, apply
+):
+    vectors, queries = random_units(60), random_units(3, seed=1)
+    ids = numbered(vectors[:30])
+    if applied == "half":
+        apply()
+    ids += add(cats, vectors[30:])
+    for number, image_id in enumerate(ids[30:], start=30):
+        catalogue.images.set_metadata(image_id, {"number": number})
+    catalogue.images.delete(cats.id, ids[10:15])
+    if applied == "all":
+        apply()
+    passing = [number for number in range(60) if number >= 5 and not 10 <= number < 15]
+
+    for query in queries:
+        wanted = exact([ids[n] for n in passing], vectors[passing], query)
+        for top_k in (1, 7, 60):
+            found, _ = searcher.by_descriptor(
+                Query("cats", top_k=top_k, which=parse("number >= 5")), query
+            )
+            assert ids_of(found) == [image_id for image_id, _ in wanted[:top_k]]
+            assert [one.score for one in found] == pytest.approx(
+                [cosine for _, cosine in wanted[:top_k]], abs=1e-6
+            )
+
+
+def test_pages_of_a_filtered_search_are_slices_of_the_whole_with_ties_by_id(
+    way, searcher, numbered, apply
+):
+    vectors = np.repeat(random_units(5), 12, axis=0)
+    numbered(vectors)
+    apply()
+    which = parse("number in [" + ",".join(str(n) for n in range(0, 60, 2)) + "]")
+
+    whole, _ = searcher.by_descriptor(Query("cats", top_k=60, which=which), vectors[0])
+    pages = [
+        searcher.by_descriptor(Query("cats", top_k=4, offset=at, which=which), vectors[0])[0]
+        for at in range(0, 32, 4)
+    ]
+
+    assert [one for page in pages for one in page] == list(whole)
+    assert len(whole) == 30
+    ranks = [(-one.score, one.image.id) for one in whole]
+    assert ranks == sorted(ranks)
+
+
+def test_the_few_that_pass_are_found_behind_many_that_do_not(
+    way, searcher, numbered, apply, monkeypatch
+):
+    vectors = random_units(200)
+    ids = numbered(vectors)
+    apply()
+    query = vectors[0]
+    far = [number for number, _ in exact(range(200), vectors, query)[-3:]]
+    which = parse(f"number in {far}")
+    monkeypatch.setattr(narrowed_module, "MAX_NEIGHBOURS", 50)
+
+    found, _ = searcher.by_descriptor(Query("cats", top_k=2, which=which), query)
+
+    assert ids_of(found) == [ids[number] for number in far[:2]]
+
+
+def test_a_filtered_search_leaves_out_what_is_worse_than_its_min_score(
+    way, searcher, numbered, apply
+):
+    vectors = random_units(50)
+    ids = numbered(vectors)
+    apply()
+    wanted = [
+        image_id for image_id, cosine in exact(ids[25:], vectors[25:], vectors[0]) if cosine >= 0.25
+    ]
+
+    found, _ = searcher.by_descriptor(
+        Query("cats", top_k=50, min_score=0.25, which=parse("number >= 25")), vectors[0]
+    )
+
+    assert 0 < len(wanted) < 25
+    assert ids_of(found) == wanted
+
+
+def test_a_filter_that_few_images_pass_is_answered_without_milvus(
+    catalogue, numbered, without_milvus, tmp_path
+):
+    vectors = random_units(5)
+    ids = numbered(vectors)
+    catalogue.indexes.set_applied(
+        catalogue.collections.named("cats").index.id,
+        catalogue.collections.named("cats").index.revision,
+    )
+    query = Query("cats", which=parse("number == 3"))
+    found, _ = without_milvus.by_descriptor(query, vectors[0])
+    assert ids_of(found) == [ids[3]]
+
+
+def test_an_image_changed_while_it_is_searched_is_not_shown_against_the_filter(
+    searcher, catalogue, numbered, monkeypatch
+):
+    vectors = random_units(5)
+    ids = numbered(vectors)
+    nearest = Narrowed.nearest
+
+    def slowly(*arguments, **options):
+        near = nearest(*arguments, **options)
+        catalogue.images.set_metadata(ids[3], {"number": -1})
+        return near
+
+    monkeypatch.setattr(Narrowed, "nearest", slowly)
+    found, _ = searcher.by_descriptor(Query("cats", which=parse("number >= 2")), vectors[0])
+
+    assert sorted(ids_of(found)) == [ids[2], ids[4]]

@@ -1,0 +1,117 @@
+import hashlib
+import io
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from bento_service.catalogue.records import ImageRecord, SourceRecord
+from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import ImageNotFound
+from bento_service.settings import ImageRoot
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.originals import Originals
+from bento_service.storage.uploads import Uploads
+
+CONTENT = b"the bytes that were indexed"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "pictures"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def uploads(tmp_path):
+    return Uploads(tmp_path / "uploads")
+
+
+@pytest.fixture
+def originals(folder, uploads):
+    return Originals(ImageRoots([ImageRoot("pictures", folder)]), uploads)
+
+
+def image(*sources, content=CONTENT):
+    return ImageRecord(
+        id=7,
+        collection="cats",
+        sha256=hashlib.sha256(content).hexdigest(),
+        format="PNG",
+        width=20,
+        height=10,
+        bytes=len(content),
+        metadata={},
+        created_at=datetime.now(UTC),
+        sources=sources,
+    )
+
+
+def file(path, root="pictures"):
+    return SourceRecord(SourceKind.FILE, root, path)
+
+
+UPLOAD = SourceRecord(SourceKind.UPLOAD, "", "sent.png")
+
+
+def test_a_file_is_read_from_its_root(originals, folder):
+    (folder / "a.png").write_bytes(CONTENT)
+    assert originals.read(image(file("a.png"))) == CONTENT
+
+
+def test_an_upload_is_read_by_its_digest_whatever_its_name(originals, uploads):
+    with uploads.receiving([io.BytesIO(CONTENT)]):
+        pass
+    assert originals.read(image(UPLOAD)) == CONTENT
+
+
+def test_the_first_source_that_still_has_the_bytes_is_used(originals, folder, uploads):
+    (folder / "changed.png").write_bytes(b"something else")
+    (folder / "folder.png").mkdir()
+    (folder / "link.png").symlink_to("good.png")
+    os.mkfifo(folder / "pipe.png")
+    (folder / "good.png").write_bytes(CONTENT)
+    paths = ("gone.png", "changed.png", "folder.png", "link.png", "pipe.png", "good.png")
+    sources = (file("a.png", root="not configured any more"), UPLOAD, *map(file, paths))
+    assert originals.read(image(*sources)) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"the bytes that were indexeD", CONTENT + b".", CONTENT[:-1]],
+    ids=["empty", "changed", "longer", "shorter"],
+)
+def test_other_bytes_are_never_given_out(content, originals, folder):
+    (folder / "a.png").write_bytes(content)
+    with pytest.raises(ImageNotFound, match="image 7 was moved or changed"):
+        originals.read(image(file("a.png")))
+
+
+def test_an_upload_whose_bytes_went_bad_is_not_given_out(originals, uploads, tmp_path):
+    with uploads.receiving([io.BytesIO(CONTENT)]) as (digest,):
+        (tmp_path / "uploads" / digest[:2] / digest).write_bytes(b"bad sector")
+    with pytest.raises(ImageNotFound):
+        originals.read(image(UPLOAD))
+
+
+def test_when_every_source_is_gone_the_path_is_not_told(originals, tmp_path):
+    with pytest.raises(ImageNotFound) as caught:
+        originals.read(image(file("secret/a.png"), UPLOAD))
+    assert "secret" not in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_file_that_grew_to_a_terabyte_is_not_read(originals, folder):
+    with (folder / "a.png").open("wb") as grown:
+        grown.write(CONTENT)
+        grown.truncate(2**40)
+    with pytest.raises(ImageNotFound):
+        originals.read(image(file("a.png")))
+
+
+def test_what_is_outside_the_roots_is_not_read(originals, tmp_path):
+    (tmp_path / "secret.png").write_bytes(CONTENT)
+    for path in ("../secret.png", str(tmp_path / "secret.png")):
+        with pytest.raises(ImageNotFound):
+            originals.read(image(file(path)))

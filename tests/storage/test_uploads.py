@@ -1,0 +1,245 @@
+import hashlib
+import io
+import threading
+from contextlib import suppress
+
+import pytest
+
+from bento_service.errors import ImageNotFound, StorageFull
+from bento_service.storage.uploads import Uploads
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def streams(*contents):
+    return [io.BytesIO(content) for content in contents]
+
+
+def everything(digests):
+    """Nobody needs anything."""
+    return set(digests)
+
+
+def nothing(digests):
+    """Somebody needs everything."""
+    return set()
+
+
+def files(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def uploads(tmp_path):
+    return Uploads(tmp_path / "uploads")
+
+
+@pytest.fixture
+def folder(uploads, tmp_path):
+    return tmp_path / "uploads"
+
+
+def test_digests_come_in_the_order_of_the_streams(uploads):
+    with uploads.receiving(streams(b"one", b"two", b"", b"one")) as digests:
+        assert digests == [digest(b"one"), digest(b"two"), digest(b""), digest(b"one")]
+
+
+def test_a_reader_leaves_what_another_process_is_writing(uploads, folder):
+    with uploads.receiving(streams(b"one")):
+        pass
+    half = folder / "incoming" / "half"
+    half.write_bytes(b"ha")
+
+    reader = Uploads(folder, read_only=True)
+
+    assert list(reader.stored()) == [digest(b"one")]
+    assert half.exists()
+
+
+def test_a_reader_of_a_folder_that_is_not_there_finds_nothing_and_makes_nothing(tmp_path):
+    assert list(Uploads(tmp_path / "none", read_only=True).stored()) == []
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_was_stored_comes_back(uploads):
+    large = bytes(range(256)) * 10_000  # more than is copied at once
+    with uploads.receiving(streams(large)) as (stored,):
+        pass
+    with uploads.open(stored) as file:
+        assert file.read() == large
+
+
+def test_the_same_bytes_are_stored_once(uploads, folder):
+    with uploads.receiving(streams(b"one", b"one")):
+        pass
+    with uploads.receiving(streams(b"one")):
+        pass
+    assert [path.name for path in files(folder)] == [digest(b"one")]
+    assert list(uploads.stored()) == [digest(b"one")]
+
+
+def test_uploads_outlive_the_object(uploads, folder):
+    with uploads.receiving(streams(b"one")) as (stored,):
+        pass
+    with Uploads(folder).open(stored) as file:
+        assert file.read() == b"one"
+
+
+def test_what_is_not_there_is_told(uploads):
+    with pytest.raises(ImageNotFound, match="upload the picture again"):
+        uploads.open(digest(b"never sent"))
+
+
+def test_bytes_cannot_be_discarded_while_they_are_received(uploads):
+    with uploads.receiving(streams(b"one")) as (stored,):
+        uploads.discard({stored}, everything)
+        assert list(uploads.stored()) == [stored]
+    uploads.discard({stored}, everything)
+    assert list(uploads.stored()) == []
+
+
+def test_what_is_held_for_a_retry_cannot_be_discarded(uploads):
+    with uploads.receiving(streams(b"one")) as (stored,):
+        pass
+    with uploads.holding([stored, digest(b"never sent")]) as held:
+        assert held == {stored}
+        uploads.discard({stored}, everything)
+        assert list(uploads.stored()) == [stored]
+    uploads.discard({stored}, everything)
+    assert list(uploads.stored()) == []
+
+
+def test_bytes_that_two_receive_are_kept_until_both_are_done(uploads):
+    with uploads.receiving(streams(b"one")) as (stored,):
+        with uploads.receiving(streams(b"one", b"one")):
+            pass
+        uploads.discard({stored}, everything)
+        assert list(uploads.stored()) == [stored]
+
+
+def test_only_what_nobody_needs_is_discarded(uploads):
+    with uploads.receiving(streams(b"one", b"two", b"three")) as stored:
+        pass
+    asked = []
+
+    def unneeded(digests):
+        asked.append(digests)
+        return {stored[1]}
+
+    uploads.discard({stored[0], stored[1]}, unneeded)
+    assert asked == [{stored[0], stored[1]}]
+    assert set(uploads.stored()) == {stored[0], stored[2]}
+
+
+def test_discarding_what_is_gone_already_is_no_failure(uploads):
+    uploads.discard({digest(b"never sent")}, everything)
+
+
+def test_nothing_arrives_while_it_is_asked_what_is_needed(uploads):
+    with uploads.receiving(streams(b"one")) as (stored,):
+        pass
+    arriving = threading.Thread(target=lambda: uploads.receiving(streams(b"one")).__enter__())
+
+    def unneeded(digests):
+        arriving.start()
+        arriving.join(0.2)
+        assert arriving.is_alive()  # it waits, and stores the bytes anew afterwards
+        return digests
+
+    uploads.discard({stored}, unneeded)
+    arriving.join(10)
+    assert list(uploads.stored()) == [stored]
+
+
+def test_what_a_crash_left_half_written_is_removed(uploads, folder):
+    (folder / "incoming" / "tmp123").write_bytes(b"half")
+    with uploads.receiving(streams(b"one")):
+        pass
+    again = Uploads(folder)
+    assert [path.name for path in files(folder)] == [digest(b"one")]
+    assert list(again.stored()) == [digest(b"one")]
+
+
+def test_a_stream_that_breaks_leaves_nothing(uploads, folder):
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError), uploads.receiving([Broken()]):
+        pass
+    assert files(folder) == []
+
+
+def test_nothing_half_written_is_seen_under_its_digest(uploads):
+    seen = []
+
+    class Slow(io.BytesIO):
+        def read(self, size=-1):
+            seen.append(list(uploads.stored()))
+            return super().read(1)
+
+    with uploads.receiving([Slow(b"one")]) as (stored,):
+        assert list(uploads.stored()) == [stored]
+    assert seen == [[]] * 4
+
+
+def test_a_block_that_fails_unpins_what_it_received(uploads):
+    with pytest.raises(RuntimeError), uploads.receiving(streams(b"one")):
+        raise RuntimeError
+    uploads.discard({digest(b"one")}, everything)
+    assert list(uploads.stored()) == []
+
+
+def test_a_full_disk_is_told_and_nothing_half_written_stays(small_disk):
+    uploads = Uploads(small_disk)
+    large = streams(bytes(3_000_000))
+    with pytest.raises(StorageFull, match="for uploads is full"), uploads.receiving(large):
+        pass
+    assert files(small_disk) == []
+    with uploads.receiving(streams(b"small")) as (stored,):
+        assert list(uploads.stored()) == [stored]
+
+
+def test_what_was_received_before_the_disk_was_full_can_be_discarded(small_disk):
+    uploads = Uploads(small_disk)
+    with pytest.raises(StorageFull), uploads.receiving(streams(b"small", bytes(3_000_000))):
+        pass
+    assert list(uploads.stored()) == [digest(b"small")]
+    uploads.discard(set(uploads.stored()), everything)
+    assert files(small_disk) == []
+
+
+def test_a_disk_without_room_for_a_folder_leaves_nothing_pinned(small_disk):
+    uploads = Uploads(small_disk)
+    fillers = [small_disk / f"filler-{n}" for n in range(1000)]
+    with suppress(OSError):
+        for filler in fillers:
+            filler.touch()
+    assert not fillers[-1].exists()
+    fillers[0].unlink()  # room for the file alone
+    with pytest.raises(StorageFull), uploads.receiving(streams(b"one")):
+        pass
+    for filler in fillers:
+        filler.unlink(missing_ok=True)
+    with uploads.receiving(streams(b"one")) as stored:
+        pass
+    uploads.discard(set(stored), everything)
+    assert files(small_disk) == []
+
+
+def test_many_threads_with_the_same_bytes_store_them_once(uploads, folder):
+    def send():
+        with uploads.receiving(streams(b"one", b"two")) as digests:
+            assert digests == [digest(b"one"), digest(b"two")]
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert {path.name for path in files(folder)} == {digest(b"one"), digest(b"two")}
+    uploads.discard(set(uploads.stored()), nothing)
+    uploads.discard(set(uploads.stored()), everything)
+    assert files(folder) == []

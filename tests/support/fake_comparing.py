@@ -1,0 +1,99 @@
+"""The calls of the fake service that compare pictures, by the colours alone."""
+
+import hashlib
+from typing import Any
+
+import httpx
+
+from bento_service.api.http.problems import parsed_json
+from bento_service.errors import InvalidArgument
+from client_sdk.compare_schemas import DuplicatesRequest
+from client_sdk.schemas import DEFAULT_COLLECTION
+from tests.support.fake_gallery import (
+    FINGERPRINT,
+    MODEL,
+    Descriptor,
+    Held,
+    cosine,
+    described,
+    distance,
+)
+from tests.support.fake_http import Answer, form, is_form, page
+from tests.support.fake_jobs import FakeJobs
+
+LINES = {"duplicate": 0.999, "near_duplicate": 0.99, "hash_distance": 0}
+SPACE = {"model": MODEL, "descriptor": "fake-colours", "fingerprint": FINGERPRINT}
+
+
+class FakeComparing(FakeJobs):
+    """Comparing two pictures, and finding duplicates by comparing all with all."""
+
+    def compare(self, request: httpx.Request) -> Answer:
+        fields: dict[str, Any]
+        fields, files = form(request) if is_form(request) else (parsed_json(request.content), [])
+        name = fields.get("collection") or DEFAULT_COLLECTION
+        self.gallery.shelf(name)
+        sent = {field: content for field, _, content in files}
+        if any((side in sent) == (f"{side}_id" in fields) for side in "ab"):
+            raise InvalidArgument("give two pictures: of each of `a` and `b` the bytes or the id")
+        (one, first), (other, second) = (self._side(side, sent, fields) for side in "ab")
+        score, same = cosine(one, other), first == second
+        return {
+            "collection": name,
+            **SPACE,
+            "score": score,
+            "distance": distance(score),
+            "verdict": _verdict(score),
+            "evidence": {"same_bytes": same, "lines": LINES, "reasons": [f"cosine {score:.4f}"]},
+        }
+
+    def _side(
+        self, side: str, sent: dict[str, bytes], fields: dict[str, Any]
+    ) -> tuple[Descriptor, str]:
+        if side in sent:
+            return described(sent[side])[1], hashlib.sha256(sent[side]).hexdigest()
+        held = self.gallery.held(int(fields[f"{side}_id"]))
+        return held.descriptor, held.image.sha256
+
+    def duplicates(self, request: httpx.Request) -> Answer:
+        wanted = DuplicatesRequest.model_validate(parsed_json(request.content or b"{}"))
+        name = wanted.collection
+        least = LINES["near_duplicate"] if wanted.min_score is None else wanted.min_score
+        left, groups = self.gallery.among(name, None), []
+        examined = len(left)
+        while left:
+            first, rest = left[0], left[1:]
+            near = [held for held in rest if cosine(first.descriptor, held.descriptor) >= least]
+            if near:
+                groups.append(_group(first, near))
+            left = [held for held in rest if held not in near]
+        asked = httpx.QueryParams(wanted.model_dump(include={"limit", "cursor"}, exclude_none=True))
+        shown, cursor = page(asked, groups, 20)
+        return {
+            "collection": name,
+            **SPACE,
+            "min_score": least,
+            "lines": LINES,
+            "groups": list(shown),
+            "examined": examined,
+            "next_cursor": cursor,
+        }
+
+
+def _verdict(score: float) -> str:
+    kinds = ("duplicate", "near_duplicate")
+    return next((kind for kind in kinds if score >= LINES[kind]), "similar")
+
+
+def _group(first: Held, near: list[Held]) -> dict[str, Any]:
+    members = [{**first.image.model_dump(mode="json"), "like": None}]
+    scores = [cosine(first.descriptor, held.descriptor) for held in near]
+    for score, held in zip(scores, near, strict=True):
+        like = {
+            "image_id": first.image.id,
+            "score": score,
+            "distance": distance(score),
+            "verdict": _verdict(score),
+        }
+        members.append({**held.image.model_dump(mode="json"), "like": like})
+    return {"images": members, "verdict": _verdict(min(scores)), "is_whole": True}
