@@ -84,7 +84,7 @@ async def _opening() -> "AsyncIterator[Application]":
 @asynccontextmanager
 async def _lifespan(entrance: Starlette) -> "AsyncIterator[None]":
     # Every process imports this module, but only one needs the surface and all that is behind it.
-    from bento_service.api.configured import configured_surface
+    from bento_service.api.app import configured_surface
     from bento_service.api.middleware.entrance import enter
 
     surface = configured_surface(_opening, _SETTINGS)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
-from bento_service.api.configured import surface_alone
+from bento_service.api.app import surface_alone
 from bento_service.application import Application, opened
 from bento_service.assembly.backing import Backing
 from bento_service.catalogue import Catalogue

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bento_service.api.auth.access import COOKIE
 from bento_service.api.http.problems import parsed_json
+from bento_service.api.openapi import body_of, json_content
 from bento_service.errors import TooLarge, Unauthenticated
 
 router = APIRouter(prefix="/api/v2/session")
@@ -19,15 +20,7 @@ class SignIn(BaseModel):
     token: str = Field(min_length=1, max_length=4096)
 
 
-_DOCUMENTED = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": SignIn.model_json_schema()}},
-    }
-}
-
-
-@router.post("", status_code=204, openapi_extra=_DOCUMENTED)
+@router.post("", status_code=204, openapi_extra=body_of(json_content(SignIn)))
 async def sign_in(request: Request, response: Response) -> None:
     """Keep a token in a cookie that pages of other sites do not send and scripts do not see."""
     body = SignIn.model_validate(parsed_json(await _short_body(request)))
