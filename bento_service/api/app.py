@@ -35,7 +35,7 @@ from bento_service.api.routes import (
     train,
     v1,
 )
-from bento_service.api.shutdown import told_of_stop
+from bento_service.api.shutdown import on_shutdown
 from bento_service.application import Application
 from bento_service.errors import NotReady
 from bento_service.settings import Settings
@@ -132,7 +132,7 @@ def http_surface(
             app.state.feed = feed
             app.state.application = application
             # The server waits for open answers before it shuts down, and event streams never end.
-            with told_of_stop(feed.close):
+            with on_shutdown(feed.close):
                 yield
             app.state.application = None
 

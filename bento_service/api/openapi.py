@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond the routes' types: bodies of several forms, failures."""
+"""Additions to FastAPI's OpenAPI document: bodies of several content types, and failures."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ FILE = {"type": "string", "format": "binary"}
 COLLECTION = {"type": "string", "default": DEFAULT_COLLECTION}
 _FRAMEWORK_SCHEMAS = ("HTTPValidationError", "ValidationError")
 LINE_ROUTES = ("/api/v1/", "/data/")
-"""Beginnings of the paths whose failures are one line of text, as version 1's were."""
+"""Prefixes of the paths whose failures are one line of text, as in version 1."""
 
 
 def body_of(*contents: dict[str, Any], required: bool = True) -> dict[str, Any]:
@@ -33,13 +33,13 @@ def form_content(required: str | None = None, **properties: Any) -> dict[str, An
 
 
 def with_failures(document: dict[str, Any]) -> dict[str, Any]:
-    """A document whose every call says in what form it fails."""
+    """Return the document with the form of failures added to every call."""
     paths = {
         path: {method: _with_failure(path, call) for method, call in calls.items()}
         for path, calls in document["paths"].items()
     }
     schemas = dict(document["components"]["schemas"])
-    for name in _FRAMEWORK_SCHEMAS:  # in a form that nobody gets
+    for name in _FRAMEWORK_SCHEMAS:  # never sent: our handlers answer instead
         schemas.pop(name, None)
     schemas[Problem.__name__] = Problem.model_json_schema()
     return {

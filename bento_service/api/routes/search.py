@@ -92,8 +92,8 @@ async def _asked(
                 "url: fetching is off; send the picture's bytes, or ask the operator for "
                 "LOOKALIKE_URLS=1"
             )
-        async with app.fetcher.picture(body.url) as file:
-            yield body, file
+        async with app.fetcher.picture(body.url) as fetched:
+            yield body, fetched
     elif body.image_id is not None:
         if body.region is not None:
             raise InvalidArgument("region: goes with a picture, not with a stored image")

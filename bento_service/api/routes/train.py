@@ -39,14 +39,17 @@ _MANIFEST_FIELDS = _UPLOAD_FIELDS.union(_OF_MANIFEST)
 
 
 def _train_form() -> dict[str, Any]:
-    fields = TrainRequest.model_json_schema()["properties"]
+    fields: dict[str, Any] = TrainRequest.model_json_schema()["properties"]
+    of_manifest: dict[str, Any] = {
+        name: {**fields[name], "description": "with a manifest"} for name in _OF_MANIFEST
+    }
     pictures = {"type": "array", "items": FILE, "description": "pictures, zip and tar archives"}
     return form_content(
         files=pictures,
         collection=COLLECTION,
         metadata={"type": "string", "description": "a JSON object"},
         manifest={**FILE, "description": "instead of `files`: NDJSON or CSV"},
-        **{name: {**fields[name], "description": "with a manifest"} for name in _OF_MANIFEST},
+        **of_manifest,
     )
 
 
