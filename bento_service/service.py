@@ -67,7 +67,7 @@ class Vgg16Embedder:
 
 @asynccontextmanager
 async def _opening() -> "AsyncIterator[Application]":
-    from bento_service.application import opened
+    from bento_service.assembly.opening import opened
     from bento_service.descriptors.model import find_versions
     from bento_service.serving.remote_embedder import embedder
 

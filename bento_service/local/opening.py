@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
 from bento_service.api.app import surface_alone
-from bento_service.application import Application, opened
+from bento_service.application import Application
 from bento_service.assembly.backing import Backing
+from bento_service.assembly.opening import opened
 from bento_service.catalogue import Catalogue
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 from PIL import Image
 
-from bento_service.application import opened
+from bento_service.assembly.opening import opened
 from bento_service.catalogue.jobs.records import NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
 from bento_service.descriptors.choice import Choice

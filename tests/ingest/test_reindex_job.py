@@ -46,6 +46,10 @@ async def describe(images):
     return {OLD.fingerprint: units, NEW.fingerprint: -units}
 
 
+def _no_manifest(digests):
+    raise AssertionError("a reindex has no manifest")
+
+
 class Room:
     """A collection of three files and an upload, and the worker's surroundings."""
 
@@ -54,7 +58,7 @@ class Room:
         self.pictures = folder / "pictures"
         self.pictures.mkdir()
         self.roots = ImageRoots([ImageRoot("pictures", self.pictures)])
-        self.uploads = Uploads(folder / "uploads")
+        self.uploads = Uploads(folder / "uploads", unneeded=_no_manifest)
         self.commits = 0
         self.cats = catalogue.collections.create("cats", OLD)
         for colour in ("red", "green", "blue"):
@@ -92,7 +96,6 @@ class Room:
                 reader,
                 describe,
                 uploads=self.uploads,
-                discard=self.discard,
                 computed=computed,
                 decoders=2,
                 on_commit=self.count_commit,
@@ -104,9 +107,6 @@ class Room:
                     await asyncio.sleep(0.01)
 
         asyncio.run(run())
-
-    def discard(self, digests):
-        raise AssertionError("a reindex has no manifest")
 
     def count_commit(self):
         self.commits += 1

@@ -19,7 +19,6 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +95,7 @@ class Room:
         self.pictures.mkdir(exist_ok=True)
         self.database = folder / "catalogue.db"
         self.catalogue = Catalogue.open(f"sqlite:///{self.database}")
-        self.uploads = Uploads(folder / "uploads")
+        self.uploads = Uploads(folder / "uploads", unneeded=self.unneeded)
         self.roots = ImageRoots([ImageRoot("pictures", self.pictures)])
         self.cats = self.catalogue.collections.ensure("cats", SPACE)
         self.looked_up = 0
@@ -143,7 +142,6 @@ class Room:
             reader,
             describe,
             uploads=self.uploads,
-            discard=self.discard,
             computed=Computed((space,)),
             decoders=2,
             on_commit=self.count_commit,
@@ -151,19 +149,15 @@ class Room:
         )
 
     def lists(self):
-        return Lists(self.catalogue, self.roots, self.uploads, discard=self.discard)
+        return Lists(self.catalogue, self.roots, self.uploads)
 
     def manifest_jobs(self):
-        return ManifestJobs(
-            self.catalogue, self.roots, self.uploads, Computed((SPACE,)), discard=self.discard
-        )
+        return ManifestJobs(self.catalogue, self.roots, self.uploads, Computed((SPACE,)))
 
-    def discard(self, digests):
-        """As the service does, which keeps what could be retried."""
+    def unneeded(self, digests):
+        """As in the service, which keeps what could be retried."""
         since = datetime.now(UTC) - self.retriable
-        self.uploads.discard(
-            digests, partial(self.catalogue.upload_needs.unneeded, ended_after=since)
-        )
+        return self.catalogue.upload_needs.unneeded(digests, ended_after=since)
 
     def original(self, collection_id, sha256):
         image = self.catalogue.images.with_digest(collection_id, sha256)
