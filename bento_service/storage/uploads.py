@@ -10,13 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from bento_service.errors import ImageNotFound, StorageFull
-from bento_service.ingest.archives.compression import Readable
 
 _BLOCK = 2**20
 _SPARED_BYTES = 64 * 2**20
+
+
+class Readable(Protocol):
+    """A source of bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; none at the end."""
 
 
 Unneeded = Callable[[set[str]], set[str]]

@@ -10,12 +10,11 @@ from bento_service.catalogue.jobs.records import Claim, JobRecord, NewFile, NewJ
 from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import FileAction, SourceKind
 from bento_service.errors import ImageUnreadable, InvalidArgument, LookalikeError
-from bento_service.ingest.archives.compression import Readable
 from bento_service.ingest.archives.limits import Allowance, Limits, Member, Unfit, is_zip
 from bento_service.ingest.archives.tars import is_tar, tar_members
 from bento_service.ingest.archives.zips import zip_members
 from bento_service.ingest.starting.folder_jobs import collection_for_training
-from bento_service.storage.uploads import Uploads
+from bento_service.storage.uploads import Readable, Uploads
 
 _MAX_NAME = 1024
 
