@@ -5,7 +5,6 @@ import hashlib
 import inspect
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -89,7 +88,7 @@ def _lone_milliseconds(url: str) -> float:
             http.get("/describe/7").raise_for_status()
             taken.append(1000 * (time.perf_counter() - started))
             time.sleep(0.05)
-    return statistics.median(taken)
+    return min(taken)  # what a busy machine adds is no part of it
 
 
 def test_no_call_is_lost_under_load_and_every_caller_gets_its_own_answer(echo):

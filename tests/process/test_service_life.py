@@ -15,6 +15,7 @@ from PIL import Image, ImageEnhance
 
 from client_sdk import Client
 from client_sdk.schemas import JobState
+from tests.support.waiting import wait_until
 
 PICTURES = 24
 
@@ -90,10 +91,7 @@ def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(server, colle
     shutil.copytree(pictures, server.images / collection)
     with Client(server.url) as client:
         job = client.train(collection, collection=collection)
-        seen = 0
-        while seen < 4:
-            seen = client.process(job).done
-            time.sleep(0.02)
+        seen = wait_until(lambda: (done := client.process(job).done) >= 4 and done)
 
     server.kill()
     server.start()
@@ -159,8 +157,7 @@ def test_a_killed_embedder_comes_back_and_the_train_goes_on(server, collection, 
     shutil.copytree(pictures, server.images / collection)
     with Client(server.url, timeout=120) as client:
         job = client.train(collection, collection=collection)
-        while client.process(job).done < 4:
-            time.sleep(0.02)
+        wait_until(lambda: client.process(job).done >= 4)
         (embedder,) = [
             pid for pid, line in server.processes().items() if "vgg16-embedder" in line.lower()
         ]

@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from PIL import Image
 
+from tests.support.waiting import join
+
 MAIN = "import sys; from client_sdk.cli import main; sys.exit(main())"
 SECONDS = 60
 IDLE = {"id": "j1", "collection": "default", "state": "in_progress", "total": 8, "done": 2}
@@ -133,7 +135,7 @@ def url(small):
         yield f"http://127.0.0.1:{service.server_port}"
         over.set()
         service.shutdown()
-        thread.join()
+        join(thread)
 
 
 def test_pictures_are_half_blocks_where_the_terminal_knows_no_better(url):
