@@ -239,7 +239,7 @@ def test_what_was_written_is_flushed_when_the_burst_has_ended(
 
 def test_a_stop_waits_for_no_pause_at_any_moment(catalogue, cats, gallery, monkeypatch):
     catch_up(catalogue, gallery)
-    for pause in ("_LOOK_SECONDS", "_GATHER_SECONDS", "_CLOSE_SECONDS"):
+    for pause in ("_LOOK_SECONDS", "_GATHER_SECONDS", "_FLUSH_AFTER_SECONDS"):
         monkeypatch.setattr(replay_module, pause, 3600.0)  # a stop that waits for one hangs
     for number in range(30):
         replay = Replay(catalogue, gallery, on_purged=lambda digests: None)

@@ -7,6 +7,7 @@ import time
 from contextlib import ExitStack, contextmanager
 
 import httpx
+import psutil
 import pytest
 from PIL import Image
 
@@ -51,6 +52,16 @@ def connected(server, sent=b""):
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(sent)
         yield connection
+
+
+def is_established(port, connection):
+    """Return whether the server keeps its end of a connection open."""
+    own = connection.getsockname()[1]
+    return any(
+        one.laddr.port == port and one.raddr and one.raddr.port == own
+        for one in psutil.net_connections("tcp4")
+        if one.status == psutil.CONN_ESTABLISHED
+    )
 
 
 def post(path="/api/v2/train", length=100, more=""):
@@ -265,7 +276,7 @@ def test_an_answer_that_nobody_reads_holds_nothing_up(server, http, client):
     )
     with connected(server, asked.encode()) as connection:
         assert connection.recv(100)
-        time.sleep(30)
+        wait_until(lambda: not is_established(server.port, connection), pause=0.2)
         assert http.get("/api/v2/count").status_code == 200
         received = len(read(connection))
     assert received < path.stat().st_size  # it was hung up on in the middle

@@ -7,7 +7,7 @@ import pytest
 
 from bento_service.errors import ImageNotFound, StorageFull
 from bento_service.ingest.uploads import Uploads
-from tests.support.waiting import run_threads
+from tests.support.waiting import join, run_threads
 
 
 def digest(data):
@@ -150,7 +150,7 @@ def test_nothing_arrives_while_it_is_asked_what_is_needed(uploads):
         return digests
 
     uploads.discard({stored}, unneeded)
-    arriving.join(10)
+    join(arriving)
     assert list(uploads.stored()) == [stored]
 
 

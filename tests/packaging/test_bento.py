@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from client_sdk import Client
+from tests.support.processes import terminate
 from tests.support.waiting import WAIT_SECONDS
 
 PROJECT = Path(__file__).parents[2]
@@ -45,8 +46,7 @@ def test_a_built_bento_serves_from_another_directory(home, tmp_path, photographs
             best = client.search(sorted(photographs.iterdir())[0]).hits[0]
             assert best.score > 0.999
     finally:
-        process.terminate()
-        process.wait(60)
+        terminate(process)
 
 
 def test_the_bento_names_its_model_exactly(home):

@@ -18,6 +18,7 @@ import pytest
 from bentoml._internal.marshal import dispatcher
 
 from bento_service.batching import MAX_CORK_SECONDS, limit_waiting
+from tests.support.processes import terminate
 
 PROJECT = Path(__file__).parents[2]
 CALLERS = 32
@@ -44,8 +45,7 @@ def _serving(folder: Path, **variables: str) -> Iterator[str]:
             _wait_until_ready(url, process, folder / "log")
             yield url
         finally:
-            process.terminate()  # a kill would leave its workers, which have their own sessions
-            process.wait(30)
+            terminate(process)  # a kill would leave its workers, which have their own sessions
 
 
 @pytest.fixture(scope="module")

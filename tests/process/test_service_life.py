@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from uuid import uuid4
 
 import httpx
@@ -78,7 +77,7 @@ def test_a_signal_ends_every_process_and_a_second_start_finds_everything(
 
     server.tell(number)
 
-    assert _nothing_left(server)
+    _wait_until_nothing_is_left(server)
     server.start()
     with Client(server.url) as client:
         assert client.count(collection=collection) == 2
@@ -143,7 +142,7 @@ def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
     reading.join(60)
     assert lines[0] == "event: job"
     assert lines[-1] == "the end"
-    assert _nothing_left(server)
+    _wait_until_nothing_is_left(server)
     server.start()
     with Client(server.url) as client:
         assert client.upload(files, **order).id == job.id
@@ -239,10 +238,8 @@ def test_a_folder_given_at_the_start_is_indexed_and_the_progress_is_shown(new_se
         assert httpx.get(f"{server.url}/api/v2/count").json()["count"] == 6
     finally:
         process.terminate()
-        process.stdout.read()
-        process.stdout.close()
-        process.wait(30)
-    assert _nothing_left(server)
+        process.communicate(timeout=60)  # `new_server` kills what is left
+    _wait_until_nothing_is_left(server)
 
 
 def _ranking(answer):
@@ -260,9 +257,5 @@ def _start_in_vain(environment):
     )
 
 
-def _nothing_left(server):
-    for _ in range(50):
-        if not server.processes():
-            return True
-        time.sleep(0.1)
-    return False
+def _wait_until_nothing_is_left(server):
+    wait_until(lambda: not server.processes(), message=lambda: str(server.processes()))

@@ -44,6 +44,21 @@ def child(
                     pipe.close()
 
 
+def terminate(process: "subprocess.Popen[Any]", *, seconds: float = 60.0) -> None:
+    """Ask a process to end and wait for it; kill one that does not end in time.
+
+    Raises:
+        subprocess.TimeoutExpired: It had to be killed.
+    """
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(_END_SECONDS)
+        raise
+
+
 def kill_group(process: "subprocess.Popen[Any]") -> None:
     """Kill a process that leads a group, and the others of its group."""
     with suppress(ProcessLookupError):
