@@ -309,11 +309,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=64", "none", folder]
-    mounted = subprocess.run(mount, capture_output=True, text=True)
+    mounted = subprocess.run(mount, capture_output=True, text=True, timeout=120)
     if mounted.returncode != 0:
         pytest.skip(f"this user may not mount a disk: {mounted.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    subprocess.run(["umount", "--lazy", folder], check=True, timeout=120)
 
 
 @pytest.fixture

@@ -64,6 +64,15 @@ def is_established(port, connection):
     )
 
 
+def is_hung_up(connection, sent):
+    """Send something; return whether the server has closed the connection."""
+    try:
+        connection.sendall(sent)
+    except ConnectionError:
+        return True
+    return False
+
+
 def post(path="/api/v2/train", length=100, more=""):
     kind = "" if "Content-Type" in more else "Content-Type: application/json\r\n"
     size = "" if length is None else f"Content-Length: {length}\r\n"
@@ -138,14 +147,7 @@ def test_version_1_says_so_in_one_line(server):
 
 def test_who_goes_on_sending_after_the_answer_is_hung_up_on(server):
     with connected(server, post("/nothing", length=10**9)) as connection:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                connection.sendall(b" " * 1000)
-            except ConnectionError:
-                break
-            time.sleep(0.1)
-    assert time.monotonic() < deadline
+        wait_until(lambda: is_hung_up(connection, b" " * 1000), pause=0.1)
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-A: "])
@@ -160,14 +162,7 @@ def test_the_head_of_a_request_is_not_waited_for_for_ever(server, sent):
 
 def test_empty_lines_do_not_keep_a_connection_open(server):
     with connected(server) as connection:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                connection.sendall(b"\r\n")
-            except ConnectionError:
-                break
-            time.sleep(0.2)
-    assert time.monotonic() < deadline
+        wait_until(lambda: is_hung_up(connection, b"\r\n"), pause=0.2)
 
 
 def test_a_second_request_of_a_connection_is_timed_as_the_first(server):

@@ -18,7 +18,7 @@ def served(new_server, tmp_path_factory):
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
     names = ["-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", key, "-out", certificate]
-    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True, timeout=120)
     server = new_server(LOOKALIKE_TLS_CERTIFICATE=str(certificate), LOOKALIKE_TLS_KEY=str(key))
     server.launch()
     server.url = f"https://127.0.0.1:{server.port}"

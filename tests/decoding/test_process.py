@@ -66,7 +66,9 @@ def test_a_decoder_loads_only_what_decodes(opened, encoded):
     assert "PIL/" in maps
     assert [name for name in HEAVY if f"/{name}/" in maps] == []
     loaded = "import sys, bento_service.vision.decoder; print(*sys.modules)"
-    modules = subprocess.check_output([sys.executable, "-c", loaded], cwd=PROJECT, text=True)
+    modules = subprocess.check_output(
+        [sys.executable, "-c", loaded], cwd=PROJECT, text=True, timeout=120
+    )
     assert [name for name in HEAVY if name in modules.split()] == []
 
 

@@ -168,7 +168,7 @@ class Relay:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for it
         for thread in self._threads:
-            thread.join()
+            join(thread)
         for one in self._open:
             one.close()
 

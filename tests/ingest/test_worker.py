@@ -369,9 +369,12 @@ def test_speed_is_known_while_a_job_runs(room):
 
     async def run():
         async with room.worker(describe) as worker:
-            while room.catalogue.jobs.open():
+
+            def has_ended():
                 speeds.append(worker.rates.per_second(job.number, time.monotonic()))
-                await asyncio.sleep(0.02)
+                return not room.catalogue.jobs.open()
+
+            await wait_until_async(has_ended)
 
     asyncio.run(run())
     known = [speed for speed in speeds if speed is not None]
