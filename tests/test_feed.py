@@ -182,7 +182,7 @@ def test_nobody_looks_when_nobody_listens_any_more(board):
             heard, _ = listen(feed, 1)  # and somebody does again
             await wait_until_async(lambda: heard)
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), WAIT_SECONDS))
 
 
 def test_a_closed_feed_lets_every_listener_go(board):

@@ -526,7 +526,7 @@ def test_a_canceled_walk_ends_though_it_finds_nothing(room):
                 walked = len(seen)
                 await asyncio.sleep(0.2)
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), WAIT_SECONDS))
     ended = room.job(job)
     assert (ended.state, ended.walked, ended.total) == (JobState.CANCELED, False, 0)
 
@@ -638,7 +638,7 @@ def test_only_a_few_turns_are_in_memory_whatever_the_number_of_files(room):
             describe.go_on.set()
             await wait_until_async(lambda: not room.catalogue.jobs.open())
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), WAIT_SECONDS))
     assert len(room.images()) == 150
 
 
