@@ -4,6 +4,7 @@ import signal
 import threading
 
 from bento_service.api.shutdown import on_shutdown
+from tests.support.waiting import run_threads, wait_until_async
 
 
 def test_a_stop_is_told_on_the_loop_and_does_what_it_did_before():
@@ -15,7 +16,7 @@ def test_a_stop_is_told_on_the_loop_and_does_what_it_did_before():
         try:
             with on_shutdown(lambda: told.append(asyncio.get_running_loop())):
                 os.kill(os.getpid(), signal.SIGTERM)
-                await asyncio.sleep(0.05)
+                await wait_until_async(lambda: told and received)
                 assert told == [asyncio.get_running_loop()]
                 assert received == [signal.SIGTERM]
             assert signal.getsignal(signal.SIGTERM) is server
@@ -44,6 +45,5 @@ def test_in_another_thread_there_is_nothing_to_hear():
 
     before, seen = signal.getsignal(signal.SIGINT), []
     thread = threading.Thread(target=lambda: seen.append(asyncio.run(run())))
-    thread.start()
-    thread.join()
+    run_threads(thread)
     assert seen == [before]

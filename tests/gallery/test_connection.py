@@ -2,6 +2,7 @@
 
 import socket
 import time
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,9 @@ from grpc import RpcError, StatusCode
 
 import bento_service.gallery.connection as connection_module
 from bento_service.gallery.connection import Away, Connection
+from tests.support.waiting import wait_until
+
+STEP = 0.005
 
 
 @pytest.fixture
@@ -19,26 +23,36 @@ def refusing():
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def pauses(connection, number):
-    """Seconds from each failed attempt to the next one that is made, by asking all the time."""
-    began, made = time.monotonic(), []
+class Clock:
+    """A clock in place of the module `time`, which the test moves."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+def pauses(connection, number, clock):
+    """Return the seconds from each failed attempt to the next one, by asking all the time."""
+    made = []
     while len(made) < number:
         try:
             connection.client()
         except Away:
-            time.sleep(0.005)
+            clock.now += STEP
         except ConnectionError:
-            made.append(time.monotonic() - began)
+            made.append(clock.now)
     return [after - before for before, after in pairwise(made)]
 
 
 def test_the_pauses_grow_up_to_a_longest_and_are_drawn(refusing, monkeypatch):
     monkeypatch.setattr(connection_module, "_FIRST_PAUSE", 0.1)
     monkeypatch.setattr(connection_module, "_LONGEST_PAUSE", 0.4)
-    drawn = [pauses(Connection(refusing), 5) for _ in range(2)]
+    monkeypatch.setattr(connection_module, "time", clock := Clock())
+    drawn = [pauses(Connection(refusing), 5, clock) for _ in range(2)]
     for one in drawn:
         for pause, longest in zip(one, (0.1, 0.2, 0.4, 0.4), strict=True):
-            assert longest / 2 <= pause < longest + 0.5
+            assert longest / 2 <= pause < longest + 2 * STEP
     assert drawn[0] != drawn[1]
 
 
@@ -87,14 +101,12 @@ def test_a_channel_is_given_up_when_it_is_dead_and_only_then(code, hurried, answ
     if answers:
         assert connection.client() is first
     else:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                second = connection.client()
-                break
-            except Away:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+
+        def client_again():
+            with suppress(Away):
+                return connection.client()
+
+        second = wait_until(client_again)
         assert second is not first
         assert second.list_collections(timeout=10) is not None
     connection.close()

