@@ -15,6 +15,7 @@ from bento_service.api import browse, comparing, jobs, problems, reindex, sessio
 from bento_service.api.access import Access, AccessRules, permitted
 from bento_service.api.documentation import with_failures
 from bento_service.api.entrance import OnlyProblems
+from bento_service.api.forwarded import Forwarding
 from bento_service.api.limits import HttpLimits, InFlight, TimeLimit
 from bento_service.api.metrics import Metrics
 from bento_service.api.middleware import BodyLimit, RequestId
@@ -90,6 +91,7 @@ def http_surface(
     app.add_middleware(OnlyProblems)
     app.add_middleware(RequestId)
     app.add_middleware(metrics.observing)
+    app.add_middleware(Forwarding, trusted=access.trusted_proxies)
     app.include_router(session.router)
     app.include_router(v2.router)
     app.include_router(comparing.router)
