@@ -204,3 +204,11 @@ def test_urls_of_version_1_are_the_ones_that_the_caller_can_reach(
             assert time.monotonic() < deadline
             time.sleep(0.1)
     assert pairs[0][0].startswith(f"{origin}/data/")
+
+
+def test_what_a_stranger_writes_is_not_the_address_of_the_audit_log(server):
+    forged = {"X-Forwarded-For": "203.0.113.77", "X-Forwarded-Proto": "https"}
+    refused = httpx.post(f"{server.url}/api/v2/delete", json={"all": True}, headers=forged)
+    request_id = refused.json()["request_id"]
+    (line,) = [line for line in server.log.read_text().splitlines() if request_id in line]
+    assert "from=127.0.0.1 POST /api/v2/delete 401" in line
