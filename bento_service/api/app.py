@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from bento_service.api import wire
 from bento_service.api.auth import session
 from bento_service.api.auth.access import Access, AccessRules, permitted
+from bento_service.api.forwarded import Forwarding
 from bento_service.api.http import problems
 from bento_service.api.job_feed import Feed
 from bento_service.api.metrics import Metrics
@@ -96,6 +97,7 @@ def http_surface(
     app.add_middleware(OnlyProblems)
     app.add_middleware(RequestId)
     app.add_middleware(metrics.observing)
+    app.add_middleware(Forwarding, trusted=access.trusted_proxies)
     app.include_router(session.router)
     app.include_router(v2.router)
     app.include_router(comparing.router)

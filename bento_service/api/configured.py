@@ -34,6 +34,7 @@ def configured_surface(opening: Opening, settings: Settings) -> FastAPI:
     access = AccessRules(
         tokens=Tokens(settings.tokens, settings.tokens_file),
         allow_anonymous=settings.allow_anonymous,
+        trusted_proxies=settings.trusted_proxies,
         origins=settings.cors_origins,
         requests_per_second=settings.requests_per_second,
     )

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticCustomError
 
 from bento_service.api import wire
 from bento_service.api.auth.access import sender_of
@@ -35,6 +36,16 @@ router = APIRouter(prefix="/api/v2", route_class=BoundedRoute)
 
 Filter = Annotated[str | None, Query(description=FILTER_LANGUAGE)]
 Side = Annotated[int, Query(ge=16, le=1024)]
+
+
+def _digits(value: object) -> object:
+    # Otherwise `1_0` would be image 10, and ` 5` and `5.0` image 5.
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise PydanticCustomError("wrong_id", "is not an id; give a whole number, such as 12")
+    return value
+
+
+ImageId = Annotated[int, BeforeValidator(_digits)]
 # The browser keeps a picture, but asks whether it still is the one of that id.
 _KEPT = "private, no-cache"
 
@@ -83,13 +94,13 @@ def _inside(prefix: str | None) -> str | None:
 
 
 @router.get("/images/{image_id}")
-def image(app: App, image_id: int) -> Image:
+def image(app: App, image_id: ImageId) -> Image:
     """One image."""
     return wire.image(app.catalogue.images.get(image_id))
 
 
 @router.patch("/images/{image_id}")
-def patch_image(app: App, image_id: int, patch: ImagePatch) -> Image:
+def patch_image(app: App, image_id: ImageId, patch: ImagePatch) -> Image:
     """Replace the metadata of an image."""
     check_metadata(patch.metadata)
     app.catalogue.images.set_metadata(image_id, patch.metadata)
@@ -97,7 +108,7 @@ def patch_image(app: App, image_id: int, patch: ImagePatch) -> Image:
 
 
 @router.delete("/images/{image_id}", status_code=204)
-def delete_image(app: App, image_id: int) -> None:
+def delete_image(app: App, image_id: ImageId) -> None:
     """Delete one image."""
     found = app.catalogue.images.get(image_id)
     record = app.catalogue.collections.named(found.collection)
@@ -106,7 +117,7 @@ def delete_image(app: App, image_id: int) -> None:
 
 
 @router.get("/images/{image_id}/content", response_class=Response)
-def content(request: Request, app: App, image_id: int) -> Response:
+def content(request: Request, app: App, image_id: ImageId) -> Response:
     """The bytes that were indexed."""
     found = app.catalogue.images.get(image_id)
     etag = f'"{found.sha256}"'
@@ -127,7 +138,9 @@ def content(request: Request, app: App, image_id: int) -> Response:
 
 
 @router.get("/images/{image_id}/thumbnail", response_class=Response)
-async def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256) -> Response:
+async def image_thumbnail(
+    request: Request, app: App, image_id: ImageId, size: Side = 256
+) -> Response:
     """A small WebP that fits in a square of `size` pixels."""
     found = await run_in_threadpool(app.catalogue.images.get, image_id)
     etag = f'"{found.sha256}-{size}"'

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import time
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -111,10 +110,7 @@ async def _search_with_upload(request: Request, app: Application) -> tuple[Searc
         file, *more = uploaded(form, "file")
         if more:
             raise InvalidArgument("file: send one picture at a time")
-        fields: dict[str, Any] = {**text_fields(form, without={"file"})}
-        if "region" in fields:
-            fields["region"] = fields["region"].split(",")
-        options = SearchOptions.model_validate(fields)
+        options = SearchOptions.from_form(text_fields(form, without={"file"}))
         check_size(app, file.size or 0)
         return options, await app.searcher.by_picture(
             _query(options), file.file, region=options.region, sender=sender_of(request)

@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from bento_service.api.auth.access import sender_of
+from bento_service.api.forwarded import public_url
 from bento_service.api.http.bodies import (
     App,
     form_body,
@@ -72,7 +73,7 @@ async def search(request: Request, app: App) -> Response:
         result = await app.searcher.by_picture(
             _query(parameters), file.file, sender=sender_of(request)
         )
-    origin = _origin(request)
+    origin = public_url(request)
     return JSONResponse(
         [
             [f"{origin}/data/{found.image.id}.{_extension(found.image.format)}", found.distance]
@@ -118,20 +119,3 @@ def _whole(parameters: dict[str, str], name: str, *, default: int, low: int, hig
 
 def _extension(format_: str) -> str:
     return _EXTENSIONS.get(format_, format_.lower())
-
-
-def _origin(request: Request) -> str:
-    """Scheme, host and path prefix by which the caller reached us, behind a proxy too."""
-    headers = request.headers
-    scheme = _first(headers.get("x-forwarded-proto")) or request.url.scheme
-    host = _first(headers.get("x-forwarded-host")) or headers.get("host", request.url.netloc)
-    port = _first(headers.get("x-forwarded-port"))
-    if port and ":" not in host and port not in ("80", "443"):
-        host = f"{host}:{port}"
-    prefix = _first(headers.get("x-forwarded-prefix")).rstrip("/")
-    return f"{scheme}://{host}{prefix}"
-
-
-def _first(value: str | None) -> str:
-    """The entry that the outermost proxy wrote."""
-    return (value or "").split(",")[0].strip()
