@@ -9,6 +9,7 @@ LOOKALIKE_MILVUS_URI      file of Milvus Lite or URL of a server (a file in the 
 LOOKALIKE_TOKENS          who may call: `NAME SCOPES TOKEN`, several separated by `;` (nobody asked)
 LOOKALIKE_TOKENS_FILE     a file with more of them, one a line; read again when it changes (none)
 LOOKALIKE_ALLOW_ANONYMOUS 1: without tokens, let other machines in too (0)
+LOOKALIKE_TRUSTED_PROXIES whose X-Forwarded-For is believed, `127.0.0.1,10.1.2.0/24` (none)
 LOOKALIKE_CORS_ORIGINS    sites whose pages may call, separated by commas (none)
 LOOKALIKE_REQUESTS_PER_SECOND  of one caller, on average (any number)
 LOOKALIKE_TLS_CERTIFICATE file of the certificate chain, to be served over HTTPS (none)
@@ -133,6 +134,7 @@ class Settings(BaseModel):
     tokens: str = Field(default="", repr=False)
     tokens_file: Path | None = None
     allow_anonymous: bool = False
+    trusted_proxies: Annotated[tuple[_Network, ...], BeforeValidator(_split_commas)] = ()
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split_origins)] = ()
     requests_per_second: float | None = Field(default=None, gt=0)
     tls_certificate: Path | None = None
