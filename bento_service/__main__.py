@@ -48,10 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment(environment)
         choose(settings, Hardware.detect())
-        check_start(settings)
-        _check_port(settings)
         environment.setdefault("BENTOML_HOME", str(settings.data_dir / "bentoml"))
         _check_model(Path(environment["BENTOML_HOME"]).expanduser())
+        check_start(settings)
+        _check_port(settings)
     except (SettingsError, TokensError, Conflict) as error:
         print(f"lookalike: {error}", file=sys.stderr)
         return 2

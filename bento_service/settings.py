@@ -1,6 +1,6 @@
 """Everything that the environment may change, read once and checked.
 
-LOOKALIKE_HOST            address to listen on (127.0.0.1)
+LOOKALIKE_HOST            IP address to listen on (127.0.0.1)
 LOOKALIKE_PORT            port to listen on (8001)
 LOOKALIKE_DATA_DIR        folder of all that is written (data of a checkout, else the user's own)
 LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, separated by `:` (none)

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -52,13 +53,17 @@ def test_a_rebuilt_bento_finds_the_users_pictures_and_no_bento_or_export_holds_t
         assert client.search(picture).hits[0].score > 0.999
     data = tmp_path / "user" / ".local" / "share" / "lookalike"
     assert {"catalogue.db", "milvus.db", "uploads"} <= {path.name for path in data.iterdir()}
-    _bentoml(home, tmp_path, "export", "lookalike:latest", str(tmp_path / "export"))
-    exported = {path.read_bytes() for path in (tmp_path / "export").rglob("*") if path.is_file()}
-    assert picture.read_bytes() in {
-        path.read_bytes() for path in data.rglob("*.*") if path.is_file()
-    }
-    assert picture.read_bytes() not in exported
-    assert not list((tmp_path / "export").rglob("*.db"))
+    stored = {path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    assert picture.read_bytes() in stored
+
+    _bentoml(home, tmp_path, "export", "lookalike:latest", str(tmp_path / "export.tar"))
+
+    with tarfile.open(tmp_path / "export.tar") as export:
+        files = [export.extractfile(member).read() for member in export if member.isfile()]
+        names = export.getnames()
+    assert any(name.endswith("bento_service/service.py") for name in names)
+    assert picture.read_bytes() not in files
+    assert not [name for name in names if name.endswith(".db")]
 
 
 def test_a_served_bento_listens_where_the_settings_say(home, user, tmp_path, free_port):
@@ -131,11 +136,7 @@ def test_the_bento_holds_all_that_the_service_needs_and_nothing_else(home):
     beside = {name for name in tracked if name.startswith(BESIDE)}
 
     assert beside
-    assert packed == {
-        *(set(tracked) - beside),
-        "bento_service/model_tag.txt",
-        "requirements/service.txt",
-    }
+    assert packed == {*(set(tracked) - beside), "bento_service/model_tag.txt"}
 
 
 @contextmanager
