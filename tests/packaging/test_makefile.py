@@ -57,10 +57,12 @@ class Machine:
         fake.chmod(0o755)
         return fake
 
-    def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def make(
+        self, *arguments: str, target: str = ".venv/uv.stamp"
+    ) -> subprocess.CompletedProcess[str]:
         kept = ("HOME", "PIP_INDEX_URL", "PIP_CONFIG_FILE", "PIP_CERT", "SSL_CERT_FILE", "TMPDIR")
         return subprocess.run(
-            [self.path / "make", ".venv/uv.stamp", *arguments],
+            [self.path / "make", target, *arguments],
             cwd=self.checkout,
             env={name: os.environ[name] for name in kept if name in os.environ}
             | {"PATH": str(self.path)},
@@ -160,6 +162,25 @@ def test_an_environment_whose_python_is_gone_or_another_one_is_made_again(machin
     assert "up to date" in machine.make().stdout
     assert machine.make("PYTHON=python3.13").stdout == "made with python3.13\n"
     assert "up to date" in machine.make().stdout
+
+
+def test_a_new_data_folder_gets_a_copy_of_the_model_that_the_usual_one_holds(machine):
+    machine.python("python3.11", "3.11")
+    machine.make()
+    (machine.checkout / "requirements" / "run.txt").touch()
+    (machine.checkout / ".venv" / "dev.stamp").touch()  # so that nothing is installed
+    models = machine.checkout / "data" / "bentoml" / "models"
+    models.mkdir(parents=True)
+    (models / "network.onnx").write_text("a network")
+
+    made = machine.make("LOOKALIKE_DATA_DIR=other", target="model")
+
+    assert made.returncode == 0, made.stderr
+    copy = machine.checkout / "other" / "bentoml" / "models" / "network.onnx"
+    assert copy.read_text() == "a network"
+    (models / "network.onnx").write_text("another network")
+    machine.make("LOOKALIKE_DATA_DIR=other", target="model")
+    assert copy.read_text() == "a network"
 
 
 def test_a_real_python_alone_on_the_path_gets_the_installer(machine):
