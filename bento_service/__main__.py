@@ -18,13 +18,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from bento_service.api.auth.loopback import is_loopback
-from bento_service.api.auth.tokens import Tokens, TokensError
+from bento_service.api.auth.tokens import TokensError
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict
+from bento_service.serving.start_checks import check_start
 from bento_service.settings import PREFIX, Settings, SettingsError
-from bento_service.storage.data_folder import sole_user
 
 _PROJECT = Path(__file__).parents[1]
 _GRACE_SECONDS = 10
@@ -49,37 +48,38 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment(environment)
         choose(settings, Hardware.detect())
-        _check_guarded(settings)
-        _check_free(settings)
+        environment.setdefault("BENTOML_HOME", str(settings.data_dir / "bentoml"))
+        _check_model(Path(environment["BENTOML_HOME"]).expanduser())
+        check_start(settings)
+        _check_port(settings)
     except (SettingsError, TokensError, Conflict) as error:
         print(f"lookalike: {error}", file=sys.stderr)
         return 2
     return _serve(settings, environment, options.images)
 
 
-def _check_guarded(settings: Settings) -> None:
-    """Refuse to let the whole network in by oversight.
+def _check_model(home: Path) -> None:
+    """Check that the store holds the model that the service names.
 
     Raises:
-        SettingsError: It would.
-        TokensError: The tokens cannot be read.
+        SettingsError: It does not.
     """
-    tokens = Tokens(settings.tokens, settings.tokens_file)
-    if not (tokens.are_asked_for or settings.allow_anonymous or is_loopback(settings.host)):
+    tag_file = Path(__file__).with_name("model_tag.txt")
+    tag = tag_file.read_text().strip() if tag_file.is_file() else "of this release"
+    if not (home / "models" / tag.replace(":", "/") / "model.yaml").is_file():
         raise SettingsError(
-            f"LOOKALIKE_HOST is {settings.host}, which other machines can reach, and there is no "
-            "token; set LOOKALIKE_TOKENS (`NAME SCOPES TOKEN`), or LOOKALIKE_ALLOW_ANONYMOUS=1 "
-            "to let everybody search, train and delete"
+            f"the model {tag} is not in {home}; `make run` makes it, and so does "
+            f"`BENTOML_HOME={home} {sys.executable} -m model_build --if-missing`"
         )
 
 
-def _check_free(settings: Settings) -> None:
+def _check_port(settings: Settings) -> None:
     """Check beforehand what the server would only say in the middle of its start.
 
     Raises:
-        Conflict: The data folder or the port is in use.
+        Conflict: The port is in use.
     """
-    with sole_user(settings.data_dir), socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
@@ -97,23 +97,15 @@ def _serve(settings: Settings, environment: Mapping[str, str], images: str | Non
         with suppress(KeyboardInterrupt):
             _welcome(server, _address(settings), images)
         return 0
-    defaults = {"BENTOML_HOME": str(settings.data_dir / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
-    data = {f"{PREFIX}DATA_DIR": str(settings.data_dir)}
-    os.environ.update({**defaults, **environment, **data})
+    environment = {"BENTOML_DO_NOT_TRACK": "true", **environment}
+    os.environ.update(environment)
     os.chdir(_PROJECT)
-    address = ["--host", settings.host, "--port", str(settings.port)]
+    # Where to listen is read from the settings once more, as `bentoml serve` does by itself.
     grace = ["--timeout-graceful-shutdown", str(_GRACE_SECONDS)]
-    sys.argv = ["bentoml", "serve", _SERVICE, *address, *grace, *_tls(settings)]
+    sys.argv = ["bentoml", "serve", _SERVICE, *grace]
     # In this process, since one that only waited for it would still hold 20 MiB.
     runpy.run_module("bentoml", run_name="__main__", alter_sys=True)
     return 0
-
-
-def _tls(settings: Settings) -> list[str]:
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return []
-    certificate, key = settings.tls_certificate.absolute(), settings.tls_key.absolute()
-    return ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(key)]
 
 
 def _address(settings: Settings) -> str:

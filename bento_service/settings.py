@@ -1,8 +1,8 @@
 """Everything that the environment may change, read once and checked.
 
-LOOKALIKE_HOST            address to listen on (127.0.0.1)
+LOOKALIKE_HOST            IP address to listen on (127.0.0.1)
 LOOKALIKE_PORT            port to listen on (8001)
-LOOKALIKE_DATA_DIR        folder of all that is written (data)
+LOOKALIKE_DATA_DIR        folder of all that is written (data of a checkout, else the user's own)
 LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, separated by `:` (none)
 LOOKALIKE_CATALOGUE_URL   SQLAlchemy URL of the catalogue (SQLite in the data folder)
 LOOKALIKE_MILVUS_URI      file of Milvus Lite or URL of a server (a file in the data folder)
@@ -54,13 +54,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from bento_service.data_location import check_absolute, check_outside_code, default_data_dir
 from client_sdk.schemas import DEFAULT_COLLECTION
 
 PREFIX = "LOOKALIKE_"
@@ -69,6 +70,7 @@ _CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT", "LOOKA
 _BYTES_A_PIXEL = 20
 _CREDENTIALS = re.compile(r"(?<=[/'])[^/@\s']+@")
 _BYTES_BESIDE_PIXELS = 64 * 2**20
+_SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///(?!:memory:)([^?]+)")
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Network = IPv4Network | IPv6Network
 _MILVUS_SCHEMES = ("http://", "https://", "tcp://")
@@ -91,6 +93,11 @@ class ImageRoot:
     name: str
     path: Path
     spelled: Path | None = None
+
+
+def _ip_address(value: str) -> str:
+    ip_address(value)  # BentoML takes no names
+    return value
 
 
 def _milvus_uri(value: str) -> str:
@@ -125,9 +132,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_ip_address)] = "127.0.0.1"
     port: int = Field(default=8001, ge=1, le=65535)
-    data_dir: Path = Path("data")
+    data_dir: Path = Field(default_factory=lambda: default_data_dir(os.environ))
     image_roots: Annotated[tuple[Path, ...], BeforeValidator(_split_paths)] = ()
     catalogue_url: str = ""
     milvus_uri: Annotated[str, AfterValidator(_milvus_uri)] = ""
@@ -188,9 +195,13 @@ class Settings(BaseModel):
         }
         _refuse_unknown(values)
         try:
-            settings = cls.model_validate(values)
+            default = {} if "data_dir" in values else {"data_dir": default_data_dir(given)}
+            settings = cls.model_validate(values | default)
+            _check_paths(settings)
         except ValidationError as error:
             raise SettingsError("; ".join(map(_explained, error.errors()))) from error
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
         if settings.index not in ("auto", "flat") and not settings.milvus_uri.startswith(
             _MILVUS_SCHEMES
         ):
@@ -307,6 +318,33 @@ def _refuse_unknown(values: Mapping[str, str]) -> None:
             near = difflib.get_close_matches(name, Settings.model_fields, n=1)
             advice = f"did you mean {PREFIX}{near[0].upper()}?" if near else "remove it"
             raise SettingsError(f"{PREFIX}{name.upper()} is not a setting; {advice}")
+
+
+def _check_paths(settings: Settings) -> None:
+    """Refuse paths that would mean another place in another process.
+
+    Raises:
+        ValueError: A path is relative where it must not be, or lies among the code.
+    """
+    milvus, sqlite = settings.milvus_uri, _SQLITE_FILE.match(settings.catalogue_url)
+    written = {
+        "DATA_DIR": settings.data_dir,
+        "MILVUS_URI": None if milvus.startswith(_MILVUS_SCHEMES) else milvus,
+        "CATALOGUE_URL": sqlite and sqlite[1],
+    }
+    read = {
+        "TOKENS_FILE": settings.tokens_file,
+        "TLS_CERTIFICATE": settings.tls_certificate,
+        "TLS_KEY": settings.tls_key,
+    }
+    for root in settings.image_roots:
+        check_absolute(f"{PREFIX}IMAGE_ROOTS", root)
+    for name, path in (written | read).items():
+        if path:
+            check_absolute(f"{PREFIX}{name}", Path(path))
+    for name, path in written.items():
+        if path:
+            check_outside_code(f"{PREFIX}{name}", Path(path))
 
 
 def _explained(error: Mapping[str, object]) -> str:

@@ -13,6 +13,7 @@ def read(**values):
 
 def test_nothing_set_means_this_machine_alone_and_no_folders():
     settings = Settings.from_environment({})
+    assert settings.data_dir == Path(__file__).parents[1] / "data"
     assert (settings.host, settings.port) == ("127.0.0.1", 8001)
     assert settings.roots == ()
     assert settings.max_upload_bytes == 64 * 1024 * 1024
@@ -173,11 +174,38 @@ def test_everything_that_is_written_lies_in_the_data_folder(tmp_path):
     assert settings.uploads_dir == tmp_path / "data" / "uploads"
 
 
-def test_the_data_folder_stays_where_it_was_when_the_working_folder_changes(tmp_path, monkeypatch):
+def test_a_relative_path_is_refused_where_the_working_folder_may_change(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path)
-    settings = read(DATA_DIR="here")
-    monkeypatch.chdir("/")
-    assert settings.data_dir == tmp_path / "here"
+    for values in (
+        {"DATA_DIR": "here"},
+        {"IMAGE_ROOTS": f"{tmp_path}/here:here"},
+        {"MILVUS_URI": "milvus.db"},
+        {"CATALOGUE_URL": "sqlite:///catalogue.db?timeout=5"},
+        {"TOKENS_FILE": "tokens"},
+        {"TLS_CERTIFICATE": "chain.pem", "TLS_KEY": "key.pem"},
+    ):
+        with pytest.raises(SettingsError, match=f"LOOKALIKE_{next(iter(values))} is .*, and rela"):
+            read(**values)
+    assert read(CATALOGUE_URL=f"sqlite:///{tmp_path}/c.db", MILVUS_URI=f"{tmp_path}/m.db")
+    assert read(CATALOGUE_URL="sqlite:///:memory:", MILVUS_URI="http://milvus:19530")
+
+
+def test_data_in_a_bento_is_refused(tmp_path):
+    (tmp_path / "bento.yaml").touch()
+    for values in (
+        {"DATA_DIR": f"{tmp_path}/src/data"},
+        {"MILVUS_URI": f"{tmp_path}/milvus.db"},
+        {"CATALOGUE_URL": f"sqlite:///{tmp_path}/c.db"},
+    ):
+        with pytest.raises(SettingsError, match=f"lies in the Bento {tmp_path}; give"):
+            read(**values)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0", "*"])
+def test_an_address_to_listen_on_has_to_be_an_address(host):
+    with pytest.raises(SettingsError, match=r"LOOKALIKE_HOST is .* IPv4 or IPv6 address"):
+        read(HOST=host)
 
 
 def test_an_empty_value_is_as_good_as_none():
