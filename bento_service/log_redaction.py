@@ -46,7 +46,7 @@ def be_discreet(folders: Mapping[Path, str]) -> None:
     names |= {str(_PROJECT): "lookalike", sys.prefix: "python", sys.base_prefix: "python"}
     # The longest first: one may lie in another.
     known = [
-        # A whole path: `/data` is no part of `bento_service/storage/data_folder.py` and of `/data-2`.
+        # Match whole paths only: `/data` must not match in `storage/data_folder.py` or `/data-2`.
         (re.compile(rf"(?<![\w.-]){re.escape(path)}(?![\w-]|\.\w)"), name)
         for path, name in sorted(names.items(), key=lambda one: -len(one[0]))
     ]

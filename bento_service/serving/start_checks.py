@@ -10,7 +10,8 @@ def check_start(settings: Settings) -> None:
     """Check the tokens, the address and the data folder.
 
     Raises:
-        SettingsError: Other machines could call without a token, or the data folder is not writable.
+        SettingsError: Other machines could call without a token, or the data folder is
+            not writable.
         TokensError: The tokens cannot be read.
         Conflict: Another service uses the data folder.
     """
