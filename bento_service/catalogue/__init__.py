@@ -16,6 +16,7 @@ from bento_service.catalogue.jobs import Jobs
 from bento_service.catalogue.pruning import Pruning
 from bento_service.catalogue.reindexes import Reindexes
 from bento_service.catalogue.retired import Retired
+from bento_service.catalogue.roots import Roots
 from bento_service.catalogue.successors import Successors
 from bento_service.catalogue.upload_needs import UploadNeeds
 from bento_service.catalogue.vectors import Vectors
@@ -41,6 +42,7 @@ class Catalogue:
     successors: Successors
     vectors: Vectors
     hashes: Hashes
+    roots: Roots
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -68,6 +70,7 @@ class Catalogue:
             Successors(database),
             Vectors(database),
             Hashes(database),
+            Roots(database),
         )
 
     def __enter__(self) -> Self:
