@@ -167,7 +167,6 @@ async def opened(
     describe = patient(embed, {space.fingerprint: space.dimension for space in computed.spaces})
     preprocessing = versions[0].preprocessing
     lines = lines_of(versions)
-    roots = backing.roots(settings)
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
         decoders = stack.enter_context(
@@ -177,6 +176,7 @@ async def opened(
         )
         catalogue = stack.enter_context(Catalogue.open(settings.catalogue))
         catalogue.collections.ensure(DEFAULT_COLLECTION, computed.named(None))
+        roots = backing.roots(settings, catalogue)
         uploads = Uploads(settings.uploads_dir)
         gallery = stack.enter_context(backing.gallery(settings, catalogue))
         rule = IndexRule(
@@ -233,7 +233,7 @@ async def opened(
                 on_commit=replay.wake,
             )
         )
-        if settings.watched:
+        if settings.watch:
             following = watcher(settings, catalogue, roots, computed, worker.wake)
             await stack.enter_async_context(following)
         filling = HashFilling(
