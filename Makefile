@@ -9,9 +9,13 @@ IMAGES ?=
 # Test files run side by side; each worker has servers of its own, so memory grows with them.
 WORKERS ?= 2
 
-BENTOML_HOME ?= $(abspath $(LOOKALIKE_DATA_DIR))/bentoml
+# Not by `abspath`, which takes a path with spaces for several.
+BENTOML_HOME ?= $(if $(filter /%,$(firstword $(LOOKALIKE_DATA_DIR))),,$(CURDIR)/)$(LOOKALIKE_DATA_DIR)/bentoml
 
 export LOOKALIKE_DATA_DIR BENTOML_HOME
+# A folder may have any name: Make hands it on as it was written, and the shell never reads it.
+unexport IMAGES
+run: export RUN_IMAGES := $(value IMAGES)
 # The server is several processes; each would compile all that it imports at every start.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -24,7 +28,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: model ## Set up, build the model if needed, serve; IMAGES=/folder also indexes that folder
-	@exec $(BIN)/python -m bento_service $(if $(IMAGES),--images "$(abspath $(IMAGES))")
+	@exec $(BIN)/python -m bento_service $${RUN_IMAGES:+"--images=$$RUN_IMAGES"}
 
 test: $(VENV)/dev.stamp ## Run all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
@@ -80,7 +84,7 @@ lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
 
 # Of PyPI's package, with its Node.js: neither asks for newer versions, nor fetches anything.
 # `--verifytypes` looks for what the client needs where the first `python` of the path is.
-PYRIGHT = PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=. PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
+PYRIGHT = PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=. PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
 
 clean: ## Remove the environment and caches; the data folder stays
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis

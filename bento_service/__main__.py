@@ -1,4 +1,4 @@
-"""Starts the service with checked settings: `python -m bento_service [--images FOLDER]`.
+"""Starts the service with checked settings: `python -m bento_service [--images FOLDER ...]`.
 
 The environment says where and with what; see `bento_service.settings`. SIGTERM and Ctrl-C end
 every process that was started.
@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from bento_service.api.auth.tokens import TokensError
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict
+from bento_service.root_settings import ConfiguredRoot, format_roots, parse_roots
 from bento_service.serving.start_checks import check_start
 from bento_service.settings import PREFIX, Settings, SettingsError
+from bento_service.storage.data_folder import sole_user
 
 _PROJECT = Path(__file__).parents[1]
 _GRACE_SECONDS = 10
@@ -38,13 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--images",
         metavar="FOLDER",
-        help="make FOLDER an image root, index it and show the progress",
+        action="append",
+        default=[],
+        help="make FOLDER an image root, index it and show the progress; may be repeated",
     )
     options = parser.parse_args(arguments)
     environment = dict(os.environ)
-    if options.images:
-        roots = environment.get(f"{PREFIX}IMAGE_ROOTS", "")
-        environment[f"{PREFIX}IMAGE_ROOTS"] = f"{options.images}:{roots}".rstrip(":")
+    images = [Path(folder).absolute() for folder in options.images]
+    name = f"{PREFIX}IMAGE_ROOTS"
+    given = [*map(ConfiguredRoot, images), *parse_roots(environment.get(name, ""))]
+    environment[name] = format_roots(given)  # the server has another working directory
     try:
         settings = Settings.from_environment(environment)
         choose(settings, Hardware.detect())
@@ -52,10 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
         _check_model(Path(environment["BENTOML_HOME"]).expanduser())
         check_start(settings)
         _check_port(settings)
+        _check_watched(settings)
     except (SettingsError, TokensError, Conflict) as error:
         print(f"lookalike: {error}", file=sys.stderr)
         return 2
-    return _serve(settings, environment, options.images)
+    return _serve(settings, environment, images)
 
 
 def _check_model(home: Path) -> None:
@@ -90,7 +96,22 @@ def _check_port(settings: Settings) -> None:
             ) from error
 
 
-def _serve(settings: Settings, environment: Mapping[str, str], images: str | None) -> int:
+def _check_watched(settings: Settings) -> None:
+    """Check that what is to be watched are image roots, under the names that they have here.
+
+    Raises:
+        SettingsError: Something is not.
+    """
+    if not settings.watch:
+        return
+    from bento_service.catalogue import Catalogue
+    from bento_service.ingest.bindings import planned_roots
+
+    with sole_user(settings.data_dir), Catalogue.open(settings.catalogue) as catalogue:
+        settings.watched(planned_roots(catalogue, settings.image_roots).all)
+
+
+def _serve(settings: Settings, environment: Mapping[str, str], images: Sequence[Path]) -> int:
     """Become BentoML's server; a second process waits for it to be ready, says so and ends."""
     server = os.getpid()
     if os.fork() == 0:
@@ -113,7 +134,7 @@ def _address(settings: Settings) -> str:
     return f"{scheme}://{settings.host}:{settings.port}"
 
 
-def _welcome(server: int, url: str, images: str | None) -> None:
+def _welcome(server: int, url: str, images: Sequence[Path]) -> None:
     """Say when the page can be opened, then index what was asked for."""
     deadline = time.monotonic() + _READY_SECONDS
     while not _is_ready(url):
@@ -121,9 +142,11 @@ def _welcome(server: int, url: str, images: str | None) -> None:
             return
         time.sleep(_POLL_SECONDS)
     print(f"\nLookalike is ready: {url}\n", file=sys.stderr, flush=True)
-    if images:
-        folder = str(Path(images).resolve())
-        command = [sys.executable, "-m", "client_sdk", "train", folder, "--url", url]
+    for folder in images:
+        if os.getppid() != server:
+            return
+        path = str(folder.resolve())
+        command = [sys.executable, "-m", "client_sdk", "train", path, "--url", url]
         with subprocess.Popen(command, cwd=_PROJECT) as train:
             while train.poll() is None and os.getppid() == server:
                 time.sleep(_POLL_SECONDS)

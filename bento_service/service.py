@@ -83,6 +83,8 @@ async def _opening() -> "AsyncIterator[Application]":
 
     async with opened(_SETTINGS, _MODEL_TAG, versions, _CHOICE, embed) as application:
         service.application = application
+        if _SETTINGS.log_level != "debug":
+            be_discreet(application.roots.folders)  # remembered ones, too
         yield application
         service.application = None
 
