@@ -208,7 +208,8 @@ def built_models(shared: Path | None = None) -> Path:
 def model_folder(models: Path) -> Path:
     """The same model in a plain folder, as services inside of a process want it."""
     tag = (PROJECT / "bento_service" / "model_tag.txt").read_text().strip()
-    target = CACHE / "exported"
+    target = CACHE / "exported" / tag.replace(":", "-")
+    target.parent.mkdir(exist_ok=True)
     with (CACHE / "models.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         export(models / tag.replace(":", "/"), target)

@@ -44,7 +44,9 @@ class Preprocessing(_Record):
         orientation: `exif`: the picture is turned upright first.
         alpha: Colour that transparent pixels are laid on.
         colour: How other colour models become RGB.
+        profile: When the colours of a picture with an ICC profile become those of sRGB.
         deep_samples: How more than 8 bits a sample become 8.
+        deep_range: What brightest level a sample of 16 bits is scaled by: that of the bits in use.
         size: Side of the square input in pixels.
         padding: Colour, RGB, of the square on which the picture is laid in the middle, its longer
             side `size`; none: both sides are squashed to `size`, whatever the shape.
@@ -59,7 +61,9 @@ class Preprocessing(_Record):
     orientation: Literal["exif"] = "exif"
     alpha: tuple[int, int, int] = (255, 255, 255)
     colour: Literal["pillow-convert-rgb"] = "pillow-convert-rgb"
+    profile: Literal["to-srgb-after-resizing"] = "to-srgb-after-resizing"
     deep_samples: Literal["scaled-to-8-bit"] = "scaled-to-8-bit"
+    deep_range: Literal["8-10-12-14-16-bits-in-use"] = "8-10-12-14-16-bits-in-use"
     size: int = 224
     padding: tuple[int, int, int] | None = None
     resampling: Literal["pillow-bilinear-antialiased"] = "pillow-bilinear-antialiased"
