@@ -26,6 +26,7 @@ from bento_service.descriptors.describing import Embed, patient
 from bento_service.descriptors.version import DescriptorVersion
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
+from bento_service.indexing.index_swap import IndexSwap
 from bento_service.indexing.replay import Replay
 from bento_service.ingest.archives.limits import Limits
 from bento_service.ingest.starting.manifest_jobs import ManifestJobs
@@ -33,13 +34,13 @@ from bento_service.ingest.starting.upload_jobs import UploadJobs
 from bento_service.ingest.worker.reading import Reader
 from bento_service.ingest.worker.worker import Worker
 from bento_service.maintenance.cleanup import (
+    CLEANUP_SECONDS,
     EXPIRY_SECONDS,
-    HOUSEKEEPING_SECONDS,
-    Housekeeping,
+    Cleanup,
     delete_expired,
 )
-from bento_service.maintenance.hash_backfill import FILLING_SECONDS, HashFilling
-from bento_service.maintenance.periodic import repeating
+from bento_service.maintenance.hash_backfill import BACKFILL_SECONDS, HashBackfill
+from bento_service.maintenance.periodic import periodic
 from bento_service.pictures.decoders.decoders import Decoders
 from bento_service.pictures.decoders.process import DecoderLimits
 from bento_service.search.searcher import Searcher
@@ -190,13 +191,13 @@ async def opened(
             image = catalogue.images.with_digest(collection_id, sha256)
             return None if image is None else originals.read(image)
 
-        housekeeping = Housekeeping(
-            catalogue, retriable_since=settings.retriable_since, discard=discard
-        )
+        cleanup = Cleanup(catalogue, retriable_since=settings.retriable_since, discard=discard)
         await stack.enter_async_context(
-            repeating(housekeeping.look, seconds=HOUSEKEEPING_SECONDS, what="housekeeping")
+            periodic(cleanup.run, seconds=CLEANUP_SECONDS, what="cleanup")
         )
-        replay = stack.enter_context(Replay(catalogue, gallery, on_purged=discard, rule=rule))
+        replay = stack.enter_context(
+            Replay(catalogue, gallery, on_purged=discard, swap=IndexSwap(catalogue, gallery, rule))
+        )
         reader = Reader(
             roots,
             uploads,
@@ -213,7 +214,7 @@ async def opened(
             replay.wake()
 
         await stack.enter_async_context(
-            repeating(
+            periodic(
                 partial(delete_expired, catalogue, on_deleted),
                 seconds=EXPIRY_SECONDS,
                 what="the deletion of scratch collections",
@@ -236,7 +237,7 @@ async def opened(
         if settings.watched:
             following = watcher(settings, catalogue, roots, computed, worker.wake)
             await stack.enter_async_context(following)
-        filling = HashFilling(
+        backfill = HashBackfill(
             catalogue,
             originals,
             decoders,
@@ -245,7 +246,7 @@ async def opened(
             is_busy=lambda: bool(catalogue.jobs.open()),
         )
         await stack.enter_async_context(
-            repeating(filling.step, seconds=FILLING_SECONDS, what="hashing older images")
+            periodic(backfill.step, seconds=BACKFILL_SECONDS, what="hashing older images")
         )
         comparer = Comparer(
             catalogue,

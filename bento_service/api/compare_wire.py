@@ -4,7 +4,7 @@ from bento_service.api import wire
 from bento_service.application import Application
 from bento_service.comparison import verdict as likenesses
 from bento_service.comparison.comparer import Compared
-from bento_service.comparison.duplicate_groups import Group, Member, Page
+from bento_service.comparison.duplicate_groups import Group, GroupPage, Member
 from bento_service.descriptors.version import Thresholds
 from bento_service.pictures.perceptual_hash import HASH_BITS, MAX_HASH_DISTANCE
 from client_sdk.compare_schemas import (
@@ -41,7 +41,7 @@ def comparison(app: Application, collection: str, found: Compared) -> Comparison
     )
 
 
-def duplicate_groups(app: Application, collection: str, page: Page) -> DuplicateGroups:
+def duplicate_groups(app: Application, collection: str, page: GroupPage) -> DuplicateGroups:
     """Some groups of duplicates."""
     return DuplicateGroups(
         collection=collection,

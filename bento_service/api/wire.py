@@ -9,7 +9,7 @@ from bento_service.application import Application
 from bento_service.catalogue.jobs.records import FailureRecord, JobRecord
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, SourceRecord
 from bento_service.catalogue.tables import SourceKind
-from bento_service.search.searcher import Found, Result
+from bento_service.search.query import RankedImage, SearchResult
 from client_sdk.schemas import (
     Collection,
     Hit,
@@ -115,13 +115,13 @@ def image(record: ImageRecord) -> Image:
 
 
 def search_response(
-    app: Application, collection: str, result: Result, *, explain: bool, took_ms: float
+    app: Application, collection: str, result: SearchResult, *, explain: bool, took_ms: float
 ) -> SearchResponse:
     """The answer to a search."""
     return SearchResponse(
         collection=collection,
         model=app.model,
-        hits=tuple(map(_hit, result.found)),
+        hits=tuple(map(_hit, result.hits)),
         took_ms=Took(
             decode=result.decode_ms,
             describe=result.describe_ms,
@@ -129,7 +129,7 @@ def search_response(
             total=took_ms,
         ),
         warnings=result.warnings,
-        explanation=app.searcher.explanation(result) if explain else None,
+        explanation=result.explanation() if explain else None,
     )
 
 
@@ -137,7 +137,7 @@ def collection(app: Application, record: CollectionRecord) -> Collection:
     """A collection with its size."""
     changes = app.catalogue.changes.changed_ids(record.index.id, after=record.index.applied)
     others = app.catalogue.indexes.of(record.id)[1:]
-    successor, count = record.index.successor, app.catalogue.images.count(record.id)
+    replacement, count = record.index.replacement, app.catalogue.images.count(record.id)
     return Collection(
         name=record.name,
         count=count,
@@ -150,7 +150,7 @@ def collection(app: Application, record: CollectionRecord) -> Collection:
         former=next((other.space.descriptor for other in others if other.ready), None),
         preparing=next((other.space.descriptor for other in others if not other.ready), None),
         index_type=app.searcher.index_type(record),
-        building=None if successor is None else successor.kind,
+        building=None if replacement is None else replacement.kind,
         advice=(
             f"{app.rule.advice}, LOOKALIKE_MILVUS_URI" if app.rule.is_overgrown(count) else None
         ),
@@ -159,7 +159,7 @@ def collection(app: Application, record: CollectionRecord) -> Collection:
     )
 
 
-def _hit(found: Found) -> Hit:
+def _hit(found: RankedImage) -> Hit:
     shown = image(found.image)
     return Hit(
         rank=found.rank,

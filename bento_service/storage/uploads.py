@@ -188,7 +188,7 @@ def discard_unneeded(
         retriable_since: What failed in jobs which ended earlier is not kept.
         digests: What may be removed.
     """
-    unneeded = partial(catalogue.upload_needs.unneeded, ended_after=retriable_since())
+    unneeded = partial(catalogue.upload_references.unneeded, ended_after=retriable_since())
     uploads.discard(digests, unneeded)
 
 

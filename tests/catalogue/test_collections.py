@@ -191,5 +191,5 @@ def test_a_deleted_collection_names_the_uploads_that_may_go(
     settle_all(upload_job(scratch, "tom"))
 
     assert catalogue.collections.delete_expired(_later(61)) == {"scratch": {digest("tom")}}
-    unneeded = catalogue.upload_needs.unneeded({digest("tom")}, ended_after=_later(0))
+    unneeded = catalogue.upload_references.unneeded({digest("tom")}, ended_after=_later(0))
     assert unneeded == {digest("tom")}

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.tables import instance, metadata, sources
-from bento_service.errors import StorageFull
+from bento_service.errors import CatalogueUnavailable, StorageFull
 
 
 @pytest.fixture
@@ -174,3 +174,25 @@ def test_a_full_disk_is_told_and_changes_nothing(small_disk, space):
         (small_disk / "filler").unlink()
         assert len(catalogue.collections.all()) == committed
         catalogue.collections.create("after", space)
+
+
+def test_a_database_that_does_not_answer_is_an_error_of_ours(free_port):
+    with pytest.raises(CatalogueUnavailable, match="try again") as caught:
+        Catalogue.open(f"postgresql+psycopg://somebody@127.0.0.1:{free_port}/lookalike")
+    assert (caught.value.status, caught.value.code) == (503, "not_ready")
+
+
+def test_a_damaged_database_is_an_error_of_ours_for_reading_and_writing(catalogue, tmp_path, space):
+    file = tmp_path / "data/catalogue.db"
+    catalogue.collections.create("cats", space)
+    catalogue.database.__exit__()
+    file.with_name("catalogue.db-wal").unlink(missing_ok=True)
+    file.write_bytes(b"no database" * 1000)
+    for act in (catalogue.collections.all, lambda: catalogue.collections.create("dogs", space)):
+        with pytest.raises(CatalogueUnavailable):
+            act()
+
+
+def test_a_defect_of_a_statement_is_not_taken_for_a_database_that_is_away(catalogue):
+    with pytest.raises(IntegrityError):
+        catalogue.database.write(insert(instance).values(id=None))

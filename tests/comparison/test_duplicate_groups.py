@@ -1,17 +1,17 @@
 """Finding duplicates: a real catalogue and a real index, against comparing all with all."""
 
 import hashlib
+from functools import partial
 
 import numpy as np
 import pytest
 
-import bento_service.comparison.duplicate_groups as duplicates_module
-import bento_service.comparison.links as neighbourhood_module
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
-from bento_service.comparison.duplicate_groups import Duplicates, Wanted
+from bento_service.comparison.duplicate_groups import Duplicates, GroupQuery
+from bento_service.comparison.links import LinkLimits
 from bento_service.descriptors.version import Thresholds
 from bento_service.errors import CollectionNotFound, Conflict, IndexUnavailable
 from bento_service.gallery.exact import ExactGallery
@@ -26,7 +26,9 @@ PATIENCE = 60.0
 
 
 def stored(catalogue, name):
-    return next((catalogue.vectors.all(i) for i in catalogue.indexes.all() if i.name == name), None)
+    return next(
+        (catalogue.descriptors.all(i) for i in catalogue.indexes.all() if i.name == name), None
+    )
 
 
 @pytest.fixture
@@ -54,8 +56,14 @@ def cats(catalogue):
 
 
 @pytest.fixture
-def duplicates(catalogue, gallery):
-    return Duplicates(catalogue, gallery, computed=Computed((SPACE,)), lines=LINES)
+def finding(catalogue, gallery):
+    """Make what finds duplicates, with these limits."""
+    return partial(Duplicates, catalogue, gallery, computed=Computed((SPACE,)), lines=LINES)
+
+
+@pytest.fixture
+def duplicates(finding):
+    return finding()
 
 
 @pytest.fixture
@@ -143,7 +151,7 @@ def walked(duplicates, **options):
     """All groups, page by page; their ids as told."""
     after, groups, pages = 0, [], 0
     while after is not None:
-        page = duplicates.page(Wanted("cats", after=after, **options))
+        page = duplicates.page(GroupQuery("cats", after=after, **options))
         groups += page.groups
         pages += 1
         assert after is None or page.after is None or page.after > after
@@ -157,11 +165,8 @@ def ids_of(groups):
 
 @pytest.mark.parametrize("limit", [1, 3, 100])
 @pytest.mark.parametrize("line", [0.9, 0.6])
-def test_groups_are_those_of_comparing_all_with_all(
-    duplicates, add, replayed, limit, line, monkeypatch
-):
-    monkeypatch.setattr(neighbourhood_module, "IMAGES_A_CALL", 7)
-    monkeypatch.setattr(duplicates_module, "IMAGES_A_CALL", 7)
+def test_groups_are_those_of_comparing_all_with_all(finding, add, replayed, limit, line):
+    duplicates = finding(link_limits=LinkLimits(images_per_call=7))
     vectors = clusters([1] * 20 + [2, 2, 3, 5, 9, 40])
     ids = add(vectors[:60])
     replayed()
@@ -182,12 +187,12 @@ def test_a_page_is_given_up_in_time_and_the_next_goes_on(duplicates, add, replay
     replayed()
     after, found, pages = 0, [], 0
     while after is not None:
-        page = duplicates.page(Wanted("cats", after=after), seconds=0.0)
+        page = duplicates.page(GroupQuery("cats", after=after), seconds=0.0)
         assert page.examined == 1
         found, after, pages = found + list(page.groups), page.after, pages + 1
         if after is None:
             break
-        page = duplicates.page(Wanted("cats", after=after, limit=5))
+        page = duplicates.page(GroupQuery("cats", after=after, limit=5))
         found, after, pages = found + list(page.groups), page.after, pages + 1
     assert sorted(ids_of(found)) == all_with_all(ids, clusters([2] * 40), 0.9)
     assert pages > 8
@@ -230,9 +235,8 @@ def test_the_hashes_join_what_the_scores_do_not(duplicates, add, replayed):
     assert likeness.reasons[0] == "pHash 2/64, mirrored"
 
 
-def test_of_a_crowd_only_some_are_told_once_and_it_is_said(duplicates, add, replayed, monkeypatch):
-    monkeypatch.setattr(neighbourhood_module, "MOST_NEIGHBOURS", 20)
-    monkeypatch.setattr(duplicates_module, "MOST_IMAGES", 10)
+def test_a_large_group_is_cut_and_says_so(finding, add, replayed):
+    duplicates = finding(max_group=10, link_limits=LinkLimits(neighbours=20))
     vectors = clusters([120, 2], spread=0.01)
     ids = add(vectors)
     replayed()
@@ -269,11 +273,11 @@ def test_without_an_index_only_what_is_beside_it_is_compared(duplicates, add):
 
 def test_what_cannot_be_looked_at_is_an_error(duplicates, catalogue):
     with pytest.raises(CollectionNotFound):
-        duplicates.page(Wanted("dogs"))
+        duplicates.page(GroupQuery("dogs"))
     other = DescriptorSpace("vgg16-mac", "vgg16:two", "e" * 64, DIMENSION, "fp32")
     catalogue.collections.create("dogs", other)
     with pytest.raises(Conflict):
-        duplicates.page(Wanted("dogs"))
+        duplicates.page(GroupQuery("dogs"))
 
 
 def test_without_milvus_duplicates_are_refused(catalogue, add, replayed, tmp_path, free_port):
@@ -285,4 +289,4 @@ def test_without_milvus_duplicates_are_refused(catalogue, add, replayed, tmp_pat
     with MilvusGallery(f"http://127.0.0.1:{free_port}") as nowhere:
         walking = Duplicates(catalogue, nowhere, computed=Computed((SPACE,)), lines=LINES)
         with pytest.raises(IndexUnavailable):
-            walking.page(Wanted("cats"))
+            walking.page(GroupQuery("cats"))

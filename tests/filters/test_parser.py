@@ -22,13 +22,7 @@ from bento_service.filters.expressions import (
     Own,
     Relation,
 )
-from bento_service.filters.parser import (
-    MAX_DEPTH,
-    MAX_LENGTH,
-    MAX_TERMS,
-    MAX_VALUES,
-    parse,
-)
+from bento_service.filters.parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, MAX_VALUES, parse
 
 PRICE, SHOP = Key(("price",)), Key(("shop",))
 

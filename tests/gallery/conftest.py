@@ -79,10 +79,7 @@ def script():
         """
         code = textwrap.dedent(beginning) + textwrap.dedent(text)
         process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=PROJECT,
-            stdout=subprocess.PIPE,
-            text=True,
+            [sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, text=True
         )
         started.append(process)
         return process

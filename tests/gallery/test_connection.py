@@ -7,8 +7,7 @@ from itertools import pairwise
 import pytest
 from grpc import RpcError, StatusCode
 
-import bento_service.gallery.connection as connection_module
-from bento_service.gallery.connection import Away, Connection
+from bento_service.gallery.connection import BackingOff, Connection
 
 
 @pytest.fixture
@@ -25,36 +24,33 @@ def pauses(connection, number):
     while len(made) < number:
         try:
             connection.client()
-        except Away:
+        except BackingOff:
             time.sleep(0.005)
         except ConnectionError:
             made.append(time.monotonic() - began)
     return [after - before for before, after in pairwise(made)]
 
 
-def test_the_pauses_grow_up_to_a_longest_and_are_drawn(refusing, monkeypatch):
-    monkeypatch.setattr(connection_module, "_FIRST_PAUSE", 0.1)
-    monkeypatch.setattr(connection_module, "_LONGEST_PAUSE", 0.4)
-    drawn = [pauses(Connection(refusing), 5) for _ in range(2)]
+def test_the_pauses_grow_up_to_a_longest_and_are_random(refusing):
+    drawn = [pauses(Connection(refusing, first_pause=0.1, longest_pause=0.4), 5) for _ in range(2)]
     for one in drawn:
         for pause, longest in zip(one, (0.1, 0.2, 0.4, 0.4), strict=True):
             assert longest / 2 <= pause < longest + 0.5
     assert drawn[0] != drawn[1]
 
 
-def test_while_it_is_away_one_search_tries_and_the_others_are_refused(refusing, monkeypatch):
-    monkeypatch.setattr(connection_module, "_FIRST_PAUSE", 0.1)
-    connection = Connection(refusing)
-    with pytest.raises(ConnectionRefusedError), connection.call(hurried=True):
+def test_while_it_is_away_one_search_tries_and_the_others_are_refused(refusing):
+    connection = Connection(refusing, first_pause=0.1)
+    with pytest.raises(ConnectionRefusedError), connection.call(fail_fast=True):
         connection.client()
     assert not connection.answers
-    with pytest.raises(Away), connection.call(hurried=True):
+    with pytest.raises(BackingOff), connection.call(fail_fast=True):
         pytest.fail("it was let in")
     time.sleep(0.15)
     with (
-        connection.call(hurried=True),  # the one that tries
-        pytest.raises(Away),
-        connection.call(hurried=True),
+        connection.call(fail_fast=True),  # the one that tries
+        pytest.raises(BackingOff),
+        connection.call(fail_fast=True),
     ):
         pytest.fail("a second one was let in")
     assert connection.answers
@@ -69,7 +65,7 @@ class Failure(RpcError):
 
 
 @pytest.mark.parametrize(
-    ("code", "hurried", "answers"),
+    ("code", "fail_fast", "answers"),
     [
         (StatusCode.UNAVAILABLE, False, False),
         (StatusCode.UNAVAILABLE, True, False),
@@ -78,10 +74,10 @@ class Failure(RpcError):
         (StatusCode.INTERNAL, True, True),
     ],
 )
-def test_a_channel_is_given_up_when_it_is_dead_and_only_then(code, hurried, answers, milvus_server):
+def test_only_a_dead_channel_is_closed(code, fail_fast, answers, milvus_server):
     connection = Connection(milvus_server.uri)
     first = connection.client()
-    with pytest.raises(Failure), connection.call(hurried=hurried):
+    with pytest.raises(Failure), connection.call(fail_fast=fail_fast):
         raise Failure(code)
     assert connection.answers is answers
     if answers:
@@ -92,7 +88,7 @@ def test_a_channel_is_given_up_when_it_is_dead_and_only_then(code, hurried, answ
             try:
                 second = connection.client()
                 break
-            except Away:
+            except BackingOff:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
         assert second is not first

@@ -110,4 +110,4 @@ def test_it_says_what_it_is():
     with ExactGallery(Stored()) as gallery:
         assert gallery.kind("index") is IndexType.FLAT
         assert (gallery.is_embedded, gallery.is_milvus_lite, gallery.answers) == (True, False, True)
-        assert gallery.doubted() == set()
+        assert gallery.take_suspects() == set()

@@ -8,7 +8,6 @@ import pytest
 from milvus_lite.engine import collection
 from pymilvus import DataType, MilvusClient
 
-import bento_service.gallery.connection as connection_module
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.milvus_gallery import MilvusGallery
 
@@ -359,8 +358,7 @@ def test_where_nobody_listens_every_call_says_so_at_once(unit_vectors):
             assert time.monotonic() - began < 10
 
 
-def test_a_silent_host_is_waited_for_once_and_not_by_everyone(monkeypatch, unit_vectors):
-    monkeypatch.setattr(connection_module, "CONNECT_SECONDS", 1.0)
+def test_a_silent_host_is_waited_for_once_and_not_by_everyone(unit_vectors):
     waited = []
 
     def search(gallery):
@@ -372,7 +370,8 @@ def test_a_silent_host_is_waited_for_once_and_not_by_everyone(monkeypatch, unit_
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(20)
-        with MilvusGallery(f"http://127.0.0.1:{silent.getsockname()[1]}") as gallery:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with MilvusGallery(uri, connect_seconds=1.0) as gallery:
             threads = [threading.Thread(target=search, args=(gallery,)) for _ in range(5)]
             for thread in threads:
                 thread.start()

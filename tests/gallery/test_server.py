@@ -120,11 +120,11 @@ def test_an_index_that_was_released_is_unavailable_until_it_is_opened(
 ):
     gallery._client.release_collection(filled, timeout=30)
     refused_after(lambda: best(gallery, filled, unit_vectors))
-    assert gallery.doubted() == {filled}
+    assert gallery.take_suspects() == {filled}
     assert gallery.answers  # it is there, and says no
     gallery.open(filled, DIMENSION)
     assert best(gallery, filled, unit_vectors) == 1
-    assert gallery.doubted() == set()
+    assert gallery.take_suspects() == set()
 
 
 class Relay:

@@ -59,7 +59,7 @@ class Callers:
             self._threads.append(thread)
 
     def start_one_by_one(self, *numbers, kind="cats"):
-        line = self._shared._lines[kind]
+        line = self._shared._queues[kind]
         for number in numbers:
             waiting = len(line.waiting)
             self.start(number, kind=kind)
@@ -117,8 +117,8 @@ def test_those_who_come_during_a_call_share_the_next_and_get_their_own_answers(c
     assert calls.made == [[1], [2, 3, 4]]
 
 
-def test_no_more_than_fit_share_a_call(calls, callers, monkeypatch):
-    monkeypatch.setattr("bento_service.gallery.shared.MAX_SHARED", 2)
+def test_no_more_than_fit_share_a_call(calls):
+    callers = Callers(SharedSearches(PATIENCE, max_shared=2), calls)
     callers.start(1)
     calls.wait_for(1)
     callers.start_one_by_one(2, 3, 4)

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import bento_service.indexing.replay as replay_module
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
@@ -22,11 +21,6 @@ from client_sdk.schemas import JobState
 OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 8, "fp32")
 NEW = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 16, "fp32")
 PATIENCE = 20.0
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +78,7 @@ def begin(catalogue, collection, space=NEW):
 
 @contextmanager
 def following(catalogue, gallery):
-    with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
+    with Replay(catalogue, gallery, on_purged=lambda digests: None, gather_seconds=0.01) as replay:
         yield replay
 
 

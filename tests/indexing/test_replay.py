@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import bento_service.indexing.replay as replay_module
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
@@ -27,11 +26,6 @@ PROJECT = Path(__file__).parents[2]
 DIMENSION = 8
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 PATIENCE = 40.0
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +88,10 @@ def lag(catalogue, name):
 
 
 @contextmanager
-def following(catalogue, gallery, on_purged=lambda digests: None):
-    with Replay(catalogue, gallery, on_purged=on_purged) as replay:
+def following(catalogue, gallery, on_purged=lambda digests: None, **options):
+    with Replay(
+        catalogue, gallery, on_purged=on_purged, **{"gather_seconds": 0.01, **options}
+    ) as replay:
         yield replay
 
 
@@ -119,9 +115,9 @@ def caught_up(catalogue, replay):
     return True
 
 
-def catch_up(catalogue, gallery, on_purged=lambda digests: None):
+def catch_up(catalogue, gallery, on_purged=lambda digests: None, **options):
     """Start replay, wait until it has applied everything, stop it."""
-    with following(catalogue, gallery, on_purged) as replay:
+    with following(catalogue, gallery, on_purged, **options) as replay:
         until(lambda: caught_up(catalogue, replay))
 
 
@@ -194,14 +190,13 @@ def test_a_deleted_picture_that_comes_again_is_in_the_index_once(catalogue, cats
     assert gallery.ids(cats.index.name) == {second}
 
 
-def test_a_large_revision_is_applied_in_steps(catalogue, cats, gallery, monkeypatch):
-    monkeypatch.setattr(replay_module, "_CHANGES_A_STEP", 7)
+def test_a_large_revision_is_applied_in_steps(catalogue, cats, gallery):
     add(catalogue, cats, *(str(n) for n in range(30)))
-    catch_up(catalogue, gallery)
+    catch_up(catalogue, gallery, changes_per_step=7)
     assert_equal(catalogue, gallery)
     catalogue.images.delete_all(cats.id)
     late = add(catalogue, cats, "late")
-    catch_up(catalogue, gallery)
+    catch_up(catalogue, gallery, changes_per_step=7)
     assert gallery.ids(cats.index.name) == set(late)
 
 
@@ -296,14 +291,13 @@ def crash_at(point, catalogue, gallery):
     crashing = replace(
         catalogue, **{name: crash.round(getattr(catalogue, name)) for name in followed}
     )
-    with following(crashing, crash.round(gallery)) as replay:
+    with following(crashing, crash.round(gallery), changes_per_step=3) as replay:
         until(lambda: not replay.alive or caught_up(catalogue, replay))
     return crash.left < 0
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_crash_at_any_point_heals_at_the_next_start(catalogue, cats, gallery, monkeypatch):
-    monkeypatch.setattr(replay_module, "_CHANGES_A_STEP", 3)
+def test_a_crash_at_any_point_heals_at_the_next_start(catalogue, cats, gallery):
     add(catalogue, cats, "one", "two", "three", "four")
     point = 0
     while True:
@@ -313,7 +307,7 @@ def test_a_crash_at_any_point_heals_at_the_next_start(catalogue, cats, gallery, 
         catalogue.images.delete(cats.id, sorted(living(catalogue, cats))[-1:])
         if not crash_at(point, catalogue, gallery):
             break
-        catch_up(catalogue, gallery)
+        catch_up(catalogue, gallery, changes_per_step=3)
         assert gallery.ids(cats.index.name) == living(catalogue, cats)
         point += 1
     assert point > 20
@@ -324,8 +318,7 @@ def test_what_was_acknowledged_before_a_kill_is_found_afterwards(tmp_path):
     script = f"""
 import sys
 sys.path.insert(0, {str(PROJECT)!r})
-sys.path.insert(0, {str(PROJECT / "tests")!r})
-from test_replay import *
+from tests.indexing.test_replay import *
 with Catalogue.open("sqlite:///{tmp_path}/catalogue.db") as catalogue:
     cats = catalogue.collections.create("cats", SPACE)
     with MilvusGallery("{tmp_path}/milvus.db") as gallery, following(catalogue, gallery) as replay:
@@ -572,11 +565,13 @@ def test_without_milvus_the_catalogue_goes_on_and_the_lag_grows(catalogue, cats)
             assert replay.alive
 
 
-def test_when_milvus_comes_back_replay_catches_up_by_itself(catalogue, cats, tmp_path, monkeypatch):
-    monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.2,))
+def test_when_milvus_comes_back_replay_catches_up_by_itself(catalogue, cats, tmp_path):
     blocked = tmp_path / "not_yet"
     blocked.write_text("a file where Milvus's folder should be")
-    with MilvusGallery(str(blocked / "milvus.db")) as late, following(catalogue, late) as replay:
+    with (
+        MilvusGallery(str(blocked / "milvus.db")) as late,
+        following(catalogue, late, retry_seconds=(0.2,)) as replay,
+    ):
         add(catalogue, cats, "a")
         time.sleep(0.3)
         assert not replay.is_open(cats.index)
@@ -586,15 +581,14 @@ def test_when_milvus_comes_back_replay_catches_up_by_itself(catalogue, cats, tmp
 
 
 def test_one_index_that_cannot_be_opened_does_not_stop_the_others(
-    catalogue, cats, gallery, milvus_folder, monkeypatch
+    catalogue, cats, gallery, milvus_folder
 ):
-    monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.1,))
     broken = catalogue.collections.create("broken", SPACE)  # comes before cats
     obstacle = milvus_folder / "collections" / broken.index.name
     obstacle.parent.mkdir(parents=True, exist_ok=True)
     obstacle.write_text("a file where Milvus Lite makes a folder")
     try:
-        with following(catalogue, gallery) as replay:
+        with following(catalogue, gallery, retry_seconds=(0.1,)) as replay:
             add(catalogue, cats, "a")
             replay.wake()
             until(lambda: replay.is_open(cats.index) and lag(catalogue, "cats") == 0)
@@ -603,8 +597,7 @@ def test_one_index_that_cannot_be_opened_does_not_stop_the_others(
         obstacle.unlink()
 
 
-def test_a_full_disk_is_waited_out(gallery, small_disk, monkeypatch):
-    monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.1,))
+def test_a_full_disk_is_waited_out(gallery, small_disk):
     with Catalogue.open(f"sqlite:///{small_disk}/catalogue.db") as catalogue:
         cats = catalogue.collections.create("cats", SPACE)
         catch_up(catalogue, gallery)
@@ -613,7 +606,7 @@ def test_a_full_disk_is_waited_out(gallery, small_disk, monkeypatch):
             while True:
                 filler.write(bytes(4096))
                 filler.flush()
-        with following(catalogue, gallery) as replay:
+        with following(catalogue, gallery, retry_seconds=(0.1,)) as replay:
             until(lambda: gallery.ids(cats.index.name) == set(ids) or not replay.alive)
             time.sleep(0.5)
             assert replay.alive
@@ -621,8 +614,7 @@ def test_a_full_disk_is_waited_out(gallery, small_disk, monkeypatch):
             until(lambda: caught_up(catalogue, replay))
 
 
-def test_uploads_that_cannot_be_removed_do_not_end_replay(catalogue, cats, gallery, monkeypatch):
-    monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.1,))
+def test_uploads_that_cannot_be_removed_do_not_end_replay(catalogue, cats, gallery):
     asked = []
 
     def refuse(digests):
@@ -631,7 +623,7 @@ def test_uploads_that_cannot_be_removed_do_not_end_replay(catalogue, cats, galle
 
     add(catalogue, cats, "sent", kind=SourceKind.UPLOAD)
     catalogue.images.delete_all(cats.id)
-    with following(catalogue, gallery, refuse) as replay:
+    with following(catalogue, gallery, refuse, retry_seconds=(0.1,)) as replay:
         until(lambda: asked)
         add(catalogue, cats, "a")
         replay.wake()

@@ -9,8 +9,8 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Claim, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
-from bento_service.maintenance.cleanup import Housekeeping
-from bento_service.maintenance.periodic import repeating
+from bento_service.maintenance.cleanup import Cleanup
+from bento_service.maintenance.periodic import periodic
 from bento_service.storage.uploads import Uploads, discard_unneeded
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
@@ -41,10 +41,7 @@ def failed(catalogue, uploads, tmp_path):
     """A picture that was uploaded and could not be read; its digest."""
     cats = catalogue.collections.create("cats", SPACE)
     (tmp_path / "torn.png").write_bytes(b"torn")
-    with (
-        (tmp_path / "torn.png").open("rb") as stream,
-        uploads.receiving([stream]) as (digest,),
-    ):
+    with (tmp_path / "torn.png").open("rb") as stream, uploads.receiving([stream]) as (digest,):
         new = NewJob(SourceKind.UPLOAD, files=(NewFile("1", "torn.png", digest),))
         job = catalogue.jobs.create(cats.id, "cats", new, Claim("key", "a" * 64))
     (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
@@ -54,16 +51,16 @@ def failed(catalogue, uploads, tmp_path):
 
 def kept(catalogue, uploads, clock):
     discard = partial(discard_unneeded, uploads, catalogue, clock)
-    return Housekeeping(catalogue, retriable_since=clock, discard=discard)
+    return Cleanup(catalogue, retriable_since=clock, discard=discard)
 
 
 def test_an_upload_that_failed_is_kept_for_a_while_and_then_removed(catalogue, uploads, failed):
     clock = Clock()
     house = kept(catalogue, uploads, clock)
-    house.look()
+    house.run()
     assert list(uploads.stored()) == [failed]
     clock.kept = timedelta(0)  # a day later
-    house.look()
+    house.run()
     assert list(uploads.stored()) == []
 
 
@@ -73,7 +70,7 @@ def test_an_upload_that_is_needed_again_stays(catalogue, uploads, failed):
     (job,) = catalogue.jobs.page(before=None, limit=2)
     catalogue.job_control.retry(job)
     clock.kept = timedelta(0)
-    house.look()
+    house.run()
     assert list(uploads.stored()) == [failed]
 
 
@@ -84,10 +81,10 @@ def test_it_looks_by_itself_again_and_again_whatever_happens(catalogue):
         looked.release()
         raise OSError("the disk has gone")
 
-    house = Housekeeping(catalogue, retriable_since=Clock(), discard=discard)
+    house = Cleanup(catalogue, retriable_since=Clock(), discard=discard)
 
     async def run():
-        async with repeating(house.look, seconds=0.01, what="housekeeping"):
+        async with periodic(house.look, seconds=0.01, what="housekeeping"):
             for _ in range(3):
                 assert await asyncio.to_thread(looked.acquire, timeout=10)
 

@@ -11,7 +11,7 @@ from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Out
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import Overloaded
-from bento_service.maintenance.hash_backfill import HashFilling
+from bento_service.maintenance.hash_backfill import HashBackfill
 from bento_service.pictures.in_process import LocalDecoder
 from bento_service.pictures.perceptual_hash import closeness, restored
 from bento_service.settings import ImageRoot
@@ -72,7 +72,7 @@ def filling(catalogue, folder, tmp_path):
 
     def make(decoder=None, **options):
         decoder = decoder or LocalDecoder(max_pixels=10**7)
-        return HashFilling(catalogue, originals, decoder, side=224, **options)
+        return HashBackfill(catalogue, originals, decoder, side=224, **options)
 
     return make
 

@@ -29,7 +29,7 @@ from bento_service.application import Application
 from bento_service.errors import InvalidArgument
 from bento_service.filters.expressions import Expression
 from bento_service.filters.parser import parse
-from bento_service.search.searcher import Query, Result
+from bento_service.search.query import Query, SearchResult
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     Count,
@@ -106,7 +106,9 @@ async def search(request: Request, app: App) -> SearchResponse:
     )
 
 
-async def _search_with_upload(request: Request, app: Application) -> tuple[SearchOptions, Result]:
+async def _search_with_upload(
+    request: Request, app: Application
+) -> tuple[SearchOptions, SearchResult]:
     async with form_body(request) as form:
         file, *more = uploaded(form, "file")
         if more:
@@ -121,7 +123,7 @@ async def _search_with_upload(request: Request, app: Application) -> tuple[Searc
         )
 
 
-async def _search_with_json(app: Application, body: SearchRequest, sender: str) -> Result:
+async def _search_with_json(app: Application, body: SearchRequest, sender: str) -> SearchResult:
     if [body.image, body.image_id, body.url].count(None) != 2:
         raise InvalidArgument("give exactly one of `image` (base64), `image_id` and `url`")
     if body.url is not None:
@@ -129,7 +131,7 @@ async def _search_with_json(app: Application, body: SearchRequest, sender: str) 
     if body.image_id is not None:
         if body.region is not None:
             raise InvalidArgument("region: goes with a picture, not with a stored image")
-        return await app.searcher.by_id_aside(_query(body), body.image_id)
+        return await app.searcher.by_id_async(_query(body), body.image_id)
     try:
         picture = base64.b64decode(body.image or "", validate=True)
     except (binascii.Error, ValueError) as error:
@@ -140,7 +142,7 @@ async def _search_with_json(app: Application, body: SearchRequest, sender: str) 
 
 async def _search_with_url(
     app: Application, options: SearchOptions, url: str, sender: str
-) -> Result:
+) -> SearchResult:
     if app.fetcher is None:
         raise InvalidArgument(
             "url: fetching is off; send the picture's bytes, or ask the operator for "

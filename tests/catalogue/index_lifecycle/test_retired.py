@@ -1,9 +1,8 @@
-"""Descriptors of indexes that nobody uses any more: unused at once, deleted little by little."""
+"""Retired indexes: unused at once, while their descriptors are deleted in small parts."""
 
 import pytest
 from sqlalchemy import func, select
 
-import bento_service.catalogue.index_lifecycle.retired as retired_module
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import descriptors, indexes
 
@@ -13,8 +12,7 @@ OTHER = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 2, "fp32")
 @pytest.fixture
 def rows(catalogue):
     def count(table):
-        with catalogue.database.reading() as connection:
-            return connection.execute(select(func.count()).select_from(table)).scalar_one()
+        return catalogue.database.scalar(select(func.count()).select_from(table))
 
     return lambda: (count(indexes), count(descriptors))
 
@@ -43,10 +41,9 @@ def test_what_is_given_up_is_gone_at_once_while_its_rows_are_not(catalogue, cats
     assert rows() == (2, 8)
 
 
-def test_rows_go_some_at_a_time_and_the_index_after_them(catalogue, given_up, rows, monkeypatch):
-    monkeypatch.setattr(retired_module, "_ROWS_A_TIME", 2)
+def test_rows_go_some_at_a_time_and_the_index_after_them(catalogue, given_up, rows):
     seen = []
-    while catalogue.retired.sweep():
+    while catalogue.retired_indexes.sweep(rows=2):
         seen.append(rows())
     assert seen == [(2, 6), (1, 5)]
 
@@ -59,7 +56,7 @@ def test_its_version_can_be_prepared_again_before_its_rows_have_gone(
     assert again.space.fingerprint == OTHER.fingerprint
     assert again.id != given_up.id
     assert catalogue.reindexes.missing(again) == 5
-    while catalogue.retired.sweep():
+    while catalogue.retired_indexes.sweep():
         pass
     assert rows() == (2, 5)
 
@@ -74,5 +71,5 @@ def test_tombstones_do_not_wait_for_an_index_that_nobody_uses(catalogue, cats, g
 
 def test_where_nothing_is_retired_nothing_is_done(catalogue, cats, add, rows):
     add(cats, "a")
-    assert not catalogue.retired.sweep()
+    assert not catalogue.retired_indexes.sweep()
     assert rows() == (1, 1)

@@ -44,7 +44,7 @@ def listed(catalogue, cats):
 def unneeded(catalogue, digests, ended_after=None):
     """What nobody needs; where nothing else is said, nothing is kept for retries."""
     after = ended_after or datetime.now(UTC)
-    return catalogue.upload_needs.unneeded(digests, ended_after=after)
+    return catalogue.upload_references.unneeded(digests, ended_after=after)
 
 
 def left(catalogue, job):
@@ -149,8 +149,8 @@ def test_a_manifest_that_was_not_read_to_the_end_is_kept_for_a_retry(catalogue, 
     a_second = timedelta(seconds=1)
     assert unneeded(catalogue, stored, ended - a_second) == set()
     assert unneeded(catalogue, stored, ended) == stored
-    assert catalogue.upload_needs.left_between(ended - a_second, ended) == stored
-    assert catalogue.upload_needs.left_between(ended + a_second, ended + a_second) == set()
+    assert catalogue.upload_references.left_between(ended - a_second, ended) == stored
+    assert catalogue.upload_references.left_between(ended + a_second, ended + a_second) == set()
 
 
 def test_a_retry_counts_its_deletions_and_its_pruning_by_themselves(catalogue, cats, known):

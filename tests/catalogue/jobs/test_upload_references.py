@@ -12,7 +12,7 @@ def purged(catalogue, collection, *, up_to):
 def unneeded(catalogue, digests, *, ended_after=None):
     """What nobody needs; where nothing else is said, nothing is kept for retries."""
     now = datetime.now(UTC)
-    return catalogue.upload_needs.unneeded(digests, ended_after=ended_after or now)
+    return catalogue.upload_references.unneeded(digests, ended_after=ended_after or now)
 
 
 def test_an_upload_is_needed_from_its_job_to_its_tombstone(
@@ -69,5 +69,5 @@ def test_what_an_upload_failed_at_or_did_not_reach_is_kept_for_a_retry(
     ended = catalogue.jobs.get(job.id).finished_at
     assert unneeded(catalogue, sent, ended_after=ended - timedelta(seconds=1)) == set()
     assert unneeded(catalogue, sent, ended_after=ended) == sent
-    assert catalogue.upload_needs.left_between(ended - timedelta(seconds=1), ended) == sent
-    assert catalogue.upload_needs.left_between(ended + timedelta(seconds=1), ended) == set()
+    assert catalogue.upload_references.left_between(ended - timedelta(seconds=1), ended) == sent
+    assert catalogue.upload_references.left_between(ended + timedelta(seconds=1), ended) == set()

@@ -44,7 +44,7 @@ class Room:
         return jobs.start(sent, "cats", {}, claim)
 
     def discard(self, digests):
-        unneeded = partial(self.catalogue.upload_needs.unneeded, ended_after=datetime.now(UTC))
+        unneeded = partial(self.catalogue.upload_references.unneeded, ended_after=datetime.now(UTC))
         self.uploads.discard(digests, unneeded)
 
     def listed(self, job):

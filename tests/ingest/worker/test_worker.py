@@ -25,13 +25,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from sqlalchemy.exc import OperationalError
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import NewFile, NewJob
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
-from bento_service.errors import NotReady, Overloaded
+from bento_service.errors import CatalogueUnavailable, NotReady, Overloaded
 from bento_service.ingest.starting.folder_jobs import start_folder_job
 from bento_service.ingest.starting.manifest_jobs import ManifestJobs
 from bento_service.ingest.worker import waiting as patience
@@ -162,7 +161,7 @@ class Room:
         """As the service does, which keeps what could be retried."""
         since = datetime.now(UTC) - self.retriable
         self.uploads.discard(
-            digests, partial(self.catalogue.upload_needs.unneeded, ended_after=since)
+            digests, partial(self.catalogue.upload_references.unneeded, ended_after=since)
         )
 
     def original(self, collection_id, sha256):
@@ -719,7 +718,7 @@ def test_a_catalogue_that_is_away_while_files_are_read_is_waited_for(room):
 
     def known(collection_id, sha256):
         if room.looked_up % 3 == 1:
-            raise OperationalError("SELECT", {}, Exception("the server has gone away"))
+            raise CatalogueUnavailable("the server has gone away")
         return look_up(collection_id, sha256)
 
     room.catalogue.images.known = known
