@@ -67,7 +67,7 @@ class Vgg16Embedder:
 
 @asynccontextmanager
 async def _opening() -> "AsyncIterator[Application]":
-    from bento_service.application import opened
+    from bento_service.assembly.opening import opened
     from bento_service.descriptors.model import find_versions
     from bento_service.serving.remote_embedder import embedder
 
@@ -84,7 +84,7 @@ async def _opening() -> "AsyncIterator[Application]":
 @asynccontextmanager
 async def _lifespan(entrance: Starlette) -> "AsyncIterator[None]":
     # Every process imports this module, but only one needs the surface and all that is behind it.
-    from bento_service.api.configured import configured_surface
+    from bento_service.api.app import configured_surface
     from bento_service.api.middleware.entrance import enter
 
     surface = configured_surface(_opening, _SETTINGS)

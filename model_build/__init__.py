@@ -1,1 +1,1 @@
-"""Makes the model that the service loads: `python -m model_build`."""
+"""Builds the model that the service loads: `python -m model_build`."""

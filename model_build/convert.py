@@ -1,4 +1,4 @@
-"""From weights to the files that the service runs, and the proof that they compute the same."""
+"""Converts weights to the files that the service runs, and compares the two with PyTorch."""
 
 import importlib.util
 import json
@@ -28,19 +28,19 @@ _LIMITS: dict[Precision, tuple[float, float]] = {
     "fp32": (MIN_COSINE, MIN_COSINE),
     "int8": (0.999, 0.997),
 }
-"""The mean and the lowest cosine that are needed."""
+"""Required mean and lowest cosine."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well one output of a converted network agrees with PyTorch.
+    """Agreement of one output of a converted network with PyTorch.
 
     Attributes:
-        output: A descriptor, or a tap.
-        precision: Of the network.
+        output: A descriptor or a tap.
+        precision: The network's.
         mean_cosine: Over the photographs.
-        min_cosine: Of the worst one.
-        worst: Its name.
+        min_cosine: Lowest cosine of a photograph.
+        worst: The name of that photograph.
     """
 
     output: str
@@ -58,7 +58,7 @@ def convert(
 ) -> None:
     """Write the weights and the networks; equal arguments give equal bytes."""
     safetensors.numpy.save_file(weights.arrays(), folder / WEIGHTS_FILE)
-    named = {version.name: version for version in versions}  # pooled alike in each precision
+    named = {version.name: version for version in versions}  # pooling is the same in each precision
     exact = network(weights, list(named.values()))
     _keep_outside(exact, folder / WEIGHTS_FILE)
     quantised = quantised_network(weights, list(named.values()), ranges)
@@ -74,7 +74,7 @@ def check(
     """Compare the written networks with PyTorch on photographs, at the taps and at the end.
 
     Raises:
-        ConversionWrong: One computes something else.
+        ConversionWrong: A network disagrees.
     """
     from model_build.reference import reference_taps
 
@@ -100,17 +100,17 @@ def check(
 
 
 def has_pytorch() -> bool:
-    """Whether there is PyTorch to compare with."""
+    """Return true if PyTorch is installed."""
     return all(importlib.util.find_spec(name) for name in ("torch", "torchvision"))
 
 
 def check_by_golden(
     folder: Path, versions: Sequence[DescriptorVersion], *, threads: int
 ) -> tuple[Agreement, ...]:
-    """Compare the written networks with what PyTorch gave once for the golden photographs.
+    """Compare the written networks with the golden vectors, which PyTorch computed.
 
     Raises:
-        ConversionWrong: One computes something else.
+        ConversionWrong: A network disagrees.
     """
     agreements: list[Agreement] = []
     for precision, file in NETWORK_FILES.items():
@@ -137,7 +137,7 @@ def _agreement(
 ) -> Agreement:
     rows = expected.reshape(len(expected), -1).astype(np.float64)
     others = converted.reshape(len(converted), -1).astype(np.float64)
-    # 1 - |a - b|² / 2 of unit vectors is their cosine, and less where lengths differ.
+    # 1 - |a - b|² / 2 is the cosine of unit vectors, and smaller if the lengths differ.
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     cosines = 1.0 - (((rows - others) / lengths) ** 2).sum(axis=1) / 2.0
     return Agreement(
@@ -165,7 +165,7 @@ def _insist(agreement: Agreement) -> None:
 
 
 def _keep_outside(model: onnx.ModelProto, weights_file: Path) -> None:
-    """Let the network's weights be those of the safetensors file, so that they are stored once."""
+    """Refer to the weights of the safetensors file, so that they are stored once."""
     with weights_file.open("rb") as file:
         header_bytes = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(header_bytes))

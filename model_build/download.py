@@ -1,4 +1,4 @@
-"""Fetches one file over HTTP: limited in time, checked, and never half there."""
+"""Downloads of single files over HTTP, with time limits and a checksum."""
 
 import hashlib
 import http.client
@@ -25,10 +25,10 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """How long to wait for a server, in seconds.
+    """Time limits of a download, in seconds.
 
     Attributes:
-        connect: Until the answer begins: name lookup and every address together.
+        connect: Until the response starts, including name lookup and all addresses.
         read: For the next bytes.
         total: For the whole file.
     """
@@ -39,15 +39,15 @@ class TimeLimits:
 
 
 def download(url: str, folder: Path, limits: TimeLimits) -> Path:
-    """Fetch a file whose name ends with the beginning of its SHA-256, unless it is there already.
+    """Download a file whose name ends with a prefix of its SHA-256, unless it is present.
 
     Args:
         url: Such as `https://…/vgg16_features-88682ab5.pth`.
-        folder: Where files are kept; made if need be. What lies there is verified again.
-        limits: For the transfer.
+        folder: Where files are kept; created if missing. A present file is verified again.
+        limits: Time limits of the transfer.
 
     Raises:
-        WeightsUnavailable: The server does not answer in time, or sends something else.
+        WeightsUnavailable: The server times out, or sends another file.
     """
     target = folder / Path(urllib.parse.urlparse(url).path).name
     beginning = re.search(r"-([0-9a-f]{8,64})$", target.stem)
@@ -59,7 +59,7 @@ def download(url: str, folder: Path, limits: TimeLimits) -> Path:
 
 
 def has_sha256(path: Path, beginning: str) -> bool:
-    """Whether the file is there and its SHA-256 begins like this."""
+    """Return true if the file exists and its SHA-256 has this prefix."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -67,7 +67,7 @@ def has_sha256(path: Path, beginning: str) -> bool:
 
 
 def _fetch(url: str, target: Path, sha256: str, limits: TimeLimits) -> None:
-    """Into a temporary file first, so that the target is whole or not there."""
+    """Download into a temporary file first, so that the target is complete or missing."""
     _LOG.info("fetching %s", url)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as folder:
@@ -99,10 +99,10 @@ def _stream(url: str, file: IO[bytes], limits: TimeLimits) -> None:
 
 
 def _opened(url: str, limits: TimeLimits) -> http.client.HTTPResponse:
-    """`urlopen` with a limit on the whole wait.
+    """Call `urlopen` with one limit on the whole wait.
 
-    Its own limit holds for each address of the host anew and not for the name lookup at all, which
-    takes minutes where a firewall drops packets. The thread ends by itself later.
+    The limit of `urlopen` applies to each address separately and not to the name lookup, which
+    takes minutes if a firewall drops packets. The thread ends by itself later.
     """
     answers: SimpleQueue[http.client.HTTPResponse | OSError | http.client.HTTPException]
     answers = SimpleQueue()

@@ -1,14 +1,14 @@
-"""Why a model could not be built: one tree, each message says what to do.
+"""Errors of the model build; each message says what to do.
 
     ModelBuildError
      ├─ WeightsUnavailable   the weights could not be fetched or opened
-     ├─ WeightsRefused       there is a file, but it does not hold the published weights
-     ├─ PhotographsMissing   the pictures that a model is checked on are not installed
-     ├─ CalibrationFailed    there are too few photographs to measure activations on
-     ├─ ConversionWrong      the converted network computes something else
-     └─ PublishingFailed     the model store did not take the model
+     ├─ WeightsRefused       the file does not hold the published weights
+     ├─ PhotographsMissing   the photographs for checking a model are not installed
+     ├─ CalibrationFailed    too few photographs to measure activations on
+     ├─ ConversionWrong      the converted network disagrees with PyTorch
+     └─ PublishingFailed     the model could not be saved in the store
 
-`python -m model_build` prints the message as its last line and ends with 1.
+`python -m model_build` prints the message as its last line and exits with 1.
 """
 
 
@@ -21,20 +21,20 @@ class WeightsUnavailable(ModelBuildError):
 
 
 class WeightsRefused(ModelBuildError):
-    """There is a file, but it does not hold the published weights."""
+    """The file does not hold the published weights."""
 
 
 class PhotographsMissing(ModelBuildError):
-    """The pictures that a model is checked on are not installed, or are others."""
+    """The photographs for checking a model are not installed, or differ."""
 
 
 class CalibrationFailed(ModelBuildError):
-    """There are too few photographs to measure activations on."""
+    """Too few photographs to measure activations on."""
 
 
 class ConversionWrong(ModelBuildError):
-    """The converted network computes something else than the published one."""
+    """The converted network disagrees with PyTorch."""
 
 
 class PublishingFailed(ModelBuildError):
-    """The model store did not take the model."""
+    """The model could not be saved in the store."""

@@ -1,4 +1,4 @@
-"""`python -m model_build.evaluate`: how well descriptors rank pictures.
+"""The command `python -m model_build.evaluate`: measures how well descriptors rank pictures.
 
 Progress on standard error, the table on standard output. docs/evaluation.md explains the protocols
 and the measures.
@@ -26,7 +26,7 @@ from model_build.evaluation.thresholds import Threshold
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Evaluate; returns the exit code: 1 for a failure and for a value below `--fail-under`."""
+    """Evaluate and return the exit code: 1 for a failure or a value below `--fail-under`."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if problem := _contradiction(options):
@@ -79,7 +79,7 @@ def _protocol(options: argparse.Namespace) -> Protocol:
 
 
 def _contradiction(options: argparse.Namespace) -> str | None:
-    """What does not go together in the command line, if anything."""
+    """Return the contradiction of the command line, if there is one."""
     if options.csv and options.folders:
         return "--csv names its pictures itself; give no folders with it"
     if not options.folders and not (options.csv or options.pairs):

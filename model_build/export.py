@@ -1,4 +1,4 @@
-"""Puts a built model into a plain folder, for services that run inside of another process."""
+"""Export of a built model into a plain folder, for services inside another process."""
 
 import logging
 import os
@@ -13,17 +13,17 @@ _LOG = logging.getLogger(__name__)
 
 
 def export(folder: Path, target: Path) -> str:
-    """Copy a model; the target holds the old one or the new one, and never half of one.
+    """Copy a model; the target always holds the old or the new model completely.
 
     Args:
-        folder: Holds all of `MODEL_FILES`.
-        target: Made if need be; a model that is there is replaced.
+        folder: Folder with all of `MODEL_FILES`.
+        target: Created if missing; an existing model is replaced.
 
     Returns:
         The exact tag, the same as in BentoML's store.
 
     Raises:
-        PublishingFailed: The target holds something else, or the disk refuses.
+        PublishingFailed: The target holds other files, or cannot be written.
     """
     tag = tag_of(folder)
     if exported_tag(target) == tag:
@@ -52,7 +52,7 @@ def export(folder: Path, target: Path) -> str:
 
 
 def exported_tag(target: Path) -> str | None:
-    """The tag of the model that is in a folder, if it is whole."""
+    """Return the tag of the model in a folder, if it is complete."""
     try:
         tag = read_tag(target)
         return tag if tag_of(target) == tag else None

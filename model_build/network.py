@@ -1,7 +1,7 @@
 """VGG16 up to conv5_3 with all descriptors' pooling, as an ONNX graph in fp32.
 
-The graph is built operator by operator instead of being traced: so the same weights give the same
-bytes, whatever version of PyTorch is installed, and nothing of the machine gets into the file.
+The graph is built operator by operator instead of being traced, so that equal weights give equal
+bytes with every version of PyTorch and on every machine.
 
 The mean is subtracted inside the graph. Folding it into the first convolution's bias would be
 wrong at the borders, where the convolution sees zeros that mean "average colour".
@@ -19,19 +19,19 @@ from model_build.pooling_graph import PIXELS_A_PLACE, pooling_graph
 from model_build.weights import BLOCKS, Vgg16Weights
 
 OPSET = 18
-IR_VERSION = 9  # goes with opset 18 to 20; every onnxruntime that we accept reads it
+IR_VERSION = 9  # for opsets 18 to 20; every supported onnxruntime reads it
 
 TAP_OF_LAYER = {"features.21": "conv4_3", "features.28": "conv5_3"}
-"""The layers whose rectified outputs are pooled, and what those are called."""
+"""The layers whose rectified outputs are pooled, with the names of these outputs."""
 TAPS = tuple(TAP_OF_LAYER.values())
 
 
 def network(weights: Vgg16Weights, versions: Sequence[DescriptorVersion]) -> onnx.ModelProto:
-    """The whole way from pixels to descriptors.
+    """Return the network from pixels to descriptors.
 
     Args:
         weights: The convolutions.
-        versions: Whose pooling and norms are built in; all of one mean, scale and size.
+        versions: Versions to compute, all with one mean, scale and size.
 
     Returns:
         A model with the input `images`, (N, S, S, 3) uint8 RGB, an output by the name of each
@@ -53,7 +53,7 @@ def model_of(
     constants: Mapping[str, NDArray[np.generic]],
     versions: Sequence[DescriptorVersion],
 ) -> onnx.ModelProto:
-    """A model from `images` to the versions' descriptors."""
+    """Return a model with the input `images` and the versions' descriptors as outputs."""
     side = versions[0].preprocessing.size
     graph = helper.make_graph(
         nodes=list(nodes),
@@ -82,16 +82,16 @@ def _tap_info(tap: str, image_side: int) -> onnx.ValueInfoProto:
 
 
 def rgb_mean(preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """The mean in the order of the kernels' input planes: red, green, blue, (3,) float32.
+    """Return the mean in the order of the kernels' input planes: red, green, blue, (3,) float32.
 
-    Images come as RGB and the kernels take RGB, so no plane is moved: the sums are the same.
+    Images and kernels are both RGB, so no plane is moved.
     """
     order = preprocessing.channel_order
     return np.array([preprocessing.mean[order.index(colour)] for colour in "RGB"], np.float32)
 
 
 def _preprocessing() -> list[onnx.NodeProto]:
-    """Bytes to planes, the mean subtracted; moving bytes is cheaper than moving floats."""
+    """Return the nodes that transpose the bytes, cheaper than floats, and subtract the mean."""
     return [
         helper.make_node("Transpose", ["images"], ["planes"], perm=[0, 3, 1, 2]),
         helper.make_node("Cast", ["planes"], ["samples"], to=TensorProto.FLOAT),
@@ -101,7 +101,7 @@ def _preprocessing() -> list[onnx.NodeProto]:
 
 
 def _convolutions() -> list[onnx.NodeProto]:
-    """The five blocks, with a pooling between them."""
+    """Return the nodes of the five blocks, with a pooling between them."""
     nodes: list[onnx.NodeProto] = []
     current = "input"
     for number, block in enumerate(BLOCKS, start=1):
@@ -119,13 +119,13 @@ def _convolutions() -> list[onnx.NodeProto]:
 
 
 def convolution(layer: str, source: str) -> onnx.NodeProto:
-    """3 x 3 with a border of one zero."""
+    """Return a 3 x 3 convolution with one pixel of zero padding."""
     operands = [source, f"{layer}.weight", f"{layer}.bias"]
     return helper.make_node("Conv", operands, [layer], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
 
 
 def max_pool(source: str, target: str) -> onnx.NodeProto:
-    """The pooling between two blocks."""
+    """Return the pooling between two blocks."""
     return helper.make_node("MaxPool", [source], [target], kernel_shape=[2, 2], strides=[2, 2])
 
 

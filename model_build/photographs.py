@@ -1,4 +1,4 @@
-"""Real photographs to check a network on: those that scikit-image carries inside its package."""
+"""Photographs to check a network on: those that ship with scikit-image."""
 
 import hashlib
 import importlib.util
@@ -13,7 +13,7 @@ from bento_service.pictures.in_process import decode
 from model_build.errors import PhotographsMissing
 
 GOLDEN = ("astronaut.png", "chelsea.png", "coffee.png")
-"""Those that the golden vectors were made from."""
+"""The photographs of the golden vectors."""
 
 CHECKED = (
     *GOLDEN,
@@ -23,7 +23,7 @@ CHECKED = (
     "coins.png",
     "hubble_deep_field.jpg",
 )
-"""Those that a converted network is compared on."""
+"""The photographs that a converted network is compared on."""
 
 _SHA256 = {
     "astronaut.png": "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
@@ -43,13 +43,13 @@ def photographs(names: Iterable[str], preprocessing: Preprocessing) -> NDArray[n
 
     Args:
         names: Some of `CHECKED`.
-        preprocessing: How they become squares of S pixels.
+        preprocessing: How they are resized to squares of S pixels.
 
     Returns:
         (N, S, S, 3) uint8, RGB.
 
     Raises:
-        PhotographsMissing: scikit-image is not installed, or carries other pictures.
+        PhotographsMissing: scikit-image is not installed, or ships other pictures.
     """
     folder = _folder()
     pictures = [
@@ -78,7 +78,7 @@ def _content(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise PhotographsMissing(
-            f"scikit-image carries no {path.name}; install the versions of requirements/run.txt"
+            f"scikit-image ships no {path.name}; install the versions of requirements/run.txt"
         ) from error
     if hashlib.sha256(content).hexdigest() != _SHA256[path.name]:
         raise PhotographsMissing(

@@ -12,13 +12,13 @@ from bento_service.descriptors.pooling import GEM_FLOOR, rmac_regions
 from bento_service.descriptors.version import DescriptorVersion, Part
 
 PIXELS_A_PLACE = {"conv4_3": 8, "conv5_3": 16}
-"""Between neighbouring places of a map: each pooling before it has halved its sides."""
+"""Pixels between neighbouring positions of a feature map; each pooling has halved its sides."""
 
 Constants = dict[str, NDArray[np.generic]]
 
 
 class _Graph:
-    """Nodes and constants as they are added; names are made from one prefix."""
+    """A graph under construction; names are generated from one prefix."""
 
     def __init__(self, image_side: int) -> None:
         self.image_side = image_side
@@ -27,7 +27,7 @@ class _Graph:
         self._made: dict[tuple[object, ...], str] = {}
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Add an operator, or find the one that is there already; returns its output's name."""
+        """Add an operator unless it exists, and return the name of its output."""
         key = (operator, inputs, *sorted((name, str(value)) for name, value in attributes.items()))
         if key not in self._made:
             name = f"pooling.{len(self._made)}.{operator.lower()}"

@@ -23,7 +23,7 @@ def publish(
     """Copy a model into the store that BENTOML_HOME names; one that is there already is kept.
 
     Args:
-        folder: Holds all of `MODEL_FILES`.
+        folder: Folder with all of `MODEL_FILES`.
         versions: What it can compute.
         agreements: How well it was found to compute that.
 

@@ -1,12 +1,12 @@
-"""The same network in 8-bit arithmetic: static, weights per output channel, as an ONNX graph.
+"""The network in 8-bit arithmetic: static quantisation with a scale for each output channel.
 
 Activations are unsigned with zero at 0, so that quantising is the ReLU as well. The picture's
-bytes are the input as they are: what the mean contributes comes through a fourth plane, which is
-constant inside the picture and zero outside, so nothing is lost there, not even at the borders.
-What rounding the kernels does to the mean of each output is taken back by the biases (Nagel et
+bytes are the input, unchanged: the mean enters through a fourth plane, which is
+constant inside the picture and zero outside, so the result is exact at the borders too.
+The biases correct the shift of each output's mean by the rounding of the kernels (Nagel et
 al., arXiv:1906.04721, section 4.2), which halves the error.
-Clipping the largest activations, and evening out the channels' ranges (the same paper, section
-4.1), were measured and do harm or nothing here; see docs/engine.md.
+Clipping the largest activations, and equalising the channels' ranges (the same paper, section
+4.1), were measured and do not help here; see docs/engine.md.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from model_build.pooling_graph import pooling_graph
 from model_build.weights import BLOCKS, LAYERS, Convolution, Vgg16Weights
 
 FULL = 255
-"""The constant of the fourth plane; the largest, so that its weights are small."""
+"""The constant of the fourth plane; large, so that its weights are small."""
 _WEIGHT_LEVELS = 127
 _ACTIVATION_LEVELS = 255
 
@@ -33,12 +33,12 @@ def quantised_network(
     versions: Sequence[DescriptorVersion],
     ranges: ActivationRanges,
 ) -> onnx.ModelProto:
-    """The whole way from pixels to descriptors in 8 bits; pooling and norms are in fp32.
+    """Return the network from pixels to descriptors in 8 bits, with pooling and norms in fp32.
 
     Args:
         weights: The convolutions.
         versions: As for `model_build.network.network`.
-        ranges: What the activations of each layer are like; what is larger is clipped.
+        ranges: Activation ranges of each layer; larger activations are clipped.
 
     Returns:
         A model with the inputs and outputs of `model_build.network.network`.
@@ -76,7 +76,7 @@ def quantised_network(
 def _of_bytes(
     input_means: NDArray[np.float64], preprocessing: Preprocessing
 ) -> NDArray[np.float64]:
-    """The means of the four planes, from those of the input of the network in fp32."""
+    """Return the means of the four planes, from the input means of the fp32 network."""
     return np.append(input_means / preprocessing.scale + rgb_mean(preprocessing), FULL)
 
 
@@ -115,7 +115,7 @@ def _layer_constants(
     input_means: NDArray[np.float64],
     input_step: NDArray[np.generic],
 ) -> dict[str, NDArray[np.generic]]:
-    """A kernel and bias in whole levels, and what a level of each output channel is worth."""
+    """Return a layer's quantised kernel and bias, with their scales by output channel."""
     kernel = convolution.kernel.astype(np.float64)
     largest = np.abs(kernel).max(axis=(1, 2, 3))
     weight_scales = np.maximum(largest / _WEIGHT_LEVELS, 1e-12).astype(np.float32)
@@ -135,7 +135,7 @@ def _layer_constants(
 def _with_mean_plane(
     weights: Vgg16Weights, versions: Sequence[DescriptorVersion]
 ) -> tuple[Convolution, ...]:
-    """The convolutions, the first of them with a fourth input plane that subtracts the mean."""
+    """Return the convolutions, the first with a fourth input plane that subtracts the mean."""
     preprocessing = versions[0].preprocessing
     first, *others = weights.convolutions
     kernel = first.kernel * np.float32(preprocessing.scale)

@@ -1,6 +1,6 @@
-"""The descriptors that there are, by name: preprocessing, pooling and thresholds.
+"""Recipes of the descriptors: preprocessing, pooling and thresholds, by name.
 
-A model's folder holds what was true when it was built; this is what a build writes there.
+A build writes them into the model's folder, which the service reads.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class _Recipe:
 
 
 _RECIPES: dict[DescriptorName, _Recipe] = {
-    # What the replaced system computes: its pool5's maximum is that of conv5_3.
+    # The descriptor of the replaced system: the maximum of pool5 equals that of conv5_3.
     "vgg16-mac": _Recipe(
         Preprocessing(),
         Pooling(parts=(Part(tap="conv5_3", pooling="mac"),), joined="concatenation"),
@@ -44,8 +44,8 @@ _RECIPES: dict[DescriptorName, _Recipe] = {
             joined="sum",
         ),
         512,
-        # Where 1 % of 341 photographs of clothes have another one so near: 0.884 for vgg16-mac,
-        # 0.904 here, 0.926 for vgg16-rmac4; the others' thresholds lie 0.01 to 0.02 above that.
+        # At these scores 1 % of 341 photographs of clothes have a neighbour: 0.884 for vgg16-mac,
+        # 0.904 here, 0.926 for vgg16-rmac4; their thresholds lie 0.01 to 0.02 above that.
         Thresholds(duplicate=0.95, near_duplicate=0.92),
     ),
     "vgg16-rmac4": _Recipe(
@@ -70,10 +70,10 @@ def descriptor_version(
     precision: Precision = "fp32",
     quantisation: Quantisation | None = None,
 ) -> DescriptorVersion:
-    """The version of that name over those weights, in that precision.
+    """Return the descriptor version for a name, weights and precision.
 
     Raises:
-        ValueError: `int8` without its quantisation, on which its descriptors depend.
+        ValueError: `int8` without its quantisation.
     """
     if precision == "int8" and quantisation is None:
         raise ValueError("a version in int8 needs its quantisation")

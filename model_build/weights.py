@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from model_build.errors import WeightsRefused
 
 PUBLISHED_DIGEST = "25d244c5fdb86c278c3442bce00783954c822e6564e34bea523f31bddfdcc4d1"
-"""Of the weights that the authors published, without any rounding since."""
+"""Digest of the weights as published, without rounding."""
 
 CONVOLUTIONS_OF_BLOCK = (2, 2, 3, 3, 3)
-"""How many convolutions lie before each of the five poolings."""
+"""Number of convolutions before each of the five poolings."""
 
 LAYERS = tuple(f"features.{place}" for place in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28))
-"""torchvision's names of the convolutions; ReLUs and poolings are numbered too."""
+"""torchvision's names of the convolutions; its numbers include ReLUs and poolings."""
 
 BLOCKS = tuple(
     LAYERS[sum(CONVOLUTIONS_OF_BLOCK[:block]) : sum(CONVOLUTIONS_OF_BLOCK[: block + 1])]
@@ -31,7 +31,7 @@ _PLANES = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 
 @dataclass(frozen=True, eq=False)
 class Convolution:
-    """One convolution of 3 x 3 with a border of one zero.
+    """A 3 x 3 convolution with one pixel of zero padding.
 
     Attributes:
         kernel: (O, I, 3, 3) float32.
@@ -44,11 +44,11 @@ class Convolution:
 
 @dataclass(frozen=True, eq=False)
 class Vgg16Weights:
-    """All thirteen, in order; the first takes its input planes as red, green, blue.
+    """All thirteen convolutions in order; the first takes red, green, blue planes.
 
     Attributes:
         convolutions: For an input on the 0..255 scale after the mean is subtracted.
-        source: Where they were taken from, for people.
+        source: A readable name of their origin.
     """
 
     convolutions: tuple[Convolution, ...]
@@ -56,10 +56,10 @@ class Vgg16Weights:
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, NDArray[Any]], source: str) -> Self:
-        """From arrays by torchvision's names, `features.0.weight` and so on; others are ignored.
+        """Return the weights of arrays named as in torchvision, `features.0.weight`; ignore others.
 
         Raises:
-            WeightsRefused: An array is missing, has another shape, or holds what is not a number.
+            WeightsRefused: An array is missing, has another shape, or is not finite.
         """
         return cls(
             convolutions=tuple(
@@ -73,7 +73,7 @@ class Vgg16Weights:
         )
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """The kernels and biases by torchvision's names, in order."""
+        """Return the kernels and biases by torchvision's names, in order."""
         named: dict[str, NDArray[np.float32]] = {}
         for name, convolution in zip(LAYERS, self.convolutions, strict=True):
             named[f"{name}.weight"] = convolution.kernel

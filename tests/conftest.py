@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,8 +23,9 @@ from sqlalchemy import create_engine, text
 from bento_service.catalogue import Catalogue
 from model_build.export import export
 from tests.support.milvus_server import MilvusServer, unpacked
-from tests.support.order import longest_first
+from tests.support.order import LongestFirst
 from tests.support.postgresql import running_postgresql
+from tests.support.waiting import wait_until
 from tests.support.whole_build import whole_build
 
 pytest_plugins = ["tests.support.file_access"]
@@ -45,8 +45,8 @@ hypothesis.settings.register_profile("shared", deadline=None)
 hypothesis.settings.load_profile("shared")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items[:] = longest_first(items)
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(LongestFirst(config))
 
 
 class Server:
@@ -94,11 +94,14 @@ class Server:
         """Start and wait until searches can be answered."""
         self.launch()
         assert self._process is not None
-        deadline = time.monotonic() + _START_SECONDS
-        while not self.is_ready():
-            assert self._process.poll() is None, self.log.read_text()[-4000:]
-            assert time.monotonic() < deadline, self.log.read_text()[-4000:]
-            time.sleep(0.1)
+        process, last_lines = self._process, lambda: self.log.read_text()[-4000:]
+        wait_until(
+            lambda: self.is_ready() or process.poll() is not None,
+            seconds=_START_SECONDS,
+            pause=0.05,
+            message=last_lines,
+        )
+        assert process.poll() is None, last_lines()
         return self
 
     def is_ready(self) -> bool:
@@ -150,13 +153,15 @@ class Server:
 
     def kill(self) -> None:
         """`kill -9` of every process at once."""
-        while processes := self.processes():
+
+        def are_gone() -> bool:
+            processes = self.processes()
             for pid in processes:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-            time.sleep(0.05)
+            return not processes
+
+        wait_until(are_gone, pause=0.05)
         if self._process is not None:
             self._process.wait(_STOP_SECONDS)
         shutil.rmtree(self._sockets, ignore_errors=True)
@@ -306,11 +311,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=64", "none", folder]
-    mounted = subprocess.run(mount, capture_output=True, text=True)
+    mounted = subprocess.run(mount, capture_output=True, text=True, timeout=120)
     if mounted.returncode != 0:
         pytest.skip(f"this user may not mount a disk: {mounted.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    subprocess.run(["umount", "--lazy", folder], check=True, timeout=120)
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ def _prune(target: Path, manifest: Manifest, kept: Uploads, needed: set[str]) ->
     for earlier in target.glob("catalogue-*.db"):
         if earlier.name != manifest.catalogue.file:
             earlier.unlink()
-    kept.discard(set(kept.stored()), lambda digests: digests - needed)
+    kept.remove(set(kept.stored()) - needed)
     sync_folder(target)
 
 

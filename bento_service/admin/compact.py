@@ -2,7 +2,6 @@
 
 import sqlite3
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 from bento_service.admin.answer import Answer, shown_bytes
@@ -14,10 +13,10 @@ from bento_service.admin.data import (
 )
 from bento_service.admin.index import follow_to_the_end, forget_progress, own_indexes
 from bento_service.admin.progress import stage
+from bento_service.assembly.opening import open_uploads
 from bento_service.catalogue import Catalogue
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.settings import Settings
-from bento_service.storage.uploads import Uploads, discard_unneeded
 
 _LOGS = ("", "-wal", "-shm")
 
@@ -76,17 +75,16 @@ def _foretold(before: dict[str, int], database: Path | None) -> Answer:
 
 
 def _rebuild_indexes(settings: Settings, catalogue: Catalogue) -> None:
-    uploads = Uploads(settings.uploads_dir)
-    discard = partial(discard_unneeded, uploads, catalogue, settings.retriable_since)
+    uploads = open_uploads(settings, catalogue)
     with MilvusGallery(settings.milvus) as gallery:
         # Tombstones go first: an index that begins anew has nothing to delete.
-        follow_to_the_end(catalogue, gallery, on_purged=discard)
+        follow_to_the_end(catalogue, gallery, on_purged=uploads.discard)
         with catalogue.database.writing() as connection:
             forget_progress(connection)
         wanted, left_over = own_indexes(catalogue, gallery)
         for name in sorted(wanted | left_over):
             gallery.drop(name)
-        follow_to_the_end(catalogue, gallery, on_purged=discard)
+        follow_to_the_end(catalogue, gallery, on_purged=uploads.discard)
 
 
 def _vacuum(database: Path) -> None:

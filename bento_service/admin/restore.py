@@ -115,7 +115,7 @@ def _is_whole(stored: Uploads, digest: str) -> bool:
     except ImageNotFound:
         return False
     if not whole:
-        stored.discard({digest}, lambda digests: digests)
+        stored.remove({digest})
     return whole
 
 

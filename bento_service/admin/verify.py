@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from sqlalchemy import delete, update
@@ -19,11 +18,11 @@ from bento_service.admin.examine import (
 from bento_service.admin.findings import REPAIRABLE, Findings, Kind
 from bento_service.admin.index import follow_to_the_end
 from bento_service.admin.sources import Sources
+from bento_service.assembly.opening import open_uploads
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.tables import images, indexes
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.settings import Settings
-from bento_service.storage.uploads import Uploads, discard_unneeded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,11 +123,10 @@ def _repair(
     if asked.drop_missing:
         for collection_id, image_ids in found.lost.items():
             catalogue.images.delete(collection_id, image_ids)
-    uploads = Uploads(settings.uploads_dir)
-    discard = partial(discard_unneeded, uploads, catalogue, settings.retriable_since)
+    uploads = open_uploads(settings, catalogue)
     if not asked.catalogue_only:
-        follow_to_the_end(catalogue, gallery, on_purged=discard)
-    discard(set(uploads.stored()))
+        follow_to_the_end(catalogue, gallery, on_purged=uploads.discard)
+    uploads.discard(set(uploads.stored()))
 
 
 def _finish_deletions(catalogue: Catalogue) -> None:

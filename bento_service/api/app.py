@@ -1,4 +1,4 @@
-"""The whole HTTP surface as one app."""
+"""The HTTP surface: routes, error handling and limits as one app."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -6,27 +6,39 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from anyio.to_thread import run_sync
 from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import FileResponse, Response
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from bento_service.api import wire
 from bento_service.api.auth import session
-from bento_service.api.auth.access import Access, AccessRules, permitted
+from bento_service.api.auth.access import READ, Access, AccessRules, undeclared_needs_admin
+from bento_service.api.auth.tokens import Tokens
 from bento_service.api.http import problems
 from bento_service.api.job_feed import Feed
 from bento_service.api.metrics import Metrics
-from bento_service.api.middleware.entrance import OnlyProblems
+from bento_service.api.middleware.entrance import PROBES, OnlyProblems
 from bento_service.api.middleware.limits import HttpLimits, InFlight, TimeLimit
 from bento_service.api.middleware.request_id import BodyLimit, RequestId
 from bento_service.api.openapi import with_failures
-from bento_service.api.routes import compare as comparing
-from bento_service.api.routes import images as browse
-from bento_service.api.routes import jobs, reindex, v1
-from bento_service.api.routes import search as v2
-from bento_service.api.shutdown import told_of_stop
+from bento_service.api.routes import (
+    collections,
+    compare,
+    images,
+    jobs,
+    reindex,
+    search,
+    train,
+    v1,
+)
+from bento_service.api.shutdown import on_shutdown
 from bento_service.application import Application
+from bento_service.errors import NotReady
+from bento_service.settings import Settings
 from client_sdk import __version__
 
 _WEB = Path(__file__).parent.parent / "web"
@@ -42,17 +54,72 @@ _PAGE_HEADERS = {
 }
 
 
+Opening = Callable[[], AbstractAsyncContextManager[Application]]
+"""Opens the application when the server starts, and closes it at the end."""
+
+
+def configured_surface(opening: Opening, settings: Settings) -> FastAPI:
+    """Return the surface with the limits and access rules of the settings.
+
+    Args:
+        opening: Opens the application.
+        settings: The operator's.
+
+    Raises:
+        TokensError: See `Tokens`.
+    """
+    access = AccessRules(
+        tokens=Tokens(settings.tokens, settings.tokens_file),
+        allow_anonymous=settings.allow_anonymous,
+        origins=settings.cors_origins,
+        requests_per_second=settings.requests_per_second,
+    )
+    limits = HttpLimits(
+        max_request_bytes=settings.max_request_bytes,
+        max_json_bytes=settings.max_json_bytes,
+        in_flight=settings.requests_in_flight,
+        streams=settings.event_streams,
+        body_seconds=settings.body_seconds,
+        request_seconds=settings.request_seconds,
+    )
+    return http_surface(opening, limits=limits, access=access)
+
+
+def surface_alone(opening: Opening, settings: Settings) -> FastAPI:
+    """Return the surface with probes of its own, for use without BentoML, which adds them."""
+    surface = configured_surface(opening, settings)
+    alive, ready = PROBES
+    surface.router.routes[:0] = [Route(alive, _alive), Route(ready, _ready)]
+    return surface
+
+
+async def _alive(request: Request) -> Response:
+    application: Application = request.app.state.application
+    return _probed(application.is_alive)
+
+
+async def _ready(request: Request) -> Response:
+    application: Application = request.app.state.application
+    return _probed(await run_sync(lambda: application.is_ready))
+
+
+def _probed(is_so: bool) -> Response:  # noqa: FBT001 - the probe's result
+    if not is_so:
+        raise NotReady("not now; the service's log says more")
+    return PlainTextResponse("\n")
+
+
 def http_surface(
-    opening: Callable[[], AbstractAsyncContextManager[Application]],
+    opening: Opening,
     *,
     limits: HttpLimits,
     access: AccessRules,
 ) -> FastAPI:
-    """Routes, error handling and limits around an application.
+    """Return the surface around an application.
 
     Args:
-        opening: Opens the application when the server starts, and closes it at the end.
-        limits: How much is taken at once.
+        opening: Opens the application.
+        limits: Sizes, rates and times.
         access: Who may call.
     """
 
@@ -64,8 +131,8 @@ def http_surface(
         ):
             app.state.feed = feed
             app.state.application = application
-            # The server waits for open answers before it closes anything; these would never end.
-            with told_of_stop(feed.close):
+            # The server waits for open answers before it shuts down, and event streams never end.
+            with on_shutdown(feed.close):
                 yield
             app.state.application = None
 
@@ -74,8 +141,8 @@ def http_surface(
         version=__version__,
         summary="Finds the pictures that look like yours.",
         lifespan=lifespan,
-        dependencies=[Depends(permitted)],
-        docs_url=None,  # these pages would load their scripts from other hosts
+        dependencies=[Depends(undeclared_needs_admin)],
+        docs_url=None,  # FastAPI's pages load scripts from other hosts
         redoc_url=None,
     )
     problems.install(app)
@@ -96,19 +163,14 @@ def http_surface(
     app.add_middleware(OnlyProblems)
     app.add_middleware(RequestId)
     app.add_middleware(metrics.observing)
-    app.include_router(session.router)
-    app.include_router(v2.router)
-    app.include_router(comparing.router)
-    app.include_router(browse.router)
-    app.include_router(jobs.router)
-    app.include_router(reindex.router)
-    app.include_router(v1.router)
+    for topic in (session, search, train, images, collections, compare, jobs, reindex, v1):
+        app.include_router(topic.router)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     def page() -> Response:
         return FileResponse(_WEB / "index.html", headers=_PAGE_HEADERS)
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.get("/metrics", include_in_schema=False, dependencies=[READ])
     def metrics_page() -> Response:
         return metrics.page(getattr(app.state, "application", None))
 
@@ -127,10 +189,10 @@ def _limit(app: FastAPI, limits: HttpLimits) -> None:
 
 
 class _Modules(StaticFiles):
-    """The page's files; asked for again each time, so that an upgrade never mixes two versions."""
+    """The page's files; browsers revalidate them, so that an upgrade never mixes two versions."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """One file."""
+        """Return one file."""
         response = super().file_response(*args, **kwargs)
         response.headers["Cache-Control"] = "no-cache"
         response.headers["X-Content-Type-Options"] = "nosniff"

@@ -1,4 +1,4 @@
-"""How jobs go, told to any number of listeners by one look at the catalogue for all of them."""
+"""Job changes for any number of listeners, from one query of the catalogue for all of them."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ Shown = TypeVar("Shown")
 
 @dataclass(frozen=True)
 class _Seen(Generic[Shown]):
-    """A job as it was last told."""
+    """A job as listeners last saw it."""
 
     record: JobRecord
     shown: Shown
@@ -28,7 +28,7 @@ class _Seen(Generic[Shown]):
 
 @dataclass(eq=False)
 class _Listener(Generic[Shown]):
-    """Who follows a job. News that were not fetched yet give way to later ones."""
+    """A follower of a job. A newer state replaces one that was not fetched yet."""
 
     news: asyncio.Event = field(default_factory=asyncio.Event)
     latest: Shown | None = None
@@ -40,18 +40,18 @@ class _Listener(Generic[Shown]):
 
 
 class Feed(Generic[Shown]):
-    """Looks four times a second while anybody listens. Close it with `async with`."""
+    """Queries the catalogue four times a second while anybody listens. Use it as `async with`."""
 
     def __init__(
         self,
         look: Callable[[Sequence[int]], list[JobRecord]],
         show: Callable[[JobRecord], Shown],
     ) -> None:
-        """Prepare.
+        """Set the sources of a feed.
 
         Args:
-            look: Gives the jobs with these numbers; called in a thread.
-            show: What listeners are told of a job; called in a thread, once for all of them.
+            look: Returns the jobs with these numbers; called in a thread.
+            show: Converts a job for the listeners; called in a thread, once for all of them.
         """
         self._look = look
         self._show = show
@@ -71,18 +71,18 @@ class Feed(Generic[Shown]):
 
     @property
     def listeners(self) -> int:
-        """How many there are."""
+        """The number of listeners."""
         return sum(map(len, self._listeners.values()))
 
     def close(self) -> None:
-        """Let every listener end, also those who still come. Only from the event loop's thread."""
+        """End all listeners, now and in future. Call it on the event loop's thread only."""
         self._is_closed = True
         self._end_all()
 
     async def follow(self, number: int) -> AsyncIterator[Shown]:
-        """A job as it is, whenever it has changed, and at its end; then it stops.
+        """Yield a job now, at each change and at its end.
 
-        It stops early when the feed is closed or in trouble.
+        The iteration stops early when the feed is closed or the catalogue is unavailable.
         """
         if self._is_closed:
             return
@@ -96,7 +96,7 @@ class Feed(Generic[Shown]):
             while not is_last:
                 await listener.news.wait()
                 listener.news.clear()
-                # More may be told while this is on its way.
+                # A newer state may arrive while this one is being sent.
                 latest, is_last = listener.latest, listener.is_last
                 listener.latest = None
                 if latest is not None:
@@ -120,12 +120,12 @@ class Feed(Generic[Shown]):
                 try:
                     news = await asyncio.to_thread(self._news, list(self._listeners))
                 except CatalogueUnavailable as error:
-                    _log.warning("jobs cannot be looked at: %s", error)
+                    _log.warning("the catalogue cannot be queried for jobs: %s", error)
                 else:
                     self._tell(news)
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
-            self._end_all()  # they come back, rather than wait for nothing
+            self._end_all()  # clients reconnect rather than wait for nothing
 
     def _news(self, numbers: Sequence[int]) -> list[_Seen[Shown]]:
         now = time.monotonic()
@@ -133,7 +133,7 @@ class Feed(Generic[Shown]):
         return [_Seen(one, self._show(one), now) for one in changed]
 
     def _is_news(self, record: JobRecord, now: float) -> bool:
-        """Whether a job has changed; its speed does so even while nothing else does."""
+        """Return true if a job has changed, or was last sent so long ago that its speed has."""
         seen = self._seen.get(record.number)
         return seen is None or seen.record != record or now - seen.at >= _REFRESH_SECONDS
 

@@ -1,4 +1,4 @@
-"""What operators watch, for Prometheus. Labels are route templates, never raw paths."""
+"""Prometheus metrics. Labels are route templates, never raw paths."""
 
 import time
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from bento_service.application import Application
 
 
 class Metrics:
-    """Counts requests as middleware and renders everything as a page."""
+    """Counts requests as middleware, and renders all metrics as a page."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -29,7 +29,7 @@ class Metrics:
         )
 
     def observing(self, app: ASGIApp) -> ASGIApp:
-        """The same app, with its requests counted."""
+        """Wrap an app so that its requests are counted."""
 
         async def observed(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http":
@@ -47,11 +47,11 @@ class Metrics:
         return observed
 
     def page(self, application: Application | None) -> Response:
-        """All figures in Prometheus' text format."""
+        """Render all metrics in Prometheus' text format."""
         registry = CollectorRegistry()
         registry.register(self._registry)
         if application is not None:
-            registry.register(_Stock(application))
+            registry.register(_CatalogueMetrics(application))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
@@ -60,14 +60,14 @@ class Metrics:
         self._seconds.labels(scope["method"], route).observe(seconds)
 
 
-class _Stock:
-    """Figures that are read from the catalogue when somebody looks."""
+class _CatalogueMetrics:
+    """Metrics that are read from the catalogue at each scrape."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     def collect(self) -> Iterator[Metric]:
-        """All figures."""
+        """Yield all metrics."""
         catalogue = self._application.catalogue
         images = GaugeMetricFamily("lookalike_images", "Images.", labels=["collection"])
         lag = GaugeMetricFamily(

@@ -1,45 +1,45 @@
-"""What the OpenAPI document says beyond the routes' types: bodies of several forms, failures."""
+"""Additions to FastAPI's OpenAPI document: bodies of several content types, and failures."""
 
 from typing import Any
 
 from pydantic import BaseModel
 
-from client_sdk.compare_schemas import CompareRequest, DuplicatesRequest
-from client_sdk.schemas import (
-    DEFAULT_COLLECTION,
-    FILTER_LANGUAGE,
-    DeleteRequest,
-    Problem,
-    SearchOptions,
-    SearchRequest,
-    TrainRequest,
-)
+from client_sdk.schemas import DEFAULT_COLLECTION, Problem
 
-_FILE = {"type": "string", "format": "binary"}
-_ID = {"type": "integer", "description": "of a stored image, instead of the picture"}
-_COLLECTION = {"type": "string", "default": DEFAULT_COLLECTION}
-_FILTER = {"type": "string", "description": FILTER_LANGUAGE}
-_METADATA = {"type": "string", "description": "a JSON object"}
-_ONLY = "with a manifest"
+FILE = {"type": "string", "format": "binary"}
+COLLECTION = {"type": "string", "default": DEFAULT_COLLECTION}
 _FRAMEWORK_SCHEMAS = ("HTTPValidationError", "ValidationError")
-_WITHOUT_BODY = ("count", "duplicates")
 LINE_ROUTES = ("/api/v1/", "/data/")
-"""Beginnings of the paths whose failures are one line of text, as version 1's were."""
+"""Prefixes of the paths whose failures are one line of text, as in version 1."""
 
 
-def documented(call: str) -> dict[str, Any]:
-    """The `requestBody` of a call, to be merged into its operation."""
-    return {"requestBody": {"required": call not in _WITHOUT_BODY, "content": _CONTENTS[call]}}
+def body_of(*contents: dict[str, Any], required: bool = True) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route that reads its body itself."""
+    merged = {kind: schema for content in contents for kind, schema in content.items()}
+    return {"requestBody": {"required": required, "content": merged}}
+
+
+def json_content(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the content of a JSON body."""
+    return {"application/json": {"schema": model.model_json_schema()}}
+
+
+def form_content(required: str | None = None, **properties: Any) -> dict[str, Any]:
+    """Return the content of a form with these fields, at most one of them required."""
+    schema = {"type": "object", "properties": properties}
+    if required is not None:
+        schema["required"] = [required]
+    return {"multipart/form-data": {"schema": schema}}
 
 
 def with_failures(document: dict[str, Any]) -> dict[str, Any]:
-    """A document whose every call says in what form it fails."""
+    """Return the document with the form of failures added to every call."""
     paths = {
         path: {method: _with_failure(path, call) for method, call in calls.items()}
         for path, calls in document["paths"].items()
     }
     schemas = dict(document["components"]["schemas"])
-    for name in _FRAMEWORK_SCHEMAS:  # in a form that nobody gets
+    for name in _FRAMEWORK_SCHEMAS:  # never sent: our handlers answer instead
         schemas.pop(name, None)
     schemas[Problem.__name__] = Problem.model_json_schema()
     return {
@@ -58,51 +58,3 @@ def _with_failure(path: str, call: dict[str, Any]) -> dict[str, Any]:
     responses = {status: one for status, one in call["responses"].items() if status != "422"}
     failed = {"description": "Any failure; `code` says which", "content": content}
     return {**call, "responses": {**responses, "default": failed}}
-
-
-def _json(model: type[BaseModel]) -> dict[str, Any]:
-    return {"application/json": {"schema": model.model_json_schema()}}
-
-
-def _form(required: str | None, **properties: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties}
-    if required is not None:
-        schema["required"] = [required]
-    return {"multipart/form-data": {"schema": schema}}
-
-
-def _search_fields() -> dict[str, Any]:
-    fields: dict[str, Any] = SearchOptions.model_json_schema()["properties"]
-    return {**fields, "region": {"type": "string", "description": "x,y,width,height"}}
-
-
-_CONTENTS: dict[str, dict[str, Any]] = {
-    "train": _json(TrainRequest)
-    | _form(
-        None,
-        files={"type": "array", "items": _FILE, "description": "pictures, zip and tar archives"},
-        collection=_COLLECTION,
-        metadata=_METADATA,
-        manifest={**_FILE, "description": "instead of `files`: NDJSON or CSV"},
-        **{
-            name: {**TrainRequest.model_json_schema()["properties"][name], "description": _ONLY}
-            for name in ("path", "root", "dry_run", "verify_bytes")
-        },
-    ),
-    "search": _form("file", file=_FILE, **_search_fields()) | _json(SearchRequest),
-    "delete": _json(DeleteRequest),
-    "compare": _form(None, a=_FILE, b=_FILE, a_id=_ID, b_id=_ID, collection=_COLLECTION)
-    | _json(CompareRequest),
-    "duplicates": _json(DuplicatesRequest),
-    "count": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "properties": {
-                    "collection": {**_COLLECTION, "type": ["string", "null"]},
-                    "filter": {**_FILTER, "type": ["string", "null"]},
-                },
-            }
-        }
-    },
-}

@@ -1,4 +1,4 @@
-"""Hearing of the stop in time: a server waits for open answers before it tells its applications."""
+"""Early notice of a shutdown: uvicorn waits for open answers before it ends the lifespan."""
 
 import asyncio
 import signal
@@ -12,21 +12,21 @@ _Handler = Callable[[int, FrameType | None], object]
 
 
 @contextmanager
-def told_of_stop(tell: Callable[[], object]) -> Iterator[None]:
-    """Within the block, also call `tell` when the process is told to stop.
+def on_shutdown(stop: Callable[[], object]) -> Iterator[None]:
+    """Call `stop` on SIGTERM or SIGINT within the block, before the existing handlers.
 
-    It is called on the running event loop; what else a signal does stays as it is. Outside of the
-    main thread there are no signals to hear, so nothing happens.
+    `stop` runs on the current event loop. Outside of the main thread, which receives no signals,
+    the block does nothing.
 
     Args:
-        tell: Lets go of what would keep the server waiting.
+        stop: Closes what would keep the server waiting.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop = asyncio.get_running_loop()
-    heard = {number: _with(loop, tell, number) for number in _STOPS}
-    chained = {number: handler for number, handler in heard.items() if handler is not None}
+    handlers = {number: _chained(loop, stop, number) for number in _STOPS}
+    chained = {number: handler for number, handler in handlers.items() if handler is not None}
     former = {number: signal.signal(number, handler) for number, handler in chained.items()}
     try:
         yield
@@ -36,17 +36,17 @@ def told_of_stop(tell: Callable[[], object]) -> Iterator[None]:
                 signal.signal(number, former[number])
 
 
-def _with(
-    loop: asyncio.AbstractEventLoop, tell: Callable[[], object], number: signal.Signals
+def _chained(
+    loop: asyncio.AbstractEventLoop, stop: Callable[[], object], number: signal.Signals
 ) -> _Handler | None:
-    """A handler that tells and then does as before; none where Python has no say in the signal."""
+    """Return a handler that calls `stop` and then the former handler, if there is one in Python."""
     before = signal.getsignal(number)
     if not callable(before):
         return None
     others: _Handler = before
 
     def handle(received: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(tell)
+        loop.call_soon_threadsafe(stop)
         others(received, frame)
 
     return handle

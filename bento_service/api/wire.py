@@ -1,4 +1,4 @@
-"""From the catalogue's records to the wire models."""
+"""Records of the catalogue and results of searches as the models of the HTTP contract."""
 
 import os
 import time
@@ -9,7 +9,21 @@ from bento_service.application import Application
 from bento_service.catalogue.jobs.records import FailureRecord, JobRecord
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, SourceRecord
 from bento_service.catalogue.tables import SourceKind
+from bento_service.comparison.comparer import Compared
+from bento_service.comparison.duplicate_groups import Group, GroupPage, Member
+from bento_service.comparison.verdict import Likeness as Verdict
+from bento_service.descriptors.version import Thresholds
+from bento_service.pictures.perceptual_hash import HASH_BITS, MAX_HASH_DISTANCE
 from bento_service.search.query import RankedImage, SearchResult
+from client_sdk.compare_schemas import (
+    Comparison,
+    DuplicateGroup,
+    DuplicateGroups,
+    Evidence,
+    GroupedImage,
+    Likeness,
+    Lines,
+)
 from client_sdk.schemas import (
     Collection,
     Hit,
@@ -23,16 +37,16 @@ from client_sdk.schemas import (
 )
 
 SHOWN_ERRORS = 20
-"""Failed files in a `Job`; the rest has a call of its own."""
+"""How many failed files a `Job` lists; `/jobs/{id}/errors` lists all."""
 
 
 def printable(path: str) -> str:
-    """A path as text that JSON can carry, whatever bytes its name has."""
+    """Return a path as text that JSON can carry, whatever bytes its name has."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
 def job(app: Application, record: JobRecord) -> Job:
-    """A job with its first errors and its speed."""
+    """Return a job with its first errors and its speed."""
     failures = (
         app.catalogue.jobs.failures(record.number, after=0, limit=SHOWN_ERRORS)
         if record.failed
@@ -66,7 +80,7 @@ def job(app: Application, record: JobRecord) -> Job:
 
 
 def idle_job(collection: str) -> Job:
-    """The answer before the first job."""
+    """Return the job that is shown before the first one."""
     return Job(
         id=None,
         collection=collection,
@@ -80,7 +94,7 @@ def idle_job(collection: str) -> Job:
 
 
 def job_errors(record: JobRecord, failures: Sequence[FailureRecord]) -> tuple[JobError, ...]:
-    """Failed files of a job."""
+    """Return failed files of a job."""
     return tuple(
         JobError(
             source=_shown(SourceRecord(record.kind, record.root, failure.path)),
@@ -92,7 +106,7 @@ def job_errors(record: JobRecord, failures: Sequence[FailureRecord]) -> tuple[Jo
 
 
 def image(record: ImageRecord) -> Image:
-    """An image."""
+    """Return an image."""
     return Image(
         id=record.id,
         collection=record.collection,
@@ -117,7 +131,7 @@ def image(record: ImageRecord) -> Image:
 def search_response(
     app: Application, collection: str, result: SearchResult, *, explain: bool, took_ms: float
 ) -> SearchResponse:
-    """The answer to a search."""
+    """Return the answer to a search."""
     return SearchResponse(
         collection=collection,
         model=app.model,
@@ -134,7 +148,7 @@ def search_response(
 
 
 def collection(app: Application, record: CollectionRecord) -> Collection:
-    """A collection with its size."""
+    """Return a collection with its size and its index."""
     changes = app.catalogue.changes.changed_ids(record.index.id, after=record.index.applied)
     others = app.catalogue.indexes.of(record.id)[1:]
     replacement, count = record.index.replacement, app.catalogue.images.count(record.id)
@@ -200,3 +214,82 @@ def _name(record: ImageRecord) -> str:
 def _shown(source: SourceRecord) -> str:
     path = printable(source.path)
     return f"{source.root}/{path}" if source.kind is SourceKind.FILE else path
+
+
+def comparison(app: Application, collection: str, found: Compared) -> Comparison:
+    """Return the comparison of two pictures."""
+    likeness, near = found.likeness, found.likeness.closeness
+    return Comparison(
+        collection=collection,
+        model=app.model,
+        descriptor=found.space.descriptor,
+        fingerprint=found.space.fingerprint,
+        score=likeness.score,
+        distance=likeness.distance,
+        verdict=likeness.verdict,
+        evidence=Evidence(
+            same_bytes=likeness.same_bytes,
+            hash_distance=None if near is None else near.distance,
+            hash_bits=HASH_BITS,
+            orientation=None if near is None else near.orientation,
+            lines=_lines(likeness.lines),
+            reasons=likeness.reasons,
+        ),
+        warnings=found.warnings,
+    )
+
+
+def duplicate_groups(app: Application, collection: str, page: GroupPage) -> DuplicateGroups:
+    """Return a page of groups of duplicates."""
+    return DuplicateGroups(
+        collection=collection,
+        model=app.model,
+        descriptor=page.space.descriptor,
+        fingerprint=page.space.fingerprint,
+        min_score=page.min_score,
+        lines=_lines(page.lines),
+        groups=tuple(map(_group, page.groups)),
+        examined=page.examined,
+        next_cursor=None if page.after is None else str(page.after),
+    )
+
+
+def _group(group: Group) -> DuplicateGroup:
+    images = tuple(map(_member, group.members))
+    return DuplicateGroup(images=images, verdict=group.verdict, is_whole=group.is_whole)
+
+
+def _member(member: Member) -> GroupedImage:
+    shown = image(member.image)
+    return GroupedImage(
+        id=shown.id,
+        name=shown.name,
+        source=shown.source,
+        width=shown.width,
+        height=shown.height,
+        bytes=shown.bytes,
+        content_url=shown.content_url,
+        thumbnail_url=shown.thumbnail_url,
+        like=None if member.like is None else _like(*member.like),
+    )
+
+
+def _like(image_id: int, likeness: Verdict) -> Likeness:
+    near = likeness.closeness
+    return Likeness(
+        image_id=image_id,
+        score=likeness.score,
+        distance=likeness.distance,
+        verdict=likeness.verdict,
+        hash_distance=None if near is None else near.distance,
+        orientation=None if near is None else near.orientation,
+        reasons=likeness.reasons,
+    )
+
+
+def _lines(lines: Thresholds) -> Lines:
+    return Lines(
+        duplicate=lines.duplicate,
+        near_duplicate=lines.near_duplicate,
+        hash_distance=MAX_HASH_DISTANCE,
+    )

@@ -1,1 +1,1 @@
-"""Pictures from URLs that callers name."""
+"""Fetching pictures from URLs that callers name."""

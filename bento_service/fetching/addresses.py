@@ -1,11 +1,11 @@
-"""Which addresses belong to the public internet."""
+"""Public and special-purpose IP addresses."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
 
-# The special-purpose registries of IANA; what is assigned to something else than public hosts.
+# IANA's special-purpose registries: networks that are not assigned to public hosts.
 _NOT_PUBLIC_4 = tuple(
     IPv4Network(network)
     for network in (
@@ -13,7 +13,7 @@ _NOT_PUBLIC_4 = tuple(
         "10.0.0.0/8",
         "100.64.0.0/10",  # behind a provider's address translation
         "127.0.0.0/8",
-        "169.254.0.0/16",  # link-local, and what tells cloud machines their secrets
+        "169.254.0.0/16",  # link-local, and the metadata services of clouds
         "172.16.0.0/12",
         "192.0.0.0/24",
         "192.0.2.0/24",
@@ -26,13 +26,13 @@ _NOT_PUBLIC_4 = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-# Everything else is loopback, link-local, multicast, or stands for an address of IPv4 (mapped,
-# compatible, translated by NAT64), or is not assigned.
+# Everything else is loopback, link-local, multicast, represents an IPv4 address (mapped,
+# compatible, translated by NAT64), or is unassigned.
 _PUBLIC_6 = IPv6Network("2000::/3")
 _NOT_PUBLIC_6 = tuple(
     IPv6Network(network)
     for network in (
-        "2001::/23",  # protocols, among them Teredo, which stands for an address of IPv4
+        "2001::/23",  # protocols, among them Teredo, which represents IPv4 addresses
         "2001:db8::/32",
         "2002::/16",  # 6to4, likewise
         "3fff::/20",
@@ -41,11 +41,11 @@ _NOT_PUBLIC_6 = tuple(
 
 
 def may_be_fetched_from(address: str, allowed: Sequence[Network] = ()) -> bool:
-    """Whether an address is public.
+    """Return true if an address is public or explicitly allowed.
 
     Args:
-        address: As text; what is no address is not public.
-        allowed: Networks that count as public whatever they are.
+        address: The address as text; invalid text is not public.
+        allowed: Networks that count as public.
     """
     try:
         parsed = ip_address(address)

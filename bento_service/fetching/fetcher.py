@@ -1,8 +1,8 @@
-"""Fetches a picture that somebody else names, and lets nobody look into this network by that.
+"""Fetching of pictures that callers name, without giving them access to this network.
 
 A name is resolved once, every address of it is checked, and the connection goes to an address
-that was checked; so a name server that gives another answer later changes nothing. A redirect is
-checked as the first URL was. Whatever goes wrong on the way, the caller is told the same.
+that was checked, so a later change of the name's records has no effect. A redirect is
+checked like the first URL. The caller gets the same answer for every kind of failure.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ from bento_service.fetching.addresses import may_be_fetched_from
 from bento_service.fetching.places import FetchRules, allowed_place
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
-"""The addresses of a name, as text."""
+"""Returns the addresses of a name, as text."""
 
 AT_ONCE = 8
-"""Pictures that are fetched at the same time."""
+"""Number of concurrent downloads."""
 MAX_REDIRECTS = 5
 _IN_MEMORY = 2**20
 _BLOCK = 2**16
 _REDIRECTS = (301, 302, 303, 307, 308)
-# Without `identity` a server may compress, and then what comes is not what is counted.
+# Without `identity` a server may compress, and the byte limit would count compressed bytes.
 _HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "lookalike"}
 _FAILED = (
     "nothing could be fetched from there; the URL has to lead to a picture on a public host, "
@@ -47,11 +47,11 @@ _FAILED = (
 
 
 class _RefusedError(OSError):
-    """An address that is not asked, or an answer that is not wanted."""
+    """An address that is not allowed, or a response that is no picture."""
 
 
 class Fetcher:
-    """Fetches pictures, a few at a time."""
+    """Downloads of pictures, a few at a time."""
 
     def __init__(
         self,
@@ -63,9 +63,9 @@ class Fetcher:
         """Prepare.
 
         Args:
-            rules: What may be asked.
-            resolve: Gives the addresses of a name; the system does where none is given.
-            trusted: Whose certificates are believed; those that the system believes, else.
+            rules: The operator's rules.
+            resolve: Returns the addresses of a name; by default the system's resolver.
+            trusted: The trusted certificates; by default the system's.
         """
         self._rules = rules
         self._resolve = resolve or partial(_resolved, ThreadPoolExecutor(AT_ONCE, "resolving"))
@@ -74,13 +74,13 @@ class Fetcher:
 
     @asynccontextmanager
     async def picture(self, url: str) -> AsyncIterator[BinaryIO]:
-        """What a URL leads to, as a file that is gone when the block ends.
+        """Download a picture into a file that is deleted at the end of the block.
 
         Raises:
-            InvalidArgument, Forbidden: The URL may not be asked for; see `allowed_place`.
-            UrlUnreachable: Nothing came of it.
-            TooLarge: More bytes than a picture may have.
-            Overloaded: Too many are being fetched.
+            InvalidArgument, Forbidden: The URL is not allowed; see `allowed_place`.
+            UrlUnreachable: The download failed.
+            TooLarge: The picture exceeds the size limit.
+            Overloaded: Too many downloads are running.
         """
         place = allowed_place(url, self._rules)
         if self._under_way >= AT_ONCE:
@@ -96,7 +96,7 @@ class Fetcher:
             async with asyncio.timeout(self._rules.seconds), self._session() as session:
                 await self._follow(session, place, file)
         except (aiohttp.ClientError, OSError, ValueError):
-            # Not even as its cause: what this was about is nobody's business.
+            # No cause is attached, because it describes this network.
             raise UrlUnreachable(_FAILED) from None
         finally:
             self._under_way -= 1
@@ -133,7 +133,7 @@ class Fetcher:
         try:
             return allowed_place(str(place.join(URL(target))), self._rules)
         except (InvalidArgument, Forbidden) as error:
-            raise _RefusedError("a redirect to where nobody may go") from error
+            raise _RefusedError("a redirect to a forbidden URL") from error
 
     async def _keep(self, answer: aiohttp.ClientResponse, file: BinaryIO) -> None:
         most = self._rules.max_bytes
@@ -155,7 +155,7 @@ class Fetcher:
         return addresses
 
     def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
-        """A socket for an address; the last look at it, also where the URL held it."""
+        """Create a socket after a last check of its address, also for literal addresses in URLs."""
         family, kind, protocol, _, target = address
         if not self._may_be_asked(str(target[0])):
             raise _RefusedError("an address that is not public")
@@ -166,7 +166,7 @@ class Fetcher:
 
 
 class _Resolver(AbstractResolver):
-    """Gives aiohttp the addresses that were checked."""
+    """A resolver that returns checked addresses to aiohttp."""
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
@@ -174,7 +174,7 @@ class _Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of a name."""
+        """Return the addresses of a name."""
         return [
             ResolveResult(
                 hostname=host,
@@ -188,11 +188,11 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing; the resolver holds no resources."""
 
 
 async def _resolved(threads: ThreadPoolExecutor, host: str) -> Sequence[str]:
-    # In threads of its own: a slow name server must not hold up what else runs in threads.
+    # Separate threads, so that a slow name server does not block other work.
     ask = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
     found = await asyncio.get_running_loop().run_in_executor(threads, ask)
     return list(dict.fromkeys(str(one[4][0]) for one in found))

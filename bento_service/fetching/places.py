@@ -1,4 +1,4 @@
-"""Which URLs may be asked for at all, by their text alone."""
+"""Rules for URLs, checked on their text before any network access."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ _SCHEMES = ("http", "https")
 
 @dataclass(frozen=True)
 class FetchRules:
-    """What the operator allows.
+    """The operator's rules for downloads.
 
     Attributes:
         max_bytes: Largest picture.
-        seconds: For all of it: names, redirects, and the picture.
-        hosts: The only ones that are asked; `.example.org` means all names below that. Any, where
-            none is named.
-        ports: The only ones.
-        networks: Fetched from although they are not public.
+        seconds: Time limit of name lookup, redirects and transfer together.
+        hosts: Allowed hosts; `.example.org` means all names below it. Without entries, any
+            host is allowed.
+        ports: Allowed ports.
+        networks: Allowed networks that are not public.
     """
 
     max_bytes: int
@@ -32,11 +32,11 @@ class FetchRules:
 
 
 def allowed_place(text: str, rules: FetchRules) -> URL:
-    """A URL that may be asked for, if its addresses are public.
+    """Return a URL that may be fetched if its addresses are public.
 
     Raises:
-        InvalidArgument: It is none of `http` or `https`, holds a password, or has another port.
-        Forbidden: Its host is not one of those that are allowed.
+        InvalidArgument: The scheme or the port is not allowed, or the URL holds a password.
+        Forbidden: The host is not allowed.
     """
     if not text.isprintable() or any(letter in text for letter in " \\"):
         raise InvalidArgument("url: holds blanks or characters that no URL has")

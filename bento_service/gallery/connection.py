@@ -11,7 +11,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -51,6 +51,7 @@ class Connection:
         connect_seconds: The time limit of connecting.
         first_pause: Seconds before connecting again; each later pause is twice as long.
         longest_pause: Most seconds between two attempts.
+        clock: Returns the time in seconds.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class Connection:
         connect_seconds: float = CONNECT_SECONDS,
         first_pause: float = FIRST_PAUSE_SECONDS,
         longest_pause: float = LONGEST_PAUSE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.uri = uri
         self._connect_seconds = connect_seconds
         self._first_pause = first_pause
         self._longest_pause = longest_pause
+        self._clock = clock
         self._connecting = threading.Lock()
         self._state = threading.Lock()
         self._client: MilvusClient | None = None
@@ -99,7 +102,7 @@ class Connection:
         with self._connecting:
             if self._client is None:
                 # A silent host takes seconds to fail; threads that waited here need not try too.
-                if time.monotonic() < self._not_before:
+                if self._clock() < self._not_before:
                     raise BackingOff("the last attempt to connect has just failed")
                 try:
                     self._client = self._connect()
@@ -176,7 +179,7 @@ class Connection:
         with self._state:
             if self._failures == 0:
                 return
-            now = time.monotonic()
+            now = self._clock()
             if now < max(self._not_before, self._tried_until):
                 raise BackingOff("it did not answer a moment ago")
             self._tried_until = now + SEARCH_SECONDS
@@ -202,7 +205,7 @@ class Connection:
             pause = min(self._first_pause * 2**self._failures, self._longest_pause)
             self._failures = min(self._failures + 1, 10)
             # Random, so that many services do not reconnect to a starting Milvus all at once.
-            self._not_before = time.monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311
+            self._not_before = self._clock() + pause * random.uniform(0.5, 1.0)  # noqa: S311
             self._tried_until = 0.0
 
     def _connect(self) -> MilvusClient:

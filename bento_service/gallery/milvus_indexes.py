@@ -8,7 +8,7 @@ from pathlib import Path
 from grpc import RpcError
 
 from bento_service.gallery.connection import CALL_SECONDS as _TIME_LIMIT
-from bento_service.gallery.connection import Connection
+from bento_service.gallery.connection import CONNECT_SECONDS, Connection
 from bento_service.gallery.index_types import IndexType
 from bento_service.gallery.lite_folder import names_in, remove_index
 from bento_service.gallery.milvus import DataType, MilvusClient, MilvusException
@@ -18,14 +18,14 @@ _log = logging.getLogger(__name__)
 
 
 class MilvusIndexes:
-    """The part of a `Gallery` in Milvus that concerns whole indexes; `options` of `Connection`."""
+    """The part of a `Gallery` in Milvus that concerns whole indexes; see `Connection`."""
 
-    def __init__(self, uri: str, **options: float) -> None:
+    def __init__(self, uri: str, *, connect_seconds: float = CONNECT_SECONDS) -> None:
         # Every failure is raised as one of ours; pymilvus would also log each with its stack, and
         # so would Lite's server, for calls that it does not know and pymilvus does without.
         for name in ("pymilvus", "grpc._server"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._connection = Connection(uri, **options)
+        self._connection = Connection(uri, connect_seconds=connect_seconds)
         self._writing = threading.Lock()
         self._kinds: dict[str, IndexType] = {}  # an index of another type gets another name
 

@@ -29,7 +29,7 @@ GATHER_SECONDS = 0.5
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
 PROBE_SECONDS = 5.0
 _FLUSH_AFTER_ROWS = 1000
-_FLUSH_AFTER_SECONDS = 1.0
+FLUSH_SECONDS = 1.0
 _SERVER_FLUSH_ROWS = 10_000
 _SWEEP_SECONDS = 0.05
 """Seconds between two parts of a large deletion, so that others can write."""
@@ -47,6 +47,7 @@ class Replay:
         swap: Swaps indexes for others of another type; index types stay as they are if `None`.
         changes_per_step: Most changes to apply at once.
         gather_seconds: Seconds for which changes are gathered, so that writes are fewer.
+        flush_seconds: Seconds without changes after which written rows are flushed.
         retry_seconds: Seconds after the first and further failures; the last one is repeated.
         probe_seconds: Seconds between two probes of an idle Milvus server.
     """
@@ -60,6 +61,7 @@ class Replay:
         swap: IndexSwap | None = None,
         changes_per_step: int = CHANGES_PER_STEP,
         gather_seconds: float = GATHER_SECONDS,
+        flush_seconds: float = FLUSH_SECONDS,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
         probe_seconds: float = PROBE_SECONDS,
     ) -> None:
@@ -69,6 +71,7 @@ class Replay:
         self._swap = swap
         self._changes_per_step = changes_per_step
         self._gather_seconds = gather_seconds
+        self._flush_seconds = flush_seconds
         self._retry_seconds = retry_seconds
         self._probe_seconds = probe_seconds
         self._wake = threading.Event()
@@ -157,14 +160,14 @@ class Replay:
 
     def _wait_for_changes(self, indexes: list[IndexRecord], pause: float | None) -> None:
         """Wait until something has changed, or for `pause` seconds if there is more to do."""
-        if pause is not None and pause < _FLUSH_AFTER_SECONDS:
+        if pause is not None and pause < self._flush_seconds:
             self._stopping.wait(pause)
             self._wake.set()
             return
         idle = pause
         if not self._gallery.is_embedded:
             idle = min(pause or self._probe_seconds, self._probe_seconds)
-        if self._wake.wait(_FLUSH_AFTER_SECONDS if self._unflushed else idle):
+        if self._wake.wait(self._flush_seconds if self._unflushed else idle):
             self._stopping.wait(self._gather_seconds)
         elif self._unflushed:
             self._flush()

@@ -1,5 +1,5 @@
-"""What keeps a service from being opened in a process."""
+"""Errors of opening a service in a process."""
 
 
 class LocalError(Exception):
-    """The service cannot be opened here, or cannot go on; the text says what to do."""
+    """The service cannot be opened here, or cannot continue; the text says what to do."""

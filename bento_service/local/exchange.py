@@ -1,4 +1,4 @@
-"""One request and its answer, between a thread of the caller and the event loop of the service."""
+"""One request and its answer, between a caller's thread and the service's event loop."""
 
 import asyncio
 import logging
@@ -21,22 +21,22 @@ class Broken(ConnectionError):
 
 
 class Exchange:
-    """Is made, asked and closed by the caller; everything else happens in the event loop.
+    """A request in progress. The caller creates, reads and closes it; the rest runs in the loop.
 
-    The body is read as the service asks for it, the answer as the caller does, so that neither is
-    in memory as a whole.
+    The service pulls the body and the caller pulls the answer, so that neither is held in
+    memory completely.
     """
 
     def __init__(
         self, app: ASGIApp, scope: Scope, body: Iterator[bytes], loop: asyncio.AbstractEventLoop
     ) -> None:
-        """Begin.
+        """Start the request.
 
         Args:
-            app: What answers.
-            scope: The request, as ASGI has it.
-            body: Its pieces; read in a thread.
-            loop: Where the app runs.
+            app: The app that answers.
+            scope: The ASGI scope of the request.
+            body: The pieces of the body; read in a thread.
+            loop: The event loop of the app.
         """
         self._app = app
         self._scope = scope
@@ -49,11 +49,11 @@ class Exchange:
         self.running = self._in_loop(self._run())
 
     def piece(self) -> "Future[bytes]":
-        """The next piece of the answer; an empty one at the end, `Broken` if it has none."""
+        """Return the next piece of the answer, an empty one at its end, or raise `Broken`."""
         return self._in_loop(self._next())
 
     def close(self) -> None:
-        """Tell that nobody reads on."""
+        """Stop reading."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._leave)
 
@@ -66,7 +66,7 @@ class Exchange:
     async def _run(self) -> None:
         try:
             await self._app(self._scope, self._receive, self._send)
-        except Exception as error:  # noqa: BLE001 - it has been answered; a server logs it
+        except Exception as error:  # noqa: BLE001 - already answered; servers log it too
             _log.warning("a request ended with %s", type(error).__name__, exc_info=error)
         finally:
             if not self.head.done():
@@ -75,7 +75,7 @@ class Exchange:
                 self._break_off()
 
     def _break_off(self) -> None:
-        if self._pieces.full():  # what was sent is of no use without its end
+        if self._pieces.full():  # an incomplete answer is useless
             self._pieces.get_nowait()
         self._pieces.put_nowait(Broken("the service ended before the answer did"))
 
@@ -87,7 +87,7 @@ class Exchange:
 
     def _leave(self) -> None:
         self._left.set()
-        while not self._pieces.empty():  # so that who waits to send goes on
+        while not self._pieces.empty():  # unblocks a pending send
             self._pieces.get_nowait()
 
     async def _receive(self) -> Message:
@@ -96,7 +96,7 @@ class Exchange:
             return {"type": "http.disconnect"}
         try:
             piece = await run_sync(next, self._body, b"")
-        except (OSError, ValueError) as error:  # a file of the caller's
+        except (OSError, ValueError) as error:  # reading the caller's file failed
             self._body = None
             self._left.set()
             if not self.head.done():
@@ -111,7 +111,7 @@ class Exchange:
             if not self.head.done():
                 self.head.set_result((message["status"], list(message.get("headers", []))))
         elif self._left.is_set():
-            await asyncio.sleep(0)  # whoever sends for ever may learn that nobody reads
+            await asyncio.sleep(0)  # lets an endless sender notice the disconnect
         elif message["type"] == "http.response.body":
             if body := message.get("body", b""):
                 await self._pieces.put(body)

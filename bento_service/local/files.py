@@ -1,4 +1,4 @@
-"""The caller's own files: whatever it names may be read, since it could read that itself."""
+"""Files of the caller, who may name any path, since the process could read it anyway."""
 
 import os
 from pathlib import Path
@@ -8,17 +8,17 @@ from bento_service.storage.image_roots import ImageRoots, Located
 
 
 class OwnFiles(ImageRoots):
-    """One image root without a name: the whole file system, so that sources are absolute paths.
+    """The whole file system as one unnamed image root, so that sources are absolute paths.
 
-    A path is taken as Python's own functions would take it: relative to the working directory, and
-    through symbolic links. Below it, links are not followed, as in every image root.
+    The given path is resolved as by Python's own functions: from the working directory and
+    through symbolic links. Links below it are not followed, as in every image root.
     """
 
     def __init__(self) -> None:
         super().__init__((ImageRoot("", Path("/")),))
 
     def locate(self, path: str, root: str | None = None) -> Located:
-        """See `ImageRoots.locate`; jobs name the root, callers do not."""
+        """Locate a path; see `ImageRoots.locate`. Jobs name the root, callers do not."""
         if root is None and "\0" not in path:
             path = os.path.realpath(path)
         return super().locate(path, root)

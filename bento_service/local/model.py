@@ -1,4 +1,4 @@
-"""The model of a local service: a folder that `python -m model_build --export` has written."""
+"""The model of a local service, from a folder written by `python -m model_build --export`."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,27 +18,27 @@ from bento_service.local.errors import LocalError
 
 
 class LocalModel:
-    """Describes images in this process.
+    """A model that describes images in this process.
 
-    Loading takes a second of processor time, and golden vectors are checked as in every service.
-    It begins when the service opens, and whoever asks first waits for its end.
+    Loading takes a second of CPU time, including the check of the golden vectors. It starts
+    when the service opens; the first call waits for it.
 
     Attributes:
-        tag: Of the model.
-        versions: What it computes, the chosen one first.
-        choice: On what, and in which precision.
+        tag: The model's tag.
+        versions: The descriptor versions, the chosen one first.
+        choice: Engine and precision.
     """
 
     def __init__(self, folder: Path, choice: Choice, *, threads: int) -> None:
-        """Read what the model is; it is loaded later.
+        """Read the model's metadata; the model itself is loaded later.
 
         Args:
-            folder: Where it lies.
-            choice: What to compute.
-            threads: How many cores one batch may use.
+            folder: The model's folder.
+            choice: Engine and precision.
+            threads: Cores for one batch.
 
         Raises:
-            LocalError: There is no such model.
+            LocalError: The folder holds no such model.
         """
         try:
             self.tag = read_tag(folder)
@@ -59,12 +59,12 @@ class LocalModel:
 
     @asynccontextmanager
     async def loading(self) -> AsyncIterator[None]:
-        """Load it meanwhile, in a thread."""
+        """Load the model in a thread during the block."""
         self._loading = asyncio.create_task(self._load())
         try:
             yield
         finally:
-            with suppress(LookalikeError):  # it is not broken off, since a thread cannot be
+            with suppress(LookalikeError):  # a running thread cannot be cancelled
                 await self._loading
 
     async def _load(self) -> Model:
@@ -72,7 +72,7 @@ class LocalModel:
 
     @property
     def trouble(self) -> str | None:
-        """Why it could not be loaded, if it could not."""
+        """The reason why loading failed, if it did."""
         loading = self._loading
         if loading is None or not loading.done() or loading.cancelled():
             return None
@@ -83,7 +83,7 @@ class LocalModel:
         """Describe a batch; see `Embed`.
 
         Raises:
-            NotReady: It could not be loaded.
+            NotReady: The model could not be loaded.
         """
         if self._loading is None:
             raise NotReady("the model is not being loaded")

@@ -1,4 +1,4 @@
-"""Opening a service in the caller's process: what it is made of, and what can go wrong."""
+"""Opening a service in the caller's process."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
 
-from bento_service.api.configured import surface_alone
-from bento_service.application import Application, opened
+from bento_service.api.app import surface_alone
+from bento_service.application import Application
 from bento_service.assembly.backing import Backing
+from bento_service.assembly.opening import opened
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import DescriptorBatch
 from bento_service.descriptors.choice import choose
@@ -26,7 +27,7 @@ from bento_service.settings import Settings, SettingsError
 from bento_service.storage.image_roots import ImageRoots
 
 failure = LocalError
-"""What `open_local` and its result raise."""
+"""The error of `open_local` and of its result."""
 
 
 def _exact(_: Settings, catalogue: Catalogue) -> Gallery:
@@ -50,7 +51,7 @@ OWN = Backing(
     by="A service inside of another process",
     most=MAX_EXACT,
 )
-"""What a service inside a process stands on: exact search, and the caller's own files."""
+"""The backing of a service inside a process: exact search and the caller's own files."""
 
 
 def open_local(
@@ -65,15 +66,15 @@ def open_local(
     """Open a service in this process.
 
     Args:
-        folder: Where everything is kept; none for one that goes with the service.
-        model: The folder of a model that was exported.
-        roots: The only folders whose files may be read by path; all files where none is named.
-        precision: `int8` or `fp32`; none for the faster one here.
+        folder: The data folder; none for a temporary one.
+        model: The folder of an exported model.
+        roots: Folders whose files may be read by path; without any, all files.
+        precision: `int8` or `fp32`; none for the faster one on this machine.
         threads: Cores that describe pictures; none for all.
-        backing: What it stands on.
+        backing: The gallery and the image roots.
 
     Raises:
-        LocalError: The model is missing, an argument is of no use, or another process has the
+        LocalError: The model is missing, an argument is invalid, or another process uses the
             folder.
     """
     with ExitStack() as stack:
@@ -100,7 +101,7 @@ def open_local(
 def _settings(
     folder: Path, roots: Iterable[Path], precision: str | None, threads: int | None
 ) -> Settings:
-    """Not from the environment, which may be meant for a service elsewhere."""
+    """Return settings without the environment, which may configure another service."""
     given = {"precision": precision, "threads": threads}
     try:
         settings = Settings(

@@ -1,4 +1,4 @@
-"""A thread with an event loop, in which the whole service runs for the process around it."""
+"""A service that runs in a thread with an event loop of its own."""
 
 import asyncio
 import os
@@ -20,19 +20,19 @@ _CLOSE_SECONDS = 60.0
 
 
 class LocalService:
-    """Answers the requests of one process until it is closed. Threads may share it."""
+    """A service for one process, until it is closed. Threads may share it."""
 
     def __init__(
         self, surface: FastAPI, *, trouble: Callable[[], str | None] = lambda: None
     ) -> None:
-        """Open it, and wait until it is open.
+        """Open the service and wait until it is open.
 
         Args:
-            surface: What answers; its application opens with it.
-            trouble: Why it cannot go on, if it cannot.
+            surface: The HTTP surface; it opens its application.
+            trouble: Returns the reason why the service cannot continue, if there is one.
 
         Raises:
-            Exception: What the application raises when it is opened.
+            Exception: The application's error on opening.
         """
         self._surface = surface
         self._trouble = trouble
@@ -79,16 +79,16 @@ class LocalService:
         headers: list[tuple[bytes, bytes]],
         body: Iterator[bytes],
     ) -> Exchange:
-        """Begin to answer one request.
+        """Start to answer a request.
 
         Args:
-            method: Of the request.
-            target: Its path and its query, as HTTP has them.
-            headers: Names in small letters.
-            body: Its pieces.
+            method: The request's method.
+            target: Encoded path and query.
+            headers: Headers with lower-case names.
+            body: The pieces of the body.
 
         Raises:
-            LocalError: The service is closed, cannot go on, or belongs to another process.
+            LocalError: The service is closed, cannot continue, or belongs to another process.
         """
         self._check()
         exchange = Exchange(self._surface, _scope(method, *target, headers), body, self._loop)
@@ -98,21 +98,21 @@ class LocalService:
     def _check(self) -> None:
         if os.getpid() != self._process:
             raise LocalError(
-                "this client was made before the process was forked, and its service stayed "
-                "behind; make a client in each process, each with a folder of its own"
+                "this client was created before the process forked, and its service runs in the "
+                "parent; create a client in each process, each with its own folder"
             )
         if self._is_closed:
-            raise LocalError("this client is closed; make another one")
+            raise LocalError("this client is closed; create another one")
         if not self._thread.is_alive():
             raise LocalError("the service in this process has ended; its log says why")
         if trouble := self._trouble():
             raise LocalError(trouble)
         application: Application | None = self._surface.state.application
         if application is not None and not application.is_alive:
-            raise LocalError("the service in this process cannot go on; its log says why")
+            raise LocalError("the service in this process cannot continue; its log says why")
 
     def close(self) -> None:
-        """Close it, and wait until nothing is left of it. A second time does nothing."""
+        """Close the service and wait for its end. Closing twice does nothing."""
         if os.getpid() != self._process:
             return
         with self._closing:
@@ -124,17 +124,17 @@ class LocalService:
             self._kept.close()
 
     def keep(self, stack: ExitStack) -> None:
-        """Leave these contexts at the end."""
+        """Exit these contexts when the service is closed."""
         self._kept = stack
 
     def abandon(self) -> None:
-        """Tell it to end, and do not wait."""
+        """Ask the service to end without waiting."""
         if os.getpid() == self._process and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
 
 
 def _close_at_exit(service: "ref[LocalService]") -> None:
-    """Close what a program forgets, while threads can still be had: `atexit` comes too late."""
+    """Close a forgotten service while threads can still start; `atexit` runs too late."""
 
     def close() -> None:
         if (forgotten := service()) is not None:

@@ -9,30 +9,44 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from bento_service.catalogue import Catalogue
 from bento_service.errors import ImageNotFound, StorageFull
-from bento_service.ingest.archives.compression import Readable
 
 _BLOCK = 2**20
 _SPARED_BYTES = 64 * 2**20
 
 
+class Readable(Protocol):
+    """A source of bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; none at the end."""
+
+
+Unneeded = Callable[[set[str]], set[str]]
+
+
+def _all_needed(_: set[str]) -> set[str]:
+    return set()
+
+
 class Uploads:
     """A folder of files `ab/abcd…`, each written whole or not at all."""
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
-        """Use a folder; it is made if it is not there, and half-written files are removed.
+    def __init__(
+        self, folder: Path, *, unneeded: Unneeded = _all_needed, read_only: bool = False
+    ) -> None:
+        """Open a folder: create it if it is missing, and remove partially written files.
 
         Args:
-            folder: Where they are.
-            read_only: Leave everything as it is, because another process writes to the folder.
+            folder: The folder.
+            unneeded: Returns which of some digests neither an image nor a job needs.
+            read_only: Change nothing, because another process writes to the folder.
         """
         self._folder = folder
+        self._unneeded = unneeded
         self._incoming = folder / "incoming"
         if not read_only:
             self._incoming.mkdir(parents=True, exist_ok=True)
@@ -43,12 +57,12 @@ class Uploads:
 
     @contextmanager
     def receiving(self, streams: Iterable[BinaryIO]) -> Iterator[list[str]]:
-        """Store the bytes of each stream and give their digests, in order.
+        """Store the bytes of each stream and yield their digests, in order.
 
-        Within the block they cannot be discarded, so that the caller can record who needs them.
+        Within the block they cannot be discarded, so that the caller can record the need for them.
 
         Raises:
-            StorageFull: The disk has no room.
+            StorageFull: The disk is full.
         """
         digests: list[str] = []
         try:
@@ -58,16 +72,13 @@ class Uploads:
             self._let_go(digests)
 
     @contextmanager
-    def intake(self, discard: Callable[[set[str]], object]) -> Iterator[Callable[[Readable], str]]:
-        """Store streams one by one; each call stores one and gives its digest.
+    def intake(self) -> Iterator[Callable[[Readable], str]]:
+        """Yield a function that stores a stream and returns its digest.
 
-        Within the block they cannot be discarded; where the block raises, they are.
-
-        Args:
-            discard: Removes those of some uploads that nobody needs.
+        Within the block the stored bytes cannot be discarded; if the block raises, they are.
 
         Raises:
-            StorageFull: The disk has no room.
+            StorageFull: The disk is full.
         """
         digests: list[str] = []
 
@@ -79,15 +90,15 @@ class Uploads:
             yield store
         except BaseException:
             self._let_go(digests)
-            discard(set(digests))
+            self.discard(set(digests))
             raise
         self._let_go(digests)
 
     def check_room(self, size: int) -> None:
-        """Refuse what would leave the disk without room for the catalogue.
+        """Check that the disk keeps room for the catalogue after `size` more bytes.
 
         Raises:
-            StorageFull: There is none for so many bytes.
+            StorageFull: The disk does not.
         """
         if shutil.disk_usage(self._folder).free < size + _SPARED_BYTES:
             raise StorageFull(
@@ -96,7 +107,7 @@ class Uploads:
 
     @contextmanager
     def holding(self, digests: Iterable[str]) -> Iterator[set[str]]:
-        """Those of these uploads that are stored; within the block they cannot be discarded."""
+        """Yield which of these uploads are stored; within the block they cannot be discarded."""
         with self._lock:
             held = {digest for digest in digests if self._path(digest).exists()}
             self._pinned.update(held)
@@ -106,10 +117,10 @@ class Uploads:
             self._let_go(held)
 
     def open(self, sha256: str) -> BinaryIO:
-        """Stored bytes.
+        """Open stored bytes.
 
         Raises:
-            ImageNotFound: They are not there.
+            ImageNotFound: They are not stored.
         """
         try:
             return self._path(sha256).open("rb")
@@ -117,26 +128,28 @@ class Uploads:
             raise ImageNotFound("the uploaded bytes are gone; upload the picture again") from error
 
     def stored(self) -> Iterator[str]:
-        """The digests of everything that is stored."""
+        """Yield the digests of all stored uploads."""
         for folder in self._folder.iterdir() if self._folder.is_dir() else ():
             if len(folder.name) == 2 and folder.is_dir():
                 yield from (file.name for file in folder.iterdir())
 
-    def discard(self, digests: set[str], unneeded: Callable[[set[str]], set[str]]) -> None:
-        """Remove those of these uploads that nobody needs.
+    def discard(self, digests: set[str]) -> None:
+        """Remove those of these uploads that neither an image nor a job needs."""
+        with self._lock:  # no upload can arrive while its need is being checked
+            self._remove(self._unneeded(digests - self._pinned.keys()))
 
-        Args:
-            digests: What may be removed.
-            unneeded: Says which of some digests nobody needs; asked while nothing can arrive.
-        """
+    def remove(self, digests: set[str]) -> None:
+        """Remove uploads that are not being received or held, whether needed or not."""
         with self._lock:
-            candidates = {digest for digest in digests if digest not in self._pinned}
-            for digest in unneeded(candidates):
-                self._path(digest).unlink(missing_ok=True)
+            self._remove(digests - self._pinned.keys())
+
+    def _remove(self, digests: set[str]) -> None:
+        for digest in digests:
+            self._path(digest).unlink(missing_ok=True)
 
     def _let_go(self, digests: Iterable[str]) -> None:
         with self._lock:
-            self._pinned -= Counter(digests)  # forgets those that nobody holds
+            self._pinned -= Counter(digests)  # drops counts of zero
 
     def _store(self, stream: Readable) -> str:
         try:
@@ -174,26 +187,8 @@ class Uploads:
         return self._folder / sha256[:2] / sha256
 
 
-def discard_unneeded(
-    uploads: Uploads,
-    catalogue: Catalogue,
-    retriable_since: Callable[[], datetime],
-    digests: set[str],
-) -> None:
-    """Remove those of some uploads that neither an image nor a job needs.
-
-    Args:
-        uploads: Where they are.
-        catalogue: Knows who needs them.
-        retriable_since: What failed in jobs which ended earlier is not kept.
-        digests: What may be removed.
-    """
-    unneeded = partial(catalogue.upload_references.unneeded, ended_after=retriable_since())
-    uploads.discard(digests, unneeded)
-
-
 def _sync(folder: Path) -> None:
-    """Make the names in a folder outlive a power cut."""
+    """Make the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,1 +1,1 @@
-"""How well descriptors rank pictures: protocols, measures, intervals, tables."""
+"""Evaluation of descriptors: protocols, measures, intervals, tables."""

@@ -1,4 +1,4 @@
-"""Edited copies: each is a query, and its original is the one right answer."""
+"""Edited copies as queries, each with its original as the only relevant picture."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ SAMPLE = 66
 
 
 def copies(folders: Sequence[Path], *, sample: int = SAMPLE, seed: int = 0) -> Protocol:
-    """Every edit of a sample of pictures, to be found among all pictures.
+    """Return the protocol of every edit of a sample, searched among all pictures.
 
     The gallery holds the originals, not the copies. Files with the same bytes are one picture, as
-    in the service. The copies of one original are one unit of the bootstrap: what is hard about a
-    picture is hard in all of them.
+    in the service. The copies of one original are one unit of the bootstrap, because they share
+    its difficulty.
 
     Args:
-        folders: All their pictures are the gallery.
-        sample: How many originals are edited; all where there are fewer.
-        seed: Draws the sample and what the edits leave to chance.
+        folders: Folders whose pictures are the gallery.
+        sample: Number of originals to edit, at most.
+        seed: Seed of the sample and of the edits' random parameters.
 
     Raises:
         ProtocolRefused, NothingToEvaluate: As `pictures_in`.
@@ -65,7 +65,7 @@ def copies(folders: Sequence[Path], *, sample: int = SAMPLE, seed: int = 0) -> P
 
 
 def _identity(path: Path) -> bytes:
-    """The same for files with the same bytes; of a file that cannot be read, its own."""
+    """Return a key that is equal for files with equal bytes, and unique for an unreadable file."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()

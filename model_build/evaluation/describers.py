@@ -1,7 +1,7 @@
-"""Which descriptors can be evaluated: the one place that knows models and networks.
+"""The descriptors that can be evaluated; the only module that knows models and networks.
 
-A describer is one pass over decoded pictures that gives one or more descriptors, so that a network
-runs once for all that is taken from it. Describers that want the same pixels share the decoding.
+A describer is one pass over decoded pictures that returns one or more descriptors, so that a
+network runs once for all of them. Describers with equal preprocessing share the decoding.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,18 +39,18 @@ _PADDING: dict[str, Colour | None] = {"pad": (124, 117, 104), "squash": None}
 
 @dataclass(frozen=True)
 class Square:
-    """Decodes a picture to a square.
+    """A decoder of pictures to squares.
 
     Attributes:
         side: S, in pixels.
-        padding: The square is filled up with this colour; none: the picture is squashed.
+        padding: Colour of the padding; without one the picture is squashed.
     """
 
     side: int
     padding: Colour | None = None
 
     def __call__(self, content: bytes, region: Region | None) -> NDArray[np.uint8]:
-        """(S, S, 3) uint8, RGB.
+        """Return the picture as (S, S, 3) uint8, RGB.
 
         Raises:
             LookalikeError: The picture cannot be read; see `decode`.
@@ -66,13 +66,13 @@ class Square:
 
 @dataclass(frozen=True)
 class Describer:
-    """One pass over pictures.
+    """A function from pictures to one or more descriptors.
 
     Attributes:
-        names: The descriptors that it gives.
-        origin: What computes them, for people.
-        prepare: Decodes a picture; equal ones are run once for all describers.
-        describe: Pixels (N, S, S, 3) uint8 to the descriptors (N, D) float32 of unit length, by
+        names: The descriptors' names.
+        origin: A readable name of what computes them.
+        prepare: Decodes a picture; describers with equal ones share the result.
+        describe: Maps pixels (N, S, S, 3) uint8 to descriptors (N, D) float32 of unit length, by
             name.
     """
 
@@ -83,15 +83,15 @@ class Describer:
 
 
 def describers(names: Sequence[str], models: Path | None, *, threads: int) -> list[Describer]:
-    """What gives some descriptors.
+    """Return the describers that compute some descriptors.
 
     Args:
-        names: Some of `NAMES`, or more precise ones; see there.
-        models: The `models` folder of a store; BentoML's own where it is none.
-        threads: How many cores a network may use.
+        names: Some of `NAMES`, or more specific ones; see there.
+        models: The `models` folder of a store; by default BentoML's own.
+        threads: Cores for a network.
 
     Raises:
-        DescriptorUnknown: There is no descriptor of a name.
+        DescriptorUnknown: No descriptor has such a name.
         ModelMissing: The model that the service names is not in the store.
         NotReady: The model does not reproduce its golden vectors.
     """
@@ -113,7 +113,7 @@ def describers(names: Sequence[str], models: Path | None, *, threads: int) -> li
 
 @dataclass(frozen=True)
 class _Row:
-    """What a name stands for; nothing where it leaves that to the hardware or the model."""
+    """The parts of a name; parts that it omits are chosen by the hardware or the model."""
 
     name: str
     descriptor: DescriptorName
@@ -144,7 +144,7 @@ def _row(name: str) -> _Row:
 
 
 def _of_model(rows: Sequence[_Row], folder: Path, precision: Precision, threads: int) -> Describer:
-    """One pass for rows of one precision that want the same pixels."""
+    """Return the describer for rows of one precision and preprocessing."""
     engine: EngineName = "torch" if precision not in NETWORK_FILES else "onnxruntime"
     on_gpu = engine == "torch" and Hardware.detect().cuda
     choice = Choice(rows[0].descriptor, engine, precision, on_gpu)
@@ -174,7 +174,7 @@ def _colour_histogram() -> Describer:
 
 
 def _model_folder(models: Path | None) -> Path:
-    """Where the model lies that the service names."""
+    """Return the folder of the model that the service names."""
     tag = TAG_FILE.read_text().strip() if TAG_FILE.is_file() else ""
     folder = models / tag.replace(":", "/") if models else stored_folder(tag)
     if not tag or not folder.is_dir():

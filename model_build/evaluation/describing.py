@@ -1,4 +1,4 @@
-"""Describe many pictures by several descriptors, decoding each once, with a bar of progress."""
+"""Describing many pictures by several descriptors, decoding each once, with a progress bar."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ class Described:
 
     Attributes:
         descriptors: By name, (N, D) float32; rows of unreadable pictures are zeros.
-        unreadable: Why a picture could not be described, by its place.
+        unreadable: Reasons why pictures could not be described, by position.
     """
 
     descriptors: Mapping[str, NDArray[np.float32]]
@@ -36,9 +36,9 @@ def describe(pictures: Sequence[Picture], describers: Sequence[Describer]) -> De
     """Describe pictures in batches.
 
     Args:
-        pictures: Originals before what is made from them: where a file is unreadable, so is every
+        pictures: Originals before the copies made from them: if a file is unreadable, so is every
             later picture of it.
-        describers: Each is run once a batch.
+        describers: Each runs once a batch.
     """
     rows: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
     described: list[int] = []
@@ -57,7 +57,7 @@ def describe(pictures: Sequence[Picture], describers: Sequence[Describer]) -> De
 def _batches(
     pictures: Sequence[Picture], describers: Sequence[Describer], unreadable: dict[int, str]
 ) -> Iterator[tuple[list[int], list[NDArray[np.uint8]]]]:
-    """Places of readable pictures and their pixels for each describer; notes the unreadable."""
+    """Yield positions of readable pictures and their pixels by describer; record the others."""
     places: list[int] = []
     waiting: list[_Pixels] = []
     broken: dict[Path, str] = {}
@@ -78,7 +78,7 @@ def _batches(
 
 
 def _prepared(picture: Picture, describers: Sequence[Describer]) -> _Pixels:
-    """A picture's pixels for each describer; those that want the same get the same array."""
+    """Return a picture's pixels for each describer; describers with equal needs share an array."""
     content = picture.content()
     preparations = dict.fromkeys(describer.prepare for describer in describers)
     pixels = {prepare: prepare(content, picture.region) for prepare in preparations}
@@ -88,7 +88,7 @@ def _prepared(picture: Picture, describers: Sequence[Describer]) -> _Pixels:
 def _placed(
     number: int, places: Sequence[int], parts: Sequence[NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """Rows at their pictures' places, zeros elsewhere."""
+    """Return rows at their pictures' positions, zeros elsewhere."""
     found = np.concatenate(parts)
     placed = np.zeros((number, found.shape[1]), np.float32)
     placed[list(places)] = found

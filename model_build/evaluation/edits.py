@@ -1,6 +1,6 @@
-"""Twenty-four ways in which people change pictures before they use them again.
+"""Twenty-four common edits of pictures.
 
-Each edit is a function of an upright RGB picture and a source of random numbers. What it draws
+Each edit is a function of an upright RGB picture and a random generator. What it draws
 (where a crop lies, how far a picture is tilted) depends on the seed, the edit and the picture's
 bytes alone, so that the same picture gives the same copy in every collection.
 """
@@ -25,7 +25,7 @@ _Edit = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 
 def edited_copy(content: bytes, *, edit: str, seed: int) -> bytes:
-    """The JPEG that somebody made of a picture.
+    """Return an edited copy of a picture as JPEG.
 
     Args:
         content: An encoded picture.
@@ -54,7 +54,7 @@ def _same(picture: Image.Image, _: np.random.Generator) -> Image.Image:
 
 
 def _scaled(share: float) -> _Edit:
-    """Both sides times `share`."""
+    """Scale both sides by `share`."""
 
     def scale(picture: Image.Image, _: np.random.Generator) -> Image.Image:
         return picture.resize(_at_least_one(picture.width * share, picture.height * share))
@@ -63,14 +63,14 @@ def _scaled(share: float) -> _Edit:
 
 
 def _stretched(picture: Image.Image, random: np.random.Generator) -> Image.Image:
-    """One side, whichever is drawn, a quarter longer."""
+    """Stretch one side, drawn at random, by a quarter."""
     wider = bool(random.integers(2))
     width, height = picture.size
     return picture.resize((width * 5 // 4, height) if wider else (width, height * 5 // 4))
 
 
 def _cropped(share: float) -> _Edit:
-    """A part of the same shape, anywhere, with `share` of the area."""
+    """Crop a random part of the same shape with `share` of the area."""
 
     def crop(picture: Image.Image, random: np.random.Generator) -> Image.Image:
         side = share**0.5
@@ -87,7 +87,7 @@ def _turned(by: Image.Transpose) -> _Edit:
 
 
 def _tilted(picture: Image.Image, random: np.random.Generator) -> Image.Image:
-    """By 3 to 8 degrees either way; the corners are black."""
+    """Rotate by 3 to 8 degrees in a random direction, with black corners."""
     degrees = float(random.uniform(3, 8) * random.choice((-1, 1)))
     return picture.rotate(degrees, Image.Resampling.BICUBIC)
 
@@ -97,7 +97,7 @@ def _enhanced(how: Callable[[Image.Image], ImageEnhance._Enhance], factor: float
 
 
 def _warmed(picture: Image.Image, _: np.random.Generator) -> Image.Image:
-    """Red up and blue down by 15 %, as by another white balance."""
+    """Raise red and lower blue by 15 %, as another white balance does."""
     red, green, blue = picture.split()
     more, less = red.point(lambda v: min(255, v * 1.15)), blue.point(lambda v: v * 0.85)
     return Image.merge("RGB", (more, green, less))
@@ -108,19 +108,19 @@ def _grey(picture: Image.Image, _: np.random.Generator) -> Image.Image:
 
 
 def _blurred(picture: Image.Image, _: np.random.Generator) -> Image.Image:
-    """Gaussian, of 1 % of the longer side."""
+    """Blur by a Gaussian of 1 % of the longer side."""
     return picture.filter(ImageFilter.GaussianBlur(max(picture.size) / 100))
 
 
 def _noisy(picture: Image.Image, random: np.random.Generator) -> Image.Image:
-    """Gaussian, standard deviation 20 of 255, each channel on its own."""
+    """Add Gaussian noise with a standard deviation of 20 of 255, independent in each channel."""
     pixels = np.asarray(picture, dtype=np.float32)
     noise = random.normal(0, 20, pixels.shape).astype(np.float32)
     return Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
 
 
 def _watermarked(picture: Image.Image, _: np.random.Generator) -> Image.Image:
-    """White words, half transparent, three times across the picture."""
+    """Draw half-transparent white text three times across the picture."""
     layer = Image.new("RGBA", picture.size, (255, 255, 255, 0))
     draw = ImageDraw.Draw(layer)
     font = ImageFont.load_default(max(10, picture.width / 10))
@@ -131,13 +131,13 @@ def _watermarked(picture: Image.Image, _: np.random.Generator) -> Image.Image:
 
 
 def _bordered(picture: Image.Image, random: np.random.Generator) -> Image.Image:
-    """A frame of a tenth of the longer side, black or white."""
+    """Add a black or white frame of a tenth of the longer side."""
     colour = int(random.choice((0, 255)))
     return ImageOps.expand(picture, max(picture.size) // 10, (colour, colour, colour))
 
 
 def _on_a_screen(picture: Image.Image, _: np.random.Generator) -> Image.Image:
-    """A telephone's screen, 9 to 16 or longer: a bar above, the picture, lines of text below."""
+    """Draw a telephone screenshot, 9 to 16 or longer: a bar, the picture, lines of text."""
     width = picture.width
     bar = max(2, width // 8)
     height = max(width * 16 // 9, picture.height + 4 * bar)

@@ -1,12 +1,12 @@
-"""Why pictures could not be evaluated: one tree, each message says what to do.
+"""Errors of an evaluation; each message says what to do.
 
     EvaluationError
-     ├─ ProtocolRefused     a file or folder that says what is relevant makes no sense
+     ├─ ProtocolRefused     a file or folder of relevant pictures is invalid
      ├─ NothingToEvaluate   no picture, or no query that has a relevant one
-     ├─ DescriptorUnknown   a descriptor was asked for that nothing here computes
+     ├─ DescriptorUnknown   no descriptor has that name
      └─ ModelMissing        the model that the service names is not in the store
 
-`python -m model_build.evaluate` prints the message as its last line and ends with 1.
+`python -m model_build.evaluate` prints the message as its last line and exits with 1.
 """
 
 
@@ -15,15 +15,15 @@ class EvaluationError(Exception):
 
 
 class ProtocolRefused(EvaluationError):
-    """A file or a folder that says which pictures are relevant makes no sense."""
+    """A file or folder that names relevant pictures is invalid."""
 
 
 class NothingToEvaluate(EvaluationError):
-    """There is no picture, or no query that has a relevant one."""
+    """There is no picture, or no query with a relevant picture."""
 
 
 class DescriptorUnknown(EvaluationError):
-    """A descriptor was asked for that nothing here computes."""
+    """No descriptor has that name."""
 
 
 class ModelMissing(EvaluationError):

@@ -1,4 +1,4 @@
-"""All of one evaluation: describe, ask, compare."""
+"""The course of an evaluation: describe, rank, compare."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ from model_build.evaluation.statistics import Estimate
 
 @dataclass(frozen=True)
 class Row:
-    """What one descriptor is worth.
+    """The results of one descriptor.
 
     Attributes:
         descriptor: Its name.
-        origin: What computed it, for people.
+        origin: A readable name of what computed it.
         dimension: D.
         measures: By the names in `MEASURES`.
-        differences: To the first row's measures; empty in the first row.
-        robustness: What each edit does; empty without edits.
-        index_recall: Share of the exact first ten that the index returned, if it was asked.
+        differences: Differences to the first row's measures; empty in the first row.
+        robustness: Results by edit; empty without edits.
+        index_recall: Share of the exact first ten that the index returned, if measured.
     """
 
     descriptor: str
@@ -52,12 +52,12 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Rows of a table and what they were measured on.
+    """The rows of a table and their protocol.
 
     Attributes:
-        protocol: What was asked, without unreadable pictures.
-        unreadable: Files that are no pictures or broken ones, once each.
-        rows: In the order that was asked for; the first is the reference.
+        protocol: The protocol without unreadable pictures.
+        unreadable: Files that are no pictures, or are broken, once each.
+        rows: Rows in the requested order; the first is the reference.
     """
 
     protocol: Protocol
@@ -72,12 +72,12 @@ def evaluate(
     *,
     through_index: bool = False,
 ) -> Evaluation:
-    """Describe a protocol's pictures and see how well its questions are answered.
+    """Describe a protocol's pictures and measure how well its questions are answered.
 
     Args:
-        protocol: What is asked.
+        protocol: Pictures and questions.
         names: The descriptors, in the order of the rows.
-        describers: What gives them.
+        describers: The describers that compute them.
         through_index: Also compare the service's index with exact search.
 
     Raises:

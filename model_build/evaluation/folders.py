@@ -1,4 +1,4 @@
-"""Labelled folders: every picture is a query, those with its label are relevant (leave-one-out)."""
+"""Labelled folders: every picture is a query for the others of its label (leave-one-out)."""
 
 import os
 from collections import defaultdict
@@ -17,19 +17,19 @@ SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class Found:
-    """A picture's file and the folder, of those that were given, that it was found under."""
+    """A picture's file and the given folder that contains it."""
 
     path: Path
     under: Path
 
 
 def pictures_in(folders: Sequence[Path]) -> list[Found]:
-    """Every picture below some folders, in the order of their names.
+    """Return every picture below some folders, in the order of their names.
 
-    Hidden files and folders are left alone.
+    Hidden files and folders are skipped.
 
     Raises:
-        ProtocolRefused: A folder is none, or lies in another one of them.
+        ProtocolRefused: A path is no folder, or lies in another one of them.
         NothingToEvaluate: A folder holds no picture.
     """
     _check_apart(folders)
@@ -50,12 +50,12 @@ def pictures_in(folders: Sequence[Path]) -> list[Found]:
 
 
 def labelled_folders(folders: Sequence[Path], *, label_depth: int | None = None) -> Protocol:
-    """The folder that holds a picture is its label.
+    """Return the protocol in which the folder of a picture is its label.
 
     Args:
         folders: All their pictures are one gallery. A label is the path below the folder given
             here, so that `train/hat` and `validation/hat` are one label of `train` `validation`.
-        label_depth: Use at most so many levels of that path, counted from the top.
+        label_depth: Number of levels of that path to use, from the top.
 
     Raises:
         ProtocolRefused, NothingToEvaluate: As `pictures_in` and `labelled`.
@@ -66,15 +66,15 @@ def labelled_folders(folders: Sequence[Path], *, label_depth: int | None = None)
 
 
 def labelled(name: str, paths: Sequence[Path], labels: Sequence[str]) -> Protocol:
-    """Every picture asks for the others of its label.
+    """Return the protocol in which every picture queries for the others of its label.
 
     Args:
-        name: Of the protocol.
+        name: Name of the protocol.
         paths: N pictures.
         labels: N labels.
 
     Raises:
-        NothingToEvaluate: There is one label only, so that every answer would be right.
+        NothingToEvaluate: There is only one label, so every answer would be right.
     """
     if len(set(labels)) < 2:
         raise NothingToEvaluate(
@@ -121,5 +121,5 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _refuse(error: OSError) -> None:
-    """Without this a folder that may not be listed would count as empty."""
+    """Raise for a folder that cannot be listed, which would otherwise count as empty."""
     raise error

@@ -1,8 +1,8 @@
-"""The ground truth that comes with Oxford Buildings, Paris and INRIA Holidays.
+"""Ground truth files of Oxford Buildings, Paris and INRIA Holidays.
 
 Oxford and Paris (Philbin et al., CVPR 2007 and 2008): for each query `X_query.txt` with a
 picture's name and the box of the building in it, and `X_good.txt`, `X_ok.txt`, `X_junk.txt` with
-one name a line. Good and ok ones are relevant; junk, where the building is hardly to be seen, is
+one name a line. Good and ok ones are relevant; junk, where the building is hardly visible, is
 taken out of the ranking, as if it were not in the gallery.
 
 Holidays (Jegou et al., ECCV 2008): `holidays_images.dat` with one name a line. Pictures whose
@@ -30,14 +30,14 @@ _OXFORD_PREFIX = "oxc1_"  # stands before the names in Oxford's query files, and
 
 
 def ground_truth(truth: Path, folders: Sequence[Path]) -> Protocol:
-    """Questions from published ground truth.
+    """Return the protocol of published ground truth.
 
     Args:
-        truth: The folder that holds its files.
-        folders: Where the pictures are; all of them are the gallery.
+        truth: Folder of the ground truth files.
+        folders: Folders of the pictures, all of which are the gallery.
 
     Raises:
-        ProtocolRefused: The files are not there, or name pictures that are not there.
+        ProtocolRefused: Ground truth files, or pictures that they name, are missing.
         NothingToEvaluate: A folder holds no picture.
     """
     paths = [found.path for found in pictures_in(folders)]
@@ -53,7 +53,7 @@ def ground_truth(truth: Path, folders: Sequence[Path]) -> Protocol:
 
 
 def _places(paths: Sequence[Path]) -> Mapping[str, int]:
-    """The place of every picture by its name, without folder and ending."""
+    """Return the position of every picture by its name, without folder and suffix."""
     places: dict[str, int] = {}
     for place, path in enumerate(paths):
         if path.stem in places:
@@ -68,7 +68,7 @@ def _places(paths: Sequence[Path]) -> Mapping[str, int]:
 def _landmarks(
     query_files: Sequence[Path], paths: Sequence[Path], place_of: Mapping[str, int]
 ) -> Protocol:
-    """Pictures of the gallery first, then one for each query's box."""
+    """Return the protocol: the gallery's pictures first, then one for each query's box."""
     boxed = []
     questions = []
     for unit, file in enumerate(query_files):
@@ -137,7 +137,7 @@ def _holidays(file: Path, paths: Sequence[Path], place_of: Mapping[str, int]) ->
 
 
 def _listed(file: Path, place_of: Mapping[str, int]) -> Iterator[int]:
-    """The places of the pictures that a file names, one a line, with or without an ending."""
+    """Return the positions of the pictures that a file names, one a line, suffix optional."""
     if not file.is_file():
         raise ProtocolRefused(f"there is no {file}")
     for line in file.read_text().splitlines():

@@ -1,6 +1,6 @@
-"""A plain colour histogram: the baseline that shows what colour alone is worth.
+"""A colour histogram, the baseline that uses colour alone.
 
-Where a network does not beat it, the pictures differ by their colours.
+If a network does not beat it, the pictures differ by their colours.
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ BINS = 8
 
 
 def colour_histograms(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The square root of the share of each colour.
+    """Return the square root of the share of each colour.
 
     The rows have unit length, and their inner product is the Bhattacharyya coefficient of two
-    histograms: the square root keeps one large plain area from outweighing all else.
+    histograms: the square root limits the weight of one large plain area.
 
     Args:
         images: (N, H, W, 3) uint8, RGB.

@@ -1,7 +1,7 @@
-"""The same questions to the index that the service searches, against exact search.
+"""Recall of the service's index against exact search.
 
-Descriptors go into a Milvus Lite of their own through the service's own gallery, in a folder that
-is gone afterwards.
+Descriptors go into a separate Milvus Lite through the service's gallery, in a folder that
+is deleted afterwards.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ _ROUNDING = 1e-6  # of sums of products of unit vectors in single precision
 def index_recalls(
     protocol: Protocol, descriptors: Mapping[str, NDArray[np.float32]]
 ) -> dict[str, float]:
-    """For each descriptor the share of the true first ten that the index returns as first ten.
+    """Return, by descriptor, the share of the exact first ten that the index returns.
 
     Args:
         protocol: At least one question.
@@ -45,13 +45,13 @@ def index_recalls(
 def recall_of_found(
     scores: NDArray[np.float32], ranked: NDArray[np.bool_], found: Sequence[int], *, k: int = K
 ) -> float:
-    """The share of the `k` best that was found; any picture as good as the k-th will do.
+    """Return the share of the `k` best that was found; pictures tied with the k-th count.
 
     Args:
         scores: (G,) exact scores, larger is better.
         ranked: (G,) which pictures are ranked, at least one; the others are left out.
-        found: Different places in `scores`, best first, of pictures that are ranked.
-        k: At least 1; where fewer are ranked, all of them are wanted.
+        found: Distinct positions in `scores`, best first, of ranked pictures.
+        k: At least 1; if fewer are ranked, all of them count.
     """
     best = np.sort(scores[ranked])[::-1][:k]
     good_enough = scores[list(found[:k])] >= best[-1] - _ROUNDING
@@ -74,7 +74,7 @@ def _recall(
     descriptors: NDArray[np.float32],
     name: str,
 ) -> float:
-    """The mean over the questions; an id in the index is a place in the protocol's gallery."""
+    """Return the mean over the questions; ids in the index are positions in the gallery."""
     gallery.open(index, descriptors.shape[1])
     gallery.upsert(
         index,

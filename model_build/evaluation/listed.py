@@ -1,6 +1,6 @@
-"""Questions from CSV files: pictures with labels, or queries with their relevant pictures.
+"""Protocols from CSV files: pictures with labels, or queries with their relevant pictures.
 
-The first line names the columns; columns of other names are left alone. Paths are relative to the
+The first line names the columns; other columns are ignored. Paths are relative to the
 folder of the file.
 """
 
@@ -22,10 +22,10 @@ class _Line:
 
 
 def labelled_list(file: Path) -> Protocol:
-    """Pictures and labels from a file with the columns `path` and `label`; leave-one-out.
+    """Return the leave-one-out protocol of a file with the columns `path` and `label`.
 
     Raises:
-        ProtocolRefused: A line makes no sense; the message has its number.
+        ProtocolRefused: A line is invalid; the message has its number.
         NothingToEvaluate: There is no line, or only one label.
     """
     first_seen: dict[Path, int] = {}
@@ -40,17 +40,17 @@ def labelled_list(file: Path) -> Protocol:
 
 
 def query_relevant_pairs(file: Path, distractors: Sequence[Path] = ()) -> Protocol:
-    """Pairs from a file with the columns `query` and `relevant`; a query may have many lines.
+    """Return the protocol of a file with the columns `query` and `relevant`, one pair a line.
 
-    The gallery is every picture that is relevant to some query, and those of the distractors. Where
-    a query is in the gallery too, it is left out of its own ranking.
+    The gallery is every picture that is relevant to some query, and the distractors. A query that
+    is in the gallery too is excluded from its own ranking.
 
     Args:
-        file: The pairs.
-        distractors: Folders of pictures that are searched too.
+        file: The CSV file.
+        distractors: Folders of further pictures in the gallery.
 
     Raises:
-        ProtocolRefused: A line makes no sense; the message has its number.
+        ProtocolRefused: A line is invalid; the message has its number.
         NothingToEvaluate: There is no line.
     """
     relevant_to: dict[Path, set[Path]] = defaultdict(set)
@@ -82,7 +82,7 @@ def query_relevant_pairs(file: Path, distractors: Sequence[Path] = ()) -> Protoc
 
 
 def _lines(file: Path, columns: Sequence[str]) -> Iterator[_Line]:
-    """The values of some columns, line by line; at least one line."""
+    """Return the values of some columns, line by line; at least one line."""
     rows = _rows(file)
     _, header = next(rows, (1, []))
     names = [name.strip() for name in header]
@@ -102,7 +102,7 @@ def _lines(file: Path, columns: Sequence[str]) -> Iterator[_Line]:
 
 
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not empty, each with the number of its (last) line."""
+    """Yield the rows that are not empty, each with the number of its (last) line."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as opened:
             rows = csv.reader(opened, strict=True)

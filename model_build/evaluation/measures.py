@@ -1,4 +1,4 @@
-"""What one descriptor is worth on one protocol: measures for each question, means, intervals."""
+"""Measures of one descriptor on one protocol: by question, means, intervals."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ _QUESTIONS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Answers:
-    """How well each of Q questions was answered.
+    """Results of Q questions.
 
     Attributes:
         measures: By the names in `MEASURES`, (Q,) float64 between 0 and 1.
-        scores: (Q,) float32, the score of the best relevant picture.
+        scores: (Q,) float32, score of the best relevant picture.
     """
 
     measures: Mapping[str, NDArray[np.float64]]
@@ -35,12 +35,12 @@ class Answers:
 
 @dataclass(frozen=True)
 class Robustness:
-    """What one edit does.
+    """Results of one edit.
 
     Attributes:
         edit: Its name.
-        recall_at_1: Share of the copies whose original comes first.
-        median_score: Of a copy with its original.
+        recall_at_1: Share of the copies whose original ranks first.
+        median_score: Median score of a copy with its original.
     """
 
     edit: str
@@ -49,7 +49,7 @@ class Robustness:
 
 
 def answers(protocol: Protocol, descriptors: NDArray[np.float32]) -> Answers:
-    """Ask every question.
+    """Answer every question.
 
     Args:
         protocol: At least one question.
@@ -70,7 +70,7 @@ def answers(protocol: Protocol, descriptors: NDArray[np.float32]) -> Answers:
 def scores_of_questions(
     protocol: Protocol, descriptors: NDArray[np.float32]
 ) -> Iterator[tuple[Question, NDArray[np.float32]]]:
-    """Each question with the scores (G,) of the gallery's pictures, in the gallery's order."""
+    """Yield each question with the scores (G,) of the gallery's pictures."""
     gallery = descriptors[list(protocol.gallery)]
     for at in range(0, len(protocol.questions), _QUESTIONS_AT_ONCE):
         questions = protocol.questions[at : at + _QUESTIONS_AT_ONCE]
@@ -79,13 +79,13 @@ def scores_of_questions(
 
 
 def estimates(protocol: Protocol, found: Answers) -> dict[str, Estimate]:
-    """The mean of each measure with its interval."""
+    """Return the mean of each measure with its interval."""
     units = _units(protocol)
     return {name: bootstrap_mean(values, units) for name, values in found.measures.items()}
 
 
 def differences(protocol: Protocol, found: Answers, reference: Answers) -> dict[str, Estimate]:
-    """How much larger each mean is than another descriptor's, with its paired interval."""
+    """Return the differences of the means to another descriptor's, with paired intervals."""
     units = _units(protocol)
     return {
         name: bootstrap_mean(values - reference.measures[name], units)
@@ -94,7 +94,7 @@ def differences(protocol: Protocol, found: Answers, reference: Answers) -> dict[
 
 
 def robustness(protocol: Protocol, found: Answers) -> tuple[Robustness, ...]:
-    """What each edit does, in the order of the questions; empty without edits."""
+    """Return the results of each edit, in the order of the questions; empty without edits."""
     edits = np.array([question.edit for question in protocol.questions])
     first = found.measures["recall_at_1"]
     return tuple(

@@ -1,4 +1,4 @@
-"""What is asked and which answers are right, the same for every way of saying so."""
+"""Protocols: pictures, queries and their relevant pictures."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -21,8 +21,8 @@ class Picture:
 
     Attributes:
         path: Its file.
-        region: Only this part of the upright picture.
-        changed: Makes the bytes that are described from those of the file; for edited copies.
+        region: Part of the upright picture to use.
+        changed: Edits the bytes of the file before they are described; for copies.
     """
 
     path: Path
@@ -30,22 +30,21 @@ class Picture:
     changed: Callable[[bytes], bytes] | None = None
 
     def content(self) -> bytes:
-        """The encoded picture."""
+        """Return the encoded picture."""
         content = self.path.read_bytes()
         return content if self.changed is None else self.changed(content)
 
 
 @dataclass(frozen=True)
 class Question:
-    """One query. Numbers are places in `Protocol.pictures`.
+    """One query. Numbers are positions in `Protocol.pictures`.
 
     Attributes:
-        query: The picture that is shown.
-        relevant: The pictures of the gallery that should come first.
-        left_out: Pictures that are taken out of this ranking, none of them relevant: the query
-            itself, and those of which nobody can say whether they are relevant.
+        query: The query picture.
+        relevant: The relevant pictures of the gallery.
+        left_out: Irrelevant pictures excluded from this ranking: the query and ambiguous ones.
         unit: Questions of one unit are drawn together in the bootstrap.
-        edit: How the query was made from its original, for copies.
+        edit: The edit of a copy.
     """
 
     query: int
@@ -57,15 +56,15 @@ class Question:
 
 @dataclass(frozen=True)
 class Protocol:
-    """Pictures, which of them are searched, and the questions.
+    """Pictures, gallery and questions.
 
     Attributes:
-        name: Of the way in which the questions were made.
+        name: Name of the kind of protocol.
         pictures: Gallery and queries.
-        gallery: Places of the pictures that are searched.
-        questions: At least one relevant picture each.
-        skipped: How many queries have no relevant picture, and so no average precision.
-        facts: What else people should know, such as the number of labels.
+        gallery: Positions of the pictures that are searched.
+        questions: Questions with at least one relevant picture each.
+        skipped: Number of queries without a relevant picture, and so without an average precision.
+        facts: Further facts for readers, such as the number of labels.
     """
 
     name: str
@@ -84,7 +83,7 @@ class Protocol:
         questions: Collection[Question],
         facts: tuple[tuple[str, int], ...] = (),
     ) -> Self:
-        """Keep the questions that have a relevant picture and count the others."""
+        """Return the protocol of the questions that have a relevant picture; count the others."""
         answerable = tuple(question for question in questions if question.relevant)
         return cls(
             name=name,
@@ -100,15 +99,15 @@ class Protocol:
         return {place: column for column, place in enumerate(self.gallery)}
 
     def among_gallery(self, places: Collection[int]) -> NDArray[np.bool_]:
-        """(G,) which of the gallery's pictures, in its order, are among some places."""
+        """Return a mask (G,) of the gallery's pictures at some positions."""
         among = np.zeros(len(self.gallery), np.bool_)
         among[[self._column_of[place] for place in places if place in self._column_of]] = True
         return among
 
     def without(self, unreadable: Collection[int]) -> Self:
-        """The same without some pictures; questions that this takes all answers from are skipped.
+        """Return the protocol without some pictures; skip questions that lose all answers.
 
-        Questions whose query is unreadable are gone: nobody could ask them.
+        Questions whose query is removed are dropped.
         """
         gone = frozenset(unreadable)
         asked = [

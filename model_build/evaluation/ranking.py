@@ -1,7 +1,6 @@
-"""The mathematics of rankings: scores, ranks, average precision, recall. Pure functions of arrays.
+"""Scores, ranks, average precision and recall, as pure functions of arrays.
 
-A ranking is taken as bad as the scores allow: among equal scores the relevant pictures come last,
-so that a descriptor that gives all pictures one score is not praised for it.
+Among equal scores the relevant pictures rank last, so that a constant score earns nothing.
 """
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 def cosine_scores(
     queries: NDArray[np.float32], gallery: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The cosine of every query with every picture of the gallery, exactly.
+    """Return the exact cosine of every query with every picture of the gallery.
 
     The products are summed in double precision and rounded once, so that equal descriptors get
     equal scores wherever in the matrix they stand; sums in single precision differ with the place.
@@ -28,11 +27,11 @@ def cosine_scores(
 
 
 def ranks_of_relevant(scores: NDArray[np.float32], relevant: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Where the relevant pictures stand in the ranking, the first place being 1.
+    """Return the ranks of the relevant pictures, starting from 1.
 
     Args:
-        scores: (G,) of the pictures that are ranked, larger is better.
-        relevant: (G,) which of them are relevant.
+        scores: (G,) scores of the ranked pictures, larger is better.
+        relevant: (G,) mask of the relevant ones.
 
     Returns:
         (R,) ascending, R the number of relevant pictures.
@@ -42,22 +41,21 @@ def ranks_of_relevant(scores: NDArray[np.float32], relevant: NDArray[np.bool_]) 
 
 
 def average_precision(ranks: NDArray[np.intp]) -> float:
-    """The mean, over the relevant pictures, of the precision at the place of each.
+    """Return the mean, over the relevant pictures, of the precision at their ranks.
 
     Args:
-        ranks: (R,) ascending places of all relevant pictures, at least one, the first being 1.
+        ranks: (R,) ascending ranks of all relevant pictures, at least one, from 1.
     """
     return float(np.mean(np.arange(1, len(ranks) + 1) / ranks))
 
 
 def recall_at(ranks: NDArray[np.intp], k: int) -> float:
-    """1 where at least one relevant picture is among the first `k`, else 0.
+    """Return 1 if at least one relevant picture is among the first `k`, else 0.
 
-    Its mean over queries is the recall@k of place recognition and of copies: the share of the
-    queries that are answered within the first `k` hits.
+    Its mean over queries is the recall@k of place recognition and copy detection.
 
     Args:
-        ranks: (R,) ascending places of all relevant pictures, at least one, the first being 1.
+        ranks: (R,) ascending ranks of all relevant pictures, at least one, from 1.
         k: At least 1.
     """
     return float(ranks[0] <= k)

@@ -1,4 +1,4 @@
-"""An evaluation as text for people and as a record for programs."""
+"""Reports of an evaluation: a table as text and a record for programs."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _TITLES = ("mAP", "R@1", "R@10")
 
 
 def table(evaluation: Evaluation) -> str:
-    """What was measured, in percent; differences in percentage points."""
+    """Return the results in percent; differences in percentage points."""
     rows = evaluation.rows
     parts = [_summary(evaluation), _measures(rows)]
     if len(rows) > 1:
@@ -23,7 +23,7 @@ def table(evaluation: Evaluation) -> str:
 
 
 def record(evaluation: Evaluation) -> dict[str, Any]:
-    """The same as a JSON object; shares between 0 and 1."""
+    """Return the results as a JSON object; shares between 0 and 1."""
     protocol = evaluation.protocol
     return {
         "protocol": protocol.name,
@@ -110,7 +110,7 @@ def _robustness(rows: Sequence[Row]) -> str:
 
 
 def _aligned(lines: Iterable[Sequence[str]]) -> str:
-    """The first column to the left, the others to the right."""
+    """Align the first column to the left, the others to the right."""
     cells = [list(line) for line in lines]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(

@@ -1,4 +1,4 @@
-"""Means over queries and how far they may be off by the choice of the queries.
+"""Means over queries with bootstrap intervals.
 
 The bootstrap (Efron, 1979): queries are drawn with replacement as often as there are, many times
 over; the middle 95 % of the means is the interval. For two descriptors the differences of the same
@@ -42,14 +42,13 @@ def bootstrap_mean(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """The mean of one value for each query, with the percentile interval of a bootstrap.
+    """Return the mean of one value for each query, with its bootstrap percentile interval.
 
     Args:
         values: (Q,) a measure, or the difference of two descriptors' measures, at least one.
-        units: (Q,) what is drawn: queries with the same number are drawn together. Copies of one
-            original are no independent witnesses.
+        units: (Q,) queries with the same number are drawn together, such as copies of one original.
         seed: Equal seeds give equal intervals.
-        resamples: How often the units are drawn.
+        resamples: Number of bootstrap samples.
     """
     _, unit_of = np.unique(units, return_inverse=True)
     sums = np.bincount(unit_of, weights=values).astype(np.float64)

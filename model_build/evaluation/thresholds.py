@@ -15,7 +15,7 @@ _FORM = re.compile(r"(?P<descriptor>[^:=]+)(:(?P<measure>[^:=]+))?=(?P<value>[^=
 
 @dataclass(frozen=True)
 class Threshold:
-    """The least that one measure of one descriptor may be.
+    """The least acceptable value of one measure of one descriptor.
 
     Attributes:
         descriptor: Its name.
@@ -29,7 +29,7 @@ class Threshold:
 
     @classmethod
     def parsed(cls, text: str) -> Self:
-        """From `NAME=VALUE` or `NAME:MEASURE=VALUE`; the measure is mAP unless it is named.
+        """Parse `NAME=VALUE` or `NAME:MEASURE=VALUE`; the default measure is mAP.
 
         Raises:
             ValueError: The text has another form.
@@ -46,10 +46,10 @@ class Threshold:
         return cls(descriptor=form["descriptor"], measure=measure, value=value)
 
     def check_against(self, names: Sequence[str]) -> None:
-        """Refuse, before anything is described, to watch over what is not measured.
+        """Check, before anything is described, that the threshold's descriptor is measured.
 
         Raises:
-            DescriptorUnknown: The descriptor is not one of these.
+            DescriptorUnknown: The descriptor is not measured.
         """
         if self.descriptor not in names:
             raise DescriptorUnknown(

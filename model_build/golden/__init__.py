@@ -1,12 +1,12 @@
-"""The answers that are known beforehand.
+"""Golden vectors: descriptors that every build must reproduce.
 
 The files here hold descriptors, (3, D) float32, of three photographs. They were computed once, in
 plain PyTorch from the published weights. `vgg16-mac.npy` follows the recipe of the system that
 this one replaces: squashed to 224 x 224 with Pillow's bilinear filter, blue-green-red, Caffe's
 mean subtracted, maximum of each map of pool5, divided by the Euclidean length.
 
-For 8-bit arithmetic there are no answers from elsewhere: what the built network gives here, after
-it was compared with PyTorch, is what it has to give on every other machine.
+For 8-bit arithmetic there is no outside reference: the output of the built network, after the
+comparison with PyTorch, is what every other machine must reproduce.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _FOLDER = Path(__file__).parent
 
 
 def golden_vectors(version: DescriptorVersion) -> GoldenVectors:
-    """The three photographs and their descriptors in full precision.
+    """Return the three photographs and their descriptors in full precision.
 
     Raises:
         PhotographsMissing: See `photographs`.
@@ -41,12 +41,12 @@ def golden_vectors(version: DescriptorVersion) -> GoldenVectors:
 def quantised_vectors(
     versions: Sequence[DescriptorVersion], network: Path, *, threads: int
 ) -> tuple[GoldenVectors, ...]:
-    """The three photographs and what the 8-bit network gives for them, by version.
+    """Return the three photographs and the 8-bit network's descriptors, by version.
 
     Args:
-        versions: Of one preprocessing, in int8.
-        network: Its file.
-        threads: How many cores may be used.
+        versions: int8 versions with one preprocessing.
+        network: The network's file.
+        threads: Cores to use.
     """
     first = versions[0]
     engine = OnnxEngine(network, descriptor=first.name, precision=first.precision, threads=threads)
@@ -56,10 +56,10 @@ def quantised_vectors(
 
 
 def check_weights(weights: Vgg16Weights) -> None:
-    """Let only the published weights pass: bit by bit, or rounded so little that nobody can tell.
+    """Check that weights are the published ones, exactly or up to rounding.
 
     Raises:
-        WeightsRefused: They are others, such as those that torchvision trained itself.
+        WeightsRefused: The weights differ, such as those that torchvision trained itself.
     """
     if weights.digest == PUBLISHED_DIGEST:
         return

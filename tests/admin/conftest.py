@@ -15,6 +15,7 @@ import pytest
 
 from bento_service.admin.__main__ import main
 from tests.admin.forge import Forge
+from tests.support.processes import child
 
 SERVING = Path(__file__).with_name("serving.py")
 FROM_FILES = 8
@@ -47,8 +48,8 @@ class Place:
         return json.loads(done.out)
 
     def start_serving(self, *arguments):
-        """The same as a process that goes on."""
-        return subprocess.Popen(
+        """Start the same as a process that runs until the block ends."""
+        return child(
             [sys.executable, str(SERVING), *arguments],
             env=self.environment,
             stdin=subprocess.PIPE,

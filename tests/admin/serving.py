@@ -9,7 +9,6 @@ import asyncio
 import io
 import json
 import sys
-import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 from PIL import Image
 
-from bento_service.application import opened
+from bento_service.assembly.opening import opened
 from bento_service.catalogue.jobs.records import NewFile, NewJob
 from bento_service.catalogue.tables import SourceKind
 from bento_service.descriptors.choice import Choice
@@ -34,11 +33,11 @@ from bento_service.search.query import Query
 from bento_service.settings import Settings
 from client_sdk.schemas import JobState, TrainRequest
 from model_build.recipes import descriptor_version
+from tests.support.waiting import wait_until_async
 
 _WEIGHTS = Weights(digest="0" * 64, source="none")
 VERSION = descriptor_version("vgg16-mac", _WEIGHTS)
 OTHER = descriptor_version("vgg16-rmac4", _WEIGHTS)
-PATIENCE = 60
 _MATRICES = [
     np.random.default_rng(seed).standard_normal((75, version.dimension))
     for seed, version in enumerate((VERSION, OTHER), start=7)
@@ -75,13 +74,6 @@ async def application():
         yield app
 
 
-async def until(is_so):
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, "it never became so"
-        await asyncio.sleep(0.01)
-
-
 def is_settled(app):
     jobs = app.catalogue.jobs.page(before=None, limit=100)
     assert all(job.state is not JobState.FAILED for job in jobs)
@@ -107,7 +99,7 @@ async def fill():
         start_folder_job(app.catalogue, app.roots, app.computed, request)
         upload(app, "main", *map(picture, range(100, 106)))
         upload(app, "sent", *map(picture, range(103, 109)))
-        await until(lambda: is_settled(app))
+        await wait_until_async(lambda: is_settled(app))
     return True
 
 
@@ -115,7 +107,7 @@ async def state():
     """Of every collection: what a search with each of its images finds, and the index's ids."""
     found = {}
     async with application() as app:
-        await until(lambda: is_settled(app))
+        await wait_until_async(lambda: is_settled(app))
         for collection in app.catalogue.collections.all():
             images = app.catalogue.images.page(collection.id, after=0, limit=1000)
             searches = {}
@@ -136,7 +128,7 @@ async def state():
 async def hashed():
     """Serve until every image has its hashes."""
     async with application() as app:
-        await until(lambda: not app.catalogue.hashes.missing(after=0, limit=1))
+        await wait_until_async(lambda: not app.catalogue.hashes.missing(after=0, limit=1))
     return True
 
 
@@ -166,7 +158,7 @@ async def reindex():
     async with application() as app:
         job = start_reindex_job(app.catalogue, app.computed, "main", OTHER.name, drop_missing=False)
         app.worker.wake()
-        await until(lambda: is_settled(app))
+        await wait_until_async(lambda: is_settled(app))
         return app.catalogue.jobs.get(job.id).failed
 
 
@@ -192,7 +184,7 @@ async def tamper(name, *arguments):
 async def hold():
     """Serve until standard input ends."""
     async with application() as app:
-        await until(lambda: is_settled(app))
+        await wait_until_async(lambda: is_settled(app))
         tell("ready")
         await asyncio.to_thread(sys.stdin.read)
 

@@ -5,6 +5,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from time import monotonic
 
 import alembic.command
 import pytest
@@ -121,22 +122,21 @@ def test_a_dry_run_counts_and_writes_nothing(place, target):
 
 def test_a_backup_while_a_service_writes_is_of_one_moment(place, target):
     """Every image of the backup has its upload, though the service deletes and adds all along."""
-    writer = place.start_serving("busy")
-    rounds = [int(writer.stdout.readline())]
-    try:
+    with place.start_serving("busy") as writer:
+        rounds = [int(writer.stdout.readline())]
         for _ in range(6):
             code, _ = place.admin("backup", target)
             assert code == 0
             assert assert_whole(target) > 0
             rounds.append(int(writer.stdout.readline()))
-    finally:
-        writer.kill()
-        writer.communicate()
     assert rounds == sorted(set(rounds))  # it wrote during each of them
 
 
-def test_a_backup_that_was_killed_is_not_taken_for_a_whole_one(place, target, emptied):
+def test_a_backup_that_was_killed_is_not_taken_for_a_whole_one(place, target, emptied, tmp_path):
     """Killed at many moments; before the first manifest there is no backup, after it one is."""
+    began = monotonic()
+    place.admin("backup", tmp_path / "measured")
+    step = (monotonic() - began) / 15
     finished = unfinished = 0
     pause = 0.0
     while not finished:
@@ -148,7 +148,7 @@ def test_a_backup_that_was_killed_is_not_taken_for_a_whole_one(place, target, em
             unfinished += 1
             assert "manifest.json" in emptied.refused("restore", target)
             assert not emptied.data.exists()
-        pause += 0.01
+        pause += step
     assert unfinished > 2
     assert place.admin("backup", target)[0] == 0
     assert_whole(target)

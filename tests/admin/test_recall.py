@@ -40,24 +40,18 @@ def test_an_index_that_lost_rows_is_told(place):
 
 
 def test_while_a_service_has_the_embedded_index_it_refuses(place):
-    service = place.start_serving("hold")
-    try:
+    with place.start_serving("hold") as service:
         assert service.stdout.readline().strip() == "ready"
         assert "Milvus Lite can be used by one process only" in place.refused("recall")
-    finally:
-        service.communicate(timeout=60)
 
 
 def test_beside_a_service_on_a_server_it_measures(place, milvus_server):
     place.settings["LOOKALIKE_MILVUS_URI"] = milvus_server.uri
     place.settings["LOOKALIKE_INDEX"] = "hnsw"
-    service = place.start_serving("hold")
-    try:
+    with place.start_serving("hold") as service:
         assert service.stdout.readline().strip() == "ready"
         code, found = recalled(place, "--collection", "main", "--top-k", "5")
         assert (code, found["main"]["recall"]) == (0, 1.0)
-    finally:
-        service.communicate(timeout=60)
 
 
 def test_numbers_that_make_no_sense_are_refused(place):

@@ -298,10 +298,9 @@ def test_people_see_counts_meanings_and_examples(place):
 @pytest.fixture
 def running(place):
     """The same place while a service runs over it."""
-    process = place.start_serving("hold")
-    assert process.stdout.readline() == "ready\n"
-    yield place
-    process.communicate("")
+    with place.start_serving("hold") as process:
+        assert process.stdout.readline() == "ready\n"
+        yield place
 
 
 def test_while_the_service_runs_the_index_is_refused_and_the_rest_is_checked(running):

@@ -9,6 +9,7 @@ from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import instance
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
 from client_sdk.schemas import JobState
+from tests.support.waiting import run_threads
 
 
 def test_a_new_collection_is_empty_and_its_index_too(catalogue, space):
@@ -64,10 +65,7 @@ def test_ensuring_makes_a_collection_once_however_many_ask(catalogue, space):
         threading.Thread(target=lambda: found.append(catalogue.collections.ensure("cats", space)))
         for _ in range(6)
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    run_threads(*threads)
     assert len(found) == 6
     assert len({collection.id for collection in found}) == 1
 

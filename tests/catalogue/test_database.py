@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.tables import instance, metadata, sources
 from bento_service.errors import CatalogueUnavailable, StorageFull
+from tests.support.waiting import run_threads
 
 
 @pytest.fixture
@@ -89,10 +90,7 @@ def test_two_that_open_an_empty_catalogue_at_once_both_succeed(url):
             failures.append(error)
 
     threads = [threading.Thread(target=start) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    run_threads(*threads)
     assert failures == []
 
 
@@ -147,10 +145,7 @@ def test_writers_wait_for_each_other_and_none_fails(url):
         threads = [
             threading.Thread(target=write, args=(catalogue,)) for catalogue in (one, two, one, two)
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
+        run_threads(*threads)
         with one.database.reading() as connection:
             counted = {row.id for row in connection.execute(select(instance))}
     assert failures == []

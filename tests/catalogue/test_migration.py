@@ -56,7 +56,12 @@ with Catalogue.open("sqlite:///{tmp_path}/catalogue.db"):
 
     def loads_alembic():
         answer = subprocess.run(
-            [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
         )
         return answer.stdout.strip()
 

@@ -160,7 +160,7 @@ def small_disk(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(folder, kept, dirs_exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "none", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False, timeout=120)
     if mounted.returncode != 0:
         shutil.rmtree(kept)
         raise Impossible(f"this user may not mount a disk: {mounted.stderr.strip()}")
@@ -170,7 +170,7 @@ def small_disk(folder: Path) -> Iterator[None]:
         shutil.rmtree(kept)
         shutil.copytree(folder, kept)
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=120)
         shutil.copytree(kept, folder, dirs_exist_ok=True)
         shutil.rmtree(kept)
 

@@ -86,7 +86,7 @@ class LightServer:
 def _serve(environment: dict[str, str], log: str) -> None:
     import uvicorn
 
-    from bento_service.api.configured import surface_alone
+    from bento_service.api.app import surface_alone
     from bento_service.settings import Settings
     from tests.admin.serving import application
 

@@ -17,6 +17,7 @@ import httpx
 from client_sdk import ApiError, Client, LookalikeError
 from tests.admin.serving import picture
 from tests.chaos.ledger import EITHER, Fault, Finding, Ledger, Picture
+from tests.support.waiting import join
 
 _FEW = 6
 _MANY = 12
@@ -288,8 +289,7 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        for thread in self._threads:
-            thread.join()
+        join(*self._threads)
 
     def _run(self, caller: Caller, first: list[str]) -> None:
         while not self._stopping.wait(self._pause):

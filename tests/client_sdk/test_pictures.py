@@ -236,5 +236,7 @@ def test_neither_library_is_imported_for_a_picture_that_needs_none(tmp_path):
         "Client(transport=transport).search(b'x')\n"
         "print([name for name in ('numpy', 'PIL') if name in sys.modules])"
     )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
+    )
     assert ran.stdout == "[]\n"

@@ -18,11 +18,11 @@ from bento_service.gallery.exact import ExactGallery
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.replay import Replay
 from client_sdk import Orientation, Verdict
+from tests.support.waiting import wait_until
 
 DIMENSION = 16
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 LINES = {SPACE.fingerprint: Thresholds(duplicate=0.95, near_duplicate=0.9)}
-PATIENCE = 60.0
 
 
 def stored(catalogue, name):
@@ -105,12 +105,12 @@ def replayed(catalogue, gallery):
 
     def wait():
         with Replay(catalogue, gallery, on_purged=lambda _: None) as replay:
-            for _ in range(int(PATIENCE / 0.05)):
-                indexes = catalogue.indexes.all()
-                if replay.was_ready and all(one.applied >= one.revision for one in indexes):
-                    return
-                replay._stopping.wait(0.05)
-        raise AssertionError("the index never held everything")
+            wait_until(
+                lambda: (
+                    replay.was_ready
+                    and all(one.applied >= one.revision for one in catalogue.indexes.all())
+                )
+            )
 
     return wait
 
@@ -283,9 +283,8 @@ def test_what_cannot_be_looked_at_is_an_error(duplicates, catalogue):
 def test_without_milvus_duplicates_are_refused(catalogue, add, replayed, tmp_path, free_port):
     with MilvusGallery(str(tmp_path / "own.db")) as own:
         add(clusters([2]))
-        with Replay(catalogue, own, on_purged=lambda _: None) as replay:
-            while catalogue.indexes.all()[0].applied < 1:
-                replay._stopping.wait(0.05)
+        with Replay(catalogue, own, on_purged=lambda _: None):
+            wait_until(lambda: catalogue.indexes.all()[0].applied >= 1)
     with MilvusGallery(f"http://127.0.0.1:{free_port}") as nowhere:
         walking = Duplicates(catalogue, nowhere, computed=Computed((SPACE,)), lines=LINES)
         with pytest.raises(IndexUnavailable):

@@ -7,10 +7,12 @@ import time
 from contextlib import ExitStack, contextmanager
 
 import httpx
+import psutil
 import pytest
 from PIL import Image
 
 from client_sdk import Client
+from tests.support.waiting import wait_until
 
 IN_FLIGHT = 3
 STREAMS = 2
@@ -50,6 +52,25 @@ def connected(server, sent=b""):
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(sent)
         yield connection
+
+
+def is_established(port, connection):
+    """Return whether the server keeps its end of a connection open."""
+    own = connection.getsockname()[1]
+    return any(
+        one.laddr.port == port and one.raddr and one.raddr.port == own
+        for one in psutil.net_connections("tcp4")
+        if one.status == psutil.CONN_ESTABLISHED
+    )
+
+
+def is_hung_up(connection, sent):
+    """Send something; return whether the server has closed the connection."""
+    try:
+        connection.sendall(sent)
+    except ConnectionError:
+        return True
+    return False
 
 
 def post(path="/api/v2/train", length=100, more=""):
@@ -126,14 +147,7 @@ def test_version_1_says_so_in_one_line(server):
 
 def test_who_goes_on_sending_after_the_answer_is_hung_up_on(server):
     with connected(server, post("/nothing", length=10**9)) as connection:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                connection.sendall(b" " * 1000)
-            except ConnectionError:
-                break
-            time.sleep(0.1)
-    assert time.monotonic() < deadline
+        wait_until(lambda: is_hung_up(connection, b" " * 1000), pause=0.1)
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-A: "])
@@ -148,14 +162,7 @@ def test_the_head_of_a_request_is_not_waited_for_for_ever(server, sent):
 
 def test_empty_lines_do_not_keep_a_connection_open(server):
     with connected(server) as connection:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            try:
-                connection.sendall(b"\r\n")
-            except ConnectionError:
-                break
-            time.sleep(0.2)
-    assert time.monotonic() < deadline
+        wait_until(lambda: is_hung_up(connection, b"\r\n"), pause=0.2)
 
 
 def test_a_second_request_of_a_connection_is_timed_as_the_first(server):
@@ -222,8 +229,9 @@ def test_there_are_no_web_sockets(http):
 def test_more_than_may_be_in_flight_are_told_to_come_again(server, http):
     with ExitStack() as stack:
         held = [stack.enter_context(connected(server, post() + b"{")) for _ in range(IN_FLIGHT)]
-        while (refused := http.get("/api/v2/count")).status_code == 200:
-            time.sleep(0.05)
+        refused = wait_until(
+            lambda: (answer := http.get("/api/v2/count")).status_code != 200 and answer
+        )
         assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
         assert refused.headers["retry-after"]
         assert refused.headers["x-request-id"] == refused.json()["request_id"]
@@ -263,7 +271,7 @@ def test_an_answer_that_nobody_reads_holds_nothing_up(server, http, client):
     )
     with connected(server, asked.encode()) as connection:
         assert connection.recv(100)
-        time.sleep(30)
+        wait_until(lambda: not is_established(server.port, connection), pause=0.2)
         assert http.get("/api/v2/count").status_code == 200
         received = len(read(connection))
     assert received < path.stat().st_size  # it was hung up on in the middle

@@ -7,13 +7,13 @@ descriptor in question from the beginning.
 import shutil
 import signal
 import threading
-import time
 
 import pytest
 from PIL import Image, ImageEnhance
 
 from client_sdk import Client, Conflict, InvalidArgument
 from client_sdk.schemas import JobState
+from tests.support.waiting import join, wait_until
 
 NAMES = ("astronaut.jpg", "chelsea.jpg", "coffee.jpg", "rocket.jpg", "coins.jpg", "ihc.jpg")
 
@@ -62,7 +62,7 @@ class Searching:
 
     def __exit__(self, *_):
         self._stop.set()
-        self._thread.join(60)
+        join(self._thread)
 
 
 @pytest.fixture
@@ -120,8 +120,7 @@ def test_a_reindex_changes_the_scores_and_nothing_else_and_no_search_fails(
         assert job.source == "reindex to vgg16-rmac4"
         done = client.wait(job)
         seen = len(searching.best)
-        while len(searching.best) < seen + 3:
-            time.sleep(0.05)
+        wait_until(lambda: len(searching.best) >= seen + 3 or searching.failures)
 
     assert (done.state, done.total, done.indexed, done.failed) == (JobState.COMPLETED, 6, 6, 0)
     assert searching.failures == []
@@ -265,9 +264,7 @@ def test_kill_9_in_the_middle_of_a_reindex_loses_nothing_and_it_goes_on(new_serv
         client.wait(client.upload(pictures))
         before = ids(client, "default")
         job = client.reindex("default", "vgg16-rmac4")
-        while client.process(job).done == 0:
-            time.sleep(0.02)
-        seen = client.process(job)
+        seen = wait_until(lambda: (now := client.process(job)).done and now)
         server.kill()
     assert 0 < seen.done < 18
     server.start()

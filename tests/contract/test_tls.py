@@ -2,10 +2,11 @@
 
 import ssl
 import subprocess
-import time
 
 import httpx
 import pytest
+
+from tests.support.waiting import wait_until
 
 READY_SECONDS = 180
 
@@ -17,7 +18,7 @@ def served(new_server, tmp_path_factory):
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
     names = ["-addext", "subjectAltName=IP:127.0.0.1"]
     files = ["-keyout", key, "-out", certificate]
-    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True, timeout=120)
     server = new_server(LOOKALIKE_TLS_CERTIFICATE=str(certificate), LOOKALIKE_TLS_KEY=str(key))
     server.launch()
     server.url = f"https://127.0.0.1:{server.port}"
@@ -33,10 +34,11 @@ def is_ready(server, context):
 
 def test_it_answers_over_https_and_to_nobody_without(served):
     server, context = served
-    deadline = time.monotonic() + READY_SECONDS
-    while not is_ready(server, context):
-        assert time.monotonic() < deadline, server.log.read_text()[-4000:]
-        time.sleep(0.1)
+    wait_until(
+        lambda: is_ready(server, context),
+        seconds=READY_SECONDS,
+        message=lambda: server.log.read_text()[-4000:],
+    )
     answer = httpx.get(f"{server.url}/api/v2/info", verify=context, timeout=60)
     assert answer.status_code == 200
     assert answer.json()["dimension"] > 0

@@ -3,9 +3,10 @@
 import math
 import re
 import shutil
-import time
 
 import pytest
+
+from tests.support.waiting import wait_until
 
 
 def _search(http, path, **fields):
@@ -16,13 +17,13 @@ def _search(http, path, **fields):
 def _train(http, folder, table):
     answer = http.post("/api/v1/train", json={"File": str(folder), "Table": table})
     assert (answer.status_code, answer.text) == (200, "Start")
-    for _ in range(600):
+
+    def counted():
         done, total = map(int, re.findall(r"\d+", http.get("/api/v1/process").text))
         count = http.post("/api/v1/count", json={"Table": table})
-        if total and done == total and count.status_code == 200:
-            return int(count.text)
-        time.sleep(0.1)
-    raise AssertionError("the train did not end")
+        return total and done == total and count.status_code == 200 and count
+
+    return int(wait_until(counted, pause=0.05).text)
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def certified(tmp_path):
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=pictures.example"
     names = ["-addext", "subjectAltName=DNS:pictures.example"]
     files = ["-keyout", key, "-out", certificate]
-    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True, timeout=120)
     return certificate, key
 
 

@@ -2,12 +2,14 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bento_service.gallery.milvus_gallery import MilvusGallery
+from tests.support.processes import child
 
 PROJECT = Path(__file__).parents[2]
 DIMENSION = 16
@@ -66,7 +68,7 @@ def index(gallery: MilvusGallery, _shared_index: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def script():
     """Run Python in a process of its own: `gallery`, `vectors` and `np` are there."""
-    started: list[subprocess.Popen[str]] = []
+    started = ExitStack()
 
     def start(folder: Path, text: str) -> "subprocess.Popen[str]":
         beginning = f"""
@@ -78,17 +80,11 @@ def script():
             gallery = MilvusGallery({str(folder)!r})
         """
         code = textwrap.dedent(beginning) + textwrap.dedent(text)
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        return process
+        command = [sys.executable, "-c", code]
+        return started.enter_context(child(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True))
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    with started:
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,16 @@
 
 import socket
 import time
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
 from grpc import RpcError, StatusCode
 
 from bento_service.gallery.connection import BackingOff, Connection
+from tests.support.waiting import wait_until
+
+STEP = 0.005
 
 
 @pytest.fixture
@@ -18,24 +22,35 @@ def refusing():
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def pauses(connection, number):
-    """Seconds from each failed attempt to the next one that is made, by asking all the time."""
-    began, made = time.monotonic(), []
+class Clock:
+    """A clock that the test moves."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def pauses(connection, number, clock):
+    """Return the seconds from each failed attempt to the next one, by asking all the time."""
+    made = []
     while len(made) < number:
         try:
             connection.client()
         except BackingOff:
-            time.sleep(0.005)
+            clock.now += STEP
         except ConnectionError:
-            made.append(time.monotonic() - began)
+            made.append(clock.now)
     return [after - before for before, after in pairwise(made)]
 
 
 def test_the_pauses_grow_up_to_a_longest_and_are_random(refusing):
-    drawn = [pauses(Connection(refusing, first_pause=0.1, longest_pause=0.4), 5) for _ in range(2)]
+    clock = Clock()
+    options = {"first_pause": 0.1, "longest_pause": 0.4, "clock": clock}
+    drawn = [pauses(Connection(refusing, **options), 5, clock) for _ in range(2)]
     for one in drawn:
         for pause, longest in zip(one, (0.1, 0.2, 0.4, 0.4), strict=True):
-            assert longest / 2 <= pause < longest + 0.5
+            assert longest / 2 <= pause < longest + 2 * STEP
     assert drawn[0] != drawn[1]
 
 
@@ -83,14 +98,12 @@ def test_only_a_dead_channel_is_closed(code, fail_fast, answers, milvus_server):
     if answers:
         assert connection.client() is first
     else:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                second = connection.client()
-                break
-            except BackingOff:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+
+        def client_again():
+            with suppress(BackingOff):
+                return connection.client()
+
+        second = wait_until(client_again)
         assert second is not first
         assert second.list_collections(timeout=10) is not None
     connection.close()

@@ -8,6 +8,7 @@ import pytest
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.exact import ExactGallery
 from bento_service.gallery.index_types import IndexType
+from tests.support.waiting import join
 
 DIMENSION = 16
 
@@ -102,7 +103,7 @@ def test_searches_beside_writes_see_whole_rows(unit_vectors):
         for number in range(200, 400):
             gallery.upsert("index", [number], [vectors[number]])
             gallery.delete("index", [number - 150] if number > 200 else [])
-        searching.join(60)
+        join(searching)
     assert set(seen) == {(0, 1.0)}
 
 

@@ -9,7 +9,9 @@ from milvus_lite.engine import collection
 from pymilvus import DataType, MilvusClient
 
 from bento_service.errors import IndexUnavailable
+from bento_service.gallery.connection import CONNECT_SECONDS
 from bento_service.gallery.milvus_gallery import MilvusGallery
+from tests.support.waiting import join, run_threads
 
 DIMENSION = 16
 
@@ -86,10 +88,7 @@ def test_searches_that_come_at_once_share_calls_and_find_what_they_would_alone(
 
     monkeypatch.setattr(MilvusGallery, "_search", counting)
     threads = [threading.Thread(target=search_on, args=(first,)) for first in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    run_threads(*threads)
     assert [[one.image_id for one in together[n]] for n in range(80)] == [
         [one.image_id for one in near] for near in alone
     ]
@@ -163,10 +162,7 @@ def test_two_threads_that_write_lose_nothing(gallery, index, unit_vectors):
             gallery.search(index, vectors[at], top_k=3)
 
     threads = [threading.Thread(target=write, args=(first,)) for first in (0, 10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    run_threads(*threads)
     assert gallery.ids(index) == set(range(160))
 
 
@@ -189,9 +185,7 @@ def test_what_two_threads_were_told_is_written_outlives_a_kill(script, tmp_path,
     )
     told = [int(writer.stdout.readline()) for _ in range(150)]
     writer.kill()
-    told += [
-        int(line) for line in writer.communicate()[0].splitlines(keepends=True) if line[-1] == "\n"
-    ]
+    told += [int(line) for line in writer.stdout if line[-1] == "\n"]
     with MilvusGallery(str(tmp_path / "milvus.db")) as again:
         again.open("cats", DIMENSION)
         held = again.ids("cats")
@@ -350,12 +344,13 @@ def every_call(gallery, vector):
 def test_where_nobody_listens_every_call_says_so_at_once(unit_vectors):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and never listens
-        with MilvusGallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as gallery:
+        uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with MilvusGallery(uri, connect_seconds=100.0) as gallery:
             began = time.monotonic()
             for act in every_call(gallery, unit_vectors(1)[0]):
                 with pytest.raises(IndexUnavailable):
                     act()
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < CONNECT_SECONDS
 
 
 def test_a_silent_host_is_waited_for_once_and_not_by_everyone(unit_vectors):
@@ -371,14 +366,11 @@ def test_a_silent_host_is_waited_for_once_and_not_by_everyone(unit_vectors):
         silent.bind(("127.0.0.1", 0))
         silent.listen(20)
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with MilvusGallery(uri, connect_seconds=1.0) as gallery:
+        with MilvusGallery(uri, connect_seconds=2.0) as gallery:
             threads = [threading.Thread(target=search, args=(gallery,)) for _ in range(5)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join(30)
+            run_threads(*threads)
     assert len(waited) == 5
-    assert max(waited) < 2.5
+    assert max(waited) < 4 * 2.0  # one after the other would be five times as long
 
 
 def test_milvus_is_found_again_when_it_comes_back(tmp_path):
@@ -398,6 +390,7 @@ def test_a_folder_that_another_process_uses_is_unavailable(script, milvus_folder
         milvus_folder,
         """
         from bento_service.errors import IndexUnavailable
+from bento_service.gallery.connection import CONNECT_SECONDS
         try:
             gallery.names()
         except IndexUnavailable:
@@ -428,6 +421,6 @@ def test_a_search_sees_all_rows_while_milvus_lite_moves_them(lite, unit_vectors,
     mover.start()
     assert began.wait(30)
     found = found_ids(lite, "moved", unit_vectors(1, seed=2)[0])
-    mover.join()
+    join(mover)
     assert set(range(5)) <= set(found)
     lite.drop("moved")

@@ -1,13 +1,13 @@
 """Searches that share calls, with calls that end when the test says so."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
 
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.shared import SharedSearches
+from tests.support.waiting import run_threads, wait_until
 
 PATIENCE = 20.0
 
@@ -63,7 +63,7 @@ class Callers:
         for number in numbers:
             waiting = len(line.waiting)
             self.start(number, kind=kind)
-            until(lambda before=waiting: len(line.waiting) == before + 1)
+            wait_until(lambda before=waiting: len(line.waiting) == before + 1)
 
     def _search(self, number, kind):
         try:
@@ -77,13 +77,6 @@ class Callers:
             thread.join(PATIENCE)
             assert not thread.is_alive()
         return self.answers
-
-
-def until(is_so):
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 @pytest.fixture
@@ -200,9 +193,6 @@ def test_many_callers_who_come_again_and_again_all_get_their_own_answers():
             wrong.extend([number] if answer != 2 * number else [])
 
     threads = [threading.Thread(target=search_on, args=(1000 * n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
+    run_threads(*threads)
     assert wrong == []
     assert sum(map(len, calls.made)) == 1600

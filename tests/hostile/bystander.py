@@ -14,9 +14,11 @@ from contextlib import contextmanager
 import httpx
 
 from tests.hostile.made import encoded, small
+from tests.support.processes import child
 
 _PAUSE_SECONDS = 0.1
 _TIME_LIMIT = 60.0
+_LIFE_SECONDS = 4 * 60 * 60.0  # the whole campaign takes more than an hour
 _BEGUN = "begun"
 
 
@@ -42,9 +44,8 @@ def searching(url: str) -> Iterator[list[float]]:
     """Have one search; the list has the seconds of each of its searches in the end."""
     seconds: list[float] = []
     command = [sys.executable, "-m", "tests.hostile.bystander", url]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with child(command, life_seconds=_LIFE_SECONDS, **options) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == _BEGUN
         yield seconds

@@ -17,8 +17,6 @@ MOST_GROWN = 300 * 10**6
 """Bytes by which the service's own memory may grow."""
 MOST_SLOWED = 2.0
 """By so much a bystander's searches may take longer than while nobody else asks."""
-_ALONE_SECONDS = 8.0
-_SETTLE_SECONDS = 20.0
 _SOUND = 12
 _TELLING_LOG = ("Traceback", "Segmentation", "ERROR")
 
@@ -77,6 +75,8 @@ class Campaign:
         *,
         slowest: float = SLOWEST_SECONDS,
         slowed: float = MOST_SLOWED,
+        alone_seconds: float = 8.0,
+        settle_seconds: float = 20.0,
     ) -> None:
         """Fill the collection with sound pictures, and see how the service is at rest.
 
@@ -84,10 +84,14 @@ class Campaign:
             service: What is attacked.
             slowest: Seconds that no answer may take longer than.
             slowed: How many times as long a bystander may wait as while nobody attacks.
+            alone_seconds: How long a bystander is measured while nobody attacks.
+            settle_seconds: How long the service has at the end to give memory back.
         """
         self.tally = Tally()
         self._slowest = slowest
         self._slowed = slowed
+        self._alone_seconds = alone_seconds
+        self._settle_seconds = settle_seconds
         self._service = service
         for number in range(_SOUND):
             (service.images / f"{number}.png").write_bytes(encoded(small(number), "PNG"))
@@ -112,7 +116,7 @@ class Campaign:
         with self._watched(kind) as (attack, outcome):
             for _ in range(rounds):
                 with searching(url) as alone:
-                    time.sleep(_ALONE_SECONDS)
+                    time.sleep(self._alone_seconds)
                 with searching(url) as beside:
                     attack.search_with(inputs, outcome)
                 with searching(url) as usual:
@@ -150,7 +154,7 @@ class Campaign:
             self.tally.findings.append(f"sound pictures are answered {dict(sound.statuses)}")
         if gone := self._processes - set(self._service.processes()):
             self.tally.findings.append(f"{len(gone)} of the service's processes have ended")
-        deadline = time.monotonic() + _SETTLE_SECONDS
+        deadline = time.monotonic() + self._settle_seconds
         while (kept := self._memory.now().own - self._memory.before.own) > 0:
             if time.monotonic() > deadline:
                 break

@@ -27,7 +27,7 @@ def pillow() -> Iterator[Input]:
         wanted = ["--no-deps", "--no-binary", ":all:", f"pillow=={PIL.__version__}"]
         # It prepares a build as well, which takes minutes.
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(CACHE)]
-        subprocess.run([*command, *wanted], check=True)
+        subprocess.run([*command, *wanted], check=True, timeout=120)
     yield from _in_archive(CACHE / source, ("Tests/images/",))
 
 

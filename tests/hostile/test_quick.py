@@ -16,7 +16,10 @@ def test_hostile_input_is_refused_and_leaves_the_service_as_it_was(forge, tmp_pa
     service = LightServer(tmp_path, forge)
     service.launch()
     try:
-        campaign = Campaign(service, slowest=PATIENCE, slowed=math.inf)
+        # Neither speed nor memory is judged here, so nothing waits for their measurement.
+        campaign = Campaign(
+            service, slowest=PATIENCE, slowed=math.inf, alone_seconds=0.5, settle_seconds=0.0
+        )
         campaign.attack_beside("made for it", list(made()), rounds=1)
         campaign.attack("mutations", mutations(300, seed=1))
         campaign.end()

@@ -17,10 +17,10 @@ from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.checks import defect
 from bento_service.indexing.replay import Replay
 from client_sdk.schemas import JobState
+from tests.support.waiting import running, wait_until
 
 OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 8, "fp32")
 NEW = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 16, "fp32")
-PATIENCE = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +82,6 @@ def following(catalogue, gallery):
         yield replay
 
 
-def until(is_so):
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < deadline, "it never became so"
-        time.sleep(0.005)
-
-
 def ended(catalogue, job):
     return catalogue.jobs.get(job.id).state not in (JobState.PENDING, JobState.IN_PROGRESS)
 
@@ -126,8 +119,8 @@ def test_replay_fills_the_second_index_and_switches_when_its_job_is_done(catalog
         assert catalogue.collections.named("cats").space == OLD
         settle(catalogue, job)
         replay.wake()
-        until(lambda: ended(catalogue, job))
-        until(lambda: settled_down(catalogue, replay))
+        wait_until(lambda: ended(catalogue, job))
+        wait_until(lambda: settled_down(catalogue, replay))
     assert catalogue.jobs.get(job.id).state is JobState.COMPLETED
     assert_serves(catalogue, gallery, NEW)
 
@@ -147,17 +140,14 @@ def test_trains_and_deletions_go_on_while_it_is_prepared(catalogue, cats, galler
             number += 1
 
     with following(catalogue, gallery) as replay:
-        changing = threading.Thread(target=change)
-        changing.start()
-        job = begin(catalogue, cats)
-        while files := catalogue.jobs.todo(job.number, after=0, limit=3):
-            outcomes = [Outcome(file, described=described(file.path)) for file in files]
-            catalogue.jobs.settle(job, outcomes)
-            replay.wake()
-        until(lambda: ended(catalogue, job))
-        stop.set()
-        changing.join(30)
-        until(lambda: settled_down(catalogue, replay))
+        with running(threading.Thread(target=change), stop=stop.set):
+            job = begin(catalogue, cats)
+            while files := catalogue.jobs.todo(job.number, after=0, limit=3):
+                outcomes = [Outcome(file, described=described(file.path)) for file in files]
+                catalogue.jobs.settle(job, outcomes)
+                replay.wake()
+            wait_until(lambda: ended(catalogue, job))
+        wait_until(lambda: settled_down(catalogue, replay))
     assert catalogue.jobs.get(job.id).state is JobState.COMPLETED
     assert_serves(catalogue, gallery, NEW)
     paths = [i.sources[0].path for i in catalogue.images.page(cats.id, after=0, limit=1000)]
@@ -172,14 +162,14 @@ def test_the_index_before_the_last_one_leaves_milvus(catalogue, cats, gallery):
         job = begin(catalogue, cats)
         settle(catalogue, job)
         replay.wake()
-        until(lambda: ended(catalogue, job))
+        wait_until(lambda: ended(catalogue, job))
         begun = begin(catalogue, cats, third)
         files = catalogue.jobs.todo(begun.number, after=0, limit=9)
         own = Described(digest("a"), "PNG", 20, 10, 99, {third.fingerprint: vector("a", third)})
         catalogue.jobs.settle(begun, [Outcome(file, described=own) for file in files])
         replay.wake()
-        until(lambda: ended(catalogue, begun))
-        until(lambda: cats.index.name not in gallery.names())
+        wait_until(lambda: ended(catalogue, begun))
+        wait_until(lambda: cats.index.name not in gallery.names())
     assert [one.space for one in catalogue.indexes.of(cats.id)] == [third, NEW]
 
 
@@ -224,11 +214,11 @@ def test_a_crash_at_any_point_of_a_switch_heals_at_the_next_start(catalogue, cat
         followed = ("collections", "indexes", "changes", "images", "reindexes")
         around = {name: crash.round(getattr(catalogue, name)) for name in followed}
         with following(replace(catalogue, **around), crash.round(gallery)) as replay:
-            until(lambda replay=replay: not replay.alive or settled_down(catalogue, replay))
+            wait_until(lambda replay=replay: not replay.alive or settled_down(catalogue, replay))
         if crash.left >= 0:
             break
         with following(catalogue, gallery) as replay:
-            until(lambda replay=replay: settled_down(catalogue, replay))
+            wait_until(lambda replay=replay: settled_down(catalogue, replay))
         assert catalogue.jobs.get(job.id).state is JobState.COMPLETED
         assert_serves(catalogue, gallery, space)
         point, space = point + 7, OLD if space is NEW else NEW
@@ -248,7 +238,7 @@ def prepared(catalogue, cats, gallery):
         outcomes = [Outcome(file, described=described(file.path)) for file in files]
         catalogue.jobs.settle(job, outcomes)
         replay.wake()
-        until(lambda: settled_down(catalogue, replay))
+        wait_until(lambda: settled_down(catalogue, replay))
     (index,) = [one for one in catalogue.indexes.of(cats.id) if not one.serves]
     assert len(gallery.ids(index.name)) == 29
     return index
@@ -288,7 +278,7 @@ def test_equal_pictures_find_each_other_and_are_no_defect(catalogue, cats, galle
     (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
     catalogue.jobs.settle(job, [Outcome(file, described=same)])
     with following(catalogue, gallery) as replay:
-        until(lambda: settled_down(catalogue, replay))
+        wait_until(lambda: settled_down(catalogue, replay))
     assert defect(catalogue, gallery, catalogue.indexes.of(cats.id)[0]) is None
 
 
@@ -297,19 +287,19 @@ def test_a_wrong_index_is_not_switched_to_and_the_next_reindex_builds_it_again(
 ):
     (job,) = [one for one in catalogue.jobs.open() if one.kind is SourceKind.REINDEX]
     with following(catalogue, gallery) as replay:
-        until(lambda: replay.is_open(prepared))  # what is wrong at its opening is mended there
+        wait_until(lambda: replay.is_open(prepared))  # what is wrong at its opening is mended there
         ids = sorted(gallery.ids(prepared.name))
         gallery.upsert(prepared.name, ids, [vector(f"another {n}", NEW) for n in ids])
         settle(catalogue, job)
         replay.wake()
-        until(lambda: ended(catalogue, job))
+        wait_until(lambda: ended(catalogue, job))
         assert catalogue.collections.named("cats").space == OLD
         failed = catalogue.jobs.get(job.id)
         assert failed.state is JobState.FAILED
         assert "does not find itself in the new index" in failed.detail
         again = begin(catalogue, cats)
         replay.wake()
-        until(lambda: ended(catalogue, again))
-        until(lambda: settled_down(catalogue, replay))
+        wait_until(lambda: ended(catalogue, again))
+        wait_until(lambda: settled_down(catalogue, replay))
     assert catalogue.jobs.get(again.id).state is JobState.COMPLETED
     assert_serves(catalogue, gallery, NEW)

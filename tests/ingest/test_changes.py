@@ -497,7 +497,7 @@ def test_a_manifest_that_was_canceled_while_it_was_read_is_read_on_by_a_retry(
     first, _ = room.catalogue.jobs.todo(job.number, after=0, limit=9)
     room.catalogue.jobs.settle(job, [Outcome(first, code="path_not_found", detail="why")])
     room.catalogue.job_control.cancel(job.id)
-    room.discard(set(room.uploads.stored()))
+    room.uploads.discard(set(room.uploads.stored()))
     again = retry(job)
     assert counted(again) == ("completed", 3, 3, 3, 0, 0)
     assert paths(room) == ["0.png", "1.png", "2.png"]
@@ -507,7 +507,7 @@ def test_a_manifest_is_not_kept_for_ever_to_be_read_on(room, start, retry):
     job = start({"path": "0.png"})
     room.catalogue.job_control.cancel(job.id)
     room.retriable = timedelta(0)
-    room.discard(set(room.uploads.stored()))
+    room.uploads.discard(set(room.uploads.stored()))
     assert list(room.uploads.stored()) == []
     with pytest.raises(Conflict, match="not kept any more"):
         retry(job)

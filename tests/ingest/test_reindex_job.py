@@ -5,7 +5,6 @@ There is no Milvus here, so the test itself switches, where replay would.
 
 import asyncio
 import io
-import time
 
 import numpy as np
 import pytest
@@ -25,6 +24,7 @@ from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.originals import Originals
 from bento_service.storage.uploads import Uploads
 from client_sdk.schemas import JobState, TrainRequest
+from tests.support.waiting import wait_until_async
 
 OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 3, "fp32")
 NEW = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 3, "fp32")
@@ -46,6 +46,10 @@ async def describe(images):
     return {OLD.fingerprint: units, NEW.fingerprint: -units}
 
 
+def _no_manifest(digests):
+    raise AssertionError("a reindex has no manifest")
+
+
 class Room:
     """A collection of three files and an upload, and the worker's surroundings."""
 
@@ -54,7 +58,7 @@ class Room:
         self.pictures = folder / "pictures"
         self.pictures.mkdir()
         self.roots = ImageRoots([ImageRoot("pictures", self.pictures)])
-        self.uploads = Uploads(folder / "uploads")
+        self.uploads = Uploads(folder / "uploads", unneeded=_no_manifest)
         self.commits = 0
         self.cats = catalogue.collections.create("cats", OLD)
         for colour in ("red", "green", "blue"):
@@ -92,21 +96,14 @@ class Room:
                 reader,
                 describe,
                 uploads=self.uploads,
-                discard=self.discard,
                 computed=computed,
                 decoders=2,
                 on_commit=self.count_commit,
             ) as worker:
-                deadline = time.monotonic() + PATIENCE
-                while not is_so():
-                    assert time.monotonic() < deadline, "it never became so"
-                    assert worker.alive
-                    await asyncio.sleep(0.01)
+                await wait_until_async(lambda: is_so() or not worker.alive)
+                assert worker.alive
 
         asyncio.run(run())
-
-    def discard(self, digests):
-        raise AssertionError("a reindex has no manifest")
 
     def count_commit(self):
         self.commits += 1

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from client_sdk import (
 )
 from client_sdk._local import URL, LocalTransport
 from model_build.store import MODEL_FILES
+from tests.support.waiting import run_threads, wait_until
 
 PROJECT = Path(__file__).parents[2]
 
@@ -125,12 +125,12 @@ def test_a_client_that_was_forgotten_gives_its_folder_back(model_folder, tmp_pat
     forgotten = Client.local(tmp_path, model=model_folder)
     del forgotten
     gc.collect()
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
+
+    def is_free():
         with contextlib.suppress(LocalUnavailable), Client.local(tmp_path, model=model_folder):
-            return
-        time.sleep(0.05)
-    raise AssertionError("the folder was never free again")
+            return True
+
+    wait_until(is_free)
 
 
 def test_a_forked_process_is_told_and_holds_nothing(model_folder, tmp_path):
@@ -291,10 +291,7 @@ def test_many_threads_and_an_event_loop_ask_at_once(client, photographs, model_f
         found[picture.name] = client.search(picture, collection="many").hits[0].name
 
     threads = [threading.Thread(target=ask, args=(one,)) for one in pictures]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    run_threads(*threads)
     assert found == {one.name: one.name for one in pictures}
 
 

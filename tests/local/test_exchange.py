@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from bento_service.local.service import LocalService
 from client_sdk._local import URL, AsyncLocalTransport, LocalTransport
+from tests.support.waiting import running
 
 PIECE = b"x" * 1000
 
@@ -22,6 +23,7 @@ class App:
 
     def __init__(self):
         self.made = 0
+        self.asked = threading.Event()
         self.left = threading.Event()
         self.app = Starlette(
             routes=[
@@ -57,6 +59,7 @@ class App:
         return PlainTextResponse(str(len(await request.body())))
 
     async def slow(self, request: Request):
+        self.asked.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -132,11 +135,15 @@ def test_an_answer_that_breaks_off_is_a_broken_connection(http):
 
 
 def test_who_waits_when_the_service_closes_is_told(http, service, answering):
-    closing = threading.Timer(0.2, service.close)
-    closing.start()
-    with pytest.raises(httpx.ReadError, match="the service ended"):
+    def close():
+        assert answering.asked.wait(60)
+        service.close()
+
+    with (
+        running(threading.Thread(target=close)),
+        pytest.raises(httpx.ReadError, match="the service ended"),
+    ):
         http.get("/slow")
-    closing.join()
     assert answering.left.is_set()
 
 

@@ -1,7 +1,6 @@
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 
@@ -11,7 +10,7 @@ from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.maintenance.cleanup import Cleanup
 from bento_service.maintenance.periodic import periodic
-from bento_service.storage.uploads import Uploads, discard_unneeded
+from bento_service.storage.uploads import Uploads
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 
@@ -32,8 +31,16 @@ def catalogue(tmp_path):
 
 
 @pytest.fixture
-def uploads(tmp_path):
-    return Uploads(tmp_path / "uploads")
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def uploads(tmp_path, catalogue, clock):
+    def unneeded(digests):
+        return catalogue.upload_references.unneeded(digests, ended_after=clock())
+
+    return Uploads(tmp_path / "uploads", unneeded=unneeded)
 
 
 @pytest.fixture
@@ -50,12 +57,12 @@ def failed(catalogue, uploads, tmp_path):
 
 
 def kept(catalogue, uploads, clock):
-    discard = partial(discard_unneeded, uploads, catalogue, clock)
-    return Cleanup(catalogue, retriable_since=clock, discard=discard)
+    return Cleanup(catalogue, retriable_since=clock, discard=uploads.discard)
 
 
-def test_an_upload_that_failed_is_kept_for_a_while_and_then_removed(catalogue, uploads, failed):
-    clock = Clock()
+def test_an_upload_that_failed_is_kept_for_a_while_and_then_removed(
+    catalogue, uploads, failed, clock
+):
     house = kept(catalogue, uploads, clock)
     house.run()
     assert list(uploads.stored()) == [failed]
@@ -64,8 +71,7 @@ def test_an_upload_that_failed_is_kept_for_a_while_and_then_removed(catalogue, u
     assert list(uploads.stored()) == []
 
 
-def test_an_upload_that_is_needed_again_stays(catalogue, uploads, failed):
-    clock = Clock()
+def test_an_upload_that_is_needed_again_stays(catalogue, uploads, failed, clock):
     house = kept(catalogue, uploads, clock)
     (job,) = catalogue.jobs.page(before=None, limit=2)
     catalogue.job_control.retry(job)

@@ -56,10 +56,10 @@ def test_a_missing_file_is_told_by_its_status(server, tmp_path):
 
 def test_a_server_that_never_answers_is_given_up(server, tmp_path, stopwatch):
     url = server.add_answer(NAME, lambda handler: server.wait(30))
-    patient_later = TimeLimits(connect=0.5, read=20, total=20)
+    patient_later = TimeLimits(connect=0.5, read=25, total=25)
     with pytest.raises(WeightsUnavailable, match=r"no answer within 0\.5 s"):
         download(url, tmp_path, patient_later)
-    assert stopwatch.seconds < 5
+    assert stopwatch.seconds < 20
     assert nothing_is_left_in(tmp_path)
 
 
@@ -73,7 +73,7 @@ def test_a_server_that_stops_in_the_middle_is_given_up(server, tmp_path, stopwat
 
     with pytest.raises(WeightsUnavailable, match="timed out"):
         download(server.add_answer(NAME, answer), tmp_path, SOON)
-    assert stopwatch.seconds < 5
+    assert stopwatch.seconds < 20
     assert nothing_is_left_in(tmp_path)
 
 
@@ -88,7 +88,7 @@ def test_a_server_that_sends_byte_after_byte_is_given_up(server, tmp_path, stopw
 
     with pytest.raises(WeightsUnavailable, match="not finished after 1 s"):
         download(server.add_answer(NAME, answer), tmp_path, SOON)
-    assert stopwatch.seconds < 5
+    assert stopwatch.seconds < 20
 
 
 def test_a_file_that_ends_early_is_told_by_its_length(server, tmp_path):

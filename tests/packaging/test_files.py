@@ -83,7 +83,12 @@ def test_docker_reads_the_compose_file():
 
 def test_nothing_that_is_built_or_downloaded_is_in_the_repository():
     tracked = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=False
+        ["git", "ls-files", "-z"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     ).stdout.split("\0")
     large = [
         name

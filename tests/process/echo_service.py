@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bento_service.descriptors.describing import patient
 from bento_service.serving.batching import EMBEDDER_OPTIONS, batching_options, limit_waiting
 
-WORK_SECONDS = 0.05
+WORK_SECONDS = float(os.environ["ECHO_WORK_SECONDS"])
 app = FastAPI()
 
 

@@ -5,7 +5,6 @@ import hashlib
 import inspect
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -19,10 +18,12 @@ import pytest
 from bentoml._internal.marshal import dispatcher
 
 from bento_service.serving.batching import MAX_CORK_SECONDS, limit_waiting
+from tests.support.processes import terminate
 
 PROJECT = Path(__file__).parents[2]
 CALLERS = 32
 CALLS = 1200
+WORK_SECONDS = 0.05  # of the embedder, for each batch
 
 
 @contextmanager
@@ -32,11 +33,12 @@ def _serving(folder: Path, **variables: str) -> Iterator[str]:
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "bentoml", "serve", "tests.process.echo_service:Echo"]
+    work = {"ECHO_WORK_SECONDS": str(WORK_SECONDS)}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port)],
             cwd=PROJECT,
-            env={**os.environ, "BENTOML_HOME": str(folder), **variables},
+            env={**os.environ, "BENTOML_HOME": str(folder), **work, **variables},
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -45,8 +47,7 @@ def _serving(folder: Path, **variables: str) -> Iterator[str]:
             _wait_until_ready(url, process, folder / "log")
             yield url
         finally:
-            process.terminate()  # a kill would leave its workers, which have their own sessions
-            process.wait(30)
+            terminate(process)  # a kill would leave its workers, which have their own sessions
 
 
 @pytest.fixture(scope="module")
@@ -81,15 +82,15 @@ async def _burst(url: str, calls: int) -> list[tuple[int, httpx.Response]]:
     return answers
 
 
-def _lone_milliseconds(url: str) -> float:
+def _lone_seconds(url: str, calls: int) -> float:
     with httpx.Client(base_url=url, timeout=60) as http:
         taken = []
-        for _ in range(7):
+        for _ in range(calls):
             started = time.perf_counter()
             http.get("/describe/7").raise_for_status()
-            taken.append(1000 * (time.perf_counter() - started))
+            taken.append(time.perf_counter() - started)
             time.sleep(0.05)
-    return statistics.median(taken)
+    return min(taken)  # what a busy machine adds is no part of it
 
 
 def test_no_call_is_lost_under_load_and_every_caller_gets_its_own_answer(echo):
@@ -102,20 +103,20 @@ def test_no_call_is_lost_under_load_and_every_caller_gets_its_own_answer(echo):
     assert max(sizes) == 8  # calls did travel together, and never more than allowed
 
 
-def _slowdown_after_a_burst(url: str) -> float:
-    before = _lone_milliseconds(url)
+def _held_back_after_a_burst(url: str) -> float:
+    before = _lone_seconds(url, 15)
     asyncio.run(_burst(url, 600))
-    return _lone_milliseconds(url) / before
+    return _lone_seconds(url, 7) - before
 
 
 def test_a_lone_query_after_a_burst_is_not_held_back(echo):
-    assert _slowdown_after_a_burst(echo) < 1.8
+    assert _held_back_after_a_burst(echo) < WORK_SECONDS / 2
 
 
 def test_without_the_cap_it_is_held_back(tmp_path):
     """When this fails, BentoML no longer needs the patch."""
     with _serving(tmp_path, ECHO_UNLIMITED="1") as url:
-        assert _slowdown_after_a_burst(url) > 2.2
+        assert _held_back_after_a_burst(url) > WORK_SECONDS / 2
 
 
 def test_the_patched_names_are_the_ones_that_were_read():

@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from client_sdk import Client, ImageTooExpensive, ImageUnreadable, TooLarge
 from tests.support import bombs
+from tests.support.waiting import join, running, wait_until
 
 SECONDS = "0.2"
 
@@ -70,18 +70,12 @@ def test_searches_and_thumbnails_are_answered_while_bombs_come_in(
             statuses.append(answer.status_code)
 
     attackers = [threading.Thread(target=attack) for _ in range(2)]
-    for attacker in attackers:
-        attacker.start()
-    try:
+    with running(*attackers, stop=ended.set):
         for path in sorted(photographs.iterdir()):
             hit = client.search(path).hits[0]
             assert (hit.name, round(hit.score, 3)) == (path.name, 1.0)
             assert client.thumbnail(image.id).startswith(b"RIFF")
-    finally:
-        ended.set()
-        for attacker in attackers:
-            attacker.join(120)
-    assert 422 in statuses
+        wait_until(lambda: 422 in statuses)
     assert set(statuses) <= {422, 429}
     assert server.is_ready()
 
@@ -113,12 +107,9 @@ def test_a_decoder_killed_by_hand_fails_its_own_search_alone(
         client.search(bombs.flat("PNG", (2000, 1600)))  # so that one for the expensive has started
     asking = threading.Thread(target=ask)
     asking.start()
-    deadline = time.monotonic() + 60
-    while not (busy := [pid for pid in server.decoders() if _is_running(pid)]):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    busy = wait_until(lambda: [pid for pid in server.decoders() if _is_running(pid)], pause=0.005)
     os.kill(busy[0], signal.SIGKILL)
-    asking.join(120)
+    join(asking)
     assert len(caught) == 1
     assert client.search(photographs / "coins.jpg").hits[0].name == "coins.jpg"
     assert busy[0] not in server.decoders()
@@ -141,15 +132,11 @@ def test_no_decoder_outlives_its_server(new_server, scan_bomb, number):
 
     asking = threading.Thread(target=ask)
     asking.start()
-    while not any(_is_running(pid) for pid in own.decoders()):
-        time.sleep(0.01)
+    wait_until(lambda: any(_is_running(pid) for pid in own.decoders()))
     decoders = own.decoders()
     if number == signal.SIGKILL:
         own.kill()
     else:
         own.stop()
-    asking.join(60)
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in decoders):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    join(asking)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in decoders))

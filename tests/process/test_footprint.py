@@ -106,6 +106,7 @@ def _printed(code: str, variables: dict[str, str]) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
+        timeout=120,
     ).stdout.split()
 
 

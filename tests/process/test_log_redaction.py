@@ -2,13 +2,13 @@
 
 import re
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from bento_service.settings import Settings, SettingsError
+from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
 DEFECTS = Path(__file__).parent / "defects"
@@ -33,10 +33,10 @@ def told(request, new_server, photographs):
         answers.append(http.post("/api/v1/search", files=files))
         (server.images / picture.name).write_bytes(picture.read_bytes())
         answers.append(http.post("/api/v2/train", json={"path": "."}))
-        deadline = time.monotonic() + 120
-        while "ingest has stopped" not in server.log.read_text():
-            assert time.monotonic() < deadline, server.log.read_text()[-4000:]
-            time.sleep(0.1)
+        wait_until(
+            lambda: "ingest has stopped" in server.log.read_text(),
+            message=lambda: server.log.read_text()[-4000:],
+        )
         answers += [http.get(f"/api/v2/{what}") for what in ("process", "jobs")]
     server.stop()
     private = (str(server.data_dir), str(server.images), str(PROJECT), sys.prefix, *SECRETS)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from uuid import uuid4
 
 import httpx
@@ -15,6 +14,7 @@ from PIL import Image, ImageEnhance
 
 from client_sdk import Client
 from client_sdk.schemas import JobState
+from tests.support.waiting import wait_until
 
 PICTURES = 24
 
@@ -77,7 +77,7 @@ def test_a_signal_ends_every_process_and_a_second_start_finds_everything(
 
     server.tell(number)
 
-    assert _nothing_left(server)
+    _wait_until_nothing_is_left(server)
     server.start()
     with Client(server.url) as client:
         assert client.count(collection=collection) == 2
@@ -90,10 +90,7 @@ def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(server, colle
     shutil.copytree(pictures, server.images / collection)
     with Client(server.url) as client:
         job = client.train(collection, collection=collection)
-        seen = 0
-        while seen < 4:
-            seen = client.process(job).done
-            time.sleep(0.02)
+        seen = wait_until(lambda: (done := client.process(job).done) >= 4 and done)
 
     server.kill()
     server.start()
@@ -145,7 +142,7 @@ def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
     reading.join(60)
     assert lines[0] == "event: job"
     assert lines[-1] == "the end"
-    assert _nothing_left(server)
+    _wait_until_nothing_is_left(server)
     server.start()
     with Client(server.url) as client:
         assert client.upload(files, **order).id == job.id
@@ -159,8 +156,7 @@ def test_a_killed_embedder_comes_back_and_the_train_goes_on(server, collection, 
     shutil.copytree(pictures, server.images / collection)
     with Client(server.url, timeout=120) as client:
         job = client.train(collection, collection=collection)
-        while client.process(job).done < 4:
-            time.sleep(0.02)
+        wait_until(lambda: client.process(job).done >= 4)
         (embedder,) = [
             pid for pid, line in server.processes().items() if "vgg16-embedder" in line.lower()
         ]
@@ -242,10 +238,8 @@ def test_a_folder_given_at_the_start_is_indexed_and_the_progress_is_shown(new_se
         assert httpx.get(f"{server.url}/api/v2/count").json()["count"] == 6
     finally:
         process.terminate()
-        process.stdout.read()
-        process.stdout.close()
-        process.wait(30)
-    assert _nothing_left(server)
+        process.communicate(timeout=60)  # `new_server` kills what is left
+    _wait_until_nothing_is_left(server)
 
 
 def _ranking(answer):
@@ -263,9 +257,5 @@ def _start_in_vain(environment):
     )
 
 
-def _nothing_left(server):
-    for _ in range(50):
-        if not server.processes():
-            return True
-        time.sleep(0.1)
-    return False
+def _wait_until_nothing_is_left(server):
+    wait_until(lambda: not server.processes(), message=lambda: str(server.processes()))

@@ -5,7 +5,6 @@ import hashlib
 import io
 import socket
 import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -33,11 +32,11 @@ from bento_service.pictures.in_process import LocalDecoder
 from bento_service.search.filtered import FilteredSearch, FilterLimits
 from bento_service.search.query import Query
 from bento_service.search.searcher import Searcher
+from tests.support.waiting import running, wait_until
 
 DIMENSION = 8
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 DECODER = LocalDecoder(max_pixels=10_000)
-PATIENCE = 40.0
 
 
 def unit(vectors):
@@ -139,13 +138,12 @@ def apply(catalogue, gallery):
         with Replay(
             catalogue, gallery, on_purged=lambda digests: None, gather_seconds=0.01
         ) as replay:
-            deadline = time.monotonic() + PATIENCE
-            while not all(
-                replay.is_open(one.index) and one.index.applied >= one.index.revision
-                for one in catalogue.collections.all()
-            ):
-                assert time.monotonic() < deadline
-                time.sleep(0.005)
+            wait_until(
+                lambda: all(
+                    replay.is_open(one.index) and one.index.applied >= one.index.revision
+                    for one in catalogue.collections.all()
+                )
+            )
 
     return catch_up
 
@@ -557,9 +555,10 @@ def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
             if len(set(ids)) != len(ids):
                 failures.append(ids)
 
-    with Replay(catalogue, gallery, on_purged=lambda digests: None, gather_seconds=0.01) as replay:
-        thread = threading.Thread(target=search_on)
-        thread.start()
+    with (
+        Replay(catalogue, gallery, on_purged=lambda digests: None, gather_seconds=0.01) as replay,
+        running(threading.Thread(target=search_on), stop=stop.set),
+    ):
         for number in range(20):
             vectors = random_units(2, seed=100 + number)
             ids = add(cats, vectors)
@@ -573,8 +572,6 @@ def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
             found = searcher.by_descriptor(Query("cats", top_k=100), vectors[0]).hits
             if ids[0] in ids_of(found) or len(found) != number + 1:
                 failures.append(("ghost or lost", number, len(found)))
-        stop.set()
-        thread.join(30)
     assert failures == []
 
 

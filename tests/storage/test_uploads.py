@@ -7,6 +7,7 @@ import pytest
 
 from bento_service.errors import ImageNotFound, StorageFull
 from bento_service.storage.uploads import Uploads
+from tests.support.waiting import join, run_threads
 
 
 def digest(data):
@@ -22,18 +23,13 @@ def everything(digests):
     return set(digests)
 
 
-def nothing(digests):
-    """Somebody needs everything."""
-    return set()
-
-
 def files(folder):
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 @pytest.fixture
 def uploads(tmp_path):
-    return Uploads(tmp_path / "uploads")
+    return Uploads(tmp_path / "uploads", unneeded=everything)
 
 
 @pytest.fixture
@@ -94,9 +90,9 @@ def test_what_is_not_there_is_told(uploads):
 
 def test_bytes_cannot_be_discarded_while_they_are_received(uploads):
     with uploads.receiving(streams(b"one")) as (stored,):
-        uploads.discard({stored}, everything)
+        uploads.discard({stored})
         assert list(uploads.stored()) == [stored]
-    uploads.discard({stored}, everything)
+    uploads.discard({stored})
     assert list(uploads.stored()) == []
 
 
@@ -105,9 +101,9 @@ def test_what_is_held_for_a_retry_cannot_be_discarded(uploads):
         pass
     with uploads.holding([stored, digest(b"never sent")]) as held:
         assert held == {stored}
-        uploads.discard({stored}, everything)
+        uploads.discard({stored})
         assert list(uploads.stored()) == [stored]
-    uploads.discard({stored}, everything)
+    uploads.discard({stored})
     assert list(uploads.stored()) == []
 
 
@@ -115,41 +111,42 @@ def test_bytes_that_two_receive_are_kept_until_both_are_done(uploads):
     with uploads.receiving(streams(b"one")) as (stored,):
         with uploads.receiving(streams(b"one", b"one")):
             pass
-        uploads.discard({stored}, everything)
+        uploads.discard({stored})
         assert list(uploads.stored()) == [stored]
 
 
-def test_only_what_nobody_needs_is_discarded(uploads):
-    with uploads.receiving(streams(b"one", b"two", b"three")) as stored:
-        pass
+def test_only_what_nobody_needs_is_discarded(tmp_path):
     asked = []
 
     def unneeded(digests):
         asked.append(digests)
         return {stored[1]}
 
-    uploads.discard({stored[0], stored[1]}, unneeded)
+    uploads = Uploads(tmp_path / "uploads", unneeded=unneeded)
+    with uploads.receiving(streams(b"one", b"two", b"three")) as stored:
+        pass
+    uploads.discard({stored[0], stored[1]})
     assert asked == [{stored[0], stored[1]}]
     assert set(uploads.stored()) == {stored[0], stored[2]}
 
 
 def test_discarding_what_is_gone_already_is_no_failure(uploads):
-    uploads.discard({digest(b"never sent")}, everything)
+    uploads.discard({digest(b"never sent")})
 
 
-def test_nothing_arrives_while_it_is_asked_what_is_needed(uploads):
-    with uploads.receiving(streams(b"one")) as (stored,):
-        pass
-    arriving = threading.Thread(target=lambda: uploads.receiving(streams(b"one")).__enter__())
-
+def test_nothing_arrives_while_it_is_asked_what_is_needed(tmp_path):
     def unneeded(digests):
         arriving.start()
         arriving.join(0.2)
-        assert arriving.is_alive()  # it waits, and stores the bytes anew afterwards
+        assert arriving.is_alive()  # it waits, and stores the bytes again afterwards
         return digests
 
-    uploads.discard({stored}, unneeded)
-    arriving.join(10)
+    uploads = Uploads(tmp_path / "uploads", unneeded=unneeded)
+    with uploads.receiving(streams(b"one")) as (stored,):
+        pass
+    arriving = threading.Thread(target=lambda: uploads.receiving(streams(b"one")).__enter__())
+    uploads.discard({stored})
+    join(arriving)
     assert list(uploads.stored()) == [stored]
 
 
@@ -188,12 +185,12 @@ def test_nothing_half_written_is_seen_under_its_digest(uploads):
 def test_a_block_that_fails_unpins_what_it_received(uploads):
     with pytest.raises(RuntimeError), uploads.receiving(streams(b"one")):
         raise RuntimeError
-    uploads.discard({digest(b"one")}, everything)
+    uploads.discard({digest(b"one")})
     assert list(uploads.stored()) == []
 
 
 def test_a_full_disk_is_told_and_nothing_half_written_stays(small_disk):
-    uploads = Uploads(small_disk)
+    uploads = Uploads(small_disk, unneeded=everything)
     large = streams(bytes(3_000_000))
     with pytest.raises(StorageFull, match="for uploads is full"), uploads.receiving(large):
         pass
@@ -203,16 +200,16 @@ def test_a_full_disk_is_told_and_nothing_half_written_stays(small_disk):
 
 
 def test_what_was_received_before_the_disk_was_full_can_be_discarded(small_disk):
-    uploads = Uploads(small_disk)
+    uploads = Uploads(small_disk, unneeded=everything)
     with pytest.raises(StorageFull), uploads.receiving(streams(b"small", bytes(3_000_000))):
         pass
     assert list(uploads.stored()) == [digest(b"small")]
-    uploads.discard(set(uploads.stored()), everything)
+    uploads.discard(set(uploads.stored()))
     assert files(small_disk) == []
 
 
 def test_a_disk_without_room_for_a_folder_leaves_nothing_pinned(small_disk):
-    uploads = Uploads(small_disk)
+    uploads = Uploads(small_disk, unneeded=everything)
     fillers = [small_disk / f"filler-{n}" for n in range(1000)]
     with suppress(OSError):
         for filler in fillers:
@@ -225,7 +222,7 @@ def test_a_disk_without_room_for_a_folder_leaves_nothing_pinned(small_disk):
         filler.unlink(missing_ok=True)
     with uploads.receiving(streams(b"one")) as stored:
         pass
-    uploads.discard(set(stored), everything)
+    uploads.discard(set(stored))
     assert files(small_disk) == []
 
 
@@ -235,11 +232,9 @@ def test_many_threads_with_the_same_bytes_store_them_once(uploads, folder):
             assert digests == [digest(b"one"), digest(b"two")]
 
     threads = [threading.Thread(target=send) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
+    run_threads(*threads)
     assert {path.name for path in files(folder)} == {digest(b"one"), digest(b"two")}
-    uploads.discard(set(uploads.stored()), nothing)
-    uploads.discard(set(uploads.stored()), everything)
+    Uploads(folder).discard(set(uploads.stored()))
+    assert len(files(folder)) == 2
+    uploads.discard(set(uploads.stored()))
     assert files(folder) == []

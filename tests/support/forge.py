@@ -31,7 +31,11 @@ class ForgeProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=_END_SECONDS)
+        try:
+            self._process.communicate(timeout=_END_SECONDS)
+        finally:
+            self._process.kill()
+            self._process.wait(_END_SECONDS)
 
     def ask(self, question: dict[str, object]) -> int:
         """Its answer."""

@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +23,8 @@ import yaml
 from grpc import RpcError
 from pymilvus import MilvusClient
 from pymilvus.exceptions import MilvusException
+
+from tests.support.waiting import wait_until
 
 _START_SECONDS = 120
 _STOP_SECONDS = 5
@@ -93,11 +94,14 @@ class MilvusServer:
     def wait(self) -> None:
         """Until a new collection can be made, loaded and searched."""
         assert self._process is not None
-        deadline = time.monotonic() + _START_SECONDS
-        while not self.answers():
-            assert self._process.poll() is None, self._last_words()
-            assert time.monotonic() < deadline, self._last_words()
-            time.sleep(0.2)
+        process = self._process
+        wait_until(
+            lambda: self.answers() or process.poll() is not None,
+            seconds=_START_SECONDS,
+            pause=0.1,
+            message=self._last_words,
+        )
+        assert process.poll() is None, self._last_words()
 
     def answers(self) -> bool:
         """Whether a new collection can be made, loaded and searched."""

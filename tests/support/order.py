@@ -1,71 +1,99 @@
-"""Which files run first: the longest, so that no worker has one left when the others are done.
+"""A pytest plugin that runs the files first that took longest in the last whole run.
 
-Only what takes more than some ten seconds is worth a place here; every other file comes afterwards,
-in the usual order. `make test` keeps xdist from sorting the files by their number of tests.
+So no worker of xdist has a long file left when the others are done. The seconds of each file are
+kept in pytest's cache. Where a file has none, those come first that start servers: one that needs
+the model, which builds it where there is none, then those that need only Milvus, then the rest.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 
-TESTS = Path(__file__).parents[1]
-LONGEST = (
-    "process/test_service_life.py",  # builds the model where there is none; the next two need none
-    "admin/test_milvus_server.py",
-    "chaos/test_state_machine.py",
-    "contract/test_reindex.py",
-    "browser/test_page.py",
-    "model_build/test_publish.py",
-    "model_build/test_main.py",
-    "chaos/test_whole_service.py",
-    "process/test_decoders.py",
-    "contract/test_milvus_server.py",
-    "process/test_batching.py",
-    "pictures/decoders/test_teeth.py",
-    "contract/test_limits.py",
-    "contract/test_wire_format_v1.py",
-    "hostile/test_quick.py",
-    "hostile/test_openapi.py",
-    "chaos/test_crash_points.py",
-    "chaos/test_damage.py",
-    "chaos/test_teeth.py",
-    "admin/test_backup.py",
-    "admin/test_verify.py",
-    "admin/test_reindexing.py",
-    "admin/test_interchange.py",
-    "admin/test_recall.py",
-    "admin/test_compact.py",
-    "indexing/test_index_swap.py",
-    "indexing/test_replay.py",
-    "gallery/test_server.py",
-    "contract/test_sources.py",
-    "contract/test_urls.py",
-    "contract/test_problems.py",
-    "contract/core/test_jobs.py",
-    "contract/core/test_main_job.py",
-    "client_sdk/cli/test_docs.py",
-    "client_sdk/testing/test_plugin.py",
-    "docs/test_snippets.py",
-    "chaos/test_uploads.py",
-    "packaging/test_local.py",
-    "packaging/test_client_alone.py",
-    "local/test_client.py",
-    "examples/test_visual_testing.py",
-    "browser/test_visual_report.py",
-    "comparison/test_duplicate_groups.py",
-    "packaging/test_bento.py",
-    "browser/test_sign_in.py",
-    "process/test_footprint.py",
-    "model_build/test_convert.py",
-    "model_build/test_build.py",
-    "gallery/test_milvus.py",
-    "chaos/test_clock.py",
-    "indexing/test_reindex.py",
-)
+RECORD = "lookalike/seconds_by_file"
+_UNKNOWN_SECONDS = (
+    1e6,
+    1e5,
+    1e4,
+    0.0,
+)  # the first model file, only Milvus, other servers, the rest
 
 
-def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """The tests in the order in which they should run; those of a file stay together."""
-    place = {TESTS / name: number for number, name in enumerate(LONGEST)}
-    return sorted(items, key=lambda item: place.get(item.path, len(place)))
+class LongestFirst:
+    """Orders the tests of a session by the record, and replaces the record at its end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._cache = config.cache
+        # All workers of xdist have to order alike, so they get the record that the controller read.
+        given = getattr(config, "workerinput", {}).get(RECORD)
+        self._is_worker = given is not None
+        self.record: dict[str, float] = given if given is not None else self._read()
+        self._measured: dict[str, float] = defaultdict(float)
+        self._is_whole = not any("::" in argument for argument in config.args)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = longest_first(items, self.record)
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self._is_whole = False
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Give a worker of xdist the record; it says of itself whether it runs whole files."""
+        node.workerinput[RECORD] = self.record
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Learn from a worker whether it deselected tests."""
+        output = getattr(node, "workeroutput", {})
+        self._is_whole = self._is_whole and output.get(RECORD, False)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._measured[report.nodeid.partition("::")[0]] += report.duration
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._is_worker:
+            session.config.workeroutput[RECORD] = self._is_whole  # type: ignore[attr-defined]
+            return
+        stopped = session.shouldstop or session.shouldfail
+        if self._cache is not None and self._is_whole and not stopped:
+            known = {file: round(taken, 2) for file, taken in self._measured.items()}
+            root = session.config.rootpath
+            record = {
+                file: n for file, n in (self.record | known).items() if (root / file).exists()
+            }
+            self._cache.set(RECORD, record)
+
+    def _read(self) -> dict[str, float]:
+        record = {} if self._cache is None else self._cache.get(RECORD, {})
+        return record if isinstance(record, dict) else {}
+
+
+def longest_first(items: Iterable[pytest.Item], record: Mapping[str, float]) -> list[pytest.Item]:
+    """Return the tests, ordered by the seconds of their files; those of a file stay together."""
+    files: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        files[item.nodeid.partition("::")[0]].append(item)
+    unknown = _guessed({file: _fixtures(tests) for file, tests in files.items()})
+    seconds = {file: record.get(file, unknown[file]) for file in files}
+    return [item for file in sorted(files, key=lambda one: -seconds[one]) for item in files[file]]
+
+
+def _fixtures(tests: Iterable[pytest.Item]) -> set[str]:
+    return {name for test in tests for name in getattr(test, "fixturenames", ())}
+
+
+def _guessed(fixtures: Mapping[str, set[str]]) -> dict[str, float]:
+    """Return numbers that order files without a record."""
+    first, milvus, servers, others = _UNKNOWN_SECONDS
+    guessed, is_first = {}, True
+    for file, names in fixtures.items():
+        if "models" in names:
+            guessed[file] = first if is_first else servers
+            is_first = False
+        elif names & {"new_milvus_server", "forge"}:
+            guessed[file] = milvus
+        else:
+            guessed[file] = others
+    return guessed

@@ -28,11 +28,14 @@ def running_postgresql() -> Iterator[str]:
 
     def run(program: str, *arguments: str) -> None:
         command = [programs[-1] / program, "-D", folder / "data", *arguments]
-        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        options = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "timeout": 120}
+        subprocess.run(command, check=True, **options)
 
     run("initdb", "--auth=trust", "--encoding=UTF8", "--username=lookalike", "--no-sync")
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
     run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-    yield f"postgresql+psycopg://lookalike@127.0.0.1:{port}"
-    run("pg_ctl", "-m", "immediate", "stop")
-    shutil.rmtree(folder)
+    try:
+        yield f"postgresql+psycopg://lookalike@127.0.0.1:{port}"
+    finally:
+        run("pg_ctl", "-m", "immediate", "stop")
+        shutil.rmtree(folder)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import Request, params
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bento_service.api.auth.loopback import is_loopback
@@ -23,43 +23,37 @@ _SENDER = "lookalike_sender"
 _audit = logging.getLogger("bento_service.audit")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _PUBLIC = ("/", "/static", "/api/v2/session")
-_READ = (May.SEARCH, May.TRAIN)
-_NEEDS: dict[tuple[str, str], tuple[May, ...]] = {
-    ("POST", "/api/v2/train"): (May.TRAIN,),
-    ("GET", "/api/v2/process"): _READ,
-    ("GET", "/api/v2/count"): _READ,
-    ("POST", "/api/v2/count"): _READ,
-    ("POST", "/api/v2/search"): (May.SEARCH,),
-    ("POST", "/api/v2/compare"): (May.SEARCH,),
-    ("POST", "/api/v2/duplicates"): (May.SEARCH,),
-    ("POST", "/api/v2/delete"): (May.TRAIN,),
-    ("GET", "/api/v2/images"): _READ,
-    ("POST", "/api/v2/known"): _READ,
-    ("GET", "/api/v2/images/{image_id}"): _READ,
-    ("PATCH", "/api/v2/images/{image_id}"): (May.TRAIN,),
-    ("DELETE", "/api/v2/images/{image_id}"): (May.TRAIN,),
-    ("GET", "/api/v2/images/{image_id}/content"): _READ,
-    ("GET", "/api/v2/images/{image_id}/thumbnail"): _READ,
-    ("GET", "/api/v2/jobs"): _READ,
-    ("GET", "/api/v2/jobs/{job_id}"): _READ,
-    ("GET", "/api/v2/jobs/{job_id}/errors"): _READ,
-    ("GET", "/api/v2/jobs/{job_id}/events"): _READ,
-    ("POST", "/api/v2/jobs/{job_id}/cancel"): (May.TRAIN,),
-    ("POST", "/api/v2/jobs/{job_id}/retry"): (May.TRAIN,),
-    ("GET", "/api/v2/collections"): _READ,
-    ("POST", "/api/v2/collections"): (May.TRAIN,),
-    ("DELETE", "/api/v2/collections/{name}"): (May.TRAIN,),
-    ("GET", "/api/v2/info"): _READ,
-    ("POST", "/api/v1/train"): (May.TRAIN,),
-    ("GET", "/api/v1/process"): _READ,
-    ("POST", "/api/v1/count"): _READ,
-    ("POST", "/api/v1/search"): (May.SEARCH,),
-    ("POST", "/api/v1/delete"): (May.TRAIN,),
-    ("GET", "/data/{image}"): _READ,
-    ("GET", "/metrics"): _READ,
-    ("GET", "/openapi.json"): _READ,
-}
-"""Scopes of which one is needed. What is not here, such as reindexing, is for `admin` alone."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The scopes of which a route needs one; declared at the route by `needs`."""
+
+    any_of: tuple[May, ...]
+
+    def __call__(self, request: Request) -> None:
+        """Check the caller's scopes.
+
+        Raises:
+            Forbidden: The caller's token has none of them.
+        """
+        caller: Caller | None = request.scope.get("caller")
+        if caller is not None and not caller.may(*self.any_of):
+            raise Forbidden(
+                f"the token {caller.name!r} does not have the scope {' or '.join(self.any_of)} "
+                "that this call needs; ask the operator"
+            )
+
+
+def needs(*any_of: May) -> params.Depends:
+    """Return the entry of a route's `dependencies` that admits callers with one of these scopes."""
+    return params.Depends(Needs(any_of))
+
+
+READ = needs(May.SEARCH, May.TRAIN)
+SEARCH = needs(May.SEARCH)
+TRAIN = needs(May.TRAIN)
+_ADMIN = Needs((May.ADMIN,))
 
 
 @dataclass(frozen=True)
@@ -182,28 +176,22 @@ def token_of(request: Request) -> str | None:
     return cookies[COOKIE].value if COOKIE in cookies else None
 
 
-def permitted(request: Request) -> None:
-    """Check that the caller may use the route that was found.
+def undeclared_needs_admin(request: Request) -> None:
+    """Require `admin` for a route that declares no scope.
 
     Raises:
-        Forbidden: Not with the scopes of this token.
+        Forbidden: The caller's token does not have it.
     """
-    caller: Caller | None = request.scope.get("caller")
-    if caller is None:
-        return
-    needed = _needed(request) or (May.ADMIN,)
-    if not caller.may(*needed):
-        raise Forbidden(
-            f"the token {caller.name!r} does not have the scope {' or '.join(needed)} that this "
-            "call needs; ask the operator"
-        )
+    if _declared(request.scope.get("route")) is _ADMIN:
+        _ADMIN(request)
 
 
-def _needed(request: Request) -> tuple[May, ...] | None:
-    """One of which scopes the route asks for; `None` where nobody has decided."""
-    template = getattr(request.scope.get("route"), "path", "")
-    method = "GET" if request.method == "HEAD" else request.method
-    return _NEEDS.get((method, template))
+def _declared(route: object) -> Needs:
+    """Return what a route declares in its `dependencies`."""
+    for dependency in getattr(route, "dependencies", ()):
+        if isinstance(dependency.dependency, Needs):
+            return dependency.dependency
+    return _ADMIN
 
 
 def _is_local(request: Request) -> bool:
@@ -225,7 +213,7 @@ def _note(request: Request, status: int) -> None:
     caller: Caller | None = request.scope.get("caller")
     if caller is None:
         return
-    changes = _needed(request) not in (_READ, (May.SEARCH,))
+    changes = May.SEARCH not in _declared(request.scope.get("route")).any_of
     if status in (401, 403) or (request.method not in _SAFE and changes):
         _write(request, caller.name, status)
 

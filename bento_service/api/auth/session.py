@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bento_service.api.auth.access import COOKIE
 from bento_service.api.http.problems import parsed_json
+from bento_service.api.openapi import body_of, json_content
 from bento_service.errors import TooLarge, Unauthenticated
 
 router = APIRouter(prefix="/api/v2/session")
@@ -12,24 +13,16 @@ _MAX_BODY = 8192
 
 
 class SignIn(BaseModel):
-    """Who wants to come in."""
+    """A token to sign in with."""
 
     model_config = ConfigDict(extra="forbid")
 
     token: str = Field(min_length=1, max_length=4096)
 
 
-_DOCUMENTED = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": SignIn.model_json_schema()}},
-    }
-}
-
-
-@router.post("", status_code=204, openapi_extra=_DOCUMENTED)
+@router.post("", status_code=204, openapi_extra=body_of(json_content(SignIn)))
 async def sign_in(request: Request, response: Response) -> None:
-    """Keep a token in a cookie that pages of other sites do not send and scripts do not see."""
+    """Store a token in a cookie that other sites' pages do not send and scripts cannot read."""
     body = SignIn.model_validate(parsed_json(await _short_body(request)))
     if request.app.state.tokens.caller(body.token) is None:
         raise Unauthenticated("this token is not valid; ask the operator for one")
@@ -40,7 +33,7 @@ async def sign_in(request: Request, response: Response) -> None:
 
 
 async def _short_body(request: Request) -> bytes:
-    """The body of somebody who is not known yet."""
+    """Return the body of an unauthenticated caller, which may be short only."""
     body = b""
     async for part in request.stream():
         body += part
@@ -51,5 +44,5 @@ async def _short_body(request: Request) -> bytes:
 
 @router.delete("", status_code=204)
 def sign_out(response: Response) -> None:
-    """Forget the token."""
+    """Delete the cookie."""
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")

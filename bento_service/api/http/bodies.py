@@ -1,4 +1,4 @@
-"""Request bodies that a call takes in more than one form: JSON, multipart, query string."""
+"""Request bodies of routes that accept several forms: JSON, multipart, query string."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def application(request: Request) -> Application:
-    """What runs behind the surface.
+    """Return the running application.
 
     Raises:
         NotReady: The service is still starting.
@@ -41,7 +41,7 @@ App = Annotated[Application, Depends(application)]
 
 
 def is_form(request: Request) -> bool:
-    """Whether a request says that its body is a form."""
+    """Return true if a request declares its body to be a form."""
     return request.headers.get("content-type", "").lower().startswith(_FORM_TYPES)
 
 
@@ -51,10 +51,10 @@ class _BoundedRequest(Request):
 
 
 class BoundedRoute(APIRoute):
-    """A route whose JSON body, if FastAPI reads it, is as bounded as the others' are."""
+    """A route whose JSON body is read within our limits when FastAPI reads it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """What serves a request."""
+        """Return the handler of a request."""
         serve = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
@@ -64,13 +64,13 @@ class BoundedRoute(APIRoute):
 
 
 async def json_body(request: Request, model: type[Model]) -> Model:
-    """A JSON body as a wire model; what is wrong with it becomes a problem by its handler."""
+    """Return a JSON body as a wire model; the error handlers turn its errors into a problem."""
     return model.model_validate(parsed_json(await request.body()))
 
 
 @asynccontextmanager
 async def form_body(request: Request) -> AsyncIterator[FormData]:
-    """A form; its files are gone when the block ends."""
+    """Read a form; its files are deleted at the end of the block."""
     limits = {"max_fields": _MAX_FIELDS, "max_files": _MAX_FILES, "max_part_size": _MAX_FIELD_BYTES}
     kind = request.headers.get("content-type", "").lower()
     is_multipart = kind.startswith(_MULTIPART)
@@ -79,10 +79,10 @@ async def form_body(request: Request) -> AsyncIterator[FormData]:
 
 
 def uploaded(form: FormData, name: str) -> list[UploadFile]:
-    """The files of a field.
+    """Return the files of a field.
 
     Raises:
-        InvalidArgument: There is none, or it is text.
+        InvalidArgument: The field has no file, or has text.
     """
     values = form.getlist(name)
     files = [value for value in values if isinstance(value, UploadFile)]
@@ -92,10 +92,10 @@ def uploaded(form: FormData, name: str) -> list[UploadFile]:
 
 
 def text_fields(form: FormData, *, without: Collection[str]) -> dict[str, str]:
-    """The text fields of a form, except of those for files; empty ones left out.
+    """Return the text fields of a form, without empty ones and those named in `without`.
 
     Raises:
-        InvalidArgument: A file came in a field for text.
+        InvalidArgument: A text field holds a file.
     """
     fields: dict[str, str] = {}
     for name, value in form.multi_items():
@@ -109,10 +109,10 @@ def text_fields(form: FormData, *, without: Collection[str]) -> dict[str, str]:
 
 
 def check_size(app: Application, size: int) -> None:
-    """Refuse a picture that is larger than one may be.
+    """Check the size of an encoded picture in bytes.
 
     Raises:
-        TooLarge: It is.
+        TooLarge: The picture exceeds the limit.
     """
     limit = app.settings.max_upload_bytes
     if size > limit:
@@ -120,10 +120,10 @@ def check_size(app: Application, size: int) -> None:
 
 
 def parsed_metadata(text: str | None) -> dict[str, JsonValue]:
-    """Metadata from a form's field: a JSON object.
+    """Return the metadata of a form's field.
 
     Raises:
-        InvalidArgument: It is something else.
+        InvalidArgument: The field is no JSON object.
     """
     if text is None:
         return {}
@@ -138,7 +138,7 @@ def parsed_metadata(text: str | None) -> dict[str, JsonValue]:
 
 
 async def loose_parameters(request: Request) -> Mapping[str, Any]:
-    """Parameters from the query string and from a JSON or form body, the body's first."""
+    """Return the parameters of the query string and of a JSON or form body; the body's win."""
     given: dict[str, Any] = dict(request.query_params)
     if request.method == "GET":
         return given
@@ -151,10 +151,10 @@ async def loose_parameters(request: Request) -> Mapping[str, Any]:
 
 
 def text_of(parameters: Mapping[str, Any], name: str, default: str = "") -> str:
-    """A text parameter; an empty one counts as missing.
+    """Return a text parameter; an empty one counts as missing.
 
     Raises:
-        BadRequest: It is no text.
+        BadRequest: The parameter is no text.
     """
     value = parameters.get(name)
     if value is None or value == "":

@@ -1,8 +1,7 @@
-"""The files of a form in one temporary file, however many they are.
+"""Multipart forms whose files share one temporary file.
 
-Starlette keeps each file in memory up to a size, which a thousand files just below it fill, or
-opens a temporary file for each, of which a process has not so many. Here memory and open files do
-not depend on what is sent.
+Starlette keeps small files in memory and opens a temporary file for each larger one, so a form
+with a thousand files exhausts memory or file descriptors. Here neither depends on the request.
 """
 
 import errno
@@ -21,10 +20,10 @@ _LARGE = 2**20
 
 
 class FormFile(io.RawIOBase):
-    """One file of a form: a stretch of the temporary file, the last of which grows."""
+    """One file of a form: a range of the shared temporary file. Only the last file can grow."""
 
     def __init__(self, shared: io.FileIO) -> None:
-        """Begin with nothing; where the others end is known when the first piece comes.
+        """Start an empty file; its place is known when its first bytes arrive.
 
         Args:
             shared: The temporary file.
@@ -36,23 +35,23 @@ class FormFile(io.RawIOBase):
 
     @property
     def _rolled(self) -> bool:
-        """Whether it is large enough to be written in a thread; Starlette's name for it."""
+        """True if the file is large enough to be written in a thread; the name is Starlette's."""
         return self._size > _LARGE
 
     def readable(self) -> bool:
-        """It is."""
+        """Return true."""
         return True
 
     def writable(self) -> bool:
-        """It is, until the next one begins."""
+        """Return true; only the last file of the form may be written to."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Return true."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what fits, and no more than belongs to this file."""
+        """Read into a buffer, at most to the end of this file."""
         room = memoryview(buffer).cast("B")[: max(0, self._size - self._at)]
         place = self._start + self._at
         read = os.preadv(self._shared.fileno(), [room], place) if room else 0
@@ -60,10 +59,10 @@ class FormFile(io.RawIOBase):
         return read
 
     def write(self, data: Any) -> int:
-        """Write all of it at the end.
+        """Append data to the file.
 
         Raises:
-            StorageFull: The disk of temporary files has no room.
+            StorageFull: The disk of temporary files is full.
         """
         left, shared = memoryview(data).cast("B"), self._shared.fileno()
         if self._size == 0:
@@ -83,27 +82,27 @@ class FormFile(io.RawIOBase):
         return len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place."""
+        """Set the position."""
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         if origin + offset < 0:
-            raise ValueError("before the beginning")
+            raise ValueError("the position is before the start of the file")
         self._at = origin + offset
         return self._at
 
     def tell(self) -> int:
-        """The place."""
+        """Return the position."""
         return self._at
 
 
 class _Parser(MultiPartParser):
-    """Starlette's, with another place for files."""
+    """Starlette's parser, storing files in the shared temporary file."""
 
     def __init__(self, *arguments: Any, shared: io.FileIO, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._shared = shared
 
     def on_headers_finished(self) -> None:
-        """A part begins."""
+        """Replace the file that Starlette opened for a part."""
         super().on_headers_finished()
         given = self._current_part.file
         if given is not None:
@@ -115,24 +114,24 @@ class _Parser(MultiPartParser):
 
 
 class MultipartForm:
-    """Reads a multipart body. Use it as `async with`; its files are gone at the end."""
+    """A multipart body as an `async with` block; its files are deleted at the end."""
 
     def __init__(self, request: Request, **limits: int) -> None:
-        """Prepare.
+        """Set the request and the limits.
 
         Args:
-            request: Whose body it is.
-            limits: Starlette's: `max_files`, `max_fields`, `max_part_size`.
+            request: The request whose body is read.
+            limits: Starlette's `max_files`, `max_fields` and `max_part_size`.
         """
         self._request = request
         self._limits = limits
         self._shared = TemporaryFile(buffering=0)  # noqa: SIM115 - closed at the end of the form
 
     async def __aenter__(self) -> FormData:
-        """Read it.
+        """Read the form.
 
         Raises:
-            BadRequest: It is no form, or has too much of something.
+            BadRequest: The body is no form, or exceeds a limit.
             StorageFull: See `FormFile.write`.
         """
         request = self._request
@@ -140,7 +139,7 @@ class MultipartForm:
         try:
             return await parser.parse()
         except (MultiPartException, ValueError) as error:
-            # Charsets that Python knows, and Starlette does not expect, are ValueErrors.
+            # A charset that Python knows but Starlette does not expect raises ValueError.
             self._shared.close()
             reason = getattr(error, "message", "its charset does not fit")
             raise BadRequest(f"the form cannot be read: {reason}") from error

@@ -17,19 +17,19 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[ -~]+$",
-        description="The same request again under this key, within 24 hours, is answered with the "
-        "job that the first one started; another request is a conflict.",
+        description="Repeating the same request with this key within 24 hours returns the job "
+        "that the first one started; another request with it is a conflict.",
     ),
 ]
 
 
 def claim_of(key: str | None, call: str, body: Any) -> Claim | None:
-    """What a key stands for; none without a key.
+    """Return the claim of an idempotency key, or none without a key.
 
     Args:
-        key: The caller's.
-        call: Which call, with what its path names.
-        body: What it asks for, as JSON values with all defaults filled in.
+        key: The caller's key.
+        call: The name of the call and of what its path names.
+        body: The request as JSON values with all defaults filled in.
     """
     if key is None:
         return None
@@ -38,10 +38,10 @@ def claim_of(key: str | None, call: str, body: Any) -> Claim | None:
 
 
 def once(app: Application, claim: Claim | None, start: Callable[[], JobRecord]) -> JobRecord:
-    """The job that was started under a claim; else the one that starts now.
+    """Return the job of a claim, or start it.
 
     Raises:
-        Conflict: Something else was asked for under that key.
+        Conflict: The key was used for another request.
     """
     known = None if claim is None else app.catalogue.idempotency_keys.job_of(claim)
     return start() if known is None else app.catalogue.jobs.get(known)

@@ -1,4 +1,4 @@
-"""Lists in pages: how much at a time, and where the next page begins."""
+"""Pages of lists: their length, and the cursor of the next page."""
 
 from typing import Annotated
 
@@ -10,13 +10,13 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 def position(cursor: str | None) -> int | None:
-    """What a cursor of ours stands for.
+    """Return the position that a cursor names.
 
     Raises:
-        InvalidArgument: It is not one of ours.
+        InvalidArgument: The service did not issue this cursor.
     """
     if cursor is None:
         return None
     if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
-        raise InvalidArgument("cursor: is not one that this service gave; begin without one")
+        raise InvalidArgument("cursor: this service did not issue it; start without a cursor")
     return int(cursor)

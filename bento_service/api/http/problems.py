@@ -1,4 +1,4 @@
-"""Every failure as `application/problem+json` (RFC 9457), on version 1's routes as one line."""
+"""Failures as `application/problem+json` (RFC 9457), on version 1's routes as one line."""
 
 import logging
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ _CODES = {
 
 
 def install(app: FastAPI) -> None:
-    """Answer every failure of an app in this form."""
+    """Install the handlers of an app's failures."""
     app.add_exception_handler(LookalikeError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ValidationError, _invalid)
@@ -49,12 +49,12 @@ def install(app: FastAPI) -> None:
 
 
 def answer(request: Request, status: int, code: str, title: str, detail: str) -> Response:
-    """A failure in the form of the route that was called."""
+    """Return a failure in the form of the called route."""
     headers = {}
     if status in _RETRY_AFTER_SECONDS:
         headers["Retry-After"] = _RETRY_AFTER_SECONDS[status]
     if status == HTTPStatus.REQUEST_TIMEOUT:
-        headers["Connection"] = "close"  # the rest of the body is not waited for
+        headers["Connection"] = "close"  # the rest of the body is not read
     if request_id := request.scope.get("lookalike_request_id"):
         headers["X-Request-ID"] = request_id
     if is_line_route(request):
@@ -73,23 +73,23 @@ def answer(request: Request, status: int, code: str, title: str, detail: str) ->
 
 
 def answer_error(request: Request, error: LookalikeError) -> Response:
-    """One of our failures."""
+    """Return the answer for one of our errors."""
     return answer(request, error.status, error.code, error.title, str(error))
 
 
 def answer_status(request: Request, status: int, detail: str) -> Response:
-    """A failure of which only the status is known."""
+    """Return the answer for a failure of which only the status is known."""
     if status == 404:
-        detail = f"there is nothing at {request.url.path}; /openapi.json lists what there is"
+        detail = f"there is no route {request.url.path}; /openapi.json lists the routes"
     if status == 405:
-        detail = f"{request.url.path} does not take {request.method}; its Allow header says what"
+        detail = f"{request.url.path} does not accept {request.method}; see the Allow header"
     usual = BadRequest.code if status < 500 else LookalikeError.code
     title = HTTPStatus(status).phrase
     return answer(request, status, _CODES.get(status, usual), title, detail)
 
 
 def answer_defect(request: Request, error: Exception) -> Response:
-    """A failure that nobody has thought of; the log says what it was."""
+    """Return the answer for an unexpected exception, and log the exception."""
     _log.error(
         "%s %s failed, request_id=%s",
         request.method,
@@ -107,12 +107,12 @@ def answer_defect(request: Request, error: Exception) -> Response:
 
 
 def is_line_route(request: Request) -> bool:
-    """Whether failures are one line of text, as version 1's are."""
+    """Return true if the route's failures are one line of text, as in version 1."""
     return request.url.path.startswith(LINE_ROUTES)
 
 
 def explained(errors: Sequence[Any]) -> str:
-    """What pydantic found wrong, in one line."""
+    """Return pydantic's errors as one line."""
     return "; ".join(
         f"{'.'.join(str(part) for part in error['loc'] if part != 'body') or 'body'}: "
         f"{error['msg']}"
@@ -141,7 +141,7 @@ async def _http(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code == HTTPStatus.NO_CONTENT:
         return Response(status_code=error.status_code)
-    if isinstance(error.__cause__, LookalikeError):  # FastAPI calls all that goes wrong a 400
+    if isinstance(error.__cause__, LookalikeError):  # FastAPI turns our errors into a plain 400
         return answer_error(request, error.__cause__)
     refusal = answer_status(request, error.status_code, str(error.detail))
     refusal.headers.update(error.headers or {})
@@ -151,12 +151,12 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _gone(request: Request, _: Exception) -> Response:
-    """Nobody reads this; it only ends the request."""
+    """End a request whose client has disconnected."""
     return answer_error(request, BadRequest("the connection ended before the body did"))
 
 
 def _methods(request: Request) -> list[str]:
-    """What a path takes; Starlette names only the methods of the first route that has it."""
+    """Return the methods of a path; Starlette names only those of its first route."""
     asked = {name: value for name, value in request.scope.items() if name in _ASKED}
     return [
         method
@@ -173,17 +173,15 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 
 def parsed_json(body: bytes) -> dict[str, Any]:
-    """A JSON object from a body.
+    """Return the JSON object of a body.
 
     Raises:
-        BadRequest: It is something else.
+        BadRequest: The body is no JSON object.
     """
     try:
         value = read_json(body)
     except JsonError as error:
-        raise BadRequest(f"the body {error}; see /openapi.json for what this call takes") from error
+        raise BadRequest(f"the body {error}; see /openapi.json for its schema") from error
     if not isinstance(value, dict):
-        raise BadRequest(
-            "the body is not a JSON object; see /openapi.json for what this call takes"
-        )
+        raise BadRequest("the body is not a JSON object; see /openapi.json for its schema")
     return value

@@ -1,4 +1,4 @@
-"""What every request meets first, and every failure last: BentoML answers little by itself."""
+"""The outermost layer: routes everything but the probes to the surface, in front of BentoML."""
 
 from fastapi import Request
 from starlette.datastructures import Headers
@@ -8,16 +8,16 @@ from bento_service.api.http.problems import answer_defect, answer_status, is_lin
 from bento_service.api.middleware.request_id import RequestId
 
 PROBES = ("/livez", "/readyz")
-"""What BentoML answers."""
+"""Paths that BentoML answers."""
 _KEPT_HEADERS = ("allow", "retry-after", "vary")
 
 
 async def enter(
     surface: ASGIApp, bentoml: ASGIApp, scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """Serve one request by the surface; only the probes are BentoML's.
+    """Serve one request by the surface; only the probes reach BentoML.
 
-    What else BentoML has routes for, such as `/schema.json`, is not reached by anybody.
+    BentoML's other routes, such as `/schema.json`, cannot be reached.
     """
     if scope["type"] == "websocket":
         await send({"type": "websocket.close"})
@@ -28,7 +28,7 @@ async def enter(
 
 
 class OnlyProblems:
-    """Gives failures that others answered with the form that all failures have here."""
+    """Rewrites failures that other code answered as problem documents."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -56,7 +56,7 @@ class OnlyProblems:
         try:
             await self._app(scope, receive, translated)
         except Exception as error:
-            if is_begun:  # half an answer can only be broken off
+            if is_begun:  # a partial answer cannot be replaced
                 raise
             await answer_defect(request, error)(scope, receive, send)
 
@@ -70,5 +70,5 @@ def _is_foreign(request: Request, message: Message) -> bool:
 
 def _detail(request: Request) -> str:
     if request.url.path in PROBES:
-        return "not now; /metrics and the service's log say more"
-    return "the request cannot be answered; /openapi.json lists what there is"
+        return "the service is not available; see /metrics and its log"
+    return "the request cannot be answered; /openapi.json lists the routes"

@@ -1,4 +1,4 @@
-"""How much may be asked at once, and how long it may take."""
+"""Limits on concurrent requests and on their duration."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bento_service.api.http.problems import answer_error
 from bento_service.errors import Overloaded, RequestTimeout, TimeExceeded
 
-_ALWAYS = ("/metrics",)  # who looks after the service has to see it most when it is busy
+_ALWAYS = ("/metrics",)  # monitoring matters most when the service is busy
 _SLOWEST = 16 * 1024
 _PIECE = 256 * 1024
 _STREAM = "text/event-stream"
@@ -20,15 +20,15 @@ _STREAM = "text/event-stream"
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """What one service takes.
+    """Sizes, numbers and times that requests may not exceed.
 
     Attributes:
         max_request_bytes: Largest form.
-        max_json_bytes: Largest body that is no form; it is held in memory.
-        in_flight: Requests that are worked on at once. Streams of events have their own limit.
-        streams: Streams of events at once.
-        body_seconds: A body may fall this far behind 16 KiB a second.
-        request_seconds: From a request's first byte until its answer begins.
+        max_json_bytes: Largest other body; it is held in memory.
+        in_flight: Concurrent requests, without event streams.
+        streams: Concurrent event streams.
+        body_seconds: How far a body may fall behind 16 KiB a second.
+        request_seconds: From a request's first byte to the start of its answer.
     """
 
     max_request_bytes: int
@@ -40,10 +40,10 @@ class HttpLimits:
 
 
 class InFlight:
-    """Lets in as many requests as are allowed at once, and refuses the others without waiting.
+    """Rejects requests above the limit of concurrent ones.
 
-    A request counts until its answer has left, which is sent in pieces for that. A stream of events
-    does nothing most of the time, so it counts only until it has begun.
+    A request counts until its whole answer is sent; large answers are sent in pieces, so that a
+    slow reader keeps its place. An event stream, mostly idle, counts only until it has started.
     """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
@@ -58,7 +58,7 @@ class InFlight:
             return
         if len(self._under_way) >= self._most:
             error = Overloaded(
-                f"{self._most} requests are being worked on, no more are taken; try again shortly, "
+                f"the service is working on {self._most} requests, its limit; try again shortly, "
                 "or raise LOOKALIKE_REQUESTS_IN_FLIGHT"
             )
             await answer_error(Request(scope), error)(scope, receive, send)
@@ -81,7 +81,7 @@ class InFlight:
 
 
 def _pieces(message: Message) -> Iterator[Message]:
-    """A message, or several where its body is large: a server takes one that it cannot send yet."""
+    """Split a message with a large body: a server buffers one message whatever its size."""
     body = message.get("body", b"")
     for at in range(0, len(body) - _PIECE, _PIECE):
         yield {**message, "body": body[at : at + _PIECE], "more_body": True}
@@ -90,7 +90,7 @@ def _pieces(message: Message) -> Iterator[Message]:
 
 
 class TimeLimit:
-    """Gives up bodies that come too slowly, and answers that do not begin in time."""
+    """Times out slow bodies, and answers that do not start in time."""
 
     def __init__(self, app: ASGIApp, body_seconds: float, request_seconds: float) -> None:
         self._app = app
@@ -104,7 +104,7 @@ class TimeLimit:
             return
         exchange = _Exchange(receive, send, self._body_seconds)
         exchange.is_whole = not _has_body(Headers(scope=scope))
-        # A thread cannot be stopped; so what waits for one is left behind, and counted on.
+        # A running thread cannot be cancelled: stop waiting for it, but keep counting it.
         work = asyncio.ensure_future(self._app(scope, exchange.receive, exchange.send))
         limit = exchange.limit = asyncio.timeout(self._request_seconds)
         try:
@@ -123,11 +123,11 @@ class TimeLimit:
         seconds = f"{self._request_seconds:g} s"
         if exchange.is_whole:
             return TimeExceeded(f"there was no answer within {seconds}; try again later")
-        return RequestTimeout(f"the body did not come within {seconds}; send less at once")
+        return RequestTimeout(f"the body did not arrive within {seconds}; send less at once")
 
 
 class _Exchange:
-    """One request and its answer; knows how much time is left for which."""
+    """One request and its answer, with the time that is left for each."""
 
     limit: asyncio.Timeout
 
@@ -139,10 +139,10 @@ class _Exchange:
         self.is_whole = False
 
     async def receive(self) -> Message:
-        """The next piece of the body.
+        """Receive the next piece of the body.
 
         Raises:
-            RequestTimeout: It is not there in time.
+            RequestTimeout: The piece did not arrive in time.
         """
         if self.is_whole or self._is_answered:
             return await self._receive()
@@ -153,9 +153,9 @@ class _Exchange:
                 message = await self._receive()
         except TimeoutError as error:
             raise RequestTimeout(
-                "the body comes too slowly, or is shorter than it says; what came is discarded"
+                "the body arrives too slowly, or is shorter than declared; it was discarded"
             ) from error
-        # Only waiting counts, not what is done with the pieces in between.
+        # Only the time spent waiting for the body counts.
         left = self._seconds - (loop.time() - began)
         earned = len(message.get("body", b"")) / _SLOWEST
         self._seconds = max(0.0, min(self._most_seconds, left + earned))
@@ -163,7 +163,7 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a piece of the answer, unless another answer was given by now."""
+        """Send a piece of the answer, unless the time-out has been answered."""
         if self.limit.expired():
             return
         if not self._is_answered:

@@ -1,4 +1,4 @@
-"""What every request passes through: its id, and a count of the bytes that it sends."""
+"""Middleware for request ids, and for the size of request bodies."""
 
 import logging
 import re
@@ -16,15 +16,15 @@ from client_sdk.schemas import VERSION_HEADER
 
 _log = logging.getLogger("bento_service.access")
 _MAX_DRAINED = 32 * 2**20
-# Forms go to disk as they come; every other body is held in memory.
+# Forms are written to disk while they arrive; every other body is held in memory.
 _TAKE_FILES = ("/api/v2/train", "/api/v2/search", "/api/v1/search")
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestId:
-    """Gives every request an id, the caller's own where it is sane, and logs how it ended.
+    """Gives every request an id, the caller's own if it is well-formed, and logs its outcome.
 
-    The answer also says which version it comes from, but not to strangers.
+    Answers to known callers also carry the service's version.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -60,13 +60,13 @@ class RequestId:
 
 
 class BodyLimit:
-    """Refuses bodies over a limit, by what they declare and by what actually comes."""
+    """Rejects bodies over a limit, by their declared and by their received size."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, max_json_bytes: int) -> None:
         """Wrap an app.
 
         Args:
-            app: What is wrapped.
+            app: The wrapped app.
             max_bytes: Largest form with files.
             max_json_bytes: Largest other body.
         """
@@ -113,7 +113,7 @@ class BodyLimit:
 
 
 async def _drain(receive: Receive) -> None:
-    """Read on for a while: an answer to somebody who still sends can be lost on its way."""
+    """Read the rest of a body, within a bound: an early answer can be lost on a busy connection."""
     drained = 0
     while drained < _MAX_DRAINED:
         try:

@@ -1,11 +1,11 @@
-"""Version 2 of the HTTP contract: whether pictures are the same, and which ones of many."""
+"""Comparing two pictures, and grouping the duplicates of a collection."""
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.datastructures import FormData
 
-from bento_service.api import compare_wire
-from bento_service.api.auth.access import sender_of
+from bento_service.api import wire
+from bento_service.api.auth.access import SEARCH, sender_of
 from bento_service.api.http.bodies import (
     App,
     check_size,
@@ -16,7 +16,7 @@ from bento_service.api.http.bodies import (
     uploaded,
 )
 from bento_service.api.http.paging import position
-from bento_service.api.openapi import documented
+from bento_service.api.openapi import COLLECTION, FILE, body_of, form_content, json_content
 from bento_service.application import Application
 from bento_service.comparison.comparer import Subject
 from bento_service.comparison.duplicate_groups import GroupQuery
@@ -32,6 +32,7 @@ from client_sdk.schemas import DEFAULT_COLLECTION
 router = APIRouter(prefix="/api/v2")
 
 _FILES = {"a", "b"}
+_ID = {"type": "integer", "description": "of a stored image, instead of the picture"}
 
 
 class _Fields(BaseModel):
@@ -44,9 +45,17 @@ class _Fields(BaseModel):
     b_id: int | None = None
 
 
-@router.post("/compare", response_model=Comparison, openapi_extra=documented("compare"))
+@router.post(
+    "/compare",
+    response_model=Comparison,
+    dependencies=[SEARCH],
+    openapi_extra=body_of(
+        form_content(None, a=FILE, b=FILE, a_id=_ID, b_id=_ID, collection=COLLECTION),
+        json_content(CompareRequest),
+    ),
+)
 async def compare(request: Request, app: App) -> Comparison:
-    """Whether two pictures are the same, nearly so, or only similar; each sent or stored."""
+    """Decide whether two pictures, sent or stored, are the same, nearly the same or similar."""
     if not is_form(request):
         body = await json_body(request, CompareRequest)
         return await _compared(request, app, body.a_id, body.b_id, body.collection)
@@ -62,11 +71,11 @@ async def _compared(
 ) -> Comparison:
     sender = sender_of(request)
     found = await app.comparer.compare(a, b, collection=collection, sender=sender)
-    return compare_wire.comparison(app, collection, found)
+    return wire.comparison(app, collection, found)
 
 
 def _subject(app: Application, form: FormData, name: str, image_id: int | None) -> Subject:
-    """One of the two that a form is about.
+    """Return one of the two subjects of a form.
 
     Raises:
         InvalidArgument: It names none, or more than one.
@@ -82,11 +91,16 @@ def _subject(app: Application, form: FormData, name: str, image_id: int | None) 
     return file.file
 
 
-@router.post("/duplicates", response_model=DuplicateGroups, openapi_extra=documented("duplicates"))
+@router.post(
+    "/duplicates",
+    response_model=DuplicateGroups,
+    dependencies=[SEARCH],
+    openapi_extra=body_of(json_content(DuplicatesRequest), required=False),
+)
 async def duplicates(request: Request, app: App) -> DuplicateGroups:
-    """Groups of images that are the same picture or nearly so, found by searching.
+    """Group the images that are the same picture or nearly so.
 
-    A page may be short, or empty, before the last one: the service looks for it only so long.
+    A page before the last one may be short or empty: the service bounds the time of each page.
     """
     body = DuplicatesRequest()
     if await request.body():
@@ -97,6 +111,4 @@ async def duplicates(request: Request, app: App) -> DuplicateGroups:
         after=position(body.cursor) or 0,
         limit=body.limit,
     )
-    return compare_wire.duplicate_groups(
-        app, body.collection, await app.duplicates.page_async(query)
-    )
+    return wire.duplicate_groups(app, body.collection, await app.duplicates.page_async(query))

@@ -1,4 +1,4 @@
-"""Version 2 of the HTTP contract: looking at images, collections and the service itself."""
+"""Images: counting, listing, reading, changing and deleting them."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -8,46 +8,104 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict
 
 from bento_service.api import wire
-from bento_service.api.auth.access import sender_of
-from bento_service.api.http.bodies import App, BoundedRoute
+from bento_service.api.auth.access import READ, TRAIN, sender_of
+from bento_service.api.http.bodies import App, BoundedRoute, json_body, loose_parameters, text_of
 from bento_service.api.http.paging import Limit, position
+from bento_service.api.openapi import COLLECTION, body_of, json_content
+from bento_service.application import Application
 from bento_service.errors import InvalidArgument
+from bento_service.filters.expressions import Expression
 from bento_service.filters.parser import parse
 from bento_service.filters.values import check_metadata
 from bento_service.pictures.formats import MEDIA_TYPES
-from client_sdk import __version__
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     FILTER_LANGUAGE,
-    MAX_TOP_K,
-    Collection,
-    CollectionList,
-    CollectionRequest,
+    Count,
+    Deleted,
+    DeleteRequest,
     Image,
     ImageList,
-    Info,
     Known,
     KnownRequest,
-    Limits,
 )
 
 router = APIRouter(prefix="/api/v2", route_class=BoundedRoute)
 
 Filter = Annotated[str | None, Query(description=FILTER_LANGUAGE)]
 Side = Annotated[int, Query(ge=16, le=1024)]
-# The browser keeps a picture, but asks whether it still is the one of that id.
+# The browser caches a picture, but asks each time whether it is still current.
 _KEPT = "private, no-cache"
 
 
 class ImagePatch(BaseModel):
-    """What can be changed of an image."""
+    """The fields of an image that a caller may change."""
 
     model_config = ConfigDict(extra="forbid")
 
     metadata: dict[str, Any]
 
 
-@router.get("/images")
+def _count_body() -> dict[str, Any]:
+    properties = {
+        "collection": {**COLLECTION, "type": ["string", "null"]},
+        "filter": {"type": ["string", "null"], "description": FILTER_LANGUAGE},
+    }
+    return {"application/json": {"schema": {"type": "object", "properties": properties}}}
+
+
+@router.get("/count", response_model=Count, dependencies=[READ])
+@router.post(
+    "/count",
+    response_model=Count,
+    dependencies=[READ],
+    openapi_extra=body_of(_count_body(), required=False),
+)
+async def count(request: Request, app: App) -> Count:
+    """Count the images of a collection, or those that pass a filter."""
+    parameters = await loose_parameters(request)
+    name = text_of(parameters, "collection", DEFAULT_COLLECTION)
+    expression = text_of(parameters, "filter")
+    return await run_in_threadpool(_count, app, name, parse(expression) if expression else None)
+
+
+def _count(app: Application, name: str, which: Expression | None) -> Count:
+    collection = app.catalogue.collections.named(name)
+    if which is not None:
+        return Count(collection=name, count=app.catalogue.filtered.count(collection.id, which))
+    return Count(collection=name, count=app.catalogue.images.count(collection.id))
+
+
+@router.post(
+    "/delete",
+    response_model=Deleted,
+    dependencies=[TRAIN],
+    openapi_extra=body_of(json_content(DeleteRequest)),
+)
+async def delete(request: Request, app: App) -> Deleted:
+    """Delete images by id, those that pass a filter, or all of a collection."""
+    body = await json_body(request, DeleteRequest)
+    return await run_in_threadpool(_delete, app, body)
+
+
+def _delete(app: Application, body: DeleteRequest) -> Deleted:
+    if [bool(body.ids), body.filter is not None, body.all].count(True) != 1:
+        raise InvalidArgument(
+            "name what to delete: one of `ids`, `filter` and `all: true`; nothing was done"
+        )
+    which = None if body.filter is None else parse(body.filter)
+    collection = app.catalogue.collections.named(body.collection)
+    if which is not None:
+        deleted = app.catalogue.filtered.delete(collection.id, which)
+    elif body.ids is None:
+        deleted = app.catalogue.images.delete_all(collection.id)
+    else:
+        deleted = app.catalogue.images.delete(collection.id, body.ids)
+    app.changed()
+    return Deleted(collection=collection.name, deleted=deleted)
+
+
+@router.get("/images", dependencies=[READ])
 def images(
     app: App,
     collection: str = DEFAULT_COLLECTION,
@@ -56,7 +114,7 @@ def images(
     limit: Limit = 100,
     cursor: str | None = None,
 ) -> ImageList:
-    """Images of a collection by rising id, all or those that pass a filter."""
+    """List images of a collection by rising id, all or those that pass a filter."""
     which = None if filter is None else parse(filter)
     record = app.catalogue.collections.named(collection)
     found = app.catalogue.images.page(
@@ -69,26 +127,26 @@ def images(
     )
 
 
-@router.post("/known")
+@router.post("/known", dependencies=[READ])
 def known(app: App, body: KnownRequest) -> Known:
-    """Which of some bytes a collection holds, so that nobody has to send them again."""
+    """Return which of these digests a collection holds, so that known files need no upload."""
     record = app.catalogue.collections.named(body.collection)
     held = app.catalogue.images.known_among(record.id, body.sha256)
     return Known(collection=record.name, known=tuple(one for one in body.sha256 if one in held))
 
 
 def _inside(prefix: str | None) -> str | None:
-    """Below a root, as paths are kept; where the root is that of the file system, too."""
+    """Return a prefix relative to its root, as paths are stored."""
     return prefix if prefix is None else prefix.lstrip("/")
 
 
-@router.get("/images/{image_id}")
+@router.get("/images/{image_id}", dependencies=[READ])
 def image(app: App, image_id: int) -> Image:
-    """One image."""
+    """Return one image."""
     return wire.image(app.catalogue.images.get(image_id))
 
 
-@router.patch("/images/{image_id}")
+@router.patch("/images/{image_id}", dependencies=[TRAIN])
 def patch_image(app: App, image_id: int, patch: ImagePatch) -> Image:
     """Replace the metadata of an image."""
     check_metadata(patch.metadata)
@@ -96,7 +154,7 @@ def patch_image(app: App, image_id: int, patch: ImagePatch) -> Image:
     return wire.image(app.catalogue.images.get(image_id))
 
 
-@router.delete("/images/{image_id}", status_code=204)
+@router.delete("/images/{image_id}", status_code=204, dependencies=[TRAIN])
 def delete_image(app: App, image_id: int) -> None:
     """Delete one image."""
     found = app.catalogue.images.get(image_id)
@@ -105,9 +163,9 @@ def delete_image(app: App, image_id: int) -> None:
     app.changed()
 
 
-@router.get("/images/{image_id}/content", response_class=Response)
+@router.get("/images/{image_id}/content", response_class=Response, dependencies=[READ])
 def content(request: Request, app: App, image_id: int) -> Response:
-    """The bytes that were indexed."""
+    """Return the bytes that were indexed."""
     found = app.catalogue.images.get(image_id)
     etag = f'"{found.sha256}"'
     if request.headers.get("if-none-match") == etag:
@@ -126,9 +184,9 @@ def content(request: Request, app: App, image_id: int) -> Response:
     )
 
 
-@router.get("/images/{image_id}/thumbnail", response_class=Response)
+@router.get("/images/{image_id}/thumbnail", response_class=Response, dependencies=[READ])
 async def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256) -> Response:
-    """A small WebP that fits in a square of `size` pixels."""
+    """Return a small WebP that fits in a square of `size` pixels."""
     found = await run_in_threadpool(app.catalogue.images.get, image_id)
     etag = f'"{found.sha256}-{size}"'
     if request.headers.get("if-none-match") == etag:
@@ -142,62 +200,4 @@ async def image_thumbnail(request: Request, app: App, image_id: int, size: Side 
             "Cache-Control": _KEPT,
             "X-Content-Type-Options": "nosniff",
         },
-    )
-
-
-@router.get("/collections")
-def collections(app: App) -> CollectionList:
-    """All collections."""
-    return CollectionList(
-        collections=tuple(
-            wire.collection(app, record) for record in app.catalogue.collections.all()
-        )
-    )
-
-
-@router.post("/collections", status_code=201)
-def create_collection(app: App, body: CollectionRequest) -> Collection:
-    """Create an empty collection."""
-    space = app.computed.named(body.descriptor)
-    record = app.catalogue.collections.create(body.name, space, ttl_seconds=body.ttl_seconds)
-    app.changed()
-    return wire.collection(app, record)
-
-
-@router.delete("/collections/{name}", status_code=204)
-def delete_collection(app: App, name: str) -> None:
-    """Delete a collection with all its images; the default one can only be emptied."""
-    if name == DEFAULT_COLLECTION:
-        raise InvalidArgument(
-            f"collection {name!r} always exists; empty it with POST /api/v2/delete"
-        )
-    app.delete_collection(name)
-
-
-@router.get("/info")
-def info(app: App) -> Info:
-    """What runs, and what it accepts."""
-    known = [wire.collection(app, record) for record in app.catalogue.collections.all()]
-    kinds = {one.name: one.index_type for one in known}
-    return Info(
-        version=__version__,
-        model=app.model,
-        fingerprint=app.version.fingerprint,
-        descriptor=app.version.name,
-        dimension=app.version.dimension,
-        engine=app.engine,
-        precision=app.version.precision,
-        index_type=kinds.get(DEFAULT_COLLECTION, ""),
-        index_types=kinds,
-        milvus_lite=app.gallery.is_milvus_lite,
-        advice={one.name: one.advice for one in known if one.advice},
-        image_roots=app.roots.names,
-        limits=Limits(
-            max_upload_bytes=app.settings.max_upload_bytes,
-            max_request_bytes=app.settings.max_request_bytes,
-            max_pixels=app.settings.max_pixels,
-            max_jpeg_pixels=app.settings.max_jpeg_pixels,
-            max_top_k=MAX_TOP_K,
-            formats=tuple(MEDIA_TYPES),
-        ),
     )

@@ -1,4 +1,4 @@
-"""Version 2 of the HTTP contract: looking at jobs, following, canceling and retrying them."""
+"""Jobs: listing, following, cancelling and retrying them."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from bento_service.api import wire
+from bento_service.api.auth.access import READ, TRAIN
 from bento_service.api.http.bodies import App
 from bento_service.api.http.paging import Limit, position
 from bento_service.api.job_feed import Feed
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/api/v2/jobs")
 _REOPEN_MS = 2000
 
 
-@router.get("")
+@router.get("", dependencies=[READ])
 def jobs(
     app: App,
     state: Annotated[list[JobState] | None, Query(description="one or several")] = None,
@@ -30,7 +31,7 @@ def jobs(
     limit: Limit = 50,
     cursor: str | None = None,
 ) -> JobList:
-    """Jobs, newest first: all, or those in some states, or those of a collection."""
+    """List jobs, newest first: all, those in some states, or those of a collection."""
     found = app.catalogue.jobs.page(
         before=position(cursor), limit=limit + 1, states=state or (), collection=collection
     )
@@ -41,17 +42,17 @@ def jobs(
     )
 
 
-@router.get("/{job_id}")
+@router.get("/{job_id}", dependencies=[READ])
 def job(app: App, job_id: str) -> Job:
-    """One job."""
+    """Return one job."""
     return wire.job(app, app.catalogue.jobs.get(job_id))
 
 
-@router.get("/{job_id}/errors")
+@router.get("/{job_id}/errors", dependencies=[READ])
 def job_errors(
     app: App, job_id: str, limit: Limit = 100, cursor: str | None = None
 ) -> JobErrorList:
-    """The failed files of a job."""
+    """List the failed files of a job."""
     record = app.catalogue.jobs.get(job_id)
     found = app.catalogue.jobs.failures(record.number, after=position(cursor) or 0, limit=limit + 1)
     shown = found[:limit]
@@ -61,40 +62,40 @@ def job_errors(
     )
 
 
-@router.post("/{job_id}/cancel", status_code=202)
+@router.post("/{job_id}/cancel", status_code=202, dependencies=[TRAIN])
 async def cancel(app: App, job_id: str) -> Job:
-    """End a job that is not finished; what it has indexed stays, and nothing more is added."""
+    """Cancel an unfinished job; images that it has indexed stay."""
     await run_in_threadpool(app.catalogue.job_control.cancel, job_id)
     record = await run_in_threadpool(app.catalogue.jobs.get, job_id)
     app.worker.drop(record.number)
-    app.changed()  # an index that was being prepared goes
+    app.changed()  # drops the index that a reindex was preparing
     return await run_in_threadpool(wire.job, app, record)
 
 
-@router.post("/{job_id}/retry", status_code=202)
+@router.post("/{job_id}/retry", status_code=202, dependencies=[TRAIN])
 async def retry(response: Response, app: App, job_id: str) -> Job:
-    """Try the failed files of a finished job again, and what it did not reach, as a new job."""
+    """Retry the failed and unreached files of a finished job as a new job."""
     record = await run_in_threadpool(retry_job, app.catalogue, app.uploads, app.computed, job_id)
     return await accepted(response, app, record)
 
 
 async def accepted(response: Response, app: Application, record: JobRecord) -> Job:
-    """The answer to a call that has put a job on the list; the worker begins with it."""
+    """Wake the worker for a new job and return it, with its address in `Location`."""
     app.worker.wake()
     response.headers["Location"] = f"/api/v2/jobs/{record.id}"
     return await run_in_threadpool(wire.job, app, record)
 
 
 def _feed(request: Request, _: App) -> Feed[Job]:
-    """Where jobs are followed.
+    """Return the feed of job changes.
 
     Raises:
-        Overloaded: By as many as may.
+        Overloaded: Too many clients are following jobs.
     """
     feed: Feed[Job] = request.app.state.feed
     if feed.listeners >= request.app.state.streams:
         raise Overloaded(
-            "jobs are followed by as many as may; ask `/api/v2/jobs/{id}` now and then, or raise "
+            "too many clients are following jobs; poll `/api/v2/jobs/{id}`, or raise "
             "LOOKALIKE_EVENT_STREAMS"
         )
     return feed
@@ -103,21 +104,21 @@ def _feed(request: Request, _: App) -> Feed[Job]:
 def _followed(
     app: App, job_id: str, last_event_id: Annotated[str | None, Header()] = None
 ) -> JobRecord:
-    """The job, unless its last event was seen: then a browser is told to ask no more."""
+    """Return the job, or 204 if the browser has seen its last event and must not reconnect."""
     record = app.catalogue.jobs.get(job_id)
     if record.state.is_final and last_event_id == _event_id(record):
         raise HTTPException(204)
     return record
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse)
+@router.get("/{job_id}/events", response_class=EventSourceResponse, dependencies=[READ])
 async def job_events(
     feed: Annotated[Feed[Job], Depends(_feed)],
     record: Annotated[JobRecord, Depends(_followed)],
 ) -> AsyncIterator[ServerSentEvent]:
-    """Follow a job: an event `job` with the job now, on each change, and at its end.
+    """Stream a job as `job` events: now, at each change and at its end.
 
-    Then the stream ends. Comments in between keep the connection open.
+    Comments keep the connection open in between.
     """
     async for job in feed.follow(record.number):
         yield ServerSentEvent(data=job, event="job", id=_event_id(job), retry=_REOPEN_MS)

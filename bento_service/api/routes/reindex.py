@@ -1,4 +1,4 @@
-"""Version 2 of the HTTP contract: bringing collections to another descriptor version."""
+"""Reindexing: describing a collection by another descriptor version. For `admin` alone."""
 
 from functools import partial
 
@@ -23,9 +23,9 @@ async def reindex(
     body: ReindexRequest | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
-    """Describe the images anew: by another descriptor, or in the precision that the service runs.
+    """Describe all images by another descriptor, or in the precision that the service runs.
 
-    Searches go on meanwhile; they use the new descriptors as soon as every image has one.
+    Searches use the old descriptors until every image has a new one.
     """
     wanted = body or ReindexRequest()
     claim = claim_of(idempotency_key, f"reindex {name}", wanted.model_dump(mode="json"))
@@ -43,7 +43,7 @@ async def reindex(
 
 @router.post("/undo")
 def undo(app: App, name: str) -> Collection:
-    """Let searches use the former descriptors again, at once. A second time takes that back."""
+    """Switch searches to the former descriptors at once; a second call switches back."""
     app.catalogue.reindexes.undo(app.catalogue.collections.named(name))
     app.changed()
     return wire.collection(app, app.catalogue.collections.named(name))
@@ -51,6 +51,6 @@ def undo(app: App, name: str) -> Collection:
 
 @router.delete("", status_code=204)
 def forget(app: App, name: str) -> None:
-    """Give up a reindex that is not finished, and drop the former descriptors."""
+    """Cancel an unfinished reindex and drop the former descriptors."""
     app.catalogue.reindexes.forget(app.catalogue.collections.named(name))
     app.changed()

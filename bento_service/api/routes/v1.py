@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from bento_service.api.auth.access import sender_of
+from bento_service.api.auth.access import READ, SEARCH, TRAIN, sender_of
 from bento_service.api.http.bodies import (
     App,
+    check_size,
     form_body,
     is_form,
     loose_parameters,
@@ -20,7 +21,7 @@ from bento_service.api.http.bodies import (
     uploaded,
 )
 from bento_service.api.routes.images import content
-from bento_service.errors import BadRequest, ImageNotFound, InvalidArgument, TooLarge
+from bento_service.errors import BadRequest, ImageNotFound, InvalidArgument
 from bento_service.ingest.starting.folder_jobs import start_folder_job
 from bento_service.search.query import Query
 from client_sdk.schemas import DEFAULT_COLLECTION, MAX_TOP_K, TrainRequest
@@ -31,7 +32,7 @@ Parameters = Annotated[dict[str, Any], Depends(loose_parameters)]
 _EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif"}
 
 
-@router.post("/api/v1/train")
+@router.post("/api/v1/train", dependencies=[TRAIN])
 async def train(app: App, parameters: Parameters) -> Response:
     """Index a folder on the server."""
     folder = text_of(parameters, "File")
@@ -43,32 +44,30 @@ async def train(app: App, parameters: Parameters) -> Response:
     return PlainTextResponse("Start")
 
 
-@router.get("/api/v1/process")
+@router.get("/api/v1/process", dependencies=[READ])
 def process(app: App) -> Response:
-    """How far the newest job has come."""
+    """Return the progress of the newest job."""
     newest = app.catalogue.jobs.page(before=None, limit=1)
     done, total = (newest[0].done, newest[0].total) if newest else (0, 0)
     return PlainTextResponse(f"current: {done}, total: {total}")
 
 
-@router.post("/api/v1/count")
+@router.post("/api/v1/count", dependencies=[READ])
 def count(app: App, parameters: Parameters) -> Response:
-    """How many images a table holds."""
+    """Count the images of a table."""
     collection = app.catalogue.collections.named(_table(parameters))
     return PlainTextResponse(str(app.catalogue.images.count(collection.id)))
 
 
-@router.post("/api/v1/search")
+@router.post("/api/v1/search", dependencies=[SEARCH])
 async def search(request: Request, app: App) -> Response:
-    """Pairs of an image's URL and its Euclidean distance, nearest first."""
+    """Return pairs of an image's URL and its Euclidean distance, nearest first."""
     if not is_form(request):
         raise BadRequest("file: send the picture as multipart/form-data")
     async with form_body(request) as form:
         file = uploaded(form, "file")[0]
         parameters = {**request.query_params, **text_fields(form, without={"file"})}
-        limit = app.settings.max_upload_bytes
-        if (file.size or 0) > limit:
-            raise TooLarge(f"the picture has {file.size} bytes; at most {limit} are accepted")
+        check_size(app, file.size or 0)
         result = await app.searcher.by_picture(
             _query(parameters), file.file, sender=sender_of(request)
         )
@@ -81,7 +80,7 @@ async def search(request: Request, app: App) -> Response:
     )
 
 
-@router.post("/api/v1/delete")
+@router.post("/api/v1/delete", dependencies=[TRAIN])
 def delete(app: App, parameters: Parameters) -> Response:
     """Empty a table."""
     collection = app.catalogue.collections.named(_table(parameters))
@@ -90,9 +89,9 @@ def delete(app: App, parameters: Parameters) -> Response:
     return PlainTextResponse(f"deleted {deleted} images of {collection.name}")
 
 
-@router.get("/data/{image}")
+@router.get("/data/{image}", dependencies=[READ])
 def data(request: Request, app: App, image: str) -> Response:
-    """An image's bytes."""
+    """Return the bytes of an image."""
     image_id = image.split(".", 1)[0]
     if not (image_id.isascii() and image_id.isdigit() and len(image_id) < 19):
         raise ImageNotFound(f"there is no image {image!r}")

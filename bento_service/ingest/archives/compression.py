@@ -6,9 +6,10 @@ import io
 import lzma
 import zlib
 from collections.abc import Callable
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from bento_service.errors import UnsupportedMediaType
+from bento_service.storage.uploads import Readable
 
 _BLOCK = 2**16
 _TAR_BLOCK = 512
@@ -16,13 +17,6 @@ _XZ_MEMORY = 128 * 2**20  # `xz -9` needs 65 MiB
 
 DAMAGE = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 """What reading from a stream that is damaged or cut off raises."""
-
-
-class Readable(Protocol):
-    """What bytes are read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most so many bytes; none at the end."""
 
 
 class _Xz:

@@ -14,7 +14,8 @@ from bento_service.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from bento_service.ingest.archives.compression import Readable, is_compressed
+from bento_service.ingest.archives.compression import is_compressed
+from bento_service.storage.uploads import Readable
 
 _FREE_BYTES = 64 * 2**20
 _TAR_MAGIC = slice(257, 262)

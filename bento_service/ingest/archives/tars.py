@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from bento_service.errors import Forbidden, InvalidArgument, TooLarge
-from bento_service.ingest.archives.compression import DAMAGE, Readable, expanded, first_block
+from bento_service.ingest.archives.compression import DAMAGE, expanded, first_block
 from bento_service.ingest.archives.limits import (
     Allowance,
     Member,
@@ -16,6 +16,7 @@ from bento_service.ingest.archives.limits import (
     objection,
     shown,
 )
+from bento_service.storage.uploads import Readable
 
 _BLOCK = 2**16
 _HEADER_BYTES = 2**20

@@ -13,7 +13,7 @@ from bento_service.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from bento_service.ingest.archives.compression import DAMAGE, Readable
+from bento_service.ingest.archives.compression import DAMAGE
 from bento_service.ingest.archives.limits import (
     Allowance,
     Member,
@@ -23,6 +23,7 @@ from bento_service.ingest.archives.limits import (
     objection,
     shown,
 )
+from bento_service.storage.uploads import Readable
 
 _ENCRYPTED = 1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)

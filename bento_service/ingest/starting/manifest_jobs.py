@@ -1,6 +1,5 @@
 """Starting jobs that work off a manifest, found under an image root or sent by a client."""
 
-from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -26,8 +25,6 @@ class ManifestJobs:
         roots: ImageRoots,
         uploads: Uploads,
         computed: Computed,
-        *,
-        discard: Callable[[set[str]], object],
     ) -> None:
         """Prepare.
 
@@ -36,13 +33,11 @@ class ManifestJobs:
             roots: What manifests are about.
             uploads: Where they are copied to.
             computed: What the service computes.
-            discard: Removes those of some uploads that nobody needs.
         """
         self._catalogue = catalogue
         self._roots = roots
         self._uploads = uploads
         self._computed = computed
-        self._discard = discard
 
     def start(self, request: TrainRequest, claim: Claim | None = None) -> JobRecord:
         """Put the manifest that a request names on the list of jobs.
@@ -96,11 +91,12 @@ class ManifestJobs:
         collection = collection_for_training(
             self._catalogue, request.collection, self._computed, dry_run=request.dry_run
         )
-        with self._uploads.intake(self._discard) as store:
+        with self._uploads.intake() as store:
             job = _new_job(request, begins, store(stream), name)
             record = self._catalogue.jobs.create(collection.id, collection.name, job, claim)
         if claim is not None and job.manifest is not None:
-            self._discard({job.manifest})  # it may be the job of another call, which has its own
+            # The job may be that of an earlier call, which has a manifest of its own.
+            self._uploads.discard({job.manifest})
         return record
 
 

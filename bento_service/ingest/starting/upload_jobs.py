@@ -10,12 +10,11 @@ from bento_service.catalogue.jobs.records import Claim, JobRecord, NewFile, NewJ
 from bento_service.catalogue.records import Computed
 from bento_service.catalogue.tables import FileAction, SourceKind
 from bento_service.errors import ImageUnreadable, InvalidArgument, LookalikeError
-from bento_service.ingest.archives.compression import Readable
 from bento_service.ingest.archives.limits import Allowance, Limits, Member, Unfit, is_zip
 from bento_service.ingest.archives.tars import is_tar, tar_members
 from bento_service.ingest.archives.zips import zip_members
 from bento_service.ingest.starting.folder_jobs import collection_for_training
-from bento_service.storage.uploads import Uploads
+from bento_service.storage.uploads import Readable, Uploads
 
 _MAX_NAME = 1024
 
@@ -37,8 +36,6 @@ class UploadJobs:
         uploads: Uploads,
         computed: Computed,
         limits: Limits,
-        *,
-        discard: Callable[[set[str]], object],
     ) -> None:
         """Prepare.
 
@@ -47,13 +44,11 @@ class UploadJobs:
             uploads: Where the bytes go.
             computed: What the service computes.
             limits: Of archives.
-            discard: Removes those of some uploads that nobody needs.
         """
         self._catalogue = catalogue
         self._uploads = uploads
         self._computed = computed
         self._limits = limits
-        self._discard = discard
 
     def start(
         self,
@@ -73,15 +68,16 @@ class UploadJobs:
         """
         held = collection_for_training(self._catalogue, collection, self._computed)
         allowance = Allowance(self._limits)
-        with self._uploads.intake(self._discard) as store:
+        with self._uploads.intake() as store:
             numbers = count(1)
             listed = [file for one in sent for file in self._files(one, numbers, store, allowance)]
             if not listed:
                 raise InvalidArgument("files: the archive holds no files; nothing was done")
             job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=tuple(listed))
             record = self._catalogue.jobs.create(held.id, held.name, job, claim)
-        if claim is not None:  # then it may be the job of another call, which has its own bytes
-            self._discard({file.sha256 for file in listed if file.sha256 is not None})
+        if claim is not None:
+            # The job may be that of an earlier call, which has uploads of its own.
+            self._uploads.discard({file.sha256 for file in listed if file.sha256 is not None})
         return record
 
     def _files(

@@ -1,6 +1,6 @@
 """What a job is to work off: the files of a folder, the lines of a manifest, or images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import JobRecord, NewFile, Stamp
@@ -19,13 +19,10 @@ class Lists:
         catalogue: Catalogue,
         roots: ImageRoots,
         uploads: Uploads,
-        *,
-        discard: Callable[[set[str]], object],
     ) -> None:
         self._catalogue = catalogue
         self._roots = roots
         self._uploads = uploads
-        self._discard = discard
 
     def of(self, job: JobRecord) -> Iterator[NewFile]:
         """The entries of a job, one after the other.
@@ -42,7 +39,7 @@ class Lists:
     def close(self, job: JobRecord) -> None:
         """Everything is listed; what was only kept for that can go."""
         if job.manifest is not None:
-            self._discard({job.manifest})
+            self._uploads.discard({job.manifest})
 
     def _of_folder(self, job: JobRecord) -> Iterator[NewFile]:
         located = self._roots.locate(job.path or ".", job.root)

@@ -36,7 +36,6 @@ class Walks:
         roots: ImageRoots,
         uploads: Uploads,
         *,
-        discard: Callable[[set[str]], object],
         on_step: Callable[[], object],
     ) -> None:
         """Prepare.
@@ -45,12 +44,11 @@ class Walks:
             catalogue: Where the lists are.
             roots: Where folders are walked.
             uploads: Where manifests are kept.
-            discard: Removes those of some uploads that nobody needs.
             on_step: Called on the event loop when a list has grown and when a walk has ended.
         """
         self._catalogue = catalogue
         self._roots = roots
-        self._lists = Lists(catalogue, roots, uploads, discard=discard)
+        self._lists = Lists(catalogue, roots, uploads)
         self._on_step = on_step
         # Not the event loop's own few threads, which searches need.
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="walk")

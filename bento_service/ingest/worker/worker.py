@@ -79,7 +79,6 @@ class Worker:
         describe: Describe,
         *,
         uploads: Uploads,
-        discard: Callable[[set[str]], object],
         computed: Computed,
         decoders: int,
         batch: int = 2,
@@ -93,7 +92,6 @@ class Worker:
             reader: Reads and decodes files.
             describe: Asks the embedder.
             uploads: Where manifests are kept.
-            discard: Removes those of some uploads that nobody needs.
             computed: What the embedder gives.
             decoders: Files that are read and decoded at once.
             batch: Pictures that are described together. A query waits behind at most one batch.
@@ -111,7 +109,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._newest = 0
         self._has_newer = False
-        self._walks = Walks(catalogue, roots, uploads, discard=discard, on_step=self._follow_walk)
+        self._walks = Walks(catalogue, roots, uploads, on_step=self._follow_walk)
         self._turns: dict[int, _Turn] = {}
         self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
         self._taken: asyncio.Queue[_Taken] = asyncio.Queue(1)

@@ -31,7 +31,6 @@ from bento_service.pictures.formats import MEDIA_TYPES, Colour, Region
 from bento_service.pictures.picture import Picture, pixels_of
 
 _T = TypeVar("_T")
-_FREE_SECONDS = 30.0
 _MEBIBYTE = 2**20
 # What is quick; the rest is measured in docs/design.md.
 _QUICK_BYTES = 16 * _MEBIBYTE
@@ -40,7 +39,6 @@ _QUICK_JPEG_PIXELS = 16_000_000
 _QUICK_SECONDS = 0.25
 _QUICK_MEMORY_BYTES = 320 * _MEBIBYTE
 _CALLERS_FACTOR, _CALLERS_SECONDS = 1.4, 4.2
-_JOBS_FACTOR = 20.0
 _REFUSALS: dict[str, type[LookalikeError]] = {
     kind.code: kind
     for kind in (
@@ -91,15 +89,27 @@ class _Question(Generic[_T]):
 class Decoders:
     """Both lanes, each with processes of its own. A `Decoder`; open it with `with`."""
 
-    def __init__(self, limits: DecoderLimits, *, count: int, tries: bool = True) -> None:
+    def __init__(
+        self,
+        limits: DecoderLimits,
+        *,
+        count: int,
+        tries: bool = True,
+        free_seconds: float = 30.0,
+        job_factor: float = 20.0,
+    ) -> None:
         """Prepare.
 
         Args:
             limits: What one picture may take.
             count: Most processes of each lane.
             tries: Start one beforehand, so that it is known whether it does.
+            free_seconds: The longest wait for a decoder of the first lane.
+            job_factor: A picture of a job may take this many times its processor time by the clock.
         """
         self._limits = limits
+        self._free_seconds = free_seconds
+        self._job_factor = job_factor
         self._places = BoundedSemaphore(count)
         self._turns = Turns(count)
         self._tries = tries
@@ -182,14 +192,14 @@ class Decoders:
         has time.
         """
         if sender is None:
-            seconds = _JOBS_FACTOR * self._limits.seconds
+            seconds = self._job_factor * self._limits.seconds
         else:
             seconds = max(_CALLERS_FACTOR * self._limits.seconds, _CALLERS_SECONDS)
         return time.monotonic() + seconds
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        if not self._places.acquire(timeout=_FREE_SECONDS):
+        if not self._places.acquire(timeout=self._free_seconds):
             raise Overloaded("all decoders of pictures are busy; try again shortly")
         try:
             yield

@@ -133,10 +133,10 @@ async def test_an_answer_that_does_not_begin_in_time_is_given_up():
 async def test_an_answer_after_a_whole_body_is_the_services_to_give():
     async def slow(scope, receive, send):
         await Request(scope, receive).body()
-        await asyncio.to_thread(time.sleep, 1)
+        await asyncio.to_thread(time.sleep, 2)
         await PlainTextResponse("late")(scope, receive, send)
 
-    async with client(TimeLimit(slow, body_seconds=60, request_seconds=0.2)) as http:
+    async with client(TimeLimit(slow, body_seconds=60, request_seconds=1)) as http:
         for answer in (await http.post("/", content=b"whole"), await http.get("/")):
             assert (answer.status_code, answer.json()["code"]) == (503, "time_exceeded")
             assert answer.headers["retry-after"]
@@ -145,10 +145,10 @@ async def test_an_answer_after_a_whole_body_is_the_services_to_give():
 async def test_an_answer_that_has_begun_may_take_longer():
     async def pieces():
         for _ in range(4):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.4)
             yield "x"
 
-    async with client(TimeLimit(StreamingResponse(pieces()), 60, request_seconds=0.3)) as http:
+    async with client(TimeLimit(StreamingResponse(pieces()), 60, request_seconds=1)) as http:
         assert (await http.get("/")).text == "xxxx"
 
 
@@ -168,7 +168,7 @@ async def test_the_time_of_a_body_is_that_of_waiting_for_it_less_what_has_come()
         await asyncio.sleep(30)
         yield b"x"
 
-    limited = TimeLimit(reading, body_seconds=1.0, request_seconds=60)
+    limited = TimeLimit(reading, body_seconds=2.0, request_seconds=60)
     async with client(limited) as http:
         assert (await http.post("/", content=steady())).text == "read"
         with pytest.raises(RequestTimeout, match="too slowly"):

@@ -9,6 +9,7 @@ import pytest
 from bento_service.catalogue.jobs.records import Outcome
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import CollectionNotFound, ImageNotFound
+from tests.support.waiting import run_threads
 
 
 def changed(catalogue, collection, *, after=(0, 0), limit=1000):
@@ -304,10 +305,7 @@ def test_many_at_once_lose_nothing_and_wait_for_each_other(
     lists = [[f"{thread}-{n}" for n in range(8)] + ["shared"] for thread in range(4)]
     jobs = [folder_job(cats, *names) for names in lists]
     threads = [threading.Thread(target=work, args=pair) for pair in zip(jobs, lists, strict=True)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    run_threads(*threads)
     assert failures == []
     assert len(ids(cats)) == 4 * 8 + 1
     done = [catalogue.jobs.get(job.id) for job in jobs]

@@ -5,6 +5,7 @@ import pytest
 from bento_service.catalogue.jobs.records import NewFile, Outcome
 from bento_service.errors import Conflict, JobNotFound
 from client_sdk.schemas import JobState
+from tests.support.waiting import join, run_threads
 
 
 def todo(catalogue, job):
@@ -94,7 +95,7 @@ def test_canceling_against_commits_leaves_counters_that_are_true(
     def commit():
         for at in range(0, 300, 4):
             if at == 280:  # a busy machine must not get to the end before it is canceled
-                canceled.wait(60)
+                assert canceled.wait(60)
             some = [Outcome(f, described=described(f.path)) for f in files[at : at + 4]]
             catalogue.jobs.settle(job, some)
             seen.append(catalogue.jobs.get(job.id))
@@ -103,11 +104,11 @@ def test_canceling_against_commits_leaves_counters_that_are_true(
 
     thread = threading.Thread(target=commit)
     thread.start()
-    began.wait(30)
+    assert began.wait(60)
     catalogue.job_control.cancel(job.id)
     at_once = catalogue.jobs.get(job.id)
     canceled.set()
-    thread.join()
+    join(thread)
     ended = catalogue.jobs.get(job.id)
     assert ended == at_once
     assert 44 <= ended.done < 300
@@ -209,17 +210,14 @@ def test_a_job_is_retried_by_one_job_at_a_time(catalogue, cats, folder_job, fail
     together, made, refused = threading.Barrier(4), [], []
 
     def ask():
-        together.wait()
+        together.wait(60)
         try:
             made.append(retry(job))
         except Conflict as error:
             refused.append(str(error))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(*threads)
     (again,) = made
     assert len(refused) == 3
     assert all(f"job {again.id} retries" in text for text in refused)

@@ -9,6 +9,7 @@ from bento_service.catalogue.jobs.records import Claim, NewFile, NewJob
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind, idempotency_keys
 from bento_service.errors import Conflict
+from tests.support.waiting import run_threads
 
 CLAIM = Claim("order 17", "a" * 64)
 NEW = NewJob(SourceKind.UPLOAD, files=(NewFile("1", "tom.png", "b" * 64),))
@@ -83,14 +84,11 @@ def test_of_many_who_use_a_key_at_once_one_starts_a_job(catalogue, cats):
     made = []
 
     def start():
-        together.wait()
+        together.wait(60)
         made.append(catalogue.jobs.create(cats.id, "cats", NEW, CLAIM).id)
 
     threads = [threading.Thread(target=start) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(*threads)
     assert len(made) == 8
     assert len(set(made)) == 1
     assert len(catalogue.jobs.open()) == 1

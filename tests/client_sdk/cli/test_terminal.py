@@ -12,9 +12,12 @@ import termios
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from tests.support.waiting import join, wait_until
 
 MAIN = "import sys; from client_sdk.cli import main; sys.exit(main())"
 SECONDS = 60
@@ -58,6 +61,19 @@ class Terminal:
             assert time.monotonic() < end, self.screen
         os.close(self._master)
         return self._process.wait(SECONDS)
+
+    def until_idle(self):
+        """Wait until the main thread waits: a signal just before a wait is seen only after it."""
+        main_thread = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/stat")
+
+        def waits():
+            before = main_thread.read_text().rsplit(")", 1)[1].split()
+            time.sleep(0.2)
+            after = main_thread.read_text().rsplit(")", 1)[1].split()
+            state, ticks = slice(0, 1), slice(11, 13)
+            return before[state] == after[state] == ["S"] and before[ticks] == after[ticks]
+
+        wait_until(waits)
 
     def type(self, keys):
         os.write(self._master, keys)
@@ -133,7 +149,7 @@ def url(small):
         yield f"http://127.0.0.1:{service.server_port}"
         over.set()
         service.shutdown()
-        thread.join()
+        join(thread)
 
 
 def test_pictures_are_half_blocks_where_the_terminal_knows_no_better(url):
@@ -173,7 +189,7 @@ def test_a_job_is_a_bar_and_ctrl_c_ends_only_the_watching(url):
     terminal = Terminal(url, "train", "photos")
     terminal.until(b"2/8")
     assert b"in_progress" in terminal.screen
-    time.sleep(1)  # Python sees a signal that comes just before a wait only after it
+    terminal.until_idle()
     terminal.type(b"\x03")
     assert terminal.ended() == 130, terminal.screen
     assert b"stopped watching; job j1 goes on: lookalike jobs follow j1" in terminal.screen

@@ -10,6 +10,7 @@ from PIL import Image
 
 from client_sdk import Conflict, InvalidArgument, JobNotFound
 from client_sdk.schemas import Job, JobState
+from tests.support.waiting import run_threads
 
 
 def fill(folder, number, first=0):
@@ -221,15 +222,12 @@ def test_two_at_once_under_one_key_start_one_job(backend, client, collection):
 
     def ask():
         with backend.client() as own:
-            together.wait()
+            together.wait(60)
             job = own.upload([("x.png", b"x")], collection=collection, idempotency_key=collection)
             made.append(job.id)
 
     threads = [threading.Thread(target=ask) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(*threads)
     assert len(made) == 6
     assert len(set(made)) == 1
     assert [job.id for job in client.jobs(collection=collection)] == made[:1]

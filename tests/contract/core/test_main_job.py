@@ -4,7 +4,6 @@ import base64
 import io
 import math
 import shutil
-import time
 from datetime import timedelta
 from uuid import uuid4
 
@@ -14,6 +13,7 @@ from PIL import Image
 
 from client_sdk import CollectionNotFound, Forbidden, ImageNotFound, InvalidArgument, PathNotFound
 from client_sdk.schemas import JobState
+from tests.support.waiting import wait_until
 
 
 def _edited(path, quality=40):
@@ -326,15 +326,11 @@ def test_a_scratch_collection_goes_by_itself_with_its_uploads(client, backend, p
     uploaded = backend.stored() - before
     assert len(uploaded) == (backend.data is not None)
 
-    until = time.monotonic() + 60
-    while name in {one.name for one in client.collections()} and time.monotonic() < until:
-        time.sleep(0.2)
-    while uploaded & backend.stored() and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_until(lambda: name not in {one.name for one in client.collections()}, pause=0.1)
+    wait_until(lambda: not uploaded & backend.stored(), pause=0.1)
 
     with pytest.raises(CollectionNotFound):
         client.count(collection=name)
-    assert not uploaded & backend.stored()
 
 
 def test_a_transparent_picture_is_described_as_if_on_white(client, collection, photographs):

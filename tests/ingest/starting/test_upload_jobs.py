@@ -11,7 +11,6 @@ import tarfile
 import zipfile
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 
 import pyarrow as pa
 import pytest
@@ -33,19 +32,16 @@ class Room:
     def __init__(self, folder, limits=LIMITS):
         self.folder = folder / "uploads"
         self.catalogue = Catalogue.open(f"sqlite:///{folder}/catalogue.db")
-        self.uploads = Uploads(self.folder)
+        self.uploads = Uploads(self.folder, unneeded=self.unneeded)
         self.limits = limits
 
     def send(self, *contents, limits=LIMITS, claim=None):
-        jobs = UploadJobs(
-            self.catalogue, self.uploads, Computed((SPACE,)), limits, discard=self.discard
-        )
+        jobs = UploadJobs(self.catalogue, self.uploads, Computed((SPACE,)), limits)
         sent = [Sent(f"sent-{n}", io.BytesIO(data)) for n, data in enumerate(contents)]
         return jobs.start(sent, "cats", {}, claim)
 
-    def discard(self, digests):
-        unneeded = partial(self.catalogue.upload_references.unneeded, ended_after=datetime.now(UTC))
-        self.uploads.discard(digests, unneeded)
+    def unneeded(self, digests):
+        return self.catalogue.upload_references.unneeded(digests, ended_after=datetime.now(UTC))
 
     def listed(self, job):
         """Stored bytes by path."""
@@ -289,7 +285,7 @@ def test_random_changes_to_archives_are_members_or_refusals(room):
 
 def test_a_full_disk_leaves_nothing_of_an_archive(room, small_disk):
     room.folder = small_disk / "uploads"
-    room.uploads = Uploads(room.folder)
+    room.uploads = Uploads(room.folder, unneeded=room.unneeded)
     with pytest.raises(StorageFull):
         room.send(zipped())
     assert room.on_disk() == []

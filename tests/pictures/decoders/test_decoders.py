@@ -19,6 +19,7 @@ from bento_service.pictures.decoders.process import DecoderLimits
 from bento_service.pictures.formats import MEDIA_TYPES
 from bento_service.pictures.in_process import LocalDecoder, decode
 from bento_service.pictures.square import thumbnail
+from tests.support.waiting import run_threads
 
 MAX_PIXELS, MAX_JPEG_PIXELS = 1_000_000, 2_000_000
 GREY = (124, 117, 104)
@@ -155,8 +156,5 @@ def test_threads_get_their_own_pictures(decoder, encoded):
                     wrong.append(number)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
+    run_threads(*threads)
     assert wrong == []

@@ -1,13 +1,13 @@
 """Whose expensive picture is next."""
 
 import threading
-import time
 from contextlib import ExitStack
 
 import pytest
 
 from bento_service.errors import NotReady, Overloaded
 from bento_service.pictures.decoders.fair_turns import Turns
+from tests.support.waiting import join, wait_until
 
 
 class Sender(threading.Thread):
@@ -31,20 +31,18 @@ class Sender(threading.Thread):
         """Start it, and wait until it has its place in the queue."""
         before = self._turns.number
         self.start()
-        while self._turns.number == before:
-            time.sleep(0.001)
+        wait_until(lambda: self._turns.number > before, pause=0.001)
         return self
 
 
 def test_who_holds_the_fewest_places_is_next():
     turns, served = Turns(4), []
     held = [Sender(turns, name, served).queued() for name in "abbd"]
-    while len(served) < 4:
-        time.sleep(0.001)
+    wait_until(lambda: len(served) == 4, pause=0.001)
     waiting = {name: Sender(turns, name, served).queued() for name in "bac"}
     for leaving in (held[3], waiting["c"], waiting["a"], waiting["b"], *held[:3]):
         leaving.may_go.set()
-        leaving.join(60)
+        join(leaving)
     assert served[4:] == ["c", "a", "b"]
 
 
@@ -77,10 +75,10 @@ def test_of_one_sender_only_some_may_wait_and_of_a_job_all():
     others = [Sender(turns, name, served).queued() for name in ("b", *[None] * 20)]
     turns.close()
     for sender in (*senders[1:], *others):
-        sender.join(60)
+        join(sender)
         assert isinstance(sender.refusal, NotReady)
     senders[0].may_go.set()
-    senders[0].join(60)
+    join(senders[0])
     assert served == ["a"]
 
 

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,11 @@ from bento_service.errors import (
     Overloaded,
     TooLarge,
 )
-from bento_service.pictures.decoders import decoders as decoders_module
 from bento_service.pictures.in_process import decode
 from tests.pictures.decoders.conftest import MIB
 from tests.support import bombs
+from tests.support.processes import is_gone, processor_ticks
+from tests.support.waiting import join, run_threads, running, wait_until
 
 
 def highest_memory():
@@ -53,7 +53,8 @@ def begun(decoders, data, sender=None):
     """Ask in a thread, and wait until a decoder works on it; the thread, and what it will get."""
     caught = []
     decoders.slow.start()
-    at_rest = {pid: _ticks(pid) for pid in decoders.slow.pids}
+    (pid,) = decoders.slow.pids
+    at_rest = processor_ticks(pid)
 
     def ask():
         try:
@@ -63,25 +64,13 @@ def begun(decoders, data, sender=None):
 
     thread = threading.Thread(target=ask)
     thread.start()
-    deadline = time.monotonic() + 60
-    while not (busy := [pid for pid in decoders.slow.pids if _ticks(pid) > at_rest[pid] + 2]):
-        assert time.monotonic() < deadline
-        assert thread.is_alive()
-        time.sleep(0.01)
-    return thread, caught, busy[0]
 
+    def is_at_work():
+        assert thread.is_alive(), caught
+        return processor_ticks(pid) > at_rest + 2
 
-def _stat(pid):
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-
-
-def _state(pid):
-    return _stat(pid)[0]
-
-
-def _ticks(pid):
-    """Of a processor, that it has taken."""
-    return sum(int(one) for one in _stat(pid)[11:13])
+    wait_until(is_at_work)
+    return thread, caught, pid
 
 
 @pytest.mark.parametrize("name", ["flat_webp", "flat_avif"])
@@ -133,17 +122,24 @@ def test_a_jpeg_of_very_many_scans_is_given_up(opened, good, scan_bomb):
 
 
 def test_the_time_of_one_picture_is_not_counted_for_the_next(opened, encoded):
-    decoders = opened(seconds=0.5, count=1)
-    data = encoded("PNG", (1500, 1000))
+    seconds = 0.2  # of which one of these pictures takes a small part on any machine
+    decoders = opened(seconds=seconds, count=1)
+    data = encoded("PNG", (600, 400))
     (pid,) = decoders.pids
-    for _ in range(20):
+    at_rest = processor_ticks(pid)
+    enough = 3 * seconds * os.sysconf("SC_CLK_TCK")
+
+    def has_used_more_than_one_picture_may():
         decoders.decode(data, side=16)
-    assert decoders.pids == (pid,)
-    assert _ticks(pid) / os.sysconf("SC_CLK_TCK") > 0.5  # so that it says something
+        assert decoders.pids == (pid,)
+        return processor_ticks(pid) - at_rest > enough
+
+    wait_until(has_used_more_than_one_picture_may, pause=0)
+    assert decoders.replaced == lost()
 
 
 def test_a_decoder_that_hangs_without_working_is_given_up(opened, good):
-    decoders = opened(seconds=0.2, count=1)
+    decoders = opened(seconds=60, count=1, limits_by_clock={"job_factor": 0.1})
     (pid,) = decoders.pids
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(ImageTooExpensive, match="longer"):
@@ -161,7 +157,7 @@ def test_a_decoder_that_dies_in_the_middle_fails_its_own_picture_alone(
     thread, caught, pid = begun(decoders, scan_bomb)
     os.kill(pid, number)
     assert_answers(decoders, good)
-    thread.join(60)
+    join(thread)
     assert [type(one) for one in caught] == [ImageUnreadable]
     assert "save it again" in str(caught[0])
     assert decoders.replaced == lost(died=1)
@@ -172,8 +168,7 @@ def test_a_decoder_that_died_while_nobody_asked_fails_no_picture(opened, good):
     for _ in range(3):
         (pid,) = decoders.pids
         os.kill(pid, signal.SIGKILL)
-        while _state(pid) != "Z":
-            time.sleep(0.01)
+        wait_until(lambda pid=pid: is_gone(pid))
         assert_answers(decoders, good)
     assert decoders.replaced == lost(died=3)
 
@@ -189,29 +184,26 @@ def test_callers_that_come_at_once_get_a_decoder_each(opened, good):
         except (AssertionError, LookupError, LookalikeError) as error:
             wrong.append(error)
 
-    threads = [threading.Thread(target=ask) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
+    run_threads(*(threading.Thread(target=ask) for _ in range(6)))
     assert wrong == []
     assert 1 <= len(decoders.pids) <= 6
 
 
-def test_who_finds_no_free_decoder_is_told_to_come_again(opened, good, scan_bomb, monkeypatch):
-    monkeypatch.setattr(decoders_module, "_FREE_SECONDS", 0.1)
-    decoders = opened(count=1)
+def test_who_finds_no_free_decoder_is_told_to_come_again(opened, good):
+    decoders = opened(count=1, limits_by_clock={"free_seconds": 0.1, "job_factor": 1000.0})
     (pid,) = decoders.pids
     os.kill(pid, signal.SIGSTOP)
     picture, is_asked = io.BytesIO(good[0]), threading.Event()
     picture.read = lambda: is_asked.set() or good[0]
     thread = threading.Thread(target=assert_answers, args=(decoders, (picture, good[1])))
     thread.start()
-    assert is_asked.wait(60)
-    with pytest.raises(Overloaded, match="try again"):
-        decoders.decode(good[0], side=16)
-    os.kill(pid, signal.SIGCONT)
-    thread.join(60)
+    try:
+        assert is_asked.wait(60)
+        with pytest.raises(Overloaded, match="try again"):
+            decoders.decode(good[0], side=16)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    join(thread)
     assert_answers(decoders, good)
 
 
@@ -222,7 +214,7 @@ def test_quick_pictures_never_wait_for_expensive_ones(opened, good, scan_bomb):
         assert_answers(decoders, good)
     assert caught == []
     os.kill(pid, signal.SIGKILL)
-    thread.join(60)
+    join(thread)
 
 
 def test_a_large_picture_is_told_by_its_header(opened, encoded):
@@ -241,12 +233,12 @@ def test_a_picture_that_turns_out_to_be_expensive_is_read_all_the_same(opened):
     assert decoders.replaced == lost(slow=1)
 
 
-def test_who_waits_for_an_answer_does_not_wait_long(opened, good, scan_bomb):
+def test_who_waits_for_an_answer_does_not_wait_long(opened, good, encoded):
     decoders = opened(seconds=1)
-    thread, caught, pid = begun(decoders, scan_bomb, sender="a")
-    os.kill(pid, signal.SIGSTOP)
-    thread.join(60)
-    assert [type(one) for one in caught] == [Overloaded]
+    decoders.slow.start()
+    os.kill(*decoders.slow.pids, signal.SIGSTOP)
+    with pytest.raises(Overloaded):
+        decoders.decode(encoded("PNG", (2000, 1600)), side=16, sender="a")
     assert decoders.replaced == lost(clock=1)
     assert_answers(decoders, good)
 
@@ -260,18 +252,13 @@ def test_one_sender_leaves_a_decoder_to_others(opened, encoded, scan_bomb):
     assert decoders.decode(large, side=16, sender="b").width == 2000
     assert second.is_alive()
     os.kill(pid, signal.SIGKILL)
-    thread.join(60)
-    second.join(60)
-    assert not second.is_alive()
+    join(thread, second)
 
 
 def test_the_next_decoder_is_there_before_it_is_needed(opened, good):
     decoders = opened(count=3)
     assert_answers(decoders, good)
-    deadline = time.monotonic() + 60
-    while len(decoders.quick.pids) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: len(decoders.quick.pids) == 2)
 
 
 def test_others_are_answered_while_bombs_come_in(opened, good, scan_bomb, flat_webp):
@@ -297,23 +284,18 @@ def test_others_are_answered_while_bombs_come_in(opened, good, scan_bomb, flat_w
         threading.Thread(target=attack, args=(data,)) for data in (scan_bomb, scan_bomb, flat_webp)
     ]
     callers = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in (*attackers, *callers):
-        thread.start()
-    for thread in callers:
-        thread.join(300)
-    ended.set()
-    for thread in attackers:
-        thread.join(60)
+    with running(*attackers, stop=ended.set):
+        run_threads(*callers)
+        wait_until(lambda: decoders.replaced["time"] >= 1)
     assert wrong == []
     assert refused
-    assert decoders.replaced["time"] >= 1
 
 
 def test_a_stop_does_not_wait_for_a_bomb(opened, scan_bomb):
     decoders = opened()
     thread, caught, pid = begun(decoders, scan_bomb)
     decoders.__exit__(None, None, None)
-    thread.join(10)
+    join(thread)
     assert [type(one) for one in caught] == [NotReady]
     assert decoders.pids == ()
     assert not Path(f"/proc/{pid}").exists()

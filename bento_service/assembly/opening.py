@@ -1,0 +1,258 @@
+"""Opening a service: one function for each room, and `opened` for all of them."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
+
+from anyio import CapacityLimiter
+
+from bento_service.application import THUMBNAILS_AT_ONCE, Application
+from bento_service.assembly.backing import SERVICE, Backing
+from bento_service.assembly.on_demand import fetcher, watcher
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.comparison.comparer import Comparer
+from bento_service.comparison.duplicate_groups import Duplicates
+from bento_service.comparison.verdict import lines_of
+from bento_service.descriptors.choice import Choice
+from bento_service.descriptors.describing import Embed, patient
+from bento_service.descriptors.version import DescriptorVersion, Preprocessing
+from bento_service.gallery.index_types import IndexRule
+from bento_service.indexing.index_swap import IndexSwap
+from bento_service.indexing.replay import Replay
+from bento_service.ingest.archives.limits import Limits
+from bento_service.ingest.starting.manifest_jobs import ManifestJobs
+from bento_service.ingest.starting.upload_jobs import UploadJobs
+from bento_service.ingest.worker.reading import Reader
+from bento_service.ingest.worker.worker import Worker
+from bento_service.maintenance.cleanup import (
+    CLEANUP_SECONDS,
+    EXPIRY_SECONDS,
+    Cleanup,
+    delete_expired,
+)
+from bento_service.maintenance.hash_backfill import BACKFILL_SECONDS, HashBackfill
+from bento_service.maintenance.periodic import periodic
+from bento_service.pictures.decoders.decoders import Decoders
+from bento_service.pictures.decoders.process import DecoderLimits
+from bento_service.search.searcher import Searcher
+from bento_service.settings import Settings
+from bento_service.storage.data_folder import sole_user
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.originals import Originals
+from bento_service.storage.uploads import Uploads
+from client_sdk.schemas import DEFAULT_COLLECTION
+
+
+def open_decoders(settings: Settings, backing: Backing = SERVICE) -> Decoders:
+    """Return the decoder processes, to be entered."""
+    limits = DecoderLimits(
+        max_pixels=settings.max_pixels,
+        max_jpeg_pixels=settings.max_jpeg_pixels,
+        memory_bytes=settings.memory_of_decoder,
+        seconds=settings.decoder_seconds,
+    )
+    return Decoders(limits, count=settings.most_decoders, tries=backing.tries_decoder)
+
+
+@contextmanager
+def open_catalogue(settings: Settings, computed: Computed) -> Iterator[Catalogue]:
+    """Open the catalogue, which always has the default collection."""
+    with Catalogue.open(settings.catalogue) as catalogue:
+        catalogue.collections.ensure(DEFAULT_COLLECTION, computed.named(None))
+        yield catalogue
+
+
+def open_uploads(settings: Settings, catalogue: Catalogue) -> Uploads:
+    """Return the stored uploads, which keep what the catalogue needs."""
+
+    def unneeded(digests: set[str]) -> set[str]:
+        ended_after = settings.retriable_since()
+        return catalogue.upload_references.unneeded(digests, ended_after=ended_after)
+
+    return Uploads(settings.uploads_dir, unneeded=unneeded)
+
+
+def open_reader(
+    settings: Settings,
+    catalogue: Catalogue,
+    originals: Originals,
+    roots: ImageRoots,
+    uploads: Uploads,
+    decoders: Decoders,
+    preprocessing: Preprocessing,
+) -> Reader:
+    """Return the reader of the files of jobs."""
+
+    def original(collection_id: int, sha256: str) -> bytes | None:
+        image = catalogue.images.with_digest(collection_id, sha256)
+        return None if image is None else originals.read(image)
+
+    return Reader(
+        roots,
+        uploads,
+        decoders,
+        known=catalogue.images.known,
+        original=original,
+        side=preprocessing.size,
+        padding=preprocessing.padding,
+        max_bytes=settings.max_upload_bytes,
+    )
+
+
+@asynccontextmanager
+async def periodic_work(
+    settings: Settings,
+    catalogue: Catalogue,
+    uploads: Uploads,
+    originals: Originals,
+    decoders: Decoders,
+    replay: Replay,
+    preprocessing: Preprocessing,
+) -> AsyncIterator[None]:
+    """Run cleanup, the expiry of scratch collections and the hash backfill within the block."""
+
+    def on_deleted(digests: set[str]) -> None:
+        uploads.discard(digests)
+        replay.wake()
+
+    cleanup = Cleanup(catalogue, retriable_since=settings.retriable_since, discard=uploads.discard)
+    backfill = HashBackfill(
+        catalogue,
+        originals,
+        decoders,
+        side=preprocessing.size,
+        padding=preprocessing.padding,
+        is_busy=lambda: bool(catalogue.jobs.open()),
+    )
+    async with (
+        periodic(cleanup.run, seconds=CLEANUP_SECONDS, what="cleanup"),
+        periodic(
+            partial(delete_expired, catalogue, on_deleted),
+            seconds=EXPIRY_SECONDS,
+            what="the deletion of scratch collections",
+        ),
+        periodic(backfill.step, seconds=BACKFILL_SECONDS, what="hashing older images"),
+    ):
+        yield
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings,
+    model: str,
+    versions: Sequence[DescriptorVersion],
+    choice: Choice,
+    embed: Embed,
+    backing: Backing = SERVICE,
+) -> AsyncIterator[Application]:
+    """Open all rooms, resume open jobs, and close everything at the end of the block.
+
+    Args:
+        settings: The operator's.
+        model: Tag of the model.
+        versions: The model's descriptors in the embedder's order; new collections get the first.
+        choice: The engine that computes them.
+        embed: Calls the embedder once.
+        backing: The gallery and the image roots.
+
+    Raises:
+        Conflict: Another service uses the data folder.
+    """
+    computed = Computed(tuple(_space(model, version) for version in versions))
+    describe = patient(embed, {space.fingerprint: space.dimension for space in computed.spaces})
+    preprocessing = versions[0].preprocessing
+    async with AsyncExitStack() as stack:
+        stack.enter_context(sole_user(settings.data_dir))
+        decoders = stack.enter_context(open_decoders(settings, backing))
+        catalogue = stack.enter_context(open_catalogue(settings, computed))
+        roots = backing.roots(settings)
+        uploads = open_uploads(settings, catalogue)
+        uploads.discard(set(uploads.stored()))
+        originals = Originals(roots, uploads)
+        gallery = stack.enter_context(backing.gallery(settings, catalogue))
+        rule = IndexRule(
+            settings.index, embedded=gallery.is_embedded, by=backing.by, most=backing.most
+        )
+        replay = stack.enter_context(
+            Replay(
+                catalogue,
+                gallery,
+                on_purged=uploads.discard,
+                swap=IndexSwap(catalogue, gallery, rule),
+            )
+        )
+        reader = open_reader(
+            settings, catalogue, originals, roots, uploads, decoders, preprocessing
+        )
+        worker = await stack.enter_async_context(
+            Worker(
+                catalogue,
+                roots,
+                reader,
+                describe,
+                uploads=uploads,
+                computed=computed,
+                decoders=settings.ingest_decoders,
+                batch=choice.ingest_batch,
+                on_commit=replay.wake,
+            )
+        )
+        if settings.watched:
+            following = watcher(settings, catalogue, roots, computed, worker.wake)
+            await stack.enter_async_context(following)
+        await stack.enter_async_context(
+            periodic_work(settings, catalogue, uploads, originals, decoders, replay, preprocessing)
+        )
+        side, padding = preprocessing.size, preprocessing.padding
+        comparer = Comparer(
+            catalogue,
+            originals,
+            decoders,
+            describe,
+            computed=computed,
+            lines=lines_of(versions),
+            side=side,
+            padding=padding,
+        )
+        searcher = Searcher(
+            catalogue, gallery, decoders, describe, computed=computed, side=side, padding=padding
+        )
+        yield Application(
+            settings=settings,
+            model=model,
+            engine=choice.engine,
+            version=versions[0],
+            computed=computed,
+            catalogue=catalogue,
+            gallery=gallery,
+            rule=rule,
+            replay=replay,
+            roots=roots,
+            uploads=uploads,
+            upload_jobs=UploadJobs(catalogue, uploads, computed, _archive_limits(settings)),
+            manifest_jobs=ManifestJobs(catalogue, roots, uploads, computed),
+            originals=originals,
+            decoders=decoders,
+            thumbnails=CapacityLimiter(THUMBNAILS_AT_ONCE),
+            searcher=searcher,
+            comparer=comparer,
+            duplicates=Duplicates(catalogue, gallery, computed=computed, lines=lines_of(versions)),
+            worker=worker,
+            fetcher=fetcher(settings),
+        )
+
+
+def _archive_limits(settings: Settings) -> Limits:
+    return Limits(
+        members=settings.max_archive_members,
+        member_bytes=settings.max_upload_bytes,
+        total_bytes=settings.max_archive_bytes,
+        ratio=settings.max_archive_ratio,
+    )
+
+
+def _space(model: str, version: DescriptorVersion) -> DescriptorSpace:
+    return DescriptorSpace(
+        version.name, model, version.fingerprint, version.dimension, version.precision
+    )

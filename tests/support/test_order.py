@@ -1,0 +1,79 @@
+"""The order in which `make test` runs the files."""
+
+import pytest
+
+from tests.support.order import RECORD
+
+CONFTEST = """
+import pytest
+from tests.support.order import LongestFirst
+
+def pytest_configure(config):
+    config.pluginmanager.register(LongestFirst(config))
+
+@pytest.fixture
+def models():
+    pass
+
+@pytest.fixture
+def new_milvus_server():
+    pass
+"""
+
+
+@pytest.fixture
+def ran(pytester, monkeypatch, request):
+    """Run four files; the names of the tests in the order in which they ran."""
+    monkeypatch.setenv("PYTHONPATH", str(request.config.rootpath))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # which would take most of the time
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(
+        test_a="def test_quick(): pass",
+        test_b="import time\ndef test_slow(): time.sleep(0.3)\ndef test_other(): pass",
+        test_c="def test_milvus(new_milvus_server): pass",
+        test_d="def test_model(models): pass",
+        test_e="def test_second_model(models): pass",
+    )
+
+    def run(*options):
+        result = pytester.runpytest_inprocess("-v", *options)
+        assert result.ret == 0
+        lines = [line for line in result.outlines if "PASSED" in line]
+        return [line.partition("::")[2].split()[0] for line in lines]
+
+    return run
+
+
+SIDE_BY_SIDE = ("-p", "xdist", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+GUESSED = ["test_model", "test_milvus", "test_second_model", "test_quick", "test_slow"]
+
+
+def test_without_a_record_files_with_servers_come_first(ran):
+    assert ran() == [*GUESSED, "test_other"]
+
+
+def test_the_file_that_took_longest_comes_first_in_the_next_run(ran):
+    ran()
+    assert ran()[:2] == ["test_slow", "test_other"]
+
+
+@pytest.mark.parametrize("partly", [("-k", "slow"), ("test_b.py::test_slow",)])
+def test_a_run_of_some_tests_of_a_file_is_not_recorded(ran, partly):
+    assert ran(*partly) == ["test_slow"]
+    assert ran() == [*GUESSED, "test_other"]
+
+
+def test_workers_of_xdist_order_alike_and_their_run_is_recorded(ran, pytester):
+    for _ in range(2):
+        result = pytester.runpytest_subprocess(*SIDE_BY_SIDE)
+        result.assert_outcomes(passed=6)
+    record = pytester.path / ".pytest_cache" / "v" / RECORD
+    assert "test_b.py" in record.read_text()
+    assert ran()[:2] == ["test_slow", "test_other"]
+
+
+def test_a_partial_run_of_workers_is_not_recorded(ran, pytester):
+    result = pytester.runpytest_subprocess(*SIDE_BY_SIDE, "-k", "slow")
+    result.assert_outcomes(passed=1)
+    assert not (pytester.path / ".pytest_cache" / "v" / RECORD).exists()
