@@ -79,7 +79,7 @@ def test_opening_again_changes_nothing(url, tmp_path, space):
     assert definitions(tmp_path / "data/catalogue.db") == before
 
 
-def test_two_that_open_an_empty_catalogue_at_once_both_succeed(url):
+def test_an_empty_catalogue_can_be_opened_concurrently(url):
     failures = []
 
     def start():
@@ -128,7 +128,7 @@ def test_reading_sees_one_state_while_others_write(catalogue):
         assert reading.execute(select(instance)).all() == [("a",)]
 
 
-def test_writers_wait_for_each_other_and_none_fails(url):
+def test_writers_wait_for_each_other_without_errors(url):
     """Two pools of connections, as two processes would have."""
     failures = []
 
@@ -157,7 +157,7 @@ def fill(catalogue, space):
         catalogue.collections.create(f"c{number}", space)
 
 
-def test_a_full_disk_is_told_and_changes_nothing(small_disk, space):
+def test_a_full_disk_is_an_error_and_changes_nothing(small_disk, space):
     with Catalogue.open(f"sqlite:///{small_disk}/catalogue.db") as catalogue:
         before = catalogue.collections.create("cats", space)
         with suppress(OSError):
@@ -171,13 +171,13 @@ def test_a_full_disk_is_told_and_changes_nothing(small_disk, space):
         catalogue.collections.create("after", space)
 
 
-def test_a_database_that_does_not_answer_is_an_error_of_ours(free_port):
+def test_a_database_that_does_not_answer_is_catalogue_unavailable(free_port):
     with pytest.raises(CatalogueUnavailable, match="try again") as caught:
         Catalogue.open(f"postgresql+psycopg://somebody@127.0.0.1:{free_port}/lookalike")
     assert (caught.value.status, caught.value.code) == (503, "not_ready")
 
 
-def test_a_damaged_database_is_an_error_of_ours_for_reading_and_writing(catalogue, tmp_path, space):
+def test_a_damaged_database_is_catalogue_unavailable(catalogue, tmp_path, space):
     file = tmp_path / "data/catalogue.db"
     catalogue.collections.create("cats", space)
     catalogue.database.__exit__()
@@ -188,6 +188,6 @@ def test_a_damaged_database_is_an_error_of_ours_for_reading_and_writing(catalogu
             act()
 
 
-def test_a_defect_of_a_statement_is_not_taken_for_a_database_that_is_away(catalogue):
+def test_a_wrong_statement_is_not_reported_as_catalogue_unavailable(catalogue):
     with pytest.raises(IntegrityError):
         catalogue.database.write(insert(instance).values(id=None))

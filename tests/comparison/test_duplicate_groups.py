@@ -182,7 +182,7 @@ def test_groups_are_those_of_comparing_all_with_all(finding, add, replayed, limi
     assert all(group.is_whole for group in groups)
 
 
-def test_a_page_is_given_up_in_time_and_the_next_goes_on(duplicates, add, replayed):
+def test_a_page_ends_in_time_and_the_next_continues(duplicates, add, replayed):
     ids = add(clusters([2] * 40))
     replayed()
     after, found, pages = 0, [], 0
@@ -198,9 +198,7 @@ def test_a_page_is_given_up_in_time_and_the_next_goes_on(duplicates, add, replay
     assert pages > 8
 
 
-def test_what_was_deleted_or_changed_meanwhile_is_seen_as_it_is(
-    duplicates, add, replayed, catalogue, cats
-):
+def test_deleted_images_are_in_no_group_before_replay(duplicates, add, replayed, catalogue, cats):
     vectors = clusters([3, 2, 2])
     ids = add(vectors)
     replayed()
@@ -211,7 +209,7 @@ def test_what_was_deleted_or_changed_meanwhile_is_seen_as_it_is(
     assert sorted(ids_of(walked(duplicates)[0])) == expected
 
 
-def test_the_hashes_join_what_the_scores_do_not(duplicates, add, replayed):
+def test_matching_hashes_link_images_with_low_scores(duplicates, add, replayed):
     """Hashes of two pictures of which the second is the first one, mirrored."""
     random = np.random.default_rng(5)
     first = random.integers(0, 2**64, 8, dtype=np.uint64)
@@ -247,7 +245,7 @@ def test_a_large_group_is_cut_and_says_so(finding, add, replayed):
     assert (len(pair.members), pair.is_whole) == (2, True)
 
 
-def test_each_image_is_told_with_the_one_that_it_is_most_like(duplicates, add, replayed):
+def test_each_member_names_the_earlier_one_that_it_is_most_like(duplicates, add, replayed):
     angles = np.radians([0.0, 20.0, 35.0])  # 0.94 and 0.966, and 0.819 between the outer ones
     vectors = np.zeros((3, DIMENSION))
     vectors[:, 0], vectors[:, 1] = np.cos(angles), np.sin(angles)
@@ -265,13 +263,13 @@ def test_each_image_is_told_with_the_one_that_it_is_most_like(duplicates, add, r
     assert group.verdict is Verdict.NEAR_DUPLICATE
 
 
-def test_without_an_index_only_what_is_beside_it_is_compared(duplicates, add):
+def test_pending_images_are_compared_without_an_index(duplicates, add):
     vectors = clusters([2, 2, 1])
     ids = add(vectors)  # and nobody replays
     assert sorted(ids_of(walked(duplicates)[0])) == all_with_all(ids, vectors, 0.9)
 
 
-def test_what_cannot_be_looked_at_is_an_error(duplicates, catalogue):
+def test_unknown_and_incomparable_collections_are_errors(duplicates, catalogue):
     with pytest.raises(CollectionNotFound):
         duplicates.page(GroupQuery("dogs"))
     other = DescriptorSpace("vgg16-mac", "vgg16:two", "e" * 64, DIMENSION, "fp32")

@@ -44,7 +44,7 @@ def pauses(connection, number, clock):
     return [after - before for before, after in pairwise(made)]
 
 
-def test_the_pauses_grow_up_to_a_longest_and_are_random(refusing):
+def test_pauses_grow_up_to_a_maximum_and_are_random(refusing):
     clock = Clock()
     options = {"first_pause": 0.1, "longest_pause": 0.4, "clock": clock}
     drawn = [pauses(Connection(refusing, **options), 5, clock) for _ in range(2)]
@@ -54,7 +54,7 @@ def test_the_pauses_grow_up_to_a_longest_and_are_random(refusing):
     assert drawn[0] != drawn[1]
 
 
-def test_while_it_is_away_one_search_tries_and_the_others_are_refused(refusing):
+def test_while_milvus_is_away_one_search_tries_and_the_others_fail_fast(refusing):
     connection = Connection(refusing, first_pause=0.1)
     with pytest.raises(ConnectionRefusedError), connection.call(fail_fast=True):
         connection.client()

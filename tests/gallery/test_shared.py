@@ -89,7 +89,7 @@ def callers(calls):
     return Callers(SharedSearches(PATIENCE), calls)
 
 
-def test_who_comes_alone_asks_at_once_and_alone():
+def test_a_single_caller_searches_at_once():
     calls = Calls(held=False)
     callers = Callers(SharedSearches(PATIENCE), calls)
     for number in range(3):
@@ -99,7 +99,7 @@ def test_who_comes_alone_asks_at_once_and_alone():
     assert callers.answers == {0: 0, 1: 2, 2: 4}
 
 
-def test_those_who_come_during_a_call_share_the_next_and_get_their_own_answers(calls, callers):
+def test_callers_during_a_call_share_the_next_and_get_their_own_hits(calls, callers):
     callers.start(1)
     calls.wait_for(1)
     callers.start_one_by_one(2, 3, 4)
@@ -110,7 +110,7 @@ def test_those_who_come_during_a_call_share_the_next_and_get_their_own_answers(c
     assert calls.made == [[1], [2, 3, 4]]
 
 
-def test_no_more_than_fit_share_a_call(calls):
+def test_a_shared_call_has_a_maximum_of_queries(calls):
     callers = Callers(SharedSearches(PATIENCE, max_shared=2), calls)
     callers.start(1)
     calls.wait_for(1)
@@ -133,7 +133,7 @@ def test_searches_of_different_kinds_do_not_wait_for_each_other(calls, callers):
     assert callers.finish() == {1: 2, 2: 4}
 
 
-def test_an_error_reaches_everyone_whose_query_was_in_the_call_and_nobody_else(calls, callers):
+def test_an_error_reaches_exactly_the_callers_whose_queries_were_in_the_call(calls, callers):
     callers.start(1)
     calls.wait_for(1)
     callers.start_one_by_one(2, 3)
@@ -148,7 +148,7 @@ def test_an_error_reaches_everyone_whose_query_was_in_the_call_and_nobody_else(c
     assert [str(answers[number]) for number in (2, 3)] == ["broken", "broken"]
 
 
-def test_who_waits_too_long_gives_up_and_the_others_go_on(calls):
+def test_a_caller_that_waits_too_long_gives_up_without_affecting_others(calls):
     shared = SharedSearches(PATIENCE)
     patient, hasty = Callers(shared, calls), Callers(shared, calls)
     patient.start(1)
@@ -165,7 +165,7 @@ def test_who_waits_too_long_gives_up_and_the_others_go_on(calls):
     assert calls.made == [[1], [3]]
 
 
-def test_where_the_time_of_who_asks_runs_out_the_others_are_asked_for_again(calls):
+def test_if_the_time_of_the_leader_runs_out_the_others_are_searched_again(calls):
     shared = SharedSearches(0.6)
     first, others = Callers(shared, calls), Callers(shared, calls)
     first.start(1)
@@ -183,7 +183,7 @@ def test_where_the_time_of_who_asks_runs_out_the_others_are_asked_for_again(call
     assert calls.made == [[1], [2, 3, 4], [3, 4]]
 
 
-def test_many_callers_who_come_again_and_again_all_get_their_own_answers():
+def test_many_repeated_callers_get_their_own_hits():
     calls, wrong = Calls(held=False), []
     shared = SharedSearches(PATIENCE)
 

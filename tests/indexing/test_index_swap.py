@@ -203,7 +203,7 @@ def ids_of(found):
 # Exchanging
 
 
-def test_a_collection_that_outgrows_its_index_gets_another_and_no_search_fails(make_room):
+def test_a_collection_that_outgrows_its_index_gets_another_without_failed_searches(make_room):
     vectors = random_units(2000, seed=2)
     room = make_room(vectors[:1400])
     failures, stop = [], threading.Event()
@@ -252,7 +252,7 @@ with Replay(catalogue, gallery, on_purged=lambda digests: None, swap=swap):
 """
 
 
-def test_an_exchange_goes_on_after_a_kill_at_every_stage(make_room, milvus_server):
+def test_a_swap_continues_after_a_kill_at_every_stage(make_room, milvus_server):
     vectors = random_units(1500, seed=3)
     room = make_room(vectors[:100])
     for at in range(100, 1500, 100):  # each in a revision of its own
@@ -282,7 +282,7 @@ def test_an_exchange_goes_on_after_a_kill_at_every_stage(make_room, milvus_serve
     assert own == [room.index.name]
 
 
-def test_an_exchange_that_is_no_more_wanted_is_given_up(make_room):
+def test_a_swap_that_is_no_longer_wanted_is_given_up(make_room):
     room = make_room(random_units(10, seed=4))
     room.bring_to(IndexType.FLAT)
     room.catalogue.replacements.begin(room.index, "HNSW")
@@ -316,7 +316,7 @@ def test_pages_of_an_approximate_index_neither_repeat_nor_miss_an_image(hnsw):
     assert len(set(whole)) == 1000
 
 
-def test_what_the_index_lacks_takes_its_place_on_every_page(make_room):
+def test_pending_images_have_their_place_on_every_page(make_room):
     room = make_room(random_units(600, seed=6))
     room.bring_to(IndexType.HNSW)
     room.catalogue.changes.touch(room.index, set(range(1, 300)))
@@ -327,7 +327,7 @@ def test_what_the_index_lacks_takes_its_place_on_every_page(make_room):
     assert len(set(whole)) == 500
 
 
-def test_an_approximate_index_finds_nearly_what_exact_search_finds_and_exact_all(hnsw):
+def test_an_approximate_index_finds_nearly_all_and_exact_search_all(hnsw):
     hits = 0
     for query in random_units(20, seed=11):
         wanted = (exact(hnsw.vectors, query)[:10] + 1).tolist()
@@ -336,7 +336,7 @@ def test_an_approximate_index_finds_nearly_what_exact_search_finds_and_exact_all
     assert hits >= 198
 
 
-def test_a_picture_and_its_twin_are_found_first_with_ties_by_id(hnsw):
+def test_equal_pictures_are_found_first_in_the_order_of_their_ids(hnsw):
     for number in range(1, PAIRS + 1, 7):
         twin = IMAGES - PAIRS + number
         found = hnsw.searcher.by_id(Query("cats", top_k=2), twin).hits
@@ -356,7 +356,7 @@ def test_a_stored_image_finds_itself_even_where_the_index_misses_it(hnsw, monkey
     assert (found[0].image.id, found[0].score) == (2000, 1.0)
 
 
-def test_a_picture_that_is_stored_is_found_even_where_the_index_misses_it(hnsw, monkeypatch):
+def test_a_stored_picture_is_found_even_where_the_index_misses_it(hnsw, monkeypatch):
     content = png("red")
     digest = hashlib.sha256(content).hexdigest()
     with hnsw.catalogue.database.writing() as connection:
@@ -375,7 +375,7 @@ def test_a_picture_that_is_stored_is_found_even_where_the_index_misses_it(hnsw, 
     assert (result.hits[0].image.id, result.hits[0].score) == (2001, 1.0)
 
 
-def test_scores_below_the_least_are_left_out_of_an_approximate_answer(hnsw):
+def test_hits_below_min_score_are_left_out_by_an_approximate_index(hnsw):
     query = hnsw.vectors[50]
     found = hnsw.search(query, top_k=1000, min_score=0.35)
     wanted = int((hnsw.vectors.astype(np.float64) @ query >= 0.35).sum())
@@ -384,7 +384,7 @@ def test_scores_below_the_least_are_left_out_of_an_approximate_answer(hnsw):
     assert min(one.score for one in found) >= 0.35
 
 
-def test_an_explanation_says_what_was_asked(hnsw):
+def test_an_explanation_names_the_index_and_the_method(hnsw):
     searcher = hnsw.searcher
 
     def told(**options):

@@ -125,7 +125,7 @@ def test_replay_fills_the_second_index_and_switches_when_its_job_is_done(catalog
     assert_serves(catalogue, gallery, NEW)
 
 
-def test_trains_and_deletions_go_on_while_it_is_prepared(catalogue, cats, gallery):
+def test_images_are_added_and_deleted_while_an_index_is_prepared(catalogue, cats, gallery):
     names = [f"old {n}" for n in range(20)]
     add(catalogue, cats, *names)
     stop = threading.Event()
@@ -155,7 +155,7 @@ def test_trains_and_deletions_go_on_while_it_is_prepared(catalogue, cats, galler
     assert not any(path.startswith("short-lived") for path in paths)
 
 
-def test_the_index_before_the_last_one_leaves_milvus(catalogue, cats, gallery):
+def test_the_index_before_the_former_one_is_dropped(catalogue, cats, gallery):
     add(catalogue, cats, "a")
     third = replace(OLD, descriptor="vgg16-rgem", fingerprint="d" * 64)
     with following(catalogue, gallery) as replay:
@@ -244,11 +244,11 @@ def prepared(catalogue, cats, gallery):
     return index
 
 
-def test_a_right_index_has_no_defect(catalogue, gallery, prepared):
+def test_a_correct_index_has_no_defect(catalogue, gallery, prepared):
     assert defect(catalogue, gallery, prepared) is None
 
 
-def test_an_index_that_lacks_an_image_or_has_one_too_many_is_found(catalogue, gallery, prepared):
+def test_a_missing_or_unknown_row_is_a_defect(catalogue, gallery, prepared):
     some = sorted(gallery.ids(prepared.name))[0]
     gallery.delete(prepared.name, [some])
     assert "differs from the catalogue in 1 images" in defect(catalogue, gallery, prepared)
@@ -256,20 +256,20 @@ def test_an_index_that_lacks_an_image_or_has_one_too_many_is_found(catalogue, ga
     assert "differs from the catalogue in 1 images" in defect(catalogue, gallery, prepared)
 
 
-def test_an_index_with_other_vectors_is_found(catalogue, gallery, prepared):
+def test_wrong_descriptors_are_a_defect(catalogue, gallery, prepared):
     ids = sorted(gallery.ids(prepared.name))
     gallery.upsert(prepared.name, ids, [vector(f"another {n}", NEW) for n in ids])
     assert "does not find itself" in defect(catalogue, gallery, prepared)
 
 
-def test_an_index_in_which_two_images_are_exchanged_is_found(catalogue, gallery, prepared):
+def test_two_swapped_images_are_a_defect(catalogue, gallery, prepared):
     first, second = sorted(gallery.ids(prepared.name))[:2]
     vectors = [catalogue.images.descriptor(one, prepared.id) for one in (second, first)]
     gallery.upsert(prepared.name, [first, second], vectors)
     assert "does not find itself" in defect(catalogue, gallery, prepared)
 
 
-def test_equal_pictures_find_each_other_and_are_no_defect(catalogue, cats, gallery):
+def test_equal_pictures_are_no_defect(catalogue, cats, gallery):
     add(catalogue, cats, "a")
     same = replace(described("a"), sha256=digest("the same pixels"))
     files = (NewFile("b", "b"),)
@@ -282,7 +282,7 @@ def test_equal_pictures_find_each_other_and_are_no_defect(catalogue, cats, galle
     assert defect(catalogue, gallery, catalogue.indexes.of(cats.id)[0]) is None
 
 
-def test_a_wrong_index_is_not_switched_to_and_the_next_reindex_builds_it_again(
+def test_a_defective_index_is_not_switched_to_and_the_next_reindex_rebuilds_it(
     catalogue, cats, gallery, prepared
 ):
     (job,) = [one for one in catalogue.jobs.open() if one.kind is SourceKind.REINDEX]

@@ -130,7 +130,7 @@ def assert_equal(catalogue, gallery):
 # Following
 
 
-def test_what_is_committed_reaches_the_index(catalogue, cats, gallery):
+def test_committed_images_reach_the_index(catalogue, cats, gallery):
     add(catalogue, cats, "a", "b")
     with following(catalogue, gallery) as replay:
         wait_until(lambda: caught_up(catalogue, replay))
@@ -155,7 +155,7 @@ def test_without_replay_the_index_falls_behind(catalogue, cats, gallery):
 
 
 @on_both
-def test_a_deletion_reaches_the_index_and_its_tombstone_goes(catalogue, cats, gallery):
+def test_a_deletion_reaches_the_index_and_its_tombstone_is_removed(catalogue, cats, gallery):
     a, b = add(catalogue, cats, "a", "b")
     catch_up(catalogue, gallery)
     catalogue.images.delete(cats.id, [a])
@@ -165,7 +165,7 @@ def test_a_deletion_reaches_the_index_and_its_tombstone_goes(catalogue, cats, ga
     assert [change.image_id for change in changes] == [b]
 
 
-def test_the_uploads_of_purged_images_are_told(catalogue, cats, gallery):
+def test_the_uploads_of_purged_images_are_reported(catalogue, cats, gallery):
     add(catalogue, cats, "from a folder")
     add(catalogue, cats, "sent", "also sent", kind=SourceKind.UPLOAD)
     catalogue.images.delete_all(cats.id)
@@ -174,7 +174,7 @@ def test_the_uploads_of_purged_images_are_told(catalogue, cats, gallery):
     assert set().union(*told) == {digest("sent"), digest("also sent")}
 
 
-def test_a_deleted_picture_that_comes_again_is_in_the_index_once(catalogue, cats, gallery):
+def test_a_deleted_picture_that_is_added_again_is_in_the_index_once(catalogue, cats, gallery):
     (first,) = add(catalogue, cats, "a")
     catch_up(catalogue, gallery)
     catalogue.images.delete_all(cats.id)
@@ -195,7 +195,7 @@ def test_a_large_revision_is_applied_in_steps(catalogue, cats, gallery):
 
 
 @on_both
-def test_changes_that_come_while_it_applies_are_applied(catalogue, cats, gallery):
+def test_changes_during_replay_are_applied(catalogue, cats, gallery):
     with following(catalogue, gallery) as replay:
         for number in range(30):
             ids = add(catalogue, cats, f"{number}", f"{number} too")
@@ -206,7 +206,7 @@ def test_changes_that_come_while_it_applies_are_applied(catalogue, cats, gallery
     assert_equal(catalogue, gallery)
 
 
-def test_collections_are_followed_each_for_itself(catalogue, cats, gallery):
+def test_each_collection_is_followed_separately(catalogue, cats, gallery):
     with following(catalogue, gallery) as replay:
         wait_until(lambda: caught_up(catalogue, replay))
         dogs = catalogue.collections.create("dogs", SPACE)
@@ -219,9 +219,7 @@ def test_collections_are_followed_each_for_itself(catalogue, cats, gallery):
     assert_equal(catalogue, gallery)
 
 
-def test_what_was_written_is_flushed_when_the_burst_has_ended(
-    catalogue, cats, gallery, milvus_folder
-):
+def test_written_rows_are_flushed_after_a_burst(catalogue, cats, gallery, milvus_folder):
     def segments():
         return [path for path in milvus_folder.rglob("*.parquet") if cats.index.name in str(path)]
 
@@ -232,7 +230,7 @@ def test_what_was_written_is_flushed_when_the_burst_has_ended(
         wait_until(segments)
 
 
-def test_a_stop_waits_for_no_pause_at_any_moment(catalogue, cats, gallery):
+def test_a_stop_ends_every_pause(catalogue, cats, gallery):
     catch_up(catalogue, gallery)
     names = ("probe_seconds", "gather_seconds", "flush_seconds")
     pauses = dict.fromkeys(names, 3600.0)  # a stop that waits for one hangs
@@ -307,7 +305,7 @@ def test_a_crash_at_any_point_heals_at_the_next_start(catalogue, cats, gallery):
     assert_equal(catalogue, gallery)
 
 
-def test_what_was_acknowledged_before_a_kill_is_found_afterwards(tmp_path):
+def test_acknowledged_changes_survive_a_kill(tmp_path):
     script = f"""
 import sys
 sys.path.insert(0, {str(PROJECT)!r})
@@ -346,7 +344,7 @@ with Catalogue.open("sqlite:///{tmp_path}/catalogue.db") as catalogue:
     assert not told["deleted"] & held
 
 
-def test_an_index_that_was_thrown_away_is_built_again(catalogue, cats, gallery, tmp_path):
+def test_a_deleted_index_is_rebuilt(catalogue, cats, gallery, tmp_path):
     ids = add(catalogue, cats, *(str(n) for n in range(50)))
     catalogue.images.delete(cats.id, ids[:10])
     catch_up(catalogue, gallery)
@@ -364,9 +362,7 @@ def back_up(path, copy):
 
 
 @on_both
-def test_a_restored_older_catalogue_gets_an_index_of_its_own_state(
-    catalogue, cats, gallery, tmp_path
-):
+def test_a_restored_backup_gets_an_index_of_its_own_state(catalogue, cats, gallery, tmp_path):
     ids = add(catalogue, cats, "a", "b", "c")
     catch_up(catalogue, gallery)
     back_up(tmp_path / "catalogue.db", tmp_path / "backup.db")
@@ -383,7 +379,7 @@ def test_a_restored_older_catalogue_gets_an_index_of_its_own_state(
 
 
 @on_both
-def test_rows_that_nobody_knows_leave_the_index(catalogue, cats, gallery):
+def test_unknown_rows_are_deleted_from_the_index(catalogue, cats, gallery):
     ids = add(catalogue, cats, "a")
     catch_up(catalogue, gallery)
     gallery.upsert(cats.index.name, [777, 778], [np.eye(DIMENSION, dtype=np.float32)[0]] * 2)
@@ -392,7 +388,7 @@ def test_rows_that_nobody_knows_leave_the_index(catalogue, cats, gallery):
 
 
 @on_both
-def test_rows_that_the_index_lost_come_back(catalogue, cats, gallery):
+def test_missing_rows_are_written_again(catalogue, cats, gallery):
     ids = add(catalogue, cats, "a", "b", "c")
     catch_up(catalogue, gallery)
     gallery.delete(cats.index.name, ids[:2])
@@ -401,7 +397,7 @@ def test_rows_that_the_index_lost_come_back(catalogue, cats, gallery):
     assert_equal(catalogue, gallery)
 
 
-def test_an_index_that_has_rows_twice_is_built_again(catalogue, cats, gallery, monkeypatch):
+def test_an_index_with_duplicate_rows_is_rebuilt(catalogue, cats, gallery, monkeypatch):
     """Killed while it moves rows into a segment, Milvus Lite can have them there and in its log."""
     add(catalogue, cats, "a", "b", "c")
     catch_up(catalogue, gallery)
@@ -422,7 +418,7 @@ def test_an_index_that_has_rows_twice_is_built_again(catalogue, cats, gallery, m
     assert_equal(catalogue, gallery)
 
 
-def test_an_index_whose_descriptors_are_not_the_catalogues_is_built_again(catalogue, cats, gallery):
+def test_an_index_with_wrong_descriptors_is_rebuilt(catalogue, cats, gallery):
     """Milvus Lite has no checksums: changed bytes of its files show in nothing but wrong scores."""
     a, *_ = add(catalogue, cats, "a", "b", "c")
     catch_up(catalogue, gallery)
@@ -432,7 +428,7 @@ def test_an_index_whose_descriptors_are_not_the_catalogues_is_built_again(catalo
 
 
 @on_both
-def test_tombstones_whose_rows_came_back_leave_again(catalogue, cats, gallery):
+def test_rows_of_tombstones_that_reappear_are_deleted_again(catalogue, cats, gallery):
     """Milvus Lite does not sync its log: after a power cut it may have forgotten a deletion."""
     a, b = add(catalogue, cats, "a", "b")
     catch_up(catalogue, gallery)
@@ -447,7 +443,7 @@ def test_tombstones_whose_rows_came_back_leave_again(catalogue, cats, gallery):
 
 
 @on_both
-def test_a_deleted_collection_takes_its_index_along(catalogue, cats, gallery):
+def test_the_index_of_a_deleted_collection_is_dropped(catalogue, cats, gallery):
     dogs = catalogue.collections.create("dogs", SPACE)
     add(catalogue, dogs, "a")
     with following(catalogue, gallery) as replay:
@@ -460,7 +456,7 @@ def test_a_deleted_collection_takes_its_index_along(catalogue, cats, gallery):
 
 
 @on_both
-def test_an_index_that_could_not_be_opened_goes_with_its_collection(
+def test_an_index_that_cannot_be_opened_is_dropped_with_its_collection(
     catalogue, cats, gallery, monkeypatch
 ):
     with following(catalogue, gallery) as replay:
@@ -484,7 +480,9 @@ def test_an_index_that_could_not_be_opened_goes_with_its_collection(
         wait_until(lambda: dogs.index.name not in gallery.names())
 
 
-def test_a_collection_deleted_while_replay_was_off_takes_its_index_along(catalogue, cats, gallery):
+def test_the_index_of_a_collection_deleted_while_replay_was_off_is_dropped(
+    catalogue, cats, gallery
+):
     dogs = catalogue.collections.create("dogs", SPACE)
     catch_up(catalogue, gallery)
     catalogue.collections.delete(dogs.id)
@@ -511,7 +509,7 @@ def test_other_programs_indexes_are_left_alone(catalogue, cats, gallery, tmp_pat
     }
 
 
-def test_a_collection_deleted_and_made_again_begins_with_an_empty_index(catalogue, cats, gallery):
+def test_a_recreated_collection_starts_with_an_empty_index(catalogue, cats, gallery):
     add(catalogue, cats, "a")
     with following(catalogue, gallery) as replay:
         wait_until(lambda: caught_up(catalogue, replay))
@@ -523,7 +521,7 @@ def test_a_collection_deleted_and_made_again_begins_with_an_empty_index(catalogu
 
 
 @on_both
-def test_a_collection_deleted_in_the_middle_of_its_replay_stops_nothing(catalogue, cats, gallery):
+def test_deleting_a_collection_during_its_replay_stops_nothing(catalogue, cats, gallery):
     with following(catalogue, gallery) as replay:
         for number in range(15):
             doomed = catalogue.collections.create(f"doomed-{number}", SPACE)
@@ -542,7 +540,7 @@ def test_a_collection_deleted_in_the_middle_of_its_replay_stops_nothing(catalogu
 # Trouble
 
 
-def test_without_milvus_the_catalogue_goes_on_and_the_lag_grows(catalogue, cats):
+def test_without_milvus_the_catalogue_works_and_the_lag_grows(catalogue, cats):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and never listens
         with (

@@ -56,42 +56,40 @@ def failed(catalogue, uploads, tmp_path):
     return digest
 
 
-def kept(catalogue, uploads, clock):
+def cleaning(catalogue, uploads, clock):
     return Cleanup(catalogue, retriable_since=clock, discard=uploads.discard)
 
 
-def test_an_upload_that_failed_is_kept_for_a_while_and_then_removed(
-    catalogue, uploads, failed, clock
-):
-    house = kept(catalogue, uploads, clock)
-    house.run()
+def test_a_failed_upload_is_kept_for_a_time_and_then_removed(catalogue, uploads, failed, clock):
+    cleanup = cleaning(catalogue, uploads, clock)
+    cleanup.run()
     assert list(uploads.stored()) == [failed]
     clock.kept = timedelta(0)  # a day later
-    house.run()
+    cleanup.run()
     assert list(uploads.stored()) == []
 
 
 def test_an_upload_that_is_needed_again_stays(catalogue, uploads, failed, clock):
-    house = kept(catalogue, uploads, clock)
+    cleanup = cleaning(catalogue, uploads, clock)
     (job,) = catalogue.jobs.page(before=None, limit=2)
     catalogue.job_control.retry(job)
     clock.kept = timedelta(0)
-    house.run()
+    cleanup.run()
     assert list(uploads.stored()) == [failed]
 
 
-def test_it_looks_by_itself_again_and_again_whatever_happens(catalogue):
-    looked = threading.Semaphore(0)
+def test_cleanup_repeats_after_failures(catalogue):
+    calls = threading.Semaphore(0)
 
     def discard(digests):
-        looked.release()
+        calls.release()
         raise OSError("the disk has gone")
 
-    house = Cleanup(catalogue, retriable_since=Clock(), discard=discard)
+    cleanup = Cleanup(catalogue, retriable_since=Clock(), discard=discard)
 
     async def run():
-        async with periodic(house.look, seconds=0.01, what="housekeeping"):
+        async with periodic(cleanup.run, seconds=0.01, what="cleanup"):
             for _ in range(3):
-                assert await asyncio.to_thread(looked.acquire, timeout=10)
+                assert await asyncio.to_thread(calls.acquire, timeout=10)
 
     asyncio.run(run())

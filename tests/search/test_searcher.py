@@ -169,7 +169,7 @@ def png(colour, size=(20, 10)):
 
 @on_both
 @pytest.mark.parametrize("applied", ["all", "half", "none"])
-def test_the_best_images_are_found_in_order_wherever_the_index_is(
+def test_the_best_images_are_found_in_order_however_far_the_index_is(
     applied, searcher, cats, add, apply
 ):
     """Read-your-writes: what replay has not applied yet is found all the same."""
@@ -194,7 +194,7 @@ def test_the_best_images_are_found_in_order_wherever_the_index_is(
 
 @on_both
 @pytest.mark.parametrize("applied", [True, False])
-def test_deleted_images_are_not_found_whether_or_not_the_index_knows(
+def test_deleted_images_are_not_found_before_and_after_replay(
     applied, searcher, catalogue, cats, add, apply
 ):
     vectors = random_units(30)
@@ -222,7 +222,7 @@ def test_an_emptied_collection_finds_nothing(searcher, catalogue, cats, add, app
     assert (result.hits, result.lag) == ((), 0)
 
 
-def test_a_picture_that_came_again_is_found_once_under_its_new_id(
+def test_a_picture_that_is_added_again_is_found_once_by_its_new_id(
     searcher, catalogue, cats, add, apply
 ):
     (vector,) = random_units(1)
@@ -248,7 +248,7 @@ def test_collections_do_not_mix(searcher, catalogue, cats, add, apply):
     assert ids_of(searcher.by_descriptor(Query("dogs"), vectors[1]).hits) == rex
 
 
-def test_found_images_carry_what_the_catalogue_knows(searcher, catalogue, cats, add, apply):
+def test_hits_have_the_records_of_the_catalogue(searcher, catalogue, cats, add, apply):
     (tom,) = add(cats, random_units(1))
     apply()
     catalogue.images.set_metadata(tom, {"name": "Tom"})
@@ -337,7 +337,7 @@ def test_rows_that_an_index_has_twice_are_found_once(searcher, cats, add, apply,
 # Scores
 
 
-def test_scores_below_the_least_are_left_out(searcher, cats, add, apply):
+def test_hits_below_min_score_are_left_out(searcher, cats, add, apply):
     vectors = random_units(40)
     ids = add(cats, vectors)
     apply()
@@ -374,12 +374,12 @@ def test_scores_are_cosines_and_distances_are_euclidean(applied, searcher, cats,
 # Refusals
 
 
-def test_a_collection_that_is_not_there_is_told(searcher, cats):
+def test_an_unknown_collection_is_an_error(searcher, cats):
     with pytest.raises(CollectionNotFound, match="'dogs'"):
         searcher.by_descriptor(Query("dogs"), random_units(1)[0])
 
 
-def test_pictures_that_wait_for_a_decoder_hold_up_nothing_else(catalogue, gallery, cats):
+def test_pictures_that_wait_for_a_decoder_block_nothing_else(catalogue, gallery, cats):
     is_free = threading.Event()
 
     class Busy(LocalDecoder):
@@ -404,7 +404,7 @@ def test_pictures_that_wait_for_a_decoder_hold_up_nothing_else(catalogue, galler
     asyncio.run(run())
 
 
-def test_another_models_collection_is_a_conflict_before_any_work(catalogue, cats, gallery):
+def test_a_collection_of_another_model_is_a_conflict_before_any_work(catalogue, cats, gallery):
     async def never(images):
         raise AssertionError
 
@@ -415,7 +415,7 @@ def test_another_models_collection_is_a_conflict_before_any_work(catalogue, cats
         asyncio.run(searcher.by_picture(Query("cats"), b"not even a picture"))
 
 
-def test_without_milvus_searches_say_so(without_milvus, cats, add, apply):
+def test_without_milvus_searches_raise_index_unavailable(without_milvus, cats, add, apply):
     ids = add(cats, random_units(3))
     apply()
     with pytest.raises(IndexUnavailable):
@@ -499,13 +499,13 @@ def test_a_picture_finds_what_is_described_like_it(searcher, cats, add):
     assert min(result.decode_ms, result.describe_ms, result.search_ms) >= 0
 
 
-def test_an_open_file_does_as_well_as_bytes(searcher, cats, add):
+def test_a_picture_can_be_an_open_file(searcher, cats, add):
     (red,) = add(cats, colour_units(RED))
     result = asyncio.run(searcher.by_picture(Query("cats"), io.BytesIO(png("red"))))
     assert ids_of(result.hits) == [red]
 
 
-def test_a_region_alone_is_searched_with(searcher, cats, add):
+def test_only_the_region_is_searched_with(searcher, cats, add):
     red, blue = add(cats, colour_units(RED, BLUE))
     picture = Image.new("RGB", (40, 20), "red")
     picture.paste("blue", (20, 0, 40, 20))
@@ -517,7 +517,7 @@ def test_a_region_alone_is_searched_with(searcher, cats, add):
         assert result.hits[0].score == pytest.approx(1.0, abs=1e-5)
 
 
-def test_an_animation_is_searched_with_its_first_frame_and_says_so(searcher, cats, add):
+def test_an_animation_is_searched_with_its_first_frame_and_a_warning(searcher, cats, add):
     red, _ = add(cats, colour_units(RED, GREEN))
     file = io.BytesIO()
     frames = [Image.new("RGB", (9, 9), "lime")]
@@ -527,7 +527,7 @@ def test_an_animation_is_searched_with_its_first_frame_and_says_so(searcher, cat
     assert "only the first" in result.warnings[0]
 
 
-def test_what_is_no_picture_is_refused(searcher, cats):
+def test_bytes_that_are_no_picture_are_refused(searcher, cats):
     with pytest.raises(UnsupportedMediaType):
         asyncio.run(searcher.by_picture(Query("cats"), b"text"))
     with pytest.raises(TooLarge):
@@ -540,7 +540,7 @@ def test_what_is_no_picture_is_refused(searcher, cats):
 
 
 @on_both
-def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
+def test_acknowledged_changes_are_visible_at_once_while_replay_runs(
     searcher, catalogue, gallery, cats, add
 ):
     """Every image is found from its commit to its deletion, and never afterwards."""
@@ -650,7 +650,7 @@ def test_pages_of_a_filtered_search_are_slices_of_the_whole_with_ties_by_id(
     assert ranks == sorted(ranks)
 
 
-def test_the_few_that_pass_are_found_behind_many_that_do_not(
+def test_few_passing_images_are_found_behind_many_others(
     compared, catalogue, gallery, numbered, apply
 ):
     vectors = random_units(200)
@@ -668,7 +668,7 @@ def test_the_few_that_pass_are_found_behind_many_that_do_not(
     assert ids_of(found) == [ids[number] for number in far[:2]]
 
 
-def test_a_filtered_search_leaves_out_what_is_worse_than_its_min_score(filtering, numbered, apply):
+def test_a_filtered_search_leaves_out_hits_below_min_score(filtering, numbered, apply):
     vectors = random_units(50)
     ids = numbered(vectors)
     apply()
@@ -698,7 +698,7 @@ def test_a_filter_that_few_images_pass_is_answered_without_milvus(
     assert ids_of(found) == [ids[3]]
 
 
-def test_an_image_changed_while_it_is_searched_is_not_shown_against_the_filter(
+def test_an_image_that_changes_during_a_search_is_filtered_as_it_is_then(
     searcher, catalogue, numbered, monkeypatch
 ):
     vectors = random_units(5)

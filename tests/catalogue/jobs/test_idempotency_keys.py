@@ -23,7 +23,7 @@ def test_the_same_claim_again_is_the_same_job(catalogue, cats):
     assert first.total == 1
 
 
-def test_a_key_that_is_used_for_something_else_is_refused(catalogue, cats):
+def test_a_key_of_another_request_is_refused(catalogue, cats):
     first = catalogue.jobs.create(cats.id, "cats", NEW, CLAIM)
     other = Claim(CLAIM.key, "c" * 64)
     for ask in (
@@ -35,7 +35,7 @@ def test_a_key_that_is_used_for_something_else_is_refused(catalogue, cats):
     assert len(catalogue.jobs.open()) == 1
 
 
-def test_without_a_claim_every_job_is_its_own(catalogue, cats):
+def test_without_a_key_every_call_starts_a_job(catalogue, cats):
     made = {catalogue.jobs.create(cats.id, "cats", NEW).id for _ in range(2)}
     assert len(made) == 2
 
@@ -79,7 +79,7 @@ def test_a_key_expires_after_a_day(catalogue, cats):
     assert catalogue.database.scalar(keys) == 0
 
 
-def test_of_many_who_use_a_key_at_once_one_starts_a_job(catalogue, cats):
+def test_of_many_concurrent_calls_with_one_key_one_starts_a_job(catalogue, cats):
     together = threading.Barrier(8)
     made = []
 
