@@ -1,7 +1,7 @@
 """The catalogue, which is the truth: SQL tables, migrations and transactions."""
 
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from bento_service.catalogue.collections import Collections
 from bento_service.catalogue.database import Database
@@ -54,24 +54,8 @@ class Catalogue:
         """
         database = Database(url)
         database.migrate()
-        return cls(
-            database=database,
-            collections=Collections(database),
-            indexes=Indexes(database),
-            changes=Changes(database),
-            images=Images(database),
-            filtered=FilteredImages(database),
-            jobs=Jobs(database),
-            job_control=JobControl(database),
-            idempotency_keys=IdempotencyKeys(database),
-            reindexes=Reindexes(database),
-            pruning=Pruning(database),
-            upload_references=UploadReferences(database),
-            retired_indexes=RetiredIndexes(database),
-            replacements=Replacements(database),
-            descriptors=Descriptors(database),
-            hashes=Hashes(database),
-        )
+        groups: dict[str, Any] = {part.name: part.type for part in fields(cls)[1:]}
+        return cls(database, **{name: group(database) for name, group in groups.items()})
 
     def __enter__(self) -> Self:
         return self

@@ -117,7 +117,7 @@ class Collections(TableGroup):
             raise Conflict(
                 f"collection {name!r} holds {space.descriptor} in {space.precision or '?'} by "
                 f"{space.model} ({space.fingerprint[:12]}), the service computes "
-                f"{', '.join(one.descriptor for one in computed.spaces)} in {own.precision} "
+                f"{', '.join(each.descriptor for each in computed.spaces)} in {own.precision} "
                 f"by {own.model}; describe its images again with POST /api/v2/collections/{name}"
                 f"/reindex, or start the service with {computed.way_to(space)}"
             )

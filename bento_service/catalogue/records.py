@@ -91,9 +91,9 @@ class IndexRecord:
         name: In the gallery.
         revision: Of the collection.
         applied: The revision up to which it holds all changes of the collection.
-        serves: Whether searches use it.
-        ready: Whether searches use it or used it before.
-        drop_missing: Whether images that it lacks are deleted when it begins to serve.
+        serves: True if searches use it.
+        ready: True if searches use it or used it before.
+        drop_missing: True if images that it lacks are deleted when it begins to serve.
         job_number: The job that prepares or prepared it.
         replacement: The index that is to replace it in the gallery.
     """
@@ -177,7 +177,7 @@ class Change:
 
     Attributes:
         descriptor: (D,) float32, of unit length.
-        deleted: Whether the image is to leave the index.
+        deleted: True if the image is to leave the index.
     """
 
     image_id: int

@@ -123,12 +123,17 @@ class Comparer:
         self, pictures: Sequence[_Examined], space: DescriptorSpace
     ) -> list[NDArray[np.float32]]:
         pixels = [
-            one.pixels for one in pictures if one.descriptor is None and one.pixels is not None
+            picture.pixels
+            for picture in pictures
+            if picture.descriptor is None and picture.pixels is not None
         ]
         described = iter(())
         if pixels:
             described = iter((await self._describe(np.stack(pixels)))[space.fingerprint])
-        return [next(described) if one.descriptor is None else one.descriptor for one in pictures]
+        return [
+            next(described) if picture.descriptor is None else picture.descriptor
+            for picture in pictures
+        ]
 
     def _examined(
         self, name: str, subject: Subject, space: DescriptorSpace, sender: str

@@ -122,10 +122,10 @@ class Links:
         if self._index.applied:
             near = self._gallery.search(self._index.name, vector, top_k=_NEAREST, below=image_id)
         near = self._merged(near, vector)
-        living = self._catalogue.hashes.of([one.image_id for one in near])
+        living = self._catalogue.hashes.of([hit.image_id for hit in near])
         return any(
-            one.image_id < image_id and one.image_id in living and one.score >= self._min_score
-            for one in near
+            hit.image_id < image_id and hit.image_id in living and hit.score >= self._min_score
+            for hit in near
         )
 
     def _is_weak(self, likeness: Likeness) -> bool:
@@ -174,7 +174,7 @@ class Links:
             queries = np.stack(list(vectors.values()))
             hits = self._gallery.search_each(self._index.name, queries, top_k=count + 1)
         return {
-            image_id: [one for one in self._merged(near, vector) if one.image_id != image_id][
+            image_id: [hit for hit in self._merged(near, vector) if hit.image_id != image_id][
                 :count
             ]
             for (image_id, vector), near in zip(vectors.items(), hits, strict=True)
@@ -183,10 +183,10 @@ class Links:
     def _merged(self, near: Sequence[Neighbour], vector: NDArray[np.float32]) -> list[Neighbour]:
         """Merge the index's neighbours with pending images, best first, each image once."""
         scores = (self._pending @ vector).tolist()
-        pending = [Neighbour(*one) for one in zip(self._pending_ids, scores, strict=True)]
-        applied = [one for one in near if one.image_id not in self._changed]
+        pending = [Neighbour(*hit) for hit in zip(self._pending_ids, scores, strict=True)]
+        applied = [hit for hit in near if hit.image_id not in self._changed]
         neighbours = ranked([*self._exactly_scored(applied, vector), *pending])
-        return list({one.image_id: one for one in neighbours}.values())
+        return list({hit.image_id: hit for hit in neighbours}.values())
 
     def _exactly_scored(
         self, near: list[Neighbour], vector: NDArray[np.float32]
@@ -194,7 +194,7 @@ class Links:
         """Replace the scores of an index that holds rounded descriptors."""
         if self._index.applied == 0 or self._gallery.kind(self._index.name).has_exact_scores:
             return near
-        descriptors = self._descriptors([one.image_id for one in near])
+        descriptors = self._descriptors([hit.image_id for hit in near])
         return [
             Neighbour(image_id, presentable(float(other @ vector)))
             for image_id, other in descriptors.items()

@@ -31,7 +31,7 @@ class Likeness:
 
     Attributes:
         score: Cosine of their descriptors.
-        same_bytes: Whether their files are equal.
+        same_bytes: True if their files are equal.
         closeness: Of their hashes; `None` if a picture has none.
         lines: The thresholds of the descriptor version.
     """
@@ -48,7 +48,7 @@ class Likeness:
 
     @property
     def has_same_hash(self) -> bool:
-        """Whether the hashes alone make it a duplicate."""
+        """True if the hashes alone make it a duplicate."""
         return self.closeness is not None and self.closeness.is_same
 
     @property

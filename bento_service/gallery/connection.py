@@ -79,12 +79,12 @@ class Connection:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether it is Milvus Lite, which runs in this process."""
+        """True if it is Milvus Lite, which runs in this process."""
         return "://" not in self.uri
 
     @property
     def answers(self) -> bool:
-        """Whether the last call was answered."""
+        """True if the last call was answered."""
         return self._failures == 0
 
     @property

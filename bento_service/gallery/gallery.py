@@ -30,17 +30,17 @@ class Gallery(Protocol):
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the indexes are in this process, which nothing else uses."""
+        """True if the indexes are in this process, which nothing else uses."""
         ...
 
     @property
     def is_milvus_lite(self) -> bool:
-        """Whether it is Milvus Lite, without checksums: rows can be corrupted without an error."""
+        """True if it is Milvus Lite, without checksums: rows can be corrupted without an error."""
         ...
 
     @property
     def answers(self) -> bool:
-        """Whether the last call was answered."""
+        """True if the last call was answered."""
         ...
 
     def take_suspects(self) -> set[str]:
@@ -78,7 +78,7 @@ class Gallery(Protocol):
         """Build a prepared index over its rows; call it until it returns True.
 
         Returns:
-            Whether the index is built and loaded.
+            True if the index is built and loaded.
         """
         ...
 

@@ -36,12 +36,12 @@ class IndexType(StrEnum):
 
     @property
     def is_exact(self) -> bool:
-        """Whether every descriptor is compared."""
+        """True if every descriptor is compared."""
         return self is IndexType.FLAT
 
     @property
     def has_exact_scores(self) -> bool:
-        """Whether scores are cosines of the descriptors, and not of rounded ones."""
+        """True if scores are cosines of the descriptors, and not of rounded ones."""
         return self is not IndexType.IVF_SQ8
 
     @property
@@ -83,7 +83,7 @@ class IndexRule:
 
     Attributes:
         choice: The operator's setting.
-        embedded: Whether the index is embedded, where only exact search is worth anything.
+        embedded: True if the index is embedded, where only exact search is worth anything.
         by: The name of the embedded index, for people.
         most: Images that an embedded index searches quickly.
         max_flat: Images up to which a server compares one by one.

@@ -40,17 +40,17 @@ class MilvusIndexes:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether it is Milvus Lite, which runs in this process."""
+        """True if it is Milvus Lite, which runs in this process."""
         return self._connection.is_embedded
 
     @property
     def is_milvus_lite(self) -> bool:
-        """Whether it is Milvus Lite, whose files have no checksums."""
+        """True if it is Milvus Lite, whose files have no checksums."""
         return self.is_embedded
 
     @property
     def answers(self) -> bool:
-        """Whether the last call was answered."""
+        """True if the last call was answered."""
         return self._connection.answers
 
     def open(self, name: str, dimension: int) -> None:

@@ -87,9 +87,9 @@ def _self_search_defect(
         except ImageNotFound:
             continue  # deleted by now
         near = gallery.search(index.name, own, top_k=_NEAREST)
-        best = max((one.score for one in near), default=0.0)
+        best = max((hit.score for hit in near), default=0.0)
         is_near = best >= (MIN_SCORE if kind.has_exact_scores else MIN_ROUNDED_SCORE)
-        first = {one.image_id for one in near if one.score > best - _TIED}
+        first = {hit.image_id for hit in near if hit.score > best - _TIED}
         # Of many equal pictures, the index may leave out any.
         if is_near and (image_id in first or len(first) >= _NEAREST or not kind.has_exact_scores):
             continue
@@ -117,9 +117,9 @@ def count_corrupt_rows(catalogue: Catalogue, gallery: Gallery, index: IndexRecor
     probe = probe / np.linalg.norm(probe)
     near = gallery.search(index.name, probe, top_k=MAX_NEIGHBOURS)
     scores = _scores(catalogue, index, probe)
-    known = (one for one in near if one.image_id in scores)
-    wrong = sum(not abs(one.score - scores[one.image_id]) < _WRONG for one in known)
-    return wrong + len(near) - len({one.image_id for one in near})
+    known = (hit for hit in near if hit.image_id in scores)
+    wrong = sum(not abs(hit.score - scores[hit.image_id]) < _WRONG for hit in known)
+    return wrong + len(near) - len({hit.image_id for hit in near})
 
 
 def _scores(

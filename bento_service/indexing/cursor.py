@@ -17,7 +17,7 @@ class Step:
 
     Attributes:
         applied: Up to this revision, all changes are in this step or before it.
-        is_last: Whether there are no more changes at present.
+        is_last: True if there are no more changes at present.
         end: Revision and image id where the next step starts.
     """
 

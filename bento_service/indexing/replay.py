@@ -98,12 +98,12 @@ class Replay:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs; a defect that ends it is in the log."""
+        """True if the thread runs; a defect that ends it is in the log."""
         return self._thread.is_alive()
 
     @property
     def was_ready(self) -> bool:
-        """Whether the indexes of all collections have been open at the same time."""
+        """True if the indexes of all collections have been open at the same time."""
         return self._was_ready
 
     def is_open(self, index: IndexRecord) -> bool:

@@ -3,8 +3,8 @@
 The catalogue knows which images pass. If they are few, all of them are compared. Otherwise the
 index is asked for more and more neighbours until enough of them pass. If so few of all images pass
 that this would take very many neighbours, a server searches among the ids that pass instead, unless
-they are too many. Every score comes from the catalogue's descriptors, and the catalogue decides who
-passes, so all methods give the same hits.
+they are too many. Every score comes from the catalogue's descriptors, and the catalogue decides
+which images pass, so all methods give the same hits.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -77,7 +77,7 @@ class FilteredSearch:
             count: Most neighbours to return.
             pending: Ids of images that the index may lack.
             min_score: Neighbours with lower scores are not needed.
-            exact: Whether an approximate index must not be asked.
+            exact: True if an approximate index must not be asked.
 
         Raises:
             IndexUnavailable: The index does not answer; a filter that few images pass needs none.
@@ -117,14 +117,14 @@ class FilteredSearch:
             near = self._gallery.search(
                 search.index.name, search.descriptor, top_k=asked, among=among
             )
-            new = (new | {one.image_id for one in near}) - seen
+            new = (new | {hit.image_id for hit in near}) - seen
             seen |= new
             passing += search.compared(new)
             if len(near) < asked:
                 return ranked(passing)[: search.count]
             # Images no better than the worst neighbour may tie with some that were not returned.
             worst = near[-1].score + _NOISE
-            certain = [one for one in ranked(passing) if one.score > worst]
+            certain = [hit for hit in ranked(passing) if hit.score > worst]
             if len(certain) >= search.count or search.is_below(worst):
                 return certain[: search.count]
             if asked == most:
@@ -141,9 +141,9 @@ class FilteredSearch:
             if len(neighbours) >= search.count or (tier and search.is_below(tier[-1].score)):
                 return neighbours[: search.count]
         if among is None:
-            known = {one.image_id for one in neighbours}
+            known = {hit.image_id for hit in neighbours}
             others = search.compared_all(search.count + len(known))
-            neighbours += [one for one in others if one.image_id not in known]
+            neighbours += [hit for hit in others if hit.image_id not in known]
         return neighbours[: search.count]
 
     def _tiers(
@@ -154,9 +154,9 @@ class FilteredSearch:
         for tier in self._nearest.tiers(search.index, search.descriptor, among=among):
             if tier:
                 worst = tier[-1].score
-                nearer = [one for one in lacking if one.score > worst]
+                nearer = [hit for hit in lacking if hit.score > worst]
                 lacking = lacking[len(nearer) :]
-                passing = search.compared({one.image_id for one in tier} - pending)
+                passing = search.compared({hit.image_id for hit in tier} - pending)
                 yield ranked([*passing, *nearer])
         yield lacking
 

@@ -74,7 +74,7 @@ class NearestSearch:
             asked = min(asked, MAX_NEIGHBOURS)
             is_complete = len(near) < asked or asked == MAX_NEIGHBOURS
             # After a kill an embedded index can have a row twice, until replay has repaired it.
-            unique = list({one.image_id: one for one in reversed(near)}.values())[::-1]
+            unique = list({hit.image_id: hit for hit in reversed(near)}.values())[::-1]
             if is_complete or (
                 len(unique) > count
                 and presentable(unique[-1].score) < presentable(unique[count - 1].score)
@@ -103,7 +103,7 @@ class NearestSearch:
         for asked in TIERS:
             near = self._gallery.search(index.name, descriptor, top_k=asked, among=among)
             is_last = len(near) < asked or asked == TIERS[-1]
-            returned = {one.image_id for one in near}
+            returned = {hit.image_id for hit in near}
             ids = returned.union(() if seen else always)
             if kind.has_exact_scores and ids == returned:
                 scored = ranked(near)
@@ -112,11 +112,11 @@ class NearestSearch:
                     self._catalogue.descriptors.of(index, ids), descriptor, len(ids)
                 )
             # Other images that tie with the worst may not have been returned.
-            worst = min((one.score for one in scored), default=-1.0)
+            worst = min((hit.score for hit in scored), default=-1.0)
             certain = [
-                one for one in scored if one.image_id not in seen and (is_last or one.score > worst)
+                hit for hit in scored if hit.image_id not in seen and (is_last or hit.score > worst)
             ]
-            seen.update(one.image_id for one in certain)
+            seen.update(hit.image_id for hit in certain)
             yield certain
             if is_last:
                 return

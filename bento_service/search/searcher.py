@@ -181,11 +181,11 @@ class Searcher:
             raise InvalidArgument(f"offset + top_k is {count}; at most {MAX_NEIGHBOURS}")
         pending = pending_changes(self._catalogue, index, max_lag=self._max_lag)
         near, method = self._neighbours(index, query, descriptor, count, pending, own)
-        images = self._catalogue.images.by_ids([one.image_id for one in near])
-        shown = [one for one in near if _is_wanted(one, query, images)]
+        images = self._catalogue.images.by_ids([hit.image_id for hit in near])
+        shown = [hit for hit in near if _is_wanted(hit, query, images)]
         hits = tuple(
-            RankedImage(rank, one.score, images[one.image_id])
-            for rank, one in enumerate(shown[:count], start=1)
+            RankedImage(rank, hit.score, images[hit.image_id])
+            for rank, hit in enumerate(shown[:count], start=1)
             if rank > query.offset
         )
         return SearchResult(hits, index.space, len(pending), method, self._index_type(index))

@@ -1,15 +1,12 @@
 """Finding duplicates: a real catalogue and a real index, against comparing all with all."""
 
-import hashlib
+import itertools
 from functools import partial
 
 import numpy as np
 import pytest
 
-from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import Computed, DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
 from bento_service.comparison.duplicate_groups import Duplicates, GroupQuery
 from bento_service.comparison.links import LinkLimits
 from bento_service.descriptors.version import Thresholds
@@ -18,6 +15,7 @@ from bento_service.gallery.exact import ExactGallery
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.replay import Replay
 from client_sdk import Orientation, Verdict
+from tests.support.indexes import commit, described
 from tests.support.waiting import wait_until
 
 DIMENSION = 16
@@ -29,12 +27,6 @@ def stored(catalogue, name):
     return next(
         (catalogue.descriptors.all(i) for i in catalogue.indexes.all() if i.name == name), None
     )
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
 
 
 @pytest.fixture(params=["lite", "server", "exact"])
@@ -68,33 +60,15 @@ def duplicates(finding):
 
 @pytest.fixture
 def add(catalogue, cats):
-    """Commit images with these descriptors, and hashes; ids rise."""
-    made = iter(range(10**9))
+    """Commit images with these descriptors and hashes; return their rising ids."""
+    numbers = itertools.count()
 
     def images(vectors, hashes=None):
-        numbers = [next(made) for _ in vectors]
-        files = tuple(NewFile(str(n), f"{n}.png") for n in numbers)
-        job = catalogue.jobs.create(cats.id, "cats", NewJob(SourceKind.FILE, root="r", files=files))
-        outcomes = [
-            Outcome(
-                file,
-                described=Described(
-                    hashlib.sha256(str(numbers[at]).encode()).hexdigest(),
-                    "PNG",
-                    20,
-                    10,
-                    99,
-                    {SPACE.fingerprint: vector.astype(np.float32)},
-                    b"" if hashes is None else hashes[at],
-                ),
-            )
-            for at, (file, vector) in enumerate(
-                zip(catalogue.jobs.todo(job.number, after=0, limit=10**6), vectors, strict=True)
-            )
-        ]
-        before = max(catalogue.images.ids(cats.id, after=0, limit=10**6), default=0)
-        catalogue.jobs.settle(job, outcomes)
-        return catalogue.images.ids(cats.id, after=before, limit=10**6)
+        pictures = {}
+        for vector, data in zip(vectors, hashes or [b""] * len(vectors), strict=True):
+            name = f"{next(numbers)}.png"
+            pictures[name] = described(name, {SPACE.fingerprint: vector}, data)
+        return commit(catalogue, cats, pictures)
 
     return images
 

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from bento_service.search.filtered import FilterLimits
 from bento_service.search.nearest import SearchMethod
 from bento_service.search.query import Query
 from bento_service.search.searcher import Searcher
+from tests.support import indexes
 from tests.support.processes import child
 from tests.support.waiting import running, wait_until
 
@@ -40,9 +42,7 @@ PAIRS = 40
 """Images of which each has the same descriptor as another one."""
 
 
-def random_units(number, seed):
-    vectors = np.random.default_rng(seed).standard_normal((number, DIMENSION))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+random_units = partial(indexes.random_units, dimension=DIMENSION)
 
 
 def add(catalogue, collection, vectors, first):

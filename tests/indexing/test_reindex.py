@@ -1,38 +1,23 @@
 """Preparing a second index and switching to it: a real catalogue and a real Milvus."""
 
-import hashlib
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
-from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.checks import defect
 from bento_service.indexing.replay import Replay
 from client_sdk.schemas import JobState
+from tests.support.indexes import commit, described, digest, random_units
 from tests.support.waiting import running, wait_until
 
 OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 8, "fp32")
 NEW = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 16, "fp32")
-
-
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    with MilvusGallery(str(tmp_path_factory.mktemp("shared") / "milvus.db")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -40,31 +25,23 @@ def cats(catalogue):
     return catalogue.collections.create("cats", OLD)
 
 
-def digest(name):
-    return hashlib.sha256(name.encode()).hexdigest()
-
-
 def vector(name, space):
-    """A unit vector that depends on the name and the space alone."""
+    """Return a unit vector that depends only on the name and the space."""
     seed = int(digest(f"{name} in {space.descriptor}")[:8], 16)
-    made = np.random.default_rng(seed).standard_normal(space.dimension)
-    return (made / np.linalg.norm(made)).astype(np.float32)
+    return random_units(1, space.dimension, seed)[0]
 
 
-def described(name):
-    descriptors = {space.fingerprint: vector(name, space) for space in (OLD, NEW)}
-    return Described(digest(name), "PNG", 20, 10, 99, descriptors)
+def picture(name):
+    return described(name, {space.fingerprint: vector(name, space) for space in (OLD, NEW)})
 
 
 def settle(catalogue, job):
     files = catalogue.jobs.todo(job.number, after=0, limit=1000)
-    catalogue.jobs.settle(job, [Outcome(file, described=described(file.path)) for file in files])
+    catalogue.jobs.settle(job, [Outcome(file, described=picture(file.path)) for file in files])
 
 
 def add(catalogue, collection, *names):
-    files = tuple(NewFile(name, name) for name in names)
-    new = NewJob(SourceKind.FILE, root="r", files=files)
-    settle(catalogue, catalogue.jobs.create(collection.id, collection.name, new))
+    commit(catalogue, collection, {name: picture(name) for name in names})
 
 
 def begin(catalogue, collection, space=NEW):

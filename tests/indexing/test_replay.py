@@ -1,6 +1,5 @@
 """The index against the catalogue: both real, in folders of their own."""
 
-import hashlib
 import socket
 import sqlite3
 import subprocess
@@ -15,12 +14,12 @@ import numpy as np
 import pytest
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.replay import Replay
+from tests.support.indexes import commit, described, digest, on_both, random_units
 from tests.support.processes import child
 from tests.support.waiting import wait_until
 
@@ -29,54 +28,18 @@ DIMENSION = 8
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 
 
-@pytest.fixture(scope="module")
-def milvus_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("shared") / "milvus.db"
-
-
-@pytest.fixture(scope="module", params=["lite"])
-def gallery(request):
-    if request.param == "lite":
-        uri = str(request.getfixturevalue("milvus_folder"))
-    else:
-        uri = request.getfixturevalue("milvus_server").uri
-    with MilvusGallery(uri) as opened:
-        yield opened
-
-
-on_both = pytest.mark.parametrize("gallery", ["lite", "server"], indirect=True)
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
-
-
 @pytest.fixture
 def cats(catalogue):
     return catalogue.collections.create("cats", SPACE)
 
 
-def digest(name):
-    return hashlib.sha256(name.encode()).hexdigest()
-
-
 def add(catalogue, collection, *names, kind=SourceKind.FILE):
-    """Commit pictures with these names, their descriptors made from the names; their ids."""
-    files = tuple(NewFile(str(n), name, digest(name)) for n, name in enumerate(names))
-    job = catalogue.jobs.create(collection.id, collection.name, NewJob(kind, files=files))
-    outcomes = []
-    for file in catalogue.jobs.todo(job.number, after=0, limit=10_000):
-        seed = int(digest(file.path)[:8], 16)
-        vector = np.random.default_rng(seed).standard_normal(DIMENSION)
-        unit = (vector / np.linalg.norm(vector)).astype(np.float32)
-        described = Described(digest(file.path), "PNG", 20, 10, 99, {SPACE.fingerprint: unit})
-        outcomes.append(Outcome(file, described=described))
-    catalogue.jobs.settle(job, outcomes)
-    found = catalogue.images.page(collection.id, after=0, limit=10_000)
-    ids = {image.sha256: image.id for image in found}
-    return [ids[digest(name)] for name in names]
+    """Commit pictures with these names and descriptors made of them; return their ids."""
+    pictures = {}
+    for name in names:
+        (vector,) = random_units(1, DIMENSION, seed=int(digest(name)[:8], 16))
+        pictures[name] = described(name, {SPACE.fingerprint: vector})
+    return commit(catalogue, collection, pictures, kind)
 
 
 def living(catalogue, collection):

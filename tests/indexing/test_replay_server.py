@@ -2,7 +2,6 @@
 
 import pytest
 
-from bento_service.catalogue import Catalogue
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from tests.indexing.test_replay import SPACE, add, assert_equal, caught_up, following
 from tests.support.waiting import wait_until
@@ -13,12 +12,6 @@ IMPATIENT = {"probe_seconds": 0.3, "retry_seconds": (0.3,)}
 @pytest.fixture
 def gallery(milvus_server):
     with MilvusGallery(milvus_server.uri) as opened:
-        yield opened
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
         yield opened
 
 

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Claim, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
@@ -22,12 +21,6 @@ class Clock:
 
     def __call__(self):
         return datetime.now(UTC) - self.kept
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as catalogue:
-        yield catalogue
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
@@ -34,12 +33,6 @@ def folder(tmp_path, photographs):
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(made / f"{path.stem}-2.png")
     Image.new("RGB", (20, 10), "red").save(made / "flat.png")
     return made
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
 
 
 @pytest.fixture

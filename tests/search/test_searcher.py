@@ -1,21 +1,19 @@
 """Searching: a real catalogue, a real index, and a fake embedder that looks at colours."""
 
 import asyncio
-import hashlib
 import io
+import itertools
 import socket
 import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from anyio.to_thread import run_sync
 from PIL import Image
 
-from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import Computed, DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import (
     CollectionNotFound,
     Conflict,
@@ -32,6 +30,8 @@ from bento_service.pictures.in_process import LocalDecoder
 from bento_service.search.filtered import FilteredSearch, FilterLimits
 from bento_service.search.query import Query
 from bento_service.search.searcher import Searcher
+from tests.support import indexes
+from tests.support.indexes import commit, described, on_both
 from tests.support.waiting import running, wait_until
 
 DIMENSION = 8
@@ -44,8 +44,7 @@ def unit(vectors):
     return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def random_units(number, seed=0):
-    return unit(np.random.default_rng(seed).standard_normal((number, DIMENSION)))
+random_units = partial(indexes.random_units, dimension=DIMENSION)
 
 
 async def by_colour(images):
@@ -53,25 +52,6 @@ async def by_colour(images):
     means = np.zeros((len(images), DIMENSION))
     means[:, :3] = images.mean(axis=(1, 2)) + 1e-3
     return {SPACE.fingerprint: unit(means)}
-
-
-@pytest.fixture(scope="module", params=["lite"])
-def gallery(request, tmp_path_factory):
-    if request.param == "lite":
-        uri = str(tmp_path_factory.mktemp("shared") / "milvus.db")
-    else:
-        uri = request.getfixturevalue("milvus_server").uri
-    with MilvusGallery(uri) as opened:
-        yield opened
-
-
-on_both = pytest.mark.parametrize("gallery", ["lite", "server"], indirect=True)
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -100,32 +80,16 @@ def without_milvus(catalogue):
 
 @pytest.fixture
 def add(catalogue):
-    """Commit images with these descriptors; their ids."""
-    made = iter(range(10**9))
+    """Commit images with these descriptors; return their ids."""
+    numbers = itertools.count()
 
     def images(collection, descriptors):
-        numbers = [next(made) for _ in descriptors]
-        files = tuple(NewFile(str(n), f"{n}.png") for n in numbers)
-        job = catalogue.jobs.create(
-            collection.id, collection.name, NewJob(SourceKind.FILE, root="r", files=files)
-        )
-        listed = catalogue.jobs.todo(job.number, after=0, limit=10**6)
-        digests = [hashlib.sha256(str(n).encode()).hexdigest() for n in numbers]
-        catalogue.jobs.settle(
-            job,
-            [
-                Outcome(
-                    file,
-                    described=Described(
-                        digest, "PNG", 20, 10, 99, {SPACE.fingerprint: np.asarray(vector)}
-                    ),
-                )
-                for file, digest, vector in zip(listed, digests, descriptors, strict=True)
-            ],
-        )
-        page = catalogue.images.page(collection.id, after=0, limit=10**6)
-        ids = {image.sha256: image.id for image in page}
-        return [ids[digest] for digest in digests]
+        names = [f"{next(numbers)}.png" for _ in descriptors]
+        pictures = {
+            name: described(name, {SPACE.fingerprint: vector})
+            for name, vector in zip(names, descriptors, strict=True)
+        }
+        return commit(catalogue, collection, pictures)
 
     return images
 

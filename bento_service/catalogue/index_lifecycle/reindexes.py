@@ -61,7 +61,7 @@ class Reindexes(TableGroup):
         Args:
             collection: To reindex.
             space: Of the new index.
-            drop_missing: Whether images that cannot be described are deleted at the end.
+            drop_missing: True if images that cannot be described are deleted at the end.
             retry_of: The id of the job that is retried.
             claim: The caller's idempotency key; a key that was used before returns its job.
 
@@ -139,7 +139,7 @@ class Reindexes(TableGroup):
         detail says so. The index that served becomes the former one, and the one before it goes.
 
         Returns:
-            Whether searches use the index.
+            True if searches use the index.
         """
         with self._database.writing() as connection:
             revision = next_revision(connection, index.collection_id)

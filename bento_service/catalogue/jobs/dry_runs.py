@@ -62,11 +62,11 @@ def _settle_added(
 def _settle_deleting(
     connection: Connection, job: JobRecord, outcomes: Sequence[Outcome], collection_id: int
 ) -> Settled:
-    doomed = [
+    source_ids = [
         sources_to_delete(connection, job, collection_id, outcome.file) for outcome in outcomes
     ]
-    states = write_deletions(connection, outcomes, had_sources=list(map(bool, doomed)))
-    return Settled.of_removals(states, removed=count_orphans(connection, set().union(*doomed)))
+    states = write_deletions(connection, outcomes, had_sources=list(map(bool, source_ids)))
+    return Settled.of_removals(states, removed=count_orphans(connection, set().union(*source_ids)))
 
 
 def _done_before(connection: Connection, number: int, digests: Iterable[str]) -> set[str]:

@@ -26,8 +26,8 @@ def write_states(
 ) -> None:
     """Write the states of entries, except of those that are still to do."""
     changed = [
-        {"file": one.file.id, "state": state, "code": one.code, "detail": one.detail}
-        for one, state in zip(outcomes, states, strict=True)
+        {"file": outcome.file.id, "state": state, "code": outcome.code, "detail": outcome.detail}
+        for outcome, state in zip(outcomes, states, strict=True)
         if state is not FileState.TODO
     ]
     if changed:

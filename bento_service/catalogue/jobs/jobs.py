@@ -167,7 +167,7 @@ class Jobs(TableGroup):
         that an earlier try has settled.
 
         Returns:
-            Whether the job is open, so that more files may follow.
+            True if the job is open, so that more files may follow.
         """
         with self._database.writing() as connection:
             if not lock_if_open(connection, number):

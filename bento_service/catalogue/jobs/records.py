@@ -14,19 +14,47 @@ from client_sdk.schemas import JobState
 
 
 @dataclass(frozen=True)
-class JobRecord:
+class JobOptions:
+    """The work that a job is to do.
+
+    Attributes:
+        dry_run: True if the job only reports what it would change.
+        prune: True if images are deleted whose files below `path` are gone.
+        verify_bytes: True if files are read although they seem unchanged.
+        manifest: Digest of the stored manifest, whose paths begin at `path`.
+        manifest_name: The manifest's file name, for people.
+        retry_of: The id of the job that it retries.
+    """
+
+    kind: SourceKind
+    root: str = ""
+    path: str = ""
+    recursive: bool = True
+    ignore: tuple[str, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
+    prune: bool = False
+    verify_bytes: bool = False
+    manifest: str | None = None
+    manifest_name: str | None = None
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True)
+class NewJob(JobOptions):
+    """A job to create; `files` is the whole list of an upload and empty for a folder."""
+
+    files: tuple["NewFile", ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord(JobOptions):
     """An ingest job as stored. `collection_id` is `None` once the collection was deleted."""
 
     number: int
     id: str
     collection_id: int | None
     collection: str
-    kind: SourceKind
-    root: str
-    path: str
-    recursive: bool
-    ignore: tuple[str, ...]
-    metadata: dict[str, Any]
     state: JobState
     walked: bool
     total: int
@@ -37,12 +65,6 @@ class JobRecord:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    retry_of: str | None = None
-    dry_run: bool = False
-    prune: bool = False
-    verify_bytes: bool = False
-    manifest: str | None = None
-    manifest_name: str | None = None
     unchanged: int = 0
     removed: int = 0
     removals_open: int = 0
@@ -160,34 +182,6 @@ class Outcome:
     mtime_ns: int | None = None
     code: str | None = None
     detail: str | None = None
-
-
-@dataclass(frozen=True)
-class NewJob:
-    """A job to create; `files` is the whole list of an upload and empty for a folder.
-
-    Attributes:
-        dry_run: Whether the job only reports what it would change.
-        prune: Whether images are deleted whose files below `path` are gone.
-        verify_bytes: Whether files are read although they seem unchanged.
-        manifest: Digest of the stored manifest, whose paths begin at `path`.
-        manifest_name: The manifest's file name, for people.
-        retry_of: The id of the job that it retries.
-    """
-
-    kind: SourceKind
-    root: str = ""
-    path: str = ""
-    recursive: bool = True
-    ignore: tuple[str, ...] = ()
-    metadata: dict[str, Any] = field(default_factory=dict)
-    files: tuple[NewFile, ...] = ()
-    dry_run: bool = False
-    prune: bool = False
-    verify_bytes: bool = False
-    manifest: str | None = None
-    manifest_name: str | None = None
-    retry_of: str | None = None
 
 
 @dataclass(frozen=True)

@@ -86,9 +86,9 @@ def _settle_deleting(batch: Batch, outcomes: Sequence[Outcome]) -> Settled:
     connection, collection_id = batch.connection, batch.collection_id
     removed, had_sources = 0, []
     for outcome in outcomes:
-        doomed = sources_to_delete(connection, batch.job, collection_id, outcome.file)
-        removed += remove_sources(connection, collection_id, batch.revision, doomed)
-        had_sources.append(bool(doomed))
+        source_ids = sources_to_delete(connection, batch.job, collection_id, outcome.file)
+        removed += remove_sources(connection, collection_id, batch.revision, source_ids)
+        had_sources.append(bool(source_ids))
     states = write_deletions(connection, outcomes, had_sources=had_sources)
     return Settled.of_removals(states, removed=removed)
 
