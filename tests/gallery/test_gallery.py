@@ -407,7 +407,6 @@ def test_a_folder_that_another_process_uses_is_unavailable(script, milvus_folder
         milvus_folder,
         """
         from bento_service.errors import IndexUnavailable
-from bento_service.gallery.connection import CONNECT_SECONDS
         try:
             gallery.names()
         except IndexUnavailable:
