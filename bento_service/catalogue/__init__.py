@@ -19,6 +19,7 @@ from bento_service.catalogue.jobs.idempotency_keys import IdempotencyKeys
 from bento_service.catalogue.jobs.jobs import Jobs
 from bento_service.catalogue.jobs.pruning import Pruning
 from bento_service.catalogue.jobs.upload_references import UploadReferences
+from bento_service.catalogue.roots import Roots
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Catalogue:
     replacements: Replacements
     descriptors: Descriptors
     hashes: Hashes
+    roots: Roots
 
     @classmethod
     def open(cls, url: str) -> Self:

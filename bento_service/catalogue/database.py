@@ -135,14 +135,16 @@ def insert_or_ignore(connection: Connection, table: Table) -> Insert:
 
 
 def insert_or_update(
-    connection: Connection, table: Table, key: Sequence[str], column: str
+    connection: Connection, table: Table, key: Sequence[str], columns: Sequence[str]
 ) -> Insert:
-    """Return an insert that updates `column` of rows whose `key` columns exist already."""
+    """Return an insert that updates `columns` of rows whose `key` columns exist already."""
     if connection.dialect.name == "sqlite":
         row = sqlite.insert(table)
-        return row.on_conflict_do_update(index_elements=key, set_={column: row.excluded[column]})
+        written = {column: row.excluded[column] for column in columns}
+        return row.on_conflict_do_update(index_elements=key, set_=written)
     new = postgresql.insert(table)
-    return new.on_conflict_do_update(index_elements=key, set_={column: new.excluded[column]})
+    written = {column: new.excluded[column] for column in columns}
+    return new.on_conflict_do_update(index_elements=key, set_=written)
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:

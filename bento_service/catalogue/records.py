@@ -147,6 +147,30 @@ class CollectionRecord:
 
 
 @dataclass(frozen=True)
+class RootRecord:
+    """The name of an image root, and the folder that it is bound to; `None` if that is not known.
+
+    Attributes:
+        path: Absolute, without symbolic links.
+        spelled: Absolute, as the operator wrote it, if that differs.
+    """
+
+    name: str
+    path: str | None
+    spelled: str | None = None
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file of an image root as it was when its bytes were read; `path` is below the root."""
+
+    path: str
+    bytes: int
+    sha256: str
+    mtime_ns: int | None
+
+
+@dataclass(frozen=True)
 class SourceRecord:
     """A place where an image's bytes were found; `root` is empty for uploads."""
 

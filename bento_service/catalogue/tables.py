@@ -256,6 +256,20 @@ Index(
     postgresql_where=attributes.c.text.is_not(None),
 )
 
+roots = Table(
+    "roots",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("name", String(256), nullable=False, unique=True),
+    Column("path", FilePath, unique=True),
+    Column("spelled", FilePath),
+)
+"""The image roots by the names that sources and jobs use, each bound to one folder.
+
+`path` is the folder without symbolic links, NULL if it is not known; `spelled` is the path as the
+operator wrote it, if that differs.
+"""
+
 sources = Table(
     "sources",
     metadata,
@@ -268,12 +282,15 @@ sources = Table(
     Column("path", FilePath, nullable=False),
     Column("sha256", String(64), nullable=False, index=True),
     Column("mtime_ns", BigInteger),
+    Column("read_ns", BigInteger),
+    Column("volume", String(64)),
     UniqueConstraint("image_id", "kind", "root", "path"),
 )
 """The places where the bytes of an image were found; `root` is empty for uploads.
 
 `mtime_ns` is the modification time of the file when it was read, if a later change is certain to
-change it.
+change it. `read_ns` is when it was read, in nanoseconds since 1970; `volume` is the file system
+that it was on, if that is known.
 """
 
 Index("ix_sources_root_path", sources.c.root, sources.c.path)

@@ -8,14 +8,16 @@ was opened is what was checked.
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
-from typing import BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Self
 
 from bento_service.errors import Forbidden, InvalidArgument, PathNotFound
+from bento_service.ingest.volumes import volume_of
+from bento_service.root_settings import escaped
 from bento_service.settings import ImageRoot
 from bento_service.storage.ignore_patterns import Ignored
 
@@ -35,11 +37,21 @@ class Located:
 
 @dataclass(frozen=True)
 class Listed:
-    """A regular file as a walk saw it; `path` is relative to the root."""
+    """A regular file as a walk saw it; `path` is relative to the root.
+
+    Attributes:
+        device: The device that holds it.
+    """
 
     path: str
     size: int
     mtime_ns: int
+    device: int
+
+    @classmethod
+    def of(cls, path: str, found: os.stat_result) -> Self:
+        """Make one of what `stat` says."""
+        return cls(path, found.st_size, found.st_mtime_ns, found.st_dev)
 
 
 class Presence(StrEnum):
@@ -48,19 +60,69 @@ class Presence(StrEnum):
     THERE = "there"
     GONE = "gone"
     UNCERTAIN = "uncertain"
-    """It cannot be looked at, or its folder is empty, as that of a disk that is not mounted is."""
+    """It cannot be looked at; or its folder is empty, as that of a disk that is not mounted is, or
+    is another folder than the one where it was."""
 
 
 class ImageRoots:
     """All image roots of a service."""
 
-    def __init__(self, roots: Sequence[ImageRoot]) -> None:
-        self._roots = {root.name: root for root in roots}
+    def __init__(
+        self,
+        roots: Sequence[ImageRoot],
+        remembered: Sequence[ImageRoot] = (),
+        *,
+        volumes: Callable[[int], str | None] = volume_of,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            roots: Those that are configured now.
+            remembered: Those that were configured before and hold the files of images.
+            volumes: Finds the identity of a file system by its device.
+        """
+        self._volumes = volumes
+        # Of two that lie in each other, the inner one is what was meant.
+        inner_first = sorted(remembered, key=lambda root: -len(root.path.parts))
+        self._roots = {root.name: root for root in (*roots, *inner_first)}
+        self._default = roots or remembered
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names that stand for the roots."""
         return tuple(self._roots)
+
+    @property
+    def all(self) -> tuple[ImageRoot, ...]:
+        """The roots."""
+        return tuple(self._roots.values())
+
+    @property
+    def folders(self) -> dict[Path, str]:
+        """What the log calls the roots' folders instead of their paths."""
+        named = {root.path: root.name for root in self.all}
+        return named | {root.spelled: root.name for root in self.all if root.spelled}
+
+    def unavailable(self, name: str) -> str | None:
+        """Return why no file of a root can be read, and what to do; `None` where some can."""
+        root = self._roots.get(name)
+        if root is None:
+            return _unknown(name)
+        try:
+            folder = _open_root(root)
+        except PathNotFound as error:
+            return str(error)
+        try:
+            if _holds_something(folder):
+                return None
+        except OSError as error:
+            return f"image root {name!r} cannot be read ({error.strerror})"
+        finally:
+            os.close(folder)
+        return (
+            f"the folder of image root {name!r} is empty, as that of a disk is that is not "
+            "mounted; mount it"
+        )
 
     def locate(self, path: str, root: str | None = None) -> Located:
         """Find the root that a path given by a caller belongs to; nothing is opened.
@@ -96,8 +158,8 @@ class ImageRoots:
         raise _outside()
 
     def _named(self, name: str | None) -> ImageRoot:
-        if name is None and len(self._roots) == 1:
-            return next(iter(self._roots.values()))
+        if name is None and len(self._default) == 1:
+            return self._default[0]
         if name is None:
             raise InvalidArgument(f"a relative path needs `root`, one of: {', '.join(self._roots)}")
         if name not in self._roots:
@@ -114,7 +176,7 @@ class ImageRoots:
         """
         root = self._roots.get(root_name)
         if root is None:
-            raise PathNotFound(f"image root {root_name!r} is not configured any more")
+            raise PathNotFound(_unknown(root_name))
         with _descended(root, path) as (folder, name):
             descriptor = _open(name, _FILE, folder)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -152,16 +214,27 @@ class ImageRoots:
         with _descended(located.root, located.path) as (parent, name):
             found = _stat(name, parent)
             if stat.S_ISREG(found.st_mode):
-                yield Listed(located.path, found.st_size, found.st_mtime_ns)
+                yield Listed.of(located.path, found)
                 return
             folder = _open(name, _FOLDER, parent)
         prefix = f"{located.path}/" if located.path else ""
         below = _walk(folder, "", Ignored(ignore), depth=_MAX_DEPTH if recursive else 1)
         for path, found in below:
-            yield Listed(prefix + path, found.st_size, found.st_mtime_ns)
+            yield Listed.of(prefix + path, found)
 
-    def presence(self, root_name: str, path: str) -> Presence:
-        """Whether there still is a regular file at a path beneath a root."""
+    def volume(self, device: int) -> str | None:
+        """Return the identity of a file's file system; `None` where it is not known."""
+        return self._volumes(device)
+
+    def presence(self, root_name: str, path: str, *, read_ns: int, volume: str | None) -> Presence:
+        """Find out whether there still is a regular file at a path beneath a root.
+
+        Args:
+            root_name: Of the root.
+            path: Below it.
+            read_ns: When it was there, in nanoseconds since 1970.
+            volume: On which file system it was, where that is known.
+        """
         root = self._roots.get(root_name)
         if root is None:
             return Presence.UNCERTAIN
@@ -177,11 +250,22 @@ class ImageRoots:
             found = os.stat(path.rsplit("/", 1)[-1], dir_fd=current, follow_symlinks=False)
             return Presence.THERE if stat.S_ISREG(found.st_mode) else Presence.GONE
         except FileNotFoundError:
-            return Presence.GONE if _holds_something(current) else Presence.UNCERTAIN
+            return self._absence(current, read_ns, volume)
         except OSError:
             return Presence.UNCERTAIN
         finally:
             os.close(current)
+
+    def _absence(self, folder: int, read_ns: int, volume: str | None) -> Presence:
+        """Judge by the folder that lacks a file whether the file was taken out of it.
+
+        That changes the folder. One that did not change since the file was read never had it.
+        """
+        found = os.fstat(folder)
+        is_other = max(found.st_ctime_ns, found.st_mtime_ns) < read_ns
+        if volume is not None and self.volume(found.st_dev) not in (None, volume):
+            is_other = True
+        return Presence.GONE if _holds_something(folder) and not is_other else Presence.UNCERTAIN
 
 
 def _holds_something(folder: int) -> bool:
@@ -232,12 +316,21 @@ def _descended(root: ImageRoot, path: str) -> Iterator[tuple[int, str]]:
 
 def _open_root(root: ImageRoot) -> int:
     try:
-        return os.open(root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # The path was resolved when the root was bound: a link in its place came later.
+        return os.open(root.path, _FOLDER)
     except OSError as error:
         raise PathNotFound(
-            f"the image root {root.name!r} cannot be opened ({error.strerror}); mount it again, or "
-            "correct LOOKALIKE_IMAGE_ROOTS"
+            f"image root {root.name!r} is not there ({error.strerror}); mount it again, or if it "
+            f"was moved, {_naming(root.name)}"
         ) from error
+
+
+def _unknown(name: str) -> str:
+    return f"it is not known where image root {name!r} is; {_naming(name)}"
+
+
+def _naming(name: str) -> str:
+    return f"start with LOOKALIKE_IMAGE_ROOTS='{escaped(name)}=/its/folder'"
 
 
 def _open(name: str, flags: int, folder: int) -> int:

@@ -50,13 +50,14 @@ def _settle_added(
             seen.add(sha256)
     write_states(connection, outcomes, states)
     _write_digests(connection, digests)
-    by_path = {
-        outcome.file.path: digests[outcome.file.id]
+    read = {
+        outcome.file.path: (digests[outcome.file.id], outcome.reading)
         for outcome in outcomes
         if outcome.file.id in digests
     }
-    replaced = replaced_sources(connection, job, collection_id, by_path)
-    return Settled.of(states, removed=count_orphans(connection, replaced))
+    replaced = replaced_sources(connection, job, collection_id, read)
+    removed = count_orphans(connection, replaced.changed)
+    return Settled.of(states, removed=removed, other_files=len(replaced.other_files))
 
 
 def _settle_deleting(

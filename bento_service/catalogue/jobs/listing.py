@@ -54,25 +54,36 @@ def _row(number: int, file: NewFile, unchanged: set[str]) -> dict[str, Any]:
     if file.action is FileAction.REFUSED:
         state = FileState.FAILED
     row = {**vars(file), "job_number": number, "state": state}
-    del row["stamp"]
+    del row["stamp"], row["volume"]
     return row
 
 
 def _unchanged(connection: Connection, number: int, files: Sequence[NewFile]) -> set[str]:
     """Return the keys of files that have the stamp with which they were indexed."""
     keys: set[str] = set()
+    moved: dict[str, list[int]] = {}
     for some in slices(files):
-        known = _known_stamps(connection, number, [file.path for file in some])
-        keys.update(file.key for file in some if known.get(file.path) == {file.stamp})
+        known = _known_sources(connection, number, [file.path for file in some])
+        for file in some:
+            source = known.get((file.path, file.stamp))
+            if source is None:
+                continue
+            keys.add(file.key)
+            if file.volume not in (None, source.volume):
+                moved.setdefault(file.volume, []).append(source.id)
+    for volume, ids in moved.items():  # the files of a disk were copied to another one
+        for few in slices(ids):
+            where = sources.c.id.in_(few)
+            connection.execute(update(sources).where(where).values(volume=volume))
     return keys
 
 
-def _known_stamps(
+def _known_sources(
     connection: Connection, number: int, paths: Iterable[str]
-) -> dict[str, set[Stamp | None]]:
-    """Return the stamps of the files that are indexed at these paths in a job's root."""
+) -> dict[tuple[str, Stamp | None], Any]:
+    """Return the sources at these paths in a job's root, by path and stamp."""
     statement = (
-        select(sources.c.path, sources.c.mtime_ns, images.c.bytes)
+        select(sources.c.id, sources.c.path, sources.c.mtime_ns, sources.c.volume, images.c.bytes)
         .join(images, images.c.id == sources.c.image_id)
         .join(jobs, jobs.c.collection_id == images.c.collection_id)
         .where(
@@ -84,8 +95,8 @@ def _known_stamps(
             sources.c.path.in_(paths),
         )
     )
-    known: dict[str, set[Stamp | None]] = {}
-    for row in connection.execute(statement):
-        stamp = None if row.mtime_ns is None else Stamp(row.bytes, row.mtime_ns)
-        known.setdefault(row.path, set()).add(stamp)
-    return known
+    return {
+        (row.path, Stamp(row.bytes, row.mtime_ns)): row
+        for row in connection.execute(statement)
+        if row.mtime_ns is not None
+    }

@@ -3,12 +3,12 @@
 import os
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, select, true, update
+from sqlalchemy import ColumnElement, and_, exists, func, select, true, update
 
 from bento_service.catalogue.database import TableGroup
 from bento_service.catalogue.images.images import living_in
 from bento_service.catalogue.jobs.records import JobRecord
-from bento_service.catalogue.jobs.removals import count_orphans, remove_sources
+from bento_service.catalogue.jobs.removals import count_orphans, read_before, remove_sources
 from bento_service.catalogue.jobs.rows import complete_if_done, lock_if_open
 from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.tables import SourceKind, images, job_files, jobs, sources
@@ -19,11 +19,18 @@ _IMAGES_PER_PAGE = 500
 
 @dataclass(frozen=True)
 class Missed:
-    """A source below a walked folder that is not on the job's list."""
+    """A source below a walked folder that is not on the job's list.
+
+    Attributes:
+        read_ns: A time after which it was certainly read last, in nanoseconds since 1970.
+        volume: The file system that it was on, if that is known.
+    """
 
     source_id: int
     image_id: int
     path: str
+    read_ns: int = 0
+    volume: str | None = None
 
 
 class Pruning(TableGroup):
@@ -48,12 +55,21 @@ class Pruning(TableGroup):
         with self._database.reading() as connection:
             ids = connection.execute(some).scalars().all()
             statement = (
-                select(sources.c.id, sources.c.image_id, sources.c.path)
+                select(sources, images.c.created_at)
                 .join(images, images.c.id == sources.c.image_id)
                 .where(missed, images.c.id.in_(ids))
                 .order_by(sources.c.image_id, sources.c.id)
             )
-            return [Missed(*row) for row in connection.execute(statement)]
+            return [
+                Missed(
+                    row.id,
+                    row.image_id,
+                    row.path,
+                    read_before(row.read_ns, row.created_at),
+                    row.volume,
+                )
+                for row in connection.execute(statement)
+            ]
 
     def remove(self, job: JobRecord, gone: set[int]) -> int:
         """Remove sources, and return how many images go with them; a dry run only counts.
@@ -92,7 +108,9 @@ class Pruning(TableGroup):
             waiting = and_(own, jobs.c.removals_open > 0)
             connection.execute(update(jobs).where(waiting).values(removals_open=0, **counted))
             complete_if_done(connection, job.number)
-            connection.execute(update(jobs).where(own).values(detail=detail))
+            if detail is not None:
+                before = func.coalesce(jobs.c.detail + ". Also: ", "")
+                connection.execute(update(jobs).where(own).values(detail=before + detail))
 
 
 def _is_missed_by(job: JobRecord) -> ColumnElement[bool]:

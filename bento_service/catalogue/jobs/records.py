@@ -117,6 +117,7 @@ class NewFile:
 
     Attributes:
         stamp: Of a file that may be indexed already.
+        volume: The file system that the file is on, if that is known.
         action: With `REFUSED`, `code` and `detail` say why the entry failed.
         metadata: From a manifest's line.
         image_id: The image that a manifest's line deletes.
@@ -126,6 +127,7 @@ class NewFile:
     path: str
     sha256: str | None = None
     stamp: Stamp | None = None
+    volume: str | None = None
     action: FileAction = FileAction.ADD
     metadata: dict[str, Any] | None = None
     image_id: int | None = None
@@ -161,6 +163,23 @@ class NewImage:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """The time at which a file was read, in nanoseconds since 1970.
+
+    Attributes:
+        read_ns: When the reading began.
+        changed_ns: When the file or its metadata last changed.
+        mtime_ns: When its bytes last changed, if a later change is certain to change this time.
+        volume: The file system that it is on, if that is known.
+    """
+
+    read_ns: int
+    changed_ns: int
+    mtime_ns: int | None = None
+    volume: str | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The outcome of one entry: described, known already, or failed with a reason.
 
@@ -170,7 +189,7 @@ class Outcome:
         described: The picture, unless it failed or was known.
         known_sha256: The digest of bytes that the collection has already.
         checked_sha256: The digest of bytes that a dry run could decode.
-        mtime_ns: The file's modification time, if a later change is certain to change it.
+        reading: When the file was read; `None` if it failed, and for uploads.
         code: The error code of the contract, if it failed.
         detail: The reason for people, if it failed.
     """
@@ -179,7 +198,7 @@ class Outcome:
     described: Described | None = None
     known_sha256: str | None = None
     checked_sha256: str | None = None
-    mtime_ns: int | None = None
+    reading: Reading | None = None
     code: str | None = None
     detail: str | None = None
 
@@ -205,6 +224,7 @@ class Settled:
         removed: Images that were deleted.
         removals: Entries that delete and are done.
         added: Deletions that failed, and count as files from now on.
+        other_files: Entries that are other files than those indexed at their paths.
     """
 
     indexed: int = 0
@@ -213,15 +233,19 @@ class Settled:
     removed: int = 0
     removals: int = 0
     added: int = 0
+    other_files: int = 0
 
     @classmethod
-    def of(cls, states: Sequence[FileState], *, removed: int = 0) -> "Settled":
+    def of(
+        cls, states: Sequence[FileState], *, removed: int = 0, other_files: int = 0
+    ) -> "Settled":
         """Count the states of files."""
         return cls(
             indexed=states.count(FileState.DONE),
             duplicates=states.count(FileState.DUPLICATE),
             failed=states.count(FileState.FAILED),
             removed=removed,
+            other_files=other_files,
         )
 
     @classmethod

@@ -1,14 +1,20 @@
 """Removing sources, and images with their last source."""
 
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select
 
 from bento_service.catalogue.database import slices
 from bento_service.catalogue.images.images import living_in, mark_deleted
-from bento_service.catalogue.jobs.records import FileRecord, JobRecord
+from bento_service.catalogue.jobs.records import FileRecord, JobRecord, Reading
 from bento_service.catalogue.tables import SourceKind, images, sources
+
+_CLOCK_NS = 3 * 10**9  # file systems store times as coarsely as 2 s
+_BEFORE_READINGS = timedelta(hours=1)
+"""Longest time between reading a file and indexing it, for sources without `read_ns`."""
 
 
 def remove_sources(
@@ -50,21 +56,67 @@ def _all_sources(connection: Connection, source_ids: Set[int]) -> dict[int, set[
     return by_image
 
 
+@dataclass(frozen=True)
+class Replaced:
+    """Sources at paths whose files have other bytes now.
+
+    Attributes:
+        changed: Ids of the sources whose file changed.
+        other_files: Paths of other files, such as those of another disk in the same place.
+    """
+
+    changed: set[int]
+    other_files: set[str]
+
+
 def replaced_sources(
-    connection: Connection, job: JobRecord, collection_id: int, digests: Mapping[str, str]
-) -> set[int]:
-    """Return the sources of images at paths whose files have other bytes now.
+    connection: Connection,
+    job: JobRecord,
+    collection_id: int,
+    read: Mapping[str, tuple[str, Reading | None]],
+) -> Replaced:
+    """Find the sources that have other bytes now, because their files changed or are others.
+
+    A file on another file system is another file. So is a file that has not changed since another
+    one was read at its path: it existed in another place then, and its disk was mounted there
+    since, or its folder was moved there. The file that was indexed before is not gone then.
 
     Args:
         connection: In a transaction.
         job: That read the files, in its root.
         collection_id: Of the images.
-        digests: Of the bytes that were read, by path.
+        read: The digest of the bytes that were read, and the time of reading, by path.
     """
-    if job.kind is not SourceKind.FILE or not digests:
-        return set()
-    rows = connection.execute(_at_paths(job, collection_id, digests))
-    return {row.id for row in rows if row.sha256 != digests[row.path]}
+    result = Replaced(set(), set())
+    if job.kind is not SourceKind.FILE or not read:
+        return result
+    for row in connection.execute(_at_paths(job, collection_id, read)):
+        sha256, reading = read[row.path]
+        if row.sha256 == sha256:
+            continue
+        if reading is not None and (
+            (reading.volume and row.volume and reading.volume != row.volume)
+            or reading.changed_ns < read_before(row.read_ns, row.created_at)
+        ):
+            result.other_files.add(row.path)
+        else:
+            result.changed.add(row.id)
+    return result
+
+
+def read_before(read_ns: int | None, created_at: datetime) -> int:
+    """Return a time, in nanoseconds since 1970, before which a source was certainly not read.
+
+    File systems have coarse clocks, so a file can seem to change shortly before it was read, and
+    the clock of a server can be behind.
+
+    Args:
+        read_ns: When the source was read last, if that is known.
+        created_at: When its image was indexed.
+    """
+    if read_ns is not None:
+        return read_ns - _CLOCK_NS
+    return int((created_at - _BEFORE_READINGS).timestamp() * 10**9)
 
 
 def sources_to_delete(
@@ -87,7 +139,14 @@ def sources_to_delete(
 
 def _at_paths(job: JobRecord, collection_id: int, paths: Iterable[str]) -> Select[Any]:
     return (
-        select(sources.c.id, sources.c.path, images.c.sha256)
+        select(
+            sources.c.id,
+            sources.c.path,
+            sources.c.read_ns,
+            sources.c.volume,
+            images.c.sha256,
+            images.c.created_at,
+        )
         .join(images, images.c.id == sources.c.image_id)
         .where(
             living_in(collection_id),

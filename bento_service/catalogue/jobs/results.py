@@ -13,7 +13,14 @@ from bento_service.catalogue.images.attributes import add_attributes, replace_at
 from bento_service.catalogue.images.images import ids_by_digest
 from bento_service.catalogue.indexes import indexes_of
 from bento_service.catalogue.jobs.entry_states import still_todo, write_deletions, write_states
-from bento_service.catalogue.jobs.records import Described, JobRecord, NewImage, Outcome, Settled
+from bento_service.catalogue.jobs.records import (
+    Described,
+    JobRecord,
+    NewImage,
+    Outcome,
+    Reading,
+    Settled,
+)
 from bento_service.catalogue.jobs.removals import (
     remove_sources,
     replaced_sources,
@@ -75,11 +82,11 @@ def _settle_added(batch: Batch, outcomes: Sequence[Outcome]) -> Settled:
     kept = [outcome for outcome in outcomes if outcome.file.id in stored]
     _add_sources(batch, kept, image_ids)
     _replace_metadata(batch, kept, image_ids)
-    by_path = {outcome.file.path: stored[outcome.file.id] for outcome in kept}
-    replaced = replaced_sources(connection, job, collection_id, by_path)
-    removed = remove_sources(connection, collection_id, batch.revision, replaced)
+    read = {outcome.file.path: (stored[outcome.file.id], outcome.reading) for outcome in kept}
+    replaced = replaced_sources(connection, job, collection_id, read)
+    removed = remove_sources(connection, collection_id, batch.revision, replaced.changed)
     write_states(connection, outcomes, states)
-    return Settled.of(states, removed=removed)
+    return Settled.of(states, removed=removed, other_files=len(replaced.other_files))
 
 
 def _settle_deleting(batch: Batch, outcomes: Sequence[Outcome]) -> Settled:
@@ -214,15 +221,21 @@ def _add_sources(batch: Batch, outcomes: Sequence[Outcome], image_ids: Mapping[s
             "root": batch.job.root,
             "path": outcome.file.path,
             "sha256": sha256,
-            "mtime_ns": outcome.mtime_ns,
+            **_when_read(outcome.reading),
         }
         for outcome in outcomes
         if (sha256 := _digest(outcome)) is not None
     }
     if rows:
         key = ("image_id", "kind", "root", "path")
-        upsert = insert_or_update(batch.connection, sources, key, "mtime_ns")
+        upsert = insert_or_update(batch.connection, sources, key, tuple(_when_read(None)))
         batch.connection.execute(upsert, [*rows.values()])
+
+
+def _when_read(reading: Reading | None) -> dict[str, Any]:
+    """Return the columns of a source that each reading of its file writes."""
+    names = ("mtime_ns", "read_ns", "volume")
+    return {name: None if reading is None else getattr(reading, name) for name in names}
 
 
 def _replace_metadata(
