@@ -8,23 +8,7 @@ from math import isfinite
 from typing import NoReturn
 
 from bento_service.errors import InvalidArgument
-from bento_service.filters.expressions import (
-    Affix,
-    Among,
-    And,
-    Compare,
-    Contains,
-    Exists,
-    Expression,
-    Field,
-    Key,
-    Like,
-    Not,
-    Or,
-    Own,
-    Relation,
-    Value,
-)
+from bento_service.filters import expressions as ex
 from bento_service.filters.values import MAX_PLACE, MAX_TEXT, is_comparable, place
 
 MAX_LENGTH = 8000
@@ -47,10 +31,10 @@ _TOKEN = re.compile(
 _SPACE = re.compile(r"\s*")
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
 _KEYWORDS = {"and", "or", "not", "in", "like", "contains", "exists", "true", "false", "null"}
-_CONSTANTS: dict[str, Value] = {"true": True, "false": False, "null": None}
+_CONSTANTS: dict[str, ex.Value] = {"true": True, "false": False, "null": None}
 _HINTS = {"=": "use `==`", "&": "use `and`", "|": "use `or`", "!": "use `not`"}
-_OWN_NUMBERS = {Own.ID, Own.WIDTH, Own.HEIGHT, Own.BYTES}
-_OWN_STRINGS = {Own.FORMAT, Own.SHA256}
+_OWN_NUMBERS = {ex.Own.ID, ex.Own.WIDTH, ex.Own.HEIGHT, ex.Own.BYTES}
+_OWN_STRINGS = {ex.Own.FORMAT, ex.Own.SHA256}
 
 
 @dataclass(frozen=True)
@@ -60,7 +44,7 @@ class _Token:
     position: int
 
 
-def parse(text: str) -> Expression:
+def parse(text: str) -> ex.Expression:
     """Parse a filter; `docs/filters.md` describes the language.
 
     Raises:
@@ -131,34 +115,34 @@ class _Parser:
         seen = "the end" if found.kind == "end" else f"{found.text[:40]!a}"
         _reject(f"expected {what}, found {seen}", found.position)
 
-    def parse(self) -> Expression:
+    def parse(self) -> ex.Expression:
         expression = self._or()
         if self._next.kind != "end":
             self._fail_expecting("`and`, `or` or the end")
         return expression
 
-    def _or(self) -> Expression:
+    def _or(self) -> ex.Expression:
         first, *more = self._joined("or", self._and)
-        return Or((first, *more)) if more else first
+        return ex.Or((first, *more)) if more else first
 
-    def _and(self) -> Expression:
+    def _and(self) -> ex.Expression:
         first, *more = self._joined("and", self._unary)
-        return And((first, *more)) if more else first
+        return ex.And((first, *more)) if more else first
 
-    def _joined(self, sign: str, read: Callable[[], Expression]) -> list[Expression]:
+    def _joined(self, sign: str, read: Callable[[], ex.Expression]) -> list[ex.Expression]:
         terms = [read()]
         while self._take_if(sign):
             terms.append(read())
         return terms
 
-    def _unary(self) -> Expression:
+    def _unary(self) -> ex.Expression:
         start = self._next.position
         self._depth += 1
         if self._depth > MAX_DEPTH:
             _reject(f"more than {MAX_DEPTH} parentheses and `not` inside each other", start)
-        expression: Expression
+        expression: ex.Expression
         if self._take_if("not"):
-            expression = Not(self._unary())
+            expression = ex.Not(self._unary())
         elif self._take_if("("):
             expression = self._or()
             self._require(")")
@@ -167,57 +151,57 @@ class _Parser:
         self._depth -= 1
         return expression
 
-    def _term(self) -> Expression:
+    def _term(self) -> ex.Expression:
         start = self._next.position
         self._terms += 1
         if self._terms > MAX_TERMS:
             _reject(f"more than {MAX_TERMS} comparisons", start)
         if self._take_if("exists"):
-            return Exists(self._key("`exists`"))
+            return ex.Exists(self._key("`exists`"))
         field = self._field()
         if self._take_if("contains"):
-            if not isinstance(field, Key):
+            if not isinstance(field, ex.Key):
                 _reject(f"`{field}` is no list", start)
-            return Contains(field, self._value(field))
+            return ex.Contains(field, self._value(field))
         if self._take_if("like"):
             return self._like(field)
         if self._take_if("not"):
             self._require("in")
-            return Among(field, self._list(field), inside=False)
+            return ex.Among(field, self._list(field), inside=False)
         if self._take_if("in"):
-            return Among(field, self._list(field), inside=True)
+            return ex.Among(field, self._list(field), inside=True)
         return self._comparison(field)
 
-    def _comparison(self, field: Field) -> Compare:
-        if self._next.kind != "sign" or self._next.text not in set(Relation):
+    def _comparison(self, field: ex.Field) -> ex.Compare:
+        if self._next.kind != "sign" or self._next.text not in set(ex.Relation):
             self._fail_expecting("a comparison: == != < <= > >= in, not in, like, contains")
         sign = self._take()
-        relation = Relation(sign.text)
+        relation = ex.Relation(sign.text)
         value = self._value(field)
-        if value is None and relation is not Relation.EQUAL:
+        if value is None and relation is not ex.Relation.EQUAL:
             _reject("null knows `==` only; use `exists` or `not ... == null`", sign.position)
-        if isinstance(value, bool) and relation not in (Relation.EQUAL, Relation.UNEQUAL):
+        if isinstance(value, bool) and relation not in (ex.Relation.EQUAL, ex.Relation.UNEQUAL):
             _reject("true and false know `==` and `!=` only", sign.position)
-        if field in _OWN_STRINGS and relation not in (Relation.EQUAL, Relation.UNEQUAL):
+        if field in _OWN_STRINGS and relation not in (ex.Relation.EQUAL, ex.Relation.UNEQUAL):
             _reject(f"`{field}` knows ==, !=, in and like only", sign.position)
-        return Compare(field, relation, value)
+        return ex.Compare(field, relation, value)
 
-    def _field(self) -> Field:
+    def _field(self) -> ex.Field:
         token = self._next
         if token.kind != "own":
             return self._key("a comparison")
-        if token.text not in set(Own):
-            _reject(f"{token.text[:40]!a} is none of {', '.join(Own)}", token.position)
-        return Own(self._take().text)
+        if token.text not in set(ex.Own):
+            _reject(f"{token.text[:40]!a} is none of {', '.join(ex.Own)}", token.position)
+        return ex.Own(self._take().text)
 
-    def _key(self, user: str) -> Key:
+    def _key(self, user: str) -> ex.Key:
         start = self._next.position
         path = [self._name(user)]
         while self._take_if("."):
             path.append(self._name(user))
         if len(place(path)) > MAX_PLACE:
             _reject(f"the name is longer than {MAX_PLACE} characters", start)
-        return Key(tuple(path))
+        return ex.Key(tuple(path))
 
     def _name(self, user: str) -> str:
         if self._next.kind not in ("word", "text"):
@@ -225,7 +209,7 @@ class _Parser:
         token = self._take()
         return token.text if token.kind == "word" else _unquoted(token)
 
-    def _list(self, field: Field) -> tuple[Value, ...]:
+    def _list(self, field: ex.Field) -> tuple[ex.Value, ...]:
         self._require("[")
         start = self._next.position
         values = [self._value(field)]
@@ -238,9 +222,9 @@ class _Parser:
             _reject("a list holds either numbers or strings", start)
         return tuple(values)
 
-    def _value(self, field: Field) -> Value:
+    def _value(self, field: ex.Field) -> ex.Value:
         token = self._next
-        value: Value
+        value: ex.Value
         if token.kind == "number":
             value = float(self._take().text)
             if not isfinite(value):
@@ -251,13 +235,13 @@ class _Parser:
             value = _CONSTANTS[self._take().text]
         else:
             self._fail_expecting("a number, a string, true, false or null")
-        return value if isinstance(field, Key) else _own_value(field, value, token.position)
+        return value if isinstance(field, ex.Key) else _own_value(field, value, token.position)
 
-    def _like(self, field: Field) -> Like | Compare:
+    def _like(self, field: ex.Field) -> ex.Like | ex.Compare:
         token = self._next
         if token.kind != "text":
             self._fail_expecting("a pattern in quotes")
-        if isinstance(field, Own) and field not in _OWN_STRINGS:
+        if isinstance(field, ex.Own) and field not in _OWN_STRINGS:
             _reject(f"`{field}` is no string, so it knows no `like`", token.position)
         pattern = _unquoted(self._take())
         text = pattern.removesuffix("%") if pattern != "%" else ""
@@ -266,19 +250,21 @@ class _Parser:
         if "%" in text:
             _reject("`%` stands at the beginning or at the end of a pattern", token.position)
         if not begins and not ends:
-            return Compare(field, Relation.EQUAL, text)
-        affix = Affix.INFIX if begins and ends else Affix.PREFIX if begins else Affix.SUFFIX
-        return Like(field, affix, text)
+            return ex.Compare(field, ex.Relation.EQUAL, text)
+        affix = (
+            ex.Affix.INFIX if begins and ends else ex.Affix.PREFIX if begins else ex.Affix.SUFFIX
+        )
+        return ex.Like(field, affix, text)
 
 
-def _own_value(field: Own, value: Value, position: int) -> Value:
+def _own_value(field: ex.Own, value: ex.Value, position: int) -> ex.Value:
     if field in _OWN_NUMBERS:
         if isinstance(value, float):
             return value
         _reject(f"`{field}` is compared with numbers", position)
     if not isinstance(value, str):
         _reject(f"`{field}` is compared with strings", position)
-    return _moment(value, position) if field is Own.CREATED_AT else value
+    return _moment(value, position) if field is ex.Own.CREATED_AT else value
 
 
 def _moment(text: str, position: int) -> datetime:

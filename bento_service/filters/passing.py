@@ -5,29 +5,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from bento_service.filters.expressions import (
-    RELATIONS,
-    Affix,
-    Among,
-    And,
-    Compare,
-    Contains,
-    Exists,
-    Expression,
-    Field,
-    Like,
-    Not,
-    Or,
-    Own,
-    Relation,
-    Value,
-)
+from bento_service.filters import expressions as ex
 from bento_service.filters.values import Kind, comparable
 
-_AFFIXES: dict[Affix, Callable[[str, str], bool]] = {
-    Affix.PREFIX: str.startswith,
-    Affix.SUFFIX: str.endswith,
-    Affix.INFIX: operator.contains,
+_AFFIXES: dict[ex.Affix, Callable[[str, str], bool]] = {
+    ex.Affix.PREFIX: str.startswith,
+    ex.Affix.SUFFIX: str.endswith,
+    ex.Affix.INFIX: operator.contains,
 }
 _MISSING = object()
 
@@ -53,36 +37,36 @@ class Filterable(Protocol):
     def metadata(self) -> Mapping[str, Any]: ...  # noqa: D102
 
 
-def passes(expression: Expression, image: Filterable) -> bool:
+def passes(expression: ex.Expression, image: Filterable) -> bool:
     """Return whether an image passes a filter."""
     match expression:
-        case Not(term):
+        case ex.Not(term):
             return not passes(term, image)
-        case And(terms):
+        case ex.And(terms):
             return all(passes(term, image) for term in terms)
-        case Or(terms):
+        case ex.Or(terms):
             return any(passes(term, image) for term in terms)
-        case Exists(key):
+        case ex.Exists(key):
             return _value(key, image) is not _MISSING
-        case Contains(key, value):
+        case ex.Contains(key, value):
             elements = _value(key, image)
             return isinstance(elements, list) and any(
-                _compares(element, Relation.EQUAL, value) for element in elements
+                _compares(element, ex.Relation.EQUAL, value) for element in elements
             )
-        case Compare(field, relation, value):
+        case ex.Compare(field, relation, value):
             return _compares(_value(field, image), relation, value)
-        case Among(field, values, inside):
+        case ex.Among(field, values, inside):
             present = _value(field, image)
-            relation = Relation.EQUAL if inside else Relation.UNEQUAL
+            relation = ex.Relation.EQUAL if inside else ex.Relation.UNEQUAL
             compared = (_compares(present, relation, value) for value in values)
             return any(compared) if inside else all(compared)
-        case Like(field, affix, text):
+        case ex.Like(field, affix, text):
             kind, ready = comparable(_value(field, image))
             return isinstance(ready, str) and kind is Kind.STRING and _AFFIXES[affix](ready, text)
 
 
-def _value(field: Field, image: Filterable) -> Any:
-    if isinstance(field, Own):
+def _value(field: ex.Field, image: Filterable) -> Any:
+    if isinstance(field, ex.Own):
         return getattr(image, field.name.lower())
     value: Any = image.metadata
     for key in field.path:
@@ -92,10 +76,10 @@ def _value(field: Field, image: Filterable) -> Any:
     return value
 
 
-def _compares(present: Any, relation: Relation, value: Value) -> bool:
+def _compares(present: Any, relation: ex.Relation, value: ex.Value) -> bool:
     if isinstance(present, datetime):
-        return bool(RELATIONS[relation](present, value))
+        return bool(ex.RELATIONS[relation](present, value))
     kind, ready = comparable(present)
     if kind is Kind.OTHER or kind is not comparable(value)[0]:
         return False
-    return bool(RELATIONS[relation](ready, value))
+    return bool(ex.RELATIONS[relation](ready, value))
