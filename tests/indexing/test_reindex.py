@@ -120,7 +120,7 @@ def test_images_are_added_and_deleted_while_an_index_is_prepared(catalogue, cats
         with running(threading.Thread(target=change), stop=stop.set):
             job = begin(catalogue, cats)
             while files := catalogue.jobs.todo(job.number, after=0, limit=3):
-                outcomes = [Outcome(file, described=described(file.path)) for file in files]
+                outcomes = [Outcome(file, described=picture(file.path)) for file in files]
                 catalogue.jobs.settle(job, outcomes)
                 replay.wake()
             wait_until(lambda: ended(catalogue, job))
@@ -207,12 +207,12 @@ def test_a_crash_at_any_point_of_a_switch_heals_at_the_next_start(catalogue, cat
 
 @pytest.fixture
 def prepared(catalogue, cats, gallery):
-    """An index that has applied all that was described, and lacks the last of thirty images."""
+    """A prepared index that lacks the last of thirty images, which is not described yet."""
     add(catalogue, cats, *(f"{n}" for n in range(30)))
     with following(catalogue, gallery) as replay:
         job = begin(catalogue, cats)
         *files, _ = catalogue.jobs.todo(job.number, after=0, limit=1000)
-        outcomes = [Outcome(file, described=described(file.path)) for file in files]
+        outcomes = [Outcome(file, described=picture(file.path)) for file in files]
         catalogue.jobs.settle(job, outcomes)
         replay.wake()
         wait_until(lambda: settled_down(catalogue, replay))
@@ -248,7 +248,7 @@ def test_two_swapped_images_are_a_defect(catalogue, gallery, prepared):
 
 def test_equal_pictures_are_no_defect(catalogue, cats, gallery):
     add(catalogue, cats, "a")
-    same = replace(described("a"), sha256=digest("the same pixels"))
+    same = replace(picture("a"), sha256=digest("the same pixels"))
     files = (NewFile("b", "b"),)
     new = NewJob(SourceKind.FILE, root="r", files=files)
     job = catalogue.jobs.create(cats.id, "cats", new)
