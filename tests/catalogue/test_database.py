@@ -86,7 +86,7 @@ def test_an_empty_catalogue_can_be_opened_concurrently(url):
         try:
             with Catalogue.open(url) as catalogue:
                 assert catalogue.collections.all() == []
-        except Exception as error:  # noqa: BLE001 - told to the test's own thread
+        except Exception as error:  # noqa: BLE001 - reported to the thread of the test
             failures.append(error)
 
     threads = [threading.Thread(target=start) for _ in range(4)]
@@ -138,7 +138,7 @@ def test_writers_wait_for_each_other_without_errors(url):
                 with catalogue.database.writing() as connection:
                     count = len(connection.execute(select(instance)).all())
                     connection.execute(insert(instance).values(id=f"{count}"))
-        except Exception as error:  # noqa: BLE001 - told to the test's own thread
+        except Exception as error:  # noqa: BLE001 - reported to the thread of the test
             failures.append(error)
 
     with Catalogue.open(url) as one, Catalogue.open(url) as two:

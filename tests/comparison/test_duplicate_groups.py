@@ -1,4 +1,4 @@
-"""Finding duplicates: a real catalogue and a real index, against comparing all with all."""
+"""Groups of duplicates, found by real indexes, against comparing all pairs."""
 
 import itertools
 from functools import partial
@@ -49,7 +49,7 @@ def cats(catalogue):
 
 @pytest.fixture
 def finding(catalogue, gallery):
-    """Make what finds duplicates, with these limits."""
+    """Return a constructor of `Duplicates` that takes limits."""
     return partial(Duplicates, catalogue, gallery, computed=Computed((SPACE,)), lines=LINES)
 
 
@@ -94,7 +94,7 @@ def unit(vectors):
 
 
 def clusters(sizes, seed=0, spread=0.05):
-    """Around as many directions as there are sizes, so many vectors each, in any order."""
+    """Return vectors around one direction for each size, that many each, in random order."""
     random = np.random.default_rng(seed)
     centres = unit(random.standard_normal((len(sizes), DIMENSION)))
     vectors = np.repeat(centres, sizes, axis=0)
@@ -103,7 +103,7 @@ def clusters(sizes, seed=0, spread=0.05):
 
 
 def all_with_all(ids, vectors, line):
-    """The groups by definition: what hangs together when every pair is looked at."""
+    """Return the groups by definition: the connected components of all pairs."""
     scores = vectors.astype(np.float32).astype(np.float64)
     scores = scores @ scores.T
     left, groups = set(range(len(ids))), []
@@ -122,7 +122,7 @@ def all_with_all(ids, vectors, line):
 
 
 def walked(duplicates, **options):
-    """All groups, page by page; their ids as told."""
+    """Return all groups, page by page, and the number of pages."""
     after, groups, pages = 0, [], 0
     while after is not None:
         page = duplicates.page(GroupQuery("cats", after=after, **options))
@@ -184,7 +184,7 @@ def test_deleted_images_are_in_no_group_before_replay(duplicates, add, replayed,
 
 
 def test_matching_hashes_link_images_with_low_scores(duplicates, add, replayed):
-    """Hashes of two pictures of which the second is the first one, mirrored."""
+    """The hashes say that one picture is the mirror image of another."""
     random = np.random.default_rng(5)
     first = random.integers(0, 2**64, 8, dtype=np.uint64)
     second = first[[4, 5, 6, 7, 0, 1, 2, 3]] ^ np.uint64(0b101)
@@ -239,7 +239,7 @@ def test_each_member_names_the_earlier_one_that_it_is_most_like(duplicates, add,
 
 def test_pending_images_are_compared_without_an_index(duplicates, add):
     vectors = clusters([2, 2, 1])
-    ids = add(vectors)  # and nobody replays
+    ids = add(vectors)  # without replay
     assert sorted(ids_of(walked(duplicates)[0])) == all_with_all(ids, vectors, 0.9)
 
 

@@ -1,4 +1,4 @@
-"""Filters answered from one picture, by hand; the databases are compared with it elsewhere."""
+"""Filters applied to one image; other tests compare the databases with this."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""How a connection that fails is tried again; the hosts are real sockets that say nothing."""
+"""Reconnecting, to real sockets that do not answer."""
 
 import socket
 import time
@@ -16,7 +16,7 @@ STEP = 0.005
 
 @pytest.fixture
 def refusing():
-    """The address of a port that nobody listens on, while it is taken."""
+    """The address of a port on which nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -32,7 +32,7 @@ class Clock:
 
 
 def pauses(connection, number, clock):
-    """Return the seconds from each failed attempt to the next one, by asking all the time."""
+    """Return the seconds between failed attempts of a caller that never stops trying."""
     made = []
     while len(made) < number:
         try:

@@ -1,4 +1,4 @@
-"""Exact search in memory: the promises of every gallery, and what is read and when."""
+"""Exact search in memory."""
 
 import threading
 
@@ -15,7 +15,7 @@ DIMENSION = 16
 
 
 class Stored:
-    """Where descriptors are kept; counts how often they are read."""
+    """A storage of descriptors that counts how often it is read."""
 
     def __init__(self, ids=(), vectors=()):
         self.rows = {"index": (np.array(ids, np.int64), np.array(vectors, np.float32))}

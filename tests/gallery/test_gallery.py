@@ -200,13 +200,13 @@ def test_acknowledged_writes_of_two_threads_survive_a_kill(script, tmp_path, uni
             thread.join()
         """,
     )
-    told = [int(writer.stdout.readline()) for _ in range(150)]
+    acknowledged = [int(writer.stdout.readline()) for _ in range(150)]
     writer.kill()
-    told += [int(line) for line in writer.stdout if line[-1] == "\n"]
+    acknowledged += [int(line) for line in writer.stdout if line[-1] == "\n"]
     with MilvusGallery(str(tmp_path / "milvus.db")) as again:
         again.open("cats", DIMENSION)
-        held = again.ids("cats")
-    assert {row for at in told for row in range(at, at + 10)} <= held
+        present = again.ids("cats")
+    assert {row for at in acknowledged for row in range(at, at + 10)} <= present
 
 
 # Indexes
@@ -418,7 +418,7 @@ def test_a_folder_that_another_process_uses_is_unavailable(script, milvus_folder
 
 @pytest.mark.parametrize("move", ["flush", "upsert"])
 def test_a_search_sees_all_rows_while_milvus_lite_moves_them(lite, unit_vectors, monkeypatch, move):
-    """It swaps its rows in memory away before it keeps searches out until they are in a segment."""
+    """Milvus Lite takes rows out of memory before it blocks searches that would miss them."""
     lite.open("moved", DIMENSION)
     lite.upsert("moved", range(5), unit_vectors(5))
     began, next_log = threading.Event(), collection.WAL

@@ -1,4 +1,4 @@
-"""A folder in which Milvus Lite cannot start, and one that it can."""
+"""Folders in which Milvus Lite can and cannot start."""
 
 import logging
 

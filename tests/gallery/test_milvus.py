@@ -1,4 +1,4 @@
-"""What pymilvus and Milvus Lite load, each time in a process of its own."""
+"""Imports of pymilvus and Milvus Lite, each time in another process."""
 
 import importlib.util
 import subprocess

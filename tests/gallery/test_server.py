@@ -1,4 +1,4 @@
-"""A Milvus server that is paused, killed, started again and moved, seen by who searches in it."""
+"""Searches of a Milvus server that is paused, killed, restarted and moved."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ PATIENCE = 90.0
 
 @pytest.fixture(scope="module", params=[60])
 def own(request, new_milvus_server):
-    """A server of these tests' own, which they may hurt and leave running."""
+    """A server that these tests may damage."""
     server = new_milvus_server(session_seconds=request.param).start()
     yield server
     server.remove()

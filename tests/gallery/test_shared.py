@@ -13,11 +13,11 @@ PATIENCE = 20.0
 
 
 class Calls:
-    """Stands for Milvus: every call waits until it is let go; an answer is its query doubled."""
+    """A stand-in for Milvus: every call waits for `end`; the hits of a query are its double."""
 
-    def __init__(self, *, held=True):
+    def __init__(self, *, waits=True):
         self.made = []
-        self._held = held
+        self._waits = waits
         self._changed = threading.Condition()
         self._ends = []
 
@@ -26,9 +26,11 @@ class Calls:
             number = len(self.made)
             self.made.append([int(query[0]) for query in queries])
             self._changed.notify_all()
-            if self._held and not self._changed.wait_for(lambda: number < len(self._ends), seconds):
+            if self._waits and not self._changed.wait_for(
+                lambda: number < len(self._ends), seconds
+            ):
                 raise IndexUnavailable("the time is over")
-        if self._held and self._ends[number] is not None:
+        if self._waits and self._ends[number] is not None:
             raise self._ends[number]
         return [2 * int(query[0]) for query in queries]
 
@@ -90,7 +92,7 @@ def callers(calls):
 
 
 def test_a_single_caller_searches_at_once():
-    calls = Calls(held=False)
+    calls = Calls(waits=False)
     callers = Callers(SharedSearches(PATIENCE), calls)
     for number in range(3):
         callers.start(number)
@@ -176,7 +178,7 @@ def test_if_the_time_of_the_leader_runs_out_the_others_are_searched_again(calls)
     calls.end()
     calls.wait_for(2)
     calls.wait_for(3)
-    calls.end()  # the second, which nobody waits for any more
+    calls.end()  # the second, whose callers have left
     calls.end()
     assert others.finish() == {3: 6, 4: 8}
     assert "time is over" in str(first.finish()[2])
@@ -184,7 +186,7 @@ def test_if_the_time_of_the_leader_runs_out_the_others_are_searched_again(calls)
 
 
 def test_many_repeated_callers_get_their_own_hits():
-    calls, wrong = Calls(held=False), []
+    calls, wrong = Calls(waits=False), []
     shared = SharedSearches(PATIENCE)
 
     def search_on(first):

@@ -1,4 +1,4 @@
-"""Files of Milvus Lite that were damaged while the service was off: replay rebuilds what they held.
+"""Files of Milvus Lite that were damaged while the service was off: replay rebuilds them.
 
 The folders are real ones, the damage is what crashes and disks leave: torn, zeroed, gone.
 """
@@ -95,7 +95,7 @@ def test_damaged_files_are_repaired_from_the_catalogue(kind, how, place, catalog
 
 
 def test_damage_to_one_index_does_not_affect_the_other(place, catalogue, caplog):
-    """Milvus Lite lists no index where one is torn; replay does not depend on its list."""
+    """Milvus Lite lists no index if one is damaged; replay does not depend on its list."""
     cats = catalogue.collections.named("cats").index
     for file in files_of(place, "*.idx"):
         if cats.name in str(file):
@@ -121,7 +121,7 @@ def test_a_damaged_index_without_a_collection_is_dropped(place, catalogue):
 
 
 def test_a_half_created_index_is_completed(place, catalogue):
-    """What a kill leaves that came between making an index's folder and its first file."""
+    """A kill left an index's folder without its first file."""
     name = catalogue.collections.named("cats").index.name
     index = place / "milvus.db" / "collections" / name
     shutil.rmtree(index)

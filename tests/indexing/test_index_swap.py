@@ -1,4 +1,4 @@
-"""Indexes of other kinds on a real Milvus server: exchanged, searched by pages, compared."""
+"""Indexes of other types on a real Milvus server: swaps, pages and methods of filters."""
 
 import asyncio
 import hashlib
@@ -39,7 +39,7 @@ SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 DECODER = LocalDecoder(max_pixels=10_000)
 IMAGES = 3000
 PAIRS = 40
-"""Images of which each has the same descriptor as another one."""
+"""Images that have the descriptor of another image."""
 
 
 random_units = partial(indexes.random_units, dimension=DIMENSION)
@@ -88,7 +88,7 @@ def png(colour):
 
 
 def exact(vectors, query):
-    """Places of the images, best first, ties by place."""
+    """Return the positions of the images, best first, ties by position."""
     cosines = np.round(vectors.astype(np.float64) @ query.astype(np.float64), 6)
     return np.lexsort((np.arange(len(vectors)), -cosines))
 
@@ -387,13 +387,14 @@ def test_hits_below_min_score_are_left_out_by_an_approximate_index(hnsw):
 def test_an_explanation_names_the_index_and_the_method(hnsw):
     searcher = hnsw.searcher
 
-    def told(**options):
+    def explanation(**options):
         return searcher.by_id(Query("cats", **options), 5).explanation()
 
-    assert told()["index_type"] == told(exact=True)["index_type"] == "HNSW"
-    assert (told()["exact"], told()["way"]) == (False, SearchMethod.INDEX)
-    assert (told(exact=True)["exact"], told(exact=True)["way"]) == (True, SearchMethod.ALL_COMPARED)
-    few = told(which=parse("number < 10"))
+    usual, exact = explanation(), explanation(exact=True)
+    assert usual["index_type"] == exact["index_type"] == "HNSW"
+    assert (usual["exact"], usual["way"]) == (False, SearchMethod.INDEX)
+    assert (exact["exact"], exact["way"]) == (True, SearchMethod.ALL_COMPARED)
+    few = explanation(which=parse("number < 10"))
     assert (few["exact"], few["way"]) == (True, SearchMethod.PASSING_COMPARED)
 
 
@@ -430,6 +431,6 @@ def test_every_method_gives_a_filter_the_same_hits(name, text, hnsw):
         ]
         whole = ids_of(hnsw.search(query, searcher, top_k=60, which=which))
         assert [one for page in pages for one in page] == whole
-        told = searcher.by_id(Query("cats", top_k=20, which=which, exact=True), number)
-        assert ids_of(told.hits) == wanted
+        exact_result = searcher.by_id(Query("cats", top_k=20, which=which, exact=True), number)
+        assert ids_of(exact_result.hits) == wanted
     assert hits >= 59

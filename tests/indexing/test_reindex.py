@@ -1,4 +1,4 @@
-"""Preparing a second index and switching to it: a real catalogue and a real Milvus."""
+"""Reindexing with a real catalogue and a real Milvus: preparing an index and switching to it."""
 
 import threading
 import time
@@ -64,7 +64,7 @@ def ended(catalogue, job):
 
 
 def settled_down(catalogue, replay):
-    """Every index is open and applied, without tombstones, and no reindex waits."""
+    """Return whether all indexes are open and up to date, without tombstones or due reindexes."""
     indexes = catalogue.indexes.all()
     pages = [catalogue.changes.page(one.id, after=(0, 0), limit=1000) for one in indexes]
     return (
@@ -75,7 +75,7 @@ def settled_down(catalogue, replay):
 
 
 def assert_serves(catalogue, gallery, space):
-    """Searches use the space, and every index holds each living image with its own vector."""
+    """Assert that searches use the space, and that every index has exactly the images."""
     now = catalogue.collections.named("cats")
     assert now.space == space
     images = catalogue.images.page(now.id, after=0, limit=1000)
@@ -151,7 +151,7 @@ def test_the_index_before_the_former_one_is_dropped(catalogue, cats, gallery):
 
 
 class Crash:
-    """Passes calls on, and ends the calling thread at the n-th of them, as a kill would."""
+    """A proxy that ends the calling thread at the n-th call, as a kill would."""
 
     def __init__(self, at):
         self.left = at

@@ -1,4 +1,4 @@
-"""The index against the catalogue: both real, in folders of their own."""
+"""Replay with a real catalogue and a real Milvus."""
 
 import socket
 import sqlite3
@@ -60,7 +60,7 @@ def following(catalogue, gallery, on_purged=lambda digests: None, **options):
 
 
 def caught_up(catalogue, replay):
-    """Every collection is open, applied, and without tombstones."""
+    """Return whether the indexes of all collections are open and up to date, without tombstones."""
     for collection in catalogue.collections.all():
         changes = catalogue.changes.page(collection.index.id, after=(0, 0), limit=10_000)
         if (
@@ -73,13 +73,13 @@ def caught_up(catalogue, replay):
 
 
 def catch_up(catalogue, gallery, on_purged=lambda digests: None, **options):
-    """Start replay, wait until it has applied everything, stop it."""
+    """Run replay until it has applied everything."""
     with following(catalogue, gallery, on_purged, **options) as replay:
         wait_until(lambda: caught_up(catalogue, replay))
 
 
 def assert_equal(catalogue, gallery):
-    """Every index holds the living images with their descriptors, and nothing else."""
+    """Assert that every index has exactly the images, with their descriptors."""
     for collection in catalogue.collections.all():
         expected = living(catalogue, collection)
         assert gallery.ids(collection.index.name) == expected
@@ -106,7 +106,7 @@ def test_committed_images_reach_the_index(catalogue, cats, gallery):
 
 @on_both
 def test_without_replay_the_index_falls_behind(catalogue, cats, gallery):
-    """The tests of this file have teeth: this is what they would see."""
+    """The other tests of this file would fail without replay."""
     catch_up(catalogue, gallery)
     ids = add(catalogue, cats, "a", "b")
     assert lag(catalogue, "cats") == 2
@@ -132,9 +132,9 @@ def test_the_uploads_of_purged_images_are_reported(catalogue, cats, gallery):
     add(catalogue, cats, "from a folder")
     add(catalogue, cats, "sent", "also sent", kind=SourceKind.UPLOAD)
     catalogue.images.delete_all(cats.id)
-    told = []
-    catch_up(catalogue, gallery, told.append)
-    assert set().union(*told) == {digest("sent"), digest("also sent")}
+    reported = []
+    catch_up(catalogue, gallery, reported.append)
+    assert set().union(*reported) == {digest("sent"), digest("also sent")}
 
 
 def test_a_deleted_picture_that_is_added_again_is_in_the_index_once(catalogue, cats, gallery):
@@ -207,7 +207,7 @@ def test_a_stop_ends_every_pause(catalogue, cats, gallery):
 
 
 class Crash:
-    """Passes calls on, and ends the calling thread at the n-th of them, as a kill would."""
+    """A proxy that ends the calling thread at the n-th call, as a kill would."""
 
     def __init__(self, at):
         self.left = at
@@ -239,7 +239,7 @@ class _Crashing:
 
 
 def crash_at(point, catalogue, gallery):
-    """Replay until the `point`-th moment between two calls; whether it came that far."""
+    """Replay until the `point`-th moment between two calls; return whether it came that far."""
     crash = Crash(point)
     followed = ("collections", "indexes", "changes", "images", "reindexes")
     crashing = replace(
@@ -289,11 +289,11 @@ with Catalogue.open("sqlite:///{tmp_path}/catalogue.db") as catalogue:
         lines = [writer.stdout.readline() for _ in range(120)]
         writer.kill()
         lines += writer.stdout.readlines()
-    told = {"added": set(), "deleted": set()}
+    reported = {"added": set(), "deleted": set()}
     for line in lines:
         if line.endswith("\n"):
             word, image_id = line.split()
-            told[word].add(int(image_id))
+            reported[word].add(int(image_id))
     with (
         Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as catalogue,
         MilvusGallery(f"{tmp_path}/milvus.db") as gallery,
@@ -301,10 +301,10 @@ with Catalogue.open("sqlite:///{tmp_path}/catalogue.db") as catalogue:
         catch_up(catalogue, gallery)
         assert_equal(catalogue, gallery)
         (cats,) = catalogue.collections.all()
-        held = gallery.ids(cats.index.name)
-    assert len(told["added"]) >= 60
-    assert told["added"] <= held
-    assert not told["deleted"] & held
+        present = gallery.ids(cats.index.name)
+    assert len(reported["added"]) >= 60
+    assert reported["added"] <= present
+    assert not reported["deleted"] & present
 
 
 def test_a_deleted_index_is_rebuilt(catalogue, cats, gallery, tmp_path):
@@ -361,7 +361,7 @@ def test_missing_rows_are_written_again(catalogue, cats, gallery):
 
 
 def test_an_index_with_duplicate_rows_is_rebuilt(catalogue, cats, gallery, monkeypatch):
-    """Killed while it moves rows into a segment, Milvus Lite can have them there and in its log."""
+    """A kill while Milvus Lite moves rows can leave them in a segment and in the log."""
     add(catalogue, cats, "a", "b", "c")
     catch_up(catalogue, gallery)
     dropped, search, drop = [], MilvusGallery.search, MilvusGallery.drop
@@ -382,7 +382,7 @@ def test_an_index_with_duplicate_rows_is_rebuilt(catalogue, cats, gallery, monke
 
 
 def test_an_index_with_wrong_descriptors_is_rebuilt(catalogue, cats, gallery):
-    """Milvus Lite has no checksums: changed bytes of its files show in nothing but wrong scores."""
+    """Milvus Lite has no checksums, so changed bytes of its files only show in wrong scores."""
     a, *_ = add(catalogue, cats, "a", "b", "c")
     catch_up(catalogue, gallery)
     gallery.upsert(cats.index.name, [a], [np.eye(DIMENSION, dtype=np.float32)[0]])
@@ -392,7 +392,7 @@ def test_an_index_with_wrong_descriptors_is_rebuilt(catalogue, cats, gallery):
 
 @on_both
 def test_rows_of_tombstones_that_reappear_are_deleted_again(catalogue, cats, gallery):
-    """Milvus Lite does not sync its log: after a power cut it may have forgotten a deletion."""
+    """Milvus Lite does not sync its log, so a power cut may undo a deletion."""
     a, b = add(catalogue, cats, "a", "b")
     catch_up(catalogue, gallery)
     catalogue.images.delete(cats.id, [a])
@@ -487,11 +487,11 @@ def test_a_recreated_collection_starts_with_an_empty_index(catalogue, cats, gall
 def test_deleting_a_collection_during_its_replay_stops_nothing(catalogue, cats, gallery):
     with following(catalogue, gallery) as replay:
         for number in range(15):
-            doomed = catalogue.collections.create(f"doomed-{number}", SPACE)
-            add(catalogue, doomed, *"abcd")
+            deleted = catalogue.collections.create(f"deleted-{number}", SPACE)
+            add(catalogue, deleted, *"abcd")
             replay.wake()
             time.sleep(0.01 * (number % 5))
-            catalogue.collections.delete(doomed.id)
+            catalogue.collections.delete(deleted.id)
             replay.wake()
         add(catalogue, cats, "a")
         replay.wake()

@@ -15,7 +15,7 @@ SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 
 
 class Clock:
-    """How long ago uploads that failed are no longer kept."""
+    """The time since which ended jobs keep their failed uploads."""
 
     kept = timedelta(hours=24)
 
@@ -38,7 +38,7 @@ def uploads(tmp_path, catalogue, clock):
 
 @pytest.fixture
 def failed(catalogue, uploads, tmp_path):
-    """A picture that was uploaded and could not be read; its digest."""
+    """The digest of an uploaded picture that could not be read."""
     cats = catalogue.collections.create("cats", SPACE)
     (tmp_path / "torn.png").write_bytes(b"torn")
     with (tmp_path / "torn.png").open("rb") as stream, uploads.receiving([stream]) as (digest,):

@@ -1,4 +1,4 @@
-"""Images of before there were hashes get theirs from their originals, little by little."""
+"""The backfill of perceptual hashes, from real originals."""
 
 import hashlib
 
@@ -24,7 +24,7 @@ STEPS = 20
 
 @pytest.fixture
 def folder(tmp_path, photographs):
-    """Each photograph, mirrored too, and one that is flat."""
+    """Each photograph, its mirror image, and a flat picture."""
     made = tmp_path / "pictures"
     made.mkdir()
     for path in photographs.iterdir():
@@ -37,7 +37,7 @@ def folder(tmp_path, photographs):
 
 @pytest.fixture
 def ids(catalogue, folder):
-    """Of the pictures, by file name, indexed by a release that knew no hashes."""
+    """Ids of the pictures by file name, as indexed by a release without hashes."""
     cats = catalogue.collections.create("cats", SPACE)
     names = sorted(path.name for path in folder.iterdir())
     job = catalogue.jobs.create(

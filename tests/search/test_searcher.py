@@ -48,7 +48,7 @@ random_units = partial(indexes.random_units, dimension=DIMENSION)
 
 
 async def by_colour(images):
-    """A descriptor that is the mean colour, for the part of the embedder."""
+    """Describe images by their mean colours, in place of the embedder."""
     means = np.zeros((len(images), DIMENSION))
     means[:, :3] = images.mean(axis=(1, 2)) + 1e-3
     return {SPACE.fingerprint: unit(means)}
@@ -113,7 +113,7 @@ def apply(catalogue, gallery):
 
 
 def exact(ids, descriptors, query):
-    """Ids and cosines, best first, ties by id, in double precision."""
+    """Return ids and cosines, best first, ties by id, in double precision."""
     cosines = np.asarray(descriptors, np.float64) @ np.asarray(query, np.float64)
     return sorted(zip(ids, cosines.tolist(), strict=True), key=lambda p: (-round(p[1], 6), p[0]))
 
@@ -136,7 +136,7 @@ def png(colour, size=(20, 10)):
 def test_the_best_images_are_found_in_order_however_far_the_index_is(
     applied, searcher, cats, add, apply
 ):
-    """Read-your-writes: what replay has not applied yet is found all the same."""
+    """Searches find images that replay has not applied yet."""
     vectors, queries = random_units(60), random_units(4, seed=1)
     ids = add(cats, vectors[:30])
     if applied == "half":
@@ -246,7 +246,7 @@ def test_pages_are_slices_of_one_long_result(applied, searcher, cats, add, apply
 def test_equal_scores_are_in_the_order_of_ids_on_every_page(
     applied, searcher, catalogue, cats, add, apply
 ):
-    """The same picture in other bytes: thirty images that nothing but noise tells apart."""
+    """Thirty images of one picture differ only by noise, as after re-encoding."""
     noise = 2e-3 * np.random.default_rng(3).standard_normal((30, DIMENSION))
     twins = unit(np.arange(1, 9) + noise)
     far = unit(np.arange(-8, 0))
@@ -544,7 +544,7 @@ def test_acknowledged_changes_are_visible_at_once_while_replay_runs(
 
 @pytest.fixture(params=[10_000, 0], ids=["compared", "by the index"])
 def compared(request):
-    """How many passing images are few enough to be compared without the index."""
+    """Return the limit up to which passing images are compared without the index."""
     return request.param
 
 
@@ -555,7 +555,7 @@ def filtering(compared, catalogue, gallery):
 
 @pytest.fixture
 def numbered(catalogue, cats, add):
-    """Commit images with these descriptors and their numbers as metadata; their ids."""
+    """Commit images with these descriptors and their numbers as metadata; return their ids."""
 
     def images(descriptors):
         ids = add(cats, descriptors)

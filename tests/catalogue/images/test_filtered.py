@@ -1,4 +1,4 @@
-"""Filters answered by each database; what passes is told from the pictures alone by `passes`."""
+"""Filters that each database answers, compared with `passes` for each image."""
 
 from datetime import UTC, datetime, timedelta
 

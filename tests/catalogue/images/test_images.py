@@ -297,7 +297,7 @@ def test_concurrent_writers_lose_nothing(catalogue, cats, folder_job, described,
                 some = catalogue.images.page(cats.id, after=0, limit=3)
                 catalogue.images.set_metadata(some[-1].id, {"by": job.number})
                 catalogue.images.delete(cats.id, [10**9])
-        except Exception as error:  # noqa: BLE001 - told to the test's own thread
+        except Exception as error:  # noqa: BLE001 - reported to the thread of the test
             failures.append(error)
 
     lists = [[f"{thread}-{n}" for n in range(8)] + ["shared"] for thread in range(4)]

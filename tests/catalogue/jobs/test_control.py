@@ -68,7 +68,7 @@ def test_nothing_is_committed_after_a_job_was_canceled(
     catalogue.jobs.finish_walk(job.number)
     assert catalogue.jobs.get(job.id) == before
     assert catalogue.images.count(cats.id) == 0
-    assert todo(catalogue, job) == []  # nobody reads them any more
+    assert todo(catalogue, job) == []  # the worker reads them no more
 
 
 def test_a_finished_job_cannot_be_canceled(catalogue, cats, folder_job, settle_all):

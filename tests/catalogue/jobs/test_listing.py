@@ -43,7 +43,7 @@ def listed(catalogue, cats):
 
 
 def unneeded(catalogue, digests, ended_after=None):
-    """What nobody needs; where nothing else is said, nothing is kept for retries."""
+    """Return the unneeded uploads; by default, none are kept for retries."""
     after = ended_after or datetime.now(UTC)
     return catalogue.upload_references.unneeded(digests, ended_after=after)
 

@@ -10,7 +10,7 @@ def purged(catalogue, collection, *, up_to):
 
 
 def unneeded(catalogue, digests, *, ended_after=None):
-    """What nobody needs; where nothing else is said, nothing is kept for retries."""
+    """Return the unneeded uploads; by default, none are kept for retries."""
     now = datetime.now(UTC)
     return catalogue.upload_references.unneeded(digests, ended_after=ended_after or now)
 
