@@ -26,11 +26,7 @@ class Roots(TableGroup):
         return [RootRecord(**row._mapping) for row in self._database.rows(statement)]
 
     def bind(self, bound: Sequence[RootRecord]) -> None:
-        """Write which folder each root is, and drop all others.
-
-        Args:
-            bound: The roots that are needed.
-        """
+        """Write which folder each root is, and drop all other roots."""
         names = [record.name for record in bound]
         with self._database.writing() as connection:
             connection.execute(delete(roots).where(roots.c.name.not_in(names)))
@@ -57,12 +53,7 @@ class Roots(TableGroup):
 
 
 def reserve(connection: Connection, names: Iterable[str]) -> None:
-    """Add names of roots whose folders are not known, except those that are there.
-
-    Args:
-        connection: In a writing transaction.
-        names: The names.
-    """
+    """Add names of roots whose folders are not known; skip known names."""
     for name in names:
         present = select(roots.c.id).where(roots.c.name == name)
         if connection.execute(present).first() is None:

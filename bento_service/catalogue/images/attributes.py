@@ -12,13 +12,7 @@ from bento_service.filters import values
 def add_attributes(
     connection: Connection, collection_id: int, by_image: Mapping[int, Mapping[str, Any]]
 ) -> None:
-    """Write the attributes of new images of a collection.
-
-    Args:
-        connection: In a writing transaction.
-        collection_id: Of the images.
-        by_image: Metadata by image id.
-    """
+    """Write the attributes of new images of a collection, given by their metadata."""
     rows = [
         {**vars(attribute), "image_id": image_id, "collection_id": collection_id}
         for image_id, metadata in by_image.items()

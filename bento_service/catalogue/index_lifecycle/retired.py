@@ -30,12 +30,7 @@ class RetiredIndexes(TableGroup):
 
 
 def retire(connection: Connection, which: ColumnElement[bool]) -> int:
-    """Retire the indexes that meet a condition; return how many there were.
-
-    Args:
-        connection: In a writing transaction.
-        which: A condition on `indexes`.
-    """
+    """Retire the indexes that meet a condition; return how many there were."""
     known = select(retired_indexes.c.index_id)
     chosen = select(indexes.c.id).where(and_(which, indexes.c.id.not_in(known)))
     ids = connection.execute(chosen).scalars().all()

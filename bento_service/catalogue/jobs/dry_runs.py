@@ -14,14 +14,7 @@ from bento_service.catalogue.tables import FileAction, FileState, job_files
 def settle_dry_run(
     connection: Connection, job: JobRecord, outcomes: Sequence[Outcome], collection_id: int
 ) -> Settled:
-    """Write which state files would get; each is compared with the collection as it is.
-
-    Args:
-        connection: In a writing transaction.
-        job: Of the files.
-        outcomes: One for each entry.
-        collection_id: Of the collection that the job would change.
-    """
+    """Write which state files would get; each is compared with the collection as it is."""
     outcomes = still_todo(connection, outcomes)
     added = [outcome for outcome in outcomes if outcome.file.action is FileAction.ADD]
     deleting = [outcome for outcome in outcomes if outcome.file.action is FileAction.DELETE]

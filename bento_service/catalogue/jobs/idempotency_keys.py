@@ -34,11 +34,7 @@ def claim_key(connection: Connection, claim: Claim | None) -> str | None:
     """Claim a new key and return `None`, or return the id of the job that has the key.
 
     Of two transactions that claim the same key at once, one waits for the other, so that only one
-    of them starts a job.
-
-    Args:
-        connection: In a writing transaction.
-        claim: The key and the digest of the request; `None` claims nothing.
+    of them starts a job. Without a claim, nothing is done.
 
     Raises:
         Conflict: The key was used for another request.

@@ -19,13 +19,7 @@ from bento_service.catalogue.tables import (
 
 
 def list_files(connection: Connection, number: int, files: Sequence[NewFile]) -> None:
-    """Add entries to the list of a job; skip those that are on it already.
-
-    Args:
-        connection: In a writing transaction.
-        number: Of the job.
-        files: The entries.
-    """
+    """Add entries to the list of a job; skip those that are on it already."""
     if not files:
         return
     unchanged = _unchanged(connection, number, [file for file in files if file.stamp is not None])

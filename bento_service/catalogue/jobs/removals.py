@@ -20,17 +20,7 @@ _BEFORE_READINGS = timedelta(hours=1)
 def remove_sources(
     connection: Connection, collection_id: int, revision: int, source_ids: Set[int]
 ) -> int:
-    """Remove sources; mark images that have no other source as deleted.
-
-    Args:
-        connection: In a writing transaction.
-        collection_id: Of the images.
-        revision: Of the collection, raised for this transaction.
-        source_ids: Of sources of images that are not deleted.
-
-    Returns:
-        How many images were marked.
-    """
+    """Remove sources; mark images that have no other source as deleted, and return how many."""
     by_image = _all_sources(connection, source_ids)
     orphans = {image_id for image_id, own in by_image.items() if own <= source_ids}
     # A tombstone keeps its sources, which tell the uploads that nothing needs any more.
@@ -81,11 +71,7 @@ def replaced_sources(
     one was read at its path: it existed in another place then, and its disk was mounted there
     since, or its folder was moved there. The file that was indexed before is not gone then.
 
-    Args:
-        connection: In a transaction.
-        job: That read the files, in its root.
-        collection_id: Of the images.
-        read: The digest of the bytes that were read, and the time of reading, by path.
+    `read` has the digest of the bytes that the job read, and the time of reading, by path.
     """
     result = Replaced(set(), set())
     if job.kind is not SourceKind.FILE or not read:

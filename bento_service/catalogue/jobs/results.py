@@ -153,11 +153,8 @@ def add_images(
 ) -> dict[str, int]:
     """Write new images with their attributes and descriptors; return their ids by digest.
 
-    Args:
-        connection: In a writing transaction.
-        collection_id: Of a collection that has none of these digests.
-        revision: Of the collection, raised for this transaction.
-        new: The images; ids rise in this order, which is also the order of equal scores.
+    The collection has none of these digests. Ids rise in the order of the images, which is also the
+    order of equal scores.
 
     Raises:
         Conflict: The collection serves a descriptor version that they lack.
