@@ -29,7 +29,7 @@ from bento_service.ingest.starting.folder_jobs import (
     start_folder_job,
     start_reindex_job,
 )
-from bento_service.search.searcher import Query
+from bento_service.search.query import Query
 from bento_service.settings import Settings
 from client_sdk.schemas import JobState, TrainRequest
 from model_build.recipes import descriptor_version
@@ -113,7 +113,7 @@ async def state():
             searches = {}
             for image in images:
                 query = Query(collection.name, top_k=100)
-                hits = app.searcher.by_id(query, image.id).found
+                hits = app.searcher.by_id(query, image.id).hits
                 searches[image.sha256] = [[hit.image.sha256, hit.score] for hit in hits]
             found[collection.name] = {
                 "searches": searches,

@@ -41,7 +41,7 @@ class Room:
         return jobs.start(sent, "cats", {}, claim)
 
     def unneeded(self, digests):
-        return self.catalogue.upload_needs.unneeded(digests, ended_after=datetime.now(UTC))
+        return self.catalogue.upload_references.unneeded(digests, ended_after=datetime.now(UTC))
 
     def listed(self, job):
         """Stored bytes by path."""
