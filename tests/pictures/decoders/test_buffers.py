@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bento_service.pictures.decoders import buffers as buffers_module
 
 from bento_service.errors import ImageUnreadable, Overloaded
+from bento_service.pictures.decoders import buffers as buffers_module
 from bento_service.pictures.decoders.buffers import Buffers
 from bento_service.pictures.in_process import LocalDecoder
 
