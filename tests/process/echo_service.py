@@ -1,8 +1,13 @@
-"""Two small BentoML services with the real options; the embedder waits and tells batch sizes."""
+"""Two small BentoML services with the real options.
+
+The embedder waits, and tells of each picture its mean, how many were computed with it, and in which
+run that was.
+"""
 
 import os
 import time
 from contextlib import asynccontextmanager
+from itertools import count
 from types import SimpleNamespace
 
 import bentoml
@@ -14,14 +19,15 @@ from bento_service.array_serde import exchange_only_arrays
 from bento_service.batching import EMBEDDER_OPTIONS, batching_options, limit_waiting
 from bento_service.describing import patient
 from bento_service.embedder_entrance import EmbedderEntrance
-from bento_service.remote import QUERY_ROUTE, RemoteEmbedder
+from bento_service.remote import INGEST_ROUTE, QUERY_ROUTE, RemoteEmbedder
 from bento_service.vision.descriptor_version import Weights
+from bento_service.vision.engine_queue import EngineQueue
 from bento_service.vision.recipes import descriptor_version
 
 WORK_SECONDS = 0.05
 VERSION = descriptor_version("vgg16-mac", Weights(digest="0" * 64, source="none"))
-VERSIONS = (VERSION.model_copy(update={"dimension": 2}),)
-open_embedder = SimpleNamespace(describe=None)
+VERSIONS = (VERSION.model_copy(update={"dimension": 3}),)
+open_embedder = SimpleNamespace(describe=None, describe_ingest=None)
 if "ECHO_UNPICKLES" not in os.environ:
     exchange_only_arrays()
 
@@ -30,7 +36,8 @@ if "ECHO_UNPICKLES" not in os.environ:
 async def lifespan(app):
     url = bentoml.get_current_service().embedder.to_async.url
     async with RemoteEmbedder(url, VERSIONS, answer_seconds=600) as embedder:
-        open_embedder.describe = patient(embedder.describe_query, {"both": 2})
+        open_embedder.describe = patient(embedder.describe_query, {"all": 3})
+        open_embedder.describe_ingest = embedder.describe_ingest
         yield
 
 
@@ -42,17 +49,31 @@ class EchoEmbedder:
     def __init__(self) -> None:
         if "ECHO_UNLIMITED" not in os.environ:
             limit_waiting()
+        self._runs = count()
+        self._engine = EngineQueue(self.computed, query_run=8, ingest_run=2)
 
-    @bentoml.api(route=QUERY_ROUTE, **batching_options(8))
-    def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def computed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         time.sleep(WORK_SECONDS)
         means = images.reshape(len(images), -1).mean(axis=1)
-        return np.stack([means, np.full_like(means, len(images))], axis=1).astype(np.float32)
+        sizes, runs = (np.full_like(means, one) for one in (len(images), next(self._runs)))
+        return np.stack([means, sizes, runs], axis=1).astype(np.float32)
+
+    @bentoml.api(route=QUERY_ROUTE, **batching_options(8))
+    async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return await self._engine.describe_query(images)
+
+    @bentoml.api(route=INGEST_ROUTE)
+    async def describe_ingest(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return await self._engine.describe_ingest(images)
+
+    @bentoml.on_shutdown
+    def close(self) -> None:
+        self._engine.close()
 
 
 if "ECHO_UNPICKLES" not in os.environ:
     EchoEmbedder.add_asgi_middleware(
-        EmbedderEntrance, routes=(QUERY_ROUTE,), versions=lambda: VERSIONS
+        EmbedderEntrance, routes=(QUERY_ROUTE, INGEST_ROUTE), versions=lambda: VERSIONS
     )
 
 
@@ -61,6 +82,12 @@ async def describe(value: int) -> list[float]:
     image = np.full((1, 224, 224, 3), value, np.uint8)
     (rows,) = (await open_embedder.describe(image)).values()
     return [float(one) for one in rows[0]]
+
+
+@app.get("/ingest/{pictures}")
+async def ingest(pictures: int) -> list[list[float]]:
+    images = np.zeros((pictures, 224, 224, 3), np.uint8)
+    return (await open_embedder.describe_ingest(images)).tolist()
 
 
 @bentoml.service(name="echo", workers=1, metrics={"enabled": False})
