@@ -19,6 +19,8 @@ Embed = Callable[[NDArray[np.uint8]], Awaitable[NDArray[np.float32]]]
 
 MAX_ROWS = 64
 """Most images of one call to the embedder."""
+QUERY_ROUTE, INGEST_ROUTE = "/describe_query", "/describe_ingest"
+"""Where the embedder takes images of callers who wait, and of jobs."""
 DESCRIPTORS_HEADER = "descriptors"
 """In every answer of the embedder: the `identity` of what it computes."""
 

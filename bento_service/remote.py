@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bento_service.array_messages import InvalidArray, array_body, array_headers, descriptors_kind
-from bento_service.describing import DESCRIPTORS_HEADER
+from bento_service.describing import DESCRIPTORS_HEADER, INGEST_ROUTE, QUERY_ROUTE
 from bento_service.errors import NotReady
 from bento_service.vision.descriptor_version import DescriptorVersion, identity
 
-QUERY_ROUTE, INGEST_ROUTE = "/describe_query", "/describe_ingest"
 _KEPT_SECONDS = 3.0
 """How long idle connections are kept: not as long as the embedder keeps them, which is 5 s."""
 _CONNECT_SECONDS = 10.0

@@ -21,10 +21,10 @@ from bento_service.batching import (
     batching_options,
     limit_waiting,
 )
+from bento_service.describing import INGEST_ROUTE, QUERY_ROUTE
 from bento_service.discretion import be_discreet
 from bento_service.embedder_entrance import EmbedderEntrance
 from bento_service.process_environment import SERVING
-from bento_service.remote import INGEST_ROUTE, QUERY_ROUTE, RemoteEmbedder
 from bento_service.settings import Settings
 from bento_service.vision.choice import choose
 from bento_service.vision.hardware import Hardware
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bento_service.application import Application
+    from bento_service.remote import RemoteEmbedder
 
 _MODEL_TAG = (Path(__file__).parent / "model_tag.txt").read_text().strip()
 _LONGER_SECONDS = 30
@@ -88,6 +89,7 @@ cast("Any", Vgg16Embedder).add_asgi_middleware(
 @asynccontextmanager
 async def _opening() -> "AsyncIterator[Application]":
     from bento_service.application import opened
+    from bento_service.remote import RemoteEmbedder
     from bento_service.vision.engine import find_versions
 
     service = bentoml.get_current_service()
@@ -153,7 +155,7 @@ class ImageSearch:
     embedder = bentoml.depends(Vgg16Embedder)
     model = bentoml.models.BentoModel(_MODEL_TAG)
     application: "Application | None" = None
-    remote: RemoteEmbedder | None = None
+    remote: "RemoteEmbedder | None" = None
 
     def __init__(self) -> None:
         # BentoML's root logger drops everything below WARNING.

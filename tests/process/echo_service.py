@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from bento_service.array_serde import exchange_only_arrays
 from bento_service.batching import EMBEDDER_OPTIONS, batching_options, limit_waiting
-from bento_service.describing import patient
+from bento_service.describing import INGEST_ROUTE, QUERY_ROUTE, patient
 from bento_service.embedder_entrance import EmbedderEntrance
-from bento_service.remote import INGEST_ROUTE, QUERY_ROUTE, RemoteEmbedder
+from bento_service.remote import RemoteEmbedder
 from bento_service.vision.descriptor_version import Weights
 from bento_service.vision.engine_queue import EngineQueue
 from bento_service.vision.recipes import descriptor_version

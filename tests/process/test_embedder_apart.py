@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bento_service.remote import INGEST_ROUTE, QUERY_ROUTE
+from bento_service.describing import INGEST_ROUTE, QUERY_ROUTE
 from client_sdk import Client, NotReady
 
 START = [sys.executable, "-m", "bentoml_cli._internal.start", "start-http-server"]
