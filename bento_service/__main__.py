@@ -23,6 +23,7 @@ from bento_service.api.auth.tokens import Tokens, TokensError
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict
+from bento_service.process_environment import ONE_THREAD
 from bento_service.settings import PREFIX, Settings, SettingsError
 from bento_service.storage.data_folder import sole_user
 
@@ -97,9 +98,9 @@ def _serve(settings: Settings, environment: Mapping[str, str], images: str | Non
         with suppress(KeyboardInterrupt):
             _welcome(server, _address(settings), images)
         return 0
-    defaults = {"BENTOML_HOME": str(settings.data_dir / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
+    home = {"BENTOML_HOME": str(settings.data_dir / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
     data = {f"{PREFIX}DATA_DIR": str(settings.data_dir)}
-    os.environ.update({**defaults, **environment, **data})
+    os.environ.update({**ONE_THREAD, **home, **environment, **data})
     os.chdir(_PROJECT)
     address = ["--host", settings.host, "--port", str(settings.port)]
     grace = ["--timeout-graceful-shutdown", str(_GRACE_SECONDS)]

@@ -22,7 +22,7 @@ from bento_service.comparison.comparer import Comparer
 from bento_service.comparison.duplicate_groups import Duplicates
 from bento_service.comparison.verdict import lines_of
 from bento_service.descriptors.choice import Choice
-from bento_service.descriptors.describing import Embed, patient
+from bento_service.descriptors.describing import Embedder, patient
 from bento_service.descriptors.version import DescriptorVersion
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
@@ -147,7 +147,7 @@ async def opened(
     model: str,
     versions: Sequence[DescriptorVersion],
     choice: Choice,
-    embed: Embed,
+    embedder: Embedder,
     backing: Backing = SERVICE,
 ) -> AsyncIterator[Application]:
     """Open everything, go on with the jobs that are left, and close it all at the end.
@@ -157,14 +157,15 @@ async def opened(
         model: Tag of the model.
         versions: Of its descriptors, in the embedder's order; new collections get the first.
         choice: What computes them.
-        embed: Asks the embedder once.
+        embedder: Asked for descriptors.
         backing: What it stands on.
 
     Raises:
         Conflict: Another service uses the data folder.
     """
     computed = Computed(tuple(_space(model, version) for version in versions))
-    describe = patient(embed, {space.fingerprint: space.dimension for space in computed.spaces})
+    dimensions = {space.fingerprint: space.dimension for space in computed.spaces}
+    describe = patient(embedder.describe_query, dimensions)
     preprocessing = versions[0].preprocessing
     lines = lines_of(versions)
     roots = backing.roots(settings)
@@ -224,12 +225,12 @@ async def opened(
                 catalogue,
                 roots,
                 reader,
-                describe,
+                patient(embedder.describe_ingest, dimensions),
                 uploads=uploads,
                 discard=discard,
                 computed=computed,
                 decoders=settings.ingest_decoders,
-                batch=choice.ingest_batch,
+                batch=choice.ingest_message,
                 on_commit=replay.wake,
             )
         )
