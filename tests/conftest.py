@@ -75,6 +75,7 @@ class Server:
             "TMPDIR": str(self._sockets),
             **settings,
         }
+        self.command = [sys.executable, "-m", "bento_service"]
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
@@ -82,7 +83,7 @@ class Server:
         self._sockets.mkdir(exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bento_service"],
+                self.command,
                 cwd=PROJECT,
                 env=self.environment,
                 stdout=log,

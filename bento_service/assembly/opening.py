@@ -15,7 +15,7 @@ from bento_service.comparison.comparer import Comparer
 from bento_service.comparison.duplicate_groups import Duplicates
 from bento_service.comparison.verdict import lines_of
 from bento_service.descriptors.choice import Choice
-from bento_service.descriptors.describing import Embed, patient
+from bento_service.descriptors.describing import Embedder, patient
 from bento_service.descriptors.version import DescriptorVersion, Preprocessing
 from bento_service.gallery.index_types import IndexRule
 from bento_service.indexing.index_swap import IndexSwap
@@ -143,7 +143,7 @@ async def opened(
     model: str,
     versions: Sequence[DescriptorVersion],
     choice: Choice,
-    embed: Embed,
+    embedder: Embedder,
     backing: Backing = SERVICE,
 ) -> AsyncIterator[Application]:
     """Open all rooms, resume open jobs, and close everything at the end of the block.
@@ -153,14 +153,15 @@ async def opened(
         model: Tag of the model.
         versions: The model's descriptors in the embedder's order; new collections get the first.
         choice: The engine that computes them.
-        embed: Calls the embedder once.
+        embedder: Describes pictures for queries and for jobs.
         backing: The gallery and the image roots.
 
     Raises:
         Conflict: Another service uses the data folder.
     """
     computed = Computed(tuple(_space(model, version) for version in versions))
-    describe = patient(embed, {space.fingerprint: space.dimension for space in computed.spaces})
+    dimensions = {space.fingerprint: space.dimension for space in computed.spaces}
+    describe = patient(embedder.describe_query, dimensions)
     preprocessing = versions[0].preprocessing
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
@@ -190,11 +191,11 @@ async def opened(
                 catalogue,
                 roots,
                 reader,
-                describe,
+                patient(embedder.describe_ingest, dimensions),
                 uploads=uploads,
                 computed=computed,
                 decoders=settings.ingest_decoders,
-                batch=choice.ingest_batch,
+                batch=choice.ingest_message,
                 on_commit=replay.wake,
             )
         )

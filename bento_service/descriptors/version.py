@@ -7,6 +7,7 @@ The model's metadata is the only home of means, sizes, pooling and thresholds.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -162,6 +163,16 @@ class DescriptorVersion(_Record):
         """SHA-256 (64 hexadecimal digits) of all that a descriptor's components depend on."""
         relevant = self.model_dump(mode="json", exclude={"weights": {"source"}, "thresholds": True})
         return hashlib.sha256(canonical_json(relevant)).hexdigest()
+
+
+def identity(versions: Sequence[DescriptorVersion]) -> str:
+    """Return what tells descriptor versions from others: name, precision and fingerprint of each.
+
+    Equal texts mean that descriptors can be compared, and that they come in the same order.
+    """
+    return ", ".join(
+        f"{version.name} {version.precision} {version.fingerprint}" for version in versions
+    )
 
 
 _VERSIONS = TypeAdapter(tuple[DescriptorVersion, ...])

@@ -128,8 +128,6 @@ async def _opened(
 ) -> AsyncIterator[Application]:
     async with (
         model.loading(),
-        opened(
-            settings, model.tag, model.versions, model.choice, model.embed, backing
-        ) as application,
+        opened(settings, model.tag, model.versions, model.choice, model, backing) as application,
     ):
         yield application

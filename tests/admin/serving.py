@@ -49,8 +49,17 @@ def tell(what):
     sys.stdout.flush()
 
 
-async def embed(images):
+class Projecting:
     """Mean colours of 25 squares, projected: other pictures get other descriptors."""
+
+    async def describe_query(self, images):
+        return projected(images)
+
+    async def describe_ingest(self, images):
+        return projected(images)
+
+
+def projected(images):
     side = images.shape[1] // 5 * 5
     squares = images[:, :side, :side].reshape(-1, 5, side // 5, 5, side // 5, 3).mean(axis=(2, 4))
     found = [(squares.reshape(-1, 75) - 127) @ matrix for matrix in _MATRICES]
@@ -70,7 +79,7 @@ def picture(seed):
 async def application():
     settings, versions = Settings.from_environment(), (VERSION, OTHER)
     choice = Choice("vgg16-mac", "onnxruntime", "fp32")
-    async with opened(settings, "vgg16:test", versions, choice, embed) as app:
+    async with opened(settings, "vgg16:test", versions, choice, Projecting()) as app:
         yield app
 
 
