@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
+.PHONY: run sync test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,10 @@ check: ## Everything that continuous integration checks, side by side
 lint: $(VENV)/dev.stamp ## Style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/generate_sync.py --check
+
+sync: $(VENV)/dev.stamp ## Write the synchronous half of the client from the asynchronous one
+	$(BIN)/python .ci/generate_sync.py
 
 types: $(VENV)/dev.stamp ## Types
 	$(BIN)/mypy

@@ -27,7 +27,7 @@ from bento_service.likeness import STRENGTH, Likeness, Lines
 from bento_service.neighbourhood import IMAGES_A_CALL, Neighbourhood
 from bento_service.search import in_present
 from bento_service.vision.descriptor_version import Thresholds
-from client_sdk.compare_schemas import Verdict
+from client_sdk.schemas.compare import Verdict
 
 MOST_IMAGES = 200
 """Of one group; further ones are not looked for."""

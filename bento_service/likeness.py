@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bento_service.ranking import distance_of, presentable
 from bento_service.vision.descriptor_version import DescriptorVersion, Thresholds
 from bento_service.vision.hashing import HASH_BITS, Closeness
-from client_sdk.compare_schemas import Orientation, Verdict
+from client_sdk.schemas.compare import Orientation, Verdict
 
 Lines = Mapping[str, Thresholds]
 """The lines of every descriptor version that is computed, by fingerprint."""

@@ -7,7 +7,7 @@ from bento_service.compare import Compared
 from bento_service.duplicates import Group, Member, Page
 from bento_service.vision.descriptor_version import Thresholds
 from bento_service.vision.hashing import HASH_BITS, MAX_HASH_DISTANCE
-from client_sdk.compare_schemas import (
+from client_sdk.schemas.compare import (
     Comparison,
     DuplicateGroup,
     DuplicateGroups,

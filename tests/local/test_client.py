@@ -26,7 +26,8 @@ from client_sdk import (
     TimeoutExceeded,
     UsageError,
 )
-from client_sdk._local import URL, LocalTransport
+from client_sdk._sync.local import LocalTransport
+from client_sdk._transport.local import URL
 from model_build.store import MODEL_FILES
 
 PROJECT = Path(__file__).parents[2]
@@ -109,7 +110,7 @@ def test_a_process_that_forgets_to_close_ends_at_once_and_loses_nothing(
         client = Client.local(sys.argv[1])
         client.train(sys.argv[2])
         if len(sys.argv) > 3:
-            client.wait(client.process())
+            client.job().wait()
     """
     place = {"LOOKALIKE_MODEL": str(model_folder)}
     for more in ([], ["wait"]):  # in the middle of something, and when all is done
@@ -118,7 +119,7 @@ def test_a_process_that_forgets_to_close_ends_at_once_and_loses_nothing(
     with Client.local(tmp_path, model=model_folder) as client:
         assert client.count() == 6
         for job in client.jobs():
-            assert client.wait(job).failed == 0
+            assert job.wait().failed == 0
 
 
 def test_a_client_that_was_forgotten_gives_its_folder_back(model_folder, tmp_path):
@@ -302,7 +303,7 @@ def test_the_asynchronous_client_has_one_too(model_folder, photographs):
     async def ask():
         async with AsyncClient.local(model=model_folder) as client:
             job = await client.upload(sorted(photographs.iterdir()))
-            states = [one.state async for one in client.events(job)]
+            states = [one.state async for one in job.events()]
             hits = await asyncio.gather(
                 *(client.search(one) for one in sorted(photographs.iterdir()))
             )
