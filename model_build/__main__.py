@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except ModuleNotFoundError as error:
-        needed = "`service,model-build`" if options.export is None else "`local,local-model`"
-        sys.stderr.write(f"error: {error}; install this project's extras {needed}\n")
+        needed = "server,model,torch" if options.export is None else "model"
+        sys.stderr.write(f"error: {error}; install lookalike-service[{needed}]\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; nothing was published\n")

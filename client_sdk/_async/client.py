@@ -44,7 +44,7 @@ class AsyncClient(AsyncJobCalls):
     Every method raises `ApiError` if the service refuses, `ConnectError` or `TimeoutExceeded` if it
     does not answer, `UnexpectedAnswer` if something else answers, `VersionMismatch` if the service
     is too old or too new, and `UsageError` if an argument cannot be used; all of them are
-    `LookalikeError`. A client keeps its connections until `close`.
+    `LookalikeError`. A client keeps its connections until `close`; a `Client` serves many threads.
 
         async with AsyncClient() as client:
             job = await client.train("holidays")

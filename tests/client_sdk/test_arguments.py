@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from client_sdk import AsyncClient, Client, LookalikeError, Retries, UsageError
+from client_sdk import AsyncClient, Client, Retries, UsageError
 
 WRONG = [
     (lambda c: c.search(b"x", topk=3), "search() has no option 'topk'; did you mean top_k?"),
@@ -104,26 +104,21 @@ def test_a_client_that_is_closed_while_it_sends_says_so():
         client.count()
 
 
-def test_another_event_loop_is_named():
-    async def listen():
-        async def answer(reader, writer):
-            await reader.readuntil(b"\r\n\r\n")
-            body = b'{"collection": "default", "count": 3}'
-            head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
-            writer.write(head.encode() + body)
+def test_a_client_whose_event_loop_has_ended_says_so(service):
+    def ended(request):
+        raise RuntimeError("Event loop is closed")
 
-        return await asyncio.start_server(answer, "127.0.0.1", 0)
+    async def ask():
+        async with AsyncClient(transport=httpx.MockTransport(ended)) as client:
+            await client.count()
 
-    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
-    server = first.run_until_complete(listen())
-    client = AsyncClient(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    assert first.run_until_complete(client.count()) == 3
-    try:
-        with pytest.raises(LookalikeError):
-            second.run_until_complete(asyncio.wait_for(client.count(), 20))
-    finally:
-        first.run_until_complete(client.close())
-        server.close()
-        first.run_until_complete(server.wait_closed())
-        first.close()
-        second.close()
+    with pytest.raises(UsageError, match="cannot send any more: Event loop is closed"):
+        asyncio.run(ask())
+
+
+def test_a_defect_of_a_transport_is_not_taken_for_a_mistake_of_the_caller(ask):
+    def defect(request):
+        raise RuntimeError("oops")
+
+    with pytest.raises(RuntimeError, match="oops"):
+        ask(defect, lambda client: client.count())
