@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
+.PHONY: run sync dist test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,10 @@ check: ## Everything that continuous integration checks, side by side
 lint: $(VENV)/dev.stamp ## Style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/generate_sync.py --check
+
+sync: $(VENV)/dev.stamp ## Write the synchronous half of the client from the asynchronous one
+	$(BIN)/python .ci/generate_sync.py
 
 types: $(VENV)/dev.stamp ## Types
 	$(BIN)/mypy
@@ -61,15 +65,19 @@ format: $(VENV)/dev.stamp ## Bring the code into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+dist: $(VENV)/uv.stamp ## Build both wheels, of the client and of the service, into dist/
+	$(BIN)/uv build --quiet --wheel --out-dir dist .
+	$(BIN)/uv build --quiet --wheel --out-dir dist service
+
 bento: $(VENV)/run.stamp ## Build the Bento of the service
 	$(BIN)/python -m model_build --if-missing
 	$(BIN)/bentoml build
 
 lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
-	$(call COMPILE,--extra service,service)
-	$(call COMPILE,--extra service --extra model-build,run)
-	$(call COMPILE,--extra service --extra model-build --extra cli --group dev,dev)
-	$(call COMPILE,--extra baseline,baseline)
+	$(call COMPILE,--extra server $(SERVICE),service)
+	$(call COMPILE,--extra server --extra model --extra torch $(SERVICE),run)
+	$(call COMPILE,--extra server --extra model --extra torch --extra cli --group dev $(SERVICE) pyproject.toml,dev)
+	$(call COMPILE,--extra baseline pyproject.toml,baseline)
 
 # Of PyPI's package, with its Node.js: neither asks for newer versions, nor fetches anything.
 # `--verifytypes` looks for what the client needs where the first `python` of the path is.
@@ -78,8 +86,9 @@ PYRIGHT = PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=. PYRIGHT_PYTHON_IGNORE_WAR
 clean: ## Remove the environment and caches; the data folder stays
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
 
+SERVICE = service/pyproject.toml
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
-	--no-annotate --python-version 3.11 $(1) pyproject.toml -o requirements/$(2).txt
+	--no-emit-package lookalike --no-annotate --python-version 3.11 $(1) -o requirements/$(2).txt
 
 $(VENV)/uv.stamp: requirements/uv.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

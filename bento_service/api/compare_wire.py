@@ -7,7 +7,7 @@ from bento_service.comparison.comparer import Compared
 from bento_service.comparison.duplicate_groups import Group, Member, Page
 from bento_service.descriptors.version import Thresholds
 from bento_service.pictures.perceptual_hash import HASH_BITS, MAX_HASH_DISTANCE
-from client_sdk.compare_schemas import (
+from client_sdk.schemas.compare import (
     Comparison,
     DuplicateGroup,
     DuplicateGroups,

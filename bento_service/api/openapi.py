@@ -4,7 +4,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from client_sdk.compare_schemas import CompareRequest, DuplicatesRequest
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     FILTER_LANGUAGE,
@@ -14,6 +13,7 @@ from client_sdk.schemas import (
     SearchRequest,
     TrainRequest,
 )
+from client_sdk.schemas.compare import CompareRequest, DuplicatesRequest
 
 _FILE = {"type": "string", "format": "binary"}
 _ID = {"type": "integer", "description": "of a stored image, instead of the picture"}

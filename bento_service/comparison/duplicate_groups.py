@@ -27,7 +27,7 @@ from bento_service.comparison.verdict import STRENGTH, Likeness, Lines
 from bento_service.descriptors.version import Thresholds
 from bento_service.gallery.gallery import Gallery
 from bento_service.search.searcher import in_present
-from client_sdk.compare_schemas import Verdict
+from client_sdk.schemas.compare import Verdict
 
 MOST_IMAGES = 200
 """Of one group; further ones are not looked for."""

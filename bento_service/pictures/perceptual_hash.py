@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from client_sdk.compare_schemas import Orientation
+from client_sdk.schemas.compare import Orientation
 
 HASH_BITS = 64
 MAX_HASH_DISTANCE = 6

@@ -38,9 +38,9 @@ def delete(
     if everything:
         number = client.count(collection=collection)
         confirm(session, f"delete all {number} images of {collection}", yes=yes)
-        deleted = client.delete_all(collection=collection)
+        deleted = client.delete(all=True, collection=collection)
     elif filter is not None:
-        deleted = client.delete_where(filter, collection=collection)
+        deleted = client.delete(filter=filter, collection=collection)
     else:
         listed = _ids(ids, session.around.stdin)
         deleted = sum(

@@ -40,7 +40,7 @@ def test_a_built_bento_serves_from_another_directory(home, tmp_path, photographs
     try:
         with Client(f"http://127.0.0.1:{free_port}") as client:
             client.wait_ready(timeout=180)
-            client.wait(client.upload(sorted(photographs.iterdir())[:2]))
+            client.upload(sorted(photographs.iterdir())[:2]).wait()
             best = client.search(sorted(photographs.iterdir())[0]).hits[0]
             assert best.score > 0.999
     finally:

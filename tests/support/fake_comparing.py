@@ -7,8 +7,8 @@ import httpx
 
 from bento_service.api.http.problems import parsed_json
 from bento_service.errors import InvalidArgument
-from client_sdk.compare_schemas import DuplicatesRequest
 from client_sdk.schemas import DEFAULT_COLLECTION
+from client_sdk.schemas.compare import DuplicatesRequest
 from tests.support.fake_gallery import (
     FINGERPRINT,
     MODEL,

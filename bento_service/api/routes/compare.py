@@ -21,13 +21,13 @@ from bento_service.application import Application
 from bento_service.comparison.comparer import Subject
 from bento_service.comparison.duplicate_groups import Wanted
 from bento_service.errors import InvalidArgument
-from client_sdk.compare_schemas import (
+from client_sdk.schemas import DEFAULT_COLLECTION
+from client_sdk.schemas.compare import (
     CompareRequest,
     Comparison,
     DuplicateGroups,
     DuplicatesRequest,
 )
-from client_sdk.schemas import DEFAULT_COLLECTION
 
 router = APIRouter(prefix="/api/v2")
 
