@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run model test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
+.PHONY: run model sync dist test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,10 @@ check: ## Everything that continuous integration checks, side by side
 lint: $(VENV)/dev.stamp ## Style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/generate_sync.py --check
+
+sync: $(VENV)/dev.stamp ## Write the synchronous half of the client from the asynchronous one
+	$(BIN)/python .ci/generate_sync.py
 
 types: $(VENV)/dev.stamp ## Types
 	$(BIN)/mypy
@@ -67,6 +71,10 @@ format: $(VENV)/dev.stamp ## Bring the code into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+dist: $(VENV)/uv.stamp ## Build both wheels, of the client and of the service, into dist/
+	$(BIN)/uv build --quiet --wheel --out-dir dist .
+	$(BIN)/uv build --quiet --wheel --out-dir dist service
+
 bento: model ## Build the Bento of the service
 	$(BIN)/bentoml build
 
@@ -77,10 +85,10 @@ model: $(VENV)/run.stamp
 	@$(BIN)/python -m model_build --if-missing > /dev/null
 
 lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
-	$(call COMPILE,--extra service,service)
-	$(call COMPILE,--extra service --extra model-build,run)
-	$(call COMPILE,--extra service --extra model-build --extra cli --group dev,dev)
-	$(call COMPILE,--extra baseline,baseline)
+	$(call COMPILE,--extra server $(SERVICE),service)
+	$(call COMPILE,--extra server --extra model --extra torch $(SERVICE),run)
+	$(call COMPILE,--extra server --extra model --extra torch --extra cli --group dev $(SERVICE) pyproject.toml,dev)
+	$(call COMPILE,--extra baseline pyproject.toml,baseline)
 
 # Of PyPI's package, with its Node.js: neither asks for newer versions, nor fetches anything.
 # `--verifytypes` looks for what the client needs where the first `python` of the path is.
@@ -89,8 +97,9 @@ PYRIGHT = PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=. PYRIGHT_PYTHON_IGNORE_WARN
 clean: ## Remove the environment and caches; the data folder stays
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
 
+SERVICE = service/pyproject.toml
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
-	--no-annotate --universal --python-version 3.11 $(1) pyproject.toml -o requirements/$(2).txt
+	--no-emit-package lookalike --no-annotate --universal --python-version 3.11 $(1) -o requirements/$(2).txt
 
 version = $(if $(1),$(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null))
 # Debian has `ensurepip` in a package of its own; without it, environments cannot be made.

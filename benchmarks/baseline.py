@@ -93,7 +93,7 @@ def _of_set(server: Server, place: Path, python: Path, weights: Path) -> float:
     for part in sorted(place.iterdir()):
         files = sorted(part.iterdir())
         keras = _through_keras(python, weights, files)
-        job = server.client.wait(server.client.train(str(part)), timeout=7200, interval=0.2)
+        job = server.client.train(str(part)).wait(timeout=7200, interval=0.2)
         speed = job.images_per_second or 0.0
         times.append(speed / keras.images_per_second)
         peaks.append(keras.peak_bytes)

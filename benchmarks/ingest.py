@@ -158,7 +158,7 @@ def _between(before: Alone, after: Alone) -> Alone:
 
 def _ingested(server: Server, folder: Path) -> Ingested:
     used, others = server.cpu_seconds(), server.seconds_elsewhere()
-    job = server.client.wait(server.client.train(str(folder)), timeout=7200, interval=0.2)
+    job = server.client.train(str(folder)).wait(timeout=7200, interval=0.2)
     speed = job.images_per_second or 0.0
     available = machine.cores() * job.indexed / speed
     return Ingested(
@@ -189,10 +189,10 @@ def _self_search(client: Client) -> str:
     """Whether every image finds itself first; they are deleted afterwards."""
     first, lowest, count = 0, 1.0, client.count()
     for image in client.images(page_size=1000):
-        best = client.search_by_id(image.id, top_k=1).hits[0]
+        best = client.search(image.id, top_k=1).hits[0]
         first += best.image_id == image.id
         lowest = min(lowest, best.score)
-    deleted = client.delete_all(collection="default")
+    deleted = client.delete(all=True, collection="default")
     return (
         f"{count} images; {first} find themselves first, lowest score {lowest:.6f}; "
         f"deleted {deleted}, count then {client.count()}"

@@ -82,7 +82,7 @@ def describing(model: Path, folder: Path) -> None:
         client.search(noise(0))
         pictures = [(f"{n}.jpg", noise(n)) for n in range(1, PICTURES + 1)]
         began = time.perf_counter()
-        client.wait(client.upload(pictures), timeout=600)
+        client.upload(pictures).wait(timeout=600)
         print(f"ingest: {PICTURES / (time.perf_counter() - began):.1f} images/s")
 
 
@@ -147,14 +147,14 @@ def searching(model: Path, folder: Path, rows: int) -> None:
     fill(folder, rows, dimension)
     with Client.local(folder, model=model) as client:
         began = time.perf_counter()
-        client.search_by_id(10**6)
+        client.search(10**6)
         first = time.perf_counter() - began
         while any(one.lag for one in client.collections()):
             time.sleep(0.1)
         by_id, by_picture, inside = [], [], []
         for number in range(SEARCHES):
             began = time.perf_counter()
-            answer = client.search_by_id(10**6 + number)
+            answer = client.search(10**6 + number)
             by_id.append(time.perf_counter() - began)
             inside.append(answer.took_ms.search)
             began = time.perf_counter()

@@ -120,10 +120,8 @@ def _trained(
     """The job and the seconds that it took."""
     started = time.perf_counter()
     job = server.client.train(str(images), verify_bytes=verify_bytes)
-    last = server.client.wait(
-        job,
-        timeout=_MOST_SECONDS,
-        on_progress=lambda seen: look(seen, time.perf_counter() - started),
+    last = job.wait(
+        timeout=_MOST_SECONDS, on_progress=lambda seen: look(seen, time.perf_counter() - started)
     )
     if last.started_at is None or last.finished_at is None:
         return last, time.perf_counter() - started

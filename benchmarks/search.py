@@ -77,7 +77,7 @@ class Room:
         self._queries = [file.read_bytes() for file in sorted((made / "held").rglob("*.jpg"))]
         self._pixels = np.stack([bare.decoded(one) for one in self._queries[:32]])
         self.figures = Figures()
-        server.client.wait(server.client.train(str(made / "held")), timeout=7200)
+        server.client.train(str(made / "held")).wait(timeout=7200)
 
     def measure(self) -> None:
         """One round of everything."""
@@ -99,7 +99,7 @@ class Room:
         during = searches(
             self._server.url,
             self._queries,
-            going_on=lambda: not client.process(job).state.is_final,
+            going_on=lambda: not client.job(job).state.is_final,
         )
         self.figures.answers[f"1 caller, train {size}"].append(during)
         client.delete_collection(collection)

@@ -169,7 +169,7 @@ def _use(port: int, folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     chosen = files[:: max(1, len(files) // _PICTURES)][:_PICTURES]
     with Client(f"http://127.0.0.1:{port}", timeout=60) as client:
-        client.wait(client.upload(chosen), timeout=3600)
+        client.upload(chosen).wait(timeout=3600)
         for path in chosen:
             client.search(path)
 

@@ -9,8 +9,8 @@ import os
 import runpy
 import socket
 import ssl
-import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -32,6 +32,8 @@ _PROJECT = Path(__file__).parents[1]
 _GRACE_SECONDS = 10
 _READY_SECONDS = 300
 _POLL_SECONDS = 0.2
+_INDEX_SECONDS = 7 * 24 * 3600.0
+_SHOWN_ERRORS = 5
 _SERVICE = "bento_service.service:ImageSearch"
 
 
@@ -144,14 +146,29 @@ def _welcome(server: int, url: str, images: Sequence[Path]) -> None:
         time.sleep(_POLL_SECONDS)
     print(f"\nLookalike is ready: {url}\n", file=sys.stderr, flush=True)
     for folder in images:
+        train = threading.Thread(target=_index, args=(url, str(folder.resolve())), daemon=True)
+        train.start()
+        while train.is_alive() and os.getppid() == server:
+            train.join(_POLL_SECONDS)
         if os.getppid() != server:
             return
-        path = str(folder.resolve())
-        command = [sys.executable, "-m", "client_sdk", "train", path, "--url", url]
-        with subprocess.Popen(command, cwd=_PROJECT) as train:
-            while train.poll() is None and os.getppid() == server:
-                time.sleep(_POLL_SECONDS)
-            train.terminate()  # does nothing where it has ended
+
+
+def _index(url: str, folder: str) -> None:
+    """Index a folder and show the progress; the service goes on if that fails."""
+    from client_sdk import Client, LookalikeError  # only this process needs it
+
+    try:
+        with Client(url) as client:
+            job = client.train(folder).wait(timeout=_INDEX_SECONDS, progress=True)
+    except LookalikeError as error:
+        print(f"lookalike: {folder} was not indexed: {error}", file=sys.stderr, flush=True)
+        return
+    print(f"{job.indexed} indexed, {job.duplicates} already known, {job.failed} failed")
+    for failed in job.errors[:_SHOWN_ERRORS]:
+        print(f"  {failed.source!r}: {failed.detail}")
+    if job.failed > _SHOWN_ERRORS:
+        print(f"  and {job.failed - _SHOWN_ERRORS} more", flush=True)
 
 
 def _is_ready(url: str) -> bool:

@@ -13,10 +13,10 @@ del TYPE_CHECKING
 
 
 def __getattr__(name: str) -> object:
-    """Load the client with the first use of it.
+    """Load the client on first use.
 
-    pytest loads the plugin, and with it this package, in every suite of every project where it
-    is installed; suites that do not use it shall not pay for httpx and pydantic.
+    pytest loads the plugin, and with it this package, in every suite of every environment where it
+    is installed; a suite that does not use it must not pay for httpx and pydantic.
     """
     if name == "__all__" or not (name.startswith("_") or _spec_of(f"{__name__}.{name}")):
         exports = _load("client_sdk._exports")
@@ -28,5 +28,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """What there is, for shells and editors."""
+    """List the public names, for shells and editors."""
     return [*_load("client_sdk._exports").__all__, "__version__"]

@@ -1,55 +1,17 @@
-"""Checks of arguments from which a wrong request could be made without anybody noticing.
+"""Checks of what callers pass: a mistake becomes a `UsageError` that names the argument.
 
-A text can be iterated like a list: `delete("12")` would delete the images 1 and 2.
+A text can be iterated like a list: without a check `delete("12")` would delete images 1 and 2.
 """
 
+import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import cast
+from difflib import get_close_matches
+from typing import Any, cast
 
-from client_sdk._pictures import stored_id
 from client_sdk.errors import UsageError
 
-_MAX_SHOWN = 60
-
-
-def image_id(given: object) -> int:
-    """Return the id of one image, also a whole number of NumPy.
-
-    Raises:
-        UsageError: If it is something else, such as a text of digits.
-    """
-    found = stored_id(given)
-    if found is None:
-        raise UsageError(
-            f"{given!r:.{_MAX_SHOWN}} is not the id of an image; give a whole number, such as "
-            "hit.image_id or image.id"
-        )
-    return found
-
-
-def image_ids(given: object) -> list[int]:
-    """Return the ids of several images, or of the one that is given alone.
-
-    Raises:
-        UsageError: If it is no list of ids, or one of them is no id.
-    """
-    single = stored_id(given)
-    if single is not None:
-        return [single]
-    return [image_id(one) for one in listed("ids", given, "whole numbers, such as [1, 2]")]
-
-
-def whole_numbers(name: str, given: object) -> list[int]:
-    """Return a list of whole numbers.
-
-    Raises:
-        UsageError: If it is no list, or one of them is no whole number.
-    """
-    numbers = list(listed(name, given, "whole numbers"))
-    whole = [found for number in numbers if (found := stored_id(number)) is not None]
-    if len(whole) < len(numbers):
-        raise UsageError(f"{name} is {numbers!r:.{_MAX_SHOWN}}; give whole numbers")
-    return whole
+MAX_SHOWN = 60
 
 
 def texts(name: str, given: object, items: str) -> Iterator[str]:
@@ -83,12 +45,53 @@ def listed(name: str, given: object, items: str) -> Iterable[object]:
     """
     is_single = isinstance(given, str | bytes | bytearray | memoryview | Mapping)
     if is_single or not isinstance(given, Iterable):
-        raise UsageError(f"{name} is {given!r:.{_MAX_SHOWN}}; give a list of {items}")
+        raise UsageError(f"{name} is {given!r:.{MAX_SHOWN}}; give a list of {items}")
     return cast("Iterable[object]", given)
 
 
 def _texts(name: str, given: Iterable[object], items: str) -> Iterator[str]:
     for one in given:
         if not isinstance(one, str):
-            raise UsageError(f"{name} has {one!r:.{_MAX_SHOWN}}; give a list of {items}")
+            raise UsageError(f"{name} has {one!r:.{MAX_SHOWN}}; give a list of {items}")
         yield str(one)
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Tell whether a value is a whole number and not below `least`."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def is_seconds(value: object) -> bool:
+    """Tell whether a value is a finite number of seconds, 0 or more."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def check_names(method: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse keywords that a method does not have."""
+    options = list(known)
+    for name in given:
+        if name not in options:
+            near = get_close_matches(name, options, 1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(options)}"
+            raise UsageError(f"{method}() has no option {name!r}; {hint}")
+
+
+def metadata_of(metadata: object) -> dict[str, Any]:
+    """Return metadata as a dictionary that JSON can carry."""
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        raise UsageError(f"metadata={metadata!r}; give a mapping such as {{'shop': 'north'}}")
+    values = dict(cast("Mapping[str, object]", metadata))
+    for name, value in values.items():
+        json_text(f"metadata[{name!r}]", value)
+    return values
+
+
+def json_text(name: str, value: object) -> str:
+    """Return a value as JSON."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        shown = repr(value)[:80]
+        raise UsageError(f"{name} is {shown}, which cannot be written as JSON: {error}") from error

@@ -1,4 +1,4 @@
-"""Showing how far a job has come: one line that changes, or now and then a line in a log."""
+"""The progress of a job on stderr: one line that changes, or a line now and then in a log."""
 
 import sys
 import time
@@ -8,72 +8,80 @@ from typing import TextIO
 
 from client_sdk.schemas import Job
 
-SHOWN_ERRORS = 5
 SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """Shows lines about something that goes on.
+    """Shows lines about work in progress: all of them in a terminal, a few in a log.
 
     Args:
-        stream: Where to; a terminal gets the line that changes.
-        clock: Seconds that never go back.
+        stream: The output; a terminal gets one line that changes.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
         self._live = stream.isatty()
-        self._shown = ""
+        self._shown: str = ""
+        self._last: str = ""
         self._next = clock()
 
     def __call__(self, job: Job) -> None:
-        """Show the job, unless the same or, in a log, something else was shown just now."""
+        """Show the progress of a job."""
         self.line(describe(job))
 
     def line(self, line: str) -> None:
-        """Show a line likewise."""
-        if line == self._shown or (not self._live and self._clock() < self._next):
-            return
-        self._shown = line
-        self._next = self._clock() + SECONDS_BETWEEN_LINES
-        self._stream.write(f"\r{line}\x1b[K" if self._live else f"{line}\n")
-        self._stream.flush()
+        """Show a line, unless it repeats the last one or, in a log, follows it too soon."""
+        self._last = line
+        if self._live or self._clock() >= self._next:
+            self._show()
 
     def end(self) -> None:
-        """Leave the line that changes, so that what follows starts on its own."""
+        """Show the last line, if a log lacks it; end the line that changes."""
+        self._show()
         if self._live and self._shown:
             self._stream.write("\n")
-            self._shown = ""
+        self._shown = self._last = ""
+
+    def _show(self) -> None:
+        if self._last == self._shown:
+            return
+        self._shown = self._last
+        self._next = self._clock() + SECONDS_BETWEEN_LINES
+        self._stream.write(f"\r{self._last}\x1b[K" if self._live else f"{self._last}\n")
+        self._stream.flush()
+
+
+@contextmanager
+def showing(*, shown: bool) -> Generator[Callable[[str], object] | None]:
+    """Provide the function that shows a line on stderr; `None` if nothing is to be shown."""
+    progress = Progress(sys.stderr) if shown else None
+    try:
+        yield None if progress is None else progress.line
+    finally:
+        if progress is not None:
+            progress.end()
 
 
 @contextmanager
 def watched(
     on_progress: Callable[[Job], object] | None, *, shown: bool
 ) -> Generator[Callable[[Job], object]]:
-    """What is to be called with a job after each look at it.
+    """Provide the function that is called with a job after each look at it."""
+    with showing(shown=shown) as show:
 
-    Args:
-        on_progress: The caller's own wish.
-        shown: Whether to show a line on stderr too.
-    """
-    progress = Progress(sys.stderr) if shown else None
+        def look(job: Job) -> None:
+            if show is not None:
+                show(describe(job))
+            if on_progress is not None:
+                on_progress(job)
 
-    def look(job: Job) -> None:
-        if progress is not None:
-            progress(job)
-        if on_progress is not None:
-            on_progress(job)
-
-    try:
         yield look
-    finally:
-        if progress is not None:
-            progress.end()
 
 
 def describe(job: Job) -> str:
-    """One line on how far a job has come."""
+    """Describe the progress of a job in one line."""
     line = f"{job.state}: {job.done} of {job.total}"
     if job.images_per_second:
         line += f", {job.images_per_second:.1f} images/s"
@@ -82,18 +90,6 @@ def describe(job: Job) -> str:
     return line
 
 
-def summarise(job: Job) -> str:
-    """What a job did, and the first files that it could not index."""
-    done = f"{job.indexed} indexed, {job.duplicates} already known, {job.failed} failed"
-    if job.removed:
-        done += f", {job.removed} removed"
-    lines = [f"it would be: {done}" if job.dry_run else done]
-    lines += [f"  {error.source}: {error.detail}" for error in job.errors[:SHOWN_ERRORS]]
-    if job.errors and job.failed > SHOWN_ERRORS:
-        lines.append(f"  and {job.failed - SHOWN_ERRORS} more")
-    return "\n".join(harmless(line) for line in lines)
-
-
 def harmless(line: str) -> str:
-    """The line without characters that a terminal would obey: file names may hold them."""
+    """Replace control characters, which file names may contain and a terminal would obey."""
     return "".join(letter if letter.isprintable() else "?" for letter in line)

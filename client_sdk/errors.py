@@ -1,13 +1,14 @@
 """Every failure that the client raises: one tree.
 
     LookalikeError
-     ├─ UsageError                      the client was asked for something that cannot be sent
+     ├─ UsageError                      an argument or a setting cannot be used
      ├─ LocalUnavailable                no service can be opened in this process
      ├─ ConnectError                    no connection, or it broke
-     ├─ TimeoutExceeded                 no answer in time, or a wait came to its end
-     ├─ UnexpectedAnswer                an answer that the contract does not know
+     ├─ TimeoutExceeded                 no answer in time, or a wait timed out
+     ├─ UnexpectedAnswer                an answer that does not follow the contract
      ├─ VersionMismatch                 the service is too old or too new for this client
      ├─ JobFailed                       a job ended `failed` or `canceled`
+     ├─ UploadStopped                   the upload of a folder could not go on
      └─ ApiError                        the service refused
          ├─ BadRequest             400  bad_request
          ├─ Unauthenticated        401  unauthenticated
@@ -46,24 +47,37 @@ from pydantic import ValidationError
 
 from client_sdk.schemas import Job, JobState, Problem
 
+# fmt: off
+__all__ = [
+    "ApiError", "BadRequest", "CollectionNotFound", "Conflict", "ConnectError", "Forbidden",
+    "ImageNotFound", "ImageTooExpensive", "ImageUnreadable", "IndexUnavailable",
+    "InternalError", "InvalidArgument", "JobFailed", "JobNotFound", "LocalUnavailable",
+    "LookalikeError", "MethodNotAllowed", "NotReady", "Overloaded", "PathNotFound",
+    "RequestTimeout", "RouteNotFound", "StorageFull", "TimeExceeded", "TimeoutExceeded",
+    "TooLarge", "Unauthenticated", "UnexpectedAnswer", "UnsupportedMediaType", "UrlUnreachable",
+    "UsageError", "VersionMismatch",
+]
+# fmt: on
+
 MAX_QUOTED_CHARACTERS = 200
-"""How much of an answer that is no problem document goes into an error."""
+"""Characters that an error quotes of an answer that is not a problem document."""
 
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
 """Statuses after which the same request may well succeed a little later."""
 
 
 class LookalikeError(Exception):
-    """Anything that goes wrong between the caller and the service."""
+    """Anything that goes wrong between the caller and the service.
 
-    @property
-    def is_passing(self) -> bool:
-        """Whether the same request may well succeed a little later."""
-        return False
+    Attributes:
+        is_passing: Whether the same request may well succeed a little later.
+    """
+
+    is_passing: bool = False
 
 
 class UsageError(LookalikeError, ValueError):
-    """An argument or an environment variable from which no request can be made."""
+    """An argument, an environment variable or a client that cannot be used; the text names it."""
 
 
 class LocalUnavailable(LookalikeError):
@@ -73,19 +87,13 @@ class LocalUnavailable(LookalikeError):
 class ConnectError(LookalikeError, ConnectionError):
     """The service cannot be reached, or the connection broke before the answer was complete."""
 
-    @property
-    def is_passing(self) -> bool:
-        """Always: a service that starts again is away for a moment."""
-        return True
+    is_passing: bool = True
 
 
 class TimeoutExceeded(LookalikeError, TimeoutError):
     """The service did not answer in time, or what was waited for did not happen in time."""
 
-    @property
-    def is_passing(self) -> bool:
-        """Always: what takes long now may be quick later."""
-        return True
+    is_passing: bool = True
 
 
 class UnexpectedAnswer(LookalikeError):
@@ -130,6 +138,9 @@ class ApiError(LookalikeError):
     known_status: ClassVar[int | None] = None
     known_code: ClassVar[str | None] = None
 
+    def __init_subclass__(cls, *, status: int, code: str) -> None:
+        cls.known_status, cls.known_code = status, code
+
     def __init__(
         self,
         status: int,
@@ -144,186 +155,110 @@ class ApiError(LookalikeError):
         self.detail = detail
         self.request_id = request_id
         self.retry_after = retry_after
+        self.is_passing: bool = status in PASSING_STATUSES
 
     def __str__(self) -> str:
         request = f", request {self.request_id}" if self.request_id else ""
         return f"{self.detail} [{self.status} {self.code}{request}]"
 
-    @property
-    def is_passing(self) -> bool:
-        """Whether the service, or a proxy before it, is only busy or away for a moment."""
-        return self.status in PASSING_STATUSES
 
-
-class BadRequest(ApiError):
+class BadRequest(ApiError, status=400, code="bad_request"):
     """The body cannot be parsed."""
 
-    known_status: ClassVar[int | None] = 400
-    known_code: ClassVar[str | None] = "bad_request"
 
-
-class Unauthenticated(ApiError):
+class Unauthenticated(ApiError, status=401, code="unauthenticated"):
     """No token, or a wrong one."""
 
-    known_status: ClassVar[int | None] = 401
-    known_code: ClassVar[str | None] = "unauthenticated"
 
-
-class Forbidden(ApiError):
+class Forbidden(ApiError, status=403, code="forbidden"):
     """The token may not do this, or the path lies outside the image roots."""
 
-    known_status: ClassVar[int | None] = 403
-    known_code: ClassVar[str | None] = "forbidden"
 
-
-class CollectionNotFound(ApiError):
+class CollectionNotFound(ApiError, status=404, code="collection_not_found"):
     """There is no collection of that name."""
 
-    known_status: ClassVar[int | None] = 404
-    known_code: ClassVar[str | None] = "collection_not_found"
 
-
-class ImageNotFound(ApiError):
+class ImageNotFound(ApiError, status=404, code="image_not_found"):
     """There is no image with that id, or it was deleted."""
 
-    known_status: ClassVar[int | None] = 404
-    known_code: ClassVar[str | None] = "image_not_found"
 
-
-class JobNotFound(ApiError):
+class JobNotFound(ApiError, status=404, code="job_not_found"):
     """There is no job with that id."""
 
-    known_status: ClassVar[int | None] = 404
-    known_code: ClassVar[str | None] = "job_not_found"
 
-
-class PathNotFound(ApiError):
+class PathNotFound(ApiError, status=404, code="path_not_found"):
     """Nothing of that name lies under the image root."""
 
-    known_status: ClassVar[int | None] = 404
-    known_code: ClassVar[str | None] = "path_not_found"
 
-
-class RouteNotFound(ApiError):
+class RouteNotFound(ApiError, status=404, code="not_found"):
     """The service has no such call; perhaps it is older, or its address lacks a path."""
 
-    known_status: ClassVar[int | None] = 404
-    known_code: ClassVar[str | None] = "not_found"
 
-
-class MethodNotAllowed(ApiError):
+class MethodNotAllowed(ApiError, status=405, code="method_not_allowed"):
     """The address is there, but takes no such call."""
 
-    known_status: ClassVar[int | None] = 405
-    known_code: ClassVar[str | None] = "method_not_allowed"
 
-
-class RequestTimeout(ApiError):
+class RequestTimeout(ApiError, status=408, code="request_timeout"):
     """The body of the request came too slowly, or not to its end."""
 
-    known_status: ClassVar[int | None] = 408
-    known_code: ClassVar[str | None] = "request_timeout"
 
-
-class Conflict(ApiError):
+class Conflict(ApiError, status=409, code="conflict"):
     """The request contradicts what is stored."""
 
-    known_status: ClassVar[int | None] = 409
-    known_code: ClassVar[str | None] = "conflict"
 
-
-class TooLarge(ApiError):
+class TooLarge(ApiError, status=413, code="too_large"):
     """More bytes or more pixels than allowed."""
 
-    known_status: ClassVar[int | None] = 413
-    known_code: ClassVar[str | None] = "too_large"
 
-
-class UnsupportedMediaType(ApiError):
+class UnsupportedMediaType(ApiError, status=415, code="unsupported_media_type"):
     """The bytes are not one of the supported picture formats."""
 
-    known_status: ClassVar[int | None] = 415
-    known_code: ClassVar[str | None] = "unsupported_media_type"
 
-
-class InvalidArgument(ApiError):
+class InvalidArgument(ApiError, status=422, code="invalid_argument"):
     """A value is outside of what the contract allows."""
 
-    known_status: ClassVar[int | None] = 422
-    known_code: ClassVar[str | None] = "invalid_argument"
 
-
-class ImageUnreadable(ApiError):
+class ImageUnreadable(ApiError, status=422, code="image_unreadable"):
     """The bytes begin like a picture but cannot be decoded."""
 
-    known_status: ClassVar[int | None] = 422
-    known_code: ClassVar[str | None] = "image_unreadable"
 
-
-class ImageTooExpensive(ApiError):
+class ImageTooExpensive(ApiError, status=422, code="image_too_expensive"):
     """Decoding the picture takes more time or memory than allowed."""
 
-    known_status: ClassVar[int | None] = 422
-    known_code: ClassVar[str | None] = "image_too_expensive"
 
-
-class UrlUnreachable(ApiError):
+class UrlUnreachable(ApiError, status=422, code="url_unreachable"):
     """The service could not fetch a picture from a URL, or may not; it does not say which."""
 
-    known_status: ClassVar[int | None] = 422
-    known_code: ClassVar[str | None] = "url_unreachable"
 
-
-class Overloaded(ApiError):
+class Overloaded(ApiError, status=429, code="overloaded"):
     """More requests in flight than allowed; `retry_after` says when to try again."""
 
-    known_status: ClassVar[int | None] = 429
-    known_code: ClassVar[str | None] = "overloaded"
 
-
-class InternalError(ApiError):
+class InternalError(ApiError, status=500, code="internal_error"):
     """A defect of the service; its log has the details under the `request_id`."""
 
-    known_status: ClassVar[int | None] = 500
-    known_code: ClassVar[str | None] = "internal_error"
 
-
-class IndexUnavailable(ApiError):
+class IndexUnavailable(ApiError, status=503, code="index_unavailable"):
     """The index does not answer; nothing is lost, searches work again once it does."""
 
-    known_status: ClassVar[int | None] = 503
-    known_code: ClassVar[str | None] = "index_unavailable"
 
-
-class NotReady(ApiError):
+class NotReady(ApiError, status=503, code="not_ready"):
     """The service is still starting or is shutting down."""
 
-    known_status: ClassVar[int | None] = 503
-    known_code: ClassVar[str | None] = "not_ready"
 
-
-class TimeExceeded(ApiError):
+class TimeExceeded(ApiError, status=503, code="time_exceeded"):
     """The answer took longer than any may; it may be quicker later."""
 
-    known_status: ClassVar[int | None] = 503
-    known_code: ClassVar[str | None] = "time_exceeded"
 
-
-class StorageFull(ApiError):
+class StorageFull(ApiError, status=507, code="storage_full"):
     """The disk of the service has no room for what was sent."""
-
-    known_status: ClassVar[int | None] = 507
-    known_code: ClassVar[str | None] = "storage_full"
 
 
 def from_response(response: httpx.Response) -> ApiError:
-    """The error that a failed answer stands for.
+    """Return the error for an answer with a status other than 2xx, whose body has been read.
 
     A code that is not known, or an answer of a proxy that names none, becomes the class of its
     status where the contract has only one for it, and a plain `ApiError` elsewhere.
-
-    Args:
-        response: An answer with a status other than 2xx, its body read.
     """
     problem = _problem(response)
     known = ApiError.__subclasses__()
@@ -331,22 +266,12 @@ def from_response(response: httpx.Response) -> ApiError:
     if not kinds:
         kinds = [kind for kind in known if kind.known_status == response.status_code]
     kind = kinds[0] if len(kinds) == 1 else ApiError
-    return kind(
-        response.status_code,
-        problem.code,
-        problem.detail,
-        problem.request_id,
-        retry_after(response),
-    )
+    told = problem.code, problem.detail, problem.request_id
+    return kind(response.status_code, *told, retry_after(response))
 
 
 def from_httpx(error: Exception, address: str) -> LookalikeError:
-    """The error of this tree that a failure inside httpx stands for.
-
-    Args:
-        error: What httpx raised.
-        address: Where the request went, for the message.
-    """
+    """Return the error for an exception of httpx; `address` names the service in its message."""
     reason = str(error) or type(error).__name__
     if isinstance(error, httpx.TimeoutException):
         return TimeoutExceeded(f"no answer from {address} in time: {reason}")
@@ -376,7 +301,7 @@ def _problem(response: httpx.Response) -> Problem:
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Seconds after which to try again, where an answer says so: as a number, or as a date."""
+    """Return the seconds that `Retry-After` asks for, which holds a number or a date."""
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)

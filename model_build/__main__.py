@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bento_service.errors import LookalikeError
-from client_sdk._settings import model_folder
+from client_sdk._transport.settings import model_folder
 from model_build.errors import ModelBuildError
 from model_build.export import export, exported_tag
 from model_build.store import bentoml_home, published_tag, stored_folder
@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except ModuleNotFoundError as error:
-        needed = "`service,model-build`" if options.export is None else "`local,local-model`"
-        sys.stderr.write(f"error: {error}; install this project's extras {needed}\n")
+        needed = "server,model,torch" if options.export is None else "model"
+        sys.stderr.write(f"error: {error}; install lookalike-service[{needed}]\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; nothing was published\n")

@@ -67,9 +67,7 @@ def photographs(names: Iterable[str], preprocessing: Preprocessing) -> NDArray[n
 def _folder() -> Path:
     package = importlib.util.find_spec("skimage")
     if package is None or package.origin is None:
-        raise PhotographsMissing(
-            "scikit-image is not installed; install this project's extra `model-build`"
-        )
+        raise PhotographsMissing("scikit-image is not installed; install lookalike-service[model]")
     return Path(package.origin).parent / "data"
 
 

@@ -15,15 +15,6 @@ from bento_service.comparison.verdict import Likeness as Verdict
 from bento_service.descriptors.version import Thresholds
 from bento_service.pictures.perceptual_hash import HASH_BITS, MAX_HASH_DISTANCE
 from bento_service.search.query import RankedImage, SearchResult
-from client_sdk.compare_schemas import (
-    Comparison,
-    DuplicateGroup,
-    DuplicateGroups,
-    Evidence,
-    GroupedImage,
-    Likeness,
-    Lines,
-)
 from client_sdk.schemas import (
     Collection,
     Hit,
@@ -34,6 +25,15 @@ from client_sdk.schemas import (
     SearchResponse,
     Source,
     Took,
+)
+from client_sdk.schemas.compare import (
+    Comparison,
+    DuplicateGroup,
+    DuplicateGroups,
+    Evidence,
+    GroupedImage,
+    Likeness,
+    Lines,
 )
 
 SHOWN_ERRORS = 20

@@ -21,7 +21,7 @@ from bento_service.comparison.verdict import STRENGTH, Likeness, Lines
 from bento_service.descriptors.version import Thresholds
 from bento_service.gallery.gallery import Gallery
 from bento_service.search.pending import retry_after_swap
-from client_sdk.compare_schemas import Verdict
+from client_sdk.schemas.compare import Verdict
 
 MAX_GROUP = 200
 """Most images of a group; the rest of a larger group is not searched."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bento_service.descriptors.version import DescriptorVersion, Thresholds
 from bento_service.pictures.perceptual_hash import HASH_BITS, Closeness
 from bento_service.search.ranking import distance_of, presentable
-from client_sdk.compare_schemas import Orientation, Verdict
+from client_sdk.schemas.compare import Orientation, Verdict
 
 Lines = Mapping[str, Thresholds]
 """The thresholds of every descriptor version that is computed, by fingerprint."""

@@ -46,7 +46,7 @@ class LocalModel:
         except FileNotFoundError as error:
             raise LocalError(
                 f"there is no model in {folder}; run `python -m model_build --export {folder}`, "
-                "which needs the extra `lookalike[local-model]` once, or name the folder of one "
+                "which needs lookalike-service[model] once, or name the folder of one "
                 "in LOOKALIKE_MODEL"
             ) from error
         except NotReady as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from client_sdk.compare_schemas import Orientation
+from client_sdk.schemas.compare import Orientation
 
 HASH_BITS = 64
 MAX_HASH_DISTANCE = 6

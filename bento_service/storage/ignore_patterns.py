@@ -1,23 +1,32 @@
-"""Patterns of what a walk leaves out; what they mean is in `client_sdk.patterns`."""
+"""Patterns of what a walk leaves out; `client_sdk.schemas.patterns` says what they mean."""
 
 from collections.abc import Sequence
 
 from bento_service.errors import InvalidArgument
-from client_sdk.patterns import Patterns as Ignored
-
-__all__ = ["Ignored", "check_patterns"]
+from client_sdk.schemas.patterns import Patterns
 
 _MAX_PATTERNS = 1000
 _MAX_LENGTH = 1000
 
 
+class Ignored(Patterns):
+    """The patterns of a job, matched in linear time, however many stars a pattern has."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        super().__init__(patterns, backend="re2")
+
+
 def check_patterns(patterns: Sequence[str]) -> None:
-    """Refuse patterns that would make a walk slow.
+    """Refuse patterns that are not valid, or that would make a walk slow.
 
     Raises:
-        InvalidArgument: Too many, or too long a one.
+        InvalidArgument: If they are.
     """
     if len(patterns) > _MAX_PATTERNS or any(len(one) > _MAX_LENGTH for one in patterns):
         raise InvalidArgument(
             f"ignore: give at most {_MAX_PATTERNS} patterns of up to {_MAX_LENGTH} characters"
         )
+    try:
+        Ignored(patterns)
+    except ValueError as error:
+        raise InvalidArgument(f"ignore: {error}") from error

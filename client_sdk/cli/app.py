@@ -10,7 +10,6 @@ from client_sdk.cli import collections, commands, images, jobs
 from client_sdk.cli.commands import Surroundings, command
 from client_sdk.cli.compare import compare, duplicates
 from client_sdk.cli.delete import delete
-from client_sdk.cli.evaluate import evaluate
 from client_sdk.cli.jobs import process
 from client_sdk.cli.search import search
 from client_sdk.cli.service import count, info
@@ -39,7 +38,6 @@ app.add_typer(images.app, name="images")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(collections.app, name="collections")
 command(app)(info)
-command(app)(evaluate)
 
 
 def run(arguments: Sequence[str] | None = None, around: Surroundings | None = None) -> int:

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from client_sdk._folder_report import UploadStopped
+from client_sdk._folder.report import UploadStopped
 from client_sdk.errors import ApiError, JobFailed, LookalikeError, UsageError
 
 

@@ -12,9 +12,9 @@ import httpx
 import typer
 
 from client_sdk._progress import harmless
+from client_sdk._sync.client import Client
 from client_sdk.cli.codes import Code, code_of
 from client_sdk.cli.screen import Screen
-from client_sdk.client import Client
 from client_sdk.errors import LookalikeError, Unauthenticated, UsageError
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., int | None])
@@ -117,7 +117,12 @@ def command(
 def run(app: typer.Typer, arguments: Sequence[str] | None, around: Surroundings) -> int:
     """Run the command that the arguments name; returns the exit code."""
     screen = Screen(around.stdout, around.stderr)
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        if not arguments:
+            app(args=["--help"], prog_name="lookalike", standalone_mode=False)
+            screen.fail("name a command, such as: lookalike search cat.jpg")
+            return Code.USAGE
         ended = app(args=arguments, prog_name="lookalike", standalone_mode=False, obj=around)
     except typer.TyperException as error:
         screen.fail(_usage(error))
@@ -213,11 +218,15 @@ def _token(path: Path) -> str:
 def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "lookalike"
-    return f"{harmless(error.format_message()).rstrip('.')}; see {path} --help"
+    option = getattr(error, "option_name", None)  # of the error that there is no such option
+    hint = ""
+    if option and path == "lookalike":
+        hint = f"; options come after the command: lookalike COMMAND ... {option}"
+    return f"{harmless(error.format_message()).rstrip('.')}{hint}; see {path} --help"
 
 
 def _check_nothing_is_lost(context: typer.Context) -> None:
-    """An option before the command of a group would be ignored in silence."""
+    """Refuse an option before the command of a group, which would be ignored otherwise."""
     given = [
         name
         for name in context.params
@@ -225,7 +234,7 @@ def _check_nothing_is_lost(context: typer.Context) -> None:
     ]
     if given:
         raise typer.BadParameter(
-            f"options go behind the command: {context.command_path} "
+            f"options come after the command: {context.command_path} "
             f"{context.invoked_subcommand} ... --{given[0].removeprefix('as_').replace('_', '-')}"
         )
 

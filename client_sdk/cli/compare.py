@@ -15,8 +15,8 @@ from client_sdk.cli.pictures import Draw, drawing, thumbnails
 from client_sdk.cli.queries import picture_of
 from client_sdk.cli.screen import Column, Field, Form, as_json
 from client_sdk.cli.search import score_text
-from client_sdk.compare_schemas import Comparison, DuplicateGroup, GroupedImage, Verdict
 from client_sdk.errors import UsageError
+from client_sdk.schemas.compare import Comparison, DuplicateGroup, GroupedImage, Verdict
 
 STYLES = {
     Verdict.DUPLICATE: "bold green",

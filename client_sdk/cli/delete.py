@@ -6,7 +6,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from client_sdk._arguments import image_id
+from client_sdk._calls.ids import image_id
 from client_sdk.cli import options as given
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import Session
@@ -39,9 +39,9 @@ def delete(
     if everything:
         number = client.count(collection=collection)
         confirm(session, f"delete all {number} images of {collection}", yes=yes)
-        deleted = client.delete_all(collection=collection)
+        deleted = client.delete(all=True, collection=collection)
     elif filter is not None:
-        deleted = client.delete_where(filter, collection=collection)
+        deleted = client.delete(filter=filter, collection=collection)
     else:
         listed = _ids(ids, session.around.stdin)
         deleted = sum(

@@ -14,6 +14,7 @@ from rich.progress import (
 from rich.text import Text
 
 from client_sdk import _progress as telling
+from client_sdk._sync.jobs import JobHandle
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import No, Session
 from client_sdk.cli.screen import Column, Field, Form, as_json
@@ -25,7 +26,7 @@ STYLES = {
     JobState.CANCELED: "yellow",
     JobState.IN_PROGRESS: "cyan",
 }
-SHOWN_ERRORS = telling.SHOWN_ERRORS
+SHOWN_ERRORS = 5
 ERROR_COLUMNS = (
     Column[JobError]("source", lambda error: error.source, folds=True),
     Column[JobError]("code", lambda error: error.code, style="yellow"),
@@ -33,14 +34,14 @@ ERROR_COLUMNS = (
 )
 
 
-def watched(session: Session, job: Job, *, wait: bool = True) -> Job:
-    """Watch a job to its end, whatever that is; Ctrl-C ends the watching alone."""
+def watched(session: Session, job: JobHandle, *, wait: bool = True) -> JobHandle:
+    """Watch a job to its end and return it, whatever its state; Ctrl-C ends only the watching."""
     if not wait or job.state.is_final or job.state is JobState.IDLE:
         return job
     last = job
     with _showing(session) as show:
         try:
-            for last in session.client.events(job):
+            for last in job.events():
                 show(last)
         except KeyboardInterrupt:
             session.screen.warn(
@@ -73,13 +74,13 @@ def report(session: Session, job: Job, *, strict: bool = False) -> int:
     return Code.NO if nothing_went_well or (strict and job.failed) else Code.DONE
 
 
-def stream(session: Session, job: Job | str) -> int:
-    """Follow a job: JSON and pipes get a line for every change, a terminal a bar."""
+def stream(session: Session, job: JobHandle) -> int:
+    """Follow a job: print a line for every change, or show a bar in a terminal."""
     screen = session.screen
     if screen.form is Form.TABLE:
-        return report(session, watched(session, session.client.job(job)))
+        return report(session, watched(session, job))
     last = None
-    for last in session.client.events(job):
+    for last in job.events():
         screen.line(as_json(last) if screen.form is Form.JSON else telling.describe(last))
     return Code.DONE if last is not None and last.state is JobState.COMPLETED else Code.NO
 

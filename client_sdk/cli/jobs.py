@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from client_sdk._sync.jobs import JobHandle
 from client_sdk.cli import options as given
 from client_sdk.cli.commands import No, Session, command
 from client_sdk.cli.following import (
@@ -51,7 +52,7 @@ COLUMNS = (
 
 def process(session: Session, job: given.NewestJobArgument = None) -> None:
     """Tell how far a job has come."""
-    seen = session.client.process(job and whole_id(session, job))
+    seen = named(session, job)
     session.screen.one(seen, fields_of(seen))
 
 
@@ -75,50 +76,46 @@ def jobs(
 @command(app)
 def follow(session: Session, job: given.NewestJobArgument = None) -> int:
     """Follow a job to its end; a pipe gets a line for every change."""
-    return stream(session, _named(session, job))
+    return stream(session, _begun(session, job))
 
 
 @command(app)
 def errors(session: Session, job: given.NewestJobArgument = None) -> None:
     """List every file that a job could not index, with the reason."""
-    session.screen.many(session.client.job_errors(_named(session, job)), ERROR_COLUMNS)
+    session.screen.many(_begun(session, job).all_errors(), ERROR_COLUMNS)
 
 
 @command(app)
 def cancel(session: Session, job: given.JobArgument) -> None:
     """End a job that is not finished; what it has indexed stays."""
-    ended = session.client.cancel(whole_id(session, job))
+    ended = named(session, job).cancel()
     session.screen.one(ended, fields_of(ended))
 
 
 @command(app)
 def retry(session: Session, job: given.JobArgument, *, wait: given.WaitOption = True) -> int:
     """Try again what a job failed at or did not reach, as a new job."""
-    return report(
-        session, watched(session, session.client.retry(whole_id(session, job)), wait=wait)
-    )
+    started = named(session, job).retry()
+    return report(session, watched(session, started, wait=wait))
 
 
-def whole_id(session: Session, job: str) -> str:
-    """The id that begins like this, as a table shows it; the same where that is not one job's.
+def named(session: Session, job: str | None) -> JobHandle:
+    """Return a job by its id, by the beginning of it as a table shows it, or the newest one.
 
     Raises:
-        UsageError: If several newer jobs begin like this.
+        UsageError: If the ids of several newer jobs begin like this.
     """
-    short = _SHORTEST <= len(job) < _WHOLE_ID and set(job) <= set("0123456789abcdef")
-    if not short:
-        return job
+    if job is None or not _SHORTEST <= len(job) < _WHOLE_ID or set(job) - set("0123456789abcdef"):
+        return session.client.job(job)
     newest = islice(session.client.jobs(), _LOOKED_THROUGH)
-    matching = [one.id for one in newest if one.id and one.id.startswith(job)]
+    matching = [one for one in newest if one.id and one.id.startswith(job)]
     if len(matching) > 1:
         raise UsageError(f"{len(matching)} jobs begin with {job}; give more of the id")
-    return matching[0] if matching else job
+    return matching[0] if matching else session.client.job(job)
 
 
-def _named(session: Session, job: str | None) -> str:
-    if job is not None:
-        return whole_id(session, job)
-    newest = session.client.process()
-    if newest.id is None:
+def _begun(session: Session, job: str | None) -> JobHandle:
+    found = named(session, job)
+    if found.id is None:
         raise No("there is no job yet; start one with lookalike train")
-    return newest.id
+    return found

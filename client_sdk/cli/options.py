@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from client_sdk.client import Client
+from client_sdk._sync.client import Client
 from client_sdk.errors import LookalikeError, UsageError
 from client_sdk.schemas import DEFAULT_COLLECTION
 

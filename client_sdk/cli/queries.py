@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from client_sdk._pictures import Picture, Query
+from client_sdk._calls.pictures import Picture, Query
 from client_sdk.errors import UsageError
 
 _STORED = re.compile(r"id:(\d+)")

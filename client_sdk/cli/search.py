@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from client_sdk._contract import SearchKeywords
+from client_sdk._calls.images import SearchKeywords
 from client_sdk.cli import options as given
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import Session

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from client_sdk._folder import FolderKeywords, steps
-from client_sdk._folder_report import UploadReport
+from client_sdk._folder.plan import FolderKeywords, steps
+from client_sdk._folder.report import UploadReport
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import No, Session
 from client_sdk.cli.following import SHOWN_ERRORS, watched
@@ -96,7 +96,7 @@ def _files(
     job = watched(session, started, wait=wait)
     if job.state in (JobState.FAILED, JobState.CANCELED):
         raise No(f"job {job.id} {job.state}: {job.detail or 'it was ended'}")
-    errors: Iterable[JobError] = session.client.job_errors(job) if job.failed else ()
+    errors: Iterable[JobError] = job.all_errors() if job.failed else ()
     return Sent(
         found=len(files),
         sent=len(files),

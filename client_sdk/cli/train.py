@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
-from client_sdk._job_contract import TrainKeywords
+from client_sdk._calls.jobs import TrainKeywords
 from client_sdk.cli import options as given
 from client_sdk.cli.commands import Session
 from client_sdk.cli.following import report, watched
 from client_sdk.cli.sending import send_all
 from client_sdk.errors import UsageError
-from client_sdk.schemas import Job
 
 
 def train(
@@ -93,13 +92,11 @@ def train(
         "verify_bytes": verify_bytes,
         "dry_run": dry_run,
     }
-    job: Job
+    client = session.client
     if manifest:
-        job = session.client.train_manifest(path, **keywords)
+        job = client.train(manifest=path, **keywords)
     else:
-        job = session.client.train(
-            path, recursive=recursive, ignore=ignore, prune=prune, **keywords
-        )
+        job = client.train(path, recursive=recursive, ignore=ignore, prune=prune, **keywords)
     return report(session, watched(session, job, wait=wait), strict=strict)
 
 

@@ -1,82 +1,57 @@
-"""The same assertions as functions, for whatever runs tests; they write no files."""
+"""The assertions of `Visual` as functions, for any test runner; they write no files.
 
-from collections.abc import Iterable
+Each takes a client and then what the method of `Visual` takes. A relative path of a baseline begins
+at the working directory.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
-from client_sdk.client import Client
-from client_sdk.testing.judging import Expected
+from client_sdk._sync.client import Client
 from client_sdk.testing.options import Options
-from client_sdk.testing.pictures import AnyBox, VisualPicture
-from client_sdk.testing.visual import AlsoPixels, Among, Visual
+from client_sdk.testing.visual import Visual
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def assert_similar(
-    client: Client,
-    actual: VisualPicture,
-    baseline: VisualPicture,
-    *,
-    min_score: float | None = None,
-    also_pixels: AlsoPixels = None,
-    ignore: Iterable[AnyBox] = (),
-    collection: str | None = None,
-) -> float:
-    """Assert that a picture looks like another one; see `Visual.assert_similar`.
+def _of(
+    assertion: Callable[Concatenate[Visual, P], R],
+) -> Callable[[Callable[[], None]], Callable[Concatenate[Client, P], R]]:
+    """Give a function the parameters, the result and the body of an assertion of `Visual`."""
 
-    A relative path of a baseline begins at the folder at hand.
-    """
-    __tracebackhide__ = True
-    return _plain(client).assert_similar(
-        actual,
-        baseline,
-        min_score=min_score,
-        also_pixels=also_pixels,
-        ignore=ignore,
-        collection=collection,
-    )
+    def derive(named: Callable[[], None]) -> Callable[Concatenate[Client, P], R]:
+        def function(client: Client, /, *arguments: P.args, **options: P.kwargs) -> R:
+            __tracebackhide__ = True
+            return assertion(Visual(client, Options(baselines=Path())), *arguments, **options)
+
+        function.__name__, function.__doc__ = named.__name__, named.__doc__
+        return function
+
+    return derive
 
 
-def assert_nearest(
-    client: Client,
-    image: VisualPicture,
-    expected: Expected,
-    *,
-    margin: float | None = None,
-    collection: str | None = None,
-) -> None:
+@_of(Visual.assert_similar)
+def assert_similar() -> None:
+    """Assert that a picture looks like another one; see `Visual.assert_similar`."""
+
+
+@_of(Visual.assert_nearest)
+def assert_nearest() -> None:
     """Assert which image of a collection is the nearest; see `Visual.assert_nearest`."""
-    __tracebackhide__ = True
-    _plain(client).assert_nearest(image, expected, margin=margin, collection=collection)
 
 
-def assert_known(
-    client: Client,
-    image: VisualPicture,
-    among: Among | None = None,
-    *,
-    min_score: float | None = None,
-) -> None:
+@_of(Visual.assert_known)
+def assert_known() -> None:
     """Assert that a picture is among others; see `Visual.assert_known`."""
-    __tracebackhide__ = True
-    _plain(client).assert_known(image, among, min_score=min_score)
 
 
-def assert_new(
-    client: Client,
-    image: VisualPicture,
-    among: Among | None = None,
-    *,
-    min_score: float | None = None,
-) -> None:
+@_of(Visual.assert_new)
+def assert_new() -> None:
     """Assert that a picture is not among others; see `Visual.assert_new`."""
-    __tracebackhide__ = True
-    _plain(client).assert_new(image, among, min_score=min_score)
 
 
-def assert_no_duplicates(client: Client, folder: Among, *, min_score: float | None = None) -> None:
+@_of(Visual.assert_no_duplicates)
+def assert_no_duplicates() -> None:
     """Assert that no two pictures are the same; see `Visual.assert_no_duplicates`."""
-    __tracebackhide__ = True
-    _plain(client).assert_no_duplicates(folder, min_score=min_score)
-
-
-def _plain(client: Client) -> Visual:
-    return Visual(client, Options(baselines=Path()))

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from client_sdk.client import Client
+from client_sdk._sync.client import Client
 from client_sdk.errors import LookalikeError
 
 LOCAL = "local:"

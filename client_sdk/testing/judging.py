@@ -5,9 +5,9 @@ from pathlib import PurePosixPath
 
 from PIL import Image
 
-from client_sdk.client import Client
-from client_sdk.compare_schemas import Verdict
+from client_sdk._sync.client import Client
 from client_sdk.schemas import Hit
+from client_sdk.schemas.compare import Verdict
 from client_sdk.testing.outcome import Judged, Neighbour, Outcome, PixelCount
 from client_sdk.testing.pictures import Box, Shot, as_png, masked
 from client_sdk.testing.pixels import PixelDifference, Pixels, difference

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from client_sdk.client import Client
+from client_sdk._sync.client import Client
 from client_sdk.errors import LookalikeError, UsageError
 from client_sdk.testing.baselines import pictures_below
 from client_sdk.testing.judging import LISTED, neighbours

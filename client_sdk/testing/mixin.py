@@ -2,24 +2,44 @@
 
 import inspect
 import sys
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Concatenate, ParamSpec, TypeVar
 from unittest import SkipTest, TestCase
 
-from client_sdk.client import Client
+from client_sdk._sync.client import Client
 from client_sdk.errors import ConnectError, NotReady, TimeoutExceeded
 from client_sdk.testing import report
 from client_sdk.testing.baselines import Place
 from client_sdk.testing.connecting import open_client
-from client_sdk.testing.judging import Expected
 from client_sdk.testing.likely import BaselineNeighbours
 from client_sdk.testing.options import Options, from_environment
 from client_sdk.testing.outcome import Outcome
-from client_sdk.testing.pictures import AnyBox, VisualPicture
-from client_sdk.testing.visual import AlsoPixels, Among, Visual
+from client_sdk.testing.visual import Visual
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _of(
+    assertion: Callable[Concatenate[Visual, P], R],
+) -> Callable[
+    [Callable[["VisualAssertions"], None]], Callable[Concatenate["VisualAssertions", P], R]
+]:
+    """Give a method the parameters, the result and the body of an assertion of `Visual`."""
+
+    def derive(
+        named: Callable[["VisualAssertions"], None],
+    ) -> Callable[Concatenate["VisualAssertions", P], R]:
+        def method(self: "VisualAssertions", /, *arguments: P.args, **options: P.kwargs) -> R:
+            __tracebackhide__ = True
+            return assertion(self.visual, *arguments, **options)
+
+        method.__name__, method.__doc__ = named.__name__, named.__doc__
+        return method
+
+    return derive
 
 
 class VisualAssertions(TestCase):
@@ -53,57 +73,29 @@ class VisualAssertions(TestCase):
             self.addCleanup(_review, self.bound_visual)
         return self.bound_visual
 
-    def assertSimilar(  # noqa: N802 - as unittest names them
-        self,
-        actual: VisualPicture,
-        baseline: VisualPicture | None = None,
-        *,
-        min_score: float | None = None,
-        also_pixels: AlsoPixels = None,
-        ignore: Iterable[AnyBox] = (),
-    ) -> float:
+    @_of(Visual.assert_similar)
+    def assertSimilar(self) -> None:  # noqa: N802 - as unittest names them
         """Assert that a picture looks like its baseline; see `Visual.assert_similar`."""
-        __tracebackhide__ = True
-        return self.visual.assert_similar(
-            actual, baseline, min_score=min_score, also_pixels=also_pixels, ignore=ignore
-        )
 
-    def assertNearest(  # noqa: N802
-        self,
-        image: VisualPicture,
-        expected: Expected,
-        *,
-        margin: float | None = None,
-        collection: str | None = None,
-    ) -> None:
+    @_of(Visual.assert_nearest)
+    def assertNearest(self) -> None:  # noqa: N802 - as unittest names them
         """Assert which image of a collection is the nearest; see `Visual.assert_nearest`."""
-        __tracebackhide__ = True
-        self.visual.assert_nearest(image, expected, margin=margin, collection=collection)
 
-    def assertKnown(  # noqa: N802
-        self, image: VisualPicture, among: Among | None = None, *, min_score: float | None = None
-    ) -> None:
+    @_of(Visual.assert_known)
+    def assertKnown(self) -> None:  # noqa: N802 - as unittest names them
         """Assert that a picture is among others; see `Visual.assert_known`."""
-        __tracebackhide__ = True
-        self.visual.assert_known(image, among, min_score=min_score)
 
-    def assertNew(  # noqa: N802
-        self, image: VisualPicture, among: Among | None = None, *, min_score: float | None = None
-    ) -> None:
+    @_of(Visual.assert_new)
+    def assertNew(self) -> None:  # noqa: N802 - as unittest names them
         """Assert that a picture is not among others; see `Visual.assert_new`."""
-        __tracebackhide__ = True
-        self.visual.assert_new(image, among, min_score=min_score)
 
-    def assertNoDuplicates(  # noqa: N802
-        self, folder: Among, *, min_score: float | None = None
-    ) -> None:
+    @_of(Visual.assert_no_duplicates)
+    def assertNoDuplicates(self) -> None:  # noqa: N802 - as unittest names them
         """Assert that no two pictures are the same; see `Visual.assert_no_duplicates`."""
-        __tracebackhide__ = True
-        self.visual.assert_no_duplicates(folder, min_score=min_score)
 
-    def softVisual(self) -> AbstractContextManager[None]:  # noqa: N802
+    @_of(Visual.soft)
+    def softVisual(self) -> None:  # noqa: N802 - as unittest names them
         """Let assertions inside go on when they fail; see `Visual.soft`."""
-        return self.visual.soft()
 
     def _bound(self) -> Visual:
         options = self.visual_options or self.options_of_run or from_environment()

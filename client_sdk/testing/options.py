@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from client_sdk.errors import UsageError
 from client_sdk.schemas import DEFAULT_COLLECTION
@@ -45,6 +45,27 @@ class Options:
     update: bool = False
     in_ci: bool = False
     offline: Offline = "fail"
+
+    def __post_init__(self) -> None:
+        checked_score("min_score", self.min_score)
+        checked_score("known_score", self.known_score)
+        checked_score("margin", self.margin, most=2.0)  # the widest distance of two scores
+
+
+ScoreT = TypeVar("ScoreT", float, float | None)
+
+
+def checked_score(name: str, value: ScoreT, most: float = 1.0) -> ScoreT:
+    """Return a score that an assertion may ask for.
+
+    Raises:
+        UsageError: If no two pictures can have such a score.
+    """
+    if value is None:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= most:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise UsageError(f"visual {name} is {value!r}; scores lie in [-1, 1]")
+    return value
 
 
 def layered(*layers: Mapping[str, str | None], in_ci: bool = False) -> Options:
@@ -96,12 +117,9 @@ def _number(name: str, text: str | None, usual: float) -> float:
     if text is None:
         return usual
     try:
-        number = float(text)
+        return float(text)
     except ValueError as error:
         raise UsageError(f"visual {name} is {text!r}; give a number") from error
-    if not -1 <= number <= 2:  # a margin may be as large as the widest distance of two scores
-        raise UsageError(f"visual {name} is {text!r}; scores lie in [-1, 1]")
-    return number
 
 
 def _pixels(text: str) -> Pixels | None:

@@ -15,7 +15,7 @@ from client_sdk.testing.values import VALUES
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from client_sdk.client import Client
+    from client_sdk._sync.client import Client
     from client_sdk.testing.scratch import ScratchCollection
     from client_sdk.testing.session import VisualSession
     from client_sdk.testing.visual import Visual

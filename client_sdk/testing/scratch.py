@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from client_sdk.client import Client
+from client_sdk._sync.client import Client
 from client_sdk.errors import CollectionNotFound, LookalikeError
 from client_sdk.testing.pictures import Shot, VisualPicture, read
 
@@ -101,9 +101,8 @@ class ScratchCollection(str):
         self.delete()
 
     def _send(self, shots: list[Shot]) -> None:
-        job = self._client.wait(
-            self._client.upload([(shot.name, shot.data) for shot in shots], collection=self)
-        )
+        pictures = [(shot.name, shot.data) for shot in shots]
+        job = self._client.upload(pictures, collection=self).wait()
         if job.failed:
             first = job.errors[0]
             raise LookalikeError(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from client_sdk.client import Client
+from client_sdk._sync.client import Client
 from client_sdk.errors import ConnectError, LookalikeError, NotReady, TimeoutExceeded, UsageError
 from client_sdk.testing import artefacts, report
 from client_sdk.testing.baselines import Place

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from client_sdk.client import Client
+from client_sdk._sync.client import Client
 from client_sdk.errors import UsageError
 from client_sdk.testing import artefacts, judging
 from client_sdk.testing.baselines import Place, located, pictures_below, write
@@ -14,7 +14,7 @@ from client_sdk.testing.judging import Expected
 from client_sdk.testing.likely import BaselineNeighbours
 from client_sdk.testing.messages import describe, short
 from client_sdk.testing.mismatch import BaselinesWritten, VisualMismatch
-from client_sdk.testing.options import Options
+from client_sdk.testing.options import Options, checked_score
 from client_sdk.testing.outcome import Judged, Outcome
 from client_sdk.testing.pictures import AnyBox, Shot, VisualPicture, boxes, read
 from client_sdk.testing.pixels import Pixels
@@ -100,6 +100,8 @@ class Visual:
             LookalikeError: If the service does not answer, or a picture cannot be read.
         """
         __tracebackhide__ = True
+        least = self._options.min_score if min_score is None else min_score
+        checked_score("min_score", least)
         shot = read(actual, "the picture")
         file = self._file_of(baseline)
         if file is not None and not file.exists():
@@ -110,7 +112,7 @@ class Visual:
             read(baseline, "baseline")
             if file is None and baseline is not None
             else read(file or ""),
-            min_score=self._options.min_score if min_score is None else min_score,
+            min_score=least,
             pixels=self._pixels(also_pixels),
             ignored=boxes(ignore),
             collection=collection or self._options.collection,
@@ -146,7 +148,9 @@ class Visual:
                 self._client,
                 read(image, "the picture"),
                 expected,
-                margin=self._options.margin if margin is None else margin,
+                margin=checked_score(
+                    "margin", self._options.margin if margin is None else margin, 2
+                ),
                 collection=collection or self._options.collection,
             )
         )
@@ -191,7 +195,7 @@ class Visual:
             LookalikeError: If the service does not answer, or a picture cannot be read.
         """
         __tracebackhide__ = True
-        score = self._options.known_score if min_score is None else min_score
+        score = self._known_score(min_score)
         if isinstance(folder, str):
             judged = judging.duplicates(
                 self._client, collection=folder, known_score=score, same_bytes={}
@@ -245,6 +249,8 @@ class Visual:
 
     def _file_of(self, baseline: VisualPicture | None) -> Path | None:
         if baseline is None:
+            if not self._place.test:
+                raise UsageError("assert_similar() needs a baseline: a file, or the picture itself")
             self._without_name += 1
             more = f"-{self._without_name}" if self._without_name > 1 else ""
             name = Path(f"{self._place.own_name}{more}.png")
@@ -293,11 +299,18 @@ class Visual:
             raise UsageError("also_pixels is True; give the share of pixels that may differ")
         return also_pixels if isinstance(also_pixels, Pixels) else Pixels(max_share=also_pixels)
 
+    def _known_score(self, min_score: float | None) -> float | None:
+        return (
+            self._options.known_score
+            if min_score is None
+            else checked_score("min_score", min_score)
+        )
+
     def _known(
         self, image: VisualPicture, among: Among | None, min_score: float | None, *, wanted: bool
     ) -> Judged:
         shot = read(image, "the picture")
-        score = self._options.known_score if min_score is None else min_score
+        score = self._known_score(min_score)
         if among is None or isinstance(among, str):
             where = among or self._options.collection
             return judging.known(

@@ -175,14 +175,14 @@ class Caller:
             return
         with self._refusable():
             self.ledger.removing(digests)
-            self._client.delete_where(f"batch == {batch}", collection=self.ledger.collection)
+            self._client.delete(filter=f"batch == {batch}", collection=self.ledger.collection)
             self.ledger.removed(digests)
 
     def delete_all(self) -> None:
         here = [d for d, one in self.ledger.pictures.items() if not one.is_gone]
         with self._refusable():
             self.ledger.removing(here)
-            self._client.delete_all(collection=self.ledger.collection)
+            self._client.delete(all=True, collection=self.ledger.collection)
             self.ledger.removed(here)  # but for what an open job brings, perhaps after it
 
     def patch(self) -> None:
@@ -209,7 +209,7 @@ class Caller:
             one = self.ledger.pictures[digest]
             assert one.image_id is not None
             with self._refusable():
-                answer = self._client.search_by_id(
+                answer = self._client.search(
                     one.image_id, collection=self.ledger.collection, top_k=1000
                 )
             self.findings += found_wrongly(self.ledger, {hit.image_id for hit in answer.hits})

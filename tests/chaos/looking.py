@@ -112,7 +112,7 @@ def _hits(client: Client, name: str, image_id: int) -> tuple[Hit, ...]:
     deadline = time.monotonic() + _APPLIED_SECONDS
     while True:
         try:
-            return client.search_by_id(image_id, collection=name, top_k=1000).hits
+            return client.search(image_id, collection=name, top_k=1000).hits
         except IndexUnavailable:
             if time.monotonic() > deadline:
                 raise

@@ -75,9 +75,7 @@ class Machine(RuleBasedStateMachine):
         self._trained(name, chosen, price, self.client.train, folder)
 
     def _trained(self, name, chosen, price, call, what) -> None:
-        job = self.client.wait(
-            call(what, collection=name, metadata={"price": price}), interval=0.02
-        )
+        job = call(what, collection=name, metadata={"price": price}).wait(interval=0.02)
         held = self.held.setdefault(name, {})
         new = set(chosen) - held.keys()
         assert (job.state, job.indexed) == (JobState.COMPLETED, len(new))
@@ -119,14 +117,14 @@ class Machine(RuleBasedStateMachine):
     def delete_where(self, name: str, price: int) -> None:
         if name in self.held:
             cheap = [d for d, paid in self.held[name].items() if paid < price]
-            assert self.client.delete_where(f"price < {price}", collection=name) == len(cheap)
+            assert self.client.delete(filter=f"price < {price}", collection=name) == len(cheap)
             for digest in cheap:
                 del self.held[name][digest]
 
     @rule(name=names)
     def delete_all(self, name: str) -> None:
         if name in self.held:
-            assert self.client.delete_all(collection=name) == len(self.held[name])
+            assert self.client.delete(all=True, collection=name) == len(self.held[name])
             self.held[name].clear()
 
     @precondition(lambda self: any(self.held.values()))
@@ -144,7 +142,7 @@ class Machine(RuleBasedStateMachine):
         if name in self.held:
             present = {one.name: one.descriptor for one in self.client.collections()}[name]
             other = "vgg16-rmac4" if present == "vgg16-mac" else "vgg16-mac"
-            self.client.wait(self.client.reindex(name, other), interval=0.02)
+            self.client.reindex(name, other).wait(interval=0.02)
             assert {one.name: one.descriptor for one in self.client.collections()}[name] == other
 
     @rule(name=names, digest=st.sampled_from(_DIGESTS), price=prices)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from client_sdk import AsyncClient, AsyncJobHandle, Client, Retries
-from client_sdk._encoding import array_png
+from client_sdk._calls.png import array_png
 from client_sdk.schemas import JobState
 from tests.chaos.faulty_proxy import Fate, FaultyProxy
 from tests.conftest import Server, built_models
@@ -104,7 +104,7 @@ def run(server: Service, count: int, *, share: float = 0.2) -> Found:
     with Client(server.url) as client:
         client.wait_ready(timeout=180)
         for job in accepted:
-            client.wait(job.id or "", timeout=_INDEX_SECONDS)
+            client.job(job).wait(timeout=_INDEX_SECONDS)
         jobs = list(client.jobs(collection=COLLECTION))
         return Found(
             fates=proxy.fates,

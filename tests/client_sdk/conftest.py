@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from client_sdk import AsyncClient, Client
+from client_sdk import AsyncClient, AsyncJobHandle, Client, JobHandle
 from client_sdk.schemas import Job
 
 Ask = Callable[..., Any]
@@ -82,6 +82,17 @@ def job_body() -> Callable[..., dict[str, Any]]:
 def job(job_body: Callable[..., dict[str, Any]]) -> Callable[..., Job]:
     """A job, with changes."""
     return lambda **changes: Job.model_validate(job_body(**changes))
+
+
+@pytest.fixture
+def handle(job: Callable[..., Job]) -> Callable[..., Any]:
+    """A job with changes, bound to a client of either kind without asking for it."""
+
+    def bound(client: Client | AsyncClient, **changes: Any) -> Any:
+        kind = JobHandle if isinstance(client, Client) else AsyncJobHandle
+        return kind.of(job(**changes), client._connection)
+
+    return bound
 
 
 @pytest.fixture

@@ -1,113 +1,124 @@
-"""A text is no list: what the client refuses before anything is sent, for both clients."""
+"""What makes no sense is a `UsageError` that names what the caller wrote, and nothing is sent."""
+
+import asyncio
 
 import httpx
-import numpy as np
 import pytest
 
-from client_sdk import Client, LookalikeError, UsageError
-from client_sdk.schemas import DeleteRequest, KnownRequest, SearchRequest
+from client_sdk import AsyncClient, Client, Retries, UsageError
 
-DIGEST = "ab" * 32
-DELETED = {"collection": "default", "deleted": 1}
+WRONG = [
+    (lambda c: c.search(b"x", topk=3), "search() has no option 'topk'; did you mean top_k?"),
+    (lambda c: c.search(b"x", colour=3), "search() has no option 'colour'; it has collection, "),
+    (lambda c: c.search(b"x", region=5), "region is 5; give a list of whole numbers"),
+    (lambda c: c.train("a", metdata={}), "train() has no option 'metdata'; did you mean metadata?"),
+    (lambda c: c.upload_manifest(b"x", dry=True), "'dry'; did you mean dry_run?"),
+    (lambda c: c.upload_folder(".", colection="x"), "upload_folder() has no option 'colection'"),
+    (lambda c: c.upload_folder(".", concurrency="4"), "concurrency is '4'"),
+    (lambda c: c.upload_folder(".", timeout="long"), "timeout is 'long'"),
+    (lambda c: c.upload_folder(".", ignore=5), "ignore is 5"),
+    (lambda c: c.upload_folder(".", ignore=[5]), "ignore has 5"),
+    (lambda c: c.upload_folder(".", pattern="!"), "pattern='!'; give patterns as in a .gitignore"),
+    (lambda c: c.upload_folder(".", metadata=[1]), "metadata=[1]; give a mapping"),
+    (lambda c: c.train(), "train() needs a path, or manifest=..."),
+    (lambda c: c.train(5), "path=5; give a text or a path object"),
+    (lambda c: c.train("a", ignore=5), "ignore is 5; give a list of patterns"),
+    (lambda c: c.train("a", metadata=["x"]), "metadata=['x']; give a mapping"),
+    (lambda c: c.train("a", metadata={"price": float("nan")}), "metadata['price'] is nan"),
+    (lambda c: c.upload(b"x", metadata={"tags": {1}}), "metadata['tags'] is {1}"),
+    (lambda c: c.update_metadata(7, {"when": b"now"}), "metadata['when'] is b'now'"),
+    (lambda c: c.delete(), "delete() takes exactly one of ids, filter=... and all=True"),
+    (lambda c: c.delete([1], all=True), "delete() takes exactly one of"),
+    (lambda c: c.delete(1.5), "ids is 1.5; give a list"),
+    (lambda c: c.delete_collection(5), "5 cannot be part of an address"),
+    (lambda c: c.create_collection("x", {1}), "cannot be sent with {'name': 'x'"),
+    (lambda c: c.jobs(state=5), "state is 5"),
+    (lambda c: c.wait_ready(timeout="soon"), "timeout='soon'"),
+]
+
+
+@pytest.mark.parametrize(("question", "told"), WRONG, ids=[told for _, told in WRONG])
+def test_a_mistake_is_named_and_nothing_is_sent(question, told, service, ask):
+    answers = service(httpx.Response(200, json={}))
+    with pytest.raises(UsageError) as caught:
+        ask(answers, question)
+    assert told in str(caught.value)
+    assert [one.url.path for one in answers.requests if one.url.path != "/api/v2/info"] == []
 
 
 @pytest.mark.parametrize(
-    ("question", "told"),
+    ("options", "told"),
     [
-        (lambda c: c.delete("12"), "ids is '12'; give a list of whole numbers, such as [1, 2]"),
-        (lambda c: c.delete(b"12"), "ids is b'12'; give a list"),
-        (lambda c: c.delete(bytearray(b"12")), "ids is bytearray(b'12'); give a list"),
-        (lambda c: c.delete(memoryview(b"12")), "ids is <memory at"),
-        (lambda c: c.delete({1: "a"}), "ids is {1: 'a'}; give a list"),
-        (lambda c: c.delete(None), "ids is None; give a list"),
-        (lambda c: c.delete(1.0), "ids is 1.0; give a list"),
-        (lambda c: c.delete(True), "ids is True; give a list"),
-        (lambda c: c.delete(["1"]), "'1' is not the id of an image"),
-        (lambda c: c.delete([1, True]), "True is not the id of an image"),
-        (lambda c: c.delete([1.0]), "1.0 is not the id of an image"),
-        (lambda c: c.delete([[1]]), "[1] is not the id of an image"),
-        (lambda c: c.search_by_id("12"), "'12' is not the id of an image"),
-        (lambda c: c.search_by_id(True), "True is not the id of an image"),
-        (lambda c: c.search_by_id([12]), "[12] is not the id of an image"),
-        (lambda c: c.image("12"), "'12' is not the id of an image"),
-        (lambda c: c.content("../jobs"), "'../jobs' is not the id of an image"),
-        (lambda c: c.thumbnail(1.0), "1.0 is not the id of an image"),
-        (lambda c: c.update_metadata("1", {}), "'1' is not the id of an image"),
-        (lambda c: c.delete_image("../collections/hats"), "is not the id of an image"),
-        (lambda c: c.compare(True, 1), "a picture cannot be a bool"),
-        (lambda c: c.compare(1, 2.0), "a picture cannot be a float"),
-        (lambda c: c.search(b"x", region="1234"), "region is '1234'; give a list"),
-        (lambda c: c.search(b"x", region=b"1234"), "region is b'1234'; give a list"),
-        (lambda c: c.search(b"x", region=4), "region is 4; give a list"),
-        (lambda c: c.search(b"x", region=(0, 0, 1.5, 2)), "region is [0, 0, 1.5, 2]; give whole"),
-        (lambda c: c.known(DIGEST), f"sha256 is '{DIGEST[:59]}; give a list of SHA-256"),
-        (lambda c: c.known(DIGEST.encode()), "sha256 is b'"),
-        (lambda c: c.known(5), "sha256 is 5; give a list"),
-        (lambda c: c.known([5]), "sha256 has 5; give a list"),
-        (lambda c: c.train("x", ignore=b"*.gif"), "ignore is b'*.gif'; give a list of patterns"),
-        (lambda c: c.train("x", ignore=5), "ignore is 5; give a list of patterns"),
-        (lambda c: c.train("x", ignore=["*.gif", 5]), "ignore has 5; give a list of patterns"),
-        (lambda c: c.jobs(state=b"failed"), "state is b'failed'; give a list of states"),
-        (lambda c: c.jobs(state=5), "state is 5; give a list of states"),
-        (lambda c: c.job(12), "12 is not the id of a job"),
-        (lambda c: c.retry(12), "12 is not the id of a job"),
-        (lambda c: c.cancel(b"12"), "b'12' is not the id of a job"),
-        (lambda c: c.process(12), "12 is not the id of a job"),
-        (lambda c: c.upload(5), "a picture cannot be a number"),
-        (lambda c: c.upload([5]), "a picture cannot be a number"),
+        ({"timeout": "5"}, "timeout='5'"),
+        ({"timeout": True}, "timeout=True"),
+        ({"token": 5}, "the token is of type int"),
+        ({"base_url": 5}, "5 is no address"),
+        ({"retries": "3"}, "retries='3'"),
+        ({"retries": True}, "retries=True"),
     ],
 )
-def test_what_is_no_list_or_no_id_is_refused_by_its_name(question, told, service, ask):
-    answers = service(httpx.Response(200, json=DELETED))
-
-    with pytest.raises(LookalikeError) as refused:
-        ask(answers, question)
-
-    assert isinstance(refused.value, UsageError)
-    assert told in str(refused.value)
-    assert answers.requests == []
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_client_is_not_made_from_what_makes_no_sense(kind, options, told):
+    with pytest.raises(UsageError) as caught:
+        kind(**options)
+    assert told in str(caught.value)
 
 
-@pytest.mark.parametrize("option", ["pattern", "ignore"])
-@pytest.mark.parametrize("value", [b"*.png", 5, [5]])
-def test_patterns_of_a_folder_are_a_text_or_texts(option, value, tmp_path, service, ask):
-    answers = service(httpx.Response(200, json={}))
-    with pytest.raises(UsageError, match=f"^{option} (is|has) "):
-        ask(answers, lambda client: client.upload_folder(tmp_path, **{option: value}))
-    assert answers.requests == []
-
-
-@pytest.mark.parametrize("roots", ["/photos", b"/photos", 5])
-def test_the_roots_of_a_service_in_this_process_are_a_list(roots, tmp_path):
-    with pytest.raises(UsageError, match=r"^roots is .*; give a list of folders"):
-        Client.local(tmp_path / "data", roots=roots)
-    assert not (tmp_path / "data").exists()
+def test_retries_of_a_wrong_type_are_refused():
+    with pytest.raises(UsageError, match="attempts='3'"):
+        Retries(attempts="3")
 
 
 @pytest.mark.parametrize(
-    "ids", [[1, 2], (1, 2), {1: 0, 2: 0}.keys(), range(1, 3), np.array([1, 2])]
+    "call",
+    [
+        lambda client: client.count(),
+        lambda client: client.search(b"x"),
+        lambda client: next(iter(client.images())),
+        lambda client: client.upload_folder("."),
+    ],
 )
-def test_every_kind_of_list_of_whole_numbers_is_one(ids, service, ask):
-    answers = service(httpx.Response(200, json=DELETED))
-    ask(answers, lambda client: client.delete(ids))
-    ask(answers, lambda client: client.delete(one for one in ids))
-    ask(answers, lambda client: client.delete(np.int64(7)))
-    sent = [DeleteRequest.model_validate_json(one.content).ids for one in answers.requests]
-    assert sent == [(1, 2), (1, 2), (7,)]
+def test_a_closed_client_says_so(call):
+    client = Client()
+    client.close()
+    with pytest.raises(UsageError, match="this client is closed; make another one"):
+        call(client)
 
 
-def test_whole_numbers_of_numpy_are_ids_everywhere(service, ask):
-    answers = service(httpx.Response(404))
-    for question in (lambda c: c.search_by_id(np.int64(7)), lambda c: c.image(np.int64(7))):
-        with pytest.raises(LookalikeError):
-            ask(answers, question)
-    searched, looked_at = answers.requests
-    assert SearchRequest.model_validate_json(searched.content).image_id == 7
-    assert looked_at.url.path == "/api/v2/images/7"
+def test_a_job_of_a_closed_client_says_so(handle):
+    client = Client()
+    job = handle(client, state="pending")
+    client.close()
+    for verb in (job.wait, job.refresh, lambda: next(job.events())):
+        with pytest.raises(UsageError, match="this client is closed"):
+            verb()
 
 
-def test_digests_may_come_from_a_generator(service, ask):
-    answers = service(httpx.Response(200, json={"collection": "default", "known": [DIGEST]}))
-    assert ask(answers, lambda client: client.known(iter([DIGEST]))) == {DIGEST}
-    sent = KnownRequest.model_validate_json(answers.requests[0].content)
-    assert sent.sha256 == (DIGEST,)
+def test_a_client_that_is_closed_while_it_sends_says_so():
+    def answer(request):
+        client._connection._http.close()
+        raise RuntimeError("Cannot send a request, as the client has been closed.")
+
+    client = Client(transport=httpx.MockTransport(answer))
+    with pytest.raises(UsageError, match="cannot send any more"):
+        client.count()
+
+
+def test_a_client_whose_event_loop_has_ended_says_so(service):
+    def ended(request):
+        raise RuntimeError("Event loop is closed")
+
+    async def ask():
+        async with AsyncClient(transport=httpx.MockTransport(ended)) as client:
+            await client.count()
+
+    with pytest.raises(UsageError, match="cannot send any more: Event loop is closed"):
+        asyncio.run(ask())
+
+
+def test_a_defect_of_a_transport_is_not_taken_for_a_mistake_of_the_caller(ask):
+    def defect(request):
+        raise RuntimeError("oops")
+
+    with pytest.raises(RuntimeError, match="oops"):
+        ask(defect, lambda client: client.count())

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from client_sdk import Orientation, UnexpectedAnswer, UsageError, Verdict
-from client_sdk.compare_schemas import CompareRequest, DuplicatesRequest
+from client_sdk.schemas.compare import CompareRequest, DuplicatesRequest
 
 LINES = {"duplicate": 0.95, "near_duplicate": 0.942, "hash_distance": 6}
 COMPARED = {

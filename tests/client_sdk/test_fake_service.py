@@ -36,13 +36,13 @@ def client():
 
 def test_pictures_are_indexed_searched_and_deleted(client):
     pictures = [("red.png", RED), ("blue.png", BLUE), ("again.png", RED), ("no.png", b"no")]
-    job = client.wait(client.upload(pictures, metadata={"shop": "north"}))
+    job = client.upload(pictures, metadata={"shop": "north"}).wait()
     assert (job.total, job.indexed, job.duplicates, job.failed) == (4, 2, 1, 1)
     assert job.errors[0].code == "unsupported_media_type"
     hits = client.search(DARK_RED).hits
     assert [hit.name for hit in hits] == ["red.png", "blue.png"]
     assert hits[0].score > 0.9 > 0 > hits[1].score
-    assert client.search_by_id(hits[1].image_id, top_k=1).hits[0].score == pytest.approx(1)
+    assert client.search(hits[1].image_id, top_k=1).hits[0].score == pytest.approx(1)
     assert client.count(filter='shop == "north" and $width == 40') == 2
     assert client.delete(hits[0].image_id) == 1
     assert [image.name for image in client.images()] == ["blue.png"]
@@ -82,7 +82,7 @@ def test_a_folder_is_trained_by_path_and_followed(tmp_path):
     async def run():
         async with AsyncClient(transport=FakeService(root=tmp_path).transport) as client:
             job = await client.train(".", ignore="*.gif")
-            seen = [one async for one in client.events(job)]
+            seen = [one async for one in job.events()]
             return seen[-1], [image.source async for image in client.images()]
 
     job, sources = asyncio.run(run())

@@ -1,7 +1,6 @@
 """Sending folders by either client to the fake service: what is sent, and what is told."""
 
 import asyncio
-import hashlib
 import io
 import os
 import threading
@@ -20,7 +19,8 @@ from client_sdk import (
     UploadStopped,
     UsageError,
 )
-from client_sdk._folder_report import Tally, describe
+from client_sdk._folder.plan import names_without
+from client_sdk._folder.report import Tally, describe
 from client_sdk.schemas import Job
 from tests.support.fake_service import FakeService
 
@@ -248,7 +248,7 @@ def test_what_is_no_folder_is_refused(send, folder):
     fake = FakeService()
     with pytest.raises(UsageError, match="is not a folder"):
         send(fake.transport, folder / "0.PNG")
-    with pytest.raises(TypeError, match="colection"):
+    with pytest.raises(UsageError, match="'colection'; did you mean collection"):
         send(fake.transport, folder, colection="hats")
     assert fake.requests == []
 
@@ -264,16 +264,7 @@ def test_an_empty_folder_is_no_failure(send, tmp_path):
 
 def test_a_failed_job_of_files_that_are_gone_is_told(job):
     tally = Tally()
-    tally.broken(JobFailed(job(state="failed")), [FailedFile("a", "unreadable", "gone")], set())
+    names = names_without([FailedFile("a", "unreadable", "gone")], set())
+    tally.broken(JobFailed(job(state="failed")), names)
     assert [one.path for one in tally.report.failed] == ["a"]
     assert describe(tally.report) == "0 found, 0 known, 0 sent, 3 done, 1 failed"
-
-
-def test_many_digests_are_asked_about_in_parts():
-    fake = FakeService()
-    with Client(transport=fake.transport) as client:
-        client.upload(picture(1))
-        digest = hashlib.sha256(picture(1)).hexdigest()
-        others = (f"{number:064x}" for number in range(10_500))
-        assert client.known([*others, digest]) == {digest}
-    assert [one.url.path for one in fake.requests].count("/api/v2/known") == 2

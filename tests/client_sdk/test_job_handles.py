@@ -15,14 +15,14 @@ ERROR = {"source": "a.jpg", "code": "image_unreadable", "detail": "truncated"}
 
 
 @pytest.fixture
-def handle(service, job_body):
+def uploaded(service, job_body):
     """A handle of the synchronous client, which answers with the same job for ever."""
     answers = service(httpx.Response(202, json=job_body()))
     with Client(transport=httpx.MockTransport(answers)) as client:
         yield client.upload(b"x")
 
 
-def test_every_job_that_a_client_returns_knows_it(service, job_body):
+def test_every_job_that_a_client_returns_knows_it(service, job_body, handle):
     listed = httpx.Response(200, json={"jobs": [job_body(), job_body(id="j2")]})
     stream = httpx.Response(
         200,
@@ -32,23 +32,23 @@ def test_every_job_that_a_client_returns_knows_it(service, job_body):
     one = httpx.Response(200, json=job_body())
     questions = [
         (one, lambda client: client.train("a")),
-        (one, lambda client: client.train_manifest("a")),
+        (one, lambda client: client.train(manifest="a")),
         (one, lambda client: client.upload(b"x")),
         (one, lambda client: client.upload_manifest(b"x")),
-        (one, lambda client: client.process()),
+        (one, lambda client: client.job()),
         (one, lambda client: client.job("j1")),
-        (one, lambda client: client.wait("j1")),
-        (one, lambda client: client.cancel("j1")),
-        (one, lambda client: client.retry("j1")),
+        (one, lambda client: handle(client).wait()),
+        (one, lambda client: handle(client).cancel()),
+        (one, lambda client: handle(client).retry()),
         (one, lambda client: client.reindex("hats")),
         (listed, lambda client: next(client.jobs())),
-        (stream, lambda client: next(client.events("j1"))),
+        (stream, lambda client: next(handle(client).events())),
     ]
     for answer, question in questions:
         with Client(transport=httpx.MockTransport(service(answer))) as client:
             assert type(question(client)) is JobHandle
             answer = answer if answer is stream else one
-            assert question(client)._calls is client
+            assert question(client)._connection is client._connection
 
 
 def test_a_handle_does_what_its_client_does(service, job_body):
@@ -80,36 +80,38 @@ def test_a_handle_does_what_its_client_does(service, job_body):
         ]
 
 
-def test_a_handle_is_the_wire_model(handle, job_body):
+def test_a_handle_is_the_wire_model(uploaded, job_body):
     wire = Job.model_validate(job_body())
-    assert handle == wire
-    assert wire == handle
-    assert hash(handle) == hash(wire)
-    assert handle.model_dump_json() == wire.model_dump_json()
-    assert handle != wire.model_copy(update={"done": 1})
-    assert handle != "j1"
+    assert uploaded == wire
+    assert wire == uploaded
+    assert hash(uploaded) == hash(wire)
+    assert uploaded.model_dump_json() == wire.model_dump_json()
+    assert uploaded != wire.model_copy(update={"done": 1})
+    assert uploaded != "j1"
 
 
-def test_a_handle_is_frozen_and_can_be_copied_and_sent_to_another_process(handle):
+def test_a_handle_is_frozen_and_can_be_copied_and_sent_to_another_process(uploaded):
     with pytest.raises(ValueError, match="frozen"):
-        handle.done = 5
-    assert copy.deepcopy(handle) == copy.copy(handle) == handle
-    sent = pickle.loads(pickle.dumps(handle))  # noqa: S301 - our own bytes
-    assert (type(sent), sent) == (Job, handle)
+        uploaded.done = 5
+    assert copy.deepcopy(uploaded) == copy.copy(uploaded) == uploaded
+    sent = pickle.loads(pickle.dumps(uploaded))  # noqa: S301 - our own bytes
+    assert (type(sent), sent) == (Job, uploaded)
 
 
-def test_a_handle_of_no_client_says_what_to_do(handle):
-    with pytest.raises(UsageError, match="give it to one"):
-        JobHandle.model_validate(handle.model_dump()).wait()
+def test_a_handle_of_no_client_says_what_to_do(uploaded):
+    with pytest.raises(UsageError, match="came from no client"):
+        JobHandle.model_validate(uploaded.model_dump()).wait()
 
 
-def test_progress_is_shown_on_stderr_and_other_wishes_are_kept(service, ask, job_body, capsys):
+def test_progress_is_shown_on_stderr_and_other_wishes_are_kept(
+    service, ask, job_body, handle, capsys
+):
     looks = [httpx.Response(200, json=job_body(state="in_progress", done=1))]
     answers, seen = service(*looks, httpx.Response(200, json=job_body())), []
     ask(
         answers,
-        lambda client: client.wait(
-            "j1", interval=0.001, progress=True, on_progress=lambda job: seen.append(job.done)
+        lambda client: handle(client).wait(
+            interval=0.001, progress=True, on_progress=lambda job: seen.append(job.done)
         ),
     )
     assert seen == [1, 4]

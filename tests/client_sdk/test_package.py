@@ -5,7 +5,8 @@ from importlib.resources import files
 import pydantic
 
 import client_sdk
-from client_sdk import compare_schemas, errors, schemas
+from client_sdk import errors, schemas
+from client_sdk.schemas import compare as compare_schemas
 
 INSIDE = {
     "CollectionList",

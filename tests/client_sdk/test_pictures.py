@@ -160,7 +160,8 @@ def test_many_of_each_kind_travel_in_one_upload(service, ask, multipart, job_bod
 def test_pictures_are_encoded_beside_the_event_loop(service, monkeypatch):
     import asyncio
 
-    from client_sdk import AsyncClient, _pictures
+    from client_sdk import AsyncClient
+    from client_sdk._calls import png
 
     threads = []
 
@@ -168,7 +169,7 @@ def test_pictures_are_encoded_beside_the_event_loop(service, monkeypatch):
         threads.append(threading.current_thread())
         return b"png"
 
-    monkeypatch.setattr(_pictures, "array_png", noted)
+    monkeypatch.setattr(png, "array_png", noted)
 
     async def run():
         answers = service(httpx.Response(200, json=FOUND))

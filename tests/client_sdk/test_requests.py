@@ -1,6 +1,5 @@
 """What each method sends, and what it makes of the answer; for both clients."""
 
-import inspect
 import json
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -8,7 +7,7 @@ import httpx
 import pytest
 
 from client_sdk import ApiError, TooLarge, UnexpectedAnswer, UsageError
-from client_sdk._contract import SearchKeywords, search_options
+from client_sdk._calls.images import SearchKeywords
 from client_sdk.schemas import DeleteRequest, JobState, SearchOptions, SearchRequest, TrainRequest
 
 IMAGE = {
@@ -75,19 +74,16 @@ COUNT = {"collection": "hats", "count": 3}
 DELETED = {"collection": "hats", "deleted": 2}
 
 SENT = [
-    ("GET /api/v2/process", JOB, lambda c: c.process()),
-    ("GET /api/v2/process?job=j1", JOB, lambda c: c.process("j1")),
+    ("GET /api/v2/process", JOB, lambda c: c.job()),
     ("GET /api/v2/count?collection=default", COUNT, lambda c: c.count()),
     ("GET /api/v2/count?collection=a+b%26c", COUNT, lambda c: c.count(collection="a b&c")),
     ("GET /api/v2/images/7", IMAGE, lambda c: c.image(7)),
     ("GET /api/v2/images/7/content", {}, lambda c: c.content(7)),
     ("GET /api/v2/images/7/thumbnail", {}, lambda c: c.thumbnail(7)),
     ("GET /api/v2/images/7/thumbnail?size=64", {}, lambda c: c.thumbnail(7, size=64)),
-    ("DELETE /api/v2/images/7", {}, lambda c: c.delete_image(7)),
     ("GET /api/v2/jobs/j1", JOB, lambda c: c.job("j1")),
     ("GET /api/v2/jobs/..%2Fimages%3Fx", JOB, lambda c: c.job("../images?x")),
     ("GET /api/v2/jobs?limit=100", {"jobs": []}, lambda c: c.jobs()),
-    ("GET /api/v2/jobs/j1/errors?limit=100", {"errors": []}, lambda c: c.job_errors("j1")),
     (
         "GET /api/v2/jobs?state=failed&limit=100",
         {"jobs": []},
@@ -98,8 +94,6 @@ SENT = [
         {"jobs": []},
         lambda c: c.jobs(state=["pending", JobState.FAILED], collection="hats"),
     ),
-    ("POST /api/v2/jobs/j1/cancel", JOB, lambda c: c.cancel("j1")),
-    ("POST /api/v2/jobs/j1/retry", JOB, lambda c: c.retry("j1")),
     ("PATCH /api/v2/images/7", IMAGE, lambda c: c.update_metadata(7, {"a": 1})),
     ("GET /api/v2/collections", {"collections": [COLLECTION]}, lambda c: c.collections()),
     ("POST /api/v2/collections", COLLECTION, lambda c: c.create_collection("hats")),
@@ -110,16 +104,28 @@ SENT = [
     ("GET /api/v2/info", INFO, lambda c: c.info()),
     ("GET /readyz", {}, lambda c: c.wait_ready()),
     (
-        "POST /api/v2/known",
-        {"collection": "hats", "known": []},
-        lambda c: c.known(["0" * 64]),
-    ),
-    (
         "GET /api/v2/images?collection=hats&prefix=a%2F&limit=5",
         {"images": []},
         lambda c: c.images(collection="hats", prefix="a/", page_size=5),
     ),
 ]
+
+
+OF_JOBS = [
+    ("GET /api/v2/jobs/j1", JOB, lambda job: job.refresh()),
+    ("GET /api/v2/process?job=j1", {**JOB, "state": "completed"}, lambda job: job.wait()),
+    ("GET /api/v2/jobs/j1/errors?limit=100", {"errors": []}, lambda job: job.all_errors()),
+    ("POST /api/v2/jobs/j1/cancel", JOB, lambda job: job.cancel()),
+    ("POST /api/v2/jobs/j1/retry", JOB, lambda job: job.retry()),
+]
+
+
+@pytest.mark.parametrize(("line", "body", "verb"), OF_JOBS, ids=[line for line, _, _ in OF_JOBS])
+def test_a_verb_of_a_job_sends_the_call_of_the_contract(line, body, verb, service, ask, handle):
+    answers = service(httpx.Response(200, json=body))
+    ask(answers, lambda client: verb(handle(client)))
+    (request,) = answers.requests
+    assert f"{request.method} {request.url.raw_path.decode()}" == line
 
 
 @pytest.mark.parametrize(("line", "body", "question"), SENT, ids=[line for line, _, _ in SENT])
@@ -135,7 +141,7 @@ def test_a_method_sends_the_call_of_the_contract(line, body, question, service, 
     [
         (COUNT, lambda c: c.count(), 3),
         (DELETED, lambda c: c.delete([1, 2], collection="hats"), 2),
-        (DELETED, lambda c: c.delete_all(collection="hats"), 2),
+        (DELETED, lambda c: c.delete(all=True, collection="hats"), 2),
     ],
 )
 def test_a_number_comes_without_its_envelope(body, question, expected, service, ask):
@@ -172,7 +178,7 @@ def test_bytes_come_as_they_are(service, ask):
 
 
 def test_an_answer_without_a_body_is_none(service, ask):
-    assert ask(service(httpx.Response(204)), lambda client: client.delete_image(7)) is None
+    assert ask(service(httpx.Response(204)), lambda c: c.delete_collection("hats")) is None
 
 
 def test_train_sends_what_the_schema_knows(service, ask):
@@ -222,8 +228,12 @@ def test_a_manifest_of_the_service_is_named(service, ask):
     answers = service(httpx.Response(202, json=JOB))
     ask(
         answers,
-        lambda client: client.train_manifest(
-            PurePosixPath("l.csv"), path="shop", root="photos", metadata={"a": 1}, dry_run=True
+        lambda client: client.train(
+            manifest=PurePosixPath("l.csv"),
+            path="shop",
+            root="photos",
+            metadata={"a": 1},
+            dry_run=True,
         ),
     )
     assert TrainRequest.model_validate_json(answers.requests[0].content) == TrainRequest(
@@ -252,7 +262,7 @@ def test_a_manifest_of_the_caller_travels_as_a_file(service, ask):
     [
         lambda client, key: client.train("a", idempotency_key=key),
         lambda client, key: client.upload(b"x", idempotency_key=key),
-        lambda client, key: client.train_manifest("l.csv", idempotency_key=key),
+        lambda client, key: client.train(manifest="l.csv", idempotency_key=key),
         lambda client, key: client.upload_manifest(b"x", idempotency_key=key),
         lambda client, key: client.reindex("hats", idempotency_key=key),
     ],
@@ -289,7 +299,7 @@ def test_a_path_object_of_another_system_is_sent_with_slashes(service, ask):
 def test_a_search_by_url_sends_what_the_schema_knows(service, ask):
     answers = service(httpx.Response(200, json=FOUND))
     url = "https://shop.example/cat.jpg"
-    ask(answers, lambda client: client.search_by_url(url, collection="hats", top_k=3))
+    ask(answers, lambda client: client.search(url, collection="hats", top_k=3))
     (sent,) = answers.requests
     assert (sent.method, sent.url.path) == ("POST", "/api/v2/search")
     body = SearchRequest.model_validate_json(sent.content)
@@ -300,7 +310,7 @@ def test_a_search_by_id_sends_what_the_schema_knows(service, ask):
     answers = service(httpx.Response(200, json=FOUND))
     ask(
         answers,
-        lambda client: client.search_by_id(
+        lambda client: client.search(
             7,
             collection="hats",
             top_k=3,
@@ -327,18 +337,17 @@ def test_a_search_by_id_sends_what_the_schema_knows(service, ask):
     )
 
 
-def test_the_options_of_a_search_are_those_of_the_schema_with_its_defaults():
-    options = inspect.signature(search_options).parameters
-    fields = SearchOptions.model_fields
-    assert set(options) == set(fields) == set(SearchKeywords.__annotations__)
-    assert {name: option.default for name, option in options.items()} == {
-        name: field.default for name, field in fields.items()
-    }
+def test_the_options_of_a_search_are_those_of_the_schema_with_its_defaults(service, ask):
+    assert set(SearchOptions.model_fields) == set(SearchKeywords.__annotations__)
+    answers = service(httpx.Response(200, json=FOUND))
+    ask(answers, lambda client: client.search(7))
+    body = SearchRequest.model_validate_json(answers.requests[0].content)
+    assert body == SearchRequest(image_id=7)
 
 
 def test_a_misspelt_option_is_refused_before_anything_is_sent(service, ask):
     answers = service(httpx.Response(200, json=FOUND))
-    with pytest.raises(TypeError, match="topk"):
+    with pytest.raises(UsageError, match=r"search\(\) has no option 'topk'; did you mean top_k"):
         ask(answers, lambda client: client.search(b"x", topk=3))
     assert answers.requests == []
 
@@ -348,10 +357,13 @@ def test_a_misspelt_option_is_refused_before_anything_is_sent(service, ask):
     [
         (lambda c: c.delete([1, 2]), DeleteRequest(ids=(1, 2))),
         (lambda c: c.delete(5, collection="hats"), DeleteRequest(collection="hats", ids=(5,))),
-        (lambda c: c.delete_all(collection="hats"), DeleteRequest(collection="hats", all=True)),
-        (lambda c: c.delete_where("year > 1990"), DeleteRequest(filter="year > 1990")),
         (
-            lambda c: c.delete_where("a == 1", collection="hats"),
+            lambda c: c.delete(all=True, collection="hats"),
+            DeleteRequest(collection="hats", all=True),
+        ),
+        (lambda c: c.delete(filter="year > 1990"), DeleteRequest(filter="year > 1990")),
+        (
+            lambda c: c.delete(filter="a == 1", collection="hats"),
             DeleteRequest(collection="hats", filter="a == 1"),
         ),
     ],

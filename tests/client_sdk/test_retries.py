@@ -22,7 +22,7 @@ from client_sdk import (
     TimeoutExceeded,
     UsageError,
 )
-from client_sdk._retries import Course
+from client_sdk._transport.retries import Course
 
 AT_ONCE = Retries(first_pause=0.0, longest_pause=0.0)
 COUNT = {"collection": "default", "count": 3}
@@ -104,31 +104,30 @@ def test_attempts_have_an_end_and_the_last_failure_is_told(service, impatient):
 @pytest.mark.parametrize(
     ("question", "sent"),
     [
-        (lambda c: c.search(b"x"), 2),
-        (lambda c: c.search_by_id(1), 2),
-        (lambda c: c.compare(b"a", 7), 2),
-        (lambda c: c.update_metadata(1, {}), 2),
-        (lambda c: c.upload(b"x"), 2),
-        (lambda c: c.train("a"), 2),
-        (lambda c: c.train_manifest("l.csv"), 2),
-        (lambda c: c.upload_manifest(b"x"), 2),
-        (lambda c: c.reindex("hats"), 2),
-        (lambda c: c.cancel("j1"), 2),
-        (lambda c: c.delete_image(1), 2),
-        (lambda c: c.delete_collection("hats"), 2),
-        (lambda c: c.forget_reindex("hats"), 2),
-        (lambda c: c.delete([1]), 1),
-        (lambda c: c.delete_where("a == 1"), 1),
-        (lambda c: c.delete_all(collection="hats"), 1),
-        (lambda c: c.create_collection("hats"), 1),
-        (lambda c: c.retry("j1"), 1),
-        (lambda c: c.undo_reindex("hats"), 1),
+        (lambda c, of: c.search(b"x"), 2),
+        (lambda c, of: c.search(1), 2),
+        (lambda c, of: c.compare(b"a", 7), 2),
+        (lambda c, of: c.update_metadata(1, {}), 2),
+        (lambda c, of: c.upload(b"x"), 2),
+        (lambda c, of: c.train("a"), 2),
+        (lambda c, of: c.train(manifest="l.csv"), 2),
+        (lambda c, of: c.upload_manifest(b"x"), 2),
+        (lambda c, of: c.reindex("hats"), 2),
+        (lambda c, of: of(c).cancel(), 2),
+        (lambda c, of: c.delete_collection("hats"), 2),
+        (lambda c, of: c.forget_reindex("hats"), 2),
+        (lambda c, of: c.delete([1]), 1),
+        (lambda c, of: c.delete(filter="a == 1"), 1),
+        (lambda c, of: c.delete(all=True, collection="hats"), 1),
+        (lambda c, of: c.create_collection("hats"), 1),
+        (lambda c, of: of(c).retry(), 1),
+        (lambda c, of: c.undo_reindex("hats"), 1),
     ],
 )
-def test_only_what_may_be_done_twice_is_sent_twice(question, sent, service, impatient):
+def test_only_what_may_be_done_twice_is_sent_twice(question, sent, service, impatient, handle):
     answers = service(httpx.ReadError("reset"), httpx.Response(413))
     with pytest.raises(LookalikeError):
-        impatient(answers, question)
+        impatient(answers, lambda client: question(client, handle))
     assert len(answers.requests) == sent
 
 
@@ -165,10 +164,10 @@ def test_a_body_that_can_be_read_only_once_is_sent_once(service, impatient):
 def test_a_delete_whose_answer_was_lost_has_succeeded_when_nothing_is_there(service, impatient):
     gone = {"title": "", "status": 404, "detail": "gone", "code": "image_not_found"}
     lost = service(httpx.ReadError("reset"), httpx.Response(404, json=gone))
-    assert impatient(lost, lambda client: client.delete_image(7)) is None
+    assert impatient(lost, lambda client: client.delete_collection("hats")) is None
     refused = service(httpx.ConnectError("refused"), httpx.Response(404, json=gone))
     with pytest.raises(ImageNotFound):
-        impatient(refused, lambda client: client.delete_image(7))
+        impatient(refused, lambda client: client.delete_collection("hats"))
 
 
 def test_over_a_transport_of_the_caller_nothing_is_repeated_unless_asked(service, ask):
@@ -200,8 +199,8 @@ def test_by_default_a_client_tries_again(kind, service, monkeypatch):
     import client_sdk
 
     client = getattr(client_sdk, kind)()
-    assert isinstance(client._http._transport, RetryTransport | AsyncRetryTransport)
-    assert client._http._transport._retries == Retries()
+    assert isinstance(client._connection.transport, RetryTransport | AsyncRetryTransport)
+    assert client._connection.transport._retries == Retries()
 
 
 # When

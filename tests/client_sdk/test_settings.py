@@ -1,7 +1,9 @@
+import sys
+
 import pytest
 
-from client_sdk import Client, UsageError
-from client_sdk._settings import resolve
+from client_sdk import AsyncClient, Client, UsageError
+from client_sdk._transport.settings import proxy_of, resolve
 
 
 def test_without_anything_the_service_is_on_this_machine():
@@ -83,3 +85,58 @@ def test_a_request_may_never_take_longer_than_the_time_that_is_left():
     assert settings.limits().read == 30.0
     assert settings.limits(within=2.0).read == 2.0
     assert settings.limits().connect == 5.0
+
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+@pytest.fixture
+def proxies(monkeypatch):
+    """Sets the proxies of the environment, and no others."""
+
+    def put(**named):
+        for name in PROXIES:
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.upper(), raising=False)
+        for name, url in named.items():
+            monkeypatch.setenv(name, url)
+
+    return put
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9", "socks://x:1080"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8001", "127.8.0.1", "localhost", "[::1]:8001", "0.0.0.0:1", "a.localhost"]
+)
+def test_this_machine_is_reached_without_a_proxy(proxy, host, proxies):
+    proxies(ALL_PROXY=proxy, HTTP_PROXY=proxy)
+    assert proxy_of(f"http://{host}") is None
+    for kind in (Client, AsyncClient):
+        kind(f"http://{host}")
+
+
+def test_other_machines_are_reached_through_the_proxy_of_the_environment(proxies):
+    proxies(HTTP_PROXY="proxy.example:3128", NO_PROXY="near.example")
+    assert proxy_of("http://far.example") == "http://proxy.example:3128"
+    assert proxy_of("http://near.example") is None
+    assert proxy_of("https://far.example") is None
+
+
+@pytest.mark.parametrize(
+    ("proxy", "told"),
+    [
+        ("socks5://me:secret@host:1080", "SOCKS needs `pip install 'httpx[socks]'`"),
+        ("socks://me:secret@host:1080", "not an HTTP proxy"),
+        ("http://me:secret@host:port", "not an HTTP proxy"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(
+    kind, proxy, told, proxies, monkeypatch
+):
+    proxies(ALL_PROXY=proxy)
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(UsageError, match=r"the proxy \S+ that the environment names") as caught:
+        kind("http://far.example")
+    assert told in str(caught.value)
+    assert "secret" not in str(caught.value)

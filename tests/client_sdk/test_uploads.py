@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from client_sdk import ConnectError, UsageError
-from client_sdk._pictures import DiskFile
+from client_sdk._calls.pictures import DiskFile
 
 FOUND = {
     "collection": "default",

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from client_sdk import VersionMismatch, __version__
-from client_sdk._versions import OLDEST, TOO_NEW
+from client_sdk._transport.versions import OLDEST, TOO_NEW
 
 COUNT = {"collection": "default", "count": 3}
 
@@ -43,10 +43,10 @@ def test_who_knows_better_may_go_on(service, ask):
     assert ask(service(answer("9.0")), lambda client: client.count(), check_version=False) == 3
 
 
-def test_a_job_of_another_time_is_not_followed(service, ask):
+def test_a_job_of_another_time_is_not_followed(service, ask, handle):
     headers = {"content-type": "text/event-stream", "X-Lookalike-Version": "9.0"}
     with pytest.raises(VersionMismatch):
-        ask(service(httpx.Response(200, headers=headers)), lambda client: client.events("j1"))
+        ask(service(httpx.Response(200, headers=headers)), lambda client: handle(client).events())
 
 
 def test_the_client_understands_the_service_that_it_comes_with():

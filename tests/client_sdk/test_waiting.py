@@ -11,7 +11,7 @@ from client_sdk import (
     TimeoutExceeded,
     UsageError,
 )
-from client_sdk._polling import Patience
+from client_sdk._transport.polling import Patience
 
 QUICK = {"timeout": 5.0, "interval": 0.001}
 
@@ -27,36 +27,36 @@ def refusal(status, code):
     return httpx.Response(status, json=body)
 
 
-def test_waiting_ends_with_the_completed_job(service, ask, looks):
+def test_waiting_ends_with_the_completed_job(service, ask, looks, handle):
     answers = service(*looks({"state": "pending"}, {"state": "in_progress"}, {}))
     seen = []
-    job = ask(answers, lambda client: client.wait("j1", **QUICK, on_progress=seen.append))
+    job = ask(answers, lambda client: handle(client).wait(**QUICK, on_progress=seen.append))
     assert (job.state, job.indexed) == ("completed", 2)
     assert [look.state for look in seen] == ["pending", "in_progress", "completed"]
     assert {str(request.url.params) for request in answers.requests} == {"job=j1"}
 
 
-def test_waiting_takes_a_job_as_well_as_its_id(service, ask, looks, job):
+def test_waiting_takes_a_job_as_well_as_its_id(service, ask, looks, job, handle):
     answers = service(*looks({}))
-    assert ask(answers, lambda client: client.wait(job(state="pending"), **QUICK)).id == "j1"
+    assert ask(answers, lambda client: handle(client, state="pending").wait(**QUICK)).id == "j1"
 
 
 @pytest.mark.parametrize("state", ["failed", "canceled"])
-def test_a_job_that_does_not_get_to_its_end_is_raised(state, service, ask, looks):
+def test_a_job_that_does_not_get_to_its_end_is_raised(state, service, ask, looks, handle):
     answers = service(*looks({"state": "pending"}, {"state": state}))
     with pytest.raises(JobFailed) as caught:
-        ask(answers, lambda client: client.wait("j1", **QUICK))
+        ask(answers, lambda client: handle(client).wait(**QUICK))
     assert caught.value.job.state == state
 
 
-def test_waiting_has_an_end(service, ask, looks):
+def test_waiting_has_an_end(service, ask, looks, handle):
     answers = service(*looks({"state": "in_progress", "done": 1}))
     with pytest.raises(TimeoutExceeded, match=r"j1 is still in_progress with 1 of 4.*after 0\.2 s"):
-        ask(answers, lambda client: client.wait("j1", timeout=0.2, interval=0.005))
+        ask(answers, lambda client: handle(client).wait(timeout=0.2, interval=0.005))
     assert len(answers.requests) > 1
 
 
-def test_a_service_that_is_away_for_a_moment_does_not_end_the_waiting(service, ask, looks):
+def test_a_service_that_is_away_for_a_moment_does_not_end_the_waiting(service, ask, looks, handle):
     passing = [
         httpx.ConnectError("refused"),
         httpx.ReadTimeout("slow"),
@@ -65,41 +65,41 @@ def test_a_service_that_is_away_for_a_moment_does_not_end_the_waiting(service, a
         httpx.Response(502),
     ]
     answers = service(*passing, *looks({}))
-    assert ask(answers, lambda client: client.wait("j1", **QUICK)).state == "completed"
+    assert ask(answers, lambda client: handle(client).wait(**QUICK)).state == "completed"
 
 
-def test_a_service_that_stays_away_ends_the_waiting(service, ask):
+def test_a_service_that_stays_away_ends_the_waiting(service, ask, handle):
     with pytest.raises(TimeoutExceeded, match="j1 could not be asked for") as caught:
         ask(
             service(httpx.ConnectError("refused")),
-            lambda client: client.wait("j1", timeout=0.01, interval=0.001),
+            lambda client: handle(client).wait(timeout=0.01, interval=0.001),
         )
     assert isinstance(caught.value.__cause__, ConnectError)
 
 
-def test_a_job_that_is_not_there_ends_the_waiting_at_once(service, ask):
+def test_a_job_that_is_not_there_ends_the_waiting_at_once(service, ask, handle):
     answers = service(refusal(404, "job_not_found"))
     with pytest.raises(JobNotFound):
-        ask(answers, lambda client: client.wait("j1", **QUICK))
+        ask(answers, lambda client: handle(client).wait(**QUICK))
     assert len(answers.requests) == 1
 
 
-def test_waiting_for_no_job_is_refused(service, ask, looks, job):
+def test_waiting_for_no_job_is_refused(service, ask, looks, job, handle):
     with pytest.raises(UsageError, match="there is no job yet"):
-        ask(service(*looks({})), lambda client: client.wait(job(id=None, state="idle")))
+        ask(service(*looks({})), lambda client: handle(client, id=None, state="idle").wait())
 
 
-def test_a_failure_in_the_callback_is_the_callers_own(service, ask, looks):
+def test_a_failure_in_the_callback_is_the_callers_own(service, ask, looks, handle):
     def stumble(job):
         raise ConnectError("mine")
 
     with pytest.raises(ConnectError, match="mine"):
-        ask(service(*looks({})), lambda client: client.wait("j1", **QUICK, on_progress=stumble))
+        ask(service(*looks({})), lambda client: handle(client).wait(**QUICK, on_progress=stumble))
 
 
-def test_a_look_takes_no_longer_than_the_time_that_is_left(service, ask, looks):
+def test_a_look_takes_no_longer_than_the_time_that_is_left(service, ask, looks, handle):
     answers = service(*looks({}))
-    ask(answers, lambda client: client.wait("j1", timeout=4.0))
+    ask(answers, lambda client: handle(client).wait(timeout=4.0))
     assert 1.0 <= answers.requests[0].extensions["timeout"]["read"] <= 4.0
 
 

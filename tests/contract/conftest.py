@@ -45,6 +45,6 @@ def gallery(server, photographs: Path) -> Iterator[str]:
     """A collection that holds the six photographs; tests only read it."""
     name = f"gallery-{uuid4().hex[:8]}"
     with Client(server.url, timeout=60) as client:
-        client.wait(client.upload(sorted(photographs.iterdir()), collection=name))
+        client.upload(sorted(photographs.iterdir()), collection=name).wait()
         yield name
         client.delete_collection(name)

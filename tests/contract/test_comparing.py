@@ -152,13 +152,13 @@ def test_what_names_no_two_pictures_is_refused(http, body, status, says):
 
 def test_copies_are_grouped_with_their_originals(client, server, collection, photographs, edited):
     originals = sorted(photographs.iterdir())
-    client.wait(client.upload(originals, collection=collection))
+    client.upload(originals, collection=collection).wait()
     copies = [
         (f"{name}-{edit}.jpg", content)
         for name in ("coffee", "rocket")
         for edit, content in edited(name).items()
     ]
-    client.wait(client.upload(copies, collection=collection))
+    client.upload(copies, collection=collection).wait()
 
     groups = list(client.duplicates(collection=collection, page_size=1))
 

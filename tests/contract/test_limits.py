@@ -255,7 +255,7 @@ def test_streams_of_events_hold_up_no_requests_and_have_a_limit(server, http, cl
         refused = http.get(path)
         assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
         assert http.get("/api/v2/count").status_code == 200
-        client.cancel(job)
+        job.cancel()
         assert all("canceled" in list(one)[-3] for one in lines)
     assert http.get(path).status_code == 200
 
@@ -264,7 +264,7 @@ def test_an_answer_that_nobody_reads_holds_nothing_up(server, http, client):
     large = Image.effect_noise((2600, 2600), 200)  # of several MiB as a PNG
     path = server.images / "large.png"
     large.save(path)
-    client.wait(client.train(path), timeout=PATIENCE)
+    client.train(path).wait(timeout=PATIENCE)
     image = next(client.images(prefix="large"))
     asked = (
         f"GET {image.content_url} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {'a' * 20}\r\n\r\n"

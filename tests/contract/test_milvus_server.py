@@ -44,7 +44,7 @@ def shelf(over_milvus, photographs):
         client.create_collection("shelf", "vgg16-mac")
         for number, picture in enumerate(sorted(photographs.iterdir())):
             metadata = {"number": number}
-            client.wait(client.upload([picture], collection="shelf", metadata=metadata))
+            client.upload([picture], collection="shelf", metadata=metadata).wait()
     return "shelf"
 
 
@@ -72,19 +72,19 @@ def finds(client, picture, collection):
 def test_what_is_trained_is_counted_found_filtered_and_deleted(client, shelf, photographs):
     pictures = sorted(photographs.iterdir())
     assert client.count(collection=shelf) == 6
-    assert client.process().state is JobState.COMPLETED
+    assert client.job().state is JobState.COMPLETED
     for picture in pictures[:2]:
         assert finds(client, picture, shelf)
     hits = client.search(pictures[0], collection=shelf, filter="number >= 4").hits
     assert {hit.name for hit in hits} == {picture.name for picture in pictures[4:]}
 
     client.create_collection("short")
-    client.wait(client.upload(pictures[:2], collection="short"))
+    client.upload(pictures[:2], collection="short").wait()
     first, second = client.images(collection="short")
     assert client.delete(first.id, collection="short") == 1
-    hits = client.search_by_id(second.id, collection="short").hits
+    hits = client.search(second.id, collection="short").hits
     assert [hit.image_id for hit in hits] == [second.id]
-    assert client.delete_where("$width > 0", collection="short") == 1
+    assert client.delete(filter="$width > 0", collection="short") == 1
     assert client.count(collection="short") == 0
     client.delete_collection("short")
     assert "short" not in {one.name for one in client.collections()}
@@ -92,7 +92,7 @@ def test_what_is_trained_is_counted_found_filtered_and_deleted(client, shelf, ph
 
 def test_a_collection_is_brought_to_another_descriptor_and_back(client, shelf, photographs):
     picture = min(photographs.iterdir())
-    job = client.wait(client.reindex(shelf, "vgg16-rgem"))
+    job = client.reindex(shelf, "vgg16-rgem").wait()
     assert job.state is JobState.COMPLETED
 
     def used():
@@ -135,7 +135,7 @@ def test_while_milvus_is_paused_searches_end_soon_and_nothing_else_waits(
             time.sleep(0.5)
             for _ in range(4):
                 assert client.count(collection=shelf) == 6
-                client.process()
+                client.job()
             assert not answers  # every search still waited while all that was answered
             assert is_ready(over_milvus)
             threads.shutdown()
@@ -158,7 +158,7 @@ def test_after_a_kill_of_milvus_the_service_heals_and_what_was_trained_meanwhile
     client.create_collection("later", "vgg16-mac")
     wait_until(lambda: gauges(over_milvus.url)["later"] == 1)
     milvus.kill()
-    job = client.wait(client.upload([picture], collection="later"))
+    job = client.upload([picture], collection="later").wait()
     assert job.state is JobState.COMPLETED
     assert client.count(collection="later") == 1
     assert not finds(client, picture, shelf)

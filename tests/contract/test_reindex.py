@@ -74,7 +74,7 @@ def named(client):
         collection = client.create_collection(name, descriptor)
         made.append(name)
         if pictures:
-            client.wait(client.upload(list(pictures), collection=name))
+            client.upload(list(pictures), collection=name).wait()
         return collection
 
     yield make
@@ -113,12 +113,12 @@ def test_a_reindex_changes_the_scores_and_nothing_else_and_no_search_fails(
     assert abs(by_mac[1][1] - by_rmac4[1][1]) > 0.01  # the two can be told apart
     before, metadata = ids(client, "as-mac"), {"kept": True}
     job = client.upload(pictures[:1], collection="as-mac", metadata=metadata)  # only a source
-    client.wait(job)
+    job.wait()
 
     with Searching(server.url, query, "as-mac") as searching:
         job = client.reindex("as-mac", "vgg16-rmac4")
         assert job.source == "reindex to vgg16-rmac4"
-        done = client.wait(job)
+        done = job.wait()
         seen = len(searching.best)
         wait_until(lambda: len(searching.best) >= seen + 3 or searching.failures)
 
@@ -150,8 +150,8 @@ def test_a_reindex_changes_the_scores_and_nothing_else_and_no_search_fails(
 def test_what_comes_and_goes_after_a_reindex_is_right_after_an_undo(client, named, photographs):
     pictures = [photographs / name for name in NAMES]
     named("moving", "vgg16-mac", pictures[:3])
-    client.wait(client.reindex("moving", "vgg16-rgem"))
-    client.wait(client.upload(pictures[3:], collection="moving"))
+    client.reindex("moving", "vgg16-rgem").wait()
+    client.upload(pictures[3:], collection="moving").wait()
     client.delete(ids(client, "moving")["chelsea.jpg"], collection="moving")
 
     client.undo_reindex("moving")
@@ -166,11 +166,11 @@ def test_images_whose_originals_are_gone_are_named_and_keep_the_collection_as_it
 ):
     shutil.copytree(photographs, folder / "six")
     named("files", "vgg16-mac")
-    client.wait(client.train(folder, collection="files"))
+    client.train(folder, collection="files").wait()
     (folder / "six" / "coins.jpg").unlink()
     (folder / "six" / "ihc.jpg").write_bytes(b"changed")
 
-    kept = client.wait(client.reindex("files", "vgg16-rmac4"))
+    kept = client.reindex("files", "vgg16-rmac4").wait()
 
     assert (kept.state, kept.indexed, kept.failed) == (JobState.COMPLETED, 4, 2)
     assert "2 images could not be described" in kept.detail
@@ -183,9 +183,9 @@ def test_images_whose_originals_are_gone_are_named_and_keep_the_collection_as_it
     assert ranking(client, photographs / "coins.jpg", "files")[0][0] == "coins.jpg"
 
     shutil.copy(photographs / "coins.jpg", folder / "six")
-    again = client.wait(client.reindex("files", "vgg16-rmac4"))
+    again = client.reindex("files", "vgg16-rmac4").wait()
     assert (again.total, again.indexed, again.failed) == (2, 1, 1)
-    dropped = client.wait(client.reindex("files", "vgg16-rmac4", drop_missing=True))
+    dropped = client.reindex("files", "vgg16-rmac4", drop_missing=True).wait()
     assert "1 images that could not be described are deleted" in dropped.detail
     now = of(client, "files")
     assert (now.descriptor, now.preparing, now.count) == ("vgg16-rmac4", None, 5)
@@ -199,7 +199,7 @@ def test_the_same_again_is_a_conflict_and_no_name_means_the_services_choice(
     with pytest.raises(Conflict, match=r"holds vgg16-mac in \w+ already"):
         client.reindex("twice", "vgg16-mac")
     job = http.post("/api/v2/collections/twice/reindex").json()  # nothing said
-    client.wait(job["id"])
+    client.job(job["id"]).wait()
     assert of(client, "twice").descriptor == client.info().descriptor
 
 
@@ -207,7 +207,7 @@ def test_another_precisions_collection_is_refused_with_both_ways_out(new_server,
     pictures = [photographs / name for name in NAMES[:3]]
     server = new_server(LOOKALIKE_PRECISION="fp32").start()
     with Client(server.url, timeout=60) as client:
-        client.wait(client.upload(pictures))
+        client.upload(pictures).wait()
         before = ranking(client, pictures[0], "default")
         images = ids(client, "default")
     server.tell(signal.SIGTERM)
@@ -217,7 +217,7 @@ def test_another_precisions_collection_is_refused_with_both_ways_out(new_server,
     with Client(server.url, timeout=60) as client:
         for refused in (
             lambda: client.search(pictures[0]),
-            lambda: client.search_by_id(images["coffee.jpg"]),
+            lambda: client.search(images["coffee.jpg"]),
             lambda: client.upload(pictures),
         ):
             with pytest.raises(Conflict) as caught:
@@ -229,7 +229,7 @@ def test_another_precisions_collection_is_refused_with_both_ways_out(new_server,
             assert "LOOKALIKE_PRECISION=fp32" in told
         assert client.count() == 3
 
-        client.wait(client.reindex("default"))
+        client.reindex("default").wait()
 
         assert ids(client, "default") == images
         after = ranking(client, pictures[0], "default")
@@ -241,7 +241,7 @@ def test_another_precisions_collection_is_refused_with_both_ways_out(new_server,
             "int8",
             "vgg16-rmac4",
         )
-        client.wait(client.upload([photographs / "coins.jpg"]))
+        client.upload([photographs / "coins.jpg"]).wait()
         with pytest.raises(Conflict, match="1 images came to 'default' since it held"):
             client.undo_reindex("default")
     server.stop()
@@ -261,16 +261,16 @@ def pictures(photographs, tmp_path):
 def test_kill_9_in_the_middle_of_a_reindex_loses_nothing_and_it_goes_on(new_server, pictures):
     server = new_server(LOOKALIKE_DESCRIPTOR="vgg16-mac").start()
     with Client(server.url, timeout=60) as client:
-        client.wait(client.upload(pictures))
+        client.upload(pictures).wait()
         before = ids(client, "default")
         job = client.reindex("default", "vgg16-rmac4")
-        seen = wait_until(lambda: (now := client.process(job)).done and now)
+        seen = wait_until(lambda: (now := client.job(job)).done and now)
         server.kill()
     assert 0 < seen.done < 18
     server.start()
     with Client(server.url, timeout=60) as client:
-        assert client.process(job).done >= seen.done
-        done = client.wait(job)
+        assert client.job(job).done >= seen.done
+        done = client.job(job).wait()
         assert (done.state, done.total, done.indexed, done.failed) == (
             JobState.COMPLETED,
             18,

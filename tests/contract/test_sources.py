@@ -32,15 +32,15 @@ def two(folder, photographs):
 
 
 def test_a_folder_is_looked_at_trained_and_pruned(client, collection, two):
-    looked = client.wait(client.train(two, collection=collection, dry_run=True))
+    looked = client.train(two, collection=collection, dry_run=True).wait()
     assert (looked.dry_run, looked.total, looked.indexed) == (True, 2, 2)
     assert client.count(collection=collection) == 0
-    assert client.wait(client.train(two, collection=collection)).indexed == 2
+    assert client.train(two, collection=collection).wait().indexed == 2
     (two / "coins.jpg").unlink()
-    job = client.wait(client.train(two, collection=collection, prune=True))
+    job = client.train(two, collection=collection, prune=True).wait()
     assert (job.unchanged, job.duplicates, job.removed, job.total) == (1, 1, 1, 1)
     assert [image.name for image in client.images(collection=collection)] == ["ihc.jpg"]
-    again = client.wait(client.train(two, collection=collection, verify_bytes=True))
+    again = client.train(two, collection=collection, verify_bytes=True).wait()
     assert (again.unchanged, again.duplicates) == (0, 1)
 
 
@@ -53,7 +53,7 @@ def test_a_manifest_adds_with_metadata_and_tells_the_lines_that_are_wrong(client
     lines = [{"path": "coins.jpg", "metadata": {"shop": "north"}}, {"pth": "ihc.jpg"}]
     (two / "list.ndjson").write_text("\n".join(map(json.dumps, lines)))
 
-    job = client.wait(client.train_manifest(two / "list.ndjson", collection=collection))
+    job = client.train(manifest=two / "list.ndjson", collection=collection).wait()
 
     assert (job.indexed, job.failed) == (1, 1)
     (error,) = job.errors
@@ -65,30 +65,26 @@ def test_a_manifest_adds_with_metadata_and_tells_the_lines_that_are_wrong(client
 def test_the_other_client_does_the_same(server, collection, two):
     async def run():
         async with AsyncClient(server.url) as client:
-            looked = await client.wait(
+            looked = await (
                 await client.train(two, collection=collection, dry_run=True, prune=True)
-            )
-            sent = await client.wait(
+            ).wait()
+            sent = await (
                 await client.upload_manifest(b"path\ncoins.jpg\n", path=two, collection=collection)
-            )
+            ).wait()
             (two / "l.csv").write_text("path\nihc.jpg\n")
-            named = await client.wait(
-                await client.train_manifest(two / "l.csv", collection=collection)
-            )
+            named = await (await client.train(manifest=two / "l.csv", collection=collection)).wait()
             return looked.indexed, sent.indexed, named.indexed
 
     assert asyncio.run(run()) == (2, 1, 1)
 
 
 def test_a_manifest_can_be_sent(client, collection, two):
-    client.wait(client.train(two, collection=collection))
+    client.train(two, collection=collection).wait()
     table = "op,path,price\nadd,coins.jpg,2.5\ndelete,ihc.jpg,\n"
 
-    job = client.wait(
-        client.upload_manifest(
-            ("l.csv", table.encode()), path=two, collection=collection, metadata={"by": "me"}
-        )
-    )
+    job = client.upload_manifest(
+        ("l.csv", table.encode()), path=two, collection=collection, metadata={"by": "me"}
+    ).wait()
 
     assert (job.duplicates, job.removed, job.failed) == (1, 1, 0)
     (image,) = client.images(collection=collection)
@@ -114,7 +110,7 @@ def test_an_archive_is_the_pictures_in_it(client, collection, photographs):
         archive.writestr("../b.jpg", b"out")
         archive.writestr("letter.txt", b"Dear all")
 
-    job = client.wait(client.upload(("photos.zip", packed.getvalue()), collection=collection))
+    job = client.upload(("photos.zip", packed.getvalue()), collection=collection).wait()
 
     assert (job.state, job.total, job.indexed) == (JobState.COMPLETED, 3, 1)
     assert {error.source: error.code for error in job.errors} == {
@@ -185,7 +181,7 @@ def test_a_manifest_and_an_archive_are_worked_off_once_under_their_keys(client, 
         (archive, "coins.jpg", "ihc.jpg"),
     ):
         key = f"{collection} {send.__name__}"
-        first = client.wait(send(one, key))
+        first = send(one, key).wait()
         assert (first.done, first.failed) == (1, 0)
         assert send(one, key).id == first.id
         with pytest.raises(Conflict, match="another request"):
@@ -194,15 +190,15 @@ def test_a_manifest_and_an_archive_are_worked_off_once_under_their_keys(client, 
 
 def test_a_line_that_failed_is_tried_again_once_it_can_go_well(client, collection, two):
     (two / "list.json").write_text('{"path": "late.jpg"}\n{"oops": 1}')
-    job = client.wait(client.train_manifest(two / "list.json", collection=collection))
+    job = client.train(manifest=two / "list.json", collection=collection).wait()
     assert (job.total, job.failed) == (2, 2)
     shutil.copy(two / "ihc.jpg", two / "late.jpg")
-    again = client.wait(client.retry(job))
+    again = job.retry().wait()
     assert (again.retry_of, again.total, again.indexed) == (job.id, 1, 1)
 
 
 def test_of_a_folder_only_what_is_not_there_is_sent(server, client, collection, photographs):
-    client.wait(client.upload(photographs / "coins.jpg", collection=collection))
+    client.upload(photographs / "coins.jpg", collection=collection).wait()
 
     async def run():
         async with AsyncClient(server.url) as asking:

@@ -45,7 +45,7 @@ def fetching(new_server, web, canary):
 @pytest.fixture(scope="module")
 def searching(fetching, photographs):
     with Client(fetching.url, timeout=60) as client:
-        client.wait(client.upload(sorted(photographs.iterdir())))
+        client.upload(sorted(photographs.iterdir())).wait()
         yield client
 
 
@@ -56,9 +56,9 @@ def test_a_picture_behind_a_url_finds_what_its_bytes_find(searching, web, photog
 
     expected = searching.search(picture, top_k=3).hits
     for path in ("cup", "moved"):
-        found = searching.search_by_url(f"http://127.0.0.1:{web.port}/{path}", top_k=3)
+        found = searching.search(f"http://127.0.0.1:{web.port}/{path}", top_k=3)
         assert found.hits == expected
-    region = searching.search_by_url(f"http://127.0.0.1:{web.port}/cup", region=(0, 0, 99, 99))
+    region = searching.search(f"http://127.0.0.1:{web.port}/cup", region=(0, 0, 99, 99))
     assert region.hits[0].score < 0.9999
 
 
@@ -68,11 +68,11 @@ def test_what_was_fetched_is_looked_at_as_what_was_uploaded(searching, web):
     web.gives("/torn", b"\xff\xd8\xff\xe0", "Content-Type: image/jpeg")
     web.gives("/huge", bytes(2**20 + 1))
     with pytest.raises(UnsupportedMediaType):
-        searching.search_by_url(f"{here}/text")
+        searching.search(f"{here}/text")
     with pytest.raises(ImageUnreadable):
-        searching.search_by_url(f"{here}/torn")
+        searching.search(f"{here}/torn")
     with pytest.raises(TooLarge):
-        searching.search_by_url(f"{here}/huge")
+        searching.search(f"{here}/huge")
 
 
 def test_nothing_inside_is_contacted_or_told_from_nothing(searching, fetching, web, canary):
@@ -85,16 +85,16 @@ def test_nothing_inside_is_contacted_or_told_from_nothing(searching, fetching, w
     said = set()
     for url in urls:
         with pytest.raises(UrlUnreachable) as refused:
-            searching.search_by_url(url)
+            searching.search(url)
         said.add((refused.value.status, refused.value.code, refused.value.detail))
     assert len(said) == 1
     for url in ("file:///etc/passwd", f"http://a:b@127.0.0.1:{web.port}/", "http://127.0.0.1:22/"):
         with pytest.raises(InvalidArgument, match="url: "):
-            searching.search_by_url(url)
+            searching.search(url)
 
 
 def test_it_is_off_where_nobody_has_turned_it_on(client, web):
     before = web.connections
     with pytest.raises(InvalidArgument, match="LOOKALIKE_URLS=1"):
-        client.search_by_url(f"http://127.0.0.1:{web.port}/cup")
+        client.search(f"http://127.0.0.1:{web.port}/cup")
     assert web.connections == before

@@ -20,7 +20,14 @@ from client_sdk import Client
 from tests.conftest import Server
 
 PROJECT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/sdk.md", "docs/testing.md", "docs/duplicates.md", "docs/local.md")
+PAGES = (
+    "README.md",
+    "docs/sdk.md",
+    "docs/testing.md",
+    "docs/duplicates.md",
+    "docs/local.md",
+    "docs/recording.md",
+)
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 CONFTEST = """

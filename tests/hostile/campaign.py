@@ -97,7 +97,7 @@ class Campaign:
             (service.images / f"{number}.png").write_bytes(encoded(small(number), "PNG"))
         with Client(service.url, timeout=60) as client:
             client.wait_ready(timeout=180)
-            client.wait(client.train("."), timeout=180)
+            client.train(".").wait(timeout=180)
         self._memory = Memory(service.processes)
         self._processes = set(service.processes())
 

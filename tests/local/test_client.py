@@ -25,7 +25,8 @@ from client_sdk import (
     TimeoutExceeded,
     UsageError,
 )
-from client_sdk._local import URL, LocalTransport
+from client_sdk._sync.local import LocalTransport
+from client_sdk._transport.local import URL
 from model_build.store import MODEL_FILES
 from tests.support.waiting import run_threads, wait_until
 
@@ -109,7 +110,7 @@ def test_a_process_that_forgets_to_close_ends_at_once_and_loses_nothing(
         client = Client.local(sys.argv[1])
         client.train(sys.argv[2])
         if len(sys.argv) > 3:
-            client.wait(client.process())
+            client.job().wait()
     """
     place = {"LOOKALIKE_MODEL": str(model_folder)}
     for more in ([], ["wait"]):  # in the middle of something, and when all is done
@@ -118,7 +119,7 @@ def test_a_process_that_forgets_to_close_ends_at_once_and_loses_nothing(
     with Client.local(tmp_path, model=model_folder) as client:
         assert client.count() == 6
         for job in client.jobs():
-            assert client.wait(job).failed == 0
+            assert job.wait().failed == 0
 
 
 def test_a_client_that_was_forgotten_gives_its_folder_back(model_folder, tmp_path):
@@ -217,7 +218,7 @@ def test_without_the_extra_it_says_what_to_install():
         from client_sdk import Client
         Client.local()
     """
-    assert "pip install 'lookalike[local]'" in run(script).stderr
+    assert "needs the extra `local`, but fastapi is not installed" in run(script).stderr
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,7 @@ def test_without_the_extra_it_says_what_to_install():
         ({"precision": "int4"}, LocalUnavailable, "use one of"),
         ({"threads": 0}, LocalUnavailable, "threads is 0"),
         ({"roots": ["/there/is/none"]}, LocalUnavailable, "/there/is/none is no folder"),
-        ({"timeout": 0}, UsageError, "a timeout of 0"),
+        ({"timeout": 0}, UsageError, "timeout=0"),
     ],
 )
 def test_arguments_that_are_of_no_use_are_refused(options, error, told, model_folder):
@@ -308,7 +309,7 @@ def test_the_asynchronous_client_has_one_too(model_folder, photographs):
     async def ask():
         async with AsyncClient.local(model=model_folder) as client:
             job = await client.upload(sorted(photographs.iterdir()))
-            states = [one.state async for one in client.events(job)]
+            states = [one.state async for one in job.events()]
             hits = await asyncio.gather(
                 *(client.search(one) for one in sorted(photographs.iterdir()))
             )
@@ -320,7 +321,7 @@ def test_the_asynchronous_client_has_one_too(model_folder, photographs):
 
 
 def test_an_answer_that_takes_too_long_is_a_timeout(client, photographs):
-    impatient = Client("http://localhost", timeout=0.001, transport=client._http._transport)
+    impatient = Client("http://localhost", timeout=0.001, transport=client._connection.transport)
     with pytest.raises(TimeoutExceeded):
         impatient.search(photographs / "coins.jpg")
     assert client.count() >= 0

@@ -12,7 +12,9 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from bento_service.local.service import LocalService
-from client_sdk._local import URL, AsyncLocalTransport, LocalTransport
+from client_sdk._async.local import AsyncLocalTransport
+from client_sdk._sync.local import LocalTransport
+from client_sdk._transport.local import URL
 from tests.support.waiting import running
 
 PIECE = b"x" * 1000

@@ -31,7 +31,7 @@ QUESTIONS = {
     "the filtered": lambda client, name, photo: client.search(
         photo("ihc"), collection=name, filter='shop == "north" and $width > 10', explain=True
     ),
-    "by id": lambda client, name, photo: client.search_by_id(
+    "by id": lambda client, name, photo: client.search(
         next(one.id for one in client.images(collection=name) if one.name == "coffee.jpg"),
         collection=name,
     ),
@@ -57,9 +57,9 @@ QUESTIONS = {
     "no folder": lambda client, name, photo: client.train("not/there", collection=name),
     "outside": lambda client, name, photo: client.train("/etc", collection=name),
     "what failed": lambda client, name, photo: list(
-        client.job_errors(next(iter(client.jobs(collection=name))))
+        next(iter(client.jobs(collection=name))).all_errors()
     ),
-    "no job": lambda client, name, photo: client.cancel("nope"),
+    "no job": lambda client, name, photo: client.job("nope").cancel(),
 }
 
 

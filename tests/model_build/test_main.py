@@ -139,7 +139,7 @@ def test_a_package_that_is_not_installed_is_told_with_the_extra_that_brings_it(f
     failing(ModuleNotFoundError("No module named 'onnx'", name="onnx"))
     assert command.main([]) == 1
     assert capsys.readouterr().err == (
-        "error: No module named 'onnx'; install this project's extras `service,model-build`\n"
+        "error: No module named 'onnx'; install lookalike-service[server,model,torch]\n"
     )
 
 

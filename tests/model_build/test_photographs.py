@@ -64,5 +64,5 @@ def test_a_photograph_that_is_not_there_is_told(monkeypatch, tmp_path):
 
 def test_scikit_image_that_is_not_installed_is_told(monkeypatch):
     monkeypatch.setattr(photographs.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(PhotographsMissing, match="extra `model-build`"):
+    with pytest.raises(PhotographsMissing, match=r"lookalike-service\[model\]"):
         photographs.photographs(["coffee.png"], SQUASHED)

@@ -43,7 +43,7 @@ def test_a_rebuilt_bento_finds_the_users_pictures_and_no_bento_or_export_holds_t
     picture = photographs / "coffee.jpg"
     before = _files(home / "bentos")
     with _served(home, tmp_path, free_port, user) as client:
-        client.wait(client.upload([picture, photographs / "chelsea.jpg"]))
+        client.upload([picture, photographs / "chelsea.jpg"]).wait()
     assert _files(home / "bentos") == before
 
     _bentoml(home, PROJECT, "build")

@@ -80,5 +80,5 @@ def test_the_first_lines_of_the_readme_find_a_picture(alone, tmp_path, server, p
     code = snippet.replace("http://127.0.0.1:8001", server.url)
     best = run(alone, "-c", code, cwd=tmp_path).splitlines()[0]
     with Client(server.url) as client:
-        client.delete_all(collection="default")  # which others may use too
+        client.delete(all=True, collection="default")  # which others may use too
     assert re.fullmatch(r"(1\.000|0\.999)  .+", best), best

@@ -23,15 +23,28 @@ def _name(requirement: str) -> str:
 
 
 def test_every_requirement_of_pyproject_is_locked():
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
-    extras = project["project"]["optional-dependencies"]
-    service = {_name(each) for each in project["project"]["dependencies"] + extras["service"]}
-    run = service | {_name(each) for each in extras["model-build"]}
-    dev = run | {_name(each) for each in project["dependency-groups"]["dev"]}
+    client = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    service = tomllib.loads((PROJECT / "service" / "pyproject.toml").read_text())["project"]
+    extras = service["optional-dependencies"]
+    needed = client["project"]["dependencies"] + service["dependencies"] + extras["server"]
+    served = {_name(each) for each in needed} - {"lookalike"}
+    run = served | {_name(each) for each in extras["model"] + extras["torch"]}
+    dev = run | {_name(each) for each in client["dependency-groups"]["dev"]}
 
-    assert service <= _pinned("service").keys()
+    assert served <= _pinned("service").keys()
     assert run <= _pinned("run").keys()
     assert dev <= _pinned("dev").keys()
+
+
+def test_no_range_of_a_requirement_is_written_twice():
+    client = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    service = tomllib.loads((PROJECT / "service" / "pyproject.toml").read_text())["project"]
+    extras = service["optional-dependencies"]
+    once = [*service["dependencies"], *extras["server"]]
+    assert len({_name(each) for each in once}) == len(once)
+    for extra in ("local", "local-model"):
+        (only,) = client["optional-dependencies"][extra]
+        assert only.startswith("lookalike-service")
 
 
 def test_the_locked_versions_are_the_same_in_every_file():

@@ -1,9 +1,8 @@
-"""The wheel with the extra `local`, alone in a fresh environment: it trains and searches."""
+"""Both wheels in a fresh environment, without what only servers need: `Client.local` searches."""
 
 import os
 import subprocess
 import sys
-import tomllib
 import zipfile
 from pathlib import Path
 
@@ -14,7 +13,6 @@ MOST_PACKAGES = 40
 NEVER = {"aiohttp", "bentoml", "grpcio", "milvus-lite", "onnx", "pyarrow", "pymilvus", "torch"}
 SCRIPT = """
 import sys
-import tomllib
 from client_sdk import Client
 
 with Client.local() as client:
@@ -25,20 +23,22 @@ with Client.local() as client:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def wheels(tmp_path_factory):
+    """The wheels of the client and of the service, as `make dist` builds them."""
     folder = tmp_path_factory.mktemp("dist")
-    uv("build", "--wheel", "--out-dir", folder, PROJECT)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+    for project in (PROJECT, PROJECT / "service"):
+        uv("build", "--wheel", "--out-dir", folder, project)
+    (client,), (service,) = folder.glob("lookalike-*.whl"), folder.glob("lookalike_service-*.whl")
+    return client, service
 
 
 @pytest.fixture(scope="module")
-def environment(wheel, tmp_path_factory):
-    """A fresh one with the wheel and its extra `local`; its Python."""
+def environment(wheels, tmp_path_factory):
+    """A fresh one with both wheels; its Python."""
     folder = tmp_path_factory.mktemp("environment")
     uv("venv", "--python", sys.executable, folder)
     python = folder / "bin" / "python"
-    uv("pip", "install", "--python", python, f"lookalike[local] @ {wheel.as_uri()}")
+    uv("pip", "install", "--python", python, *wheels)
     return python
 
 
@@ -61,19 +61,25 @@ def run(*command, **environment):
     return ran
 
 
-def test_the_wheel_holds_the_code_and_nothing_that_was_built(wheel):
+def names_in(wheel):
     with zipfile.ZipFile(wheel) as packed:
-        names = {one.filename for one in packed.infolist()}
         assert sum(one.file_size for one in packed.infolist()) < 3_000_000
+        return {one.filename for one in packed.infolist()}
+
+
+def packages_in(names):
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {
-        "bento_service",
-        "client_sdk",
-        "model_build",
-    }
-    assert "bento_service/model_tag.txt" not in names
-    assert "bento_service/catalogue/migrations/script.py.mako" in names
-    assert "client_sdk/py.typed" in names
+    return {top for top in tops if not top.endswith(".dist-info")}
+
+
+def test_each_wheel_holds_its_own_code_and_nothing_that_was_built(wheels):
+    client, service = map(names_in, wheels)
+    assert packages_in(client) == {"client_sdk"}
+    assert "client_sdk/py.typed" in client
+    assert packages_in(service) == {"bento_service", "model_build"}
+    assert "bento_service/model_tag.txt" not in service
+    assert "bento_service/catalogue/migrations/script.py.mako" in service
+    assert not {name for name in client | service if "__pycache__" in name}
 
 
 def test_a_fresh_environment_trains_and_searches_without_what_only_servers_need(
@@ -90,12 +96,3 @@ def test_a_fresh_environment_trains_and_searches_without_what_only_servers_need(
     assert "onnxruntime" in installed
     assert not NEVER & installed
     assert len(installed) <= MOST_PACKAGES
-
-
-def test_the_ranges_of_the_extra_are_those_of_the_service():
-
-    extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"][
-        "optional-dependencies"
-    ]
-    assert set(extras["local"]) <= set(extras["service"])
-    assert set(extras["local-model"]) <= set(extras["model-build"])

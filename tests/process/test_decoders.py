@@ -31,7 +31,7 @@ def scan_bomb():
 @pytest.fixture(scope="module")
 def client(server, photographs):
     with Client(server.url, timeout=120) as client:
-        client.wait(client.upload(sorted(photographs.iterdir())))
+        client.upload(sorted(photographs.iterdir())).wait()
         yield client
 
 
@@ -85,9 +85,9 @@ def test_a_bomb_among_good_pictures_fails_alone(server, client, scan_bomb, photo
     shutil.copytree(photographs, folder)
     (folder / "bomb.jpg").write_bytes(scan_bomb)
     client.create_collection("mixed")
-    job = client.wait(client.train("mixed", collection="mixed"))
+    job = client.train("mixed", collection="mixed").wait()
     assert (job.indexed, job.failed) == (6, 1)
-    (failure,) = client.job_errors(job)
+    (failure,) = job.all_errors()
     assert (Path(failure.source).name, failure.code) == ("bomb.jpg", "image_too_expensive")
 
 

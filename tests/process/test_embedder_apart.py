@@ -216,13 +216,13 @@ def test_an_embedder_of_another_precision_is_refused_by_name_until_it_is_replace
             client.search(picture)
         job = client.upload([picture])
         _soon(lambda: "ingest waits for the embedder" in service.log.read_text())
-        assert client.process(job).done == 0
+        assert client.job(job).done == 0
 
         embedder.stop()
         embedder.environment["LOOKALIKE_PRECISION"] = "int8"
         embedder.start()
 
-        assert client.wait(job).indexed == 1
+        assert job.wait().indexed == 1
         assert client.search(picture).hits[0].score > 0.9999
         assert service.is_ready()
     service.stop()

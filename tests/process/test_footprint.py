@@ -58,7 +58,7 @@ def processes(server, photographs):
     """Process ids by role, of a server that has indexed and searched; of one of the decoders."""
     with Client(server.url, timeout=120) as client:
         pictures = sorted(photographs.iterdir())[:2]
-        client.wait(client.upload(pictures))
+        client.upload(pictures).wait()
         assert len(client.search(pictures[0]).hits) == 2
     found = {_role(command): pid for pid, command in server.processes().items()}
     return {**found, DECODERS: server.decoders()[0]}

@@ -71,7 +71,7 @@ def test_a_signal_ends_every_process_and_a_second_start_finds_everything(
 ):
     two = [photographs / "coins.jpg", photographs / "ihc.jpg"]
     with Client(server.url) as client:
-        client.wait(client.upload(two, collection=collection))
+        client.upload(two, collection=collection).wait()
         before = client.search(photographs / "coins.jpg", collection=collection)
     assert len(server.processes()) >= 3
 
@@ -83,22 +83,22 @@ def test_a_signal_ends_every_process_and_a_second_start_finds_everything(
         assert client.count(collection=collection) == 2
         after = client.search(photographs / "coins.jpg", collection=collection)
         assert _ranking(after) == _ranking(before)
-        assert client.process().state is JobState.COMPLETED
+        assert client.job().state is JobState.COMPLETED
 
 
 def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(server, collection, pictures):
     shutil.copytree(pictures, server.images / collection)
     with Client(server.url) as client:
         job = client.train(collection, collection=collection)
-        seen = wait_until(lambda: (done := client.process(job).done) >= 4 and done)
+        seen = wait_until(lambda: (done := client.job(job).done) >= 4 and done)
 
     server.kill()
     server.start()
 
     with Client(server.url) as client:
-        resumed = client.process(job)
+        resumed = client.job(job)
         assert resumed.done >= seen
-        finished = client.wait(job)
+        finished = resumed.wait()
         images = list(client.images(collection=collection))
         assert (finished.state, finished.indexed, finished.duplicates, finished.failed) == (
             JobState.COMPLETED,
@@ -122,7 +122,7 @@ def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
 
     def follow():
         with Client(server.url) as own:
-            told.extend(own.events(job, timeout=180))
+            told.extend(own.job(job).events(timeout=180))
 
     def read_on():
         with httpx.stream("GET", f"{server.url}/api/v2/jobs/{job.id}/events", timeout=60) as stream:
@@ -135,7 +135,7 @@ def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
         following, reading = (threading.Thread(target=one) for one in (follow, read_on))
         following.start()
         reading.start()
-        next(one for one in client.events(job) if one.done)
+        next(one for one in job.events() if one.done)
 
     server.tell(signal.SIGTERM)
 
@@ -147,7 +147,7 @@ def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
     with Client(server.url) as client:
         assert client.upload(files, **order).id == job.id
         following.join(180)
-        assert client.wait(job).indexed == PICTURES
+        assert client.job(job).wait().indexed == PICTURES
     assert told[-1].state is JobState.COMPLETED
     assert [one.done for one in told] == sorted(one.done for one in told)
 
@@ -156,14 +156,14 @@ def test_a_killed_embedder_comes_back_and_the_train_goes_on(server, collection, 
     shutil.copytree(pictures, server.images / collection)
     with Client(server.url, timeout=120) as client:
         job = client.train(collection, collection=collection)
-        wait_until(lambda: client.process(job).done >= 4)
+        wait_until(lambda: client.job(job).done >= 4)
         (embedder,) = [
             pid for pid, line in server.processes().items() if "vgg16-embedder" in line.lower()
         ]
 
         os.kill(embedder, signal.SIGKILL)
 
-        finished = client.wait(job)
+        finished = job.wait()
         assert (finished.state, finished.indexed) == (JobState.COMPLETED, PICTURES)
         best = client.search(pictures / "coins-0.jpg", collection=collection).hits[0]
         assert best.score > 0.999
@@ -171,7 +171,7 @@ def test_a_killed_embedder_comes_back_and_the_train_goes_on(server, collection, 
 
 def test_a_deleted_index_is_built_again_from_the_catalogue(server, collection, photographs):
     with Client(server.url) as client:
-        client.wait(client.upload(sorted(photographs.iterdir()), collection=collection))
+        client.upload(sorted(photographs.iterdir()), collection=collection).wait()
         before = client.search(photographs / "coffee.jpg", collection=collection)
     server.stop()
     shutil.rmtree(server.data_dir / "milvus.db")

@@ -11,7 +11,9 @@ import httpx
 from bento_service.assembly.backing import SERVICE
 from bento_service.local.opening import open_local
 from client_sdk import AsyncClient, Client
-from client_sdk._local import URL, AsyncLocalTransport, LocalTransport
+from client_sdk._async.local import AsyncLocalTransport
+from client_sdk._sync.local import LocalTransport
+from client_sdk._transport.local import URL
 from tests.support.fake_service import FakeService
 
 SECONDS = 60.0

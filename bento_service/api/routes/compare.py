@@ -20,7 +20,7 @@ from bento_service.application import Application
 from bento_service.comparison.comparer import Subject
 from bento_service.comparison.duplicate_groups import GroupQuery
 from bento_service.errors import InvalidArgument
-from client_sdk.compare_schemas import (
+from client_sdk.schemas.compare import (
     CompareForm,
     CompareRequest,
     Comparison,

@@ -89,6 +89,19 @@ def test_what_makes_no_sense_is_one_line_and_asks_for_nothing(lookalike, argumen
     assert ran.err.count("\n") == 1
 
 
+def test_without_a_command_the_help_comes_with_a_hint(lookalike):
+    ran = lookalike()
+    assert ran.code == 2
+    assert ran.err == "error: name a command, such as: lookalike search cat.jpg\n"
+
+
+@pytest.mark.parametrize("option", ["--url", "--json"])
+def test_an_option_before_the_command_gets_a_hint(lookalike, option):
+    ran = lookalike(option, "x", "count")
+    assert (ran.code, ran.requests) == (2, [])
+    assert f"options come after the command: lookalike COMMAND ... {option}" in ran.err
+
+
 def test_a_misspelt_command_is_guessed(lookalike):
     assert "Did you mean 'search'?" in lookalike("serch").err
 
@@ -130,7 +143,7 @@ def test_ctrl_c_is_a_code_of_its_own(lookalike):
 def test_every_command_has_json_and_the_options_of_the_connection(lookalike, capsys):
     commands = ["train", "process", "count", "search", "delete", "compare", "duplicates", "info"]
     groups = ["images", "images show", "jobs", "jobs follow", "collections", "collections create"]
-    for command in [*commands, *groups, "evaluate"]:
+    for command in [*commands, *groups]:
         assert lookalike(*command.split(), "--help").code == 0
         said = capsys.readouterr().out
         for option in ("--json", "--url", "--token-file", "--timeout"):
@@ -148,13 +161,3 @@ def test_without_the_extra_the_command_says_what_to_install():
         "error: the command lookalike needs typer, which is not installed; "
         "pip install 'lookalike[cli]'\n"
     )
-
-
-def test_the_old_command_needs_no_extra():
-    script = (
-        "import sys\n"
-        "for name in ('typer', 'rich', 'textual_image', 'PIL'): sys.modules[name] = None\n"
-        "from client_sdk.__main__ import main; sys.exit(main(['train', 'x', '--url', 'nowhere']))"
-    )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
-    assert (ran.returncode, ran.stderr[:17]) == (1, "error: 'nowhere' ")

@@ -105,7 +105,7 @@ def test_no_more_jobs_are_asked_for_than_shown(lookalike, job):
 
 def test_follow_gives_a_line_for_every_change(lookalike, told, job):
     states = [job(state="pending", done=0), job(state="in_progress", done=2), job()]
-    answers = {"process": states[0], "jobs/j1/events": told(states)}
+    answers = {"process": states[0], "jobs/j1": states[0], "jobs/j1/events": told(states)}
     assert lookalike("jobs", "follow", answers=answers).out == (
         "pending: 0 of 4\nin_progress: 2 of 4\ncompleted: 4 of 4\n"
     )
@@ -119,12 +119,12 @@ def test_there_is_nothing_to_follow_before_the_first_job(lookalike, job):
     assert "start one with lookalike train" in ran.err
 
 
-def test_every_error_of_a_job_is_listed(lookalike):
+def test_every_error_of_a_job_is_listed(lookalike, job):
     pages = [
         {"errors": [ERROR], "next_cursor": "2"},
         {"errors": [{**ERROR, "source": "b.jpg"}], "next_cursor": None},
     ]
-    ran = lookalike("jobs", "errors", "j1", answers={"jobs/j1/errors": pages})
+    ran = lookalike("jobs", "errors", "j1", answers={"jobs/j1": job(), "jobs/j1/errors": pages})
     assert ran.rows == [
         ["bad?[2J.jpg", "image_unreadable", "truncated"],
         ["b.jpg", "image_unreadable", "truncated"],
@@ -132,10 +132,11 @@ def test_every_error_of_a_job_is_listed(lookalike):
 
 
 def test_cancel_and_retry(lookalike, told, job):
-    canceled = lookalike("jobs", "cancel", "j1", answers={"jobs/j1/cancel": job(state="canceled")})
+    answers = {"jobs/j1": job(), "jobs/j1/cancel": job(state="canceled")}
+    canceled = lookalike("jobs", "cancel", "j1", answers=answers)
     assert (canceled.code, ["state", "canceled"] in canceled.rows) == (0, True)
     again = [job(id="j2", state="pending", retry_of="j1"), job(id="j2", retry_of="j1")]
-    answers = {"jobs/j1/retry": again[0], "jobs/j2/events": told(again)}
+    answers = {"jobs/j1": job(), "jobs/j1/retry": again[0], "jobs/j2/events": told(again)}
     assert ["retry_of", "j1"] in lookalike("jobs", "retry", "j1", answers=answers).rows
 
 

@@ -83,6 +83,6 @@ def gallery(backend: Backend, photographs: Path) -> Iterator[str]:
     """A collection that holds the six photographs; tests only read it."""
     name = f"gallery-{uuid4().hex[:8]}"
     with backend.client() as client:
-        client.wait(client.upload(sorted(photographs.iterdir()), collection=name))
+        client.upload(sorted(photographs.iterdir()), collection=name).wait()
         yield name
         client.delete_collection(name)

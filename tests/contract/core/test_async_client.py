@@ -26,12 +26,12 @@ def test_pictures_go_in_are_found_and_go_out(run, collection, photographs):
 
     async def question(client):
         job = await client.upload(pictures, collection=collection, metadata={"shop": "north"})
-        states = [one.state async for one in client.events(job)]
+        states = [one.state async for one in job.events()]
         found = await asyncio.gather(
             *(client.search(one, collection=collection, top_k=1) for one in pictures)
         )
         walked = [one async for one in client.images(collection=collection, page_size=2)]
-        deleted = await client.delete_where('$format == "JPEG"', collection=collection)
+        deleted = await client.delete(filter='$format == "JPEG"', collection=collection)
         return states[-1], found, walked, deleted, await client.count(collection=collection)
 
     state, found, walked, deleted, left = run(question)
@@ -70,8 +70,8 @@ def test_a_train_is_followed_and_its_errors_are_walked(run, collection, folder):
         (folder / f"{number}.png").write_bytes(b"no picture")
 
     async def question(client):
-        job = await client.wait(await client.train(folder, collection=collection))
-        return job, [one.source async for one in client.job_errors(job)]
+        job = await (await client.train(folder, collection=collection)).wait()
+        return job, [one.source async for one in job.all_errors()]
 
     job, sources = run(question)
     assert (job.total, job.failed) == (3, 3)

@@ -16,7 +16,7 @@ def shelves(backend, photographs):
         for price, (name, shop) in enumerate(SHOPS.items(), start=1):
             metadata = {"shop": shop, "price": price, "size": {"odd name": price * 10}}
             picture = photographs / f"{name}.jpg"
-            client.wait(client.upload([picture], collection="shelves", metadata=metadata))
+            client.upload([picture], collection="shelves", metadata=metadata).wait()
         yield "shelves"
         client.delete_collection("shelves")
 
@@ -43,7 +43,7 @@ def test_search_list_and_count_agree(text, names, client, shelves, photographs):
 def test_a_search_by_id_is_filtered_too(client, shelves):
     astronaut, *_ = client.images(collection=shelves)
 
-    hits = client.search_by_id(astronaut.id, collection=shelves, filter='shop == "south"').hits
+    hits = client.search(astronaut.id, collection=shelves, filter='shop == "south"').hits
 
     assert {hit.name for hit in hits} == {"coffee.jpg", "rocket.jpg"}
     assert [hit.rank for hit in hits] == [1, 2]
@@ -57,9 +57,9 @@ def test_a_filtered_walk_goes_over_all_pages(client, shelves):
 
 def test_what_passes_is_deleted_and_gone_from_every_answer(client, collection, photographs):
     for price, path in enumerate(sorted(photographs.iterdir())):
-        client.wait(client.upload([path], collection=collection, metadata={"price": price}))
+        client.upload([path], collection=collection, metadata={"price": price}).wait()
 
-    assert client.delete_where("price >= 2", collection=collection) == 4
+    assert client.delete(filter="price >= 2", collection=collection) == 4
 
     assert client.count(collection=collection) == 2
     hits = client.search(photographs / "coffee.jpg", collection=collection, filter="price > 0").hits
@@ -67,7 +67,7 @@ def test_what_passes_is_deleted_and_gone_from_every_answer(client, collection, p
 
 
 def test_changed_metadata_counts_at_once(client, http, collection, photographs):
-    client.wait(client.upload([photographs / "coins.jpg"], collection=collection))
+    client.upload([photographs / "coins.jpg"], collection=collection).wait()
     (image,) = client.images(collection=collection)
 
     changed = http.patch(f"/api/v2/images/{image.id}", json={"metadata": {"price": 3}})
@@ -81,8 +81,8 @@ def test_changed_metadata_counts_at_once(client, http, collection, photographs):
     [
         lambda client, name: client.count(collection=name, filter="price <"),
         lambda client, name: list(client.images(collection=name, filter="price <")),
-        lambda client, name: client.delete_where("price <", collection=name),
-        lambda client, name: client.search_by_id(1, collection=name, filter="price <"),
+        lambda client, name: client.delete(filter="price <", collection=name),
+        lambda client, name: client.search(1, collection=name, filter="price <"),
     ],
 )
 def test_a_mistake_in_a_filter_is_refused_with_its_place(ask, client, shelves):

@@ -28,26 +28,26 @@ def long_job(client, collection, folder):
     """A job that has begun and goes on for seconds."""
     fill(folder, 24)
     job = client.train(folder, collection=collection)
-    yield next(one for one in client.events(job) if one.done)
+    yield next(one for one in job.events() if one.done)
     if not client.job(job).state.is_final:
-        client.cancel(job)
+        job.cancel()
 
 
 # Canceling and retrying
 
 
 def test_a_canceled_job_stops_at_once_and_a_retry_does_the_rest(client, collection, long_job):
-    canceled = client.cancel(long_job)
+    canceled = long_job.cancel()
     assert (canceled.state, canceled.id) == (JobState.CANCELED, long_job.id)
     assert 0 < canceled.done < 24
-    other = client.wait(client.upload([("x.png", b"no picture")], collection=collection))
+    other = client.upload([("x.png", b"no picture")], collection=collection).wait()
     assert other.failed == 1  # the worker goes on
-    assert client.job(long_job) == canceled == client.cancel(long_job)
+    assert client.job(long_job) == canceled == long_job.cancel()
     assert client.count(collection=collection) == canceled.indexed
 
-    again = client.retry(long_job)
+    again = long_job.retry()
     assert (again.retry_of, again.kind) == (long_job.id, "file")
-    ended = client.wait(again)
+    ended = again.wait()
     assert (ended.indexed, ended.duplicates, ended.failed) == (24 - canceled.indexed, 0, 0)
     assert client.count(collection=collection) == 24
     assert client.job(long_job) == canceled
@@ -56,35 +56,35 @@ def test_a_canceled_job_stops_at_once_and_a_retry_does_the_rest(client, collecti
 def test_a_finished_job_is_not_canceled_and_not_retried_for_nothing(
     client, collection, photographs
 ):
-    job = client.wait(client.upload(photographs / "coins.jpg", collection=collection))
+    job = client.upload(photographs / "coins.jpg", collection=collection).wait()
     with pytest.raises(Conflict, match="is completed already"):
-        client.cancel(job)
+        job.cancel()
     with pytest.raises(Conflict, match="nothing to retry"):
-        client.retry(job)
+        job.retry()
     with pytest.raises(JobNotFound):
-        client.cancel("nope")
+        client.job("nope").cancel()
     with pytest.raises(JobNotFound):
-        client.retry("nope")
+        client.job("nope").retry()
 
 
 def test_what_was_mended_is_indexed_by_a_retry(client, http, collection, folder, photographs):
     fill(folder, 2)
     (folder / "torn.jpg").write_bytes(b"no picture")
-    job = client.wait(client.train(folder, collection=collection))
+    job = client.train(folder, collection=collection).wait()
     assert counted(job) == (3, 3, 2, 0, 1)
     (folder / "torn.jpg").write_bytes((photographs / "coins.jpg").read_bytes())
     answer = http.post(f"/api/v2/jobs/{job.id}/retry")
     assert answer.status_code == 202
     again = Job.model_validate_json(answer.content)
     assert answer.headers["location"] == f"/api/v2/jobs/{again.id}"
-    assert counted(client.wait(again)) == (1, 1, 1, 0, 0)
+    assert counted(again.wait()) == (1, 1, 1, 0, 0)
     with pytest.raises(Conflict, match="nothing to retry"):
-        client.retry(again)
+        again.retry()
 
 
 def test_an_upload_that_failed_is_kept_for_a_retry(client, collection):
-    job = client.wait(client.upload([("x.png", b"no picture")], collection=collection))
-    again = client.wait(client.retry(job))
+    job = client.upload([("x.png", b"no picture")], collection=collection).wait()
+    again = job.retry().wait()
     (error,) = again.errors
     assert (error.source, error.code) == ("x.png", "unsupported_media_type")
 
@@ -92,35 +92,33 @@ def test_an_upload_that_failed_is_kept_for_a_retry(client, collection):
 def test_a_canceled_reindex_leaves_nothing_behind_and_can_be_retried(
     client, collection, photographs
 ):
-    client.wait(client.upload(sorted(photographs.iterdir()), collection=collection))
+    client.upload(sorted(photographs.iterdir()), collection=collection).wait()
     job = client.reindex(collection, "vgg16-mac")
-    canceled = client.cancel(job)
+    canceled = job.cancel()
     assert (canceled.state, canceled.kind) == (JobState.CANCELED, "reindex")
 
     def own():
         return next(one for one in client.collections() if one.name == collection)
 
     assert (own().descriptor, own().preparing, own().former) == ("vgg16-rmac4", None, None)
-    again = client.wait(client.retry(job))
+    again = job.retry().wait()
     assert (again.retry_of, again.source) == (job.id, "reindex to vgg16-mac")
     assert own().descriptor == "vgg16-mac"
     with pytest.raises(Conflict, match="holds vgg16-mac"):
-        client.retry(job)
+        job.retry()
 
 
 # Lists
 
 
 def test_jobs_are_listed_by_state_and_collection(client, http, collection, photographs):
-    ids = [
-        client.wait(client.upload([(f"{n}.png", b"x")], collection=collection)).id for n in range(5)
-    ]
+    ids = [client.upload([(f"{n}.png", b"x")], collection=collection).wait().id for n in range(5)]
     assert [job.id for job in client.jobs(collection=collection)] == ids[::-1]
     assert [job.id for job in client.jobs(state="completed", collection=collection)] == ids[::-1]
     assert list(client.jobs(state=["failed", "canceled"], collection=collection)) == []
     assert list(client.jobs(collection="there is none")) == []
     page = http.get("/api/v2/jobs", params={"collection": collection, "limit": 2}).json()
-    client.wait(client.upload([("new.png", b"x")], collection=collection))
+    client.upload([("new.png", b"x")], collection=collection).wait()
     rest = {"collection": collection, "limit": 10, "cursor": page["next_cursor"]}
     seen = [*page["jobs"], *http.get("/api/v2/jobs", params=rest).json()["jobs"]]
     assert [job["id"] for job in seen] == ids[::-1]  # each once, though one came in between
@@ -133,16 +131,16 @@ def test_jobs_are_listed_by_state_and_collection(client, http, collection, photo
 
 def test_a_job_is_followed_to_its_end(client, collection, folder):
     fill(folder, 6)
-    told = list(client.events(client.train(folder, collection=collection)))
+    told = list(client.train(folder, collection=collection).events())
     assert told[-1].state is JobState.COMPLETED
     assert counted(told[-1]) == (6, 6, 6, 0, 0)
     assert [job.done for job in told] == sorted(job.done for job in told)
     assert len({job.model_dump_json() for job in told}) == len(told)
-    assert list(client.events(told[-1])) == [told[-1]]
+    assert list(told[-1].events()) == [told[-1]]
 
 
 def test_events_are_those_of_the_standard(http, client, collection):
-    job = client.wait(client.upload([("x.png", b"x")], collection=collection))
+    job = client.upload([("x.png", b"x")], collection=collection).wait()
     answer = http.get(f"/api/v2/jobs/{job.id}/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-cache"
@@ -159,7 +157,7 @@ def test_events_are_those_of_the_standard(http, client, collection):
 
 def test_many_follow_one_job_and_some_leave(backend, client, collection, long_job):
     async def follow(asking, leaves):
-        async for job in asking.events(long_job):
+        async for job in (await asking.job(long_job)).events():
             if leaves or job.state.is_final:
                 return job.state
         raise AssertionError("the stream has ended before the job")
@@ -168,7 +166,7 @@ def test_many_follow_one_job_and_some_leave(backend, client, collection, long_jo
         async with backend.async_client() as asking:
             tasks = [asyncio.create_task(follow(asking, leaves=n % 2)) for n in range(60)]
             await asyncio.gather(*tasks[1::2])
-            await asking.cancel(long_job)
+            await (await asking.job(long_job)).cancel()
             return await asyncio.gather(*tasks[::2])
 
     assert set(asyncio.run(asyncio.wait_for(run(), 60))) == {JobState.CANCELED}
@@ -180,7 +178,7 @@ def test_many_follow_one_job_and_some_leave(backend, client, collection, long_jo
 def test_the_same_train_under_one_key_is_one_job(client, http, collection, folder):
     fill(folder, 1)
     first = client.train(folder, collection=collection, idempotency_key=f"a {collection}")
-    client.wait(first)
+    first.wait()
     body = {"collection": collection, "path": str(folder), "recursive": True}
     header = {"Idempotency-Key": f"a {collection}"}
     answer = http.post("/api/v2/train", json=body, headers=header)
@@ -196,7 +194,7 @@ def test_the_same_train_under_one_key_is_one_job(client, http, collection, folde
 def test_the_same_upload_under_one_key_is_one_job(backend, client, collection, photographs):
     key = f"b {collection}"
     pictures = [photographs / "coins.jpg", ("x.png", b"x")]
-    first = client.wait(client.upload(pictures, collection=collection, idempotency_key=key))
+    first = client.upload(pictures, collection=collection, idempotency_key=key).wait()
     again = client.upload(pictures, collection=collection, idempotency_key=key)
     assert again == first
     stored = backend.stored()
@@ -209,9 +207,9 @@ def test_the_same_upload_under_one_key_is_one_job(backend, client, collection, p
 
 
 def test_the_same_reindex_under_one_key_is_one_job(client, collection, photographs):
-    client.wait(client.upload(photographs / "coins.jpg", collection=collection))
+    client.upload(photographs / "coins.jpg", collection=collection).wait()
     key = f"c {collection}"
-    first = client.wait(client.reindex(collection, "vgg16-mac", idempotency_key=key))
+    first = client.reindex(collection, "vgg16-mac", idempotency_key=key).wait()
     assert client.reindex(collection, "vgg16-mac", idempotency_key=key) == first
     with pytest.raises(Conflict, match="was used for another request"):
         client.reindex(collection, "vgg16-rgem", idempotency_key=key)

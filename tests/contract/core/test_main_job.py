@@ -28,7 +28,7 @@ def test_a_folder_is_indexed_and_every_photograph_finds_itself_first(
 ):
     shutil.copytree(photographs, folder / "deep" / "er")
 
-    job = client.wait(client.train(folder, collection=collection))
+    job = client.train(folder, collection=collection).wait()
 
     assert (job.state, job.total, job.indexed, job.failed) == (JobState.COMPLETED, 6, 6, 0)
     assert job.source == f"pictures/{folder.name}"
@@ -40,7 +40,7 @@ def test_a_folder_is_indexed_and_every_photograph_finds_itself_first(
 
 
 def test_uploads_are_indexed_and_an_edited_copy_finds_its_original(client, collection, photographs):
-    client.wait(client.upload(sorted(photographs.iterdir()), collection=collection))
+    client.upload(sorted(photographs.iterdir()), collection=collection).wait()
 
     hits = client.search(_edited(photographs / "coffee.jpg"), collection=collection).hits
 
@@ -78,7 +78,7 @@ def test_min_score_leaves_out_what_is_worse(client, gallery, photographs):
 def test_a_stored_image_can_be_the_query(client, gallery):
     some = next(client.images(collection=gallery))
 
-    hits = client.search_by_id(some.id, collection=gallery, top_k=2).hits
+    hits = client.search(some.id, collection=gallery, top_k=2).hits
 
     assert hits[0].image_id == some.id
     assert hits[0].score == pytest.approx(1, abs=1e-5)
@@ -117,7 +117,7 @@ def test_a_region_searches_with_that_part_of_the_picture(client, gallery, photog
 def test_deleted_images_are_gone_from_count_search_and_content_at_once(
     client, collection, photographs
 ):
-    client.wait(client.upload(sorted(photographs.iterdir()), collection=collection))
+    client.upload(sorted(photographs.iterdir()), collection=collection).wait()
     found = client.search(photographs / "ihc.jpg", collection=collection).hits[0]
 
     assert client.delete([found.image_id], collection=collection) == 1
@@ -132,9 +132,9 @@ def test_deleted_images_are_gone_from_count_search_and_content_at_once(
 def test_deleting_everything_leaves_nothing_and_other_collections_alone(
     client, collection, gallery, photographs
 ):
-    client.wait(client.upload([photographs / "coins.jpg"], collection=collection))
+    client.upload([photographs / "coins.jpg"], collection=collection).wait()
 
-    assert client.delete_all(collection=collection) == 1
+    assert client.delete(all=True, collection=collection) == 1
 
     assert client.count(collection=collection) == 0
     assert client.search(photographs / "coins.jpg", collection=collection).hits == ()
@@ -142,10 +142,10 @@ def test_deleting_everything_leaves_nothing_and_other_collections_alone(
 
 
 def test_what_was_deleted_can_be_indexed_again(client, collection, photographs):
-    client.wait(client.upload([photographs / "coins.jpg"], collection=collection))
-    client.delete_all(collection=collection)
+    client.upload([photographs / "coins.jpg"], collection=collection).wait()
+    client.delete(all=True, collection=collection)
 
-    job = client.wait(client.upload([photographs / "coins.jpg"], collection=collection))
+    job = client.upload([photographs / "coins.jpg"], collection=collection).wait()
 
     assert job.indexed == 1
     assert client.search(photographs / "coins.jpg", collection=collection).hits[0].score > 0.999
@@ -157,7 +157,7 @@ def test_one_bad_file_is_one_failed_row_with_its_reason(client, collection, fold
     (folder / "cut.jpg").write_bytes((photographs / "coffee.jpg").read_bytes()[:2000])
     (folder / "empty.png").touch()
 
-    job = client.wait(client.train(folder, collection=collection))
+    job = client.train(folder, collection=collection).wait()
 
     assert (job.state, job.indexed, job.failed, job.done) == (JobState.COMPLETED, 1, 3, 4)
     codes = {error.source.rsplit("/")[-1]: error.code for error in job.errors}
@@ -166,7 +166,7 @@ def test_one_bad_file_is_one_failed_row_with_its_reason(client, collection, fold
         "cut.jpg": "image_unreadable",
         "empty.png": "unsupported_media_type",
     }
-    assert tuple(client.job_errors(job)) == job.errors
+    assert tuple(job.all_errors()) == job.errors
 
 
 def test_the_same_bytes_twice_are_one_image_with_two_sources(
@@ -175,7 +175,7 @@ def test_the_same_bytes_twice_are_one_image_with_two_sources(
     shutil.copy(photographs / "rocket.jpg", folder / "one.jpg")
     shutil.copy(photographs / "rocket.jpg", folder / "two.jpg")
 
-    job = client.wait(client.train(folder, collection=collection))
+    job = client.train(folder, collection=collection).wait()
 
     assert (job.indexed, job.duplicates) == (1, 1)
     (image,) = client.images(collection=collection)
@@ -187,7 +187,7 @@ def test_every_format_is_read_by_content_whatever_its_name(client, collection, f
         for format_ in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"):
             photograph.save(folder / f"{format_.lower()} ünï.dat", format_)
 
-    job = client.wait(client.train(folder, collection=collection))
+    job = client.train(folder, collection=collection).wait()
 
     assert (job.indexed, job.failed) == (7, 0)
     images = {image.format: image for image in client.images(collection=collection)}
@@ -199,7 +199,7 @@ def test_every_format_is_read_by_content_whatever_its_name(client, collection, f
 def test_a_name_that_is_not_utf8_is_indexed_and_served(client, collection, folder, photographs):
     shutil.copy(photographs / "coins.jpg", bytes(folder) + b"/caf\xe9.jpg")
 
-    job = client.wait(client.train(folder, collection=collection))
+    job = client.train(folder, collection=collection).wait()
 
     assert job.indexed == 1
     (image,) = client.images(collection=collection)
@@ -218,7 +218,7 @@ def test_content_and_thumbnail_are_the_picture(client, gallery, photographs):
 
 def test_an_original_that_was_changed_is_not_served(client, collection, folder, photographs):
     shutil.copy(photographs / "coins.jpg", folder / "shown.jpg")
-    client.wait(client.train(folder, collection=collection))
+    client.train(folder, collection=collection).wait()
     shutil.copy(photographs / "rocket.jpg", folder / "shown.jpg")
     (image,) = client.images(collection=collection)
 
@@ -229,7 +229,7 @@ def test_an_original_that_was_changed_is_not_served(client, collection, folder, 
 def test_images_are_listed_in_pages_and_by_prefix(client, collection, folder, photographs):
     shutil.copytree(photographs, folder / "a")
     shutil.copy(photographs / "coins.jpg", folder / "b.jpg")
-    client.wait(client.train(folder, collection=collection))
+    client.train(folder, collection=collection).wait()
 
     names = [image.name for image in client.images(collection=collection, page_size=2)]
 
@@ -240,12 +240,12 @@ def test_images_are_listed_in_pages_and_by_prefix(client, collection, folder, ph
 
 
 def test_process_tells_the_newest_job_and_any_other_by_id(client, collection, photographs):
-    first = client.wait(client.upload([photographs / "coins.jpg"], collection=collection))
-    second = client.wait(client.upload([photographs / "rocket.jpg"], collection=collection))
+    first = client.upload([photographs / "coins.jpg"], collection=collection).wait()
+    second = client.upload([photographs / "rocket.jpg"], collection=collection).wait()
 
-    assert client.process().id == second.id
+    assert client.job().id == second.id
     assert second.source == "upload"
-    assert client.process(first.id) == first
+    assert client.job(first.id) == first
     assert [job.id for job, _ in zip(client.jobs(), range(2), strict=False)] == [
         second.id,
         first.id,
@@ -258,10 +258,8 @@ def test_ignored_and_nested_files_are_left_out_when_asked(client, collection, fo
     shutil.copy(photographs / "rocket.jpg", folder / "rocket.gif")
     shutil.copy(photographs / "ihc.jpg", folder / "ihc.jpg")
 
-    ignoring = client.wait(
-        client.train(folder, collection=collection, ignore=["drafts/*", "*.gif"])
-    )
-    flat = client.wait(client.train(folder, collection=collection, recursive=False))
+    ignoring = client.train(folder, collection=collection, ignore=["drafts/*", "*.gif"]).wait()
+    flat = client.train(folder, collection=collection, recursive=False).wait()
 
     assert ignoring.total == 1
     assert (flat.total, flat.indexed, flat.duplicates) == (2, 1, 1)
@@ -277,16 +275,14 @@ def test_paths_outside_of_the_roots_are_refused_alike(client, folder):
 
 
 def test_an_empty_folder_is_a_completed_job_with_nothing(client, collection, folder):
-    job = client.wait(client.train(folder, collection=collection))
+    job = client.train(folder, collection=collection).wait()
 
     assert (job.state, job.total, job.done) == (JobState.COMPLETED, 0, 0)
 
 
 def test_metadata_travels_from_the_train_call_to_the_hits(client, collection, photographs, http):
     metadata = {"shop": "north", "price": 3.5, "tags": ["a", "b"]}
-    client.wait(
-        client.upload([photographs / "coins.jpg"], collection=collection, metadata=metadata)
-    )
+    client.upload([photographs / "coins.jpg"], collection=collection, metadata=metadata).wait()
 
     hit = client.search(photographs / "coins.jpg", collection=collection).hits[0]
     assert hit.metadata == metadata
@@ -298,7 +294,7 @@ def test_metadata_travels_from_the_train_call_to_the_hits(client, collection, ph
 
 def test_collections_are_made_listed_and_removed(client, photographs):
     client.create_collection("hats")
-    client.wait(client.upload([photographs / "coins.jpg"], collection="hats"))
+    client.upload([photographs / "coins.jpg"], collection="hats").wait()
     (hats,) = [each for each in client.collections() if each.name == "hats"]
     info = client.info()
     assert (hats.count, hats.dimension, hats.descriptor, hats.fingerprint, hats.model) == (
@@ -322,7 +318,7 @@ def test_a_scratch_collection_goes_by_itself_with_its_uploads(client, backend, p
     other = io.BytesIO()
     with Image.open(photographs / "coins.jpg") as photograph:
         photograph.rotate(90).save(other, "PNG")
-    client.wait(client.upload([other.getvalue()], collection=name))
+    client.upload([other.getvalue()], collection=name).wait()
     uploaded = backend.stored() - before
     assert len(uploaded) == (backend.data is not None)
 
@@ -342,7 +338,7 @@ def test_a_transparent_picture_is_described_as_if_on_white(client, collection, p
     see_through, flat = io.BytesIO(), io.BytesIO()
     Image.fromarray(pixels).save(see_through, "PNG")
     Image.fromarray(on_white).save(flat, "PNG")
-    client.wait(client.upload([("a.png", flat.getvalue())], collection=collection))
+    client.upload([("a.png", flat.getvalue())], collection=collection).wait()
 
     hit = client.search(see_through.getvalue(), collection=collection).hits[0]
 

@@ -1,0 +1,92 @@
+"""The upload of a folder, a bounded number of requests at a time."""
+
+import asyncio
+import os
+from collections import deque
+
+from client_sdk._async.connection import AsyncConnection
+from client_sdk._async.jobs import AsyncJobHandle
+from client_sdk._calls.call import get
+from client_sdk._calls.images import known
+from client_sdk._calls.jobs import upload
+from client_sdk._calls.pictures import Part
+from client_sdk._folder import plan
+from client_sdk._folder.plan import FolderOptions
+from client_sdk._folder.report import FailedFile, FolderFile, UploadReport, counted, failure_of
+from client_sdk._folder.workers import async_each, each
+from client_sdk.errors import CollectionNotFound, JobFailed, LookalikeError
+from client_sdk.schemas import Info
+
+_Sent = tuple[AsyncJobHandle, list[FolderFile]]
+
+
+class AsyncFolderUpload:
+    """One upload of a folder; see `AsyncClient.upload_folder`."""
+
+    def __init__(self, connection: AsyncConnection, options: FolderOptions) -> None:
+        self._connection = connection
+        self._options = options
+        self._open: deque[_Sent] = deque()
+
+    async def run(self, folder: str | os.PathLike[str]) -> UploadReport:
+        """Send the files that the service does not have, and report on all of them."""
+        with counted(shown=self._options.progress) as self._tally:
+            files = plan.steps(plan.files_of(folder, self._options, self._tally))
+            info = await self._connection.send(get("/info", Info))
+            while step := await asyncio.to_thread(next, files, None):
+                wanted = await self._unknown(step) if self._options.skip_known else step
+                batches = plan.batches(wanted, self._options, info, self._tally)
+                for sent in await async_each(self._send, batches, self._options.concurrency):
+                    self._open.extend(sent)
+                await self._finish(4 * self._options.concurrency)
+            await self._finish(0)
+        return self._tally.report
+
+    async def _unknown(self, files: list[FolderFile]) -> list[FolderFile]:
+        read = await self._digested(files)
+        return plan.to_send(read, await self._known(plan.digests_of(read)), self._tally)
+
+    async def _digested(self, files: list[FolderFile]) -> list[FolderFile | FailedFile]:
+        return await asyncio.to_thread(each, plan.digested, files, self._options.concurrency)
+
+    async def _known(self, digests: list[str]) -> set[str]:
+        call = known(digests, collection=self._options.collection)
+        try:
+            return set((await self._connection.send(call)).known)
+        except CollectionNotFound:  # the first upload makes it
+            return set()
+
+    async def _send(self, batch: list[FolderFile]) -> list[_Sent]:
+        """Send some files in one request, or in several where one of the files is at fault."""
+        call = upload(
+            tuple(Part("files", file.name, file.path) for file in batch),
+            collection=self._options.collection,
+            metadata=self._options.metadata,
+        )
+        try:
+            job = await self._connection.send(call)
+        except (LookalikeError, OSError) as error:
+            if not plan.is_about_files(error):
+                raise
+            if len(batch) > 1:
+                half = len(batch) // 2
+                return [*await self._send(batch[:half]), *await self._send(batch[half:])]
+            self._tally.add(failed=(failure_of(batch[0].name, error),))
+            return []
+        size = sum(file.size for file in batch)
+        self._tally.add(sent=len(batch), bytes_sent=size, jobs=(job.id,))
+        handle = AsyncJobHandle.of(job, self._connection)
+        return [(handle, batch)] if self._options.wait else []
+
+    async def _finish(self, most: int) -> None:
+        """Wait for the oldest jobs until at most `most` are unfinished."""
+        while len(self._open) > most:
+            job, batch = self._open.popleft()
+            try:
+                ended = await job.wait(timeout=self._options.timeout)
+            except JobFailed as error:
+                read = await self._digested(batch)
+                held = await self._known(plan.digests_of(read))
+                self._tally.broken(error, plan.names_without(read, held))
+            else:
+                self._tally.done(ended, [error async for error in ended.all_errors()])

@@ -1,0 +1,64 @@
+"""The transport that sends a request again where that helps and does no harm."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+from client_sdk._transport.retries import BROKEN, Course, Retries, is_repeatable, with_body
+
+
+class AsyncRetryTransport(httpx.AsyncBaseTransport):
+    """Sends over another transport, and again where that helps and does no harm.
+
+    Sent again are GET, HEAD, OPTIONS and DELETE, requests with an `Idempotency-Key`, and those
+    whose extension `lookalike.repeatable` says that they change nothing; never a request whose body
+    cannot be read twice. The answers to such requests are read whole before they are passed on.
+
+    Args:
+        transport: The transport that sends; httpx's own by default.
+        retries: The limits.
+        sleep: Waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        retries: Retries | None = None,
+        *,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._transport = transport or httpx.AsyncHTTPTransport()
+        self._retries = retries or Retries()
+        self._sleep = sleep
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request."""
+        if not is_repeatable(request):
+            return await self._transport.handle_async_request(request)
+        course = Course(request, self._retries)
+        while True:
+            try:
+                response = await self._whole(request)
+            except BROKEN as error:
+                pause = course.pause_after(error)
+                if pause is None:
+                    raise
+            else:
+                pause = course.pause_after(response)
+                if pause is None:
+                    return course.last(response)
+            await self._sleep(pause)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+    async def _whole(self, request: httpx.Request) -> httpx.Response:
+        response = await self._transport.handle_async_request(request)
+        try:
+            assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - for the types
+            body = b"".join([piece async for piece in response.stream])
+        finally:
+            await response.aclose()
+        return with_body(response, body)

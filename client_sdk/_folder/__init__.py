@@ -1,0 +1,1 @@
+"""The upload of a folder: which files, in which requests, and the report."""

@@ -1,0 +1,78 @@
+# Generated from client_sdk/_async/connection.py by `make sync`; edit that file instead.
+"""The connection of a client to its service."""
+
+import math
+from collections.abc import Callable, Generator, Iterator
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent
+
+from client_sdk._calls.call import AnswerT, Call, PageT, next_call
+from client_sdk._sync.retries import RetryTransport
+from client_sdk._transport import settings, versions
+from client_sdk._transport.retries import Retries
+
+
+class Connection:
+    """Sends calls to one service; see `Client` for its arguments."""
+
+    def __init__(
+        self,
+        base_url: str | None,
+        token: str | None,
+        timeout: float | None,
+        transport: httpx.BaseTransport | None,
+        retries: Retries | int | None,
+        *,
+        check_version: bool,
+    ) -> None:
+        self._settings = settings.resolve(base_url, token, timeout)
+        self._check: Callable[[httpx.Response], object]
+        self._check = versions.check_version if check_version else lambda response: None
+        if transport is None:
+            retries = Retries() if retries is None else retries
+            transport = settings.transport_of(httpx.HTTPTransport, self._settings.base_url)
+        if retries is not None:
+            transport = RetryTransport(transport, Retries.of(retries))
+        self.transport = transport
+        self._http = httpx.Client(
+            base_url=self._settings.base_url, headers=self._settings.headers, transport=transport
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def pages(self, first: Call[PageT]) -> Iterator[PageT]:
+        """Yield page after page, each when it is needed."""
+        call: Call[PageT] | None = first
+        while call is not None:
+            page = self.send(call)
+            yield page
+            call = next_call(call, page.next_cursor)
+
+    def send(self, call: Call[AnswerT], within: float = math.inf) -> AnswerT:
+        """Send a call and return its answer; with `within` seconds, once and in that time."""
+        if call.parts:
+            call = call.encoded()
+        timeout, once = self._settings.limits(within), math.isfinite(within)
+        with call.prepared(self._http, timeout, once=once) as request:
+            response = self._http.send(request)
+        self._check(response)
+        return call.answer(response)
+
+    def events(
+        self, call: Call[None], begin: Callable[[httpx.Response], object]
+    ) -> Generator[ServerSentEvent]:
+        """Yield the events of a stream, after `begin` has checked its head."""
+        with call.prepared(self._http, self._settings.stream_limits, once=True) as request:
+            response = self._http.send(request, stream=True)
+            try:
+                self._check(response)
+                if not response.is_success:
+                    response.read()
+                begin(response)
+                for event in EventSource(response).iter_sse():
+                    yield event
+            finally:
+                response.close()

@@ -1,0 +1,46 @@
+# Generated from client_sdk/_async/local.py by `make sync`; edit that file instead.
+"""The transport to a service inside this process."""
+
+import weakref
+from collections.abc import Iterator
+
+import httpx
+
+from client_sdk._transport.local import Exchange, Service, begun, result_of
+
+
+class LocalTransport(httpx.BaseTransport):
+    """Carries requests to a service in this process, and closes the service at the end."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        # A client that is dropped without `close` must not wait, unlike `close`.
+        self._forgotten = weakref.finalize(self, service.abandon)
+        self._forgotten.atexit = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request."""
+        exchange = begun(self._service, request)
+        status, headers = result_of(exchange, exchange.head, request)
+        return httpx.Response(status, headers=headers, stream=_Pieces(exchange, request))
+
+    def close(self) -> None:
+        """Close the service."""
+        self._service.close()
+        self._forgotten.detach()
+
+
+class _Pieces(httpx.SyncByteStream):
+    """The body of an answer, which arrives in pieces."""
+
+    def __init__(self, exchange: Exchange, request: httpx.Request) -> None:
+        self._exchange = exchange
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := result_of(self._exchange, self._exchange.piece(), self._request):
+            yield piece
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._exchange.close()

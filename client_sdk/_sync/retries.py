@@ -1,0 +1,65 @@
+# Generated from client_sdk/_async/retries.py by `make sync`; edit that file instead.
+"""The transport that sends a request again where that helps and does no harm."""
+
+import time
+from collections.abc import Callable
+
+import httpx
+
+from client_sdk._transport.retries import BROKEN, Course, Retries, is_repeatable, with_body
+
+
+class RetryTransport(httpx.BaseTransport):
+    """Sends over another transport, and again where that helps and does no harm.
+
+    Sent again are GET, HEAD, OPTIONS and DELETE, requests with an `Idempotency-Key`, and those
+    whose extension `lookalike.repeatable` says that they change nothing; never a request whose body
+    cannot be read twice. The answers to such requests are read whole before they are passed on.
+
+    Args:
+        transport: The transport that sends; httpx's own by default.
+        retries: The limits.
+        sleep: Waits for a number of seconds.
+    """
+
+    def __init__(
+        self,
+        transport: httpx.BaseTransport | None = None,
+        retries: Retries | None = None,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._transport = transport or httpx.HTTPTransport()
+        self._retries = retries or Retries()
+        self._sleep = sleep
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request."""
+        if not is_repeatable(request):
+            return self._transport.handle_request(request)
+        course = Course(request, self._retries)
+        while True:
+            try:
+                response = self._whole(request)
+            except BROKEN as error:
+                pause = course.pause_after(error)
+                if pause is None:
+                    raise
+            else:
+                pause = course.pause_after(response)
+                if pause is None:
+                    return course.last(response)
+            self._sleep(pause)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _whole(self, request: httpx.Request) -> httpx.Response:
+        response = self._transport.handle_request(request)
+        try:
+            assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - for the types
+            body = b"".join([piece for piece in response.stream])
+        finally:
+            response.close()
+        return with_body(response, body)

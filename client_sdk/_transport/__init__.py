@@ -1,0 +1,1 @@
+"""Settings, retries, versions and waiting: what both halves of the client share."""

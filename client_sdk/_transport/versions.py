@@ -1,0 +1,38 @@
+"""The versions of services that this client understands; each answer names its version."""
+
+import re
+
+import httpx
+
+from client_sdk import __version__
+from client_sdk.errors import VersionMismatch
+from client_sdk.schemas import VERSION_HEADER
+
+OLDEST = (0, 1)
+"""Major and minor number of the first service that is understood."""
+TOO_NEW = (0, 2)
+"""The first that may not be."""
+
+_NUMBERS = re.compile(r"(\d+)\.(\d+)")
+
+
+def check_version(response: httpx.Response) -> None:
+    """Refuse an answer of a service that is too old or too new; one without a version passes."""
+    told = response.headers.get(VERSION_HEADER, "")
+    numbers = _NUMBERS.match(told)
+    if numbers is None:
+        return
+    major, minor = int(numbers[1]), int(numbers[2])
+    if OLDEST <= (major, minor) < TOO_NEW:
+        return
+    oldest, too_new = (".".join(map(str, version)) for version in (OLDEST, TOO_NEW))
+    fitting = f"pip install 'lookalike=={major}.{minor}.*'"
+    remedy = (
+        f"upgrade the service, or use the client that goes with it: {fitting}"
+        if (major, minor) < OLDEST
+        else f"upgrade this client: {fitting}"
+    )
+    raise VersionMismatch(
+        f"the service is version {told[:40]}, and this client, {__version__}, understands those "
+        f"from {oldest} to before {too_new}; {remedy} (or pass check_version=False)"
+    )
