@@ -22,9 +22,9 @@ from bento_service.api.auth.tokens import TokensError
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict
-from bento_service.root_settings import ConfiguredRoot, format_roots, parse_roots
 from bento_service.serving.start_checks import check_start
 from bento_service.settings import PREFIX, Settings, SettingsError
+from bento_service.settings.root_list import ConfiguredRoot, format_roots, parse_roots
 from bento_service.storage.data_folder import sole_user
 
 _PROJECT = Path(__file__).parents[1]
@@ -105,7 +105,7 @@ def _check_watched(settings: Settings) -> None:
     if not settings.watch:
         return
     from bento_service.catalogue import Catalogue
-    from bento_service.ingest.bindings import planned_roots
+    from bento_service.storage.root_bindings import planned_roots
 
     with sole_user(settings.data_dir), Catalogue.open(settings.catalogue) as catalogue:
         settings.watched(planned_roots(catalogue, settings.image_roots).all)

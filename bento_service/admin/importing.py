@@ -30,9 +30,9 @@ from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.roots import reserve
 from bento_service.catalogue.tables import SourceKind, sources
 from bento_service.errors import CollectionNotFound
-from bento_service.ingest.bindings import bound_roots, planned_roots
 from bento_service.settings import Settings
 from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.root_bindings import bound_roots, planned_roots
 from bento_service.storage.uploads import Uploads
 
 

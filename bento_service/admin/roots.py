@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal
 from bento_service.admin.data import opened_catalogue, service_stopped
 from bento_service.catalogue.records import RootRecord
-from bento_service.ingest.bindings import planned_roots
 from bento_service.settings import Settings
+from bento_service.storage.root_bindings import planned_roots
 
 
 def list_roots(settings: Settings) -> Answer:

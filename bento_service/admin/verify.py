@@ -22,8 +22,8 @@ from bento_service.assembly.opening import open_uploads
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.tables import images, indexes
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.ingest.bindings import planned_roots
 from bento_service.settings import Settings
+from bento_service.storage.root_bindings import planned_roots
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from bento_service.catalogue import Catalogue
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import MAX_LITE
-from bento_service.ingest.bindings import bound_roots
 from bento_service.settings import Settings
 from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.root_bindings import bound_roots
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,14 @@ from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict, LookalikeError
 from bento_service.gallery.exact import MAX_EXACT, ExactGallery
 from bento_service.gallery.gallery import Gallery
-from bento_service.ingest.bindings import bound_roots
 from bento_service.local.errors import LocalError
 from bento_service.local.files import OwnFiles
 from bento_service.local.model import LocalModel
 from bento_service.local.service import LocalService
-from bento_service.root_settings import ConfiguredRoot
 from bento_service.settings import Settings, SettingsError
+from bento_service.settings.root_list import ConfiguredRoot
 from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.root_bindings import bound_roots
 
 failure = LocalError
 """The error of `open_local` and of its result."""

@@ -1,6 +1,6 @@
 """The folders of the image roots, and when each source was read.
 
-Of roots that were used before, only the names are known; see `bento_service.ingest.bindings`.
+Of roots that were used before, only the names are known; see `bento_service.storage.root_bindings`.
 """
 
 import sqlalchemy as sa

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-CODE = Path(__file__).resolve().parents[1]
+CODE = Path(__file__).resolve().parents[2]
 """The folder that holds the packages: a checkout, the sources in a Bento, or site-packages."""
 CONTAINER_DATA = Path("/data")
 _CONTAINER_MARK = "BENTOML_CONTAINERIZED"  # set in every image that BentoML makes

@@ -15,8 +15,8 @@ from pathlib import Path
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import KnownFile, RootRecord
 from bento_service.errors import LookalikeError
-from bento_service.root_settings import ConfiguredRoot, escaped
 from bento_service.settings import ImageRoot, folder_name
+from bento_service.settings.root_list import ConfiguredRoot, escaped
 from bento_service.storage.digests import stream_digest
 from bento_service.storage.image_roots import ImageRoots
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bento_service.data_location import check_absolute, check_outside_code, default_data_dir
+from bento_service.settings.locations import check_absolute, check_outside_code, default_data_dir
 
 
 @pytest.fixture

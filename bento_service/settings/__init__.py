@@ -54,15 +54,23 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from bento_service.data_location import check_absolute, check_outside_code, default_data_dir
-from bento_service.root_settings import ConfiguredRoot, parse_roots, split_list
+from bento_service.settings.locations import check_absolute, check_outside_code, default_data_dir
+from bento_service.settings.root_list import ConfiguredRoot
+from bento_service.settings.values import (
+    MILVUS_SCHEMES,
+    checked_ip_address,
+    checked_milvus_uri,
+    parsed_origins,
+    parsed_roots,
+    split_at_colons,
+    split_at_commas,
+)
 from client_sdk.schemas import DEFAULT_COLLECTION
 
 PREFIX = "LOOKALIKE_"
@@ -74,7 +82,6 @@ _BYTES_BESIDE_PIXELS = 64 * 2**20
 _SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///(?!:memory:)([^?]+)")
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Network = IPv4Network | IPv6Network
-_MILVUS_SCHEMES = ("http://", "https://", "tcp://")
 
 
 class SettingsError(Exception):
@@ -96,62 +103,22 @@ class ImageRoot:
     spelled: Path | None = None
 
 
-def _ip_address(value: str) -> str:
-    ip_address(value)  # BentoML takes no names
-    return value
-
-
-def _milvus_uri(value: str) -> str:
-    if value and not value.startswith(_MILVUS_SCHEMES) and not value.endswith(".db"):
-        raise ValueError("give http://host:port of a server, or a file whose name ends in .db")
-    return value
-
-
-def _parse_roots(value: object) -> object:
-    if isinstance(value, str):
-        return parse_roots(value)
-    if isinstance(value, tuple):
-        return tuple(ConfiguredRoot(one) if isinstance(one, Path) else one for one in value)
-    return value
-
-
-def _split_list(value: object) -> object:
-    return split_list(value) if isinstance(value, str) else value
-
-
-def _split_commas(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip().lower() for part in value.split(",") if part.strip())
-
-
-def _split_origins(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    origins = tuple(part.strip() for part in value.split(",") if part.strip())
-    for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
-            raise ValueError("an origin is like https://shop.example, without a path")
-    return origins
-
-
 class Settings(BaseModel):
     """The settings of one service. See the module's text for the names in the environment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: Annotated[str, AfterValidator(_ip_address)] = "127.0.0.1"
+    host: Annotated[str, AfterValidator(checked_ip_address)] = "127.0.0.1"
     port: int = Field(default=8001, ge=1, le=65535)
     data_dir: Path = Field(default_factory=lambda: default_data_dir(os.environ))
-    image_roots: Annotated[tuple[ConfiguredRoot, ...], BeforeValidator(_parse_roots)] = ()
+    image_roots: Annotated[tuple[ConfiguredRoot, ...], BeforeValidator(parsed_roots)] = ()
     catalogue_url: str = ""
-    milvus_uri: Annotated[str, AfterValidator(_milvus_uri)] = ""
+    milvus_uri: Annotated[str, AfterValidator(checked_milvus_uri)] = ""
     tokens: str = Field(default="", repr=False)
     tokens_file: Path | None = None
     allow_anonymous: bool = False
-    trusted_proxies: Annotated[tuple[_Network, ...], BeforeValidator(_split_commas)] = ()
-    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split_origins)] = ()
+    trusted_proxies: Annotated[tuple[_Network, ...], BeforeValidator(split_at_commas)] = ()
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(parsed_origins)] = ()
     requests_per_second: float | None = Field(default=None, gt=0)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -175,14 +142,14 @@ class Settings(BaseModel):
     body_seconds: float = Field(default=20.0, ge=1.0, le=600.0)
     request_seconds: float = Field(default=600.0, ge=1.0, le=7200.0)
     urls: bool = False
-    url_hosts: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
-    url_ports: Annotated[tuple[_Port, ...], BeforeValidator(_split_commas)] = (80, 443)
-    url_networks: Annotated[tuple[_Network, ...], BeforeValidator(_split_commas)] = ()
+    url_hosts: Annotated[tuple[str, ...], BeforeValidator(split_at_commas)] = ()
+    url_ports: Annotated[tuple[_Port, ...], BeforeValidator(split_at_commas)] = (80, 443)
+    url_networks: Annotated[tuple[_Network, ...], BeforeValidator(split_at_commas)] = ()
     url_seconds: float = Field(default=10.0, gt=0, le=120.0)
     max_archive_members: int = Field(default=20_000, ge=1)
     max_archive_bytes: int = Field(default=4 * 2**30, ge=1)
     max_archive_ratio: int = Field(default=200, ge=1)
-    watch: Annotated[tuple[str, ...], BeforeValidator(_split_list)] = ()
+    watch: Annotated[tuple[str, ...], BeforeValidator(split_at_colons)] = ()
     watch_prune: bool = False
     watch_poll_seconds: float = Field(default=0.0, ge=0.0, le=86_400.0)
     log_level: Annotated[Literal["info", "debug"], BeforeValidator(str.lower)] = "info"
@@ -212,7 +179,7 @@ class Settings(BaseModel):
         except ValueError as error:
             raise SettingsError(str(error)) from error
         if settings.index not in ("auto", "flat") and not settings.milvus_uri.startswith(
-            _MILVUS_SCHEMES
+            MILVUS_SCHEMES
         ):
             raise SettingsError(
                 f"LOOKALIKE_INDEX is {settings.index}, which Milvus Lite does not make any faster; "
@@ -349,7 +316,7 @@ def _check_paths(settings: Settings) -> None:
     milvus, sqlite = settings.milvus_uri, _SQLITE_FILE.match(settings.catalogue_url)
     written = {
         "DATA_DIR": settings.data_dir,
-        "MILVUS_URI": None if milvus.startswith(_MILVUS_SCHEMES) else milvus,
+        "MILVUS_URI": None if milvus.startswith(MILVUS_SCHEMES) else milvus,
         "CATALOGUE_URL": sqlite and sqlite[1],
     }
     read = {

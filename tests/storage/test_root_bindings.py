@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from bento_service.catalogue import Catalogue
-from bento_service.ingest.bindings import bound_roots, planned_roots
-from bento_service.root_settings import ConfiguredRoot
+from bento_service.settings.root_list import ConfiguredRoot
 from bento_service.storage.originals import Originals
+from bento_service.storage.root_bindings import bound_roots, planned_roots
 from tests.ingest.worker.test_worker import Room, colours, png
 
 NAMES = [f"IMG_{number:04}.png" for number in range(1, 13)]

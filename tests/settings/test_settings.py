@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bento_service.root_settings import ConfiguredRoot, format_roots, parse_roots
 from bento_service.settings import ImageRoot, Settings, SettingsError
+from bento_service.settings.root_list import ConfiguredRoot, format_roots, parse_roots
 
 
 def read(**values):
@@ -15,7 +15,7 @@ def read(**values):
 
 def test_nothing_set_means_this_machine_alone_and_no_folders():
     settings = Settings.from_environment({})
-    assert settings.data_dir == Path(__file__).parents[1] / "data"
+    assert settings.data_dir == Path(__file__).parents[2] / "data"
     assert (settings.host, settings.port) == ("127.0.0.1", 8001)
     assert settings.image_roots == ()
     assert settings.max_upload_bytes == 64 * 1024 * 1024

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bento_service.ingest.volumes import volume_of
+from bento_service.storage.volumes import volume_of
 
 DEVICE = Path("/dev/null").stat().st_rdev  # any that has a number
 MOUNTS = """\
