@@ -227,10 +227,10 @@ class Replay:
         compared = compare_rows(self._catalogue, self._gallery, index)
         if compared.unknown:
             unknown = sorted(compared.unknown)
-            _log.warning("index of %s has %d unknown rows", index.collection, len(unknown))
+            _log.warning("index of %s had %d unknown rows", index.collection, len(unknown))
             self._gallery.delete(index.name, unknown)
         if compared.missing:
-            _log.warning("index of %s lacks %d rows", index.collection, len(compared.missing))
+            _log.warning("index of %s lacked %d rows", index.collection, len(compared.missing))
             self._catalogue.changes.touch(index, compared.missing)
         self._purge(index)
         self._probe(index)
