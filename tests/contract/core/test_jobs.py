@@ -77,7 +77,8 @@ def test_what_was_mended_is_indexed_by_a_retry(client, http, collection, folder,
     assert answer.status_code == 202
     again = Job.model_validate_json(answer.content)
     assert answer.headers["location"] == f"/api/v2/jobs/{again.id}"
-    assert counted(again.wait()) == (1, 1, 1, 0, 0)
+    again = client.job(again).wait()
+    assert counted(again) == (1, 1, 1, 0, 0)
     with pytest.raises(Conflict, match="nothing to retry"):
         again.retry()
 
