@@ -111,7 +111,7 @@ def image(record: ImageRecord) -> Image:
         id=record.id,
         collection=record.collection,
         name=_name(record),
-        source=_shown(record.sources[0]),
+        source=_source(record),
         sources=tuple(
             Source(kind=source.kind, root=source.root or None, path=printable(source.path))
             for source in record.sources
@@ -208,7 +208,12 @@ def _images_per_second(app: Application, record: JobRecord) -> float | None:
 
 
 def _name(record: ImageRecord) -> str:
-    return PurePosixPath(printable(record.sources[0].path)).name
+    return PurePosixPath(_source(record)).name
+
+
+def _source(record: ImageRecord) -> str:
+    """Return the first source, or the id of an image that was imported without any."""
+    return _shown(record.sources[0]) if record.sources else f"image-{record.id}"
 
 
 def _shown(source: SourceRecord) -> str:

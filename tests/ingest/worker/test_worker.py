@@ -505,7 +505,7 @@ def test_a_canceled_walk_ends_though_it_finds_nothing(room):
         for n in itertools.count():
             seen.append(n)
             time.sleep(0.01)
-            yield Listed(f"{n}.txt", 1, 1)
+            yield Listed(f"{n}.txt", 1, 1, 1)
 
     room.roots.walk = slow
 
