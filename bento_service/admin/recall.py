@@ -15,10 +15,9 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import CollectionRecord, Computed
 from bento_service.errors import NotReady
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.pictures.in_process import LocalDecoder
 from bento_service.search.nearest import NearestSearch
 from bento_service.search.query import Query
-from bento_service.search.searcher import Searcher
+from bento_service.search.searcher import DescriptorSearcher
 from bento_service.settings import Settings
 
 _TIED = 2e-6
@@ -114,10 +113,7 @@ def _measured(
         return None
     gallery.load(index.name)
     least = _least_scores(catalogue, collection, ids, queries, asked.top_k)
-    decoder = LocalDecoder(max_pixels=1)  # never asked either
-    searcher = Searcher(
-        catalogue, gallery, decoder, _never, computed=Computed((index.space,)), side=1
-    )
+    searcher = DescriptorSearcher(catalogue, gallery, computed=Computed((index.space,)))
     shares, times = [], []
     with stage(f"searches of {collection.name}", len(ids), "searches") as advance:
         for image_id, query, bound in zip(ids.tolist(), queries, least, strict=True):
@@ -145,10 +141,6 @@ def _measured(
             NearestSearch(catalogue, gallery), collection, queries, asked.top_k
         ),
     )
-
-
-async def _never(_: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    raise NotReady("nothing is described here")
 
 
 def _least_scores(

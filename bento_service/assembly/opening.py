@@ -15,8 +15,9 @@ from bento_service.comparison.comparer import Comparer
 from bento_service.comparison.duplicate_groups import Duplicates
 from bento_service.comparison.verdict import lines_of
 from bento_service.descriptors.choice import Choice
+from bento_service.descriptors.describer import Describer
 from bento_service.descriptors.describing import Embedder, patient
-from bento_service.descriptors.version import DescriptorVersion, Preprocessing
+from bento_service.descriptors.version import DescriptorVersion
 from bento_service.gallery.index_types import IndexRule
 from bento_service.indexing.index_swap import IndexSwap
 from bento_service.indexing.replay import Replay
@@ -79,8 +80,7 @@ def open_reader(
     originals: Originals,
     roots: ImageRoots,
     uploads: Uploads,
-    decoders: Decoders,
-    preprocessing: Preprocessing,
+    describer: Describer,
 ) -> Reader:
     """Return the reader of the files of jobs."""
 
@@ -91,11 +91,9 @@ def open_reader(
     return Reader(
         roots,
         uploads,
-        decoders,
+        describer,
         known=catalogue.images.known,
         original=original,
-        side=preprocessing.size,
-        padding=preprocessing.padding,
         max_bytes=settings.max_upload_bytes,
     )
 
@@ -106,9 +104,8 @@ async def periodic_work(
     catalogue: Catalogue,
     uploads: Uploads,
     originals: Originals,
-    decoders: Decoders,
+    describer: Describer,
     replay: Replay,
-    preprocessing: Preprocessing,
 ) -> AsyncIterator[None]:
     """Run cleanup, the expiry of scratch collections and the hash backfill within the block."""
 
@@ -118,12 +115,7 @@ async def periodic_work(
 
     cleanup = Cleanup(catalogue, retriable_since=settings.retriable_since, discard=uploads.discard)
     backfill = HashBackfill(
-        catalogue,
-        originals,
-        decoders,
-        side=preprocessing.size,
-        padding=preprocessing.padding,
-        is_busy=lambda: bool(catalogue.jobs.open()),
+        catalogue, originals, describer, is_busy=lambda: bool(catalogue.jobs.open())
     )
     async with (
         periodic(cleanup.run, seconds=CLEANUP_SECONDS, what="cleanup"),
@@ -161,11 +153,16 @@ async def opened(
     """
     computed = Computed(tuple(_space(model, version) for version in versions))
     dimensions = {space.fingerprint: space.dimension for space in computed.spaces}
-    describe = patient(embedder.describe_query, dimensions)
     preprocessing = versions[0].preprocessing
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
         decoders = stack.enter_context(open_decoders(settings, backing))
+        describer = Describer(
+            decoders,
+            patient(embedder.describe_query, dimensions),
+            side=preprocessing.size,
+            padding=preprocessing.padding,
+        )
         catalogue = stack.enter_context(open_catalogue(settings, computed))
         roots = backing.roots(settings, catalogue)
         uploads = open_uploads(settings, catalogue)
@@ -183,9 +180,7 @@ async def opened(
                 swap=IndexSwap(catalogue, gallery, rule),
             )
         )
-        reader = open_reader(
-            settings, catalogue, originals, roots, uploads, decoders, preprocessing
-        )
+        reader = open_reader(settings, catalogue, originals, roots, uploads, describer)
         worker = await stack.enter_async_context(
             Worker(
                 catalogue,
@@ -203,22 +198,9 @@ async def opened(
             following = watcher(settings, catalogue, roots, computed, worker.wake)
             await stack.enter_async_context(following)
         await stack.enter_async_context(
-            periodic_work(settings, catalogue, uploads, originals, decoders, replay, preprocessing)
+            periodic_work(settings, catalogue, uploads, originals, describer, replay)
         )
-        side, padding = preprocessing.size, preprocessing.padding
-        comparer = Comparer(
-            catalogue,
-            originals,
-            decoders,
-            describe,
-            computed=computed,
-            lines=lines_of(versions),
-            side=side,
-            padding=padding,
-        )
-        searcher = Searcher(
-            catalogue, gallery, decoders, describe, computed=computed, side=side, padding=padding
-        )
+        lines = lines_of(versions)
         yield Application(
             settings=settings,
             model=model,
@@ -236,9 +218,9 @@ async def opened(
             originals=originals,
             decoders=decoders,
             thumbnails=CapacityLimiter(THUMBNAILS_AT_ONCE),
-            searcher=searcher,
-            comparer=comparer,
-            duplicates=Duplicates(catalogue, gallery, computed=computed, lines=lines_of(versions)),
+            searcher=Searcher(catalogue, gallery, describer, computed=computed),
+            comparer=Comparer(catalogue, originals, describer, computed=computed, lines=lines),
+            duplicates=Duplicates(catalogue, gallery, computed=computed, lines=lines),
             worker=worker,
             fetcher=fetcher(settings),
         )

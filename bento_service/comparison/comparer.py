@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace, ImageRecord
 from bento_service.comparison.verdict import Likeness, Lines, cosine
-from bento_service.descriptors.describing import Describe
+from bento_service.descriptors.describer import Describer
 from bento_service.errors import ImageNotFound, LookalikeError, NotReady, Overloaded
-from bento_service.pictures.formats import Colour
 from bento_service.pictures.perceptual_hash import Hashes, closeness, hashes_of, restored
-from bento_service.pictures.picture import Decoder, Picture
 from bento_service.storage.digests import stream_digest
 from bento_service.storage.originals import Originals
 
@@ -55,30 +53,22 @@ class Comparer:
     Args:
         originals: The bytes of stored images, read if a hash or descriptor is missing.
         lines: The thresholds of the computed spaces.
-        side: Height and width of the embedder's pictures, in pixels.
-        padding: The colour that makes a picture square; see `pictures.square.square`.
     """
 
     def __init__(
         self,
         catalogue: Catalogue,
         originals: Originals,
-        decoder: Decoder,
-        describe: Describe,
+        describer: Describer,
         *,
         computed: Computed,
         lines: Lines,
-        side: int,
-        padding: Colour | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._originals = originals
-        self._decoder = decoder
-        self._describe = describe
+        self._describer = describer
         self._computed = computed
         self._lines = lines
-        self._side = side
-        self._padding = padding
         self._threads = CapacityLimiter(COMPARISONS_AT_ONCE)
 
     async def compare(
@@ -129,7 +119,7 @@ class Comparer:
         ]
         described = iter(())
         if pixels:
-            described = iter((await self._describe(np.stack(pixels)))[space.fingerprint])
+            described = iter((await self._describer.describe(np.stack(pixels)))[space.fingerprint])
         return [
             next(described) if picture.descriptor is None else picture.descriptor
             for picture in pictures
@@ -141,7 +131,7 @@ class Comparer:
         try:
             if isinstance(subject, int):
                 return self._stored(name, self._catalogue.images.get(subject), space, sender)
-            picture = self._decoded(subject, sender)
+            picture = self._describer.decode(subject, sender=sender)
             warnings = tuple(f"{name}: {warning}" for warning in picture.warnings)
             subject.seek(0)
             digest, hashes = stream_digest(subject), hashes_of(picture.pixels)
@@ -158,7 +148,7 @@ class Comparer:
         if descriptor is not None and hashes is not None:
             return _Examined(image.sha256, restored(hashes), descriptor=descriptor)
         try:
-            pixels = self._decoded(self._originals.read(image), sender).pixels
+            pixels = self._describer.decode(self._originals.read(image), sender=sender).pixels
         except (NotReady, Overloaded):
             raise
         except LookalikeError as error:
@@ -177,6 +167,3 @@ class Comparer:
                 except ImageNotFound:  # a reindex has not described it yet, or it was just deleted
                     return None
         return None
-
-    def _decoded(self, source: bytes | BinaryIO, sender: str) -> Picture:
-        return self._decoder.decode(source, side=self._side, padding=self._padding, sender=sender)

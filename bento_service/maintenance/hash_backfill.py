@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 
 from bento_service.catalogue import Catalogue
+from bento_service.descriptors.describer import Describer
 from bento_service.errors import (
     CatalogueUnavailable,
     ImageNotFound,
@@ -15,9 +16,7 @@ from bento_service.errors import (
     NotReady,
     Overloaded,
 )
-from bento_service.pictures.formats import Colour
 from bento_service.pictures.perceptual_hash import hashes_of, stored
-from bento_service.pictures.picture import Decoder
 from bento_service.storage.originals import Originals
 
 BACKFILL_SECONDS = 0.5
@@ -30,8 +29,7 @@ class HashBackfill:
     """Goes once over the images that have no hashes.
 
     Args:
-        side: Height and width of the pictures that are hashed, in pixels.
-        padding: The colour that makes a picture square; see `pictures.square.square`.
+        describer: Decodes the pictures that are hashed.
         is_busy: Returns whether other work comes first.
     """
 
@@ -39,17 +37,13 @@ class HashBackfill:
         self,
         catalogue: Catalogue,
         originals: Originals,
-        decoder: Decoder,
+        describer: Describer,
         *,
-        side: int,
-        padding: Colour | None = None,
         is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._catalogue = catalogue
         self._originals = originals
-        self._decoder = decoder
-        self._side = side
-        self._padding = padding
+        self._describer = describer
         self._is_busy = is_busy
         self._after: int | None = 0
         self._skipped = 0
@@ -80,7 +74,7 @@ class HashBackfill:
         try:
             image = self._catalogue.images.get(image_id)
             data = self._originals.read(image)
-            picture = self._decoder.decode(data, side=self._side, padding=self._padding)
+            picture = self._describer.decode(data)
         except (NotReady, Overloaded):
             raise
         except ImageNotFound:

@@ -25,13 +25,12 @@ from bento_service.catalogue.records import (
     ImageRecord,
     IndexRecord,
 )
-from bento_service.descriptors.describing import Describe
+from bento_service.descriptors.describer import Describer
 from bento_service.errors import ImageNotFound, IndexUnavailable, InvalidArgument
 from bento_service.filters.passing import passes
 from bento_service.gallery.gallery import Gallery, Neighbour
 from bento_service.gallery.index_types import MAX_NEIGHBOURS
-from bento_service.pictures.formats import Colour, Region
-from bento_service.pictures.picture import Decoder
+from bento_service.pictures.formats import Region
 from bento_service.search.filtered import FilteredSearch, FilterLimits
 from bento_service.search.nearest import NearestSearch, SearchMethod
 from bento_service.search.pending import MAX_LAG, pending_changes, retry_after_swap
@@ -45,16 +44,14 @@ SEARCHES_AT_ONCE = 32
 taking a thread."""
 
 
-class Searcher:
-    """Searches of all collections.
+class DescriptorSearcher:
+    """Searches of all collections by descriptors and by stored images.
 
     Every method raises `CollectionNotFound` if there is no such collection, `Conflict` if the
     service does not compute its descriptor version, `IndexUnavailable` if the index does not answer
     or lacks too many changes, and `InvalidArgument` if a page lies beyond `MAX_NEIGHBOURS`.
 
     Args:
-        side: Height and width of the embedder's pictures, in pixels.
-        padding: The colour that makes a picture square; see `pictures.square.square`.
         max_lag: Most changes that a search compares in addition to the index.
         filter_limits: The limits that choose the method of a filtered search.
     """
@@ -63,12 +60,8 @@ class Searcher:
         self,
         catalogue: Catalogue,
         gallery: Gallery,
-        decoder: Decoder,
-        describe: Describe,
         *,
         computed: Computed,
-        side: int,
-        padding: Colour | None = None,
         max_lag: int = MAX_LAG,
         filter_limits: FilterLimits | None = None,
     ) -> None:
@@ -76,64 +69,9 @@ class Searcher:
         self._gallery = gallery
         self._nearest = NearestSearch(catalogue, gallery)
         self._filtered = FilteredSearch(catalogue, gallery, filter_limits or FilterLimits())
-        self._decoder = decoder
-        self._describe = describe
         self._computed = computed
-        self._side = side
-        self._padding = padding
         self._max_lag = max_lag
         self._threads = CapacityLimiter(SEARCHES_AT_ONCE)
-        self._decoding = CapacityLimiter(SEARCHES_AT_ONCE)
-
-    async def by_picture(
-        self,
-        query: Query,
-        source: bytes | BinaryIO,
-        *,
-        region: Region | None = None,
-        sender: str = "",
-    ) -> SearchResult:
-        """Search with a picture.
-
-        Args:
-            query: The options of the search.
-            source: The encoded picture.
-            region: The part of the upright picture to search with; all of it if `None`.
-            sender: The caller; senders of expensive pictures take turns.
-
-        Raises:
-            UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive, InvalidArgument,
-            NotReady, Overloaded: See `Decoder`.
-        """
-        started = time.perf_counter()
-        await asyncio.to_thread(self._collection, query.collection)
-        stream = BytesIO(source) if isinstance(source, bytes) else source
-        decode = partial(
-            self._decoder.decode,
-            stream,
-            side=self._side,
-            padding=self._padding,
-            region=region,
-            sender=sender,
-        )
-        # Waiting for a decoder must not starve searches that need none.
-        picture = await run_sync(decode, limiter=self._decoding)
-        decoded = time.perf_counter()
-        descriptors = await self._describe(picture.pixels[np.newaxis])
-        described = time.perf_counter()
-        # Read again: a reindex may have switched to another descriptor space meanwhile.
-        collection = await asyncio.to_thread(self._collection, query.collection)
-        (descriptor,) = descriptors[collection.space.fingerprint]
-        is_plain = region is None and query.which is None and not query.exact
-        own = await self._in_thread(self._stored_id, collection, stream) if is_plain else None
-        result = await self._in_thread(self._search, collection.index, query, descriptor, own)
-        return replace(
-            result,
-            warnings=picture.warnings,
-            decode_ms=1000 * (decoded - started),
-            describe_ms=1000 * (described - decoded),
-            search_ms=1000 * (time.perf_counter() - described),
-        )
 
     async def by_id_async(self, query: Query, image_id: int) -> SearchResult:
         """Call `by_id` without blocking the event loop or any request that is no search."""
@@ -256,6 +194,74 @@ class Searcher:
 
     def _collection(self, name: str) -> CollectionRecord:
         return self._catalogue.collections.comparable(name, self._computed)
+
+
+class Searcher(DescriptorSearcher):
+    """Searches of all collections, also by pictures.
+
+    Args:
+        describer: Turns pictures into descriptors.
+        computed, max_lag, filter_limits: See `DescriptorSearcher`.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        gallery: Gallery,
+        describer: Describer,
+        *,
+        computed: Computed,
+        max_lag: int = MAX_LAG,
+        filter_limits: FilterLimits | None = None,
+    ) -> None:
+        super().__init__(
+            catalogue, gallery, computed=computed, max_lag=max_lag, filter_limits=filter_limits
+        )
+        self._describer = describer
+        self._decoding = CapacityLimiter(SEARCHES_AT_ONCE)
+
+    async def by_picture(
+        self,
+        query: Query,
+        source: bytes | BinaryIO,
+        *,
+        region: Region | None = None,
+        sender: str = "",
+    ) -> SearchResult:
+        """Search with a picture.
+
+        Args:
+            query: The options of the search.
+            source: The encoded picture.
+            region: The part of the upright picture to search with; all of it if `None`.
+            sender: The caller; senders of expensive pictures take turns.
+
+        Raises:
+            UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive, InvalidArgument,
+            NotReady, Overloaded: See `Decoder`.
+        """
+        started = time.perf_counter()
+        await asyncio.to_thread(self._collection, query.collection)
+        stream = BytesIO(source) if isinstance(source, bytes) else source
+        decode = partial(self._describer.decode, stream, region=region, sender=sender)
+        # Waiting for a decoder must not starve searches that need none.
+        picture = await run_sync(decode, limiter=self._decoding)
+        decoded = time.perf_counter()
+        descriptors = await self._describer.describe(picture.pixels[np.newaxis])
+        described = time.perf_counter()
+        # Read again: a reindex may have switched to another descriptor space meanwhile.
+        collection = await asyncio.to_thread(self._collection, query.collection)
+        (descriptor,) = descriptors[collection.space.fingerprint]
+        is_plain = region is None and query.which is None and not query.exact
+        own = await self._in_thread(self._stored_id, collection, stream) if is_plain else None
+        result = await self._in_thread(self._search, collection.index, query, descriptor, own)
+        return replace(
+            result,
+            warnings=picture.warnings,
+            decode_ms=1000 * (decoded - started),
+            describe_ms=1000 * (described - decoded),
+            search_ms=1000 * (time.perf_counter() - described),
+        )
 
 
 def _is_wanted(near: Neighbour, query: Query, images: Mapping[int, ImageRecord]) -> bool:

@@ -19,6 +19,7 @@ from bento_service.catalogue.images.attributes import add_attributes
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.tables import descriptors, images
+from bento_service.descriptors.describer import Describer
 from bento_service.filters.parser import parse
 from bento_service.gallery.index_types import IndexRule, IndexType
 from bento_service.gallery.milvus_gallery import MilvusGallery
@@ -113,7 +114,11 @@ class Room:
     def searching(self, describe=None, **options):
         computed = Computed((SPACE,))
         return Searcher(
-            self.catalogue, self.gallery, DECODER, describe, computed=computed, side=4, **options
+            self.catalogue,
+            self.gallery,
+            Describer(DECODER, describe, side=4),
+            computed=computed,
+            **options,
         )
 
     def following(self, choice="auto", **options):

@@ -14,6 +14,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import NewFile, NewJob
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
+from bento_service.descriptors.describer import Describer
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
 from bento_service.ingest.starting.folder_jobs import start_folder_job, start_reindex_job
 from bento_service.ingest.worker.reading import Reader
@@ -82,10 +83,9 @@ class Room:
         reader = Reader(
             self.roots,
             self.uploads,
-            LocalDecoder(max_pixels=10**5),
+            Describer(LocalDecoder(max_pixels=10**5), describe, side=4),
             known=self.catalogue.images.known,
             original=self.original,
-            side=4,
             max_bytes=10**6,
         )
 

@@ -9,6 +9,7 @@ from PIL import Image
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
+from bento_service.descriptors.describer import Describer
 from bento_service.errors import CatalogueUnavailable, Overloaded
 from bento_service.maintenance.hash_backfill import HashBackfill
 from bento_service.pictures.in_process import LocalDecoder
@@ -65,7 +66,8 @@ def backfill(catalogue, folder, tmp_path):
 
     def make(decoder=None, **options):
         decoder = decoder or LocalDecoder(max_pixels=10**7)
-        return HashBackfill(catalogue, originals, decoder, side=224, **options)
+        describer = Describer(decoder, None, side=224)
+        return HashBackfill(catalogue, originals, describer, **options)
 
     return make
 
@@ -105,7 +107,7 @@ def test_other_work_comes_before_the_backfill(backfill, catalogue, ids):
     work = backfill(Busy())
     work.step()
     assert len(catalogue.hashes.missing(after=0, limit=100)) == len(ids)
-    work._decoder = LocalDecoder(max_pixels=10**7)
+    work._describer = Describer(LocalDecoder(max_pixels=10**7), None, side=224)
     for _ in range(STEPS):
         work.step()
     assert catalogue.hashes.missing(after=0, limit=100) == []

@@ -14,6 +14,7 @@ from anyio.to_thread import run_sync
 from PIL import Image
 
 from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.descriptors.describer import Describer
 from bento_service.errors import (
     CollectionNotFound,
     Conflict,
@@ -66,7 +67,8 @@ def searcher(catalogue, gallery):
 
 def searching(catalogue, gallery, describe=by_colour, space=SPACE, **options):
     computed = Computed((space,))
-    return Searcher(catalogue, gallery, DECODER, describe, computed=computed, side=4, **options)
+    describer = Describer(DECODER, describe, side=4)
+    return Searcher(catalogue, gallery, describer, computed=computed, **options)
 
 
 @pytest.fixture
@@ -352,9 +354,8 @@ def test_pictures_that_wait_for_a_decoder_block_nothing_else(catalogue, gallery,
             return super().decode(*arguments, **options)
 
     async def run():
-        searcher = Searcher(
-            catalogue, gallery, Busy(10_000), by_colour, computed=Computed((SPACE,)), side=4
-        )
+        describer = Describer(Busy(10_000), by_colour, side=4)
+        searcher = Searcher(catalogue, gallery, describer, computed=Computed((SPACE,)))
         pictures = [searcher.by_picture(Query("cats"), png("red")) for _ in range(50)]
         waiting = asyncio.gather(*pictures)
         await asyncio.sleep(0.5)

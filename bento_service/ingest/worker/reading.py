@@ -19,6 +19,7 @@ from bento_service.catalogue.jobs.records import (
 )
 from bento_service.catalogue.records import StoredHashes
 from bento_service.catalogue.tables import FileAction, SourceKind
+from bento_service.descriptors.describer import Describer
 from bento_service.errors import (
     ImageNotFound,
     LookalikeError,
@@ -27,9 +28,8 @@ from bento_service.errors import (
     PathNotFound,
     TooLarge,
 )
-from bento_service.pictures.formats import Colour
 from bento_service.pictures.perceptual_hash import hashes_of, stored
-from bento_service.pictures.picture import Decoder, Picture, Source
+from bento_service.pictures.picture import Picture, Source
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.uploads import Uploads
 
@@ -72,33 +72,27 @@ class Reader:
         self,
         roots: ImageRoots,
         uploads: Uploads,
-        decoder: Decoder,
+        describer: Describer,
         *,
         known: Callable[[int, str], bool],
         original: Callable[[int, str], bytes | None],
-        side: int,
-        padding: Colour | None = None,
         max_bytes: int,
     ) -> None:
-        """Prepare.
+        """Set the sources of files.
 
         Args:
-            roots: Where files may be read.
-            uploads: Where uploaded bytes are.
-            decoder: Decodes pictures.
-            known: Whether a collection holds bytes of a digest already.
-            original: Reads the bytes of a collection's image again; none where it was deleted.
-            side: Of the pictures that the embedder takes, in pixels.
-            padding: How they become squares; see `vision.square.square`.
+            roots: The image roots.
+            uploads: The stored uploads.
+            describer: Decodes pictures.
+            known: Returns true if a collection holds the bytes of a digest.
+            original: Reads the bytes of a collection's image again; none if it was deleted.
             max_bytes: Largest file.
         """
         self._roots = roots
         self._uploads = uploads
-        self._decoder = decoder
+        self._describer = describer
         self._known = known
         self._original = original
-        self._side = side
-        self._padding = padding
         self._max_bytes = max_bytes
 
     def read(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
@@ -135,7 +129,7 @@ class Reader:
                 "LOOKALIKE_MAX_UPLOAD_BYTES raises that"
             )
         before, now_ns = os.fstat(stream.fileno()), time.time_ns()
-        with self._decoder.snapshot(stream, max_bytes=self._max_bytes) as snapshot:
+        with self._describer.decoder.snapshot(stream, max_bytes=self._max_bytes) as snapshot:
             after = os.fstat(stream.fileno())
             reading = Reading(
                 now_ns,
@@ -164,7 +158,7 @@ class Reader:
         return ReadPicture(file, sha256, len(data), self._decoded(data))
 
     def _decoded(self, source: Source) -> Picture:
-        return self._decoder.decode(source, side=self._side, padding=self._padding)
+        return self._describer.decode(source)
 
 
 def trusted_mtime(before: os.stat_result, after: os.stat_result, now_ns: int) -> int | None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from bento_service.catalogue.jobs.records import FileRecord, JobRecord, Outcome
 from bento_service.catalogue.tables import SourceKind
+from bento_service.descriptors.describer import Describer
 from bento_service.errors import ImageNotFound
 from bento_service.ingest.worker.reading import Reader, ReadPicture
 from bento_service.pictures.in_process import LocalDecoder
@@ -91,10 +92,9 @@ def reader(folder, uploads, known, originals):
     return Reader(
         ImageRoots([ImageRoot("pictures", folder)]),
         uploads,
-        LocalDecoder(max_pixels=MAX_PIXELS),
+        Describer(LocalDecoder(max_pixels=MAX_PIXELS), None, side=4),
         known=lambda collection_id, sha256: (collection_id, sha256) in known,
         original=original,
-        side=4,
         max_bytes=MAX_BYTES,
     )
 

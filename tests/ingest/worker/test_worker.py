@@ -28,6 +28,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import NewFile, NewJob
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
+from bento_service.descriptors.describer import Describer
 from bento_service.errors import CatalogueUnavailable, NotReady, Overloaded
 from bento_service.ingest.starting.folder_jobs import start_folder_job
 from bento_service.ingest.starting.manifest_jobs import ManifestJobs
@@ -129,10 +130,9 @@ class Room:
         reader = Reader(
             self.roots,
             self.uploads,
-            self.decoder,
+            Describer(self.decoder, describe, side=4),
             known=known,
             original=self.original,
-            side=4,
             max_bytes=10**6,
         )
         return Worker(
