@@ -1,4 +1,4 @@
-"""Patterns of what a walk leaves out; what they mean is in `client_sdk.patterns`."""
+"""Patterns of files that a walk skips; `client_sdk.patterns` defines their meaning."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ _MAX_LENGTH = 1000
 
 
 def check_patterns(patterns: Sequence[str]) -> None:
-    """Refuse patterns that would make a walk slow.
+    """Check that patterns do not make a walk slow.
 
     Raises:
-        InvalidArgument: Too many, or too long a one.
+        InvalidArgument: There are too many patterns, or one is too long.
     """
-    if len(patterns) > _MAX_PATTERNS or any(len(one) > _MAX_LENGTH for one in patterns):
+    if len(patterns) > _MAX_PATTERNS or any(len(each) > _MAX_LENGTH for each in patterns):
         raise InvalidArgument(
             f"ignore: give at most {_MAX_PATTERNS} patterns of up to {_MAX_LENGTH} characters"
         )
