@@ -20,7 +20,6 @@ from bento_service.admin.manifest import (
     Manifest,
     UploadCopies,
     read_manifest,
-    sync_folder,
     write_manifest,
 )
 from bento_service.admin.needed import needed_uploads
@@ -31,7 +30,7 @@ from bento_service.catalogue.migration import newest_revision
 from bento_service.errors import ImageNotFound
 from bento_service.settings import Settings
 from bento_service.storage.digests import file_digest, names_digest
-from bento_service.storage.uploads import Uploads
+from bento_service.storage.uploads import Uploads, sync_folder
 
 _ATTEMPTS = 20
 _PARTIAL = "catalogue.partial"

@@ -65,7 +65,6 @@ def import_images(settings: Settings, path: Path, options: ImportOptions) -> Ans
         _check_space(catalogue, space, options.collection)
         total = file.metadata.num_rows
         _check_rows(file, total)
-        counts: Counter[str] = Counter(new=0, known=0, left_out=0)
         bind = planned_roots if options.dry_run else bound_roots
         roots = bind(catalogue, settings.image_roots)
         is_own = origin == catalogue.collections.instance_id()
@@ -73,15 +72,16 @@ def import_images(settings: Settings, path: Path, options: ImportOptions) -> Ans
         collection = None
         if not options.dry_run:
             collection = catalogue.collections.ensure(options.collection, space)
+        counts: Counter[str] = Counter()
         with stage("images", total, "images") as advance:
             for rows in checked_rows(file):
                 selected = selection.select(rows)
-                counts["left_out"] += len(rows) - len(selected)
-                if collection is None:
-                    counts["new"] += len(selected)
-                else:
+                new = len(selected)
+                if collection is not None:
                     new = _commit(catalogue, collection, selected)
-                    counts += Counter(new=new, known=len(selected) - new)
+                counts.update(
+                    new=new, known=len(selected) - new, left_out=len(rows) - len(selected)
+                )
                 advance(len(rows))
     return _answer(counts, options)
 

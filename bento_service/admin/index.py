@@ -64,12 +64,8 @@ def follow_to_the_end(
 ) -> None:
     """Run the service's replay until every index matches the catalogue.
 
-    It finishes a reindex that has nothing left to describe, like a start of the service.
-
-    Args:
-        catalogue: The source of the changes.
-        gallery: The target of the changes.
-        on_purged: Called with the digests of uploads that may have lost their last image.
+    It finishes a reindex that has nothing left to describe, like a start of the service, and calls
+    `on_purged` with the digests of uploads that may have lost their last image.
 
     Raises:
         IndexUnavailable: Milvus does not answer.
@@ -85,9 +81,9 @@ def follow_to_the_end(
             if not replay.alive or time.monotonic() - since > _STANDSTILL_SECONDS:
                 raise Refusal("the index could not be brought up to date; the log says why")
             time.sleep(_POLL_SECONDS)
-            now = _state(catalogue, replay)
-            if now != state:
-                state, since = now, time.monotonic()
+            current = _state(catalogue, replay)
+            if current != state:
+                state, since = current, time.monotonic()
                 done = sum(done for _, _, done in state)
                 advance(done - finished)
                 finished = done

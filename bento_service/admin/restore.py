@@ -14,12 +14,7 @@ from bento_service.admin.answer import Answer, Refusal, shown_bytes
 from bento_service.admin.backup import copy_upload
 from bento_service.admin.data import locked, sqlite_file
 from bento_service.admin.index import forget_progress
-from bento_service.admin.manifest import (
-    UPLOADS,
-    Manifest,
-    read_manifest,
-    sync_folder,
-)
+from bento_service.admin.manifest import UPLOADS, Manifest, read_manifest
 from bento_service.admin.needed import needed_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.snapshot import copy_opened
@@ -27,7 +22,7 @@ from bento_service.catalogue.migration import migrate, newest_revision
 from bento_service.errors import ImageNotFound
 from bento_service.settings import Settings
 from bento_service.storage.digests import file_digest, names_digest, stream_digest
-from bento_service.storage.uploads import Uploads
+from bento_service.storage.uploads import Uploads, sync_folder
 
 _NOT_DATA = ("lock", "bentoml")
 """Entries of a data folder without the service's data: the lock, and the store of models."""

@@ -21,10 +21,7 @@ def copy_catalogue(source: Path, target: Path) -> None:
         source: The catalogue's file; other processes may write to it.
         target: A new file.
     """
-    with (
-        closing(_connected(source)) as live,
-        closing(sqlite3.connect(target)) as copy,
-    ):
+    with closing(_connected(source)) as live, closing(sqlite3.connect(target)) as copy:
         # The transaction pins the state to copy. Otherwise every write of the service restarts
         # the copy, and with a busy service it never ends.
         live.execute("BEGIN")

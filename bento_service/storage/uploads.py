@@ -180,15 +180,15 @@ class Uploads:
             return
         if not path.parent.exists():
             path.parent.mkdir()
-            _sync(self._folder)
+            sync_folder(self._folder)
         incoming.rename(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the names in a folder survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
