@@ -176,7 +176,7 @@ def test_queries_stop_without_listeners(board):
             await asyncio.gather(task, return_exceptions=True)
             assert feed.listeners == 0
             looks = -1
-            while looks != board.looks:  # until nobody looks any more
+            while looks != board.looks:  # until the queries stop
                 looks = board.looks
                 await asyncio.sleep(10 * feed_module._LOOK_SECONDS)
             received, _ = listen(feed, 1)  # and queries resume with a listener

@@ -203,7 +203,7 @@ def test_a_folder_without_files_removes_nothing(room, run, write, dry_run):
     job = run("disk", prune=True, dry_run=dry_run)
     assert (job.removed, len(room.images())) == (0, 2)
     assert "not mounted" in job.detail
-    job = run(prune=True, dry_run=dry_run)  # its mount point is there, and empty
+    job = run(prune=True, dry_run=dry_run)  # the mount point is empty
     assert (job.removed, len(room.images())) == (0, 2)
     assert "1 files" in job.detail
 

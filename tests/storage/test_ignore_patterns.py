@@ -35,7 +35,7 @@ def test_patterns_follow_the_rules_of_gitignore(pattern, gone, kept):
 def test_a_later_pattern_overrides_an_earlier_one():
     assert not left_out("x/cover.gif", "*.gif", "!cover.gif")
     assert left_out("x/cover.gif", "!cover.gif", "*.gif")
-    assert left_out("x/cover.gif", "x/", "!cover.gif")  # what is in a folder goes with it
+    assert left_out("x/cover.gif", "x/", "!cover.gif")  # a folder excludes its contents
 
 
 names = st.sampled_from(["a", "b", "ab", "a.b", "c"])
@@ -56,7 +56,7 @@ components = st.sampled_from(["a", "b", "*", "?", "a*", "*.b", "[ab]", "**"])
 )
 def test_patterns_agree_with_pathspec(patterns, path):
     # Of `a/**/**`, `a/**/` and of stars alone, pathspec makes something else than Git does.
-    if any("**/**" in one or one.endswith("**/") or set(one) <= {"*", "/"} for one in patterns):
+    if any("**/**" in each or each.endswith("**/") or set(each) <= {"*", "/"} for each in patterns):
         return
     expected = pathspec.GitIgnoreSpec.from_lines(patterns).match_file(path)
     assert left_out(path, *patterns) == expected

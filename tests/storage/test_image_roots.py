@@ -114,13 +114,13 @@ def test_a_folder_whose_name_begins_like_the_roots_is_outside(roots, folder):
 
 
 def test_the_answer_for_paths_outside_does_not_reveal_if_they_exist(roots, outside, tmp_path):
-    said = []
+    messages = []
     for path in (outside / "secret.jpg", tmp_path / "nowhere"):
         with pytest.raises(Forbidden) as caught:
             roots.locate(str(path))
-        said.append(str(caught.value))
-    assert said[0] == said[1]
-    assert "private" not in said[0]
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+    assert "private" not in messages[0]
 
 
 @pytest.mark.parametrize("path", ["a\0.jpg", "/\0", "\ud800.jpg", "/srv/\udfff"])

@@ -27,9 +27,9 @@ def start(room, caplog):
 
     def starting(*folders, **named):
         caplog.clear()
-        given = [ConfiguredRoot(folder) for folder in folders]
-        given += [ConfiguredRoot(folder, name) for name, folder in named.items()]
-        room.roots = bound_roots(room.catalogue, given)
+        configured = [ConfiguredRoot(folder) for folder in folders]
+        configured += [ConfiguredRoot(folder, name) for name, folder in named.items()]
+        room.roots = bound_roots(room.catalogue, configured)
         return room.roots.names
 
     return starting

@@ -99,8 +99,8 @@ def test_bytes_cannot_be_discarded_while_they_are_received(uploads):
 def test_uploads_that_a_retry_holds_cannot_be_discarded(uploads):
     with uploads.receiving(streams(b"one")) as (stored,):
         pass
-    with uploads.holding([stored, digest(b"never sent")]) as held:
-        assert held == {stored}
+    with uploads.holding([stored, digest(b"never sent")]) as present:
+        assert present == {stored}
         uploads.discard({stored})
         assert list(uploads.stored()) == [stored]
     uploads.discard({stored})
@@ -116,17 +116,17 @@ def test_bytes_in_two_requests_are_kept_until_both_end(uploads):
 
 
 def test_only_unneeded_uploads_are_discarded(tmp_path):
-    asked = []
+    queries = []
 
     def unneeded(digests):
-        asked.append(digests)
+        queries.append(digests)
         return {stored[1]}
 
     uploads = Uploads(tmp_path / "uploads", unneeded=unneeded)
     with uploads.receiving(streams(b"one", b"two", b"three")) as stored:
         pass
     uploads.discard({stored[0], stored[1]})
-    assert asked == [{stored[0], stored[1]}]
+    assert queries == [{stored[0], stored[1]}]
     assert set(uploads.stored()) == {stored[0], stored[2]}
 
 

@@ -31,11 +31,11 @@ class Waiting:
 
     def __init__(self):
         self.go = asyncio.Event()
-        self.asked = asyncio.Semaphore(0)
+        self.received = asyncio.Semaphore(0)
         self.canceled = asyncio.Event()
 
     async def __call__(self, scope, receive, send):
-        self.asked.release()
+        self.received.release()
         try:
             await self.go.wait()
         except asyncio.CancelledError:
@@ -46,7 +46,7 @@ class Waiting:
     async def has_received(self, times):
         async with asyncio.timeout(60):
             for _ in range(times):
-                await self.asked.acquire()
+                await self.received.acquire()
 
 
 async def test_an_excess_request_is_refused_at_once_and_the_next_is_served():
