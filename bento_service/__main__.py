@@ -1,7 +1,7 @@
-"""Starts the service with checked settings: `python -m bento_service [--images FOLDER ...]`.
+"""The start of the service with checked settings: `python -m bento_service [--images FOLDER ...]`.
 
-The environment says where and with what; see `bento_service.settings`. SIGTERM and Ctrl-C end
-every process that was started.
+The settings are read from the environment; see `bento_service.settings`. SIGTERM and Ctrl-C end
+all started processes.
 """
 
 import argparse
@@ -38,7 +38,7 @@ _SERVICE = "bento_service.service:ImageSearch"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to stop; the exit code is the server's, 2 where it could not start."""
+    """Serve until a signal; return the exit code, which is 2 if the settings are wrong."""
     parser = argparse.ArgumentParser(prog="python -m bento_service", description=__doc__)
     parser.add_argument(
         "--images",
@@ -51,8 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     environment = dict(os.environ)
     images = [Path(folder).absolute() for folder in options.images]
     name = f"{PREFIX}IMAGE_ROOTS"
-    given = [*map(ConfiguredRoot, images), *parse_roots(environment.get(name, ""))]
-    environment[name] = format_roots(given)  # the server has another working directory
+    roots = [*map(ConfiguredRoot, images), *parse_roots(environment.get(name, ""))]
+    environment[name] = format_roots(roots)  # the server has another working directory
     try:
         settings = Settings.from_environment(environment)
         choose(settings, Hardware.detect())
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check_model(home: Path) -> None:
-    """Check that the store holds the model that the service names.
+    """Check that the store has the model of this release.
 
     Raises:
         SettingsError: It does not.
@@ -77,13 +77,13 @@ def _check_model(home: Path) -> None:
     tag = tag_file.read_text().strip() if tag_file.is_file() else "of this release"
     if not (home / "models" / tag.replace(":", "/") / "model.yaml").is_file():
         raise SettingsError(
-            f"the model {tag} is not in {home}; `make run` makes it, and so does "
+            f"the model {tag} is not in {home}; build it with `make run` or "
             f"`BENTOML_HOME={home} {sys.executable} -m model_build --if-missing`"
         )
 
 
 def _check_port(settings: Settings) -> None:
-    """Check beforehand what the server would only say in the middle of its start.
+    """Check the port early, because the server would check it in the middle of its start.
 
     Raises:
         Conflict: The port is in use.
@@ -100,10 +100,10 @@ def _check_port(settings: Settings) -> None:
 
 
 def _check_watched(settings: Settings) -> None:
-    """Check that what is to be watched are image roots, under the names that they have here.
+    """Check that LOOKALIKE_WATCH names image roots of the catalogue.
 
     Raises:
-        SettingsError: Something is not.
+        SettingsError: It does not.
     """
     if not settings.watch:
         return
@@ -115,7 +115,7 @@ def _check_watched(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, environment: Mapping[str, str], images: Sequence[Path]) -> int:
-    """Become BentoML's server; a second process waits for it to be ready, says so and ends."""
+    """Run BentoML's server in this process, and wait for its readiness in a second one."""
     server = os.getpid()
     if os.fork() == 0:
         with suppress(KeyboardInterrupt):
@@ -124,10 +124,10 @@ def _serve(settings: Settings, environment: Mapping[str, str], images: Sequence[
     environment = {**ONE_THREAD, "BENTOML_DO_NOT_TRACK": "true", **environment}
     os.environ.update(environment)
     os.chdir(_PROJECT)
-    # Where to listen is read from the settings once more, as `bentoml serve` does by itself.
+    # The server reads host and port from the settings again, like a plain `bentoml serve`.
     grace = ["--timeout-graceful-shutdown", str(_GRACE_SECONDS)]
     sys.argv = ["bentoml", "serve", _SERVICE, *grace]
-    # In this process, since one that only waited for it would still hold 20 MiB.
+    # In this process, because one that only waits for the server would use 20 MiB.
     runpy.run_module("bentoml", run_name="__main__", alter_sys=True)
     return 0
 
@@ -138,7 +138,7 @@ def _address(settings: Settings) -> str:
 
 
 def _welcome(server: int, url: str, images: Sequence[Path]) -> None:
-    """Say when the page can be opened, then index what was asked for."""
+    """Report that the service is ready, then index the folders of `--images`."""
     deadline = time.monotonic() + _READY_SECONDS
     while not _is_ready(url):
         if os.getppid() != server or time.monotonic() > deadline:
@@ -173,7 +173,7 @@ def _index(url: str, folder: str) -> None:
 
 def _is_ready(url: str) -> bool:
     try:
-        # It asks its own server, whose certificate is for a name that others call it by.
+        # The certificate of the own server is for its public name, not for this address.
         unverified = ssl._create_unverified_context()  # noqa: S323
         with urllib.request.urlopen(  # noqa: S310
             f"{url}/readyz", timeout=5, context=unverified

@@ -1,4 +1,4 @@
-"""The running service: everything that the HTTP surface calls."""
+"""The running service, as the HTTP layer uses it."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,11 +7,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import (
-    Computed,
-    ImageRecord,
-    IndexRecord,
-)
+from bento_service.catalogue.records import Computed, ImageRecord, IndexRecord
 from bento_service.comparison.comparer import Comparer
 from bento_service.comparison.duplicate_groups import Duplicates
 from bento_service.descriptors.version import DescriptorVersion
@@ -32,16 +28,16 @@ if TYPE_CHECKING:
     from bento_service.fetching.fetcher import Fetcher
 
 THUMBNAILS_AT_ONCE = 16
-"""How many thumbnails may occupy a thread while they wait for a decoder."""
+"""The number of threads that may wait for decoders of thumbnails."""
 
 
 @dataclass(frozen=True)
 class Application:
-    """The rooms of a running service.
+    """The parts of a running service.
 
     Attributes:
         thumbnails: Limits the threads that make thumbnails.
-        fetcher: Fetches pictures from URLs; none if that is off.
+        fetcher: Fetches pictures from URLs; `None` if that is off.
     """
 
     settings: Settings
@@ -75,13 +71,13 @@ class Application:
     def is_ready(self) -> bool:
         """True once every index was opened, compared and searched since the start.
 
-        If Milvus becomes unavailable later, the service stays ready, because training, counting
+        The service stays ready if Milvus becomes unavailable later, because training, counting
         and following jobs still work; see the metric `lookalike_index_up`.
         """
         return self.is_alive and self.replay.was_ready
 
     def is_up(self, index: IndexRecord) -> bool:
-        """Return true if searches of an index are answered, as far as is known."""
+        """Return true if the last request to an open index was answered."""
         return self.replay.is_open(index) and self.gallery.answers
 
     def changed(self) -> None:

@@ -1,4 +1,4 @@
-"""Every failure that the service answers with: one tree, the HTTP status and the code on the class.
+"""All errors of the service in one tree, with their HTTP statuses and codes.
 
     LookalikeError
      ├─ BadRequest              400  bad_request
@@ -23,15 +23,15 @@
      ├─ TimeExceeded            503  time_exceeded
      └─ StorageFull             507  storage_full
 
-A message says what is wrong, names the value, and says what to do about it. It never holds a path
-outside the image roots.
+A message says what is wrong, names the value, and says what to do. It never has a path outside of
+the image roots.
 """
 
 from typing import ClassVar
 
 
 class LookalikeError(Exception):
-    """A failure with a place in the HTTP contract."""
+    """An error of the HTTP contract."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
@@ -45,43 +45,43 @@ class BadRequest(LookalikeError):
 
 
 class Unauthenticated(LookalikeError):
-    """Nobody knows who asks: no token, or one that is not valid."""
+    """The request has no token or an invalid one."""
 
     status, code, title = 401, "unauthenticated", "Unauthenticated"
 
 
 class Forbidden(LookalikeError):
-    """The caller may not do this; for paths the same answer whether or not the path exists."""
+    """The caller may not do this; the answer does not reveal if a path exists."""
 
     status, code, title = 403, "forbidden", "Forbidden"
 
 
 class CollectionNotFound(LookalikeError):
-    """There is no collection of that name."""
+    """No collection has that name."""
 
     status, code, title = 404, "collection_not_found", "Collection not found"
 
 
 class ImageNotFound(LookalikeError):
-    """There is no image with that id, or it was deleted, or its original is gone."""
+    """No image has that id, the image was deleted, or its original is gone."""
 
     status, code, title = 404, "image_not_found", "Image not found"
 
 
 class JobNotFound(LookalikeError):
-    """There is no job with that id."""
+    """No job has that id."""
 
     status, code, title = 404, "job_not_found", "Job not found"
 
 
 class PathNotFound(LookalikeError):
-    """Nothing of that name lies under the image root."""
+    """The image root has no such file or folder."""
 
     status, code, title = 404, "path_not_found", "Path not found"
 
 
 class RequestTimeout(LookalikeError):
-    """The body of the request came too slowly, or not to its end."""
+    """The body of the request was too slow or incomplete."""
 
     status, code, title = 408, "request_timeout", "Request timeout"
 
@@ -93,7 +93,7 @@ class Conflict(LookalikeError):
 
 
 class TooLarge(LookalikeError):
-    """More bytes or more pixels than allowed."""
+    """The request has more bytes or pixels than allowed."""
 
     status, code, title = 413, "too_large", "Too large"
 
@@ -105,7 +105,7 @@ class UnsupportedMediaType(LookalikeError):
 
 
 class InvalidArgument(LookalikeError):
-    """A value is outside of what the contract allows."""
+    """A value violates the contract."""
 
     status, code, title = 422, "invalid_argument", "Invalid argument"
 
@@ -117,25 +117,25 @@ class ImageUnreadable(LookalikeError):
 
 
 class ImageTooExpensive(LookalikeError):
-    """Decoding takes more time or memory than one picture may take."""
+    """Decoding a picture takes more time or memory than allowed."""
 
     status, code, title = 422, "image_too_expensive", "Image too expensive"
 
 
 class UrlUnreachable(LookalikeError):
-    """Nothing was fetched from a URL; why is not said, so that nobody can look around by it."""
+    """A download from a URL failed; the reason is not given, because it describes the network."""
 
     status, code, title = 422, "url_unreachable", "URL unreachable"
 
 
 class Overloaded(LookalikeError):
-    """More requests in flight than allowed."""
+    """More requests are in flight than allowed."""
 
     status, code, title = 429, "overloaded", "Overloaded"
 
 
 class IndexUnavailable(LookalikeError):
-    """Milvus does not answer; nothing is lost, searches work again once it does."""
+    """Milvus does not answer; nothing is lost, and searches work again once it does."""
 
     status, code, title = 503, "index_unavailable", "Index unavailable"
 
@@ -151,12 +151,12 @@ class CatalogueUnavailable(NotReady):
 
 
 class TimeExceeded(LookalikeError):
-    """An answer took longer than any may; it may be quicker later."""
+    """A response took longer than allowed; a later request may be faster."""
 
     status, code, title = 503, "time_exceeded", "Time exceeded"
 
 
 class StorageFull(LookalikeError):
-    """The disk has no room for what was sent."""
+    """The disk has no room for the request's data."""
 
     status, code, title = 507, "storage_full", "Storage full"

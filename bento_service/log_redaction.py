@@ -1,7 +1,7 @@
-"""What the log keeps to itself: stack traces, where things lie on this machine, passwords.
+"""Redaction of stack traces, paths and passwords in the log.
 
-At the default level an error is one line: its kind and where it was raised. `LOOKALIKE_LOG_LEVEL`
-`debug` shows everything.
+At the default level an error is one line with its kind and the line of code that raised it.
+`LOOKALIKE_LOG_LEVEL` `debug` shows everything.
 """
 
 import logging
@@ -20,9 +20,9 @@ _log = logging.getLogger(__name__)
 
 
 def in_short(error: BaseException) -> str:
-    """An error's kind and where it was raised, in our code if it came through that.
+    """Return an error's kind and its last place in our code, or where it was raised.
 
-    What it says is left out unless it is one of ours: others' errors quote paths and values.
+    Only our own errors keep their messages, because others quote paths and values.
     """
     places = []
     trace: TracebackType | None = error.__traceback__
@@ -32,48 +32,44 @@ def in_short(error: BaseException) -> str:
     ours = [place for place in places if place[0].startswith(_OURS)] or places
     where = f" at {ours[-1][0]}:{ours[-1][1]}" if ours else ""
     kind = type(error)
-    said = f" ({error})" if f"{kind.__module__}.".startswith(_OURS) else ""
-    return f"{kind.__name__}{where}{said}"
+    message = f" ({error})" if f"{kind.__module__}.".startswith(_OURS) else ""
+    return f"{kind.__name__}{where}{message}"
 
 
 def be_discreet(folders: Mapping[Path, str]) -> None:
-    """Have this process's log leave out what is nobody's business.
-
-    Args:
-        folders: What they are called instead of their paths.
-    """
+    """Redact this process's log, with names in place of the paths of folders."""
     names = {str(path): name for path, name in folders.items()}
     names |= {str(_PROJECT): "lookalike", sys.prefix: "python", sys.base_prefix: "python"}
-    # The longest first: one may lie in another.
-    known = [
+    # The longest path first, because folders may be nested.
+    replacements = [
         # Match whole paths only: `/data` must not match in `storage/data_folder.py` or `/data-2`.
         (re.compile(rf"(?<![\w.-]){re.escape(path)}(?![\w-]|\.\w)"), name)
-        for path, name in sorted(names.items(), key=lambda one: -len(one[0]))
+        for path, name in sorted(names.items(), key=lambda item: -len(item[0]))
     ]
-    made = logging.getLogRecordFactory()
+    make_record = logging.getLogRecordFactory()
 
-    def record(*arguments: Any, **options: Any) -> logging.LogRecord:
-        return _discreet(made(*arguments, **options), known)
+    def make_redacted(*arguments: Any, **options: Any) -> logging.LogRecord:
+        return _redacted(make_record(*arguments, **options), replacements)
 
-    logging.setLogRecordFactory(record)
+    logging.setLogRecordFactory(make_redacted)
     sys.excepthook = lambda _, error, __: _log.critical("%s", in_short(error))
-    threading.excepthook = lambda given: _log.critical(
-        "a thread has ended: %s", in_short(given.exc_value) if given.exc_value else "unknown"
+    threading.excepthook = lambda ended: _log.critical(
+        "a thread failed: %s", in_short(ended.exc_value) if ended.exc_value else "unknown"
     )
 
 
-def _discreet(
-    record: logging.LogRecord, known: list[tuple[re.Pattern[str], str]]
+def _redacted(
+    record: logging.LogRecord, replacements: list[tuple[re.Pattern[str], str]]
 ) -> logging.LogRecord:
-    said = record.getMessage()
-    told = _CREDENTIALS.sub("://...@", said)
-    for path, name in known:
-        told = name.join(path.split(told))
+    original = record.getMessage()
+    text = _CREDENTIALS.sub("://...@", original)
+    for path, name in replacements:
+        text = name.join(path.split(text))
     if record.exc_info:
         error = record.exc_info[1]
-        told = f"{told.partition(chr(10))[0].rstrip(':')}: {in_short(error) if error else '?'}"
+        text = f"{text.partition(chr(10))[0].rstrip(':')}: {in_short(error) if error else '?'}"
         record.exc_info = None
     record.stack_info = None
-    if told != said:
-        record.msg, record.args = told, ()
+    if text != original:
+        record.msg, record.args = text, ()
     return record

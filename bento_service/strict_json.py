@@ -1,27 +1,27 @@
-"""JSON of strangers: read only as far as it is small in every way, not only in bytes."""
+"""A parser of untrusted JSON with limits on its depth and its number of values."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 MAX_DEPTH = 32
-"""Lists and objects inside each other."""
+"""Limit of nested lists and objects."""
 MAX_VALUES = 250_000
-"""Values of one document: the memory that they take is many times that of their text."""
+"""Limit of a document's values, which take many times the memory of their text."""
 
 
 class JsonError(ValueError):
-    """The text is not JSON that is read here. The message goes on after `the body` or a name."""
+    """Invalid or rejected JSON. The message is a predicate, for a subject such as `the body`."""
 
 
 def read_json(text: str | bytes) -> Any:
-    """The value of a JSON text.
+    """Return the value of a JSON text.
 
     Raises:
         JsonError: It is no JSON, nests too deeply or holds too many values.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    # Each value but the first follows one of these; those inside of strings count as well.
+    # Each value but the first follows one of these characters, which also count in strings.
     opened = raw.count(b"[") + raw.count(b"{")
     if opened + raw.count(b",") > MAX_VALUES:
         raise JsonError(f"holds more than {MAX_VALUES} values")
@@ -40,23 +40,19 @@ _TOO_DEEP = f"has more than {MAX_DEPTH} lists and objects inside each other"
 
 
 def _check_depth(value: Any) -> None:
-    level = [value]
+    level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in _inside(outer)]
+        level = [child for parent in level for child in _containers(parent)]
         if not level:
             return
     raise JsonError(_TOO_DEEP)
 
 
-def _inside(value: Any) -> Iterable[Any]:
-    """What a list or an object holds that may hold something itself."""
-    held: Iterable[Any] = ()
-    if isinstance(value, dict):
-        held = value.values()
-    elif isinstance(value, list):
-        held = value
-    return (one for one in held if isinstance(one, dict | list))
+def _containers(value: Any) -> Iterator[Any]:
+    """Yield the lists and objects in a list or an object."""
+    children = value.values() if isinstance(value, dict) else value
+    return (child for child in children if isinstance(child, dict | list))
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(name)  # NaN and Infinity are not JSON, and no database keeps them
+    raise ValueError(name)  # NaN and Infinity are not JSON, and databases reject them

@@ -10,7 +10,7 @@ from bento_service.log_redaction import be_discreet
 
 @pytest.fixture
 def said(monkeypatch):
-    """Returns what the log says of a message, where `/data` and `/data/pictures` have names."""
+    """Return a function that logs a message with names for `/data` and `/data/pictures`."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     made = logging.getLogRecordFactory()
@@ -34,5 +34,5 @@ def said(monkeypatch):
         ("/mnt/data and /data-2 and /data.old", "/mnt/data and /data-2 and /data.old"),
     ],
 )
-def test_the_log_replaces_whole_paths_alone(said, text, log):
+def test_the_log_replaces_only_whole_paths(said, text, log):
     assert said(text) == log

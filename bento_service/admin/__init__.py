@@ -1,1 +1,1 @@
-"""The operator's commands: each one module, all of them behind `python -m bento_service.admin`."""
+"""The operator's commands, one module each; `python -m bento_service.admin` runs them."""

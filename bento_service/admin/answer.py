@@ -1,24 +1,18 @@
-"""What a command answers, and how it says that it cannot run."""
+"""Answers and refusals of commands."""
 
 from dataclasses import dataclass, field
 
 CLEAN, FINDINGS, CANNOT_RUN = 0, 1, 2
-"""Exit codes: all is well; done, with something to look at; nothing was done."""
+"""Exit codes: success; done, but something needs attention; nothing was done."""
 
 
 class Refusal(Exception):
-    """The command cannot run, or cannot go on; the message says what to do."""
+    """A command that cannot run or continue; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command found or did.
-
-    Attributes:
-        record: For programs (`--json`).
-        lines: The same for people.
-        code: The exit code.
-    """
+    """The result of a command: a record for programs (`--json`) and the same as text lines."""
 
     record: dict[str, object]
     lines: tuple[str, ...] = field(default=())
@@ -26,7 +20,7 @@ class Answer:
 
 
 def shown_bytes(size: float) -> str:
-    """A size for people: `12 B`, `3.4 MiB`."""
+    """Return a size with a unit, such as `12 B` or `3.4 MiB`."""
     if abs(size) < 1024:
         return f"{size:.0f} B"
     for unit in ("KiB", "MiB", "GiB"):

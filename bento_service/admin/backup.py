@@ -1,9 +1,9 @@
-"""`backup`: the catalogue and the uploads, copied while the service runs.
+"""`backup`: a copy of the catalogue and the uploads, made while the service runs.
 
-The catalogue is copied first, then the uploads that the copy needs. What the service deletes in
-between would be missing, so then the catalogue is copied once more. Uploads are named by their
-bytes, so what an earlier backup into the same folder holds is not copied again. The manifest is
-exchanged last: until then the folder holds the earlier backup, whole.
+The catalogue is copied first, then the uploads that the copy needs. If the service deletes one of
+them in between, the catalogue is copied again. Uploads are named by their digest, so uploads of an
+earlier backup in the same folder are not copied again. The manifest is replaced last: until then
+the folder holds the complete earlier backup.
 """
 
 from contextlib import ExitStack
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal, shown_bytes
-from bento_service.admin.data import alone, opened_catalogue, sqlite_file
+from bento_service.admin.data import locked, opened_catalogue, sqlite_file
 from bento_service.admin.manifest import (
     MARKER,
     UPLOADS,
@@ -20,7 +20,6 @@ from bento_service.admin.manifest import (
     Manifest,
     UploadCopies,
     read_manifest,
-    sync_folder,
     write_manifest,
 )
 from bento_service.admin.needed import needed_uploads
@@ -31,16 +30,16 @@ from bento_service.catalogue.migration import newest_revision
 from bento_service.errors import ImageNotFound
 from bento_service.settings import Settings
 from bento_service.storage.digests import file_digest, names_digest
-from bento_service.storage.uploads import Uploads
+from bento_service.storage.uploads import Uploads, sync_folder
 
 _ATTEMPTS = 20
 _PARTIAL = "catalogue.partial"
-_MARK = "Backups of Lookalike. What is here is whole only where there is a manifest.json.\n"
+_MARK = "Backups of Lookalike. A backup is complete only if there is a manifest.json.\n"
 
 
 @dataclass(frozen=True)
 class _Copied:
-    """A copied catalogue in `_PARTIAL` and what became of the uploads that it needs."""
+    """A copied catalogue in `_PARTIAL`, with the digests of needed and of lost uploads."""
 
     created_at: datetime
     instance: str
@@ -49,11 +48,11 @@ class _Copied:
 
 
 def back_up(settings: Settings, target: Path, *, dry_run: bool = False) -> Answer:
-    """Back up into a folder; `FINDINGS` where the service itself has lost some uploads.
+    """Back up into a folder; the exit code is `FINDINGS` if the service has lost some uploads.
 
     Raises:
         Refusal: The catalogue is not SQLite, or the folder is not for backups of this catalogue.
-        StorageFull: The disk has no room; an earlier backup in the folder is still whole.
+        StorageFull: The disk is full; an earlier backup in the folder stays complete.
     """
     database = _sqlite_catalogue(settings)
     target = target.absolute()
@@ -63,8 +62,8 @@ def back_up(settings: Settings, target: Path, *, dry_run: bool = False) -> Answe
         stored = Uploads(settings.uploads_dir, read_only=True)
         _check_instance(catalogue, target)
         if dry_run:
-            return _foretold(catalogue, database, stored, target)
-        stack.enter_context(alone(target, f"another backup writes to {target}; let it end"))
+            return _plan(catalogue, database, stored, target)
+        stack.enter_context(locked(target, f"another backup writes to {target}; wait for it"))
         (target / MARKER).write_text(_MARK)
         kept = Uploads(target / UPLOADS)
         before = set(kept.stored())
@@ -82,20 +81,20 @@ def _sqlite_catalogue(settings: Settings) -> Path:
     if file is None:
         raise Refusal(
             "the catalogue is not in SQLite; back it up with its own tool (pg_dump for PostgreSQL) "
-            f"and after that copy the folder {settings.uploads_dir}"
+            f"and then copy the folder {settings.uploads_dir}"
         )
     return file
 
 
 def _check_target(settings: Settings, target: Path) -> None:
     if target.resolve().is_relative_to(settings.data_dir.resolve()):
-        raise Refusal(f"{target} is in the data folder; a backup belongs elsewhere")
+        raise Refusal(f"{target} is in the data folder; give a folder outside of it")
     if target.exists() and not target.is_dir():
         raise Refusal(f"{target} is not a folder")
-    held = {path.name for path in target.iterdir()} - {"lock"} if target.is_dir() else set()
-    if held and MARKER not in held:
+    names = {path.name for path in target.iterdir()} - {"lock"} if target.is_dir() else set()
+    if names and MARKER not in names:
         raise Refusal(
-            f"{target} holds something else (there is no {MARKER}); give a new or empty folder, "
+            f"{target} has other contents (there is no {MARKER}); give a new or empty folder, "
             "or one with an earlier backup"
         )
 
@@ -104,9 +103,9 @@ def _check_instance(catalogue: Catalogue, target: Path) -> None:
     try:
         earlier = read_manifest(target)
     except Refusal:
-        return  # none, or a damaged one: it is replaced
+        return  # missing or damaged: this backup replaces it
     if earlier.instance != catalogue.collections.instance_id():
-        raise Refusal(f"{target} holds the backup of another catalogue; give a folder of its own")
+        raise Refusal(f"{target} has a backup of another catalogue; give another folder")
 
 
 def _copied(
@@ -117,7 +116,7 @@ def _copied(
     target: Path,
     retriable_since: datetime,
 ) -> _Copied:
-    """Copy until every upload that the copied catalogue needs is there, or is known to be lost."""
+    """Copy until every upload that the copied catalogue needs is copied or certainly lost."""
     for _ in range(_ATTEMPTS):
         created_at = datetime.now(UTC)
         (target / _PARTIAL).unlink(missing_ok=True)
@@ -130,16 +129,16 @@ def _copied(
             return _Copied(created_at, catalogue.collections.instance_id(), needed, lost)
     raise Refusal(
         f"uploads were deleted faster than they could be copied, {_ATTEMPTS} times; try again at "
-        "a quieter moment, what was copied is not copied again"
+        "a quieter moment, copied uploads are not copied again"
     )
 
 
 def _copy_uploads(stored: Uploads, kept: Uploads, needed: set[str]) -> set[str]:
-    """Copy what is not there yet; digests of those that are gone or damaged."""
+    """Copy missing uploads, and return the digests of those that are gone or damaged."""
     lost = set()
-    wanted = sorted(needed - set(kept.stored()))
-    with stage("uploads", len(wanted), "files") as advance:
-        for digest in wanted:
+    missing = sorted(needed - set(kept.stored()))
+    with stage("uploads", len(missing), "files") as advance:
+        for digest in missing:
             if not copy_upload(stored, kept, digest):
                 lost.add(digest)
             advance(1)
@@ -147,13 +146,12 @@ def _copy_uploads(stored: Uploads, kept: Uploads, needed: set[str]) -> set[str]:
 
 
 def copy_upload(source: Uploads, target: Uploads, digest: str) -> bool:
-    """Copy one upload; whether it was there and its bytes are those of its name."""
+    """Copy one upload; return false if it is missing or its bytes do not match its digest."""
     try:
-        with source.open(digest) as file, target.receiving([file]) as (found,):
-            pass
+        with source.open(digest) as file, target.receiving([file]) as (copied,):
+            return copied == digest
     except ImageNotFound:
         return False
-    return found == digest
 
 
 def _manifest(copied: _Copied, kept: Uploads, target: Path) -> Manifest:
@@ -177,7 +175,7 @@ def _manifest(copied: _Copied, kept: Uploads, target: Path) -> Manifest:
 
 
 def stored_bytes(uploads: Uploads, digests: set[str]) -> int:
-    """How large these uploads are together; those that are not there count nothing."""
+    """Return the total size of uploads; missing ones count as zero."""
     total = 0
     for digest in digests:
         try:
@@ -189,7 +187,7 @@ def stored_bytes(uploads: Uploads, digests: set[str]) -> int:
 
 
 def _prune(target: Path, manifest: Manifest, kept: Uploads, needed: set[str]) -> None:
-    """Remove what only earlier backups needed; the manifest that named it is gone."""
+    """Remove files that only earlier backups needed, after their manifest was replaced."""
     for earlier in target.glob("catalogue-*.db"):
         if earlier.name != manifest.catalogue.file:
             earlier.unlink()
@@ -197,34 +195,34 @@ def _prune(target: Path, manifest: Manifest, kept: Uploads, needed: set[str]) ->
     sync_folder(target)
 
 
-def _foretold(catalogue: Catalogue, database: Path, stored: Uploads, target: Path) -> Answer:
+def _plan(catalogue: Catalogue, database: Path, stored: Uploads, target: Path) -> Answer:
     with catalogue.database.reading() as connection:
         needed = needed_uploads(connection)
-    wanted = needed - set(Uploads(target / UPLOADS, read_only=True).stored())
-    catalogue_bytes, upload_bytes = database.stat().st_size, stored_bytes(stored, wanted)
+    missing = needed - set(Uploads(target / UPLOADS, read_only=True).stored())
+    catalogue_bytes, upload_bytes = database.stat().st_size, stored_bytes(stored, missing)
     record: dict[str, object] = {
-        "would_copy": len(wanted),
+        "would_copy": len(missing),
         "upload_bytes": upload_bytes,
         "catalogue_bytes": catalogue_bytes,
     }
     line = (
-        f"would copy the catalogue ({shown_bytes(catalogue_bytes)}) and {len(wanted)} of "
+        f"would copy the catalogue ({shown_bytes(catalogue_bytes)}) and {len(missing)} of "
         f"{len(needed)} uploads ({shown_bytes(upload_bytes)})"
     )
     return Answer(record, (line,))
 
 
 def _answer(manifest: Manifest, new: int) -> Answer:
-    done = (
+    summary = (
         f"backed up: the catalogue ({shown_bytes(manifest.catalogue.bytes)}) and "
         f"{manifest.uploads.count} uploads ({shown_bytes(manifest.uploads.bytes)}), {new} of them "
         "new here"
     )
-    lines = [done]
+    lines = [summary]
     if manifest.lost:
         lines.append(
             f"{len(manifest.lost)} uploads are gone or damaged in the service's own folder and are "
-            "not in the backup; `verify --deep` tells of which images"
+            "not in the backup; `verify --deep` lists their images"
         )
     record = {**manifest.model_dump(mode="json"), "copied": new}
     return Answer(record, tuple(lines), FINDINGS if manifest.lost else CLEAN)

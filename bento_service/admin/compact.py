@@ -1,16 +1,11 @@
-"""`compact`: gives disk back that deleted images have left behind."""
+"""`compact`: recovery of the disk space of deleted images."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from bento_service.admin.answer import Answer, shown_bytes
-from bento_service.admin.data import (
-    opened_catalogue,
-    service_stopped,
-    size_on_disk,
-    sqlite_file,
-)
+from bento_service.admin.data import opened_catalogue, service_stopped, size_on_disk, sqlite_file
 from bento_service.admin.index import follow_to_the_end, forget_progress, own_indexes
 from bento_service.admin.progress import stage
 from bento_service.assembly.opening import open_uploads
@@ -22,10 +17,10 @@ _LOGS = ("", "-wal", "-shm")
 
 
 def compact(settings: Settings, *, dry_run: bool = False) -> Answer:
-    """Write the SQLite file anew and build Milvus Lite's indexes anew.
+    """Rewrite the SQLite file and rebuild the indexes of Milvus Lite.
 
-    Other databases and a Milvus server do that by themselves and are left alone. A crash at any
-    moment costs nothing: an index that is not whole is built at the next start.
+    Other databases and a Milvus server compact themselves and are skipped. A crash at any moment
+    is harmless: an incomplete index is rebuilt at the next start.
 
     Raises:
         Refusal: A service runs.
@@ -36,20 +31,20 @@ def compact(settings: Settings, *, dry_run: bool = False) -> Answer:
         database = sqlite_file(settings)
         before = _sizes(database, lite)
         if dry_run:
-            return _foretold(before, database)
+            return _plan(before, database)
         if lite is not None and lite.exists():
             _rebuild_indexes(settings, catalogue)
         if database is not None:
-            catalogue.database.__exit__()  # VACUUM wants to be alone
+            catalogue.database.__exit__()  # VACUUM needs exclusive access
             _vacuum(database)
     after = _sizes(database, lite)
-    won = {name: before[name] - after[name] for name in before}
+    freed = {name: before[name] - after[name] for name in before}
     lines = [
         f"{name}: {shown_bytes(before[name])} before, {shown_bytes(after[name])} now, "
-        f"{shown_bytes(won[name])} won"
+        f"{shown_bytes(freed[name])} freed"
         for name in before
     ]
-    return Answer({"before": before, "after": after, "won": won}, tuple(lines))
+    return Answer({"before": before, "after": after, "won": freed}, tuple(lines))
 
 
 def _sizes(database: Path | None, lite: Path | None) -> dict[str, int]:
@@ -62,7 +57,7 @@ def _sizes(database: Path | None, lite: Path | None) -> dict[str, int]:
     return sizes
 
 
-def _foretold(before: dict[str, int], database: Path | None) -> Answer:
+def _plan(before: dict[str, int], database: Path | None) -> Answer:
     free = 0
     if database is not None:
         with closing(sqlite3.connect(database)) as connection:
@@ -70,19 +65,19 @@ def _foretold(before: dict[str, int], database: Path | None) -> Answer:
             (size,) = connection.execute("PRAGMA page_size").fetchone()
         free = pages * size
     lines = [f"{name}: {shown_bytes(size)}" for name, size in before.items()]
-    lines.append(f"{shown_bytes(free)} of the catalogue are free; the index shows it afterwards")
+    lines.append(f"{shown_bytes(free)} of the catalogue can be freed; of the index not known yet")
     return Answer({"before": before, "free_in_catalogue": free}, tuple(lines))
 
 
 def _rebuild_indexes(settings: Settings, catalogue: Catalogue) -> None:
     uploads = open_uploads(settings, catalogue)
     with MilvusGallery(settings.milvus) as gallery:
-        # Tombstones go first: an index that begins anew has nothing to delete.
+        # Replay purges tombstones first, because a rebuilt index has no rows to delete.
         follow_to_the_end(catalogue, gallery, on_purged=uploads.discard)
         with catalogue.database.writing() as connection:
             forget_progress(connection)
-        wanted, left_over = own_indexes(catalogue, gallery)
-        for name in sorted(wanted | left_over):
+        current, left_over = own_indexes(catalogue, gallery)
+        for name in sorted(current | left_over):
             gallery.drop(name)
         follow_to_the_end(catalogue, gallery, on_purged=uploads.discard)
 

@@ -1,7 +1,7 @@
-"""A service's data folder, as the operator's commands find and open it."""
+"""Access of the operator's commands to a service's data folder."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -17,7 +17,7 @@ from bento_service.storage.data_folder import sole_user
 
 
 def sqlite_file(settings: Settings) -> Path | None:
-    """The catalogue's file; `None` where it is in another database."""
+    """Return the catalogue's file, `None` for another database."""
     url = make_url(settings.catalogue)
     if url.get_backend_name() != "sqlite" or not url.database:
         return None
@@ -26,10 +26,10 @@ def sqlite_file(settings: Settings) -> Path | None:
 
 @contextmanager
 def opened_catalogue(settings: Settings) -> Iterator[Catalogue]:
-    """The catalogue, as it is: nothing is made and nothing is migrated.
+    """Open the existing catalogue without creating or migrating anything.
 
     Raises:
-        Refusal: There is none, or another release wrote it.
+        Refusal: There is no catalogue, or another release wrote it.
     """
     file = sqlite_file(settings)
     if file is not None and not file.is_file():
@@ -40,8 +40,8 @@ def opened_catalogue(settings: Settings) -> Iterator[Catalogue]:
         present = present_revision(connection)
     if present != newest_revision():
         raise Refusal(
-            f"the catalogue's tables are at revision {present}, this release works with "
-            f"{newest_revision()}; start the service once, which brings older ones up to date"
+            f"the catalogue's tables are at revision {present}, this release needs "
+            f"{newest_revision()}; start the service once, which migrates older ones"
         )
     with Catalogue.open(settings.catalogue) as catalogue:
         yield catalogue
@@ -49,53 +49,48 @@ def opened_catalogue(settings: Settings) -> Iterator[Catalogue]:
 
 @contextmanager
 def service_stopped(settings: Settings, *, instead: str = "") -> Iterator[None]:
-    """Hold the data folder, so that no service can use it meanwhile.
+    """Lock the data folder, so that no service can use it meanwhile.
 
     Args:
-        settings: Whose data folder.
-        instead: What can be done while the service runs, for the message.
+        settings: The service's settings.
+        instead: An alternative while the service runs, for the message.
 
     Raises:
-        Refusal: A service runs, or another of these commands.
+        Refusal: A service or another command runs.
     """
     if not settings.data_dir.is_dir():
         raise Refusal(f"there is no data folder {settings.data_dir}; set LOOKALIKE_DATA_DIR")
-    with alone(
-        settings.data_dir,
-        f"a service or another command uses {settings.data_dir}; stop the service{instead}",
-    ):
+    refusal = f"a service or another command uses {settings.data_dir}; stop the service{instead}"
+    with locked(settings.data_dir, refusal):
         yield
 
 
 @contextmanager
-def alone(folder: Path, refusal: str) -> Iterator[None]:
-    """Hold a folder's lock.
+def locked(folder: Path, refusal: str) -> Iterator[None]:
+    """Lock a folder.
 
     Raises:
-        Refusal: Another process holds it.
+        Refusal: Another process has locked it.
     """
-    holding = sole_user(folder)
-    try:
-        holding.__enter__()
-    except Conflict as error:
-        raise Refusal(refusal) from error
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(sole_user(folder))
+        except Conflict as error:
+            raise Refusal(refusal) from error
         yield
-    finally:
-        holding.__exit__(None, None, None)
 
 
 def chosen(catalogue: Catalogue, name: str | None) -> list[CollectionRecord]:
-    """The collection of that name, or all of them.
+    """Return one collection, or all of them without a name.
 
     Raises:
-        CollectionNotFound: There is none of that name.
+        CollectionNotFound: No collection has that name.
     """
     return catalogue.collections.all() if name is None else [catalogue.collections.named(name)]
 
 
 def size_on_disk(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; 0 for what is not there."""
+    """Return the bytes of a file or of all files below a folder; 0 for a missing path."""
     if path.is_dir():
         return sum(size_on_disk(below) for below in path.iterdir())
     return path.stat().st_size if path.is_file() else 0

@@ -1,4 +1,4 @@
-"""The three-way comparison: files, catalogue, index. It changes nothing."""
+"""Read-only checks of files, catalogue and index against each other."""
 
 import os
 import re
@@ -29,7 +29,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def examine_catalogue(catalogue: Catalogue, findings: Findings, *, deep: bool) -> None:
-    """The database's own check (`deep`: with its indexes), and rows that belong to nothing."""
+    """Run the database's own check (`deep`: with its indexes), and find dangling rows."""
     with catalogue.database.reading() as connection:
         if connection.dialect.name == "sqlite":
             check = "integrity_check" if deep else "quick_check"
@@ -41,7 +41,7 @@ def examine_catalogue(catalogue: Catalogue, findings: Findings, *, deep: bool) -
 
 
 def dangling(connection: Connection) -> Iterator[tuple[Column[Any], int]]:
-    """Rows whose foreign key leads nowhere: its column, and what is in it."""
+    """Yield the column and the value of each foreign key whose row is missing."""
     for table in metadata.sorted_tables:
         for foreign_key in table.foreign_keys:
             child, parent = foreign_key.parent, foreign_key.column
@@ -60,7 +60,7 @@ def examine_images(
     *,
     deep: bool,
 ) -> None:
-    """Every image against the places where its bytes were found."""
+    """Compare every image with its sources."""
     total = sum(catalogue.images.count(collection.id) for collection in collections)
     with stage("images", total, "images") as advance:
         for collection in collections:
@@ -85,18 +85,18 @@ def _pages(catalogue: Catalogue, collection: CollectionRecord) -> Iterator[list[
 def _examine_sources(
     collection: CollectionRecord, image: ImageRecord, sources: Sources, findings: Findings
 ) -> None:
-    found = {source: sources.state(source, image.sha256, image.bytes) for source in image.sources}
-    findings.checked["sources"] += len(found)
-    whose = f"image {image.id} of {collection.name}"
-    bad = [f"{_shown(source)} is {state}" for source, state in found.items() if state != "whole"]
-    if SourceState.WHOLE in found.values():
-        for one in bad:
-            findings.add(Kind.SOURCE_LOST, f"{whose}: {one}")
-    elif certainly_lost(found.values()):
-        findings.add(Kind.IMAGE_LOST, f"{whose}: {'; '.join(bad) or 'it has no source'}")
+    states = {source: sources.state(source, image.sha256, image.bytes) for source in image.sources}
+    findings.checked["sources"] += len(states)
+    label = f"image {image.id} of {collection.name}"
+    bad = [f"{_shown(source)} is {state}" for source, state in states.items() if state != "whole"]
+    if SourceState.WHOLE in states.values():
+        for problem in bad:
+            findings.add(Kind.SOURCE_LOST, f"{label}: {problem}")
+    elif certainly_lost(states.values()):
+        findings.add(Kind.IMAGE_LOST, f"{label}: {'; '.join(bad) or 'it has no source'}")
         findings.lost.setdefault(collection.id, []).append(image.id)
     else:
-        findings.add(Kind.IMAGE_OUT_OF_REACH, f"{whose}: {'; '.join(bad)}")
+        findings.add(Kind.IMAGE_OUT_OF_REACH, f"{label}: {'; '.join(bad)}")
 
 
 def _shown(source: SourceRecord) -> str:
@@ -110,7 +110,7 @@ def _examine_descriptor(
     try:
         descriptor = catalogue.images.descriptor(image.id, index.id)
     except ImageNotFound:
-        # Another index than the one that serves may lack images.
+        # Only the serving index must have every image.
         if not index.serves or image.id not in catalogue.images.by_ids([image.id]):
             return
         descriptor = np.empty(0, np.float32)
@@ -143,19 +143,19 @@ def _examine_hashes(
 
 
 def _shown_index(index: IndexRecord) -> str:
-    """The collection of an index; the descriptor, too, of one that searches do not use."""
+    """Return an index's collection, with its descriptor if searches do not use the index."""
     return index.collection if index.serves else f"{index.collection} in {index.space.descriptor}"
 
 
 def examine_uploads(settings: Settings, catalogue: Catalogue, findings: Findings) -> None:
-    """Stored uploads that nobody needs, and those that a job waits for in vain."""
+    """Find unneeded stored uploads, and missing uploads that an open job needs."""
     uploads = Uploads(settings.uploads_dir, read_only=True)
     names = set(uploads.stored())
     stored = {name for name in names if _DIGEST.fullmatch(name)}
     findings.checked["uploads"] += len(stored)
     for name in sorted(names - stored):
         findings.add(Kind.UPLOAD_STRAY, name)
-    # Asked after the listing: what arrived in between is in neither.
+    # Queried after the listing, so that uploads that arrive in between are in neither.
     since = settings.retriable_since()
     for digest in sorted(catalogue.upload_references.unneeded(stored, ended_after=since)):
         findings.add(Kind.UPLOAD_UNNEEDED, digest)
@@ -180,15 +180,15 @@ def examine_indexes(
     gallery: MilvusGallery | None,
     findings: Findings,
 ) -> None:
-    """Every index against the catalogue; `None` where there is no folder of Milvus Lite.
+    """Compare every index with the catalogue; without a folder of Milvus Lite, pass `None`.
 
     Raises:
         IndexUnavailable: Milvus does not answer.
     """
-    present, left_over = _listed(catalogue, gallery)
+    present, left_over = own_indexes(catalogue, gallery) if gallery else (set(), set())
     for name in sorted(left_over):
         findings.add(Kind.INDEX_LEFT_OVER, name)
-    indexes = [index for one in collections for index in catalogue.indexes.of(one.id)]
+    indexes = [index for each in collections for index in catalogue.indexes.of(each.id)]
     with stage("indexes", len(indexes), "indexes") as advance:
         for index in indexes:
             findings.checked["indexes"] += 1
@@ -199,27 +199,20 @@ def examine_indexes(
             advance(1)
 
 
-def _listed(catalogue: Catalogue, gallery: MilvusGallery | None) -> tuple[set[str], set[str]]:
-    """Indexes that may be looked at, and those left over."""
-    if gallery is None:
-        return set(), set()
-    return own_indexes(catalogue, gallery)
-
-
 def _examine_rows(
     catalogue: Catalogue, gallery: MilvusGallery, index: IndexRecord, findings: Findings
 ) -> None:
-    whose = _shown_index(index)
+    label = _shown_index(index)
     try:
         gallery.load(index.name)
         rows = compare_rows(catalogue, gallery, index)
     except IndexUnavailable:
         if not gallery.answers:
             raise
-        findings.add(Kind.INDEX_DAMAGED, f"of {whose}")
+        findings.add(Kind.INDEX_DAMAGED, f"of {label}")
         return
     findings.checked["index rows"] += rows.rows
     for image_id in sorted(rows.missing):
-        findings.add(Kind.INDEX_ROW_MISSING, f"image {image_id} of {whose}")
+        findings.add(Kind.INDEX_ROW_MISSING, f"image {image_id} of {label}")
     for image_id in sorted(rows.unknown):
-        findings.add(Kind.INDEX_ROW_UNKNOWN, f"id {image_id} in the index of {whose}")
+        findings.add(Kind.INDEX_ROW_UNKNOWN, f"id {image_id} in the index of {label}")

@@ -1,4 +1,4 @@
-"""`export`: a collection's images with their descriptors, as one Parquet file."""
+"""`export`: a Parquet file of a collection's images and descriptors."""
 
 import json
 import os
@@ -25,41 +25,39 @@ _ROWS_A_GROUP = 500
 def export(
     settings: Settings, file: Path, *, collection: str, force: bool = False, dry_run: bool = False
 ) -> Answer:
-    """Write the living images of a collection, all of one moment, by rising id.
+    """Write the undeleted images of a collection in one snapshot, by ascending id.
 
     Raises:
-        Refusal: The file is there already, and `force` does not say to replace it.
-        CollectionNotFound: There is no collection of that name.
+        Refusal: The file exists, and `force` is not set.
+        CollectionNotFound: No collection has that name.
     """
     if file.exists() and not force:
-        raise Refusal(f"{file} is there already; give another name, or --force to replace it")
+        raise Refusal(f"{file} exists already; give another name, or --force to replace it")
     with opened_catalogue(settings) as catalogue:
         chosen = catalogue.collections.named(collection)
         columns = schema(chosen.space, chosen.name, catalogue.collections.instance_id())
         with catalogue.database.reading() as connection:
-            count = connection.execute(_of_images(chosen, func.count())).scalar_one()
+            count = connection.execute(_select_images(chosen, func.count())).scalar_one()
             if not dry_run:
                 _write(connection, chosen, file, count, columns)
     size = 0 if dry_run else file.stat().st_size
-    what = "would export" if dry_run else "exported"
-    after = "" if dry_run else f" ({shown_bytes(size)})"
+    verb, suffix = ("would export", "") if dry_run else ("exported", f" ({shown_bytes(size)})")
     return Answer(
         {"images": count, "bytes": size, "fingerprint": chosen.space.fingerprint},
-        (f"{what} {count} images of {collection} to {file}{after}",),
+        (f"{verb} {count} images of {collection} to {file}{suffix}",),
     )
 
 
 def _write(
     connection: Connection, collection: CollectionRecord, file: Path, count: int, columns: Any
 ) -> None:
-    """Write beside the file, then put it into its place whole."""
+    """Write to a temporary file in the same folder, then rename it."""
     partial = file.with_name(f"{file.name}.partial")
     try:
         with stage("images", count, "images") as advance, partial.open("wb") as target:
             with pq.ParquetWriter(target, columns) as writer:
                 for rows in _groups(connection, collection):
-                    found = _sources_of(connection, rows)
-                    writer.write_batch(_batch(rows, found, columns))
+                    writer.write_batch(_batch(rows, _sources_of(connection, rows), columns))
                     advance(len(rows))
             target.flush()
             os.fsync(target.fileno())
@@ -68,8 +66,7 @@ def _write(
         partial.unlink(missing_ok=True)
 
 
-def _of_images(collection: CollectionRecord, *columns: Any) -> Select[Any]:
-    """Of its living images, with the descriptors that searches use."""
+def _select_images(collection: CollectionRecord, *columns: Any) -> Select[Any]:
     return (
         select(*columns)
         .select_from(images)
@@ -85,7 +82,7 @@ def _of_images(collection: CollectionRecord, *columns: Any) -> Select[Any]:
 def _groups(connection: Connection, collection: CollectionRecord) -> Iterator[Sequence[Row[Any]]]:
     after = 0
     statement = (
-        _of_images(collection, images, descriptors.c.descriptor)
+        _select_images(collection, images, descriptors.c.descriptor)
         .order_by(images.c.id)
         .limit(_ROWS_A_GROUP)
     )
@@ -97,23 +94,23 @@ def _groups(connection: Connection, collection: CollectionRecord) -> Iterator[Se
 def _sources_of(
     connection: Connection, rows: Sequence[Row[Any]]
 ) -> dict[int, list[dict[str, object]]]:
-    found: dict[int, list[dict[str, object]]] = {row.id: [] for row in rows}
-    statement = select(sources).where(sources.c.image_id.in_(found)).order_by(sources.c.id)
+    by_image: dict[int, list[dict[str, object]]] = {row.id: [] for row in rows}
+    statement = select(sources).where(sources.c.image_id.in_(by_image)).order_by(sources.c.id)
     for source in connection.execute(statement):
         path = os.fsencode(source.path)
-        found[source.image_id].append({"kind": source.kind, "root": source.root, "path": path})
-    return found
+        by_image[source.image_id].append({"kind": source.kind, "root": source.root, "path": path})
+    return by_image
 
 
 def _batch(
-    rows: Sequence[Row[Any]], found: dict[int, list[dict[str, object]]], columns: Any
+    rows: Sequence[Row[Any]], by_image: dict[int, list[dict[str, object]]], columns: Any
 ) -> Any:
     plain = ("id", "sha256", "format", "width", "height", "bytes", "created_at")
     arrays = [
         pa.array([getattr(row, name) for row in rows], columns.field(name).type) for name in plain
     ]
     arrays.append(pa.array([json.dumps(row.metadata) for row in rows], pa.string()))
-    arrays.append(pa.array([found[row.id] for row in rows], columns.field("sources").type))
+    arrays.append(pa.array([by_image[row.id] for row in rows], columns.field("sources").type))
     values = np.concatenate([np.frombuffer(row.descriptor, "<f4") for row in rows])
     length = columns.field("descriptor").type.list_size
     arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(values), length))

@@ -1,4 +1,4 @@
-"""What `verify` may find, and the collection of what it found."""
+"""Findings of `verify`."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -29,24 +29,25 @@ class Kind(StrEnum):
 
 MEANING = {
     Kind.CATALOGUE_DAMAGED: "the database's own check fails; restore a backup",
-    Kind.ROW_DANGLING: "a row belongs to one that is not there; --repair removes it, but no image "
-    "and no index",
-    Kind.IMAGE_LOST: "its bytes are at none of its sources; --repair --drop-missing deletes it",
-    Kind.IMAGE_OUT_OF_REACH: "none of its sources can be looked at: configure or mount its root, "
+    Kind.ROW_DANGLING: "a row refers to a missing row; --repair removes it, except images and "
+    "indexes",
+    Kind.IMAGE_LOST: "no source has the image's bytes; --repair --drop-missing deletes the image",
+    Kind.IMAGE_OUT_OF_REACH: "no source can be read: configure or mount its root, "
     "put the uploads back, or let the service read the file",
     Kind.SOURCE_LOST: "one source is gone or changed, another has the bytes",
-    Kind.DESCRIPTOR_DAMAGED: "a stored descriptor is no unit vector, or is not there; delete the "
+    Kind.DESCRIPTOR_DAMAGED: "a stored descriptor is missing or not a unit vector; delete the "
     "image and train again",
-    Kind.HASHES_DAMAGED: "perceptual hashes of a wrong length; --repair removes them, and the "
+    Kind.HASHES_DAMAGED: "perceptual hashes have a wrong length; --repair removes them, and the "
     "service computes them again",
-    Kind.UPLOAD_UNNEEDED: "nobody needs this stored upload; --repair removes it",
-    Kind.UPLOAD_STRAY: "a file among the uploads that is none; move it away",
-    Kind.QUEUED_UPLOAD_LOST: "an open job waits for it; the job will count it as failed",
-    Kind.INDEX_MISSING: "a collection has no index; --repair builds it, and so does a start",
-    Kind.INDEX_DAMAGED: "an index does not load; --repair builds it, and so does a start",
-    Kind.INDEX_ROW_MISSING: "the index lacks an image; --repair sends it again",
-    Kind.INDEX_ROW_UNKNOWN: "the index has a row of no image; --repair removes it",
-    Kind.INDEX_LEFT_OVER: "an index that no collection has any more; --repair drops it",
+    Kind.UPLOAD_UNNEEDED: "neither an image nor a job needs this upload; --repair removes it",
+    Kind.UPLOAD_STRAY: "a file in the uploads folder is not an upload; move it away",
+    Kind.QUEUED_UPLOAD_LOST: "an open job needs this missing upload; the job will count it as "
+    "failed",
+    Kind.INDEX_MISSING: "a collection has no index; --repair or a start of the service builds it",
+    Kind.INDEX_DAMAGED: "an index does not load; --repair or a start of the service rebuilds it",
+    Kind.INDEX_ROW_MISSING: "the index lacks an image; --repair inserts it",
+    Kind.INDEX_ROW_UNKNOWN: "the index has a row without an image; --repair removes it",
+    Kind.INDEX_LEFT_OVER: "an index belongs to no collection; --repair drops it",
 }
 REPAIRABLE = frozenset(
     {
@@ -64,10 +65,10 @@ REPAIRABLE = frozenset(
 
 @dataclass
 class Findings:
-    """What was looked at and what was found; it grows while `verify` looks.
+    """Numbers of checked items, and the findings.
 
     Attributes:
-        checked: How much was looked at, by what it is.
+        checked: Numbers of checked items, by their plural noun.
         counts: Findings by kind.
         examples: The first few of each kind.
         lost: Ids of lost images, by the id of their collection.
@@ -88,7 +89,7 @@ class Findings:
             shown.append(example)
 
     def record(self) -> dict[str, object]:
-        """For programs."""
+        """Return the findings for programs."""
         return {
             "checked": dict(self.checked),
             "findings": [
@@ -104,13 +105,12 @@ class Findings:
         }
 
     def lines(self) -> list[str]:
-        """For people."""
-        checked = ", ".join(f"{count} {what}" for what, count in self.checked.items())
-        lines = [f"looked at {checked}"]
+        """Return the findings as lines of text."""
+        lines = [f"checked {', '.join(f'{count} {noun}' for noun, count in self.checked.items())}"]
         for kind in Kind:
             if kind in self.counts:
                 lines.append(f"{self.counts[kind]:>8}  {kind.value}: {MEANING[kind]}")
                 lines.extend(f"{'':>10}  {example}" for example in self.examples[kind])
                 if self.counts[kind] > len(self.examples[kind]):
                     lines.append(f"{'':>10}  ...")
-        return lines if self.counts else [*lines, "nothing to complain of"]
+        return lines if self.counts else [*lines, "no findings"]

@@ -1,10 +1,10 @@
 """`import`: images with descriptors from a Parquet file into a collection.
 
-An image is taken only if one of its sources has its bytes here, compared by SHA-256; sources that
-have not are left out. With `without_bytes` every image is taken with all its sources: it can be
-found, but its original cannot be shown, and it cannot be described anew. Where a source names an
-image root that is another folder here, the root gets another name. The whole file is checked
-before the first image is written, and what was imported once is not imported again.
+An image is imported only if one of its sources here has its bytes, compared by SHA-256; other
+sources are skipped. With `without_bytes` every image is imported with all its sources: searches
+find it, but its original cannot be shown, and it cannot be reindexed. If a source names an image
+root that is another folder here, the root is renamed. The whole file is checked before the first
+image is written, and images that were imported earlier are skipped.
 """
 
 from collections import Counter
@@ -38,12 +38,12 @@ from bento_service.storage.uploads import Uploads
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
-    """What `import` is asked to do.
+    """Options of `import`.
 
     Attributes:
-        collection: Where the images go; made if it is not there.
-        uploads: The folder `uploads` of another data folder or of a backup, to take bytes from.
-        without_bytes: Take images, too, whose bytes are not here.
+        collection: The target collection; created if missing.
+        uploads: The folder `uploads` of another data folder or of a backup, to copy bytes from.
+        without_bytes: Also import images whose bytes are missing here.
         dry_run: Check everything, change nothing.
     """
 
@@ -54,56 +54,57 @@ class ImportOptions:
 
 
 def import_images(settings: Settings, path: Path, options: ImportOptions) -> Answer:
-    """Import; `FINDINGS` where images were left out because their bytes are not here.
+    """Import a file; the exit code is `FINDINGS` if images without bytes here were left out.
 
     Raises:
         Refusal: A service runs, the file is damaged, its descriptors are of another version, or
-            the collection has more than one.
-        InvalidArgument: A collection cannot have that name.
+            the collection has more than one descriptor.
+        InvalidArgument: The name of the collection is invalid.
     """
     file, space, origin = opened_file(path)
     with service_stopped(settings), opened_catalogue(settings) as catalogue:
         _check_space(catalogue, space, options.collection)
         total = file.metadata.num_rows
         _check_rows(file, total)
-        counts: Counter[str] = Counter(new=0, known=0, left_out=0)
         bind = planned_roots if options.dry_run else bound_roots
         roots = bind(catalogue, settings.image_roots)
         is_own = origin == catalogue.collections.instance_id()
-        found = _Finder(settings, options, roots, origin=None if is_own else origin)
+        selection = _Selection(settings, options, roots, origin=None if is_own else origin)
         collection = None
         if not options.dry_run:
             collection = catalogue.collections.ensure(options.collection, space)
+        counts: Counter[str] = Counter()
         with stage("images", total, "images") as advance:
             for rows in checked_rows(file):
-                taken = found.taken(rows)
-                counts["left_out"] += len(rows) - len(taken)
-                if collection is None:
-                    counts["new"] += len(taken)
-                else:
-                    new = _commit(catalogue, collection, taken)
-                    counts += Counter(new=new, known=len(taken) - new)
+                selected = selection.select(rows)
+                new = len(selected)
+                if collection is not None:
+                    new = _commit(catalogue, collection, selected)
+                counts.update(
+                    new=new, known=len(selected) - new, left_out=len(rows) - len(selected)
+                )
                 advance(len(rows))
     return _answer(counts, options)
 
 
 def _check_space(catalogue: Catalogue, space: DescriptorSpace, name: str) -> None:
-    """Refuse descriptors that nothing here could be compared with, or that would not be enough."""
+    """Reject descriptors that cannot be compared with those here, or that are too few."""
     try:
         collection = catalogue.collections.named(name)
         if len(catalogue.indexes.of(collection.id)) > 1:
             raise Refusal(
-                f"collection {name!r} is being reindexed or has its former descriptors still, and "
-                "the file has but one descriptor an image; let the reindex end, drop the former "
+                f"collection {name!r} is being reindexed or still has its former descriptors, and "
+                "the file has only one descriptor an image; wait for the reindex, drop the former "
                 f"ones with DELETE /api/v2/collections/{name}/reindex, then import"
             )
-        held = {collection.space.fingerprint}
+        present = {collection.space.fingerprint}
     except CollectionNotFound:
-        held = {each.space.fingerprint for each in catalogue.collections.all()}
-    if held and space.fingerprint not in held:
+        present = {each.space.fingerprint for each in catalogue.collections.all()}
+    if present and space.fingerprint not in present:
         raise Refusal(
             f"the file holds {space.descriptor} descriptors of {space.model} "
-            f"({space.fingerprint[:12]}), here are {', '.join(sorted(one[:12] for one in held))}; "
+            f"({space.fingerprint[:12]}), the catalogue has "
+            f"{', '.join(sorted(fingerprint[:12] for fingerprint in present))}; "
             "they cannot be compared, so index the pictures themselves instead"
         )
 
@@ -115,48 +116,40 @@ def _check_rows(file: Any, total: int) -> None:
             seen.update(row.sha256 for row in rows)
             advance(len(rows))
     if len(seen) != total:
-        raise Refusal(f"{total - len(seen)} rows have a sha256 that another one has too")
+        raise Refusal(f"{total - len(seen)} rows repeat the sha256 of another row; export again")
 
 
-class _Finder:
-    """Decides which images are taken, and with which of their sources."""
+class _Selection:
+    """The choice of images to import, and of their sources.
+
+    `origin` is the identity of the catalogue that wrote the file, `None` if it is this one.
+    """
 
     def __init__(
         self, settings: Settings, options: ImportOptions, roots: ImageRoots, *, origin: str | None
     ) -> None:
-        """Prepare.
-
-        Args:
-            settings: Whose uploads.
-            options: What is asked for.
-            roots: The image roots here.
-            origin: Identity of the catalogue that the file is of, `None` if it is this one.
-        """
         self._roots = roots
         self._origin = origin
         self._sources = Sources(settings, roots, deep=True)
         self._stored = Uploads(settings.uploads_dir)
-        self._given = Uploads(options.uploads, read_only=True) if options.uploads else None
+        self._offered = Uploads(options.uploads, read_only=True) if options.uploads else None
         self._options = options
 
-    def taken(self, rows: Sequence[ImportedImage]) -> list[ImportedImage]:
-        """Those that are taken, with the sources that they keep."""
+    def select(self, rows: Sequence[ImportedImage]) -> list[ImportedImage]:
+        """Return the images to import, with the sources that they keep."""
         if self._options.without_bytes:
             return [self._whole_row(row) for row in rows]
         kept = (replace(row, sources=self._kept(row)) for row in rows)
         return [row for row in kept if row.sources]
 
     def _whole_row(self, row: ImportedImage) -> ImportedImage:
-        """Return an image with all its sources; the uploads that can be had are taken."""
+        """Return an image with all its sources, after copying its upload if it is available."""
         kept = set(self._kept(row))
-        sources = tuple(one if one in kept else self._elsewhere(one) for one in row.sources)
-        return replace(row, sources=sources)
+        sources = (each if each in kept else self._elsewhere(each) for each in row.sources)
+        return replace(row, sources=tuple(sources))
 
     def _elsewhere(self, source: SourceRecord) -> SourceRecord:
-        """Return a source whose bytes are not here, under a root that is no folder here.
-
-        The root of that name here may be another folder than in the catalogue of the file.
-        """
+        """Rename the root of a source without bytes here, if another folder here has its name."""
         is_other = self._origin is not None and source.root in self._roots.names
         if source.kind is SourceKind.UPLOAD or not is_other:
             return source
@@ -171,26 +164,26 @@ class _Finder:
         )
 
     def _fetch(self, digest: str) -> bool:
-        """Take an upload's bytes from the folder that was given."""
-        if self._given is None:
+        """Copy an upload from the folder in the options."""
+        if self._offered is None:
             return False
         if self._options.dry_run:
-            return digest in set(self._given.stored())
-        return copy_upload(self._given, self._stored, digest)
+            return digest in set(self._offered.stored())
+        return copy_upload(self._offered, self._stored, digest)
 
 
 def _commit(
     catalogue: Catalogue, collection: CollectionRecord, rows: Sequence[ImportedImage]
 ) -> int:
-    """Write some images, all or none; how many of them were new."""
+    """Write some images in one transaction, and return how many of them were new."""
     with catalogue.database.writing() as connection:
         revision = next_revision(connection, collection.id)
-        held = ids_by_digest(connection, collection.id, {row.sha256 for row in rows})
-        new = [_new(row, collection.space) for row in rows if row.sha256 not in held]
-        held |= add_images(connection, collection.id, revision, new)
-        places = [
+        ids = ids_by_digest(connection, collection.id, {row.sha256 for row in rows})
+        new = [_new(row, collection.space) for row in rows if row.sha256 not in ids]
+        ids |= add_images(connection, collection.id, revision, new)
+        source_rows = [
             {
-                "image_id": held[row.sha256],
+                "image_id": ids[row.sha256],
                 "kind": source.kind,
                 "root": source.root,
                 "path": source.path,
@@ -199,9 +192,9 @@ def _commit(
             for row in rows
             for source in row.sources
         ]
-        reserve(connection, {one.root for row in rows for one in row.sources} - {""})
-        if places:
-            connection.execute(insert_or_ignore(connection, sources), places)
+        reserve(connection, {source.root for row in rows for source in row.sources} - {""})
+        if source_rows:
+            connection.execute(insert_or_ignore(connection, sources), source_rows)
     return len(new)
 
 
@@ -222,13 +215,13 @@ def _answer(counts: Counter[str], options: ImportOptions) -> Answer:
     verb = "would import" if options.dry_run else "imported"
     lines = [f"{verb} {counts['new']} images into {options.collection}"]
     if counts["known"]:
-        lines.append(f"{counts['known']} were there already")
+        lines.append(f"{counts['known']} were imported or indexed earlier")
     if counts["left_out"]:
         lines.append(
-            f"{counts['left_out']} were left out, because none of their sources has their bytes "
-            "here; --uploads FOLDER gives uploads, --without-bytes takes them as they are"
+            f"{counts['left_out']} were left out, because no source here has their bytes; "
+            "--uploads FOLDER supplies uploads, --without-bytes imports them without bytes"
         )
     if not options.dry_run:
-        lines.append("the next start of the service puts them into the index")
+        lines.append("the next start of the service adds them to the index")
     record: dict[str, object] = {name: counts[name] for name in ("new", "known", "left_out")}
     return Answer(record, tuple(lines), FINDINGS if counts["left_out"] else CLEAN)

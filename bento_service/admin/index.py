@@ -1,7 +1,7 @@
-"""The indexes beside the catalogue: which rows they should hold, and how they are brought there.
+"""Comparison of the indexes with the catalogue, and their replay.
 
-A collection has more than one while it is reindexed and after that. All that these commands know
-of the indexes' cursors is here.
+A collection has several indexes during and after a reindex. Only this module of the commands uses
+the indexes' cursors.
 """
 
 import time
@@ -23,39 +23,35 @@ _STANDSTILL_SECONDS = 900.0
 
 
 def is_due(index: IndexRecord) -> bool:
-    """Whether it should be there; before the first change is applied, none is missed."""
+    """Return true if an index should exist, which its first applied change creates."""
     return index.applied > 0
 
 
 def forget_progress(connection: Connection) -> None:
-    """Let every index begin anew: at the next replay all images are sent to it again."""
+    """Reset every index's cursor, so that the next replay sends all images again."""
     connection.execute(update(indexes).values(applied=0))
     connection.execute(delete(replacements))
 
 
 def own_indexes(catalogue: Catalogue, gallery: MilvusGallery) -> tuple[set[str], set[str]]:
-    """Names of this catalogue's indexes: those that a collection has, and those left over."""
-    wanted = {name for index in catalogue.indexes.all() for name in index.names}
+    """Return the names of this catalogue's indexes in use, and of those left over."""
+    used = {name for index in catalogue.indexes.all() for name in index.names}
     prefix = index_prefix(catalogue.collections.instance_id())
     own = {name for name in gallery.names() if name.startswith(prefix)}
-    return own & wanted, own - wanted
+    return own & used, own - used
 
 
 def follow_to_the_end(
     catalogue: Catalogue, gallery: MilvusGallery, *, on_purged: Callable[[set[str]], None]
 ) -> None:
-    """Run the service's own replay until every index holds what the catalogue says.
+    """Run the service's replay until every index matches the catalogue.
 
-    A reindex that has nothing left to describe is finished by it, as at a start of the service.
-
-    Args:
-        catalogue: What is followed.
-        gallery: What follows.
-        on_purged: Told the digests of uploads whose last image may have gone.
+    It finishes a reindex that has nothing left to describe, like a start of the service, and calls
+    `on_purged` with the digests of uploads that may have lost their last image.
 
     Raises:
         IndexUnavailable: Milvus does not answer.
-        Refusal: Replay made no step for a quarter of an hour.
+        Refusal: Replay made no progress for a quarter of an hour.
     """
     followed = catalogue.indexes.all()
     with (
@@ -67,26 +63,28 @@ def follow_to_the_end(
             if not replay.alive or time.monotonic() - since > _STANDSTILL_SECONDS:
                 raise Refusal("the index could not be brought up to date; the log says why")
             time.sleep(_POLL_SECONDS)
-            now = _state(catalogue, replay)
-            if now != state:
-                state, since = now, time.monotonic()
+            current = _state(catalogue, replay)
+            if current != state:
+                state, since = current, time.monotonic()
                 done = sum(done for _, _, done in state)
                 advance(done - finished)
                 finished = done
         advance(len(followed) - finished)
-    # A reindex that was finished at the very end leaves the index before the last one behind.
+    # A reindex that finished at the very end leaves an older index behind.
     for name in own_indexes(catalogue, gallery)[1]:
         gallery.drop(name)
 
 
 def _state(catalogue: Catalogue, replay: Replay) -> list[tuple[str, int, bool]]:
-    """Of each index: its name, how far it is, and whether that is the end."""
-    to_be_finished = {one.name for one in catalogue.reindexes.due()}
+    """Return each index's name, its applied revision, and if that is the last one."""
+    unfinished = {index.name for index in catalogue.reindexes.due()}
     return [
         (
-            one.name,
-            one.applied,
-            replay.is_open(one) and one.applied >= one.revision and one.name not in to_be_finished,
+            index.name,
+            index.applied,
+            replay.is_open(index)
+            and index.applied >= index.revision
+            and index.name not in unfinished,
         )
-        for one in catalogue.indexes.all()
+        for index in catalogue.indexes.all()
     ]

@@ -1,4 +1,4 @@
-"""The Parquet files that `export` writes and `import` reads: one row an image.
+"""The Parquet format of `export` and `import`: one row an image.
 
 | column | type |
 |---|---|
@@ -9,7 +9,7 @@
 | metadata | string, a JSON object |
 | sources | list of (kind, root, path); a path is bytes |
 | descriptor | fixed-size list of D float32, of unit length |
-| hashes | binary, the perceptual hashes; null where there are none. Older files lack it |
+| hashes | binary, the perceptual hashes, or null. Older files lack the column |
 
 The descriptor space, the collection and the identity of the catalogue are in the file's own
 metadata, under `lookalike`.
@@ -33,7 +33,7 @@ _SOURCE = pa.struct([("kind", pa.string()), ("root", pa.string()), ("path", pa.b
 
 
 def schema(space: DescriptorSpace, collection: str, catalogue_id: str) -> Any:
-    """The schema of a file with descriptors of a space."""
+    """Return the schema of a file with descriptors of a space."""
     description = {
         "format": _FORMAT,
         "collection": collection,
@@ -61,10 +61,10 @@ def schema(space: DescriptorSpace, collection: str, catalogue_id: str) -> Any:
 def opened_file(path: Path) -> tuple[Any, DescriptorSpace, str]:
     """Open a file to import; return it with its descriptor space and its catalogue's identity.
 
-    Its columns are checked. Older files do not have that identity; then it is empty.
+    The columns are checked. Older files lack the identity, which is empty then.
 
     Raises:
-        Refusal: It is none that `export` wrote.
+        Refusal: `export` did not write the file.
     """
     try:
         file = pq.ParquetFile(path)
@@ -79,6 +79,6 @@ def opened_file(path: Path) -> tuple[Any, DescriptorSpace, str]:
         raise Refusal(f"{path} does not say what its descriptors are; export it again") from error
     columns = schema(space, "", "")
     older = columns.remove(columns.get_field_index(HASHES))
-    if not known or not any(file.schema_arrow.equals(one) for one in (columns, older)):
+    if not known or not any(file.schema_arrow.equals(each) for each in (columns, older)):
         raise Refusal(f"{path} has other columns than this release writes; export it again")
     return file, space, catalogue_id

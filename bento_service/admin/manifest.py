@@ -1,4 +1,4 @@
-"""The manifest of a backup: written last, so that where it is, the backup is whole."""
+"""The manifest of a backup. It is written last, so a backup with a manifest is complete."""
 
 import json
 import os
@@ -10,10 +10,11 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bento_service.admin.answer import Refusal
+from bento_service.storage.uploads import sync_folder
 from client_sdk import __version__
 
 MARKER = "lookalike-backup.txt"
-"""Tells a folder of backups from any other, also when none is whole yet."""
+"""Marks a folder of backups, also before the first backup is complete."""
 UPLOADS = "uploads"
 _NAME = "manifest.json"
 
@@ -23,7 +24,7 @@ class _Record(BaseModel):
 
 
 class CatalogueCopy(_Record):
-    """The copied catalogue: a file beside the manifest, named by its own digest."""
+    """The copied catalogue: a file next to the manifest, named by its digest."""
 
     file: str = Field(pattern=r"^catalogue-[0-9a-f]{16}\.db$")
     bytes: int
@@ -40,7 +41,7 @@ class UploadCopies(_Record):
 
 
 class Versions(_Record):
-    """What wrote the backup."""
+    """The versions of the software that wrote the backup."""
 
     lookalike: str = __version__
     python: str = Field(default_factory=platform.python_version)
@@ -48,11 +49,11 @@ class Versions(_Record):
 
 
 class Manifest(_Record):
-    """A whole backup.
+    """A complete backup.
 
     Attributes:
-        instance: The catalogue that it is a copy of.
-        lost: Digests of uploads that the catalogue names and the service has lost or damaged.
+        instance: Identity of the copied catalogue.
+        lost: Digests of uploads that the catalogue needs and the service has lost or damaged.
     """
 
     format: Literal[1] = 1
@@ -65,39 +66,29 @@ class Manifest(_Record):
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a backup.
+    """Read the manifest of a backup.
 
     Raises:
-        Refusal: There is none, so the backup was never finished, or another release wrote it.
+        Refusal: It is missing because the backup was never finished, or another release wrote it.
     """
     try:
         return Manifest.model_validate_json((folder / _NAME).read_bytes())
     except FileNotFoundError as error:
-        what = "was never finished" if (folder / MARKER).exists() else "is no backup"
-        raise Refusal(f"{folder} {what}: it has no {_NAME}") from error
+        problem = "was never finished" if (folder / MARKER).exists() else "is no backup"
+        raise Refusal(f"{folder} {problem}: it has no {_NAME}") from error
     except ValidationError as error:
         raise Refusal(
-            f"{folder / _NAME} cannot be understood ({error.error_count()} errors); it is damaged, "
-            "or of another release"
+            f"{folder / _NAME} is invalid ({error.error_count()} errors); it is damaged, or of "
+            "another release; use another backup or that release"
         ) from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Put a manifest into its place in one step that outlives a power cut."""
-    text = json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n"
+    """Replace a manifest atomically and durably."""
     unfinished = folder / f"{_NAME}.partial"
     with unfinished.open("w") as file:
-        file.write(text)
+        file.write(json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(folder / _NAME)
     sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

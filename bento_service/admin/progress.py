@@ -1,4 +1,4 @@
-"""Progress on standard error, so that standard output holds the answer alone."""
+"""Progress bars on standard error, so that standard output has only the answer."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,12 +12,12 @@ _LOG_LINE_SECONDS = 10.0
 
 @contextmanager
 def stage(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], object]]:
-    """A bar for one part of a command; call what it gives with how much was done since.
+    """Show a bar for one stage of a command, and yield the function that advances it.
 
     Args:
-        what: The part's name.
-        total: How much there is to do, if that is known.
-        unit: What is counted; bytes (`B`) are shown with prefixes.
+        what: The stage's name.
+        total: The number of units, if known.
+        unit: The unit; bytes (`B`) are shown with prefixes.
     """
     with tqdm(
         total=total,

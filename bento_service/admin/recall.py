@@ -1,4 +1,4 @@
-"""`recall`: how much of what exact search finds the searches of a live collection find."""
+"""`recall`: the share of exact search's hits that searches of a live collection return."""
 
 import statistics
 import time
@@ -21,22 +21,22 @@ from bento_service.search.searcher import DescriptorSearcher
 from bento_service.settings import Settings
 
 _TIED = 2e-6
-"""Scores so near to each other are the same, in different orders of summing."""
+"""Scores with at most this difference count as equal, because the order of summing differs."""
 _EXACT_TIMES = 5
 _Z = 1.96
-"""Of an interval of 95 %."""
+"""Half the width of a 95 % interval, in standard deviations."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What `recall` is asked to do.
+    """Options of `recall`.
 
     Attributes:
-        collection: This one alone.
-        sample: How many of its images search for their neighbours.
-        top_k: How many neighbours.
-        at_least: A recall below this is to be looked at.
-        dry_run: Only say what would be done.
+        collection: Measure only this collection.
+        sample: Number of its images that are used as queries.
+        top_k: Number of neighbours.
+        at_least: A lower recall is a finding.
+        dry_run: Only report what would be done.
     """
 
     collection: str | None = None
@@ -48,7 +48,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Recall:
-    """What was measured of a collection; `low` and `high` bound its recall with 95 %."""
+    """The measurement of one collection; `low` and `high` are the 95 % interval of its recall."""
 
     collection: str
     index_type: str
@@ -60,17 +60,17 @@ class Recall:
     exact_p50_ms: float
 
 
-def recall(settings: Settings, asked: Measurement) -> Answer:
-    """Measure; nothing is changed.
+def recall(settings: Settings, options: Measurement) -> Answer:
+    """Measure recall without changing anything.
 
-    On a Milvus server it can be done while the service runs.
+    With a Milvus server, the service may run.
 
     Raises:
-        Refusal: A service uses Milvus Lite, or a number makes no sense.
+        Refusal: A service uses Milvus Lite, or an option is out of range.
         IndexUnavailable: Milvus does not answer.
-        CollectionNotFound: There is no collection of that name.
+        CollectionNotFound: No collection has that name.
     """
-    if asked.sample < 1 or not 1 <= asked.top_k <= 1000 or not 0 <= asked.at_least <= 1:
+    if options.sample < 1 or not 1 <= options.top_k <= 1000 or not 0 <= options.at_least <= 1:
         raise Refusal("--sample is at least 1, --top-k 1 to 1000, --at-least 0 to 1")
     with ExitStack() as stack:
         gallery = MilvusGallery(settings.milvus, effort=settings.index_effort)
@@ -78,54 +78,54 @@ def recall(settings: Settings, asked: Measurement) -> Answer:
             stack.enter_context(service_stopped(settings, instead=_INSTEAD))
         catalogue = stack.enter_context(opened_catalogue(settings))
         stack.enter_context(gallery)
-        collections = chosen(catalogue, asked.collection)
-        if asked.dry_run:
-            names = ", ".join(one.name for one in collections)
+        collections = chosen(catalogue, options.collection)
+        if options.dry_run:
+            names = ", ".join(collection.name for collection in collections)
             return Answer({"would_be_measured": names}, (f"would be measured: {names}",))
-        found = [_measured(catalogue, gallery, one, asked) for one in collections]
-    known = [one for one in found if one is not None]
-    below = any(one.recall < asked.at_least for one in known)
-    record = {"top_k": asked.top_k, "collections": [vars(one) for one in known]}
-    lines = [_line(one, asked.top_k) for one in known] or ["no collection holds two images"]
-    return Answer(record, tuple(lines), FINDINGS if below else CLEAN)
+        measured = [_measure(catalogue, gallery, each, options) for each in collections]
+    results = [result for result in measured if result is not None]
+    is_low = any(result.recall < options.at_least for result in results)
+    record = {"top_k": options.top_k, "collections": [vars(result) for result in results]}
+    lines = [_line(result, options.top_k) for result in results]
+    return Answer(
+        record, tuple(lines) or ("no collection has two images",), FINDINGS if is_low else CLEAN
+    )
 
 
 _INSTEAD = ": Milvus Lite can be used by one process only; with a Milvus server it may go on"
 
 
-def _line(one: Recall, top_k: int) -> str:
+def _line(result: Recall, top_k: int) -> str:
     return (
-        f"{one.collection}: recall@{top_k} {one.recall:.4f} ({one.low:.4f} to {one.high:.4f}) by "
-        f"{one.index_type}, {one.queries} queries; p50 {one.p50_ms:.1f} ms, exact "
-        f"{one.exact_p50_ms:.1f} ms"
+        f"{result.collection}: recall@{top_k} {result.recall:.4f} ({result.low:.4f} to "
+        f"{result.high:.4f}) by {result.index_type}, {result.queries} queries; p50 "
+        f"{result.p50_ms:.1f} ms, exact {result.exact_p50_ms:.1f} ms"
     )
 
 
-def _measured(
-    catalogue: Catalogue, gallery: MilvusGallery, collection: CollectionRecord, asked: Measurement
+def _measure(
+    catalogue: Catalogue, gallery: MilvusGallery, collection: CollectionRecord, options: Measurement
 ) -> Recall | None:
-    """`None` where there is nothing to be found."""
+    """Measure one collection; return `None` if it has fewer than two images."""
     index = collection.index
     if index.applied == 0 and index.revision > 0:
         raise NotReady(f"the index of {collection.name!r} is not filled yet; try again later")
-    ids, queries = catalogue.descriptors.sample(index, asked.sample)
+    ids, queries = catalogue.descriptors.sample(index, options.sample)
     if len(ids) == 0 or catalogue.images.count(collection.id) < 2:
         return None
     gallery.load(index.name)
-    least = _least_scores(catalogue, collection, ids, queries, asked.top_k)
+    exact = _exact_scores(catalogue, collection, ids, queries, options.top_k)
     searcher = DescriptorSearcher(catalogue, gallery, computed=Computed((index.space,)))
     shares, times = [], []
     with stage(f"searches of {collection.name}", len(ids), "searches") as advance:
-        for image_id, query, bound in zip(ids.tolist(), queries, least, strict=True):
+        for image_id, vector, scores in zip(ids.tolist(), queries, exact, strict=True):
             started = time.perf_counter()
-            # One more, since an image finds itself, which says nothing.
-            wanted = Query(collection.name, top_k=min(asked.top_k + 1, 1000))
-            result = searcher.by_descriptor(wanted, query)
+            # One more hit, because each image finds itself.
+            query = Query(collection.name, top_k=min(options.top_k + 1, 1000))
+            hits = searcher.by_descriptor(query, vector).hits
             times.append(1000 * (time.perf_counter() - started))
-            hits = [
-                one for one in result.hits if one.image.id != image_id and one.score >= bound[-1]
-            ]
-            shares.append(min(len(hits), len(bound)) / len(bound))
+            right = [hit for hit in hits if hit.image.id != image_id and hit.score >= scores[-1]]
+            shares.append(min(len(right), len(scores)) / len(scores))
             advance(1)
     share = statistics.mean(shares)
     low, high = _interval(share, len(shares))
@@ -138,19 +138,19 @@ def _measured(
         high=high,
         p50_ms=statistics.median(times),
         exact_p50_ms=_exact_p50(
-            NearestSearch(catalogue, gallery), collection, queries, asked.top_k
+            NearestSearch(catalogue, gallery), collection, queries, options.top_k
         ),
     )
 
 
-def _least_scores(
+def _exact_scores(
     catalogue: Catalogue,
     collection: CollectionRecord,
     ids: NDArray[np.int64],
     queries: NDArray[np.float32],
     top_k: int,
 ) -> NDArray[np.float64]:
-    """Scores of the nearest others of each query, best first, (Q, K); one pass over all images."""
+    """Return each query's best scores without itself, best first, (Q, K), in one pass."""
     best = np.empty((len(ids), 0))
     wide = queries.astype(np.float64)
     total = catalogue.images.count(collection.id)
@@ -160,9 +160,9 @@ def _least_scores(
             scores[ids[:, np.newaxis] == others] = -np.inf
             best = -np.sort(-np.hstack([best, scores]), axis=1)[:, :top_k]
             advance(len(others))
-    # Where there are fewer images than neighbours, the query itself is left over.
-    there = np.isfinite(best).all(axis=0)
-    return best[:, there] - _TIED
+    # With fewer images than neighbours, the query's own score of -inf is among the best.
+    is_other = np.isfinite(best).all(axis=0)
+    return best[:, is_other] - _TIED
 
 
 def _exact_p50(
@@ -177,7 +177,7 @@ def _exact_p50(
 
 
 def _interval(share: float, queries: int) -> tuple[float, float]:
-    """Wilson's, as if all neighbours of a query were found or missed together."""
+    """Return Wilson's interval, as if each query found all of its neighbours or none."""
     spread = _Z * np.sqrt(share * (1 - share) / queries + _Z**2 / (4 * queries**2))
     middle, scale = share + _Z**2 / (2 * queries), 1 + _Z**2 / queries
     return max(0.0, float((middle - spread) / scale)), min(1.0, float((middle + spread) / scale))

@@ -1,7 +1,7 @@
-"""`restore`: puts a backup into a data folder. The next start builds the index from it.
+"""`restore`: replacement of a data folder by a backup. The next start rebuilds the index.
 
-Everything is checked before anything is exchanged, and the catalogue is exchanged in one step: a
-restore that is broken off leaves the old catalogue or the new one, and can be done again.
+Everything is checked before anything is replaced, and the catalogue is replaced atomically: an
+interrupted restore leaves the old catalogue or the new one, and can be repeated.
 """
 
 import os
@@ -12,14 +12,9 @@ from pathlib import Path
 
 from bento_service.admin.answer import Answer, Refusal, shown_bytes
 from bento_service.admin.backup import copy_upload
-from bento_service.admin.data import alone, sqlite_file
+from bento_service.admin.data import locked, sqlite_file
 from bento_service.admin.index import forget_progress
-from bento_service.admin.manifest import (
-    UPLOADS,
-    Manifest,
-    read_manifest,
-    sync_folder,
-)
+from bento_service.admin.manifest import UPLOADS, Manifest, read_manifest
 from bento_service.admin.needed import needed_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.snapshot import copy_opened
@@ -27,26 +22,20 @@ from bento_service.catalogue.migration import migrate, newest_revision
 from bento_service.errors import ImageNotFound
 from bento_service.settings import Settings
 from bento_service.storage.digests import file_digest, names_digest, stream_digest
-from bento_service.storage.uploads import Uploads
+from bento_service.storage.uploads import Uploads, sync_folder
 
 _NOT_DATA = ("lock", "bentoml")
-"""In a data folder, but not of the service's pictures: the lock, and the store of models."""
+"""Entries of a data folder without the service's data: the lock, and the store of models."""
 
 
 def restore(
     settings: Settings, source: Path, *, force: bool = False, dry_run: bool = False
 ) -> Answer:
-    """Restore a backup.
-
-    Args:
-        settings: Whose data folder.
-        source: The folder of the backup.
-        force: Replace what the data folder holds.
-        dry_run: Check everything, change nothing.
+    """Restore the backup in a folder; with `force`, replace the contents of the data folder.
 
     Raises:
-        Refusal: A service runs, the folder holds something, or the backup is not whole.
-        StorageFull: The disk has no room; what was there is as it was.
+        Refusal: A service runs, the data folder is not empty, or the backup is incomplete.
+        StorageFull: The disk is full; the old catalogue stays.
     """
     database = sqlite_file(settings)
     if database is None:
@@ -58,7 +47,7 @@ def restore(
     if dry_run:
         return _answer(manifest, "would restore")
     running = f"a service or another command uses {settings.data_dir}; stop the service"
-    with alone(settings.data_dir, running):
+    with locked(settings.data_dir, running):
         _check_free(settings, database, force=force)
         _restore_uploads(settings, source, needed)
         _restore_catalogue(settings, source / manifest.catalogue.file, database)
@@ -66,30 +55,30 @@ def restore(
 
 
 def _check_free(settings: Settings, database: Path, *, force: bool) -> None:
-    held = {path.name for path in settings.data_dir.iterdir()} - set(_NOT_DATA)
-    if (held or database.exists()) and not force:
+    names = {path.name for path in settings.data_dir.iterdir()} - set(_NOT_DATA)
+    if (names or database.exists()) and not force:
         raise Refusal(
             f"{settings.data_dir} is not empty; give another LOOKALIKE_DATA_DIR, or --force to "
-            "replace what it holds"
+            "replace its contents"
         )
 
 
 def _checked(source: Path, manifest: Manifest) -> set[str]:
-    """Check the catalogue's copy and that every upload is there; the uploads that it needs."""
+    """Check that catalogue and uploads are complete, and return the needed uploads."""
     copy = source / manifest.catalogue.file
     if not copy.is_file() or file_digest(copy) != manifest.catalogue.sha256:
         raise Refusal(f"{copy} is not the file that the manifest names; the backup is damaged")
     if manifest.catalogue.revision > newest_revision():
         raise Refusal(
             f"the backup is of a newer release ({manifest.versions.lookalike}, tables "
-            f"{manifest.catalogue.revision}); restore it with that one"
+            f"{manifest.catalogue.revision}); restore it with that release"
         )
     with copy_opened(copy) as connection:
         needed = needed_uploads(connection) - set(manifest.lost)
-    held = set(Uploads(source / UPLOADS, read_only=True).stored())
-    if names_digest(needed) != manifest.uploads.sha256 or needed - held:
+    missing = needed - set(Uploads(source / UPLOADS, read_only=True).stored())
+    if names_digest(needed) != manifest.uploads.sha256 or missing:
         raise Refusal(
-            f"{len(needed - held)} of {len(needed)} uploads are missing from {source / UPLOADS}; "
+            f"{len(missing)} of {len(needed)} uploads are missing from {source / UPLOADS}; "
             "the backup is damaged"
         )
     return needed
@@ -102,13 +91,13 @@ def _restore_uploads(settings: Settings, source: Path, needed: set[str]) -> None
         for digest in sorted(needed):
             if not (_is_whole(stored, digest) or copy_upload(saved, stored, digest)):
                 raise Refusal(
-                    f"upload {digest} of the backup is damaged; the catalogue is as it was"
+                    f"upload {digest} of the backup is damaged; the catalogue was not changed"
                 )
             advance(1)
 
 
 def _is_whole(stored: Uploads, digest: str) -> bool:
-    """Whether an upload is there already; one that is damaged makes room for its copy."""
+    """Return true if an upload is stored undamaged; remove it if it is damaged."""
     try:
         with stored.open(digest) as file:
             whole = stream_digest(file) == digest
@@ -124,7 +113,7 @@ def _restore_catalogue(settings: Settings, copy: Path, database: Path) -> None:
     incoming = database.with_name(f"{database.name}.incoming")
     shutil.copyfile(copy, incoming)
     with copy_opened(incoming) as connection:
-        migrate(connection)  # the backup may be an older release's
+        migrate(connection)  # the backup may be of an older release
         forget_progress(connection)
     with incoming.open("rb") as file:
         os.fsync(file.fileno())
@@ -136,7 +125,7 @@ def _restore_catalogue(settings: Settings, copy: Path, database: Path) -> None:
 
 
 def _fold_log(database: Path) -> None:
-    """Bring the log of the catalogue that goes into its file: beside the new one it would harm."""
+    """Fold the old catalogue's log into its file, because it would damage the new catalogue."""
     if database.exists():
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(database)) as old:
             old.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,4 +1,4 @@
-"""`roots`: the image roots that the catalogue remembers; forgets one."""
+"""`roots`: the image roots in the catalogue."""
 
 from contextlib import ExitStack
 
@@ -10,25 +10,24 @@ from bento_service.storage.root_bindings import planned_roots
 
 
 def list_roots(settings: Settings) -> Answer:
-    """List the roots; `FINDINGS` where the files of one cannot be read."""
+    """List the roots; the exit code is `FINDINGS` if the files of one cannot be read."""
     with opened_catalogue(settings) as catalogue:
         records = catalogue.roots.all()
         roots = planned_roots(catalogue, settings.image_roots)
-    found = [(record, roots.unavailable(record.name)) for record in records]
-    lines = [f"{record.name}: {_shown(record) or 'not known'}" for record, _ in found]
-    lines += [reason for _, reason in found if reason]
+    reasons = [roots.unavailable(record.name) for record in records]
+    lines = [f"{record.name}: {_shown(record) or 'not known'}" for record in records]
+    lines += filter(None, reasons)
     rows = [
         {"name": record.name, "path": _shown(record), "available": reason is None}
-        for record, reason in found
+        for record, reason in zip(records, reasons, strict=True)
     ]
-    is_clean = all(reason is None for _, reason in found)
     return Answer(
-        {"roots": rows}, tuple(lines) or ("no image roots",), CLEAN if is_clean else FINDINGS
+        {"roots": rows}, tuple(lines) or ("no image roots",), FINDINGS if any(reasons) else CLEAN
     )
 
 
 def forget_root(settings: Settings, name: str, *, dry_run: bool = False) -> Answer:
-    """Forget where a root is, so that its files are not read any more; its images stay.
+    """Forget the folder of a root, so that its files are no longer read; its images stay.
 
     Raises:
         Refusal: A service runs, or there is no such root.
@@ -42,10 +41,11 @@ def forget_root(settings: Settings, name: str, *, dry_run: bool = False) -> Answ
             known = ", ".join(record.name for record in records) or "none"
             raise Refusal(f"there is no image root {name!r}; known are: {known}")
         if not dry_run:
-            bound = [RootRecord(name, None) if one.name == name else one for one in records]
-            catalogue.roots.bind(bound)
-    what = "would forget" if dry_run else "forgot"
-    line = f"{what} where image root {name!r} is; its images stay, and can be deleted"
+            catalogue.roots.bind(
+                [RootRecord(name, None) if root.name == name else root for root in records]
+            )
+    verb = "would forget" if dry_run else "forgot"
+    line = f"{verb} the folder of image root {name!r}; its images stay, and can be deleted"
     return Answer({"forgotten": name}, (line,))
 
 

@@ -1,4 +1,4 @@
-"""The rows of a file to import, checked: nothing in the file is trusted."""
+"""Checked rows of a file to import; nothing in the file is trusted."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class ImportedImage:
 
     Attributes:
         descriptor: (D,) float32, of unit length.
-        hashes: `None` where they are still to come.
+        hashes: `None` if they are not computed yet.
     """
 
     sha256: str
@@ -49,10 +49,10 @@ class ImportedImage:
 
 
 def checked_rows(file: Any) -> Iterator[list[ImportedImage]]:
-    """The images of an opened Parquet file, some at a time.
+    """Yield the images of an opened Parquet file in batches.
 
     Raises:
-        Refusal: A row has a value that no image can have.
+        Refusal: A row has an invalid value.
     """
     number = 0
     for batch in file.iter_batches(batch_size=_ROWS_A_BATCH):
@@ -61,7 +61,7 @@ def checked_rows(file: Any) -> Iterator[list[ImportedImage]]:
         rows = batch.drop_columns(["descriptor"]).to_pylist()
         if column.null_count or column.flatten().null_count:
             raise Refusal(f"a descriptor among the rows from {number} on has no value")
-        # Copied, since the array lives only as long as the batch.
+        # Copied, because the array is valid only as long as the batch.
         descriptors = np.array(column.flatten(), dtype=np.float32).reshape(-1, dimension)
         images = []
         for row, descriptor in zip(rows, descriptors, strict=True):
@@ -86,15 +86,15 @@ def _image(row: dict[str, Any], descriptor: NDArray[np.float32]) -> ImportedImag
     restored(row.get("hashes"))
     metadata = json.loads(row["metadata"])
     if not isinstance(metadata, dict) or not isinstance(row["created_at"], datetime):
-        raise TypeError("its metadata is no JSON object, or it has no moment of creation")
+        raise TypeError("its metadata is no JSON object, or created_at is no timestamp")
     check_metadata(metadata)
     del row["id"], row["metadata"]
-    found = tuple(map(_source, row.pop("sources")))
-    return ImportedImage(**row, metadata=metadata, sources=found, descriptor=descriptor)
+    sources = tuple(map(_source, row.pop("sources")))
+    return ImportedImage(**row, metadata=metadata, sources=sources, descriptor=descriptor)
 
 
 def _source(source: dict[str, Any]) -> SourceRecord:
     kind = SourceKind(source["kind"])
     if kind not in _KINDS or len(source["root"]) > _LONGEST_ROOT or b"\0" in source["path"]:
-        raise ValueError(f"source {source['kind']} {source['root'][:80]!r} cannot be one")
+        raise ValueError(f"source {source['kind']} {source['root'][:80]!r} is invalid")
     return SourceRecord(kind, source["root"], os.fsdecode(source["path"]))

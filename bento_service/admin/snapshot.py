@@ -1,4 +1,4 @@
-"""A consistent copy of an SQLite catalogue, while others write to it."""
+"""Consistent copies of an SQLite catalogue while others write to it."""
 
 import os
 import sqlite3
@@ -15,18 +15,15 @@ _BUSY_SECONDS = 30.0
 
 
 def copy_catalogue(source: Path, target: Path) -> None:
-    """Copy a catalogue with SQLite's online backup; on return the copy is on disk.
+    """Copy a catalogue with SQLite's online backup, durably and without a separate log.
 
     Args:
-        source: The catalogue's file. Nobody has to stop writing to it.
-        target: A file that is not there; it becomes one file, without a log beside it.
+        source: The catalogue's file; other processes may write to it.
+        target: A new file.
     """
-    with (
-        closing(_connected(source)) as live,
-        closing(sqlite3.connect(target)) as copy,
-    ):
-        # The copy is of the state that this transaction sees. Without it, every write of the
-        # service would let the copy begin anew, for ever where the service is busy.
+    with closing(_connected(source)) as live, closing(sqlite3.connect(target)) as copy:
+        # The transaction pins the state to copy. Otherwise every write of the service restarts
+        # the copy, and with a busy service it never ends.
         live.execute("BEGIN")
         pages = live.execute("PRAGMA page_count").fetchone()[0]
         live.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -47,7 +44,7 @@ def copy_catalogue(source: Path, target: Path) -> None:
 
 @contextmanager
 def copy_opened(path: Path) -> Iterator[Connection]:
-    """A transaction on a copied catalogue, which stays a single file."""
+    """Open a transaction on a copied catalogue, which stays a single file."""
     engine = create_engine(f"sqlite:///{path}")
     try:
         with engine.begin() as connection:

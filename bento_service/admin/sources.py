@@ -1,4 +1,4 @@
-"""Whether the bytes of an image are still where they were found."""
+"""Checks that the sources of images still have their bytes."""
 
 import os
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from bento_service.storage.uploads import Uploads
 
 
 class SourceState(StrEnum):
-    """What is at a source. Only the first is good, only the next two are certain to be bad."""
+    """The state of a source. Only `GONE` and `CHANGED` are certain losses."""
 
     WHOLE = "whole"
     GONE = "gone"
@@ -25,19 +25,14 @@ class SourceState(StrEnum):
 
 
 class Sources:
-    """Looks at the places where images were found, and changes nothing."""
+    """A read-only view of the image roots and uploads.
+
+    The sources under a root are `AWAY` if its folder is unknown, cannot be opened or is empty, like
+    a mount point without its disk. So are all uploads if there is not one. With `deep`, bytes are
+    compared by SHA-256, otherwise by their number.
+    """
 
     def __init__(self, settings: Settings, roots: ImageRoots, *, deep: bool) -> None:
-        """Prepare.
-
-        A root whose folder is not known, cannot be opened or is empty (as a mount point is without
-        its disk) is away: nothing is known about what it holds. So are uploads without any file.
-
-        Args:
-            settings: Whose uploads.
-            roots: Where files are.
-            deep: Compare the bytes by SHA-256, instead of their number alone.
-        """
         self._roots = roots
         self._present = {name for name in roots.names if roots.unavailable(name) is None}
         self._uploads = Uploads(settings.uploads_dir, read_only=True)
@@ -45,13 +40,7 @@ class Sources:
         self._deep = deep
 
     def state(self, source: SourceRecord, sha256: str, size: int) -> SourceState:
-        """What is at a source.
-
-        Args:
-            source: Where to look.
-            sha256: Of the image's bytes.
-            size: How many there are.
-        """
+        """Return the state of a source of an image with that digest and number of bytes."""
         try:
             if source.kind is SourceKind.UPLOAD:
                 if not self._has_uploads:
@@ -79,5 +68,5 @@ class Sources:
 
 
 def certainly_lost(states: Iterable[SourceState]) -> bool:
-    """Whether no place with these states can have an image's bytes, nor have them again."""
+    """Return true if no source in these states has the image's bytes or can have them again."""
     return all(state in (SourceState.GONE, SourceState.CHANGED) for state in states)

@@ -1,1 +1,1 @@
-"""Opening the rooms of a service from its settings."""
+"""Assembly of a service from its settings."""

@@ -1,4 +1,4 @@
-"""What an application stands on, apart from its settings: a service's, or that of one process."""
+"""Replaceable parts of an application: those of a service, or those of the local service."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from bento_service.storage.root_bindings import bound_roots
 
 @dataclass(frozen=True)
 class Backing:
-    """What an application stands on.
+    """The replaceable parts of an application.
 
     Attributes:
-        gallery: The index of a catalogue.
-        roots: The folders that are read.
-        tries_decoder: Start a decoder before one is needed, so that it is known whether it does.
-        by: What an embedded index is, for people.
-        most: Images that it serves well.
+        gallery: Opens the index of a catalogue.
+        roots: Returns the image roots.
+        tries_decoder: Start a decoder at once, to report early if none can start.
+        by: Name of the embedded index, for messages.
+        most: Number of images that the embedded index serves well.
     """
 
     gallery: Callable[[Settings, Catalogue], Gallery]
@@ -32,7 +32,7 @@ class Backing:
 
 def _milvus(settings: Settings, catalogue: Catalogue) -> Gallery:
     del catalogue
-    # pymilvus takes seconds and much memory, and is not installed everywhere.
+    # pymilvus takes seconds to import and much memory, and is not installed everywhere.
     from bento_service.gallery.milvus_gallery import MilvusGallery
 
     return MilvusGallery(settings.milvus, effort=settings.index_effort)
@@ -43,4 +43,4 @@ def _bound(settings: Settings, catalogue: Catalogue) -> ImageRoots:
 
 
 SERVICE = Backing(gallery=_milvus, roots=_bound)
-"""What a service has: Milvus, the image roots of its settings, and those that it remembers."""
+"""The parts of a service: Milvus, and the configured and remembered image roots."""

@@ -1,4 +1,4 @@
-"""What few services have: the libraries for it are loaded only where the settings ask for it."""
+"""Optional features, imported only when the settings enable them."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ def watcher(
     computed: Computed,
     on_job: Callable[[], None],
 ) -> "Watcher":
-    """What follows the image roots that are watched; see `Watcher`."""
+    """Return the watcher of the watched image roots."""
     from bento_service.ingest.watcher import Watched, Watcher
 
     watched = [
@@ -31,7 +31,7 @@ def watcher(
 
 
 def fetcher(settings: Settings) -> "Fetcher | None":
-    """What fetches pictures from URLs; none where that is off."""
+    """Return the fetcher of pictures from URLs, `None` if it is off."""
     if not settings.urls:
         return None
     from bento_service.fetching.fetcher import Fetcher

@@ -1,4 +1,4 @@
-"""Opening a service: one function for each room, and `opened` for all of them."""
+"""Functions that open the parts of a service, and `opened`, which opens all of them."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -46,7 +46,7 @@ from client_sdk.schemas import DEFAULT_COLLECTION
 
 
 def open_decoders(settings: Settings, backing: Backing = SERVICE) -> Decoders:
-    """Return the decoder processes, to be entered."""
+    """Return the decoder processes, which start when entered."""
     limits = DecoderLimits(
         max_pixels=settings.max_pixels,
         max_jpeg_pixels=settings.max_jpeg_pixels,
@@ -65,7 +65,7 @@ def open_catalogue(settings: Settings, computed: Computed) -> Iterator[Catalogue
 
 
 def open_uploads(settings: Settings, catalogue: Catalogue) -> Uploads:
-    """Return the stored uploads, which keep what the catalogue needs."""
+    """Return the stored uploads, which keep all that the catalogue needs."""
 
     def unneeded(digests: set[str]) -> set[str]:
         ended_after = settings.retriable_since()
@@ -82,7 +82,7 @@ def open_reader(
     uploads: Uploads,
     describer: Describer,
 ) -> Reader:
-    """Return the reader of the files of jobs."""
+    """Return the reader of jobs' files."""
 
     def original(collection_id: int, sha256: str) -> bytes | None:
         image = catalogue.images.with_digest(collection_id, sha256)
@@ -138,12 +138,12 @@ async def opened(
     embedder: Embedder,
     backing: Backing = SERVICE,
 ) -> AsyncIterator[Application]:
-    """Open all rooms, resume open jobs, and close everything at the end of the block.
+    """Open all parts, resume open jobs, and close everything at the end of the block.
 
     Args:
-        settings: The operator's.
+        settings: The service's settings.
         model: Tag of the model.
-        versions: The model's descriptors in the embedder's order; new collections get the first.
+        versions: The model's descriptors in the embedder's order; new collections use the first.
         choice: The engine that computes them.
         embedder: Describes pictures for queries and for jobs.
         backing: The gallery and the image roots.
@@ -195,8 +195,9 @@ async def opened(
             )
         )
         if settings.watch:
-            following = watcher(settings, catalogue, roots, computed, worker.wake)
-            await stack.enter_async_context(following)
+            await stack.enter_async_context(
+                watcher(settings, catalogue, roots, computed, worker.wake)
+            )
         await stack.enter_async_context(
             periodic_work(settings, catalogue, uploads, originals, describer, replay)
         )

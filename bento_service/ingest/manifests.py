@@ -1,7 +1,7 @@
 """Manifests: lists of pictures to add and to delete, read as a stream.
 
-A manifest is NDJSON, one object a line, or CSV with a header; its first letter tells which. Every
-line stands for itself: one that is wrong becomes a `Faulty` with its number, and the next is read.
+A manifest is NDJSON, one object a line, or CSV with a header; its first character decides. Lines
+are independent: an invalid line becomes a `Faulty` with its number, and reading continues.
 """
 
 import codecs
@@ -28,7 +28,7 @@ _LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True)
 class Addition:
-    """A picture to index; `metadata` is `None` where nothing is said of it."""
+    """A picture to index; without metadata, `metadata` is `None`."""
 
     line: int
     path: str
@@ -37,7 +37,7 @@ class Addition:
 
 @dataclass(frozen=True)
 class Deletion:
-    """A picture to delete: exactly one of the three is given."""
+    """A picture to delete, by exactly one of path, digest and id."""
 
     line: int
     path: str | None = None
@@ -47,7 +47,7 @@ class Deletion:
 
 @dataclass(frozen=True)
 class Faulty:
-    """A line that cannot be followed, and why."""
+    """An invalid line and the reason."""
 
     line: int
     reason: InvalidArgument = field(compare=False)
@@ -57,17 +57,18 @@ Statement = Addition | Deletion | Faulty
 
 
 def statements(stream: BinaryIO) -> Iterator[Statement]:
-    """What a manifest says, line by line; empty lines say nothing.
+    """Yield the statements of a manifest, without its empty lines.
 
     Raises:
-        InvalidArgument: It is no manifest at all: a JSON list, or CSV with a header that has
-            neither a `path` nor an `id` nor a `sha256`.
+        InvalidArgument: The file is not a manifest: it is a JSON list, or CSV with a header
+            that has neither a `path` nor an `id` nor a `sha256`.
     """
     lines = (pair for pair in _lines(stream) if pair[1] is None or pair[1].strip())
     read: Callable[[str], Mapping[str, Any]] | None = None
     for number, line in lines:
         if line is None:
-            yield Faulty(number, _wrong(f"is longer than {MAX_LINE_BYTES} bytes"))
+            reason = InvalidArgument(f"this line is longer than {MAX_LINE_BYTES} bytes")
+            yield Faulty(number, reason)
         elif read is None and not line.lstrip().startswith(b"{"):
             read = _csv_reader(line)
         else:
@@ -84,16 +85,12 @@ class _FaultyLine(Exception):
         self.reason = reason
 
 
-def _wrong(what: str) -> InvalidArgument:
-    return InvalidArgument(f"this line {what}")
-
-
-def _fault(what: str) -> _FaultyLine:
-    return _FaultyLine(_wrong(what))
+def _fault(predicate: str) -> _FaultyLine:
+    return _FaultyLine(InvalidArgument(f"this line {predicate}"))
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Lines with their numbers from 1; `None` in place of one that is too long."""
+    """Yield lines with their numbers from 1, and `None` for a line that is too long."""
     number = 0
     while line := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
@@ -127,33 +124,33 @@ def _json_object(line: str) -> Mapping[str, Any]:
 
 
 def _csv_reader(line: bytes) -> Callable[[str], Mapping[str, Any]]:
-    """What reads the rows below a header.
+    """Return the function that reads the rows below a header.
 
     Raises:
-        InvalidArgument: It is none.
+        InvalidArgument: The header is invalid.
     """
     try:
         header = _decoded(line)
-        delimiter = next((one for one in _DELIMITERS if one in header), ",")
+        delimiter = next((each for each in _DELIMITERS if each in header), ",")
         names = [name.strip() for name in _csv_row(header, delimiter)]
     except _FaultyLine as fault:
         raise InvalidArgument(f"manifest: its header cannot be read: {fault}") from fault
     if problem := _wrong_header(header, names):
         raise InvalidArgument(f"manifest: {problem}")
-    tells_more = not set(names) <= set(_COLUMNS)
+    has_metadata = not set(names) <= set(_COLUMNS)
 
     def read(line: str) -> Mapping[str, Any]:
         cells = _csv_row(line, delimiter)
         if len(cells) != len(names):
             raise _fault(f"has {len(cells)} cells, the header {len(names)}")
         row = {name: text for name, text in zip(names, cells, strict=True) if text != ""}
-        said: dict[str, Any] = {name: row.pop(name) for name in _COLUMNS if name in row}
-        said["op"] = said.get("op", "add").strip().lower()
-        if "id" in said:
-            said["id"] = _typed(said["id"])
-        if tells_more and said["op"] == "add":
-            said["metadata"] = {name: _typed(text) for name, text in row.items()}
-        return said
+        fields: dict[str, Any] = {name: row.pop(name) for name in _COLUMNS if name in row}
+        fields["op"] = fields.get("op", "add").strip().lower()
+        if "id" in fields:
+            fields["id"] = _typed(fields["id"])
+        if has_metadata and fields["op"] == "add":
+            fields["metadata"] = {name: _typed(text) for name, text in row.items()}
+        return fields
 
     return read
 
@@ -164,14 +161,14 @@ def _wrong_header(header: str, names: list[str]) -> str | None:
     if not {"path", "sha256", "id"} & set(names):
         return "its first line is neither a JSON object nor a header with a column `path`"
     if len(set(names)) < len(names) or "" in names:
-        return "its header names a column twice, or one not at all"
+        return "its header has a repeated or an unnamed column"
     if "metadata" in names:
         return "its header has a column `metadata`; give each value a column of its own"
     return None
 
 
 def _csv_row(line: str, delimiter: str) -> list[str]:
-    # Each line by itself: a quote that is not closed must not swallow the lines after it.
+    # Each line is parsed alone, so that an unclosed quote does not swallow the next lines.
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error as error:
@@ -179,7 +176,7 @@ def _csv_row(line: str, delimiter: str) -> list[str]:
 
 
 def _typed(text: str) -> Any:
-    """A cell as the JSON value that it looks like; `007` is text."""
+    """Return a cell as the JSON value that it looks like; `007` is text."""
     if text in ("true", "false"):
         return text == "true"
     if not _NUMBER.fullmatch(text):
@@ -187,35 +184,35 @@ def _typed(text: str) -> Any:
     return float(text) if set(text) & set(".eE") else int(text)
 
 
-def _statement(number: int, said: Mapping[str, Any]) -> Statement:
-    op = said.get("op", "add")
+def _statement(number: int, fields: Mapping[str, Any]) -> Statement:
+    op = fields.get("op", "add")
     if op == "add":
-        return _addition(number, said)
+        return _addition(number, fields)
     if op == "delete":
-        return _deletion(number, said)
+        return _deletion(number, fields)
     raise _fault(f"has the op {op!r:.100}; use add or delete")
 
 
-def _addition(number: int, said: Mapping[str, Any]) -> Addition:
-    if "sha256" in said or "id" in said:
-        raise _fault("adds by `sha256` or `id`; they only go with delete")
-    metadata = said.get("metadata")
+def _addition(number: int, fields: Mapping[str, Any]) -> Addition:
+    if "sha256" in fields or "id" in fields:
+        raise _fault("adds by `sha256` or `id`, which are only for delete; give a `path`")
+    metadata = fields.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         raise _fault("has `metadata` that is not a JSON object")
     try:
         check_metadata(metadata or {})
     except InvalidArgument as error:
         raise _FaultyLine(error) from error
-    return Addition(number, _path(said.get("path")), metadata)
+    return Addition(number, _path(fields.get("path")), metadata)
 
 
-def _deletion(number: int, said: Mapping[str, Any]) -> Deletion:
-    named = [name for name in ("path", "sha256", "id") if said.get(name) is not None]
+def _deletion(number: int, fields: Mapping[str, Any]) -> Deletion:
+    named = [name for name in ("path", "sha256", "id") if fields.get(name) is not None]
     if len(named) != 1:
         raise _fault("deletes: give exactly one of `path`, `sha256` and `id`")
-    if said.get("metadata") is not None:
-        raise _fault("deletes: `metadata` only goes with add")
-    value = said[named[0]]
+    if fields.get("metadata") is not None:
+        raise _fault("deletes: `metadata` is only for add")
+    value = fields[named[0]]
     if named == ["path"]:
         return Deletion(number, path=_path(value))
     if named == ["sha256"]:
@@ -223,11 +220,11 @@ def _deletion(number: int, said: Mapping[str, Any]) -> Deletion:
             raise _fault("has a `sha256` that is not 64 hexadecimal digits")
         return Deletion(number, sha256=value.lower())
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _LARGEST_ID:
-        raise _fault("has an `id` that is no image's")
+        raise _fault("has an `id` that is not a positive integer")
     return Deletion(number, image_id=value)
 
 
 def _path(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise _fault("has no `path`; say which picture is meant")
+        raise _fault("has no `path`; name the picture")
     return value

@@ -1,8 +1,8 @@
-"""Following image roots: what changes in them is trained by itself.
+"""Watching of image roots: changed folders are trained automatically.
 
-A change only says where to look. The folder that holds all changes of a while is trained as a
-normal job, which skips what is as it was; so nothing depends on what exactly the system told, and
-what it told while nobody listened is found by the train at the start.
+A notification only names the folder to train. The lowest folder with all changes of a period is
+trained by a normal job, which skips unchanged files; so lost or imprecise notifications do no harm,
+and the job at the start finds earlier changes.
 """
 
 import asyncio
@@ -31,17 +31,19 @@ from client_sdk.schemas import TrainRequest
 _QUIET_MS = 1_000
 _LONGEST_MS = 30_000
 _RETRY_SECONDS = 30.0
-_LOOK_AGAIN_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Watched:
-    """An image root that is followed into a collection.
+    """An image root that is watched for a collection.
 
     Attributes:
-        prune: Whether images go whose files go.
-        poll_seconds: How often to look where the system does not tell; 0 to be told.
+        root: The image root.
+        collection: The name of the collection.
+        prune: Delete images when their files are deleted.
+        poll_seconds: Interval of polling; 0 to use the system's notifications.
     """
 
     root: ImageRoot
@@ -51,7 +53,15 @@ class Watched:
 
 
 class Watcher:
-    """Follows image roots until it is stopped. Start it with `async with`."""
+    """A watcher of image roots that runs within an `async with` block.
+
+    Args:
+        catalogue: The catalogue of the jobs.
+        roots: All image roots.
+        computed: The descriptors that the service computes.
+        watched: The watched roots.
+        on_job: Called on the event loop after a job was created.
+    """
 
     def __init__(
         self,
@@ -62,15 +72,6 @@ class Watcher:
         *,
         on_job: Callable[[], None],
     ) -> None:
-        """Prepare.
-
-        Args:
-            catalogue: Where jobs go.
-            roots: All image roots.
-            computed: What the service computes.
-            watched: What is followed.
-            on_job: Called on the event loop when there is a new job.
-        """
         self._catalogue = catalogue
         self._roots = roots
         self._computed = computed
@@ -78,11 +79,11 @@ class Watcher:
         self._on_job = on_job
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = threading.Event()
-        # Not the event loop's own few threads, which searches need.
+        # Separate threads, because searches need the event loop's default threads.
         self._threads = ThreadPoolExecutor(max(1, len(self._watched)), "watch")
 
     async def __aenter__(self) -> "Watcher":
-        self._tasks = [asyncio.create_task(self._follow(one)) for one in self._watched]
+        self._tasks = [asyncio.create_task(self._follow(each)) for each in self._watched]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -93,13 +94,13 @@ class Watcher:
         self._threads.shutdown()
 
     async def _follow(self, watched: Watched) -> None:
-        """Train a root and then its changes; whatever goes wrong is told and tried again."""
+        """Train a root and then its changes; log errors and retry."""
         while True:
             try:
                 await self._watch(watched)
             except (LookalikeError, OSError, RuntimeError) as error:
                 _log.error(
-                    "watching %s is tried again in %.0f s: %s",
+                    "watching %s failed, next attempt in %.0f s: %s",
                     watched.root.name,
                     _RETRY_SECONDS,
                     error,
@@ -108,10 +109,10 @@ class Watcher:
 
     async def _watch(self, watched: Watched) -> None:
         loop = asyncio.get_running_loop()
-        stop = self._stopping
-        folders = told(watched.root.path, stop)
         if watched.poll_seconds > 0:
-            folders = found(self._roots, watched, stop)
+            folders = polled_folders(self._roots, watched, self._stopping)
+        else:
+            folders = notified_folders(watched.root.path, self._stopping)
         while True:
             folder = await loop.run_in_executor(self._threads, next, folders, None)
             if folder is None:
@@ -119,7 +120,7 @@ class Watcher:
             await self._train(watched, folder)
 
     async def _train(self, watched: Watched, folder: Path) -> None:
-        """Train a folder of a root, or the nearest one above it that is there, and wait for it."""
+        """Train a folder of a root, or its nearest existing parent, and wait for the job."""
         while not (watched.root.path / folder).is_dir() and folder != Path():
             folder = folder.parent
         request = TrainRequest(
@@ -131,29 +132,25 @@ class Watcher:
         job = await patiently(
             start_folder_job, self._catalogue, self._roots, self._computed, request
         )
-        _log.info("training %s of %s, which is watched", folder, watched.root.name)
+        _log.info("training %s of the watched root %s", folder, watched.root.name)
         self._on_job()
         await self._end_of(job)
 
     async def _end_of(self, job: JobRecord) -> None:
-        """Wait for a job; changes gather in the meantime, instead of one job for each."""
+        """Wait for the end of a job, so that changes meanwhile are collected into one job."""
         while True:
             with suppress(*CATALOGUE_TROUBLE):
-                now = await asyncio.to_thread(self._catalogue.jobs.get, job.id)
-                if now.state.is_final:
+                current = await asyncio.to_thread(self._catalogue.jobs.get, job.id)
+                if current.state.is_final:
                     return
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
-def told(root: Path, stop: threading.Event) -> Iterator[Path]:
-    """Folders below a root that hold what changed, as the system tells; first the root itself.
-
-    Args:
-        root: What is watched.
-        stop: Ends it.
+def notified_folders(root: Path, stop: threading.Event) -> Iterator[Path]:
+    """Yield a root itself, and then its changed folders as notified by the system.
 
     Raises:
-        OSError: The root is not there, or another one is mounted in its place.
+        OSError: The root is missing, or another folder is mounted in its place.
     """
     is_first, identity = True, _identity(root)
     for changes in watch(
@@ -170,8 +167,8 @@ def told(root: Path, stop: threading.Event) -> Iterator[Path]:
         ignore_permission_denied=True,
     ):
         if _identity(root) != identity:
-            raise OSError(f"{root} is another folder now, as after a disk was mounted there")
-        if is_first:  # it listens by now, so what changes while all is trained is not missed
+            raise OSError(f"{root} is another folder now, like after mounting a disk there")
+        if is_first:  # only now, because changes from now on are notified
             is_first = False
             yield Path()
         if changes:
@@ -179,30 +176,25 @@ def told(root: Path, stop: threading.Event) -> Iterator[Path]:
 
 
 def _identity(root: Path) -> tuple[int, int]:
-    there = root.stat()
-    return there.st_dev, there.st_ino
+    status = root.stat()
+    return status.st_dev, status.st_ino
 
 
-def found(roots: ImageRoots, watched: Watched, stop: threading.Event) -> Iterator[Path]:
-    """The root, first at once and then whenever its list of files is another one.
+def polled_folders(roots: ImageRoots, watched: Watched, stop: threading.Event) -> Iterator[Path]:
+    """Yield a root, at once and after each change of its list of files.
 
-    For file systems that do not tell, such as those of a network.
-
-    Args:
-        roots: Where it is walked.
-        watched: Which root, and how often it is looked at.
-        stop: Ends it.
+    Polling is for file systems without notifications, such as network file systems.
 
     Raises:
         LookalikeError: The root cannot be read.
     """
-    before = _digest_of_list(roots, watched, stop)
-    yield Path()
-    while not stop.wait(watched.poll_seconds):
-        now = _digest_of_list(roots, watched, stop)
-        if now != before:
-            before = now
+    before = None
+    while not stop.is_set():
+        digest = _digest_of_list(roots, watched, stop)
+        if digest != before:
+            before = digest
             yield Path()
+        stop.wait(watched.poll_seconds)
 
 
 def _digest_of_list(roots: ImageRoots, watched: Watched, stop: threading.Event) -> bytes:
@@ -216,7 +208,7 @@ def _digest_of_list(roots: ImageRoots, watched: Watched, stop: threading.Event) 
 
 
 def _folder_of(paths: Iterable[Path], root: Path) -> Path:
-    """The deepest folder below a root that holds all of some paths, as a path below the root."""
+    """Return the lowest folder with all of some paths, relative to the root."""
     folders = [path.parent for path in paths if path.is_relative_to(root) and path != root]
     if not folders:
         return Path()

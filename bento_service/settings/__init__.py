@@ -1,18 +1,18 @@
-"""Everything that the environment may change, read once and checked.
+"""The settings, read once from the environment and checked.
 
 LOOKALIKE_HOST            IP address to listen on (127.0.0.1)
 LOOKALIKE_PORT            port to listen on (8001)
-LOOKALIKE_DATA_DIR        folder of all that is written (data of a checkout, else the user's own)
+LOOKALIKE_DATA_DIR        folder for all written data (`data` in a checkout, else the user's own)
 LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, or `name=/folder`, by `:` (none)
 LOOKALIKE_CATALOGUE_URL   SQLAlchemy URL of the catalogue (SQLite in the data folder)
 LOOKALIKE_MILVUS_URI      file of Milvus Lite or URL of a server (a file in the data folder)
-LOOKALIKE_TOKENS          who may call: `NAME SCOPES TOKEN`, several separated by `;` (nobody asked)
-LOOKALIKE_TOKENS_FILE     a file with more of them, one a line; read again when it changes (none)
-LOOKALIKE_ALLOW_ANONYMOUS 1: without tokens, let other machines in too (0)
-LOOKALIKE_TRUSTED_PROXIES whose X-Forwarded-For is believed, `127.0.0.1,10.1.2.0/24` (none)
+LOOKALIKE_TOKENS          tokens of callers: `NAME SCOPES TOKEN`, separated by `;` (no tokens)
+LOOKALIKE_TOKENS_FILE     file with more tokens, one a line; read again when it changes (none)
+LOOKALIKE_ALLOW_ANONYMOUS 1: without tokens, admit other machines too (0)
+LOOKALIKE_TRUSTED_PROXIES proxies with a trusted X-Forwarded-For, `127.0.0.1,10.1.2.0/24` (none)
 LOOKALIKE_CORS_ORIGINS    sites whose pages may call, separated by commas (none)
-LOOKALIKE_REQUESTS_PER_SECOND  of one caller, on average (any number)
-LOOKALIKE_TLS_CERTIFICATE file of the certificate chain, to be served over HTTPS (none)
+LOOKALIKE_REQUESTS_PER_SECOND  average limit of one caller (no limit)
+LOOKALIKE_TLS_CERTIFICATE file of the certificate chain for HTTPS (none)
 LOOKALIKE_TLS_KEY         file of its private key (none)
 LOOKALIKE_INDEX           auto (by size), flat, hnsw, ivf_sq8 or diskann; not on Lite (auto)
 LOOKALIKE_INDEX_EFFORT    candidates of hnsw (256) and diskann (128), lists of ivf_sq8 (64)
@@ -24,35 +24,34 @@ LOOKALIKE_MAX_UPLOAD_BYTES   largest picture in bytes (64 MiB)
 LOOKALIKE_MAX_REQUEST_BYTES  largest request in bytes (1 GiB)
 LOOKALIKE_MAX_PIXELS      largest picture in pixels (50 million)
 LOOKALIKE_MAX_JPEG_PIXELS largest JPEG, which takes less memory a pixel (100 million)
-LOOKALIKE_DECODERS        pictures that are decoded at once (one more than THREADS)
-LOOKALIKE_DECODER_SECONDS     processor time that one picture may take (3)
-LOOKALIKE_DECODER_MEMORY_BYTES  memory that one may take (20 for each of MAX_PIXELS, and more)
+LOOKALIKE_DECODERS        number of decoder processes (one more than THREADS)
+LOOKALIKE_DECODER_SECONDS     CPU time limit of one picture (3)
+LOOKALIKE_DECODER_MEMORY_BYTES  memory limit of one picture (20 for each of MAX_PIXELS, and more)
 LOOKALIKE_MAX_JSON_BYTES  largest body that is no form (16 MiB)
-LOOKALIKE_REQUESTS_IN_FLIGHT  requests worked on at once (128)
-LOOKALIKE_EVENT_STREAMS   streams of events at once (256)
-LOOKALIKE_HEAD_SECONDS    until the head of a request must have come (10)
-LOOKALIKE_BODY_SECONDS    a body may fall so far behind 16 KiB a second (20)
-LOOKALIKE_REQUEST_SECONDS until an answer must have begun (600)
+LOOKALIKE_REQUESTS_IN_FLIGHT  concurrent requests (128)
+LOOKALIKE_EVENT_STREAMS   concurrent event streams (256)
+LOOKALIKE_HEAD_SECONDS    time limit of a request's head (10)
+LOOKALIKE_BODY_SECONDS    delay that a body may have against 16 KiB a second (20)
+LOOKALIKE_REQUEST_SECONDS time limit of the start of a response (600)
 LOOKALIKE_URLS            1: search with pictures from URLs that callers name (0)
-LOOKALIKE_URL_HOSTS       the only hosts that are asked, `.example.org` for all below it (any)
-LOOKALIKE_URL_PORTS       the only ports that are asked (80,443)
-LOOKALIKE_URL_NETWORKS    fetched from although they are not public, `10.1.2.0/24` (none)
-LOOKALIKE_URL_SECONDS     until such a picture must be there (10)
-LOOKALIKE_MAX_ARCHIVE_MEMBERS  most files in the archives of one request (20000)
-LOOKALIKE_MAX_ARCHIVE_BYTES    most bytes that they may expand to (4 GiB)
-LOOKALIKE_MAX_ARCHIVE_RATIO    how many times their own size that may be (200)
-LOOKALIKE_WATCH           image roots to follow, `root` or `root=collection`, by `:` (none)
-LOOKALIKE_WATCH_PRUNE     whether files that go from them go from the gallery too (no)
-LOOKALIKE_WATCH_POLL_SECONDS  look so often instead of being told by the system (0: be told)
-LOOKALIKE_RETRY_HOURS     how long uploads that failed are kept for a retry (24)
-LOOKALIKE_LOG_LEVEL       info, or debug: with stack traces and paths, which name folders (info)
+LOOKALIKE_URL_HOSTS       allowed hosts of URLs, `.example.org` for all below it (any)
+LOOKALIKE_URL_PORTS       allowed ports of URLs (80,443)
+LOOKALIKE_URL_NETWORKS    allowed networks that are not public, `10.1.2.0/24` (none)
+LOOKALIKE_URL_SECONDS     time limit of such a download (10)
+LOOKALIKE_MAX_ARCHIVE_MEMBERS  largest number of files in the archives of one request (20000)
+LOOKALIKE_MAX_ARCHIVE_BYTES    largest expanded size of those archives (4 GiB)
+LOOKALIKE_MAX_ARCHIVE_RATIO    largest ratio of the expanded size to the size (200)
+LOOKALIKE_WATCH           image roots to watch, `root` or `root=collection`, by `:` (none)
+LOOKALIKE_WATCH_PRUNE     delete images from the gallery when their files are deleted (no)
+LOOKALIKE_WATCH_POLL_SECONDS  poll at this interval instead of using notifications (0: do not poll)
+LOOKALIKE_RETRY_HOURS     time that failed uploads are kept for a retry (24)
+LOOKALIKE_LOG_LEVEL       info, or debug: with stack traces and paths (info)
 """
 
 import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -61,11 +60,12 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bento_service.settings.locations import check_absolute, check_outside_code, default_data_dir
-from bento_service.settings.root_list import ConfiguredRoot
+from bento_service.settings.root_list import ConfiguredRoot, ImageRoot, check_roots, folder_name
 from bento_service.settings.values import (
     MILVUS_SCHEMES,
     checked_ip_address,
     checked_milvus_uri,
+    explained,
     parsed_origins,
     parsed_roots,
     split_at_colons,
@@ -73,11 +73,12 @@ from bento_service.settings.values import (
 )
 from client_sdk.schemas import DEFAULT_COLLECTION
 
+__all__ = ["PREFIX", "ImageRoot", "Settings", "SettingsError", "folder_name"]
+
 PREFIX = "LOOKALIKE_"
-# Read by the client alone, which may share the environment.
+# Read only by the client, which may share the environment.
 _CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT", "LOOKALIKE_MODEL")
 _BYTES_A_PIXEL = 20
-_CREDENTIALS = re.compile(r"(?<=[/'])[^/@\s']+@")
 _BYTES_BESIDE_PIXELS = 64 * 2**20
 _SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///(?!:memory:)([^?]+)")
 _Port = Annotated[int, Field(ge=1, le=65535)]
@@ -85,26 +86,11 @@ _Network = IPv4Network | IPv6Network
 
 
 class SettingsError(Exception):
-    """The environment says something that the service does not understand."""
-
-
-@dataclass(frozen=True)
-class ImageRoot:
-    """A folder that may be indexed by path.
-
-    Attributes:
-        name: Stands for the folder in answers, instead of its path.
-        path: Absolute, without symbolic links.
-        spelled: Absolute, as the operator wrote it, where that differs.
-    """
-
-    name: str
-    path: Path
-    spelled: Path | None = None
+    """An invalid setting in the environment."""
 
 
 class Settings(BaseModel):
-    """The settings of one service. See the module's text for the names in the environment."""
+    """The settings of one service; the module's docstring describes them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -157,74 +143,57 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Read the settings from the environment, the process's own if none is given.
+        """Read the settings from an environment, by default the process's.
 
         Raises:
-            SettingsError: A misspelt name, a value that does not fit, or an image root that is
-                not a folder.
+            SettingsError: A name is misspelt, a value is invalid, or an image root is not a
+                folder.
         """
-        given = os.environ if environment is None else environment
+        source = os.environ if environment is None else environment
         values = {
             name.removeprefix(PREFIX).lower(): value
-            for name, value in given.items()
+            for name, value in source.items()
             if name.startswith(PREFIX) and name not in _CLIENT_NAMES and value != ""
         }
-        _refuse_unknown(values)
+        _check_names(values)
         try:
-            default = {} if "data_dir" in values else {"data_dir": default_data_dir(given)}
+            default = {} if "data_dir" in values else {"data_dir": default_data_dir(source)}
             settings = cls.model_validate(values | default)
             _check_paths(settings)
+            check_roots(settings.image_roots)
         except ValidationError as error:
-            raise SettingsError("; ".join(map(_explained, error.errors()))) from error
+            raise SettingsError(
+                "; ".join(explained(each, PREFIX) for each in error.errors())
+            ) from error
         except ValueError as error:
             raise SettingsError(str(error)) from error
-        if settings.index not in ("auto", "flat") and not settings.milvus_uri.startswith(
-            MILVUS_SCHEMES
-        ):
-            raise SettingsError(
-                f"LOOKALIKE_INDEX is {settings.index}, which Milvus Lite does not make any faster; "
-                "leave it out, or name a Milvus server in LOOKALIKE_MILVUS_URI"
-            )
-        _check_roots(settings.image_roots)
-        if settings.memory_of_decoder < settings.least_decoder_memory:
-            raise SettingsError(
-                f"LOOKALIKE_DECODER_MEMORY_BYTES is {settings.memory_of_decoder}, but pictures of "
-                f"LOOKALIKE_MAX_PIXELS may take {settings.least_decoder_memory}; raise the one or "
-                "lower the other"
-            )
-        if (settings.tls_certificate is None) != (settings.tls_key is None):
-            raise SettingsError(
-                "LOOKALIKE_TLS_CERTIFICATE and LOOKALIKE_TLS_KEY go together; set both or none"
-            )
+        _check_combinations(settings)
         return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
 
     @property
     def most_decoders(self) -> int:
-        """How many decoder processes there may be."""
+        """The number of decoder processes."""
         return self.decoders or self.threads + 1
 
     @property
     def ingest_decoders(self) -> int:
-        """How many of them jobs may use at once: one is left for searches and thumbnails."""
+        """The number of decoders that jobs may use at once, without one for other requests."""
         return max(1, self.most_decoders - 1)
 
     @property
     def least_decoder_memory(self) -> int:
-        """The largest picture in bytes, by the rule that the worst formats need."""
+        """The memory in bytes that the largest picture of the worst format needs."""
         return _BYTES_A_PIXEL * self.max_pixels
 
     @property
     def memory_of_decoder(self) -> int:
-        """What a decoder may take for one picture, in bytes."""
+        """The memory in bytes that a decoder may use for one picture."""
         if self.decoder_memory_bytes is not None:
             return self.decoder_memory_bytes
         return self.least_decoder_memory + self.max_upload_bytes + _BYTES_BESIDE_PIXELS
 
     def watched(self, roots: Iterable[ImageRoot]) -> tuple[tuple[ImageRoot, str], ...]:
-        """Return the image roots that are followed, each with its collection.
-
-        Args:
-            roots: All image roots, under the names that the catalogue knows them by.
+        """Return the watched ones of all image roots, each with its collection.
 
         Raises:
             SettingsError: LOOKALIKE_WATCH names something else.
@@ -245,23 +214,23 @@ class Settings(BaseModel):
 
     @property
     def catalogue(self) -> str:
-        """SQLAlchemy URL of the catalogue."""
+        """The SQLAlchemy URL of the catalogue."""
         return self.catalogue_url or f"sqlite:///{self.data_dir / 'catalogue.db'}"
 
     @property
     def milvus(self) -> str:
-        """What pymilvus connects to."""
+        """The address that pymilvus connects to."""
         return self.milvus_uri or str(self.data_dir / "milvus.db")
 
     def retriable_since(self) -> datetime:
-        """Uploads that failed in jobs which ended earlier need not be kept any more."""
+        """Return the time before which ended jobs lose their failed uploads."""
         return datetime.now(UTC) - timedelta(hours=self.retry_hours)
 
     @property
     def folders(self) -> dict[Path, str]:
-        """What the log calls folders instead of their paths; image roots have names of their own.
+        """The names that replace folders' paths in the log, before the catalogue is open.
 
-        See `ImageRoots.folders` for those, which only the catalogue knows.
+        `ImageRoots.folders` has the names that the catalogue gives to image roots.
         """
         named = {self.data_dir: "data", self.data_dir.resolve(): "data"}
         for root in self.image_roots:
@@ -271,35 +240,30 @@ class Settings(BaseModel):
 
     @property
     def uploads_dir(self) -> Path:
-        """Where the bytes of uploaded pictures are kept."""
+        """The folder of uploaded pictures."""
         return self.data_dir / "uploads"
 
 
-def folder_name(folder: Path) -> str:
-    """Return the name of a folder as text, which a folder's name need not be."""
-    return os.fsencode(folder.name).decode("utf-8", "replace") or "root"
+def _check_combinations(settings: Settings) -> None:
+    is_server = settings.milvus_uri.startswith(MILVUS_SCHEMES)
+    if settings.index not in ("auto", "flat") and not is_server:
+        raise SettingsError(
+            f"LOOKALIKE_INDEX is {settings.index}, which does not make Milvus Lite faster; "
+            "remove it, or name a Milvus server in LOOKALIKE_MILVUS_URI"
+        )
+    if settings.memory_of_decoder < settings.least_decoder_memory:
+        raise SettingsError(
+            f"LOOKALIKE_DECODER_MEMORY_BYTES is {settings.memory_of_decoder}, but pictures of "
+            f"LOOKALIKE_MAX_PIXELS may take {settings.least_decoder_memory}; raise the one or "
+            "lower the other"
+        )
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise SettingsError(
+            "LOOKALIKE_TLS_CERTIFICATE and LOOKALIKE_TLS_KEY belong together; set both or none"
+        )
 
 
-def _check_roots(roots: Iterable[ConfiguredRoot]) -> None:
-    names: dict[Path, str] = {}
-    for root in roots:
-        if not root.path.is_dir():
-            raise SettingsError(
-                f"LOOKALIKE_IMAGE_ROOTS names {root.path}, which is not a folder; create it or "
-                "leave it out (a `:` inside of a path is written `\\:`)"
-            )
-        if root.name is None:
-            continue
-        folder = root.path.resolve()
-        if root.name in names.values() or folder in names:
-            raise SettingsError(
-                f"LOOKALIKE_IMAGE_ROOTS names {root.name}={root.path}, but that name or that "
-                "folder is already named there; give each folder one name"
-            )
-        names[folder] = root.name
-
-
-def _refuse_unknown(values: Mapping[str, str]) -> None:
+def _check_names(values: Mapping[str, str]) -> None:
     for name in sorted(values):
         if name not in Settings.model_fields:
             near = difflib.get_close_matches(name, Settings.model_fields, n=1)
@@ -308,10 +272,10 @@ def _refuse_unknown(values: Mapping[str, str]) -> None:
 
 
 def _check_paths(settings: Settings) -> None:
-    """Refuse paths that would mean another place in another process.
+    """Check that paths mean the same in every process.
 
     Raises:
-        ValueError: A path is relative where it must not be, or lies among the code.
+        ValueError: A path is relative where it must not be, or is in the code.
     """
     milvus, sqlite = settings.milvus_uri, _SQLITE_FILE.match(settings.catalogue_url)
     written = {
@@ -332,12 +296,3 @@ def _check_paths(settings: Settings) -> None:
     for name, path in written.items():
         if path:
             check_outside_code(f"{PREFIX}{name}", Path(path))
-
-
-def _explained(error: Mapping[str, object]) -> str:
-    location = error["loc"]
-    field = str(location[0]) if isinstance(location, tuple) else str(location)
-    if field == "tokens":
-        return f"{PREFIX}TOKENS: {error['msg']}"  # never what it holds
-    given = _CREDENTIALS.sub("...@", repr(error["input"]))
-    return f"{PREFIX}{field.upper()} is {given}: {error['msg']}"

@@ -1,7 +1,7 @@
-"""The folders that the service writes to: where they are by default, and where they must not be.
+"""Default and forbidden locations of the folders that the service writes to.
 
 BentoML runs a served Bento with the Bento's own folder as working directory. A relative path would
-lead into that Bento: the next one would not find the data, and an export would pack it.
+lead into that Bento: the next Bento would not find the data, and an export would pack it.
 """
 
 import os
@@ -11,7 +11,8 @@ from pathlib import Path
 CODE = Path(__file__).resolve().parents[2]
 """The folder that holds the packages: a checkout, the sources in a Bento, or site-packages."""
 CONTAINER_DATA = Path("/data")
-_CONTAINER_MARK = "BENTOML_CONTAINERIZED"  # set in every image that BentoML makes
+_CONTAINER_MARK = "BENTOML_CONTAINERIZED"  # set in every container image that BentoML makes
+_PACKAGES = ("bento_service", "client_sdk", "model_build")
 
 
 def default_data_dir(
@@ -20,7 +21,7 @@ def default_data_dir(
     """Return the data folder for an environment that does not name one.
 
     Args:
-        environment: Says whether this is a container, and where the user's data is kept.
+        environment: The environment, which marks containers and names the user's folders.
         code: The folder that holds the packages.
         container_data: The folder that a container keeps data in.
 
@@ -33,7 +34,7 @@ def default_data_dir(
         if not os.access(container_data, os.W_OK | os.X_OK):
             raise ValueError(
                 f"this container has no folder {container_data} that user {os.getuid()} may write "
-                f"to; mount a volume there, or name one in LOOKALIKE_DATA_DIR"
+                "to; mount a volume there, or name one in LOOKALIKE_DATA_DIR"
             )
         return container_data
     # The XDG specification ignores relative values.
@@ -44,38 +45,35 @@ def default_data_dir(
 
 
 def check_absolute(name: str, path: Path, *, code: Path = CODE) -> None:
-    """Accept relative paths only where every process has the same working directory: a checkout.
+    """Check that a path is absolute, or relative to a checkout as the working directory.
 
     Raises:
         ValueError: The path is relative, and the working directory is not the checkout.
     """
     if not path.is_absolute() and not (_is_checkout(code) and Path.cwd() == code):
         raise ValueError(
-            f"{name} is {path}, and relative paths are only taken in the folder of the checkout; "
+            f"{name} is {path}, and relative paths are only valid in the folder of the checkout; "
             "give a path that begins with /"
         )
 
 
 def check_outside_code(name: str, path: Path, *, code: Path = CODE) -> None:
-    """Keep what the service writes apart from code, which is built, exported and deleted.
+    """Check that a path is outside of code, which is built, exported and deleted.
 
     Raises:
-        ValueError: The path lies in a Bento or among the packages.
+        ValueError: The path is in a Bento or in a package.
     """
     full = path.resolve()
-    bento = next((one for one in (full, *full.parents) if (one / "bento.yaml").is_file()), None)
+    folders = (full, *full.parents)
+    bento = next((folder for folder in folders if (folder / "bento.yaml").is_file()), None)
     if bento is not None:
         raise ValueError(
             f"{name} is {path}, which lies in the Bento {bento}; give a folder outside of it, "
-            "because data in a Bento is lost with it and goes along when it is exported"
+            "because data in a Bento is exported and deleted with the Bento"
         )
-    if any(full.is_relative_to(package) for package in _packages(code)):
-        raise ValueError(f"{name} is {path}, which lies among the program's code; give another")
+    if any(full.is_relative_to(code / package) for package in _PACKAGES):
+        raise ValueError(f"{name} is {path}, which lies in the program's code; give another folder")
 
 
 def _is_checkout(code: Path) -> bool:
     return (code / "pyproject.toml").is_file()
-
-
-def _packages(code: Path) -> tuple[Path, ...]:
-    return tuple(code / name for name in ("bento_service", "client_sdk", "model_build"))

@@ -1,8 +1,9 @@
-r"""Image roots as LOOKALIKE_IMAGE_ROOTS writes them: `/folder` or `name=/folder`, separated by `:`.
+r"""The syntax of LOOKALIKE_IMAGE_ROOTS: `/folder` or `name=/folder`, separated by `:`.
 
-A colon that belongs to a path or a name is written `\:`, a backslash before a colon `\\`.
+A colon in a path or a name is written `\:`, a backslash before a colon `\\`.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,15 +20,30 @@ class ConfiguredRoot:
 
     Attributes:
         path: Its folder.
-        name: Which of the known roots the folder is, where the operator says so.
+        name: The name of the known root that the folder belongs to, if the operator gives one.
     """
 
     path: Path
     name: str | None = None
 
 
+@dataclass(frozen=True)
+class ImageRoot:
+    """A folder that may be indexed by path.
+
+    Attributes:
+        name: The name that replaces the folder's path in responses.
+        path: The absolute path without symbolic links.
+        spelled: The absolute path as the operator wrote it, if it differs.
+    """
+
+    name: str
+    path: Path
+    spelled: Path | None = None
+
+
 def split_list(text: str) -> tuple[str, ...]:
-    """Split a setting at its colons, except at those that are escaped."""
+    """Split a setting at its unescaped colons."""
     return tuple(_ESCAPED.sub(r"\1", part) for part in _SEPARATOR.findall(text))
 
 
@@ -43,7 +59,7 @@ def _parse_root(item: str) -> ConfiguredRoot:
 
 
 def format_roots(roots: Iterable[ConfiguredRoot]) -> str:
-    """Write roots so that `parse_roots` reads the same, wherever the working directory is."""
+    """Return the text that `parse_roots` parses to the same roots in any working directory."""
     return ":".join(
         escaped(f"{root.name}={root.path.absolute()}" if root.name else str(root.path.absolute()))
         for root in roots
@@ -51,5 +67,34 @@ def format_roots(roots: Iterable[ConfiguredRoot]) -> str:
 
 
 def escaped(item: str) -> str:
-    """Escape one item of a list that colons separate."""
+    """Return one item of a list with its colons escaped."""
     return re.sub(r"\\(?=[\\:]|$)|:", r"\\\g<0>", item)
+
+
+def folder_name(folder: Path) -> str:
+    """Return the name of a folder as valid text."""
+    return os.fsencode(folder.name).decode("utf-8", "replace") or "root"
+
+
+def check_roots(roots: Iterable[ConfiguredRoot]) -> None:
+    """Check that roots are folders, and that no folder and no name is repeated.
+
+    Raises:
+        ValueError: A root violates that.
+    """
+    names: dict[Path, str] = {}
+    for root in roots:
+        if not root.path.is_dir():
+            raise ValueError(
+                f"LOOKALIKE_IMAGE_ROOTS names {root.path}, which is not a folder; create it or "
+                "remove it (a `:` in a path is written `\\:`)"
+            )
+        if root.name is None:
+            continue
+        folder = root.path.resolve()
+        if root.name in names.values() or folder in names:
+            raise ValueError(
+                f"LOOKALIKE_IMAGE_ROOTS repeats the name or the folder of {root.name}={root.path}; "
+                "give each folder one name"
+            )
+        names[folder] = root.name

@@ -1,22 +1,25 @@
-"""Values of single settings: parsing and checks, as validators of pydantic."""
+"""Validators of single settings."""
 
+import re
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bento_service.settings.root_list import ConfiguredRoot, parse_roots, split_list
 
+_CREDENTIALS = re.compile(r"(?<=[/'])[^/@\s']+@")
 MILVUS_SCHEMES = ("http://", "https://", "tcp://")
 
 
 def checked_ip_address(value: str) -> str:
     """Return a value that is an IP address."""
-    ip_address(value)  # BentoML takes no names
+    ip_address(value)  # BentoML accepts no host names
     return value
 
 
 def checked_milvus_uri(value: str) -> str:
-    """Return a value that is the address of a Milvus server or the file of Milvus Lite."""
+    """Return a value that is the URL of a Milvus server or the file of Milvus Lite."""
     if value and not value.startswith(MILVUS_SCHEMES) and not value.endswith(".db"):
         raise ValueError("give http://host:port of a server, or a file whose name ends in .db")
     return value
@@ -27,12 +30,12 @@ def parsed_roots(value: object) -> object:
     if isinstance(value, str):
         return parse_roots(value)
     if isinstance(value, tuple):
-        return tuple(ConfiguredRoot(one) if isinstance(one, Path) else one for one in value)
+        return tuple(ConfiguredRoot(root) if isinstance(root, Path) else root for root in value)
     return value
 
 
 def split_at_colons(value: object) -> object:
-    """Split text at its colons that are not escaped."""
+    """Split text at its unescaped colons."""
     return split_list(value) if isinstance(value, str) else value
 
 
@@ -51,5 +54,15 @@ def parsed_origins(value: object) -> object:
     for origin in origins:
         parts = urlsplit(origin)
         if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
-            raise ValueError("an origin is like https://shop.example, without a path")
+            raise ValueError("give origins such as https://shop.example, without a path")
     return origins
+
+
+def explained(error: Mapping[str, object], prefix: str) -> str:
+    """Return an error of pydantic with the setting's name and value, but without secrets."""
+    location = error["loc"]
+    field = str(location[0]) if isinstance(location, tuple) else str(location)
+    if field == "tokens":
+        return f"{prefix}TOKENS: {error['msg']}"  # never the value
+    value = _CREDENTIALS.sub("...@", repr(error["input"]))
+    return f"{prefix}{field.upper()} is {value}: {error['msg']}"

@@ -1,1 +1,1 @@
-"""Folders of pictures, uploads and the data folder."""
+"""Image roots, stored uploads and the data folder."""

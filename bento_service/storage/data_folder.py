@@ -1,4 +1,4 @@
-"""The data folder belongs to one service at a time."""
+"""The lock of the data folder, which only one service may use at a time."""
 
 import fcntl
 import os
@@ -11,10 +11,10 @@ from bento_service.errors import Conflict
 
 @contextmanager
 def sole_user(data_dir: Path) -> Iterator[None]:
-    """Hold a data folder, made if it is not there; a crash lets go of it.
+    """Lock a data folder after creating it if needed; the kernel releases the lock after a crash.
 
     Raises:
-        Conflict: Another process holds it; two would overwrite each other's index.
+        Conflict: Another process has locked it; two would overwrite each other's index.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -29,7 +29,7 @@ def sole_user(data_dir: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            # A child that was forked meanwhile has the file open too, and would go on holding it.
+            # A forked child has inherited the open file, and would keep the lock.
             fcntl.flock(lock, fcntl.LOCK_UN)
     finally:
         os.close(lock)

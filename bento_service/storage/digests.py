@@ -1,4 +1,4 @@
-"""SHA-256 of what is on disk."""
+"""SHA-256 digests, in hex."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ _BLOCK = 2**20
 
 
 def stream_digest(stream: BinaryIO) -> str:
-    """Of the rest of a stream, 64 hexadecimal digits."""
+    """Return the digest of the unread part of a stream."""
     digest = hashlib.sha256()
     while block := stream.read(_BLOCK):
         digest.update(block)
@@ -17,11 +17,11 @@ def stream_digest(stream: BinaryIO) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Of a file, 64 hexadecimal digits."""
+    """Return the digest of a file."""
     with path.open("rb") as file:
         return stream_digest(file)
 
 
 def names_digest(names: Iterable[str]) -> str:
-    """One digest of many names, in whatever order they come."""
+    """Return one digest of many names in any order."""
     return hashlib.sha256("".join(f"{name}\n" for name in sorted(names)).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Patterns of what a walk leaves out; `client_sdk.schemas.patterns` says what they mean."""
+"""Patterns of files that a walk skips; `client_sdk.schemas.patterns` defines their meaning."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,12 @@ class Ignored(Patterns):
 
 
 def check_patterns(patterns: Sequence[str]) -> None:
-    """Refuse patterns that are not valid, or that would make a walk slow.
+    """Check that patterns are valid and do not make a walk slow.
 
     Raises:
-        InvalidArgument: If they are.
+        InvalidArgument: A pattern is not valid or too long, or there are too many.
     """
-    if len(patterns) > _MAX_PATTERNS or any(len(one) > _MAX_LENGTH for one in patterns):
+    if len(patterns) > _MAX_PATTERNS or any(len(each) > _MAX_LENGTH for each in patterns):
         raise InvalidArgument(
             f"ignore: give at most {_MAX_PATTERNS} patterns of up to {_MAX_LENGTH} characters"
         )

@@ -1,4 +1,4 @@
-"""Image roots: the only folders whose files may be read; see `safe_open` for how."""
+"""Image roots, the only folders whose files may be read; `safe_open` opens them."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ from bento_service.storage.ignore_patterns import Ignored
 from bento_service.storage.safe_open import (
     FILE_FLAGS,
     FOLDER_FLAGS,
-    holds_something,
+    has_entries,
     normalised,
     open_beneath,
     open_root,
@@ -40,11 +40,7 @@ class Located:
 
 @dataclass(frozen=True)
 class Listed:
-    """A regular file as a walk saw it; `path` is relative to the root.
-
-    Attributes:
-        device: The device that holds it.
-    """
+    """A regular file as listed by a walk; `path` is relative to the root, `device` as `st_dev`."""
 
     path: str
     size: int
@@ -52,23 +48,29 @@ class Listed:
     device: int
 
     @classmethod
-    def of(cls, path: str, found: os.stat_result) -> Self:
-        """Make one of what `stat` says."""
-        return cls(path, found.st_size, found.st_mtime_ns, found.st_dev)
+    def of(cls, path: str, status: os.stat_result) -> Self:
+        """Return a file with the values of its status."""
+        return cls(path, status.st_size, status.st_mtime_ns, status.st_dev)
 
 
 class Presence(StrEnum):
-    """Whether a file is where it was once."""
+    """The presence of a file that was indexed earlier."""
 
     THERE = "there"
     GONE = "gone"
     UNCERTAIN = "uncertain"
-    """It cannot be looked at; or its folder is empty, as that of a disk that is not mounted is, or
-    is another folder than the one where it was."""
+    """The file cannot be checked, its folder is empty like the mount point of an unmounted disk, or
+    its folder is not the one that had the file."""
 
 
 class ImageRoots:
-    """All image roots of a service."""
+    """All image roots of a service.
+
+    Args:
+        roots: The configured roots.
+        remembered: Roots that were configured earlier and have files of images.
+        volumes: Returns the identity of a file system by its device.
+    """
 
     def __init__(
         self,
@@ -77,22 +79,15 @@ class ImageRoots:
         *,
         volumes: Callable[[int], str | None] = volume_of,
     ) -> None:
-        """Prepare.
-
-        Args:
-            roots: Those that are configured now.
-            remembered: Those that were configured before and hold the files of images.
-            volumes: Finds the identity of a file system by its device.
-        """
         self._volumes = volumes
-        # Of two that lie in each other, the inner one is what was meant.
+        # A path in nested roots belongs to the inner one.
         inner_first = sorted(remembered, key=lambda root: -len(root.path.parts))
         self._roots = {root.name: root for root in (*roots, *inner_first)}
         self._default = roots or remembered
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that stand for the roots."""
+        """The names of the roots."""
         return tuple(self._roots)
 
     @property
@@ -102,12 +97,12 @@ class ImageRoots:
 
     @property
     def folders(self) -> dict[Path, str]:
-        """What the log calls the roots' folders instead of their paths."""
+        """The names that replace the roots' paths in the log."""
         named = {root.path: root.name for root in self.all}
         return named | {root.spelled: root.name for root in self.all if root.spelled}
 
     def unavailable(self, name: str) -> str | None:
-        """Return why no file of a root can be read, and what to do; `None` where some can."""
+        """Return the reason why no file of a root can be read, with advice, or `None`."""
         root = self._roots.get(name)
         if root is None:
             return unknown_root(name)
@@ -116,27 +111,27 @@ class ImageRoots:
         except PathNotFound as error:
             return str(error)
         try:
-            if holds_something(folder):
+            if has_entries(folder):
                 return None
         except OSError as error:
             return f"image root {name!r} cannot be read ({error.strerror})"
         finally:
             os.close(folder)
         return (
-            f"the folder of image root {name!r} is empty, as that of a disk is that is not "
+            f"the folder of image root {name!r} is empty, like that of a disk that is not "
             "mounted; mount it"
         )
 
     def locate(self, path: str, root: str | None = None) -> Located:
-        """Find the root that a path given by a caller belongs to; nothing is opened.
+        """Find the root of a caller's path without opening anything.
 
         Args:
             path: Absolute, or relative to a root.
-            root: The name of the root of a relative path; needed where there are several.
+            root: The name of a relative path's root; required if there are several roots.
 
         Raises:
             Forbidden: The path is outside every root.
-            InvalidArgument: The path is ambiguous, or has characters that no path can have.
+            InvalidArgument: The path is ambiguous, or has invalid characters.
         """
         if "\0" in path:
             raise InvalidArgument("the path has a NUL character")
@@ -153,11 +148,11 @@ class ImageRoots:
         return Located(self._named(root), normalised(path))
 
     def _locate_absolute(self, path: str) -> Located:
-        wanted = PurePosixPath(path)
+        absolute = PurePosixPath(path)
         for root in self._roots.values():
-            for beginning in (root.path, root.spelled):
-                if beginning is not None and wanted.is_relative_to(beginning):
-                    return Located(root, normalised(str(wanted.relative_to(beginning))))
+            for folder in (root.path, root.spelled):
+                if folder is not None and absolute.is_relative_to(folder):
+                    return Located(root, normalised(str(absolute.relative_to(folder))))
         raise outside_roots()
 
     def _named(self, name: str | None) -> ImageRoot:
@@ -174,8 +169,8 @@ class ImageRoots:
         """Open a regular file beneath a root.
 
         Raises:
-            PathNotFound: No such file.
-            Forbidden: A folder, a symbolic link, a device, a pipe or a socket.
+            PathNotFound: The file does not exist.
+            Forbidden: The path is or passes a symbolic link, or is not a regular file.
         """
         root = self._roots.get(root_name)
         if root is None:
@@ -189,10 +184,10 @@ class ImageRoots:
             yield file
 
     def check(self, located: Located) -> None:
-        """Check that there is a folder or a regular file at a place.
+        """Check that a place is a folder or a regular file.
 
         Raises:
-            PathNotFound: There is nothing.
+            PathNotFound: It does not exist.
             Forbidden: It is something else, or a component is a symbolic link.
         """
         with opened_parent(located.root, located.path) as (parent, name):
@@ -201,42 +196,41 @@ class ImageRoots:
             raise outside_roots()
 
     def walk(self, located: Located, *, recursive: bool, ignore: Sequence[str]) -> Iterator[Listed]:
-        """The regular files at a place, in a steady order.
+        """Yield the regular files at a place, in a stable order.
 
-        Symbolic links are not followed and not listed. A folder that cannot be read is left out.
+        Symbolic links are neither followed nor listed. Unreadable folders are skipped.
 
         Args:
             located: A folder, or one file.
-            recursive: Walk down, 100 folders deep at the most, instead of this folder alone.
-            ignore: Patterns of what to leave out below `located`; see `ignoring`.
+            recursive: Include folders below, at most 100 deep.
+            ignore: Patterns of files and folders to skip, relative to `located`.
 
         Raises:
-            PathNotFound: There is nothing.
-            Forbidden: It is not a folder or regular file, or a component is a symbolic link.
+            PathNotFound, Forbidden: See `check`.
         """
         with opened_parent(located.root, located.path) as (parent, name):
-            found = stat_beneath(name, parent)
-            if stat.S_ISREG(found.st_mode):
-                yield Listed.of(located.path, found)
+            status = stat_beneath(name, parent)
+            if stat.S_ISREG(status.st_mode):
+                yield Listed.of(located.path, status)
                 return
             folder = open_beneath(name, FOLDER_FLAGS, parent)
         prefix = f"{located.path}/" if located.path else ""
         below = walk_below(folder, "", Ignored(ignore), depth=_MAX_DEPTH if recursive else 1)
-        for path, found in below:
-            yield Listed.of(prefix + path, found)
+        for path, status in below:
+            yield Listed.of(prefix + path, status)
 
     def volume(self, device: int) -> str | None:
-        """Return the identity of a file's file system; `None` where it is not known."""
+        """Return the identity of a device's file system, `None` if it is unknown."""
         return self._volumes(device)
 
     def presence(self, root_name: str, path: str, *, read_ns: int, volume: str | None) -> Presence:
-        """Find out whether there still is a regular file at a path beneath a root.
+        """Check if a regular file still exists.
 
         Args:
-            root_name: Of the root.
-            path: Below it.
-            read_ns: When it was there, in nanoseconds since 1970.
-            volume: On which file system it was, where that is known.
+            root_name: The root's name.
+            path: The path below the root.
+            read_ns: The time when the file was read, in nanoseconds since 1970.
+            volume: The identity of the file's file system, if known.
         """
         root = self._roots.get(root_name)
         if root is None:
@@ -250,8 +244,8 @@ class ImageRoots:
                 below = os.open(component, FOLDER_FLAGS, dir_fd=current)
                 os.close(current)
                 current = below
-            found = os.stat(path.rsplit("/", 1)[-1], dir_fd=current, follow_symlinks=False)
-            return Presence.THERE if stat.S_ISREG(found.st_mode) else Presence.GONE
+            status = os.stat(path.rsplit("/", 1)[-1], dir_fd=current, follow_symlinks=False)
+            return Presence.THERE if stat.S_ISREG(status.st_mode) else Presence.GONE
         except FileNotFoundError:
             return self._absence(current, read_ns, volume)
         except OSError:
@@ -260,12 +254,12 @@ class ImageRoots:
             os.close(current)
 
     def _absence(self, folder: int, read_ns: int, volume: str | None) -> Presence:
-        """Judge by the folder that lacks a file whether the file was taken out of it.
+        """Return if a file was removed from a folder or never was in that folder.
 
-        That changes the folder. One that did not change since the file was read never had it.
+        Removing a file changes its folder. A folder that did not change since never had the file.
         """
-        found = os.fstat(folder)
-        is_other = max(found.st_ctime_ns, found.st_mtime_ns) < read_ns
-        if volume is not None and self.volume(found.st_dev) not in (None, volume):
+        status = os.fstat(folder)
+        is_other = max(status.st_ctime_ns, status.st_mtime_ns) < read_ns
+        if volume is not None and self.volume(status.st_dev) not in (None, volume):
             is_other = True
-        return Presence.GONE if holds_something(folder) and not is_other else Presence.UNCERTAIN
+        return Presence.GONE if has_entries(folder) and not is_other else Presence.UNCERTAIN

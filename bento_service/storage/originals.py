@@ -1,4 +1,4 @@
-"""The bytes of an indexed image, from wherever they were found."""
+"""Original bytes of indexed images."""
 
 import hashlib
 
@@ -10,14 +10,14 @@ from bento_service.storage.uploads import Uploads
 
 
 class Originals:
-    """Reads originals; bytes that are not the ones that were indexed are never given out."""
+    """A reader of originals that returns only bytes with the indexed digest."""
 
     def __init__(self, roots: ImageRoots, uploads: Uploads) -> None:
         self._roots = roots
         self._uploads = uploads
 
     def read(self, image: ImageRecord) -> bytes:
-        """The bytes that were indexed, from the first source that still has them.
+        """Return the indexed bytes from the first source that still has them.
 
         Raises:
             ImageNotFound: Every source is gone or was changed.
@@ -29,8 +29,8 @@ class Originals:
                 continue
             if hashlib.sha256(data).hexdigest() == image.sha256:
                 return data
-        roots = {one.root for one in image.sources if one.kind is SourceKind.FILE}
-        if reasons := [why for root in sorted(roots) if (why := self._roots.unavailable(root))]:
+        roots = {source.root for source in image.sources if source.kind is SourceKind.FILE}
+        if reasons := [*filter(None, map(self._roots.unavailable, sorted(roots)))]:
             raise ImageNotFound(f"the original of image {image.id}: {'; '.join(reasons)}")
         raise ImageNotFound(
             f"the original of image {image.id} was moved or changed since it was indexed; put it "

@@ -1,8 +1,8 @@
-"""Binding of image roots: one name for one folder, for as long as the catalogue lasts.
+"""Permanent bindings of image roots: one name for one folder.
 
-Sources and jobs refer to a root by its name. So a folder at another path is another root, however
-its last component is called, unless the operator says that it was moved (`name=/new/path`). Roots
-that hold files of images are remembered, and can be read when they are not configured any more.
+Sources and jobs refer to a root by its name. So a folder at another path is another root, even with
+the same last component, unless the operator says that it was moved (`name=/new/path`). Roots with
+files of images are remembered, and can be read when they are no longer configured.
 """
 
 import logging
@@ -26,12 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def bound_roots(catalogue: Catalogue, configured: Iterable[ConfiguredRoot]) -> ImageRoots:
-    """Bind the configured roots, and return them with the remembered ones; what is odd is logged.
-
-    Args:
-        catalogue: Which remembers the roots.
-        configured: What the operator says now.
-    """
+    """Bind the configured roots, log problems, and return them with the remembered roots."""
     known = catalogue.roots.all()
     binding = _Binding(catalogue, known, configured)
     catalogue.roots.bind(binding.records)
@@ -45,12 +40,12 @@ def bound_roots(catalogue: Catalogue, configured: Iterable[ConfiguredRoot]) -> I
 
 
 def planned_roots(catalogue: Catalogue, configured: Iterable[ConfiguredRoot]) -> ImageRoots:
-    """Return the roots as `bound_roots` would, and change nothing."""
+    """Return the same roots as `bound_roots` without changing anything."""
     return _Binding(catalogue, catalogue.roots.all(), configured).roots()
 
 
 class _Binding:
-    """Decides which folder belongs to which name."""
+    """The assignment of folders to names."""
 
     def __init__(
         self,
@@ -60,17 +55,12 @@ class _Binding:
     ) -> None:
         self._catalogue = catalogue
         self._bound = {record.name: record for record in known}
-        self._configured: list[str] = []
         self.messages: list[str] = []
-        # What the operator names goes first, so that an unnamed folder finds its name.
-        given = list(configured)
-        names = {
-            position: self._bind(given[position])
-            for position in sorted(range(len(given)), key=lambda at: given[at].name is None)
-        }
-        for position in range(len(given)):
-            if names[position] not in self._configured:
-                self._configured.append(names[position])
+        # Named roots are bound first, so that their names are not given to unnamed folders.
+        numbered = list(enumerate(configured))
+        unnamed_last = sorted(numbered, key=lambda pair: pair[1].name is None)
+        names = {position: self._bind(root) for position, root in unnamed_last}
+        self._configured = [*dict.fromkeys(names[position] for position, _ in numbered)]
 
     @property
     def records(self) -> list[RootRecord]:
@@ -92,13 +82,13 @@ class _Binding:
             if other.path == str(folder) and other.name != name:
                 self._bound[other.name] = RootRecord(other.name, None)
                 self.messages.append(
-                    f"the folder of image root {other.name!r} is {name!r} from now on; pictures "
-                    f"that only {other.name!r} holds are shown again once they are indexed again"
+                    f"the folder of image root {other.name!r} is {name!r} from now on; train it "
+                    f"to show the pictures again that only {other.name!r} has"
                 )
         before = self._bound.get(name)
         if before and before.path != str(folder) and not self._is_same(name, folder):
             self.messages.append(
-                f"image root {name!r} is at a folder that does not have its files; if that is a "
+                f"image root {name!r} has a folder without its files; if that is a "
                 "mistake, correct LOOKALIKE_IMAGE_ROOTS before anything is pruned"
             )
         written = None if spelled == folder else str(spelled)
@@ -117,27 +107,27 @@ class _Binding:
         name = _free_name(own, self._bound)
         if name != own:
             self.messages.append(
-                f"image root {name!r} is new, since {own!r} is another folder of that name. If "
-                f"that one was moved here, start once with "
+                f"image root {name!r} is new, because {own!r} is another folder of that name. If "
+                f"that folder was moved here, start once with "
                 f"LOOKALIKE_IMAGE_ROOTS='{escaped(own)}=/its/folder'"
             )
         return name
 
     def _is_same(self, name: str, folder: Path) -> bool:
-        """Whether a folder holds the files of a root whose folder is not known."""
+        """Return true if a folder has at least half of a sample of a root's files."""
         sample = self._catalogue.roots.sample(name, limit=_SAMPLE)
-        there = ImageRoots([ImageRoot(name, folder)])
-        return 2 * sum(_is_there(there, name, file) for file in sample) >= len(sample)
+        roots = ImageRoots([ImageRoot(name, folder)])
+        return 2 * sum(_is_unchanged(roots, name, file) for file in sample) >= len(sample)
 
 
 def _free_name(own: str, taken: Container[str]) -> str:
-    """Return a name for a root: that of its folder, numbered where it is taken."""
+    """Return the name of a root's folder, with a number if the name is taken."""
     numbered = chain([own], (f"{own}-{number}" for number in count(2)))
     return next(name for name in numbered if name not in taken)
 
 
 def _is_numbered(name: str, own: str) -> bool:
-    """Whether `_free_name` may have made a name of a folder's own."""
+    """Return true if `_free_name` may have derived a name from a folder's name."""
     return re.fullmatch(rf"{re.escape(own)}(-\d+)?", name) is not None
 
 
@@ -148,15 +138,13 @@ def _image_root(record: RootRecord) -> ImageRoot | None:
     return ImageRoot(record.name, Path(record.path), spelled)
 
 
-def _is_there(roots: ImageRoots, name: str, file: KnownFile) -> bool:
-    """Whether a file is as it was: by its size and time, else by its bytes."""
+def _is_unchanged(roots: ImageRoots, name: str, file: KnownFile) -> bool:
+    """Compare a file by its size and time, and by its bytes if only the time differs."""
     try:
         with roots.opened(name, file.path) as stream:
-            stat = os.fstat(stream.fileno())
-            if stat.st_size != file.bytes:
+            status = os.fstat(stream.fileno())
+            if status.st_size != file.bytes:
                 return False
-            if stat.st_mtime_ns == file.mtime_ns:
-                return True
-            return stream_digest(stream) == file.sha256
+            return status.st_mtime_ns == file.mtime_ns or stream_digest(stream) == file.sha256
     except (LookalikeError, OSError):
         return False

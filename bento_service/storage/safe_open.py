@@ -1,8 +1,7 @@
 """Opening of files component by component beneath a root, without following symbolic links.
 
-Checking a resolved path first and opening it later leaves a gap in which a symbolic link can be
-exchanged. Here every component is opened beneath the one before, so what was opened is what was
-checked.
+Between checking a resolved path and opening it, a symbolic link can be exchanged. Here every
+component is opened beneath the previous one, so the checked file is the opened file.
 """
 
 import errno
@@ -20,7 +19,7 @@ FOLDER_FLAGS = _COMPONENT | os.O_DIRECTORY
 FILE_FLAGS = _COMPONENT | os.O_NONBLOCK | os.O_NOCTTY
 
 
-def holds_something(folder: int) -> bool:
+def has_entries(folder: int) -> bool:
     """Return true if an open folder is not empty."""
     with os.scandir(folder) as entries:
         return next(entries, None) is not None
@@ -46,7 +45,7 @@ def walk_below(
                     continue
                 below = os.open(entry.name, FOLDER_FLAGS, dir_fd=folder)
             except OSError:
-                continue  # unreadable, deleted, or replaced by something else since it was listed
+                continue  # unreadable, deleted, or replaced since it was listed
             yield from walk_below(below, f"{path}/", ignored, depth=depth - 1)
     finally:
         os.close(folder)
@@ -74,18 +73,18 @@ def open_root(root: ImageRoot) -> int:
         PathNotFound: The folder cannot be opened.
     """
     try:
-        # The path was resolved when the root was bound: a link in its place came later.
+        # The path was resolved when the root was bound: a link there was created later.
         return os.open(root.path, FOLDER_FLAGS)
     except OSError as error:
         raise PathNotFound(
-            f"image root {root.name!r} is not there ({error.strerror}); mount it again, or if it "
-            f"was moved, {_naming(root.name)}"
+            f"image root {root.name!r} cannot be opened ({error.strerror}); mount it again, or if "
+            f"it was moved, {_naming(root.name)}"
         ) from error
 
 
 def unknown_root(name: str) -> str:
     """Return the message for a root whose folder is not known."""
-    return f"it is not known where image root {name!r} is; {_naming(name)}"
+    return f"the folder of image root {name!r} is not known; {_naming(name)}"
 
 
 def _naming(name: str) -> str:
@@ -96,7 +95,7 @@ def open_beneath(name: str, flags: int, folder: int) -> int:
     """Open an entry of an open folder.
 
     Raises:
-        PathNotFound, Forbidden: The entry is missing, or is not to be read.
+        PathNotFound, Forbidden: The entry is missing, or may not be read.
     """
     with _explained(name):
         return os.open(name, flags, dir_fd=folder)
@@ -113,13 +112,16 @@ def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise _nothing_there(name) from error
+        shown = os.fsencode(name).decode("utf-8", "replace")
+        raise PathNotFound(
+            f"{shown!r} does not exist; check the spelling, including upper and lower case"
+        ) from error
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EMLINK):
             raise outside_roots() from error
         if error.errno in (errno.EACCES, errno.EPERM):
             raise Forbidden("the service may not read this file; change its permissions") from error
-        raise PathNotFound(f"cannot be opened: {error.strerror}") from error
+        raise PathNotFound(f"the file cannot be opened: {error.strerror}") from error
 
 
 def normalised(path: str) -> str:
@@ -134,15 +136,8 @@ def normalised(path: str) -> str:
     return "/".join(components)
 
 
-def _nothing_there(name: str) -> PathNotFound:
-    shown = os.fsencode(name).decode("utf-8", "replace")
-    return PathNotFound(
-        f"{shown!r} does not exist; check the spelling, including upper and lower case"
-    )
-
-
 def outside_roots() -> Forbidden:
-    """Return the error for paths outside of the roots, the same whether or not they exist."""
+    """Return the error for paths outside of the roots, which does not reveal if they exist."""
     return Forbidden(
         "the path is outside of the image roots, or passes through a symbolic link; give a path "
         "under one of them"

@@ -33,25 +33,26 @@ def _all_needed(_: set[str]) -> set[str]:
 
 
 class Uploads:
-    """A folder of files `ab/abcd…`, each written whole or not at all."""
+    """A folder of files `ab/abcd…`, each written atomically.
+
+    Opening creates a missing folder and removes partially written files.
+
+    Args:
+        folder: The folder.
+        unneeded: Returns the given digests that neither an image nor a job needs.
+        read_only: Change nothing, because another process writes to the folder.
+    """
 
     def __init__(
         self, folder: Path, *, unneeded: Unneeded = _all_needed, read_only: bool = False
     ) -> None:
-        """Open a folder: create it if it is missing, and remove partially written files.
-
-        Args:
-            folder: The folder.
-            unneeded: Returns which of some digests neither an image nor a job needs.
-            read_only: Change nothing, because another process writes to the folder.
-        """
         self._folder = folder
         self._unneeded = unneeded
         self._incoming = folder / "incoming"
         if not read_only:
             self._incoming.mkdir(parents=True, exist_ok=True)
-            for left in self._incoming.iterdir():
-                left.unlink()
+            for partial in self._incoming.iterdir():
+                partial.unlink()
         self._lock = threading.Lock()
         self._pinned: Counter[str] = Counter()
 
@@ -59,7 +60,7 @@ class Uploads:
     def receiving(self, streams: Iterable[BinaryIO]) -> Iterator[list[str]]:
         """Store the bytes of each stream and yield their digests, in order.
 
-        Within the block they cannot be discarded, so that the caller can record the need for them.
+        Within the block they cannot be discarded, so the caller can record the need for them.
 
         Raises:
             StorageFull: The disk is full.
@@ -69,7 +70,7 @@ class Uploads:
             digests.extend(self._store(stream) for stream in streams)
             yield digests
         finally:
-            self._let_go(digests)
+            self._unpin(digests)
 
     @contextmanager
     def intake(self) -> Iterator[Callable[[Readable], str]]:
@@ -89,16 +90,16 @@ class Uploads:
         try:
             yield store
         except BaseException:
-            self._let_go(digests)
+            self._unpin(digests)
             self.discard(set(digests))
             raise
-        self._let_go(digests)
+        self._unpin(digests)
 
     def check_room(self, size: int) -> None:
         """Check that the disk keeps room for the catalogue after `size` more bytes.
 
         Raises:
-            StorageFull: The disk does not.
+            StorageFull: It does not.
         """
         if shutil.disk_usage(self._folder).free < size + _SPARED_BYTES:
             raise StorageFull(
@@ -109,12 +110,12 @@ class Uploads:
     def holding(self, digests: Iterable[str]) -> Iterator[set[str]]:
         """Yield which of these uploads are stored; within the block they cannot be discarded."""
         with self._lock:
-            held = {digest for digest in digests if self._path(digest).exists()}
-            self._pinned.update(held)
+            present = {digest for digest in digests if self._path(digest).exists()}
+            self._pinned.update(present)
         try:
-            yield held
+            yield present
         finally:
-            self._let_go(held)
+            self._unpin(present)
 
     def open(self, sha256: str) -> BinaryIO:
         """Open stored bytes.
@@ -134,12 +135,12 @@ class Uploads:
                 yield from (file.name for file in folder.iterdir())
 
     def discard(self, digests: set[str]) -> None:
-        """Remove those of these uploads that neither an image nor a job needs."""
-        with self._lock:  # no upload can arrive while its need is being checked
+        """Remove the given uploads that neither an image nor a job needs."""
+        with self._lock:  # no upload can arrive during the check
             self._remove(self._unneeded(digests - self._pinned.keys()))
 
     def remove(self, digests: set[str]) -> None:
-        """Remove uploads that are not being received or held, whether needed or not."""
+        """Remove uploads, except those in use by a block, even if they are needed."""
         with self._lock:
             self._remove(digests - self._pinned.keys())
 
@@ -147,7 +148,7 @@ class Uploads:
         for digest in digests:
             self._path(digest).unlink(missing_ok=True)
 
-    def _let_go(self, digests: Iterable[str]) -> None:
+    def _unpin(self, digests: Iterable[str]) -> None:
         with self._lock:
             self._pinned -= Counter(digests)  # drops counts of zero
 
@@ -179,16 +180,16 @@ class Uploads:
             return
         if not path.parent.exists():
             path.parent.mkdir()
-            _sync(self._folder)
+            sync_folder(self._folder)
         incoming.rename(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
 
 
-def _sync(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""Identity of file systems, which tells two disks apart that are mounted in one place in turn.
+"""Identity of file systems, to distinguish disks that are mounted at the same place in turn.
 
-A device number does not tell them apart: it belongs to the slot. The UUID that a file system was
-made with does, where udev publishes it; in most containers it does not.
+A device number belongs to the slot, so two disks can have the same one. The UUID of a file system
+is unique, but udev does not publish it in most containers.
 """
 
 import os
@@ -12,12 +12,12 @@ _MOUNTS = Path("/proc/self/mountinfo")
 
 
 def volume_of(device: int, *, by_uuid: Path = _BY_UUID, mounts: Path = _MOUNTS) -> str | None:
-    """Return the UUID of the file system of a file's device; `None` where it is not known.
+    """Return the UUID of a device's file system, `None` if it is unknown.
 
     Args:
-        device: As `st_dev` of the file.
-        by_uuid: The folder of links that udev keeps, from UUIDs to block devices.
-        mounts: What the kernel says of the mounted file systems.
+        device: The `st_dev` of a file.
+        by_uuid: udev's folder of links from UUIDs to block devices.
+        mounts: The kernel's list of mounted file systems.
     """
     block_device = _block_device(device, mounts)
     try:
@@ -29,12 +29,12 @@ def volume_of(device: int, *, by_uuid: Path = _BY_UUID, mounts: Path = _MOUNTS) 
             if link.stat().st_rdev == block_device:
                 return link.name[:64]
         except OSError:
-            continue  # it was removed meanwhile
+            continue  # the link was removed meanwhile
     return None
 
 
 def _block_device(device: int, mounts: Path) -> int:
-    """Return the number of the block device; some file systems give their files another one."""
+    """Return the number of the block device, because some file systems use another `st_dev`."""
     if os.major(device) != 0:
         return device
     try:

@@ -1,4 +1,4 @@
-"""A data folder that the real application made, a copy of it for each test."""
+"""A data folder of the real application, copied for each test."""
 
 import importlib.util
 import json
@@ -22,7 +22,7 @@ FROM_FILES = 8
 
 
 class Place:
-    """A data folder and an image root, and what can be done with them."""
+    """A data folder, an image root, and the commands on them."""
 
     def __init__(self, folder, forge, monkeypatch=None, capsys=None):
         self.folder = folder
@@ -42,13 +42,13 @@ class Place:
         return kept | self.settings
 
     def serving(self, *arguments):
-        """What `serving.py` answers."""
+        """Run `serving.py` and return its answer."""
         done = self._forge.run("tests.admin.serving", [*map(str, arguments)], self.environment)
         assert done.code == 0, done.err[-4000:]
         return json.loads(done.out)
 
     def start_serving(self, *arguments):
-        """Start the same as a process that runs until the block ends."""
+        """Run `serving.py` until the block ends."""
         return child(
             [sys.executable, str(SERVING), *arguments],
             env=self.environment,
@@ -58,31 +58,31 @@ class Place:
         )
 
     def killed_admin(self, seconds, *arguments):
-        """A command as a process of its own, killed after so long at the latest."""
+        """Run a command in a process, and kill it after some seconds."""
         words = [*map(str, arguments)]
         pid = self._forge.start("bento_service.admin.__main__", words, self.environment)
         time.sleep(seconds)
         self._forge.kill(pid)
 
     def admin(self, *arguments):
-        """Exit code and record of a command."""
+        """Run a command; return its exit code and record."""
         code, out, err = self.run(*arguments, "--json")
         assert code in (0, 1), err
         return code, json.loads(out)
 
     def refused(self, *arguments):
-        """What a command says that cannot run."""
+        """Run a command that cannot run; return its message."""
         code, out, err = self.run(*arguments)
         assert code == 2, (out, err)
         assert out == ""
         return err
 
     def run(self, *arguments):
-        """Exit code, standard output and standard error of a command."""
+        """Run a command; return its exit code, output and errors."""
         needs_index = arguments[0] in ("compact", "recall") or (
             arguments[0] == "verify" and "--catalogue-only" not in arguments
         )
-        if needs_index:  # a process keeps Milvus Lite's folder until it ends
+        if needs_index:  # a process locks Milvus Lite's folder until it ends
             words = [*map(str, arguments)]
             return self._forge.run("bento_service.admin.__main__", words, self.environment)
         for name in [name for name in os.environ if name.startswith("LOOKALIKE_")]:
@@ -95,16 +95,16 @@ class Place:
         return code, out, err
 
     def sql(self, statement, *values):
-        """Rows of the catalogue, or a change of it by hand."""
+        """Run a statement on the catalogue; return its rows."""
         with closing(sqlite3.connect(self.data / "catalogue.db")) as connection, connection:
             return connection.execute(statement, values).fetchall()
 
     def uploads(self):
-        """Files of the stored uploads, by digest."""
+        """Return the files of the stored uploads, by digest."""
         return {path.name: path for path in (self.data / "uploads").glob("??/*")}
 
     def indexes(self, collection="main"):
-        """Names of a collection's indexes, the one that searches use first."""
+        """Return the names of a collection's indexes, the serving one first."""
         rows = self.sql(
             "SELECT i.name FROM indexes i JOIN collections c ON c.id = i.collection_id "
             "WHERE c.name = ? ORDER BY i.name = c.index_name DESC",
@@ -113,7 +113,7 @@ class Place:
         return [row[0] for row in rows]
 
     def another(self, name):
-        """An empty place with the same image root."""
+        """Return an empty place with the same image root."""
         other = Place(self.folder / name, self._forge, self._monkeypatch, self._capsys)
         other.settings["LOOKALIKE_IMAGE_ROOTS"] = f"pictures={self.pictures}"
         return other
@@ -130,7 +130,7 @@ def serving():
 
 @pytest.fixture(scope="session")
 def admin_forge(tmp_path_factory):
-    """What processes are forked from."""
+    """The parent of the tests' processes."""
     with Forge(tmp_path_factory.mktemp("forge")) as forge:
         yield forge
 
@@ -156,4 +156,4 @@ def place(filled, tmp_path, admin_forge, monkeypatch, capsys):
 @pytest.fixture
 def kinds():
     """Counts of a record's findings by kind."""
-    return lambda record: {one["kind"]: one["count"] for one in record["findings"]}
+    return lambda record: {row["kind"]: row["count"] for row in record["findings"]}

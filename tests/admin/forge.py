@@ -1,7 +1,7 @@
-"""Processes of their own that have imported everything: each is forked from one that has.
+"""Processes that are forked from one that has imported everything.
 
-A process keeps Milvus Lite's folder until it ends, so that most tests here need several; importing
-the same again and again would take most of their time.
+A process locks Milvus Lite's folder until it ends, so most tests here need several processes, and
+imports would take most of their time.
 """
 
 import importlib
@@ -21,7 +21,7 @@ _MODULES = ("tests.admin.serving", "bento_service.admin.__main__")
 
 
 class Ended(NamedTuple):
-    """What a process left behind."""
+    """The result of a process."""
 
     code: int
     out: str
@@ -36,19 +36,19 @@ class Forge(ForgeProcess):
         self._folder = folder
 
     def run(self, module: str, arguments: Sequence[str], environment: dict[str, str]) -> Ended:
-        """Call `main` of one of the modules with these arguments, in this environment alone."""
+        """Call `main` of one of the modules with only this environment."""
         pid = self.start(module, arguments, environment)
         code = self.ask({"wait": pid})
         return Ended(code, *((self._folder / name).read_text() for name in ("out", "err")))
 
     def start(self, module: str, arguments: Sequence[str], environment: dict[str, str]) -> int:
-        """The same without waiting; the process id. One runs at a time."""
+        """Start the same and return the process id. One runs at a time."""
         out, err = str(self._folder / "out"), str(self._folder / "err")
         task = {"module": module, "arguments": list(arguments), "environment": environment}
         return self.ask({**task, "out": out, "err": err})
 
     def kill(self, pid: int) -> None:
-        """`kill -9`, and wait until it is gone."""
+        """Send SIGKILL, and wait for the end."""
         os.kill(pid, signal.SIGKILL)  # it keeps its number until it is waited for
         self.ask({"wait": pid})
 
@@ -70,7 +70,7 @@ def _forge() -> None:
 
 
 def _become(task, main) -> None:
-    """The whole life of a forked process."""
+    """Run a task in a forked process and exit."""
     signal.alarm(_SECONDS)
     for number, path in ((0, os.devnull), (1, task["out"]), (2, task["err"])):
         mode = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -82,7 +82,7 @@ def _become(task, main) -> None:
         code = main(task["arguments"])
     except SystemExit as ended:
         code = int(ended.code or 0)
-    finally:  # it must never go on as the forge
+    finally:  # the child must never continue as the forge
         if sys.exc_info()[0] is not None:
             traceback.print_exc()
         sys.stdout.flush()

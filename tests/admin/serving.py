@@ -1,8 +1,8 @@
-"""Runs the real application over a data folder, with a fake embedder, and does one thing with it.
+"""A script that runs one task in the real application, with a fake embedder.
 
-`python serving.py WHAT [ARGUMENT ...]` reads the LOOKALIKE_ settings and prints JSON. It is a
-process of its own, because a process keeps Milvus Lite's folder until it ends. A fake embedder is
-fair: the real one is another service that promises no more than a pure function of pixels.
+`python serving.py TASK [ARGUMENT ...]` reads the LOOKALIKE_ settings and prints JSON. It is a
+separate process, because a process locks Milvus Lite's folder until it ends. The embedder may be
+fake: the real one is another service that promises no more than a pure function of pixels.
 """
 
 import asyncio
@@ -44,13 +44,13 @@ _MATRICES = [
 ]
 
 
-def tell(what):
-    sys.stdout.write(f"{what}\n")
+def write(line):
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 class Projecting:
-    """Mean colours of 25 squares, projected: other pictures get other descriptors."""
+    """An embedder of projected mean colours of 25 squares, which differ between pictures."""
 
     async def describe_query(self, images):
         return projected(images)
@@ -62,13 +62,13 @@ class Projecting:
 def projected(images):
     side = images.shape[1] // 5 * 5
     squares = images[:, :side, :side].reshape(-1, 5, side // 5, 5, side // 5, 3).mean(axis=(2, 4))
-    found = [(squares.reshape(-1, 75) - 127) @ matrix for matrix in _MATRICES]
-    units = [one / np.linalg.norm(one, axis=1, keepdims=True) for one in found]
+    projected = [(squares.reshape(-1, 75) - 127) @ matrix for matrix in _MATRICES]
+    units = [vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in projected]
     return np.hstack(units).astype(np.float32)
 
 
 def picture(seed):
-    """A PNG of coloured squares."""
+    """Return a PNG of coloured squares."""
     pixels = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).resize((60, 60), Image.Resampling.NEAREST).save(file, "PNG")
@@ -89,7 +89,7 @@ def is_settled(app):
     return (
         app.is_ready
         and all(job.state is JobState.COMPLETED for job in jobs)
-        and all(one.applied >= one.revision for one in app.catalogue.indexes.all())
+        and all(index.applied >= index.revision for index in app.catalogue.indexes.all())
     )
 
 
@@ -102,7 +102,7 @@ def upload(app, collection, *contents):
 
 
 async def fill():
-    """Collection `main` from the image root and from uploads, collection `sent` from uploads."""
+    """Fill `main` from the image root and from uploads, `sent` from uploads."""
     async with application() as app:
         request = TrainRequest(path=".", collection="main", metadata={"season": "spring"})
         start_folder_job(app.catalogue, app.roots, app.computed, request)
@@ -113,8 +113,8 @@ async def fill():
 
 
 async def state():
-    """Of every collection: what a search with each of its images finds, and the index's ids."""
-    found = {}
+    """Return each collection's hits for each of its images, and the index's ids."""
+    states = {}
     async with application() as app:
         await wait_until_async(lambda: is_settled(app))
         for collection in app.catalogue.collections.all():
@@ -124,14 +124,14 @@ async def state():
                 query = Query(collection.name, top_k=100)
                 hits = app.searcher.by_id(query, image.id).hits
                 searches[image.sha256] = [[hit.image.sha256, hit.score] for hit in hits]
-            found[collection.name] = {
+            states[collection.name] = {
                 "searches": searches,
                 "ids": sorted(image.id for image in images),
                 "index": sorted(app.gallery.ids(collection.index.name)),
                 "readable": sum(is_readable(app, image) for image in images),
                 "metadata": {image.sha256: image.metadata for image in images},
             }
-    return found
+    return states
 
 
 async def hashed():
@@ -149,21 +149,21 @@ def is_readable(app, image):
 
 
 async def busy():
-    """Upload and delete for ever; a line for each round."""
+    """Upload and delete forever, and print a line for each round."""
     async with application() as app:
         collection = collection_for_training(app.catalogue, "main", app.computed)
         for number in range(10**6):
             upload(app, "main", *(picture(10_000 + 3 * number + n) for n in range(3)))
             await asyncio.sleep(0.02)
             images = app.catalogue.images.page(collection.id, after=0, limit=1000)
-            sent = [one.id for one in images if one.sources[0].kind is SourceKind.UPLOAD]
+            sent = [image.id for image in images if image.sources[0].kind is SourceKind.UPLOAD]
             app.catalogue.images.delete(collection.id, sent[:-12])
             app.changed()
-            tell(number)
+            write(number)
 
 
 async def reindex():
-    """Bring `main` to the other descriptor; of how many images it could not be had."""
+    """Reindex `main` to the other descriptor; return the number of failed images."""
     async with application() as app:
         job = start_reindex_job(app.catalogue, app.computed, "main", OTHER.name, drop_missing=False)
         app.worker.wake()
@@ -172,13 +172,13 @@ async def reindex():
 
 
 async def tamper(name, *arguments):
-    """Change an index behind the catalogue's back: `extra`, `missing` or `left_over`."""
+    """Change an index but not the catalogue: `extra`, `missing` or `left_over`."""
     settings = Settings.from_environment()
     with MilvusGallery(settings.milvus) as gallery:
         if name == "left_over":
             gallery.open(arguments[0], VERSION.dimension)
             return True
-        index, ids = arguments[0], [int(one) for one in arguments[1:]]
+        index, ids = arguments[0], [int(argument) for argument in arguments[1:]]
         gallery.open(index, VERSION.dimension)
         if name == "extra":
             vector = np.zeros(VERSION.dimension, np.float32)
@@ -194,22 +194,14 @@ async def hold():
     """Serve until standard input ends."""
     async with application() as app:
         await wait_until_async(lambda: is_settled(app))
-        tell("ready")
+        write("ready")
         await asyncio.to_thread(sys.stdin.read)
 
 
 def main(arguments):
-    what, *rest = arguments
-    does = {
-        "fill": fill,
-        "state": state,
-        "hashed": hashed,
-        "reindex": reindex,
-        "busy": busy,
-        "tamper": tamper,
-        "hold": hold,
-    }[what]
-    tell(json.dumps(asyncio.run(does(*rest))))
+    task, *rest = arguments
+    tasks = {each.__name__: each for each in (fill, state, hashed, reindex, busy, tamper, hold)}
+    write(json.dumps(asyncio.run(tasks[task](*rest))))
     return 0
 
 

@@ -29,7 +29,7 @@ def copies(backup):
 
 
 def assert_whole(backup):
-    """The manifest, the catalogue and every upload that an image needs agree."""
+    """Check that manifest, catalogue and needed uploads agree."""
     manifest = manifest_of(backup)
     catalogue = backup / manifest["catalogue"]["file"]
     assert digest_of(catalogue) == manifest["catalogue"]["sha256"]
@@ -41,9 +41,9 @@ def assert_whole(backup):
             "SELECT DISTINCT s.sha256 FROM sources s JOIN images i ON i.id = s.image_id "
             "WHERE s.kind = 'upload' AND NOT i.deleted"
         ).fetchall()
-    held = copies(backup)
+    files = copies(backup)
     for (digest,) in needed:
-        assert digest_of(held[digest]) == digest
+        assert digest_of(files[digest]) == digest
     return len(needed)
 
 
@@ -54,7 +54,7 @@ def target(place):
 
 @pytest.fixture
 def emptied(place):
-    """Another, empty data folder over the same image root."""
+    """An empty data folder with the same image root."""
     return place.another("restored")
 
 
@@ -67,7 +67,7 @@ def test_a_backup_holds_the_catalogue_and_every_upload(place, target):
     assert copies(target).keys() == place.uploads().keys()
 
 
-def test_a_restored_folder_answers_as_the_first_did(place, target, emptied):
+def test_a_restored_folder_answers_like_the_original(place, target, emptied):
     before = place.serving("state")
     place.admin("backup", target)
 
@@ -92,7 +92,7 @@ def test_a_second_backup_copies_only_what_is_new(place, target):
     assert_whole(target)
 
 
-def test_what_no_backup_needs_any_more_is_removed(place, target):
+def test_files_that_only_earlier_backups_needed_are_removed(place, target):
     place.admin("backup", target)
     place.sql(
         "DELETE FROM sources WHERE image_id IN (SELECT id FROM images WHERE collection_id = 3)"
@@ -120,8 +120,8 @@ def test_a_dry_run_counts_and_writes_nothing(place, target):
     assert not target.exists()
 
 
-def test_a_backup_while_a_service_writes_is_of_one_moment(place, target):
-    """Every image of the backup has its upload, though the service deletes and adds all along."""
+def test_a_backup_while_a_service_writes_is_consistent(place, target):
+    """Every image of the backup has its upload while the service adds and deletes."""
     with place.start_serving("busy") as writer:
         rounds = [int(writer.stdout.readline())]
         for _ in range(6):
@@ -132,8 +132,8 @@ def test_a_backup_while_a_service_writes_is_of_one_moment(place, target):
     assert rounds == sorted(set(rounds))  # it wrote during each of them
 
 
-def test_a_backup_that_was_killed_is_not_taken_for_a_whole_one(place, target, emptied, tmp_path):
-    """Killed at many moments; before the first manifest there is no backup, after it one is."""
+def test_a_killed_backup_does_not_count_as_complete(place, target, emptied, tmp_path):
+    """The backup is killed at many moments; it is complete only with a manifest."""
     began = monotonic()
     place.admin("backup", tmp_path / "measured")
     step = (monotonic() - began) / 15
@@ -154,7 +154,7 @@ def test_a_backup_that_was_killed_is_not_taken_for_a_whole_one(place, target, em
     assert_whole(target)
 
 
-def test_a_killed_second_backup_leaves_the_first_whole(place, target):
+def test_a_killed_second_backup_leaves_the_first_complete(place, target):
     place.admin("backup", target)
     for step in range(6):
         place.sql("UPDATE images SET metadata = ? WHERE id = 1", json.dumps({"step": step}))
@@ -162,7 +162,7 @@ def test_a_killed_second_backup_leaves_the_first_whole(place, target):
         assert assert_whole(target) == 9
 
 
-def test_an_upload_that_the_service_has_lost_is_told(place, target):
+def test_an_upload_that_the_service_has_lost_is_reported(place, target):
     gone, damaged = sorted(place.uploads())[:2]
     place.uploads()[gone].unlink()
     place.uploads()[damaged].write_bytes(b"something else")
@@ -174,7 +174,7 @@ def test_an_upload_that_the_service_has_lost_is_told(place, target):
     assert copies(target).keys() == place.uploads().keys() - {damaged}
 
 
-def test_a_good_copy_in_the_backup_outlives_damage_in_the_service(place, target, emptied):
+def test_a_good_copy_in_the_backup_survives_damage_in_the_service(place, target, emptied):
     place.admin("backup", target)
     damaged = sorted(place.uploads())[0]
     place.uploads()[damaged].write_bytes(b"something else")
@@ -184,16 +184,16 @@ def test_a_good_copy_in_the_backup_outlives_damage_in_the_service(place, target,
     assert digest_of(place.uploads()[damaged]) == damaged
 
 
-def test_a_folder_with_something_else_is_no_target(place, target):
+def test_a_folder_with_other_contents_is_refused_as_target(place, target):
     target.mkdir()
     (target / "holiday.jpg").write_bytes(b"mine")
 
-    assert "something else" in place.refused("backup", target)
+    assert "other contents" in place.refused("backup", target)
     assert [path.name for path in target.iterdir()] == ["holiday.jpg"]
 
 
 def test_a_target_in_the_data_folder_is_refused(place):
-    assert "elsewhere" in place.refused("backup", place.data / "backup")
+    assert "outside of it" in place.refused("backup", place.data / "backup")
 
 
 def test_a_target_with_another_catalogues_backup_is_refused(place, target):
@@ -219,7 +219,7 @@ def test_a_catalogue_of_another_release_is_refused(place, target):
 # Restoring
 
 
-def test_a_folder_that_holds_something_is_restored_over_only_with_force(place, target):
+def test_a_data_folder_with_contents_is_replaced_only_with_force(place, target):
     place.admin("backup", target)
     before = place.serving("state")
     place.sql("DELETE FROM sources")
@@ -231,7 +231,7 @@ def test_a_folder_that_holds_something_is_restored_over_only_with_force(place, t
     assert place.serving("state") == before
 
 
-def test_what_came_after_the_backup_is_gone_after_a_restore(place, target, serving):
+def test_a_restore_removes_changes_after_the_backup(place, target, serving):
     place.admin("backup", target)
     before = place.serving("state")
     (place.pictures / "later.png").write_bytes(serving.picture(900))
@@ -244,7 +244,7 @@ def test_what_came_after_the_backup_is_gone_after_a_restore(place, target, servi
     assert place.admin("verify")[0] == 0
 
 
-def test_a_restore_that_was_killed_is_done_again(place, target, emptied):
+def test_a_killed_restore_can_be_repeated(place, target, emptied):
     before = place.serving("state")
     place.admin("backup", target)
     for step in range(8):
@@ -255,7 +255,7 @@ def test_a_restore_that_was_killed_is_done_again(place, target, emptied):
 
 
 @pytest.mark.parametrize("damage", ["catalogue", "missing", "changed", "manifest"])
-def test_a_damaged_backup_exchanges_nothing(place, target, damage):
+def test_a_damaged_backup_replaces_nothing(place, target, damage):
     place.admin("backup", target)
     some = copies(target)[min(copies(target))]
     if damage == "catalogue":
@@ -286,7 +286,7 @@ def test_a_backup_of_a_newer_release_is_refused(place, target, emptied):
 
 
 def first_release(file):
-    """A catalogue with the tables of the first revision and one collection."""
+    """Create a catalogue with the tables of the first revision and one collection."""
     config = Config()
     folder = Path(migration.__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
@@ -302,7 +302,7 @@ def first_release(file):
         )
 
 
-def test_a_backup_of_an_older_release_is_brought_up_to_date(target, emptied):
+def test_a_backup_of_an_older_release_is_migrated(target, emptied):
     emptied.serving("state")
     emptied.admin("backup", target)
     manifest = manifest_of(target)
@@ -315,8 +315,8 @@ def test_a_backup_of_an_older_release_is_brought_up_to_date(target, emptied):
 
     assert emptied.admin("restore", target, "--force")[0] == 0
 
-    held = emptied.sql("SELECT name, collection_id, fingerprint, applied FROM indexes")
-    assert held == [("i3", 3, "ff", 0)]
+    indexes = emptied.sql("SELECT name, collection_id, fingerprint, applied FROM indexes")
+    assert indexes == [("i3", 3, "ff", 0)]
 
 
 def test_a_dry_restore_changes_nothing(place, target, emptied):
@@ -326,7 +326,7 @@ def test_a_dry_restore_changes_nothing(place, target, emptied):
     assert not emptied.data.exists()
 
 
-def test_the_store_of_models_does_not_make_a_data_folder_full(place, target, emptied):
+def test_a_data_folder_with_only_the_model_store_counts_as_empty(place, target, emptied):
     place.admin("backup", target)
     (emptied.data / "bentoml").mkdir(parents=True)
 

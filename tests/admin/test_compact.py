@@ -7,7 +7,7 @@ import pytest
 from bento_service.admin.answer import shown_bytes
 
 
-def test_after_many_deletions_disk_is_given_back_and_nothing_is_lost(place):
+def test_compact_frees_disk_space_and_loses_nothing(place):
     before = place.serving("state")
     place.sql("CREATE TABLE ballast (content BLOB)")
     place.sql("INSERT INTO ballast VALUES (zeroblob(3000000))")
@@ -27,25 +27,25 @@ def test_after_many_deletions_disk_is_given_back_and_nothing_is_lost(place):
     assert place.admin("verify", "--deep")[0] == 0
 
 
-def test_a_folder_without_an_index_gets_none(place):
+def test_compact_creates_no_index(place):
     shutil.rmtree(place.data / "milvus.db")
 
     assert place.admin("compact")[0] == 0
     assert not (place.data / "milvus.db").exists()
 
 
-def test_people_see_what_was_won(place):
+def test_the_text_shows_the_freed_bytes(place):
     code, out, _ = place.run("compact")
 
     assert code == 0
     assert out.startswith("catalogue: ")
     assert "index: " in out
-    assert out.count(" won") == 2
+    assert out.count(" freed") == 2
 
 
 @pytest.mark.parametrize(
     ("size", "shown"),
     [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (-2048, "-2.0 KiB"), (2**42, "4.0 TiB")],
 )
-def test_sizes_are_shown_for_people(size, shown):
+def test_sizes_are_shown_with_units(size, shown):
     assert shown_bytes(size) == shown

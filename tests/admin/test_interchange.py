@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def file(place):
-    """Collection `main`, exported."""
+    """The exported collection `main`."""
     path = place.folder / "main.parquet"
     assert place.admin("export", path, "--collection", "main")[0] == 0
     return path
@@ -26,7 +26,7 @@ def other(place):
 
 
 def rewritten(file, change):
-    """Replace a file by one whose table `change` has made."""
+    """Replace the table of a file by `change` of it."""
     table = change(pq.read_table(file))
     pq.write_table(table, file)
 
@@ -48,11 +48,11 @@ def test_a_file_holds_what_the_catalogue_holds(place, file):
         assert json.loads(row["metadata"]) in ({}, {"season": "spring"})
         assert row["created_at"].tzinfo is not None
     sources = [row["sources"] for row in rows]
-    assert sum(one == [{"kind": "file", "root": "pictures", "path": b"3.png"}] for one in sources)
+    assert sum(each == [{"kind": "file", "root": "pictures", "path": b"3.png"}] for each in sources)
     assert table.schema.field("descriptor").type == pa.list_(pa.float32(), 512)
 
 
-def test_a_file_says_what_its_descriptors_are(place, file):
+def test_a_file_names_its_descriptors(place, file):
     ((fingerprint, precision),) = place.sql(
         "SELECT i.fingerprint, i.precision FROM indexes i "
         "JOIN collections c ON c.index_name = i.name WHERE c.name = 'main'"
@@ -64,7 +64,7 @@ def test_a_file_says_what_its_descriptors_are(place, file):
     assert description["space"]["precision"] == precision == "fp32"
 
 
-def test_after_a_round_trip_searches_answer_the_same(place, file):
+def test_searches_return_the_same_after_a_round_trip(place, file):
     before = place.serving("state")["main"]
 
     code, record = place.admin("import", file, "--collection", "copy")
@@ -100,14 +100,14 @@ def test_importing_again_adds_nothing(place, file):
     assert place.admin("verify")[0] == 0
 
 
-def test_images_whose_bytes_are_not_here_are_left_out_and_told(other, file):
+def test_images_without_bytes_here_are_left_out_and_reported(other, file):
     code, record = other.admin("import", file, "--collection", "main")
 
     assert (code, record) == (1, {"new": 8, "known": 0, "left_out": 6})
     assert other.serving("state")["main"]["readable"] == 8
 
 
-def test_uploads_are_taken_from_a_folder_that_is_given(place, other, file):
+def test_uploads_are_copied_from_the_given_folder(place, other, file):
     before = place.serving("state")["main"]
     dry = other.admin(
         "import", file, "--collection", "main", "--uploads", place.data / "uploads", "--dry-run"
@@ -125,7 +125,7 @@ def test_uploads_are_taken_from_a_folder_that_is_given(place, other, file):
     assert after["readable"] == 14
 
 
-def test_without_bytes_everything_is_taken_and_found(place, other, file):
+def test_without_bytes_everything_is_imported_and_found(place, other, file):
     before = place.serving("state")["main"]
     shutil.rmtree(place.pictures)
     place.pictures.mkdir()
@@ -138,9 +138,7 @@ def test_without_bytes_everything_is_taken_and_found(place, other, file):
     assert after["readable"] == 0
 
 
-def test_sources_whose_bytes_are_not_here_are_not_those_of_a_folder_of_the_same_name(
-    place, other, file
-):
+def test_sources_without_bytes_here_do_not_join_a_root_of_the_same_name(place, other, file):
     another = place.folder / "another" / "pictures"
     another.mkdir(parents=True)
     (another / "7.png").write_bytes((place.pictures / "0.png").read_bytes())
@@ -155,7 +153,7 @@ def test_sources_whose_bytes_are_not_here_are_not_those_of_a_folder_of_the_same_
     assert names == {f"pictures@{identity[:8]}"}
 
 
-def test_a_changed_file_is_not_taken_for_the_image(place, other, file):
+def test_a_changed_file_is_not_imported(place, other, file):
     changed = place.pictures / "3.png"
     data = bytearray(changed.read_bytes())
     data[-1] ^= 1
@@ -274,11 +272,11 @@ def test_a_dry_run_of_either_writes_nothing(place, file):
     assert place.sql("SELECT count(*) FROM collections WHERE name = 'copy'") == [(0,)]
 
 
-def test_a_collection_that_is_not_there_is_refused(place, tmp_path):
+def test_a_missing_collection_is_refused(place, tmp_path):
     assert "does not exist" in place.refused("export", tmp_path / "x.parquet", "--collection", "no")
 
 
-def test_an_empty_collection_goes_round_too(place, tmp_path):
+def test_an_empty_collection_survives_a_round_trip(place, tmp_path):
     path = tmp_path / "empty.parquet"
     assert place.admin("export", path)[1]["images"] == 0
     assert place.admin("import", path, "--collection", "copy")[1]["new"] == 0
@@ -292,20 +290,20 @@ def hashes_of(place, collection):
     )
 
 
-def test_hashes_come_along(place, file):
+def test_hashes_are_exported_and_imported(place, file):
     assert place.admin("import", file, "--collection", "copy")[0] == 0
-    held = hashes_of(place, "copy")
-    assert held == hashes_of(place, "main")
-    assert {len(hashes) for _, hashes in held} <= {0, 64}
+    copied = hashes_of(place, "copy")
+    assert copied == hashes_of(place, "main")
+    assert {len(hashes) for _, hashes in copied} <= {0, 64}
 
 
-def test_a_file_from_before_there_were_hashes_is_taken(place, file):
+def test_a_file_without_hashes_is_imported(place, file):
     rewritten(file, lambda table: table.drop_columns(["hashes"]))
     assert place.admin("import", file, "--collection", "copy")[0] == 0
     assert {hashes for _, hashes in hashes_of(place, "copy")} == {None}
 
 
-def test_hashes_that_are_none_are_refused(place, file):
+def test_hashes_of_a_wrong_length_are_refused(place, file):
     column = pa.array([b"short"] * 14, pa.binary())
     rewritten(file, lambda table: table.drop_columns(["hashes"]).append_column("hashes", column))
     assert "row 0 cannot be imported" in place.refused("import", file, "--collection", "copy")

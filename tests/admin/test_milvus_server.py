@@ -6,23 +6,23 @@ from sqlalchemy import create_engine, text
 
 @pytest.fixture
 def over_milvus(place, milvus_server):
-    """The filled data folder, its index in a server, where nothing is of it yet."""
+    """The filled data folder with an empty Milvus server as its index."""
     place.settings["LOOKALIKE_MILVUS_URI"] = milvus_server.uri
     return place
 
 
 @pytest.fixture
 def over_both(over_milvus, new_postgresql_database):
-    """The same images in a new catalogue, in PostgreSQL, and the statements to look into it."""
+    """The same images in a Milvus server and a new catalogue in PostgreSQL."""
     over_milvus.settings["LOOKALIKE_CATALOGUE_URL"] = new_postgresql_database()
     over_milvus.serving("fill")
     return over_milvus
 
 
 def ranked(searches):
-    """What each search found, best first, with scores as exact as both kinds of Milvus are."""
+    """Round scores to the precision that both kinds of Milvus share."""
     return {
-        query: [(found, round(score, 4)) for found, score in hits]
+        query: [(image, round(score, 4)) for image, score in hits]
         for query, hits in searches.items()
     }
 
@@ -30,15 +30,15 @@ def ranked(searches):
 def index_of(place, collection):
     engine = create_engine(place.settings["LOOKALIKE_CATALOGUE_URL"])
     with engine.connect() as connection:
-        asked = text("SELECT index_name FROM collections WHERE name = :name")
-        name = connection.execute(asked, {"name": collection}).scalar_one()
+        query = text("SELECT index_name FROM collections WHERE name = :name")
+        name = connection.execute(query, {"name": collection}).scalar_one()
     engine.dispose()
     return name
 
 
-def test_an_index_in_a_server_is_built_restored_and_left_to_it_by_compact(over_milvus):
+def test_an_index_in_a_server_is_built_and_restored_and_compact_skips_it(over_milvus):
     built = over_milvus.serving("state")
-    assert {len(one["index"]) for one in built.values()} == {0, 6, 14}
+    assert {len(state["index"]) for state in built.values()} == {0, 6, 14}
     assert over_milvus.admin("verify", "--deep")[0] == 0
     backup = over_milvus.folder / "backup"
     assert over_milvus.admin("backup", backup)[0] == 0
@@ -53,7 +53,7 @@ def test_an_index_in_a_server_is_built_restored_and_left_to_it_by_compact(over_m
     assert restored.serving("state") == built
 
 
-def test_what_differs_in_a_server_is_found_and_repaired(over_both, kinds):
+def test_differences_in_a_server_are_found_and_repaired(over_both, kinds):
     before = over_both.serving("state")
     name = index_of(over_both, "main")
     missing = before["main"]["ids"][:2]
@@ -75,7 +75,7 @@ def test_what_differs_in_a_server_is_found_and_repaired(over_both, kinds):
     assert over_both.serving("state") == before
 
 
-def test_a_collection_goes_from_lite_and_sqlite_to_a_server_and_postgresql(
+def test_a_collection_moves_from_lite_and_sqlite_to_a_server_and_postgresql(
     place, milvus_server, new_postgresql_database
 ):
     file = place.folder / "main.parquet"
@@ -90,8 +90,8 @@ def test_a_collection_goes_from_lite_and_sqlite_to_a_server_and_postgresql(
     )
 
     assert code == 0
-    found = other.serving("state")["main"]
-    assert len(found["index"]) == 14
-    assert ranked(found["searches"]) == ranked(place.serving("state")["main"]["searches"])
+    moved = other.serving("state")["main"]
+    assert len(moved["index"]) == 14
+    assert ranked(moved["searches"]) == ranked(place.serving("state")["main"]["searches"])
     assert other.admin("verify", "--deep")[0] == 0
     assert other.refused("backup", other.folder / "backup").count("pg_dump") == 1

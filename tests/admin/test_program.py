@@ -1,4 +1,4 @@
-"""The commands as an operator starts them; elsewhere their processes are forked."""
+"""The commands started like an operator does; other tests fork them."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 
 
-def test_the_commands_are_a_program(place):
+def test_a_command_runs_as_a_program(place):
     done = subprocess.run(
         [sys.executable, "-m", "bento_service.admin", "verify", "--json"],
         cwd=PROJECT,
@@ -22,7 +22,7 @@ def test_the_commands_are_a_program(place):
     assert json.loads(done.stdout)["findings"] == []
 
 
-def test_what_it_refuses_is_exit_code_2_and_one_line(place):
+def test_a_refusal_is_exit_code_2_and_one_line(place):
     done = subprocess.run(
         [sys.executable, "-m", "bento_service.admin", "verify"],
         cwd=PROJECT,

@@ -1,58 +1,58 @@
-"""`recall`, on the embedded index and beside a service that runs on a server."""
+"""`recall`, on the embedded index and while a service uses a Milvus server."""
 
 import pytest
 
 
 def recalled(place, *arguments):
     code, record = place.admin("recall", *arguments)
-    return code, {one["collection"]: one for one in record["collections"]}
+    return code, {row["collection"]: row for row in record["collections"]}
 
 
-def test_an_exact_index_finds_everything(place):
-    code, found = recalled(place, "--top-k", "5")
+def test_an_exact_index_has_a_recall_of_one(place):
+    code, rows = recalled(place, "--top-k", "5")
     assert code == 0
-    assert set(found) == {"main", "sent"}
-    assert all(one["recall"] == one["high"] == 1.0 for one in found.values())
-    assert all(0 < one["low"] < 1 for one in found.values())
-    assert {one["index_type"] for one in found.values()} == {"FLAT"}
+    assert set(rows) == {"main", "sent"}
+    assert all(row["recall"] == row["high"] == 1.0 for row in rows.values())
+    assert all(0 < row["low"] < 1 for row in rows.values())
+    assert {row["index_type"] for row in rows.values()} == {"FLAT"}
 
 
-def test_more_neighbours_than_images_are_all_of_them(place):
-    _, found = recalled(place, "--collection", "sent", "--top-k", "100", "--sample", "3")
-    assert (found["sent"]["recall"], found["sent"]["queries"]) == (1.0, 3)
+def test_with_more_neighbours_than_images_all_images_count(place):
+    _, rows = recalled(place, "--collection", "sent", "--top-k", "100", "--sample", "3")
+    assert (rows["sent"]["recall"], rows["sent"]["queries"]) == (1.0, 3)
 
 
-def test_an_index_that_lost_rows_is_told(place):
+def test_lost_index_rows_lower_the_recall(place):
     (index,) = place.indexes("main")
-    rows = place.sql(
+    ids = place.sql(
         "SELECT i.id FROM images i JOIN collections c ON c.id = i.collection_id "
         "WHERE c.name = 'main'"
     )
-    lost = sorted(row[0] for row in rows)[::2]
+    lost = sorted(row[0] for row in ids)[::2]
     place.serving("tamper", "missing", index, *lost)
 
-    code, found = recalled(place, "--collection", "main", "--top-k", "13")
+    code, rows = recalled(place, "--collection", "main", "--top-k", "13")
 
     assert code == 1
-    # Of 14 images every one is a neighbour of every other: half of them are gone.
-    found_of_lost, found_of_left = 7 / 13, 6 / 13
-    assert found["main"]["recall"] == pytest.approx((found_of_lost + found_of_left) / 2)
+    # Each of the 14 images is a neighbour of every other, and half of them are gone.
+    recall_of_lost, recall_of_left = 7 / 13, 6 / 13
+    assert rows["main"]["recall"] == pytest.approx((recall_of_lost + recall_of_left) / 2)
 
 
-def test_while_a_service_has_the_embedded_index_it_refuses(place):
+def test_recall_is_refused_while_a_service_uses_milvus_lite(place):
     with place.start_serving("hold") as service:
         assert service.stdout.readline().strip() == "ready"
         assert "Milvus Lite can be used by one process only" in place.refused("recall")
 
 
-def test_beside_a_service_on_a_server_it_measures(place, milvus_server):
+def test_recall_runs_while_a_service_uses_a_milvus_server(place, milvus_server):
     place.settings["LOOKALIKE_MILVUS_URI"] = milvus_server.uri
     place.settings["LOOKALIKE_INDEX"] = "hnsw"
     with place.start_serving("hold") as service:
         assert service.stdout.readline().strip() == "ready"
-        code, found = recalled(place, "--collection", "main", "--top-k", "5")
-        assert (code, found["main"]["recall"]) == (0, 1.0)
+        code, rows = recalled(place, "--collection", "main", "--top-k", "5")
+        assert (code, rows["main"]["recall"]) == (0, 1.0)
 
 
-def test_numbers_that_make_no_sense_are_refused(place):
+def test_options_out_of_range_are_refused(place):
     assert "--top-k 1 to 1000" in place.refused("recall", "--top-k", "0")

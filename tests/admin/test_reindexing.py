@@ -1,11 +1,11 @@
-"""The operator's commands over a collection that is being reindexed: it has two indexes."""
+"""The operator's commands on a collection that is being reindexed and has two indexes."""
 
 import pytest
 
 
 @pytest.fixture
 def reindexing(place):
-    """The same place, and a reindex of `main` stopped by an image that cannot be read."""
+    """A place whose reindex of `main` is stopped by an unreadable image."""
     hidden = place.pictures / "3.png"
     hidden.rename(place.folder / "3.png")
     assert place.serving("reindex") == 1
@@ -22,7 +22,7 @@ def test_a_collection_that_is_being_reindexed_is_clean(reindexing, kinds):
     assert record["checked"]["index rows"] == 20 + 13
 
 
-def test_the_index_of_a_reindex_is_put_right_too(reindexing, kinds):
+def test_the_index_of_a_reindex_is_repaired_too(reindexing, kinds):
     serving, second = reindexing.indexes()
     rows = reindexing.sql(
         "SELECT image_id FROM sources WHERE path IN (CAST('1.png' AS BLOB), CAST('5.png' AS BLOB)) "
@@ -34,7 +34,7 @@ def test_the_index_of_a_reindex_is_put_right_too(reindexing, kinds):
     code, record = reindexing.admin("verify")
     assert (code, kinds(record)) == (1, {"index_row_missing": 2})
     assert record["findings"][0]["examples"] == [
-        f"image {one} of main in vgg16-rmac4" for one in gone
+        f"image {image_id} of main in vgg16-rmac4" for image_id in gone
     ]
 
     code, record = reindexing.admin("verify", "--repair")
@@ -42,7 +42,7 @@ def test_the_index_of_a_reindex_is_put_right_too(reindexing, kinds):
     assert reindexing.indexes() == [serving, second]
 
 
-def test_a_repair_ends_a_reindex_that_has_nothing_left_to_describe(reindexing, kinds):
+def test_a_repair_finishes_a_reindex_with_nothing_left_to_describe(reindexing, kinds):
     indexes = reindexing.indexes()
     reindexing.sql("UPDATE jobs SET state = 'in_progress' WHERE kind = 'reindex'")
     reindexing.sql("UPDATE indexes SET drop_missing = 1 WHERE NOT ready")
@@ -57,7 +57,7 @@ def test_a_repair_ends_a_reindex_that_has_nothing_left_to_describe(reindexing, k
     assert len(state["ids"]) == 13
 
 
-def test_a_reindex_outlives_compact_backup_and_restore(reindexing, kinds):
+def test_a_reindex_survives_compact_backup_and_restore(reindexing, kinds):
     indexes, before = reindexing.indexes(), reindexing.serving("state")
 
     assert reindexing.admin("compact")[0] == 0

@@ -1,4 +1,4 @@
-"""`verify` over a data folder of the real application, damaged in every way."""
+"""`verify` on damaged data folders of the real application."""
 
 import shutil
 
@@ -32,7 +32,7 @@ def test_a_whole_folder_is_clean(place, kinds):
     }
 
 
-def test_an_upload_that_is_gone_is_reported_once_for_each_image(place, kinds):
+def test_a_missing_upload_is_reported_once_for_each_image(place, kinds):
     digest = next(iter(place.uploads()))
     holders = place.sql("SELECT count(*) FROM images WHERE sha256 = ?", digest)[0][0]
     place.uploads()[digest].unlink()
@@ -43,7 +43,7 @@ def test_an_upload_that_is_gone_is_reported_once_for_each_image(place, kinds):
     assert kinds(record) == {"image_lost": holders}
 
 
-def test_a_changed_file_of_the_same_size_is_found_by_deep_alone(place, kinds):
+def test_a_changed_file_of_the_same_size_is_found_only_by_deep(place, kinds):
     file = place.pictures / "3.png"
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
@@ -84,27 +84,27 @@ def test_a_root_that_is_not_mounted_makes_no_image_lost(place, kinds):
     assert len(ids_of(place)) == 14
 
 
-def test_without_configured_roots_the_remembered_ones_are_looked_at(place):
+def test_without_configured_roots_the_remembered_ones_are_checked(place):
     del place.settings["LOOKALIKE_IMAGE_ROOTS"]
 
     assert place.admin("verify", "--catalogue-only")[0] == 0
 
 
-def test_a_root_that_was_forgotten_makes_no_image_lost(place, kinds):
+def test_a_forgotten_root_makes_no_image_lost(place, kinds):
     del place.settings["LOOKALIKE_IMAGE_ROOTS"]
     place.admin("roots", "--forget", "pictures")
 
     assert kinds(place.admin("verify", "--catalogue-only")[1]) == {"image_out_of_reach": 8}
 
 
-def test_uploads_that_nobody_needs_are_found_and_removed(place, kinds):
+def test_unneeded_uploads_are_found_and_removed(place, kinds):
     extra = place.data / "uploads" / "ab" / ("ab" + "0" * 62)
     extra.parent.mkdir(exist_ok=True)
     extra.write_bytes(b"nobody's")
 
     assert kinds(place.admin("verify", "--catalogue-only")[1]) == {"upload_unneeded": 1}
     _, dry = place.admin("verify", "--catalogue-only", "--repair", "--dry-run")
-    assert dry["would_be_done"] == ["1 upload_unneeded put right"]
+    assert dry["would_be_done"] == ["1 upload_unneeded repaired"]
     assert extra.exists()
 
     code, record = place.admin("verify", "--catalogue-only", "--repair")
@@ -114,7 +114,7 @@ def test_uploads_that_nobody_needs_are_found_and_removed(place, kinds):
     assert len(place.uploads()) == 9
 
 
-def test_foreign_files_among_the_uploads_are_reported_and_left(place, kinds):
+def test_foreign_files_in_the_uploads_folder_are_reported_and_kept(place, kinds):
     stray = place.data / "uploads" / "ab" / "notes.txt"
     stray.parent.mkdir(exist_ok=True)
     stray.write_text("mine")
@@ -124,7 +124,7 @@ def test_foreign_files_among_the_uploads_are_reported_and_left(place, kinds):
     assert stray.read_text() == "mine"
 
 
-def test_rows_that_the_index_should_not_have_are_removed(place, kinds):
+def test_unknown_index_rows_are_removed(place, kinds):
     place.serving("tamper", "extra", index_of(place), 700, 701)
 
     code, record = place.admin("verify")
@@ -136,13 +136,13 @@ def test_rows_that_the_index_should_not_have_are_removed(place, kinds):
     assert state["main"]["index"] == state["main"]["ids"]
 
 
-def test_rows_that_the_index_lacks_are_sent_again(place, kinds):
+def test_missing_index_rows_are_inserted_again(place, kinds):
     gone = ids_of(place)[:3]
     place.serving("tamper", "missing", index_of(place), *gone)
 
     code, record = place.admin("verify")
     assert (code, kinds(record)) == (1, {"index_row_missing": 3})
-    assert record["findings"][0]["examples"] == [f"image {one} of main" for one in gone]
+    assert record["findings"][0]["examples"] == [f"image {image_id} of main" for image_id in gone]
 
     code, record = place.admin("verify", "--repair")
     assert (code, kinds(record)) == (0, {})
@@ -150,7 +150,7 @@ def test_rows_that_the_index_lacks_are_sent_again(place, kinds):
     assert state["main"]["index"] == state["main"]["ids"] == ids_of(place)
 
 
-def test_a_deleted_index_folder_is_built_again(place, kinds):
+def test_a_deleted_index_folder_is_rebuilt(place, kinds):
     before = place.serving("state")
     shutil.rmtree(place.data / "milvus.db")
 
@@ -164,7 +164,7 @@ def test_a_deleted_index_folder_is_built_again(place, kinds):
 
 
 @pytest.mark.parametrize("kind", ["*.parquet", "schema.json"])
-def test_a_torn_index_is_found_and_built_again(place, kinds, kind):
+def test_a_damaged_index_is_found_and_rebuilt(place, kinds, kind):
     before = place.serving("state")
     files = list((place.data / "milvus.db").rglob(kind))
     assert files
@@ -188,8 +188,8 @@ def test_the_index_of_a_deleted_collection_is_dropped(place, kinds):
     assert place.admin("verify", "--repair")[0] == 0
 
 
-def test_rows_deleted_by_hand_leave_nothing_behind_after_a_repair(place, kinds):
-    """SQLite keeps foreign keys only for those who ask for it."""
+def test_a_repair_removes_what_refers_to_rows_deleted_by_hand(place, kinds):
+    """SQLite enforces foreign keys only in connections that enable it."""
     ((image_id, digest),) = place.sql(
         "SELECT image_id, sha256 FROM sources WHERE kind = 'upload' AND sha256 IN "
         "(SELECT sha256 FROM images GROUP BY sha256 HAVING count(*) = 1) LIMIT 1"
@@ -208,7 +208,7 @@ def test_rows_deleted_by_hand_leave_nothing_behind_after_a_repair(place, kinds):
         assert left == [(0,)]
 
 
-def test_attributes_of_no_image_are_found_and_removed(place, kinds):
+def test_attributes_without_an_image_are_found_and_removed(place, kinds):
     place.sql(
         "INSERT INTO attributes (image_id, collection_id, place, kind) "
         "VALUES (900, 2, 'a', 'null'), (900, 2, 'b', 'null')"
@@ -220,7 +220,7 @@ def test_attributes_of_no_image_are_found_and_removed(place, kinds):
     assert place.sql("SELECT count(*) FROM attributes WHERE image_id = 900") == [(0,)]
 
 
-def test_descriptors_outlive_a_collection_deleted_by_hand(place):
+def test_descriptors_survive_a_collection_deleted_by_hand(place):
     place.sql("DELETE FROM collections WHERE name = 'main'")
     before = place.sql("SELECT * FROM descriptors")
 
@@ -268,7 +268,7 @@ def test_a_damaged_descriptor_is_found_by_deep(place, kinds):
     }
 
 
-def test_a_damaged_catalogue_is_not_repaired_from(place):
+def test_nothing_is_repaired_from_a_damaged_catalogue(place):
     file = place.data / "catalogue.db"
     place.sql("PRAGMA wal_checkpoint(TRUNCATE)")
     data = bytearray(file.read_bytes())
@@ -281,7 +281,7 @@ def test_a_damaged_catalogue_is_not_repaired_from(place):
     assert place.run("verify", "--catalogue-only", "--repair")[0] == 2
 
 
-def test_one_collection_can_be_looked_at_alone(place, kinds):
+def test_one_collection_can_be_checked_alone(place, kinds):
     (place.pictures / "3.png").unlink()
 
     assert place.admin("verify", "--collection", "sent", "--catalogue-only")[0] == 0
@@ -291,26 +291,26 @@ def test_one_collection_can_be_looked_at_alone(place, kinds):
     )
 
 
-def test_people_see_counts_meanings_and_examples(place):
+def test_the_text_has_counts_meanings_and_examples(place):
     (place.pictures / "3.png").unlink()
 
     code, out, err = place.run("verify", "--catalogue-only")
 
     assert code == 1
-    assert "1  image_lost: its bytes are at none of its sources" in out
+    assert "1  image_lost: no source has the image's bytes" in out
     assert "pictures/3.png is gone" in out
     assert "images: 100%" in err
 
 
 @pytest.fixture
 def running(place):
-    """The same place while a service runs over it."""
+    """The place while a service runs on it."""
     with place.start_serving("hold") as process:
         assert process.stdout.readline() == "ready\n"
         yield place
 
 
-def test_while_the_service_runs_the_index_is_refused_and_the_rest_is_checked(running):
+def test_a_running_service_blocks_only_the_check_of_the_index(running):
     assert "use --catalogue-only" in running.refused("verify")
     assert running.admin("verify", "--catalogue-only")[0] == 0
     for command in (
@@ -329,7 +329,7 @@ def test_while_the_service_runs_the_index_is_refused_and_the_rest_is_checked(run
         assert "stop the service" in running.refused(*command)
 
 
-def test_without_a_catalogue_nothing_is_made(place):
+def test_without_a_catalogue_nothing_is_created(place):
     empty = place.folder / "empty"
     empty.mkdir()
     place.settings["LOOKALIKE_DATA_DIR"] = str(empty)

@@ -1,4 +1,4 @@
-"""Following jobs: one look at the catalogue for all listeners, and nothing left behind."""
+"""The job feed: one query of the catalogue for all listeners, and no leaks."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from tests.support.waiting import WAIT_SECONDS, wait_until_async
 
 
 class Board:
-    """Jobs that a test changes, and how often they were looked at and shown."""
+    """Jobs that a test changes, with counts of queries and conversions."""
 
     def __init__(self):
         self.jobs = {}
@@ -72,51 +72,51 @@ def _quick(monkeypatch):
 
 
 def listen(feed, number):
-    """What a listener hears, while it listens, and its task."""
-    heard = []
+    """Return a growing list of a listener's records, and its task."""
+    received = []
 
     async def follow():
-        async for one in feed.follow(number):
-            heard.append(one)  # noqa: PERF401 - others look at it meanwhile
+        async for record in feed.follow(number):
+            received.append(record)  # noqa: PERF401 - tests read the list meanwhile
 
-    return heard, asyncio.create_task(follow())
+    return received, asyncio.create_task(follow())
 
 
-def test_a_listener_hears_every_state_that_lasts_and_then_the_end(board):
+def test_a_listener_receives_every_lasting_state_and_then_the_end(board):
     async def run():
         board.put(1, 0)
         async with Feed(board.look, board.show) as feed:
-            heard, task = listen(feed, 1)
+            received, task = listen(feed, 1)
             for done in range(1, 4):
-                await wait_until_async(lambda done=done: len(heard) == done)
-                await asyncio.sleep(0.1)  # nothing changes, nothing is told
+                await wait_until_async(lambda done=done: len(received) == done)
+                await asyncio.sleep(0.1)  # no change, no record
                 board.put(1, done, JobState.COMPLETED if done == 3 else JobState.IN_PROGRESS)
             await asyncio.wait_for(task, WAIT_SECONDS)
-            assert [done for _, done, _ in heard] == [0, 1, 2, 3]
-            assert heard[-1] == (1, 3, "completed")
+            assert [done for _, done, _ in received] == [0, 1, 2, 3]
+            assert received[-1] == (1, 3, "completed")
             assert feed.listeners == 0
 
     asyncio.run(run())
 
 
-def test_who_comes_when_a_job_has_ended_hears_that(board):
+def test_a_listener_of_an_ended_job_receives_its_end(board):
     async def run():
         board.put(1, 9, JobState.CANCELED)
         async with Feed(board.look, board.show) as feed:
-            heard, task = listen(feed, 1)
+            received, task = listen(feed, 1)
             await asyncio.wait_for(task, WAIT_SECONDS)
-            assert heard == [(1, 9, "canceled")]
+            assert received == [(1, 9, "canceled")]
 
     asyncio.run(run())
 
 
-def test_many_listeners_cost_one_look_and_one_showing(board):
+def test_many_listeners_share_one_query_and_one_conversion(board):
     async def run():
         for number in (1, 2):
             board.put(number, 0)
         async with Feed(board.look, board.show) as feed:
             listeners = [listen(feed, 1 + n % 2) for n in range(200)]
-            await wait_until_async(lambda: all(heard for heard, _ in listeners))
+            await wait_until_async(lambda: all(received for received, _ in listeners))
             assert board.shown == 2
             looks, began = board.looks, time.monotonic()
             await asyncio.sleep(0.2)
@@ -126,7 +126,7 @@ def test_many_listeners_cost_one_look_and_one_showing(board):
                 board.put(number, 1, JobState.COMPLETED)
             await asyncio.wait_for(asyncio.gather(*(task for _, task in listeners)), WAIT_SECONDS)
             assert board.shown == 4
-            assert {heard[-1] for heard, _ in listeners} == {
+            assert {received[-1] for received, _ in listeners} == {
                 (1, 1, "completed"),
                 (2, 1, "completed"),
             }
@@ -134,7 +134,7 @@ def test_many_listeners_cost_one_look_and_one_showing(board):
     asyncio.run(run())
 
 
-def test_who_comes_later_hears_how_it_is(board):
+def test_a_later_listener_receives_the_current_state(board):
     async def run():
         board.put(1, 5)
         async with Feed(board.look, board.show) as feed:
@@ -149,48 +149,48 @@ def test_who_comes_later_hears_how_it_is(board):
     asyncio.run(run())
 
 
-def test_a_slow_listener_hears_the_newest_and_the_end(board):
+def test_a_slow_listener_receives_the_newest_state_and_the_end(board):
     async def run():
         board.put(1, 0)
-        heard = []
+        received = []
         async with Feed(board.look, board.show) as feed:
-            async for one in feed.follow(1):
-                heard.append(one[1])
+            async for record in feed.follow(1):
+                received.append(record[1])
                 for done in range(1, 9):
                     board.put(1, done, JobState.COMPLETED if done == 8 else JobState.IN_PROGRESS)
-                    # What the next look sees has been told when the look after it begins.
+                    # The result of a query has been sent when the next query begins.
                     enough = board.looks + 2
                     await wait_until_async(lambda enough=enough: board.looks >= enough)
-        assert heard == [0, 8]
+        assert received == [0, 8]
 
     asyncio.run(asyncio.wait_for(run(), WAIT_SECONDS))
 
 
-def test_nobody_looks_when_nobody_listens_any_more(board):
+def test_queries_stop_without_listeners(board):
     async def run():
         board.put(1, 0)
         async with Feed(board.look, board.show) as feed:
-            heard, task = listen(feed, 1)
-            await wait_until_async(lambda: heard)
+            received, task = listen(feed, 1)
+            await wait_until_async(lambda: received)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             assert feed.listeners == 0
             looks = -1
-            while looks != board.looks:  # until nobody looks any more
+            while looks != board.looks:  # until the queries stop
                 looks = board.looks
                 await asyncio.sleep(10 * feed_module._LOOK_SECONDS)
-            heard, _ = listen(feed, 1)  # and somebody does again
-            await wait_until_async(lambda: heard)
+            received, _ = listen(feed, 1)  # and queries resume with a listener
+            await wait_until_async(lambda: received)
 
     asyncio.run(asyncio.wait_for(run(), WAIT_SECONDS))
 
 
-def test_a_closed_feed_lets_every_listener_go(board):
+def test_closing_the_feed_ends_every_listener(board):
     async def run():
         board.put(1, 0)
         async with Feed(board.look, board.show) as feed:
             listeners = [listen(feed, 1) for _ in range(3)]
-            await wait_until_async(lambda: all(heard for heard, _ in listeners))
+            await wait_until_async(lambda: all(received for received, _ in listeners))
             feed.close()
             await asyncio.wait_for(asyncio.gather(*(task for _, task in listeners)), WAIT_SECONDS)
             late, task = listen(feed, 1)
@@ -200,40 +200,40 @@ def test_a_closed_feed_lets_every_listener_go(board):
     asyncio.run(run())
 
 
-def test_a_catalogue_that_is_away_is_waited_for(board):
+def test_the_feed_waits_for_an_unavailable_catalogue(board):
     async def run():
         board.put(1, 0)
         board.trouble = CatalogueUnavailable("the server has gone away")
         async with Feed(board.look, board.show) as feed:
-            heard, _ = listen(feed, 1)
+            received, _ = listen(feed, 1)
             await wait_until_async(lambda: board.looks > 3)
-            assert heard == []
+            assert received == []
             board.trouble = None
-            await wait_until_async(lambda: heard)
+            await wait_until_async(lambda: received)
 
     asyncio.run(run())
 
 
-def test_a_defect_ends_the_listening_instead_of_hanging(board):
+def test_an_unexpected_error_ends_listeners_instead_of_hanging_them(board):
     async def run():
         board.trouble = ZeroDivisionError()
         async with Feed(board.look, board.show) as feed:
-            heard, task = listen(feed, 1)
+            received, task = listen(feed, 1)
             await asyncio.wait_for(task, WAIT_SECONDS)
-            assert heard == []
+            assert received == []
 
     asyncio.run(run())
 
 
-def test_a_speed_that_changes_is_told_now_and_then(board, monkeypatch):
+def test_changes_of_only_the_speed_are_sent_at_intervals(board, monkeypatch):
     monkeypatch.setattr(feed_module, "_REFRESH_SECONDS", 0.05)
     speeds = iter([1, 1, 2, 2, 2, 3] + [3] * 1000)
 
     async def run():
         board.put(1, 0)
         async with Feed(board.look, lambda _: next(speeds)) as feed:
-            heard, _ = listen(feed, 1)
-            await wait_until_async(lambda: len(heard) == 3)
-            assert heard == [1, 2, 3]
+            received, _ = listen(feed, 1)
+            await wait_until_async(lambda: len(received) == 3)
+            assert received == [1, 2, 3]
 
     asyncio.run(run())

@@ -7,17 +7,17 @@ from bento_service.api.shutdown import on_shutdown
 from tests.support.waiting import run_threads, wait_until_async
 
 
-def test_a_stop_is_told_on_the_loop_and_does_what_it_did_before():
-    told, received = [], []
+def test_a_stop_signal_is_reported_on_the_loop_and_still_handled():
+    loops, received = [], []
 
     async def run():
         former = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
         server = signal.getsignal(signal.SIGTERM)
         try:
-            with on_shutdown(lambda: told.append(asyncio.get_running_loop())):
+            with on_shutdown(lambda: loops.append(asyncio.get_running_loop())):
                 os.kill(os.getpid(), signal.SIGTERM)
-                await wait_until_async(lambda: told and received)
-                assert told == [asyncio.get_running_loop()]
+                await wait_until_async(lambda: loops and received)
+                assert loops == [asyncio.get_running_loop()]
                 assert received == [signal.SIGTERM]
             assert signal.getsignal(signal.SIGTERM) is server
         finally:
@@ -26,7 +26,7 @@ def test_a_stop_is_told_on_the_loop_and_does_what_it_did_before():
     asyncio.run(run())
 
 
-def test_a_signal_that_python_does_not_handle_is_left_alone():
+def test_a_signal_without_a_python_handler_is_not_changed():
     async def run():
         former = signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
@@ -38,7 +38,7 @@ def test_a_signal_that_python_does_not_handle_is_left_alone():
     asyncio.run(run())
 
 
-def test_in_another_thread_there_is_nothing_to_hear():
+def test_other_threads_receive_no_stop_signal():
     async def run():
         with on_shutdown(lambda: None):
             return signal.getsignal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""What jobs make of files that changed or went, and of manifests: real files, a real worker."""
+"""Jobs of changed and deleted files and of manifests, with real files and a real worker."""
 
 import io
 import json
@@ -23,7 +23,7 @@ OLD = time.time() - 3600
 
 
 def bmp(colour):
-    """A picture whose size does not tell its colour."""
+    """Return a picture whose size does not depend on its colour."""
     file = io.BytesIO()
     Image.new("RGB", (20, 10), colour).save(file, "BMP")
     return file.getvalue()
@@ -38,7 +38,7 @@ def room(tmp_path):
 
 @pytest.fixture
 def run(room):
-    """Train and work until it is done; the job."""
+    """Train, work until the end, and return the job."""
 
     def train(path=".", describe=None, **options):
         job = room.train(path, **options)
@@ -50,7 +50,7 @@ def run(room):
 
 @pytest.fixture
 def write(room):
-    """Write files that changed last an hour ago."""
+    """Write files with a time of an hour ago."""
 
     def make(files, at=OLD):
         room.write(files)
@@ -92,7 +92,7 @@ def test_a_file_that_changed_just_before_it_was_read_is_read_again(room, run):
     assert (job.indexed, job.unchanged, job.removed) == (1, 0, 1)
 
 
-def test_a_file_that_was_only_touched_is_read_and_found_known(room, run, write):
+def test_a_touched_file_is_read_and_counts_as_known(room, run, write):
     write({"a.png": png("red")})
     run()
     write({"a.png": png("red")}, at=OLD + 60)
@@ -101,7 +101,7 @@ def test_a_file_that_was_only_touched_is_read_and_found_known(room, run, write):
     assert run().unchanged == 1
 
 
-def test_a_change_that_shows_neither_in_size_nor_time_is_found_by_reading_all(room, run, write):
+def test_a_change_without_a_new_size_or_time_is_found_by_verify_bytes(room, run, write):
     write({"a.bmp": bmp("red")})
     run()
     write({"a.bmp": bmp("green")})
@@ -110,7 +110,7 @@ def test_a_change_that_shows_neither_in_size_nor_time_is_found_by_reading_all(ro
     assert (job.indexed, job.removed) == (1, 1)
 
 
-def test_the_image_of_a_changed_file_goes_and_the_new_one_comes(room, run, write):
+def test_the_image_of_a_changed_file_is_replaced(room, run, write):
     write({"a.png": png("red")})
     run()
     (old,) = room.images()
@@ -122,7 +122,7 @@ def test_the_image_of_a_changed_file_goes_and_the_new_one_comes(room, run, write
     assert [source.path for source in new.sources] == ["a.png"]
 
 
-def test_the_image_of_a_changed_file_stays_where_it_was_found_elsewhere(room, run, write):
+def test_the_image_of_a_changed_file_stays_if_another_file_has_it(room, run, write):
     write({"a.png": png("red"), "b.png": png("red")})
     run()
     write({"a.png": png("green")}, at=OLD + 60)
@@ -141,7 +141,7 @@ def test_a_file_that_became_unreadable_keeps_its_image(room, run, write):
     assert (run().failed, len(room.images())) == (1, 1)
 
 
-def test_an_image_that_was_deleted_comes_back_with_its_unchanged_file(room, run, write):
+def test_a_deleted_image_is_indexed_again_from_its_unchanged_file(room, run, write):
     write({"a.png": png("red")})
     run()
     room.catalogue.images.delete_all(room.cats.id)
@@ -151,8 +151,8 @@ def test_an_image_that_was_deleted_comes_back_with_its_unchanged_file(room, run,
 # Files that are gone
 
 
-def test_images_of_files_that_are_gone_go_if_that_is_asked_for(room, run, write):
-    write({f"{name}.png": png(one) for name, one in zip("abc", colours(3), strict=True)})
+def test_prune_deletes_images_of_deleted_files(room, run, write):
+    write({f"{name}.png": png(colour) for name, colour in zip("abc", colours(3), strict=True)})
     run()
     (room.pictures / "b.png").unlink()
     assert (run().removed, len(room.images())) == (0, 3)
@@ -161,14 +161,14 @@ def test_images_of_files_that_are_gone_go_if_that_is_asked_for(room, run, write)
     assert paths(room) == ["a.png", "c.png"]
 
 
-def test_an_image_goes_only_with_the_last_of_its_files(room, run, write):
+def test_an_image_is_pruned_only_with_the_last_of_its_files(room, run, write):
     write(dict.fromkeys(["a.png", "b.png", "c.png"], png("red")))
     run()
     (room.pictures / "a.png").unlink()
     assert (run(prune=True).removed, paths(room)) == (0, ["b.png", "c.png"])
 
 
-def test_a_file_that_was_moved_keeps_its_image(room, run, write):
+def test_a_moved_file_keeps_its_image(room, run, write):
     write({"a.png": png("red"), "b.png": png("green")})
     run()
     before = {image.id for image in room.images()}
@@ -181,9 +181,9 @@ def test_a_file_that_was_moved_keeps_its_image(room, run, write):
     assert describe.calls == 0
 
 
-def test_only_what_was_walked_is_pruned(room, run, write):
+def test_only_walked_folders_are_pruned(room, run, write):
     names = ["a/1.png", "a/b/2.png", "a/x.gif", "ab/3.png", "z.png", "a/here.png"]
-    write({name: png(one) for name, one in zip(names, colours(6), strict=True)})
+    write({name: png(colour) for name, colour in zip(names, colours(6), strict=True)})
     run()
     for name in names[:-1]:
         (room.pictures / name).unlink()
@@ -203,7 +203,7 @@ def test_a_folder_without_files_removes_nothing(room, run, write, dry_run):
     job = run("disk", prune=True, dry_run=dry_run)
     assert (job.removed, len(room.images())) == (0, 2)
     assert "not mounted" in job.detail
-    job = run(prune=True, dry_run=dry_run)  # its mount point is there, and empty
+    job = run(prune=True, dry_run=dry_run)  # the mount point is empty
     assert (job.removed, len(room.images())) == (0, 2)
     assert "1 files" in job.detail
 
@@ -225,7 +225,7 @@ def test_a_folder_that_cannot_be_read_removes_nothing(room, run, write, public_f
     assert (room.job(job).removed, len(room.images())) == (0, 2)
 
 
-def test_a_root_that_is_gone_is_refused(room, run, write):
+def test_a_missing_root_is_refused(room, run, write):
     write({"a.png": png("red")})
     run()
     (room.pictures / "a.png").unlink()
@@ -240,8 +240,8 @@ def stamp(room):
     return Stamp(stat.st_size, stat.st_mtime_ns)
 
 
-def test_pruning_goes_on_after_a_restart(room, run, write):
-    write({f"{name}.png": png(one) for name, one in zip("ab", colours(2), strict=True)})
+def test_pruning_resumes_after_a_restart(room, run, write):
+    write({f"{name}.png": png(colour) for name, colour in zip("ab", colours(2), strict=True)})
     run()
     (room.pictures / "a.png").unlink()
     job = room.train(prune=True)
@@ -255,7 +255,7 @@ def test_pruning_goes_on_after_a_restart(room, run, write):
 # Only looking
 
 
-def test_a_dry_run_says_what_would_be_and_changes_nothing(room, run, write):
+def test_a_dry_run_counts_and_changes_nothing(room, run, write):
     write({"same.png": png("red"), "gone.png": png("blue"), "changed.png": png("white")})
     run()
     (room.pictures / "gone.png").unlink()
@@ -276,7 +276,7 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(room, run, write):
     assert counted(job) == ("completed", 6, 6, 2, 2, 2)
     assert (job.unchanged, job.removed) == (1, 2)
     failures = room.catalogue.jobs.failures(job.number, after=0, limit=9)
-    assert {one.path: one.code for one in failures} == {
+    assert {failure.path: failure.code for failure in failures} == {
         "letter.png": "unsupported_media_type",
         "large.png": "too_large",
     }
@@ -288,7 +288,7 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(room, run, write):
     assert (real.unchanged, real.removed) == (job.unchanged, job.removed)
 
 
-def test_a_dry_run_makes_no_collection(room):
+def test_a_dry_run_creates_no_collection(room):
     request = TrainRequest(path=".", collection="dogs", dry_run=True)
     with pytest.raises(CollectionNotFound, match="dogs"):
         start_folder_job(room.catalogue, room.roots, Computed((room.cats.space,)), request)
@@ -299,7 +299,7 @@ def test_a_dry_run_makes_no_collection(room):
 
 @pytest.fixture
 def follow(room):
-    """Work off a manifest of these lines; the job."""
+    """Process a manifest of these lines, and return the job."""
 
     def work(*lines, name="list.json", **options):
         text = "\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines)
@@ -314,13 +314,13 @@ def follow(room):
 
 def failures(room, job):
     return [
-        (one.path, one.code, one.detail)
-        for one in room.catalogue.jobs.failures(job.number, after=0, limit=100)
+        (failure.path, failure.code, failure.detail)
+        for failure in room.catalogue.jobs.failures(job.number, after=0, limit=100)
     ]
 
 
-def test_a_manifest_adds_deletes_and_tells_of_its_wrong_lines(room, run, write, follow):
-    write({f"shop/{n}.png": png(one) for n, one in enumerate(colours(5))})
+def test_a_manifest_adds_deletes_and_reports_invalid_lines(room, run, write, follow):
+    write({f"shop/{n}.png": png(colour) for n, colour in enumerate(colours(5))})
     run("shop/0.png")
     run("shop/1.png")
     first, second = room.images()
@@ -338,29 +338,29 @@ def test_a_manifest_adds_deletes_and_tells_of_its_wrong_lines(room, run, write, 
     )
     assert counted(job) == ("completed", 6, 6, 2, 0, 4)
     assert (job.removed, job.removals_open) == (2, 0)
-    found = by_path(room)
-    assert found["shop/2.png"].metadata == {"from": "list", "shop": "north"}
-    assert found["shop/3.png"].metadata == {"from": "list"}
-    assert sorted(found) == ["shop/2.png", "shop/3.png"]
-    told = failures(room, job)
-    assert [(path, code) for path, code, _ in told] == [
+    images = by_path(room)
+    assert images["shop/2.png"].metadata == {"from": "list", "shop": "north"}
+    assert images["shop/3.png"].metadata == {"from": "list"}
+    assert sorted(images) == ["shop/2.png", "shop/3.png"]
+    reported = failures(room, job)
+    assert [(path, code) for path, code, _ in reported] == [
         ("shop/list.json:2", "invalid_argument"),
         ("shop/none.png", "path_not_found"),
         ("shop/4.png", "image_not_found"),
         ("shop/list.json:8", "forbidden"),
     ]
-    assert told[0][2].startswith("line 2: ")
+    assert reported[0][2].startswith("line 2: ")
     assert list(room.uploads.stored()) == []  # its copy was needed only while it was read
 
 
-def test_an_added_line_writes_the_metadata_of_an_image_that_is_there(room, run, write, follow):
+def test_an_added_line_replaces_the_metadata_of_an_existing_image(room, run, write, follow):
     write({"a.png": png("red"), "b.png": png("green")})
     run(metadata={"shop": "north", "price": 1})
     job = follow({"path": "a.png", "metadata": {"shop": "south"}}, {"path": "b.png"})
     assert counted(job) == ("completed", 2, 2, 0, 2, 0)
-    found = by_path(room)
-    assert found["a.png"].metadata == {"shop": "south"}
-    assert found["b.png"].metadata == {"shop": "north", "price": 1}
+    images = by_path(room)
+    assert images["a.png"].metadata == {"shop": "south"}
+    assert images["b.png"].metadata == {"shop": "north", "price": 1}
 
 
 def test_lines_take_effect_in_their_order(room, write, follow):
@@ -374,12 +374,12 @@ def test_lines_take_effect_in_their_order(room, write, follow):
         {"op": "delete", "path": "b.png"},
         {"path": "b.png", "metadata": {"turn": 3}},
     )
-    found = {path: image.metadata for path, image in by_path(room).items()}
-    assert found == {"b.png": {"turn": 3}, "c.png": {"turn": 2}}
+    metadata = {path: image.metadata for path, image in by_path(room).items()}
+    assert metadata == {"b.png": {"turn": 3}, "c.png": {"turn": 2}}
 
 
-def test_a_manifest_goes_on_after_a_restart_with_the_same_lines(room, write):
-    write({f"{n}.png": png(one) for n, one in enumerate(colours(4))})
+def test_a_manifest_resumes_after_a_restart_with_the_same_lines(room, write):
+    write({f"{n}.png": png(colour) for n, colour in enumerate(colours(4))})
     lines = [{"path": "0.png"}, {"oops": 1}, {"op": "delete", "path": "1.png"}, {"path": "3.png"}]
     room.write({"l.json": "\n".join(map(json.dumps, lines)).encode()})
     jobs = room.manifest_jobs()
@@ -407,19 +407,19 @@ def test_a_dry_run_of_a_manifest_changes_nothing(room, run, write, follow):
     assert (job.removed, room.images()) == (1, before)
 
 
-def test_a_table_is_a_manifest_too(room, write, follow):
+def test_csv_is_a_manifest_too(room, write, follow):
     write({"a.png": png("red")})
     job = follow("path,shop,price", "a.png,north,2.5", "b.png,x", name="list.csv")
     assert (job.indexed, job.failed) == (1, 1)
     assert room.images()[0].metadata == {"shop": "north", "price": 2.5}
 
 
-def test_paths_of_a_manifest_can_begin_at_another_folder(room, write, follow):
+def test_paths_of_a_manifest_can_be_relative_to_another_folder(room, write, follow):
     write({"shop/a.png": png("red")})
     assert follow({"path": "a.png"}, name="lists/l.json", path="shop").indexed == 1
 
 
-def test_a_sent_manifest_is_about_a_root(room, write):
+def test_paths_of_a_sent_manifest_are_relative_to_the_root(room, write):
     write({"shop/a.png": png("red")})
     jobs = room.manifest_jobs()
     stream = io.BytesIO(b'{"path": "shop/a.png"}')
@@ -428,7 +428,7 @@ def test_a_sent_manifest_is_about_a_root(room, write):
     assert room.job(job).indexed == 1
 
 
-def test_what_is_no_manifest_is_refused_at_once(room, follow):
+def test_an_invalid_manifest_is_refused_at_once(room, follow):
     with pytest.raises(InvalidArgument, match="header"):
         follow("Dear all,")
     with pytest.raises(InvalidArgument, match="prune"):
@@ -441,7 +441,7 @@ def test_what_is_no_manifest_is_refused_at_once(room, follow):
 
 @pytest.fixture
 def start(room):
-    """Start with a manifest of these lines."""
+    """Start a job with a manifest of these lines."""
 
     def make(*lines, claim=None, **options):
         room.write({"l.json": "\n".join(map(json.dumps, lines)).encode()})
@@ -453,7 +453,7 @@ def start(room):
 
 @pytest.fixture
 def retry(room):
-    """Retry a job and work until it is done; the new job."""
+    """Retry a job, work until the end, and return the new job."""
 
     def again(job):
         new = retry_job(room.catalogue, room.uploads, Computed((room.cats.space,)), job.id)
@@ -463,9 +463,7 @@ def retry(room):
     return again
 
 
-def test_a_retry_of_a_manifest_makes_what_failed_and_not_what_was_refused(
-    room, run, write, follow, retry
-):
+def test_a_retry_of_a_manifest_repeats_failures_but_not_refusals(room, run, write, follow, retry):
     write({"a.png": png("red"), "old.png": png("blue")})
     run("old.png")
     job = follow(
@@ -482,16 +480,14 @@ def test_a_retry_of_a_manifest_makes_what_failed_and_not_what_was_refused(
     assert paths(room) == ["a.png"]
 
 
-def test_a_manifest_whose_lines_were_all_refused_leaves_nothing_to_retry(follow, retry):
+def test_a_manifest_with_only_refused_lines_has_nothing_to_retry(follow, retry):
     job = follow({"oops": 1}, {"path": "../b.png"})
     with pytest.raises(Conflict, match="nothing to retry"):
         retry(job)
 
 
-def test_a_manifest_that_was_canceled_while_it_was_read_is_read_on_by_a_retry(
-    room, write, start, retry
-):
-    write({f"{n}.png": png(one) for n, one in enumerate(colours(3))})
+def test_a_retry_continues_a_manifest_that_was_canceled_during_reading(room, write, start, retry):
+    write({f"{n}.png": png(colour) for n, colour in enumerate(colours(3))})
     job = start({"path": "0.png"}, {"oops": 1}, {"path": "1.png"}, {"path": "2.png"})
     (room.pictures / "l.json").unlink()
     some = list(room.lists().of(room.job(job)))[:3]
@@ -505,17 +501,17 @@ def test_a_manifest_that_was_canceled_while_it_was_read_is_read_on_by_a_retry(
     assert paths(room) == ["0.png", "1.png", "2.png"]
 
 
-def test_a_manifest_is_not_kept_for_ever_to_be_read_on(room, start, retry):
+def test_an_unfinished_manifest_expires(room, start, retry):
     job = start({"path": "0.png"})
     room.catalogue.job_control.cancel(job.id)
     room.retriable = timedelta(0)
     room.uploads.discard(set(room.uploads.stored()))
     assert list(room.uploads.stored()) == []
-    with pytest.raises(Conflict, match="not kept any more"):
+    with pytest.raises(Conflict, match="have expired"):
         retry(job)
 
 
-def test_a_manifest_that_is_canceled_while_it_is_listed_is_listed_no_further(room, start):
+def test_canceling_a_manifest_stops_its_reading(room, start):
     job = start(*({"path": f"{n}.png"} for n in range(3)))
     begun = room.lists().of(room.job(job))
     room.catalogue.jobs.add_files(job.number, [next(begun)])
@@ -548,7 +544,7 @@ def cancel_pruning(room, write, monkeypatch):
     return room.job(job)
 
 
-def test_a_pruning_that_is_canceled_removes_nothing_more(room, cancel_pruning):
+def test_a_canceled_pruning_removes_nothing_more(room, cancel_pruning):
     assert (cancel_pruning.state.value, cancel_pruning.detail) == ("canceled", "canceled")
     assert cancel_pruning.removed == 0
     assert paths(room) == ["in/kept.png", "in/lost.png", "other.png"]
@@ -560,7 +556,7 @@ def test_a_retry_of_a_pruning_prunes(room, cancel_pruning, retry):
     assert paths(room) == ["in/kept.png", "other.png"]
 
 
-def test_a_retry_of_a_pruning_is_not_fooled_by_a_lost_folder(room, cancel_pruning, retry):
+def test_a_retry_of_a_pruning_deletes_nothing_of_a_lost_folder(room, cancel_pruning, retry):
     (room.pictures / "in/kept.png").unlink()
     assert "no file was found" in retry(cancel_pruning).detail
     (room.pictures / "in").rmdir()
@@ -568,7 +564,7 @@ def test_a_retry_of_a_pruning_is_not_fooled_by_a_lost_folder(room, cancel_prunin
     assert paths(room) == ["in/kept.png", "in/lost.png", "other.png"]
 
 
-def test_a_dry_run_that_is_canceled_counts_nothing_more(room, write):
+def test_a_canceled_dry_run_counts_nothing_more(room, write):
     write({"a.png": png("red")})
     job = room.train(dry_run=True)
     room.catalogue.jobs.add_files(job.number, [NewFile("a.png", "a.png")])
@@ -578,7 +574,7 @@ def test_a_dry_run_that_is_canceled_counts_nothing_more(room, write):
     assert counted(room.job(job)) == ("canceled", 1, 0, 0, 0, 0)
 
 
-def test_a_manifest_under_a_key_that_is_taken_is_the_job_of_then(room, start):
+def test_a_manifest_with_a_used_key_returns_the_earlier_job(room, start):
     claim = Claim("order 17", "asked")
     job = start({"path": "0.png"}, claim=claim)
     room.work()
@@ -593,14 +589,14 @@ def test_a_manifest_under_a_key_that_is_taken_is_the_job_of_then(room, start):
 
 
 def read_later(room):
-    """As if everything had been read 10 seconds later, since file systems' clocks are coarse."""
+    """Move all read times 10 seconds forward, because file systems' clocks are coarse."""
     with room.catalogue.database.writing() as connection:
         connection.exec_driver_sql("UPDATE sources SET read_ns = read_ns + 10000000000")
 
 
 @pytest.fixture
 def cards(room, run, write, tmp_path):
-    """Another folder in the place of one that was trained, with other pictures of the same names.
+    """Replace a trained folder by another with other pictures of the same names.
 
     The second is as old as the first; one picture of the first has no counterpart.
     """
@@ -633,13 +629,13 @@ def test_pictures_of_another_disk_in_the_same_place_are_added(room, run, cards, 
     assert (back.indexed, back.removed, len(room.images())) == (0, 0, 5)
 
 
-def test_a_dry_run_sees_another_disk_too(room, run, cards):
+def test_a_dry_run_recognises_another_disk_too(room, run, cards):
     job = run(prune=True, dry_run=True)
     assert (job.indexed, job.removed) == (2, 0)
     assert "other files" in job.detail
 
 
-def test_files_that_changed_after_they_were_read_are_changed_files(room, run, write):
+def test_files_that_changed_after_reading_count_as_changed(room, run, write):
     write({"a.bmp": bmp("red")})
     run()
     write({"a.bmp": bmp("green")}, at=OLD + 60)  # its bytes seem old, but it was written just now
@@ -649,7 +645,7 @@ def test_files_that_changed_after_they_were_read_are_changed_files(room, run, wr
 
 @pytest.fixture
 def volume(room):
-    """Mount a file system of this identity; `None` where it is not known."""
+    """Mount a file system with an identity, or with an unknown one (`None`)."""
 
     def mount(name):
         room.roots = ImageRoots([ImageRoot("pictures", room.pictures)], volumes=lambda _: name)
@@ -657,7 +653,7 @@ def volume(room):
     return mount
 
 
-def test_another_file_system_is_told_by_its_identity(room, run, write, volume):
+def test_another_file_system_is_recognised_by_its_identity(room, run, write, volume):
     volume("A")
     write({"1.bmp": bmp("red"), "2.bmp": bmp("green")})
     run()
@@ -671,9 +667,7 @@ def test_another_file_system_is_told_by_its_identity(room, run, write, volume):
     assert run(prune=True).removed == 1  # `2.bmp` is gone from its own file system
 
 
-def test_files_that_were_copied_to_another_file_system_are_on_that_from_then_on(
-    room, run, write, volume
-):
+def test_files_that_were_copied_to_another_file_system_belong_to_it(room, run, write, volume):
     volume(None)
     write({"1.bmp": bmp("red"), "2.bmp": bmp("green"), "3.bmp": bmp("blue")})
     run()
@@ -685,7 +679,7 @@ def test_files_that_were_copied_to_another_file_system_are_on_that_from_then_on(
     assert run(prune=True).removed == 2
 
 
-def test_a_file_that_was_never_in_a_folder_is_not_gone_from_it(room, run, write, tmp_path):
+def test_a_file_is_not_pruned_from_a_folder_that_never_had_it(room, run, write, tmp_path):
     write({"DCIM/1.png": png("red")})
     (tmp_path / "other" / "DCIM").mkdir(parents=True)
     (tmp_path / "other" / "DCIM" / "7.png").write_bytes(png("blue"))

@@ -21,7 +21,7 @@ def read(text):
 
 
 def reasons(text):
-    return {one.line: str(one.reason) for one in read(text) if isinstance(one, Faulty)}
+    return {each.line: str(each.reason) for each in read(text) if isinstance(each, Faulty)}
 
 
 def test_lines_of_json_add_and_delete():
@@ -43,14 +43,14 @@ def test_lines_of_json_add_and_delete():
     ]
 
 
-def test_other_columns_of_a_table_are_metadata_of_the_kind_that_they_look_like():
+def test_other_columns_of_csv_are_metadata_with_inferred_types():
     table = (
         "\ufeffop,path,id,shop,price,count,sold,code,note\n"
         'add,a.jpg,,north,2.50,-3,true,007,"says ""hi"", twice"\n'
         ",b.jpg,,,,,,,\n"
         "delete,,12,,,,,,\n"
     )
-    said = {
+    metadata = {
         "shop": "north",
         "price": 2.5,
         "count": -3,
@@ -59,24 +59,24 @@ def test_other_columns_of_a_table_are_metadata_of_the_kind_that_they_look_like()
         "note": 'says "hi", twice',
     }
     assert read(table) == [
-        Addition(2, "a.jpg", said),
+        Addition(2, "a.jpg", metadata),
         Addition(3, "b.jpg", {}),
         Deletion(4, image_id=12),
     ]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_tables_are_read_with_the_delimiter_of_their_header(delimiter):
+def test_csv_is_read_with_the_delimiter_of_its_header(delimiter):
     assert read(f"path{delimiter}shop\na.jpg{delimiter}north\n") == [
         Addition(2, "a.jpg", {"shop": "north"})
     ]
 
 
-def test_a_table_of_paths_alone_says_nothing_of_metadata():
+def test_csv_with_only_paths_has_no_metadata():
     assert read("path\na.jpg\n") == [Addition(2, "a.jpg", None)]
 
 
-def test_a_wrong_line_is_told_by_its_number_and_the_next_is_read():
+def test_an_invalid_line_is_reported_by_number_and_the_next_is_read():
     good = '{"path": "good.jpg"}\n'
     wrong = {
         "{": "JSON",
@@ -97,22 +97,22 @@ def test_a_wrong_line_is_told_by_its_number_and_the_next_is_read():
         "[" * 100_000: "inside each other",
     }
     for line, why in wrong.items():
-        found = read(good + line + "\n" + good)
-        assert found[::2] == [Addition(1, "good.jpg"), Addition(3, "good.jpg")]
-        assert isinstance(found[1], Faulty)
-        assert why in str(found[1].reason)
+        result = read(good + line + "\n" + good)
+        assert result[::2] == [Addition(1, "good.jpg"), Addition(3, "good.jpg")]
+        assert isinstance(result[1], Faulty)
+        assert why in str(result[1].reason)
 
 
-def test_a_quote_that_is_not_closed_spoils_its_own_line_alone():
+def test_an_unclosed_quote_spoils_only_its_own_line():
     table = 'path,note\na.jpg,"open\nb.jpg,fine\nc.jpg\nd.jpg,too,many\ne.jpg,last'
-    assert [one for one in read(table) if not isinstance(one, Faulty)] == [
+    assert [each for each in read(table) if not isinstance(each, Faulty)] == [
         Addition(3, "b.jpg", {"note": "fine"}),
         Addition(6, "e.jpg", {"note": "last"}),
     ]
     assert set(reasons(table)) == {2, 4, 5}
 
 
-def test_a_line_without_end_is_skipped_without_being_held():
+def test_an_endless_line_is_skipped_without_keeping_it_in_memory():
     class Endless(io.RawIOBase):
         pieces = iter(
             [
@@ -133,12 +133,12 @@ def test_a_line_without_end_is_skipped_without_being_held():
     assert good == Addition(2, "a.jpg")
 
 
-def test_a_line_that_is_not_utf_8_is_told():
+def test_a_line_that_is_not_utf_8_is_reported():
     assert read(b'{"path": "a.jpg"}\n{"path": "\xff.jpg"}\n')[0] == Addition(1, "a.jpg")
     assert "UTF-8" in reasons(b'{"path": "a.jpg"}\n{"path": "\xff.jpg"}\n')[2]
 
 
-def test_metadata_that_no_filter_could_use_is_refused_for_its_line():
+def test_invalid_metadata_is_refused_for_its_line():
     line = json.dumps({"path": "a", "metadata": {str(n): n for n in range(1001)}})
     assert "1000" in reasons(line)[1]
 
@@ -147,50 +147,50 @@ def test_metadata_that_no_filter_could_use_is_refused_for_its_line():
     "text",
     ["[\n{}\n]", "shop,price\nnorth,1\n", "path,path\n", "path,,x\n", "path,metadata\n", '"path'],
 )
-def test_what_is_no_manifest_is_refused_as_a_whole(text):
+def test_other_files_are_refused_as_a_whole(text):
     with pytest.raises(InvalidArgument, match="manifest"):
         read(text)
 
 
-def test_an_empty_manifest_says_nothing():
+def test_an_empty_manifest_has_no_statements():
     assert read("") == read("\n\n") == []
 
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30)
 values = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts
-said = st.dictionaries(texts, values | st.lists(values, max_size=3), max_size=4)
+metadatas = st.dictionaries(texts, values | st.lists(values, max_size=3), max_size=4)
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(texts, st.none() | said), max_size=8), st.booleans())
-def test_what_is_written_as_json_lines_is_what_is_read(wanted, ascii_only):
+@given(st.lists(st.tuples(texts, st.none() | metadatas), max_size=8), st.booleans())
+def test_statements_survive_a_round_trip_through_json_lines(pictures, ascii_only):
     lines = [
         json.dumps({"path": path, "metadata": metadata}, ensure_ascii=ascii_only)
-        for path, metadata in wanted
+        for path, metadata in pictures
     ]
     assert read("\n".join(lines)) == [
-        Addition(number, path, metadata) for number, (path, metadata) in enumerate(wanted, 1)
+        Addition(number, path, metadata) for number, (path, metadata) in enumerate(pictures, 1)
     ]
 
 
 @settings(deadline=None)
 @given(st.lists(st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"")), max_size=8))
-def test_whatever_stands_between_good_lines_they_are_read(noise):
+def test_good_lines_are_read_whatever_is_between_them(noise):
     good = b'{"path": "good.jpg"}'
     data = b"\n".join(
         [good, *(line for pair in zip(noise, [good] * len(noise), strict=True) for line in pair)]
     )
-    found = read(data)
-    assert [one.path for one in found if one in (Addition(one.line, "good.jpg"),)] == (
+    result = read(data)
+    assert [each.path for each in result if each in (Addition(each.line, "good.jpg"),)] == (
         ["good.jpg"] * (len(noise) + 1)
     )
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200))
-def test_any_bytes_are_statements_or_one_refusal(data):
+def test_any_bytes_are_statements_or_one_error(data):
     try:
-        found = read(data)
+        result = read(data)
     except InvalidArgument:
         return
-    assert all(isinstance(one, Addition | Deletion | Faulty) for one in found)
+    assert all(isinstance(each, Addition | Deletion | Faulty) for each in result)

@@ -41,7 +41,7 @@ def png(colour):
 
 
 async def describe(images):
-    """The mean colour, in the one space as it is and in the other turned round."""
+    """Return the mean colour in one space, and its reverse in the other."""
     means = images.mean(axis=(1, 2)) + 1.0
     units = (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
     return {OLD.fingerprint: units, NEW.fingerprint: -units}
@@ -52,7 +52,7 @@ def _no_manifest(digests):
 
 
 class Room:
-    """A collection of three files and an upload, and the worker's surroundings."""
+    """A collection of three files and an upload, and the parts that a worker needs."""
 
     def __init__(self, folder, catalogue):
         self.catalogue = catalogue
@@ -79,7 +79,7 @@ class Room:
         return image and Originals(self.roots, self.uploads).read(image)
 
     def work(self, is_so, computed=BOTH):
-        """Let a worker work until something is so."""
+        """Run a worker until a condition is true."""
         reader = Reader(
             self.roots,
             self.uploads,
@@ -132,7 +132,7 @@ def test_files_and_uploads_are_described_again(room):
         assert new.tolist() == (-old).tolist()
 
 
-def test_a_changed_file_is_a_failure_with_its_name(room):
+def test_a_changed_file_fails_under_its_name(room):
     (room.pictures / "green.png").write_bytes(png("yellow"))
     job = room.reindex()
     room.work(room.catalogue.reindexes.due)
@@ -142,7 +142,7 @@ def test_a_changed_file_is_a_failure_with_its_name(room):
     assert (room.job(job).indexed, room.job(job).failed) == (3, 1)
 
 
-def test_the_end_of_a_walk_that_found_nothing_is_told(room):
+def test_a_walk_without_files_is_reported_as_finished(room):
     room.catalogue.images.delete_all(room.cats.id)
     before = room.commits
     room.reindex()
@@ -150,7 +150,7 @@ def test_the_end_of_a_walk_that_found_nothing_is_told(room):
     assert room.commits > before
 
 
-def test_a_reindex_to_what_a_restart_does_not_compute_fails_and_says_so(room):
+def test_a_reindex_fails_if_a_restart_does_not_compute_its_descriptor(room):
     job = room.reindex()
     room.work(lambda: room.job(job).state is JobState.FAILED, Computed((OLD, ELSEWHERE)))
     assert room.job(job).detail.startswith(
@@ -160,7 +160,7 @@ def test_a_reindex_to_what_a_restart_does_not_compute_fails_and_says_so(room):
     assert room.catalogue.collections.named("cats").space == OLD
 
 
-def test_a_reindex_that_was_given_up_is_worked_on_no_more(room):
+def test_an_abandoned_reindex_does_not_continue(room):
     job = room.reindex()
     room.catalogue.reindexes.forget(room.cats)
     other = room.reindex()
@@ -169,7 +169,7 @@ def test_a_reindex_that_was_given_up_is_worked_on_no_more(room):
     assert room.job(other).done == 4
 
 
-def test_what_cannot_be_reindexed_is_told(room):
+def test_impossible_reindexes_are_refused(room):
     with pytest.raises(CollectionNotFound, match="'dogs'"):
         start_reindex_job(room.catalogue, BOTH, "dogs", None, drop_missing=False)
     with pytest.raises(InvalidArgument, match="use one of vgg16-mac, vgg16-rmac4"):

@@ -1,4 +1,4 @@
-"""Which folders are trained when something changes below a root, on a real file system."""
+"""Folders that are trained after changes below a root, on a real file system."""
 
 import os
 import threading
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bento_service.errors import PathNotFound
-from bento_service.ingest.watcher import Watched, found, told
+from bento_service.ingest.watcher import Watched, notified_folders, polled_folders
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
 
@@ -31,12 +31,12 @@ def stop():
 
 @pytest.fixture
 def folders(root, stop, request):
-    """The folders that a source of changes names, one a call."""
-    if request.param == "told":
-        changes = told(root.path, stop)
+    """A function that returns the next folder of notifications or of polling."""
+    if request.param == "notified":
+        changes = notified_folders(root.path, stop)
     else:
         watched = Watched(root, "default", poll_seconds=0.1)
-        changes = found(ImageRoots([root]), watched, stop)
+        changes = polled_folders(ImageRoots([root]), watched, stop)
     with ThreadPoolExecutor(1) as thread:
 
         def following():
@@ -46,8 +46,8 @@ def folders(root, stop, request):
         stop.set()
 
 
-@pytest.mark.parametrize("folders", ["told", "found"], indirect=True)
-def test_the_whole_root_comes_first_and_then_what_changed(folders, root):
+@pytest.mark.parametrize("folders", ["notified", "polled"], indirect=True)
+def test_the_whole_root_is_first_and_changed_folders_follow(folders, root):
     assert folders() == Path()
     (root.path / "new.jpg").write_bytes(b"new")
     assert folders() == Path()
@@ -55,8 +55,8 @@ def test_the_whole_root_comes_first_and_then_what_changed(folders, root):
     assert folders() == Path()
 
 
-@pytest.mark.parametrize("folders", ["told"], indirect=True)
-def test_one_folder_that_holds_all_changes_is_enough(folders, root):
+@pytest.mark.parametrize("folders", ["notified"], indirect=True)
+def test_the_lowest_folder_with_all_changes_is_named(folders, root):
     assert folders() == Path()
     (root.path / "a/b/1.jpg").write_bytes(b"one")
     assert folders() == Path("a/b")
@@ -65,31 +65,31 @@ def test_one_folder_that_holds_all_changes_is_enough(folders, root):
     assert folders() == Path("a")
 
 
-@pytest.mark.parametrize("folders", ["found"], indirect=True)
-def test_a_file_that_is_another_one_is_found_by_its_time(folders, root):
+@pytest.mark.parametrize("folders", ["polled"], indirect=True)
+def test_a_replaced_file_is_recognised_by_its_time(folders, root):
     (root.path / "a/1.jpg").write_bytes(b"one")
     assert folders() == Path()
     os.utime(root.path / "a/1.jpg", (1, 1))
     assert folders() == Path()
 
 
-@pytest.mark.parametrize("folders", ["told", "found"], indirect=True)
-def test_the_end_is_told(folders, stop):
+@pytest.mark.parametrize("folders", ["notified", "polled"], indirect=True)
+def test_stopping_ends_the_folders(folders, stop):
     assert folders() == Path()
     stop.set()
     assert folders() is None
 
 
-def test_a_root_that_is_gone_is_an_error_to_try_again(root, stop, tmp_path):
+def test_a_missing_root_is_an_error(root, stop, tmp_path):
     gone = ImageRoot("gone", tmp_path / "gone")
     with pytest.raises(OSError, match="gone"):
-        next(told(gone.path, stop))
+        next(notified_folders(gone.path, stop))
     with pytest.raises(PathNotFound):
-        next(found(ImageRoots([gone]), Watched(gone, "default", poll_seconds=1), stop))
+        next(polled_folders(ImageRoots([gone]), Watched(gone, "default", poll_seconds=1), stop))
 
 
-@pytest.mark.parametrize("folders", ["told"], indirect=True)
-def test_a_root_in_whose_place_another_comes_is_watched_anew(folders, root):
+@pytest.mark.parametrize("folders", ["notified"], indirect=True)
+def test_a_root_that_another_folder_replaces_is_an_error(folders, root):
     assert folders() == Path()
     root.path.rename(root.path.with_name("away"))
     root.path.mkdir()

@@ -204,7 +204,7 @@ def test_a_model_that_is_missing_is_said_before_anything_is_written(server, tmp_
     )
 
     assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
-    assert f"is not in {home}; `make run` makes it" in answer.stderr
+    assert f"is not in {home}; build it with `make run`" in answer.stderr
     assert not data.exists()
 
 

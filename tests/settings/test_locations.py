@@ -21,7 +21,7 @@ def bento(tmp_path):
     return tmp_path / "bento" / "src"
 
 
-def test_a_checkout_keeps_its_data_in_itself_wherever_it_is_called_from(checkout, monkeypatch):
+def test_a_checkout_has_its_data_folder_inside_in_any_working_directory(checkout, monkeypatch):
     monkeypatch.chdir("/")
     assert default_data_dir({"HOME": "/home/me"}, code=checkout) == checkout / "data"
 
@@ -35,17 +35,17 @@ def test_a_checkout_keeps_its_data_in_itself_wherever_it_is_called_from(checkout
         ({"HOME": "/home/me", "XDG_DATA_HOME": "data"}, "/home/me/.local/share/lookalike"),
     ],
 )
-def test_everything_else_keeps_its_data_where_the_users_data_is(bento, environment, folder):
+def test_other_installations_use_the_users_data_folder(bento, environment, folder):
     assert default_data_dir(environment, code=bento) == Path(folder)
 
 
 @pytest.mark.parametrize("environment", [{}, {"HOME": ""}, {"HOME": "home"}])
-def test_without_a_home_the_folder_has_to_be_named(bento, environment):
+def test_without_a_home_the_data_folder_must_be_set(bento, environment):
     with pytest.raises(ValueError, match="LOOKALIKE_DATA_DIR is not set and there is no HOME"):
         default_data_dir(environment, code=bento)
 
 
-def test_a_container_keeps_its_data_in_the_volume(bento, tmp_path):
+def test_a_container_uses_its_volume_as_data_folder(bento, tmp_path):
     volume = tmp_path / "volume"
     volume.mkdir()
     environment = {"BENTOML_CONTAINERIZED": "true", "HOME": "/home/bentoml"}
@@ -58,12 +58,12 @@ def test_a_container_without_a_volume_is_refused(bento, tmp_path):
         default_data_dir({"BENTOML_CONTAINERIZED": "1"}, code=bento, container_data=missing)
 
 
-def test_relative_paths_are_taken_in_the_folder_of_the_checkout(checkout, monkeypatch):
+def test_relative_paths_are_valid_in_the_folder_of_the_checkout(checkout, monkeypatch):
     monkeypatch.chdir(checkout)
     check_absolute("LOOKALIKE_DATA_DIR", Path("data"), code=checkout)
 
 
-def test_relative_paths_are_refused_everywhere_else(checkout, bento, monkeypatch):
+def test_relative_paths_are_refused_in_other_folders(checkout, bento, monkeypatch):
     monkeypatch.chdir("/")
     with pytest.raises(ValueError, match=r"LOOKALIKE_TLS_KEY is key.pem, and relative"):
         check_absolute("LOOKALIKE_TLS_KEY", Path("key.pem"), code=checkout)
@@ -80,8 +80,8 @@ def test_no_data_is_written_into_a_bento(bento, tmp_path, place):
         check_outside_code("LOOKALIKE_DATA_DIR", bento.parent / place)
 
 
-def test_no_data_is_written_into_a_package_which_a_bento_may_be_built_from(checkout):
-    with pytest.raises(ValueError, match="lies among the program's code"):
+def test_no_data_is_written_into_a_package(checkout):
+    with pytest.raises(ValueError, match="lies in the program's code"):
         check_outside_code(
             "LOOKALIKE_DATA_DIR", checkout / "bento_service" / "web" / "data", code=checkout
         )

@@ -13,7 +13,7 @@ def read(**values):
     return Settings.from_environment({f"LOOKALIKE_{name}": text for name, text in values.items()})
 
 
-def test_nothing_set_means_this_machine_alone_and_no_folders():
+def test_the_defaults_serve_only_this_machine_and_no_folders():
     settings = Settings.from_environment({})
     assert settings.data_dir == Path(__file__).parents[2] / "data"
     assert (settings.host, settings.port) == ("127.0.0.1", 8001)
@@ -29,7 +29,7 @@ def test_nothing_set_means_this_machine_alone_and_no_folders():
     assert (settings.engine, settings.precision) == ("auto", "auto")
 
 
-def test_watched_roots_are_named_with_their_collections(tmp_path):
+def test_watched_roots_are_returned_with_their_collections(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     roots = f"{tmp_path}/a:{tmp_path}/b"
@@ -49,7 +49,7 @@ def test_watched_roots_are_named_with_their_collections(tmp_path):
         watched("c=cats")
 
 
-def test_every_setting_has_its_name_in_the_environment(tmp_path):
+def test_every_setting_is_read_from_the_environment(tmp_path):
     settings = read(
         HOST="0.0.0.0",  # noqa: S104 - read, not bound
         PORT="9000",
@@ -150,40 +150,40 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
     assert settings.milvus == "http://milvus:19530"
 
 
-def test_one_decoder_is_left_to_searches():
+def test_jobs_leave_one_decoder_to_searches():
     assert (read(THREADS="4").most_decoders, read(THREADS="4").ingest_decoders) == (5, 4)
     assert (read(DECODERS="3").most_decoders, read(DECODERS="3").ingest_decoders) == (3, 2)
     assert (read(DECODERS="1").most_decoders, read(DECODERS="1").ingest_decoders) == (1, 1)
 
 
-def test_a_decoder_must_have_the_memory_that_the_largest_picture_takes():
+def test_a_decoder_must_have_memory_for_the_largest_picture():
     assert read(MAX_PIXELS="1000", DECODER_MEMORY_BYTES="20000").memory_of_decoder == 20_000
     with pytest.raises(SettingsError, match="LOOKALIKE_MAX_PIXELS may take 20000"):
         read(MAX_PIXELS="1000", DECODER_MEMORY_BYTES="19999")
 
 
-def test_the_embedded_index_takes_no_kind_that_does_not_help_it():
+def test_approximate_index_types_are_refused_for_milvus_lite():
     with pytest.raises(SettingsError, match="LOOKALIKE_MILVUS_URI"):
         read(INDEX="hnsw")
     assert read(INDEX="flat").index == "flat"
     assert read(INDEX="hnsw", MILVUS_URI="http://milvus:19530").index == "hnsw"
 
 
-def test_the_text_of_the_module_names_every_setting():
+def test_the_docstring_of_the_module_names_every_setting():
     import bento_service.settings as module
 
     for name in Settings.model_fields:
         assert f"LOOKALIKE_{name.upper()} " in module.__doc__
 
 
-def test_everything_that_is_written_lies_in_the_data_folder(tmp_path):
+def test_all_written_data_is_in_the_data_folder(tmp_path):
     settings = read(DATA_DIR=str(tmp_path / "data"))
     assert settings.catalogue == f"sqlite:///{tmp_path}/data/catalogue.db"
     assert settings.milvus == f"{tmp_path}/data/milvus.db"
     assert settings.uploads_dir == tmp_path / "data" / "uploads"
 
 
-def test_a_relative_path_is_refused_where_the_working_folder_may_change(tmp_path, monkeypatch):
+def test_a_relative_path_is_refused_outside_of_a_checkout(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path)
     for values in (
@@ -212,21 +212,21 @@ def test_data_in_a_bento_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0", "*"])
-def test_an_address_to_listen_on_has_to_be_an_address(host):
+def test_a_host_must_be_an_ip_address(host):
     with pytest.raises(SettingsError, match=r"LOOKALIKE_HOST is .* IPv4 or IPv6 address"):
         read(HOST=host)
 
 
-def test_an_empty_value_is_as_good_as_none():
+def test_an_empty_value_counts_as_unset():
     assert read(PORT="", DATA_DIR="", IMAGE_ROOTS="", MILVUS_URI="").port == 8001
 
 
-def test_a_misspelt_name_is_refused_with_the_right_one():
+def test_the_error_for_a_misspelt_name_suggests_the_right_one():
     with pytest.raises(SettingsError, match="did you mean LOOKALIKE_IMAGE_ROOTS"):
         read(IMAGE_ROOT="/srv")
 
 
-def test_a_name_like_no_other_is_to_be_removed():
+def test_the_error_for_an_unknown_name_says_to_remove_it():
     with pytest.raises(SettingsError, match="LOOKALIKE_QQQQ is not a setting; remove it"):
         read(QQQQ="1")
 
@@ -248,7 +248,7 @@ def test_a_name_like_no_other_is_to_be_removed():
         ("MILVUS_URI", "/srv/index"),
     ],
 )
-def test_a_value_that_does_not_fit_is_named(name, value):
+def test_the_error_for_an_invalid_value_names_it(name, value):
     with pytest.raises(SettingsError) as caught:
         read(**{name: value})
     assert f"LOOKALIKE_{name}" in str(caught.value)
@@ -256,21 +256,21 @@ def test_a_value_that_does_not_fit_is_named(name, value):
 
 
 @pytest.mark.parametrize("uri", ["http://milvus:19530", "https://u:p@host", "/srv/x.db", "x.db"])
-def test_milvus_is_a_server_or_a_file_that_pymilvus_takes_for_one(uri):
+def test_milvus_is_a_server_or_a_file_with_a_name_that_pymilvus_accepts(uri):
     assert read(MILVUS_URI=uri).milvus == uri
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_errors_are_reported_at_once():
     with pytest.raises(SettingsError, match=r"PORT.*THREADS"):
         read(PORT="x", THREADS="y")
 
 
-def test_the_clients_names_are_not_the_services_concern():
+def test_settings_of_the_client_are_ignored():
     settings = read(URL="http://host", TOKEN="t1", TIMEOUT="5")  # noqa: S106
     assert settings == Settings.from_environment({})
 
 
-def test_other_programs_names_are_left_alone():
+def test_variables_of_other_programs_are_ignored():
     assert Settings.from_environment({"PORT": "x", "HOME": "/root"}).port == 8001
 
 
@@ -279,7 +279,7 @@ def test_settings_cannot_be_changed():
         Settings.from_environment({}).port = 1
 
 
-def test_an_image_root_that_is_no_folder_is_refused(tmp_path):
+def test_an_image_root_that_is_not_a_folder_is_refused(tmp_path):
     (tmp_path / "file").touch()
     for missing in ("file", "nowhere"):
         with pytest.raises(SettingsError, match=f"{missing}, which is not a folder"):
@@ -306,17 +306,17 @@ def test_roots_can_have_any_path_and_be_named(tmp_path):
         )
     ).map(tuple)
 )
-def test_roots_are_read_as_they_were_written(roots):
+def test_formatted_roots_are_parsed_to_the_same_roots(roots):
     assert parse_roots(format_roots(roots)) == roots
 
 
-def test_one_folder_or_one_name_is_not_named_twice(tmp_path):
+def test_a_repeated_folder_or_name_is_refused(tmp_path):
     (tmp_path / "b").mkdir()
     for value in (f"a={tmp_path}:b={tmp_path}", f"a={tmp_path}:a={tmp_path}/b"):
         with pytest.raises(SettingsError, match="give each folder one name"):
             read(IMAGE_ROOTS=value)
 
 
-def test_the_processs_own_environment_is_read_if_none_is_given(monkeypatch):
+def test_the_environment_of_the_process_is_the_default(monkeypatch):
     monkeypatch.setenv("LOOKALIKE_PORT", "4321")
     assert Settings.from_environment().port == 4321

@@ -24,7 +24,7 @@ def roots(folder):
 
 @pytest.fixture
 def outside(tmp_path):
-    """A folder beside the root, with something that must not be read."""
+    """A folder outside of the root, with a file that must not be read."""
     made = tmp_path / "private"
     made.mkdir()
     (made / "secret.jpg").write_bytes(b"secret")
@@ -48,7 +48,7 @@ def read(roots, path):
         return file.read()
 
 
-# Where a path belongs
+# Locating paths
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_an_absolute_path_finds_its_root(tmp_path):
     assert (located.root.name, located.path) == ("dogs", "rex/1.jpg")
 
 
-def test_a_root_itself_is_a_place(roots, folder):
+def test_a_root_itself_can_be_located(roots, folder):
     assert roots.locate(str(folder)).path == ""
     assert roots.locate(f"{folder}/").path == ""
 
 
-def test_a_linked_root_is_reached_as_the_operator_wrote_it(tmp_path, folder):
+def test_a_linked_root_is_located_by_the_path_that_the_operator_wrote(tmp_path, folder):
     roots = ImageRoots([ImageRoot("pictures", folder, spelled=tmp_path / "link")])
     assert roots.locate(f"{tmp_path}/link/a.jpg").path == "a.jpg"
     assert roots.locate(f"{folder}/a.jpg").path == "a.jpg"
@@ -90,12 +90,12 @@ def test_a_linked_root_is_reached_as_the_operator_wrote_it(tmp_path, folder):
     "path",
     ["..", "../private", "cats/..", "cats/../../private", "cats/../a.jpg", "./../a", "a/b/.."],
 )
-def test_going_up_is_forbidden_wherever_it_leads(path, roots):
+def test_parent_components_are_forbidden_wherever_they_lead(path, roots):
     with pytest.raises(Forbidden):
         roots.locate(path)
 
 
-def test_going_up_in_an_absolute_path_is_forbidden(roots, folder):
+def test_parent_components_of_an_absolute_path_are_forbidden(roots, folder):
     with pytest.raises(Forbidden):
         roots.locate(f"{folder}/../private/secret.jpg")
     with pytest.raises(Forbidden):
@@ -113,18 +113,18 @@ def test_a_folder_whose_name_begins_like_the_roots_is_outside(roots, folder):
         roots.locate(f"{folder}-of-mine/a.jpg")
 
 
-def test_what_is_outside_answers_alike_whether_it_is_there_or_not(roots, outside, tmp_path):
-    said = []
+def test_the_answer_for_paths_outside_does_not_reveal_if_they_exist(roots, outside, tmp_path):
+    messages = []
     for path in (outside / "secret.jpg", tmp_path / "nowhere"):
         with pytest.raises(Forbidden) as caught:
             roots.locate(str(path))
-        said.append(str(caught.value))
-    assert said[0] == said[1]
-    assert "private" not in said[0]
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+    assert "private" not in messages[0]
 
 
 @pytest.mark.parametrize("path", ["a\0.jpg", "/\0", "\ud800.jpg", "/srv/\udfff"])
-def test_characters_that_no_path_can_have_are_refused(path, roots):
+def test_characters_that_are_invalid_in_paths_are_refused(path, roots):
     with pytest.raises(InvalidArgument):
         roots.locate(path)
 
@@ -134,7 +134,7 @@ def test_without_roots_every_path_is_forbidden_with_advice():
         ImageRoots([]).locate("a.jpg")
 
 
-def test_of_several_roots_a_relative_path_names_one(tmp_path):
+def test_a_relative_path_names_one_of_several_roots(tmp_path):
     roots = ImageRoots([ImageRoot(name, tmp_path / name) for name in ("cats", "dogs")])
     assert roots.names == ("cats", "dogs")
     assert roots.locate("a.jpg", "dogs").root.name == "dogs"
@@ -188,18 +188,18 @@ def test_a_path_longer_than_the_kernel_takes_at_once_is_opened(roots, folder):
 
 
 @pytest.mark.parametrize("path", ["../private/secret.jpg", "cats/../../private/secret.jpg", ".."])
-def test_opening_does_not_go_up_whoever_gave_the_path(path, roots, folder, outside):
+def test_opening_rejects_parent_components(path, roots, folder, outside):
     write(folder, "cats/a.jpg")
     with pytest.raises(Forbidden):
         read(roots, path)
 
 
-def test_an_absolute_path_is_opened_below_the_root_if_at_all(roots, folder, outside):
+def test_an_absolute_path_is_opened_relative_to_the_root(roots, folder, outside):
     with pytest.raises(PathNotFound):
         read(roots, str(outside / "secret.jpg"))
 
 
-def test_what_is_not_there_is_told_with_its_name(roots, folder):
+def test_the_error_for_a_missing_path_names_it(roots, folder):
     write(folder, "a.jpg")
     for path, missing in (("b.jpg", "b.jpg"), ("cats/b.jpg", "cats")):
         with pytest.raises(PathNotFound, match=missing):
@@ -210,7 +210,7 @@ def test_what_is_not_there_is_told_with_its_name(roots, folder):
             walked(roots, path)
 
 
-def test_a_name_that_is_too_long_is_not_there(roots):
+def test_a_name_that_is_too_long_is_not_found(roots):
     for path in ("n" * 300, "n" * 300 + "/a.jpg"):
         with pytest.raises(PathNotFound):
             read(roots, path)
@@ -220,7 +220,7 @@ def test_a_name_that_is_too_long_is_not_there(roots):
             walked(roots, path)
 
 
-def test_a_root_that_has_gone_is_told_without_its_path(roots, folder):
+def test_the_error_for_a_missing_root_does_not_reveal_its_path(roots, folder):
     located = roots.locate("a.jpg")
     folder.rmdir()
     for act in (
@@ -233,13 +233,13 @@ def test_a_root_that_has_gone_is_told_without_its_path(roots, folder):
         assert str(folder) not in str(caught.value)
 
 
-def test_a_root_that_is_not_configured_any_more_is_told(roots):
+def test_the_error_for_an_unknown_root_names_it(roots):
     with pytest.raises(PathNotFound, match="image root 'old'"), roots.opened("old", "a.jpg"):
         pass
 
 
 def links_to(folder, outside):
-    """Names of symbolic links of every kind, inside the root."""
+    """Create symbolic links of every kind in the root, and return their names."""
     write(folder, "real/a.jpg")
     (folder / "file").symlink_to(outside / "secret.jpg")
     (folder / "folder").symlink_to(outside)
@@ -329,13 +329,13 @@ def test_a_folder_cannot_be_read_like_a_file(roots, folder, open_files):
     assert open_files() == before
 
 
-def test_a_file_is_no_folder_on_the_way(roots, folder):
+def test_a_file_in_the_place_of_a_folder_is_forbidden(roots, folder):
     write(folder, "a.jpg")
     with pytest.raises(Forbidden):
         read(roots, "a.jpg/b.jpg")
 
 
-def test_what_may_not_be_read_is_forbidden_with_advice(public_folder, as_nobody):
+def test_unreadable_files_and_folders_are_forbidden_with_advice(public_folder, as_nobody):
     write(public_folder, "open.jpg", "shut.jpg", "locked/a.jpg")
     (public_folder / "shut.jpg").chmod(0)
     (public_folder / "locked").chmod(0)
@@ -387,13 +387,13 @@ IN_ORDER = [
 ]
 
 
-def test_a_walk_finds_every_file_in_a_steady_order(roots, folder):
+def test_a_walk_finds_every_file_in_a_stable_order(roots, folder):
     write(folder, *TREE)
     assert walked(roots) == IN_ORDER
     assert walked(roots) == IN_ORDER
 
 
-def test_a_walk_need_not_go_down(roots, folder):
+def test_a_walk_can_skip_the_folders_below(roots, folder):
     write(folder, *TREE)
     assert walked(roots, recursive=False) == [".hidden.png", "a.JPG", "b.jpg"]
     assert walked(roots, "cats", recursive=False) == ["cats/1.gif", "cats/2.jpg"]
@@ -404,13 +404,13 @@ def test_a_walk_goes_a_hundred_folders_deep(roots, folder):
     assert walked(roots) == ["d/" * 99 + "in.jpg"]
 
 
-def test_a_walk_of_a_folder_gives_paths_from_the_root(roots, folder):
+def test_a_walk_of_a_folder_returns_paths_relative_to_the_root(roots, folder):
     write(folder, *TREE)
     assert walked(roots, "cats") == ["cats/1.gif", "cats/2.jpg", "cats/old/0.jpg"]
     assert walked(roots, "cats/old") == ["cats/old/0.jpg"]
 
 
-def test_a_walk_of_one_file_is_that_file(roots, folder):
+def test_a_walk_of_one_file_returns_that_file(roots, folder):
     write(folder, *TREE)
     assert walked(roots, "cats/2.jpg") == ["cats/2.jpg"]
 
@@ -431,12 +431,12 @@ def test_an_empty_folder_has_no_files(roots):
         (["nothing", "["], IN_ORDER),
     ],
 )
-def test_shell_patterns_leave_out_paths_and_names(ignore, left, roots, folder):
+def test_patterns_skip_paths_and_names(ignore, left, roots, folder):
     write(folder, *TREE)
     assert walked(roots, ignore=ignore) == left
 
 
-def test_patterns_are_below_the_walked_folder(roots, folder):
+def test_patterns_are_relative_to_the_walked_folder(roots, folder):
     write(folder, *TREE)
     assert walked(roots, "cats", ignore=["cats/*"]) == walked(roots, "cats")
     assert walked(roots, "cats", ignore=["old/*"]) == ["cats/1.gif", "cats/2.jpg"]
@@ -448,7 +448,7 @@ def test_names_that_are_not_text_are_walked_in_the_order_of_their_bytes(roots, f
     assert [os.fsencode(path) for path in walked(roots)] == sorted(names)
 
 
-def test_a_walk_that_is_given_up_leaves_no_descriptor_open(roots, folder, open_files):
+def test_an_unfinished_walk_leaves_no_descriptor_open(roots, folder, open_files):
     write(folder, *(f"a/b/c/d/{n}.jpg" for n in range(3)), "e/f.jpg")
     before = open_files()
     paths = roots.walk(roots.locate("."), recursive=True, ignore=())
@@ -458,14 +458,14 @@ def test_a_walk_that_is_given_up_leaves_no_descriptor_open(roots, folder, open_f
     assert open_files() == before
 
 
-def test_a_walk_to_the_end_leaves_no_descriptor_open(roots, folder, open_files):
+def test_a_finished_walk_leaves_no_descriptor_open(roots, folder, open_files):
     write(folder, *TREE)
     before = open_files()
     walked(roots)
     assert open_files() == before
 
 
-def test_a_folder_that_vanishes_under_a_walk_is_left_out(roots, folder):
+def test_a_folder_that_vanishes_during_a_walk_is_skipped(roots, folder):
     write(folder, "a.jpg", "b/1.jpg", "c.jpg")
     paths = roots.walk(roots.locate("."), recursive=True, ignore=())
     assert next(paths).path == "a.jpg"
@@ -474,7 +474,7 @@ def test_a_folder_that_vanishes_under_a_walk_is_left_out(roots, folder):
     assert [file.path for file in paths] == ["c.jpg"]
 
 
-def test_a_folder_that_becomes_a_link_under_a_walk_is_not_followed(roots, folder, outside):
+def test_a_folder_that_becomes_a_link_during_a_walk_is_not_followed(roots, folder, outside):
     write(folder, "a.jpg", "b/1.jpg", "c.jpg")
     paths = roots.walk(roots.locate("."), recursive=True, ignore=())
     assert next(paths).path == "a.jpg"

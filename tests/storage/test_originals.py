@@ -82,18 +82,18 @@ def test_the_first_source_that_still_has_the_bytes_is_used(originals, folder, up
     [b"", b"the bytes that were indexeD", CONTENT + b".", CONTENT[:-1]],
     ids=["empty", "changed", "longer", "shorter"],
 )
-def test_other_bytes_are_never_given_out(content, originals, folder):
+def test_changed_bytes_are_never_returned(content, originals, folder):
     (folder / "a.png").write_bytes(content)
     with pytest.raises(ImageNotFound, match="image 7 was moved or changed"):
         originals.read(image(file("a.png")))
 
 
-def test_a_root_that_is_not_there_is_named(uploads, tmp_path, folder):
+def test_the_error_for_an_unavailable_root_names_it(uploads, tmp_path, folder):
     roots = ImageRoots([ImageRoot("pictures", folder), ImageRoot("card", tmp_path / "card")])
     for name, reason in {
-        "card": "'card' is not there .*mount it.*LOOKALIKE_IMAGE_ROOTS='card=/its/folder'",
-        "a:b": r"not known where image root 'a:b' is; .*LOOKALIKE_IMAGE_ROOTS='a\\:b=",
-        "pictures": "'pictures' is empty, as that of a disk is that is not mounted",
+        "card": "'card' cannot be opened .*mount it.*LOOKALIKE_IMAGE_ROOTS='card=/its/folder'",
+        "a:b": r"folder of image root 'a:b' is not known; .*LOOKALIKE_IMAGE_ROOTS='a\\:b=",
+        "pictures": "'pictures' is empty, like that of a disk that is not mounted",
     }.items():
         with pytest.raises(ImageNotFound, match=f"image 7: .*{reason}") as caught:
             Originals(roots, uploads).read(image(file("a.png", root=name)))
@@ -101,14 +101,14 @@ def test_a_root_that_is_not_there_is_named(uploads, tmp_path, folder):
         assert "delete" not in str(caught.value)
 
 
-def test_an_upload_whose_bytes_went_bad_is_not_given_out(originals, uploads, tmp_path):
+def test_a_damaged_upload_is_not_returned(originals, uploads, tmp_path):
     with uploads.receiving([io.BytesIO(CONTENT)]) as (digest,):
         (tmp_path / "uploads" / digest[:2] / digest).write_bytes(b"bad sector")
     with pytest.raises(ImageNotFound):
         originals.read(image(UPLOAD))
 
 
-def test_when_every_source_is_gone_the_path_is_not_told(originals, tmp_path):
+def test_the_error_for_a_missing_original_does_not_reveal_its_path(originals, tmp_path):
     with pytest.raises(ImageNotFound) as caught:
         originals.read(image(file("secret/a.png"), UPLOAD))
     assert "secret" not in str(caught.value)
@@ -123,7 +123,7 @@ def test_a_file_that_grew_to_a_terabyte_is_not_read(originals, folder):
         originals.read(image(file("a.png")))
 
 
-def test_what_is_outside_the_roots_is_not_read(originals, tmp_path):
+def test_files_outside_the_roots_are_not_read(originals, tmp_path):
     (tmp_path / "secret.png").write_bytes(CONTENT)
     for path in ("../secret.png", str(tmp_path / "secret.png")):
         with pytest.raises(ImageNotFound):

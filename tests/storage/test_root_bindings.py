@@ -1,4 +1,4 @@
-"""Image roots by their folders: what becomes of them over restarts, and of the pictures in them."""
+"""Bindings of image roots to folders over restarts, and their pictures."""
 
 import logging
 import shutil
@@ -23,13 +23,13 @@ def room(tmp_path):
 
 @pytest.fixture
 def start(room, caplog):
-    """Start with these roots, as a service does: the names of all roots; what it says is logged."""
+    """Bind roots like a start of the service, and return the names of all roots."""
 
     def starting(*folders, **named):
         caplog.clear()
-        given = [ConfiguredRoot(folder) for folder in folders]
-        given += [ConfiguredRoot(folder, name) for name, folder in named.items()]
-        room.roots = bound_roots(room.catalogue, given)
+        configured = [ConfiguredRoot(folder) for folder in folders]
+        configured += [ConfiguredRoot(folder, name) for name, folder in named.items()]
+        room.roots = bound_roots(room.catalogue, configured)
         return room.roots.names
 
     return starting
@@ -37,7 +37,7 @@ def start(room, caplog):
 
 @pytest.fixture
 def card(tmp_path):
-    """A folder `photos` of twelve pictures, of other ones for each number."""
+    """Make a folder `photos` of twelve pictures, which differ for each number."""
 
     def make(number, pictures=NAMES):
         folder = tmp_path / f"card{number}" / "photos"
@@ -60,7 +60,7 @@ def train(room):
 
 
 def shown(room):
-    """Paths of the images whose bytes can be had, with their roots."""
+    """Return root and path of the images whose bytes are available."""
     originals = Originals(room.roots, room.uploads)
     return sorted(
         f"{source.root}/{source.path}"
@@ -85,7 +85,7 @@ def test_a_second_folder_of_the_same_name_is_another_root_and_nothing_is_removed
     }
 
 
-def test_names_stay_in_whatever_order_folders_are_given(start, card, train):
+def test_names_do_not_depend_on_the_order_of_folders(start, card, train):
     one, two = card(1), card(2)
     start(one)
     train(one)
@@ -111,7 +111,7 @@ def test_a_root_that_was_never_used_is_not_remembered(start, card):
     assert start() == ()
 
 
-def test_a_root_of_a_job_that_has_not_begun_is_remembered(room, start, card):
+def test_the_root_of_a_pending_job_is_remembered(room, start, card):
     folder = card(1)
     start(folder)
     job = room.train(str(folder))
@@ -120,7 +120,7 @@ def test_a_root_of_a_job_that_has_not_begun_is_remembered(room, start, card):
     assert room.job(job).indexed == 12
 
 
-def test_a_folder_that_was_moved_keeps_its_root_where_the_operator_says_so(
+def test_a_moved_folder_keeps_its_root_if_the_operator_names_it(
     room, start, card, train, caplog, tmp_path
 ):
     folder = card(1)
@@ -130,7 +130,7 @@ def test_a_folder_that_was_moved_keeps_its_root_where_the_operator_says_so(
     there.parent.mkdir()
     folder.rename(there)
     start()
-    assert "'photos' is not there" in caplog.text
+    assert "'photos' cannot be opened" in caplog.text
     assert "LOOKALIKE_IMAGE_ROOTS='photos=/its/folder'" in caplog.text
     assert str(tmp_path) not in caplog.text
     assert start(photos=there) == ("photos",)
@@ -140,12 +140,12 @@ def test_a_folder_that_was_moved_keeps_its_root_where_the_operator_says_so(
     assert start(there) == ("photos",)  # it need not be said again
 
 
-def test_a_name_that_is_given_to_a_folder_with_other_files_is_told(start, card, train, caplog):
+def test_naming_a_folder_with_other_files_logs_a_warning(start, card, train, caplog):
     one, two = card(1), card(2)
     start(one)
     train(one)
     start(photos=two)
-    assert "does not have its files" in caplog.text
+    assert "has a folder without its files" in caplog.text
     start(photos=one)
     assert caplog.text == ""
 
@@ -182,7 +182,7 @@ def test_an_older_catalogue_binds_a_name_to_the_folder_that_has_its_files(
         assert names == (("photos",) if folder == one else ("photos-2",))
 
 
-def test_a_copy_whose_times_are_others_is_the_same_folder(room, start, card, train, tmp_path):
+def test_a_copy_with_other_times_is_the_same_folder(room, start, card, train, tmp_path):
     one = card(1)
     start(one)
     train(one)
@@ -199,7 +199,7 @@ def test_a_copy_whose_times_are_others_is_the_same_folder(room, start, card, tra
     assert start(copied) == ("photos-2",)
 
 
-def test_names_of_roots_that_are_no_folder_are_never_given_to_another(room, start, card, train):
+def test_names_of_roots_without_a_folder_are_not_reused(room, start, card, train):
     one, two = card(1), card(2)
     start(one)
     train(one)
@@ -207,7 +207,7 @@ def test_names_of_roots_that_are_no_folder_are_never_given_to_another(room, star
     assert start(two) == ("photos-2", "photos")
 
 
-def test_a_link_in_the_place_of_a_remembered_root_is_not_followed(room, start, card, train):
+def test_a_link_at_the_path_of_a_remembered_root_is_not_followed(room, start, card, train):
     folder = card(1)
     start(folder)
     train(folder)
@@ -217,8 +217,8 @@ def test_a_link_in_the_place_of_a_remembered_root_is_not_followed(room, start, c
     assert room.roots.unavailable("photos") is not None
 
 
-def test_one_folder_named_anew_is_another_root(room, start, card, train, caplog):
-    """As where another card is in the same place."""
+def test_a_folder_with_a_new_name_is_another_root(room, start, card, train, caplog):
+    """Another card may be mounted at the same place."""
     folder = card(1)
     start(folder)
     train(folder)

@@ -19,7 +19,7 @@ def streams(*contents):
 
 
 def everything(digests):
-    """Nobody needs anything."""
+    """Return all digests as unneeded."""
     return set(digests)
 
 
@@ -37,12 +37,12 @@ def folder(uploads, tmp_path):
     return tmp_path / "uploads"
 
 
-def test_digests_come_in_the_order_of_the_streams(uploads):
+def test_digests_are_in_the_order_of_the_streams(uploads):
     with uploads.receiving(streams(b"one", b"two", b"", b"one")) as digests:
         assert digests == [digest(b"one"), digest(b"two"), digest(b""), digest(b"one")]
 
 
-def test_a_reader_leaves_what_another_process_is_writing(uploads, folder):
+def test_a_read_only_folder_keeps_partial_files_of_another_process(uploads, folder):
     with uploads.receiving(streams(b"one")):
         pass
     half = folder / "incoming" / "half"
@@ -54,12 +54,12 @@ def test_a_reader_leaves_what_another_process_is_writing(uploads, folder):
     assert half.exists()
 
 
-def test_a_reader_of_a_folder_that_is_not_there_finds_nothing_and_makes_nothing(tmp_path):
+def test_reading_a_missing_folder_finds_nothing_and_creates_nothing(tmp_path):
     assert list(Uploads(tmp_path / "none", read_only=True).stored()) == []
     assert not (tmp_path / "none").exists()
 
 
-def test_what_was_stored_comes_back(uploads):
+def test_stored_bytes_can_be_read(uploads):
     large = bytes(range(256)) * 10_000  # more than is copied at once
     with uploads.receiving(streams(large)) as (stored,):
         pass
@@ -76,14 +76,14 @@ def test_the_same_bytes_are_stored_once(uploads, folder):
     assert list(uploads.stored()) == [digest(b"one")]
 
 
-def test_uploads_outlive_the_object(uploads, folder):
+def test_uploads_survive_a_restart(uploads, folder):
     with uploads.receiving(streams(b"one")) as (stored,):
         pass
     with Uploads(folder).open(stored) as file:
         assert file.read() == b"one"
 
 
-def test_what_is_not_there_is_told(uploads):
+def test_the_error_for_missing_bytes_says_what_to_do(uploads):
     with pytest.raises(ImageNotFound, match="upload the picture again"):
         uploads.open(digest(b"never sent"))
 
@@ -96,18 +96,18 @@ def test_bytes_cannot_be_discarded_while_they_are_received(uploads):
     assert list(uploads.stored()) == []
 
 
-def test_what_is_held_for_a_retry_cannot_be_discarded(uploads):
+def test_uploads_that_a_retry_holds_cannot_be_discarded(uploads):
     with uploads.receiving(streams(b"one")) as (stored,):
         pass
-    with uploads.holding([stored, digest(b"never sent")]) as held:
-        assert held == {stored}
+    with uploads.holding([stored, digest(b"never sent")]) as present:
+        assert present == {stored}
         uploads.discard({stored})
         assert list(uploads.stored()) == [stored]
     uploads.discard({stored})
     assert list(uploads.stored()) == []
 
 
-def test_bytes_that_two_receive_are_kept_until_both_are_done(uploads):
+def test_bytes_in_two_requests_are_kept_until_both_end(uploads):
     with uploads.receiving(streams(b"one")) as (stored,):
         with uploads.receiving(streams(b"one", b"one")):
             pass
@@ -115,26 +115,26 @@ def test_bytes_that_two_receive_are_kept_until_both_are_done(uploads):
         assert list(uploads.stored()) == [stored]
 
 
-def test_only_what_nobody_needs_is_discarded(tmp_path):
-    asked = []
+def test_only_unneeded_uploads_are_discarded(tmp_path):
+    queries = []
 
     def unneeded(digests):
-        asked.append(digests)
+        queries.append(digests)
         return {stored[1]}
 
     uploads = Uploads(tmp_path / "uploads", unneeded=unneeded)
     with uploads.receiving(streams(b"one", b"two", b"three")) as stored:
         pass
     uploads.discard({stored[0], stored[1]})
-    assert asked == [{stored[0], stored[1]}]
+    assert queries == [{stored[0], stored[1]}]
     assert set(uploads.stored()) == {stored[0], stored[2]}
 
 
-def test_discarding_what_is_gone_already_is_no_failure(uploads):
+def test_discarding_a_missing_upload_does_not_fail(uploads):
     uploads.discard({digest(b"never sent")})
 
 
-def test_nothing_arrives_while_it_is_asked_what_is_needed(tmp_path):
+def test_no_upload_arrives_while_the_need_is_checked(tmp_path):
     def unneeded(digests):
         arriving.start()
         arriving.join(0.2)
@@ -150,7 +150,7 @@ def test_nothing_arrives_while_it_is_asked_what_is_needed(tmp_path):
     assert list(uploads.stored()) == [stored]
 
 
-def test_what_a_crash_left_half_written_is_removed(uploads, folder):
+def test_partially_written_files_are_removed_after_a_crash(uploads, folder):
     (folder / "incoming" / "tmp123").write_bytes(b"half")
     with uploads.receiving(streams(b"one")):
         pass
@@ -159,7 +159,7 @@ def test_what_a_crash_left_half_written_is_removed(uploads, folder):
     assert list(again.stored()) == [digest(b"one")]
 
 
-def test_a_stream_that_breaks_leaves_nothing(uploads, folder):
+def test_a_stream_that_fails_leaves_nothing(uploads, folder):
     class Broken(io.BytesIO):
         def read(self, size=-1):
             raise ConnectionResetError
@@ -169,7 +169,7 @@ def test_a_stream_that_breaks_leaves_nothing(uploads, folder):
     assert files(folder) == []
 
 
-def test_nothing_half_written_is_seen_under_its_digest(uploads):
+def test_no_partial_file_has_the_name_of_its_digest(uploads):
     seen = []
 
     class Slow(io.BytesIO):
@@ -189,7 +189,7 @@ def test_a_block_that_fails_unpins_what_it_received(uploads):
     assert list(uploads.stored()) == []
 
 
-def test_a_full_disk_is_told_and_nothing_half_written_stays(small_disk):
+def test_a_full_disk_is_an_error_and_leaves_no_partial_file(small_disk):
     uploads = Uploads(small_disk, unneeded=everything)
     large = streams(bytes(3_000_000))
     with pytest.raises(StorageFull, match="for uploads is full"), uploads.receiving(large):
@@ -199,7 +199,7 @@ def test_a_full_disk_is_told_and_nothing_half_written_stays(small_disk):
         assert list(uploads.stored()) == [stored]
 
 
-def test_what_was_received_before_the_disk_was_full_can_be_discarded(small_disk):
+def test_uploads_before_the_disk_was_full_can_be_discarded(small_disk):
     uploads = Uploads(small_disk, unneeded=everything)
     with pytest.raises(StorageFull), uploads.receiving(streams(b"small", bytes(3_000_000))):
         pass

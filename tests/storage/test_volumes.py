@@ -23,7 +23,7 @@ def places(tmp_path):
     return {"by_uuid": by_uuid, "mounts": tmp_path / "mountinfo"}
 
 
-def test_a_file_system_is_known_by_its_uuid(places):
+def test_a_file_system_is_identified_by_its_uuid(places):
     assert volume_of(DEVICE, **places) == "4A7B-11C2"
 
 
@@ -32,10 +32,10 @@ def test_a_file_system_whose_files_have_another_device_is_found_by_its_mount(pla
 
 
 @pytest.mark.parametrize("device", [os.makedev(0, 21), os.makedev(0, 78), os.makedev(240, 7)])
-def test_a_file_system_without_a_block_device_is_not_known(places, device):
+def test_a_file_system_without_a_block_device_has_no_identity(places, device):
     assert volume_of(device, **places) is None
 
 
-def test_where_nothing_is_published_no_file_system_is_known(places, tmp_path):
+def test_without_published_uuids_no_file_system_has_an_identity(places, tmp_path):
     places["by_uuid"] = tmp_path / "none"
     assert volume_of(DEVICE, **places) is None

@@ -1,1 +1,1 @@
-"""Who may call: tokens, scopes, rates and the page's session."""
+"""Access control: tokens, scopes, rate limits and the page's session."""

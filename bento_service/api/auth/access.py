@@ -1,4 +1,4 @@
-"""Who may call what: tokens, scopes, rates, origins, and the audit log."""
+"""Access control by tokens, scopes, rate limits and origins, and the audit log."""
 
 import logging
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from bento_service.api.http.problems import answer_error
 from bento_service.errors import Forbidden, LookalikeError, Overloaded, Unauthenticated
 
 COOKIE = "lookalike_token"
-"""Holds the token of somebody who uses the page."""
+"""The cookie with the token of a user of the page."""
 
 _SENDER = "lookalike_sender"
 _audit = logging.getLogger("bento_service.audit")
@@ -27,7 +27,7 @@ _PUBLIC = ("/", "/static", "/api/v2/session")
 
 @dataclass(frozen=True)
 class Needs:
-    """The scopes of which a route needs one; declared at the route by `needs`."""
+    """Scopes of which a route needs one; `needs` declares them at the route."""
 
     any_of: tuple[May, ...]
 
@@ -58,14 +58,14 @@ _ADMIN = Needs((May.ADMIN,))
 
 @dataclass(frozen=True)
 class AccessRules:
-    """What the operator has decided.
+    """The operator's access rules.
 
     Attributes:
-        tokens: Those that are valid.
-        allow_anonymous: Where there are no tokens, let others than this machine in too.
-        trusted_proxies: Connections from there are believed whom they forward.
+        tokens: The valid tokens.
+        allow_anonymous: Without tokens, admit other machines too.
+        trusted_proxies: Networks of proxies whose `X-Forwarded-For` is trusted.
         origins: Other sites whose pages may call, such as `https://shop.example`.
-        requests_per_second: Of one caller, on average; `None` for any number.
+        requests_per_second: Average limit of one caller; `None` for no limit.
     """
 
     tokens: Tokens
@@ -76,7 +76,7 @@ class AccessRules:
 
 
 class Access:
-    """Lets those in who may come in. It reads no body."""
+    """Middleware that admits permitted requests without reading their bodies."""
 
     def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app = app
@@ -99,56 +99,56 @@ class Access:
             await refusal(scope, receive, send)
             return
 
-        async def watched(message: Message) -> None:
+        async def send_audited(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _note(request, message["status"])
+                _audit_response(request, message["status"])
             await send(message)
 
-        await self._app(scope, receive, watched)
+        await self._app(scope, receive, send_audited)
 
     def _caller(self, request: Request) -> Caller | None:
-        """Who asks; `None` for what everybody may see.
+        """Return the caller, `None` for public paths.
 
         Raises:
-            Unauthenticated: Nobody that is known.
-            Forbidden: A page of another site.
-            Overloaded: Too often.
+            Unauthenticated: The token is missing or invalid.
+            Forbidden: The request comes from a page of another site.
+            Overloaded: The caller exceeds the rate limit.
         """
         self._check_origin(request)
         path = request.url.path
         if path in _PUBLIC or path.startswith("/static/"):
             return None
-        caller = self._known(request)
+        caller = self._authenticate(request)
         host = request.client.host if request.client else ""
         sender = caller.name if self._rules.tokens.are_asked_for else host
         request.scope[_SENDER] = sender
         if wait := self._rates.wait(sender):
             raise Overloaded(
-                f"{caller.name} may ask {self._rules.requests_per_second:g} times a second; try "
-                f"again in {wait:.0f} s"
+                f"{caller.name} may send {self._rules.requests_per_second:g} requests a second; "
+                f"try again in {wait:.0f} s"
             )
         return caller
 
-    def _known(self, request: Request) -> Caller:
+    def _authenticate(self, request: Request) -> Caller:
         if not self._rules.tokens.are_asked_for:
             reason = None if self._rules.allow_anonymous else why_not_local(request)
             if reason is None:
                 return ANYBODY
             raise Unauthenticated(
                 f"only programs on this machine may call without a token, and this request {reason}"
-                "; the operator sets LOOKALIKE_TOKENS or LOOKALIKE_TOKENS_FILE (and then send "
-                "`Authorization: Bearer TOKEN`), or LOOKALIKE_ALLOW_ANONYMOUS=1 to let everybody in"
+                "; the operator can set LOOKALIKE_TOKENS or LOOKALIKE_TOKENS_FILE (then send "
+                "`Authorization: Bearer TOKEN`), or LOOKALIKE_ALLOW_ANONYMOUS=1 to admit everybody"
             )
         token = token_of(request)
         if token is None:
-            raise Unauthenticated("this service asks for a token: `Authorization: Bearer TOKEN`")
+            raise Unauthenticated("this service needs a token: `Authorization: Bearer TOKEN`")
         caller = self._rules.tokens.caller(token)
         if caller is None:
-            raise Unauthenticated("this token is not valid (any more); ask the operator for one")
+            raise Unauthenticated("this token is invalid or revoked; ask the operator for one")
         return caller
 
     def _check_origin(self, request: Request) -> None:
-        """Refuse what pages of other sites make a browser send; they could delete everything."""
+        """Refuse changes by pages of other sites, which run in the browser of a user."""
         if request.method in _SAFE:
             return
         origin = request.headers.get("origin")
@@ -163,12 +163,12 @@ class Access:
 
 
 def sender_of(request: Request) -> str:
-    """Who is to share with others: a token, and without tokens an address."""
+    """Return the caller that shares limits: a token's name, or an address without tokens."""
     return str(request.scope.get(_SENDER, ""))
 
 
 def token_of(request: Request) -> str | None:
-    """The token that a request carries, as a bearer token or as the page's cookie."""
+    """Return the token of a request's header or of the page's cookie."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and token.strip():
         return token.strip()
@@ -184,22 +184,22 @@ def undeclared_needs_admin(request: Request) -> None:
     """Require `admin` for a route that declares no scope.
 
     Raises:
-        Forbidden: The caller's token does not have it.
+        Forbidden: The caller's token lacks it.
     """
     if _declared(request.scope.get("route")) is _ADMIN:
         _ADMIN(request)
 
 
 def _declared(route: object) -> Needs:
-    """Return what a route declares in its `dependencies`."""
+    """Return the scopes in a route's `dependencies`, by default `admin`."""
     for dependency in getattr(route, "dependencies", ()):
         if isinstance(dependency.dependency, Needs):
             return dependency.dependency
     return _ADMIN
 
 
-def _note(request: Request, status: int) -> None:
-    """An audit line of what changes something, and of what was refused."""
+def _audit_response(request: Request, status: int) -> None:
+    """Write an audit line for changes and refusals."""
     caller: Caller | None = request.scope.get("caller")
     if caller is None:
         return
@@ -214,7 +214,7 @@ def _write(request: Request, name: str, status: int) -> None:
         name,
         request.client.host if request.client else "-",
         request.method,
-        # As it was sent, so without spaces and line breaks.
+        # The raw path has no spaces and line breaks.
         request.scope.get("raw_path", b"-").decode("ascii", "backslashreplace"),
         status,
         request.scope.get("lookalike_request_id", "-"),

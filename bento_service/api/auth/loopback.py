@@ -1,17 +1,17 @@
-"""Which hosts only this machine can reach, and where a request says who has connected."""
+"""Loopback addresses, and the peers of connections."""
 
 import ipaddress
 
 CONNECTION = "lookalike_connection"
-"""The key of an ASGI scope for a connection's own peer and scheme, whatever headers say."""
+"""The key of an ASGI scope for a connection's peer and scheme, before headers are applied."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, an address or `localhost`, is this machine's loopback interface."""
+    """Return true if a host is `localhost` or a loopback address."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost"
-    # An IPv4 connection of a server that listens on `::`.
+    # A server that listens on `::` sees IPv4 connections as mapped addresses.
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback

@@ -1,4 +1,4 @@
-"""How often each caller asks: a token bucket each (Turner, 1986)."""
+"""Rate limits by a token bucket for each caller (Turner, 1986)."""
 
 import time
 from collections import OrderedDict
@@ -16,23 +16,17 @@ class _Bucket:
 
 
 class Rates:
-    """Allows a number of requests a second on average, and short bursts of twice as many."""
+    """An average rate limit with short bursts of twice the rate; `None` for no limit."""
 
     def __init__(
         self, per_second: float | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Prepare.
-
-        Args:
-            per_second: Requests of one caller; `None` for any number.
-            clock: Monotonic seconds.
-        """
         self._per_second = per_second
         self._clock = clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def wait(self, caller: str) -> float:
-        """Count a request; 0 if it may pass, else the seconds to wait, and it is not counted."""
+        """Count a request and return 0, or return the seconds to wait without counting it."""
         if self._per_second is None:
             return 0.0
         most = max(1.0, self._per_second * _BURST_SECONDS)
@@ -42,7 +36,7 @@ class Rates:
         bucket.at = now
         self._buckets[caller] = bucket
         if len(self._buckets) > _MAX_CALLERS:
-            self._buckets.popitem(last=False)  # the one that has been away longest
+            self._buckets.popitem(last=False)  # the least recently used
         if bucket.left < 1.0:
             return (1.0 - bucket.left) / self._per_second
         bucket.left -= 1.0

@@ -1,4 +1,4 @@
-"""Signing in for the page: pictures cannot send a header, so the token becomes a cookie."""
+"""The page's sign-in, which stores the token in a cookie because `<img>` sends no headers."""
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,7 +32,7 @@ async def sign_in(request: Request, response: Response) -> None:
 
 
 async def _short_body(request: Request) -> bytes:
-    """Return the body of an unauthenticated caller, which may be short only."""
+    """Return a body with a small size limit, because its caller is unauthenticated."""
     body = b""
     async for part in request.stream():
         body += part

@@ -1,8 +1,8 @@
-"""Bearer tokens and what each of them may do.
+"""Bearer tokens and their scopes.
 
-A line of the setting or of the file is `NAME SCOPES TOKEN`, such as `ci search,train 8Jk…`. Instead
-of the token its digest can be written, `sha256:` and 64 hexadecimal digits. Two lines may have one
-name, so that a new token works before the old one is taken away.
+A line of the setting or of the file is `NAME SCOPES TOKEN`, such as `ci search,train 8Jk…`. The
+token may be replaced by its digest, `sha256:` and 64 hexadecimal digits. Two lines may have the
+same name, so that a new token works before the old one is removed.
 """
 
 import hashlib
@@ -20,11 +20,11 @@ _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _MIN_LENGTH = 16
-_LOOK_SECONDS = 1.0
+_CHECK_SECONDS = 1.0
 
 
 class Scope(StrEnum):
-    """What a caller may do; `ADMIN` may do everything."""
+    """A permission of callers; `ADMIN` includes the others."""
 
     SEARCH = "search"
     TRAIN = "train"
@@ -32,23 +32,23 @@ class Scope(StrEnum):
 
 
 class TokensError(Exception):
-    """The tokens cannot be read. The message never holds one."""
+    """Invalid tokens. The message never contains a token."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, and what they may do."""
+    """A caller and its scopes."""
 
     name: str
     scopes: frozenset[Scope]
 
     def may(self, *any_of: Scope) -> bool:
-        """Whether the caller has one of these scopes."""
+        """Return true if the caller has one of these scopes."""
         return Scope.ADMIN in self.scopes or not self.scopes.isdisjoint(any_of)
 
 
 ANYBODY = Caller("anonymous", frozenset(Scope))
-"""The caller without a token, where none is asked for."""
+"""The caller of a service without tokens."""
 
 
 @dataclass(frozen=True)
@@ -58,53 +58,52 @@ class _Entry:
 
 
 class Tokens:
-    """The tokens that are valid now. A file is read again when it has changed."""
+    """The valid tokens. A file is read again when it changes.
+
+    Args:
+        inline: Lines, separated by line breaks or `;`.
+        file: A file with more lines.
+        clock: Returns monotonic seconds, for the checks of the file.
+
+    Raises:
+        TokensError: A line is invalid, or the file cannot be read or has no token.
+    """
 
     def __init__(
         self,
         inline: str = "",
         file: Path | None = None,
         *,
-        clock: Callable[[], float] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read them.
-
-        Args:
-            inline: Lines, separated by line breaks or `;`.
-            file: Holds more lines.
-            clock: Monotonic seconds; tells when to look at the file again.
-
-        Raises:
-            TokensError: A line is wrong, the file cannot be read, or the two hold no token.
-        """
         self._inline = _entries(inline.replace(";", "\n"), "LOOKALIKE_TOKENS")
         self._file = file
-        self._clock = clock or time.monotonic
+        self._clock = clock
         self._lock = threading.Lock()
         self._state = self._file_state()
         self._entries = self._read()
-        self._look_at = self._clock() + _LOOK_SECONDS
+        self._next_check = self._clock() + _CHECK_SECONDS
 
     @property
     def are_asked_for(self) -> bool:
-        """Whether callers need one."""
+        """True if callers need a token."""
         return bool(self._entries)
 
     def caller(self, token: str) -> Caller | None:
-        """Whose token it is; compared in constant time, by digests."""
-        self._follow_file()
+        """Return the caller of a token, after comparing digests in constant time."""
+        self._reload_changed_file()
         digest = hashlib.sha256(token.encode()).digest()
-        found = None
+        caller = None
         for entry in self._entries:
             if hmac.compare_digest(entry.digest, digest):
-                found = entry.caller
-        return found
+                caller = entry.caller
+        return caller
 
-    def _follow_file(self) -> None:
+    def _reload_changed_file(self) -> None:
         with self._lock:
-            if self._file is None or self._clock() < self._look_at:
+            if self._file is None or self._clock() < self._next_check:
                 return
-            self._look_at = self._clock() + _LOOK_SECONDS
+            self._next_check = self._clock() + _CHECK_SECONDS
             state = self._file_state()
             if state == self._state:
                 return
@@ -112,9 +111,9 @@ class Tokens:
             try:
                 self._entries = self._read()
             except TokensError as error:
-                _log.error("the tokens stay as they were: %s", error)
+                _log.error("the tokens were not changed: %s", error)
             else:
-                _log.info("the tokens were read again: %d are valid", len(self._entries))
+                _log.info("the tokens were read again, %d are valid", len(self._entries))
 
     def _file_state(self) -> tuple[int, ...]:
         if self._file is None:
@@ -136,7 +135,7 @@ class Tokens:
                 ) from error
             entries += _entries(text, "LOOKALIKE_TOKENS_FILE")
             if not entries:
-                raise TokensError("LOOKALIKE_TOKENS_FILE holds no token; write one or unset it")
+                raise TokensError("LOOKALIKE_TOKENS_FILE has no token; write one or unset it")
         return tuple(entries)
 
 

@@ -1,11 +1,11 @@
-"""Requests that came through a proxy: how they are recognised, and what is believed of them.
+"""Recognition of requests through proxies, and their forwarding headers.
 
-A proxy on this machine makes every stranger a local connection, so a request with any forwarding
-header never counts as local. The address of the caller is taken from `X-Forwarded-For` only where
-the connection comes from a trusted proxy, because rate limits and the audit log depend on it.
+Behind a proxy on this machine, requests of strangers have local connections, so a request with any
+forwarding header never counts as local. The caller's address is read from `X-Forwarded-For` only
+for connections from a trusted proxy, because rate limits and the audit log depend on it.
 
-`X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` only shape the URLs in the answer to the same
-request, which nobody but its sender reads; they are followed for everybody.
+`X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` only affect the URLs in the response to the same
+request, which only its sender reads; so they are accepted from everybody.
 """
 
 import re
@@ -31,7 +31,7 @@ _USUAL_PORTS = ("80", "443")
 
 
 class Forwarding:
-    """Gives each request its real client, and relative `Location`s the path prefix of a proxy."""
+    """Middleware that sets the real client, and adds a proxy's prefix to relative `Location`s."""
 
     def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
         self._app = app
@@ -62,10 +62,10 @@ class Forwarding:
 
 
 def why_not_local(request: Request) -> str | None:
-    """Return why a request is not from a program on this machine that means this machine.
+    """Return the reason why a request may come from elsewhere, `None` if it is local.
 
-    A proxy on this machine connects through the loopback interface too, and a page of another
-    site can have its own name lead here (DNS rebinding).
+    A proxy on this machine connects through the loopback interface too, and the domain name of
+    another site's page can resolve to this machine (DNS rebinding).
     """
     client, _ = request.scope.get(CONNECTION, (request.client, ""))
     if client is None or not is_loopback(str(client[0])):
@@ -77,13 +77,13 @@ def why_not_local(request: Request) -> str | None:
         return "comes over HTTP/1.0, as proxies send it"
     hosts = request.headers.getlist("host")
     if len(hosts) != 1 or not _names_this_machine(hosts[0]):
-        asked = ", ".join(hosts)
-        return f"asks for the host {asked!r:.80}, not for localhost or a loopback address"
+        names = ", ".join(hosts)
+        return f"has the host {names!r:.80}, not localhost or a loopback address"
     return None
 
 
 def public_url(request: Request) -> str:
-    """Return scheme, host and path prefix by which the caller reached the service."""
+    """Return the scheme, host and path prefix that the caller used."""
     headers = request.headers
     scheme = _first(headers, "x-forwarded-proto").lower()
     if scheme not in ("http", "https"):
@@ -101,18 +101,18 @@ def public_url(request: Request) -> str:
 def _client_address(
     client: tuple[str, int] | None, forwarded_for: Iterable[str], trusted: Sequence[Network]
 ) -> str | None:
-    """Return the last address before the trusted proxies; `None` where none is told."""
+    """Return the last address before the trusted proxies, `None` if none is known."""
     if client is None or not _is_among(_address(client[0]), trusted):
         return None
-    known = None
+    last = None
     for entry in reversed(",".join(forwarded_for).split(",")):
         address = _address(entry)
-        if address is None:  # what is left of it was written by nobody who is trusted
+        if address is None:  # earlier entries are not from a trusted proxy
             break
-        known = str(address)
+        last = str(address)
         if not _is_among(address, trusted):
             break
-    return known
+    return last
 
 
 def _is_among(address: IPv4Address | IPv6Address | None, networks: Sequence[Network]) -> bool:

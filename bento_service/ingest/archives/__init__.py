@@ -1,1 +1,1 @@
-"""Pictures out of zip and tar archives, within limits."""
+"""Pictures in zip and tar archives, read within limits."""

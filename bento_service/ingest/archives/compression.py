@@ -1,4 +1,4 @@
-"""Compressed streams as plain ones, none of which takes much memory whatever it holds."""
+"""Decompression of streams in bounded memory."""
 
 import bz2
 import gzip
@@ -16,11 +16,11 @@ _TAR_BLOCK = 512
 _XZ_MEMORY = 128 * 2**20  # `xz -9` needs 65 MiB
 
 DAMAGE = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
-"""What reading from a stream that is damaged or cut off raises."""
+"""The errors of damaged and truncated streams."""
 
 
 class _Xz:
-    """An .xz file; `lzma.LZMAFile` has no limit of memory."""
+    """A decompressed .xz file, with the memory limit that `lzma.LZMAFile` lacks."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -30,28 +30,28 @@ class _Xz:
         self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
 
     def read(self, size: int, /) -> bytes:
-        """At most so many bytes; none at the end."""
+        """Return at most `size` bytes; none at the end."""
         while True:
-            fed = b""
+            block = b""
             if self._decompressor.eof:
-                fed = (self._decompressor.unused_data or self._stream.read(_BLOCK)).lstrip(b"\0")
-                if not fed and not (fed := self._stream.read(_BLOCK).lstrip(b"\0")):
+                block = (self._decompressor.unused_data or self._stream.read(_BLOCK)).lstrip(b"\0")
+                if not block and not (block := self._stream.read(_BLOCK).lstrip(b"\0")):
                     return b""
                 self._begin()
-            elif self._decompressor.needs_input and not (fed := self._stream.read(_BLOCK)):
+            elif self._decompressor.needs_input and not (block := self._stream.read(_BLOCK)):
                 raise EOFError
-            if data := self._decompressor.decompress(fed, size):
+            if data := self._decompressor.decompress(block, size):
                 return data
 
 
 def _zstandard(stream: BinaryIO) -> Readable:
-    # Loaded where it is needed: Python has no Zstandard before 3.14, and Arrow is large.
+    # Imported on demand: Python has no Zstandard before 3.14, and Arrow is large.
     try:
         import pyarrow as pa
     except ModuleNotFoundError as error:
         raise UnsupportedMediaType(
-            "an archive in Zstandard, which cannot be read here without pyarrow; install it, or "
-            "pack the archive with gzip or xz"
+            "an archive in Zstandard, which needs pyarrow; install it, or pack the archive with "
+            "gzip or xz"
         ) from error
 
     readable: Readable = pa.CompressedInputStream(pa.PythonFile(_Lent(stream), mode="r"), "zstd")
@@ -59,7 +59,7 @@ def _zstandard(stream: BinaryIO) -> Readable:
 
 
 class _Lent:
-    """A stream that whoever reads it cannot close."""
+    """A stream that its reader cannot close."""
 
     closed = False
 
@@ -67,7 +67,7 @@ class _Lent:
         self.read = stream.read
 
     def close(self) -> None:
-        """Do nothing."""
+        """Do nothing; the owner closes the stream."""
 
 
 def _gzip(stream: BinaryIO) -> Readable:
@@ -76,10 +76,6 @@ def _gzip(stream: BinaryIO) -> Readable:
 
 def _bz2(stream: BinaryIO) -> Readable:
     return io.BufferedReader(bz2.BZ2File(stream))
-
-
-def _plain(stream: BinaryIO) -> Readable:
-    return stream
 
 
 _KINDS: tuple[tuple[bytes, Callable[[BinaryIO], Readable]], ...] = (
@@ -91,22 +87,21 @@ _KINDS: tuple[tuple[bytes, Callable[[BinaryIO], Readable]], ...] = (
 
 
 def expanded(stream: BinaryIO) -> Readable:
-    """A stream without its compression, from its beginning; told by its first bytes."""
+    """Return a stream from its start, decompressed according to its first bytes."""
     stream.seek(0)
-    beginning = stream.read(16)
+    head = stream.read(16)
     stream.seek(0)
-    kind = next((kind for magic, kind in _KINDS if beginning.startswith(magic)), _plain)
-    return kind(stream)
+    return next((kind(stream) for magic, kind in _KINDS if head.startswith(magic)), stream)
 
 
 def first_block(stream: Readable) -> bytes:
-    """The first 512 bytes of a stream, or fewer where it has no more."""
+    """Return the first 512 bytes of a stream, or fewer if it ends before."""
     block = b""
     while len(block) < _TAR_BLOCK and (data := stream.read(_TAR_BLOCK - len(block))):
         block += data
     return block
 
 
-def is_compressed(beginning: bytes) -> bool:
-    """Whether some bytes begin like one of these formats."""
-    return any(beginning.startswith(magic) for magic, _ in _KINDS)
+def is_compressed(head: bytes) -> bool:
+    """Return true if bytes start like a compressed stream."""
+    return any(head.startswith(magic) for magic, _ in _KINDS)

@@ -1,4 +1,4 @@
-"""The members of tar archives, compressed or not, in one pass."""
+"""Members of tar archives, compressed or not, in one pass."""
 
 import tarfile
 from collections.abc import Iterator
@@ -25,10 +25,10 @@ _BROKEN = (*DAMAGE, tarfile.TarError, RecursionError, UnicodeError)
 
 
 def is_tar(stream: BinaryIO) -> bool:
-    """Whether a stream is a tar archive, perhaps compressed.
+    """Return true if a stream is a tar archive, compressed or not.
 
     Raises:
-        InvalidArgument: It is compressed, and so damaged that this cannot be told.
+        InvalidArgument: The compressed stream is damaged at its start.
     """
     try:
         return looks_like_tar(first_block(expanded(stream)))
@@ -37,15 +37,11 @@ def is_tar(stream: BinaryIO) -> bool:
 
 
 def tar_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unfit]:
-    """The files of a tar archive.
-
-    Args:
-        stream: The archive.
-        allowance: What it may hold.
+    """Yield the files of a tar archive.
 
     Raises:
-        TooLarge: It holds more.
-        InvalidArgument: It is damaged or cut off.
+        TooLarge: The archive exceeds the allowance.
+        InvalidArgument: The archive is damaged or truncated.
     """
     allowance.begin(stream.seek(0, 2))
     counted = _Counted(expanded(stream), allowance)
@@ -56,10 +52,10 @@ def tar_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unf
             allowance.take_member()
             problem = objection(info.name, info.size, allowance.limits)
             if problem is None and not info.isreg():
-                problem = Forbidden("a link or a device, which archives cannot bring here")
+                problem = Forbidden("a link or a device; pack only files")
             content = _Content(archive, info, counted) if info.isreg() else None
             if problem is None and content is not None:
-                problem = nested(content.beginning)
+                problem = nested(content.head)
             if problem is not None or content is None:
                 yield Unfit(shown(info.name), problem or Forbidden("not a file"))
             else:
@@ -69,7 +65,7 @@ def tar_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unf
 
 
 class _Counted:
-    """Bytes that come out of an archive; those of headers, which are kept in memory, apart."""
+    """The expanded bytes of an archive, with extra limits for headers, which stay in memory."""
 
     def __init__(self, source: Readable, allowance: Allowance) -> None:
         self._source = source
@@ -79,19 +75,19 @@ class _Counted:
         self._in_header = True
 
     def begin_header(self) -> None:
-        """What is read from now on is kept in memory."""
+        """Count the next bytes as those of a header."""
         self._in_header, self._left_now = True, _HEADER_BYTES
 
     def begin_content(self) -> None:
-        """What is read from now on is not."""
+        """Count the next bytes as those of a file."""
         self._in_header = False
 
     def read(self, size: int) -> bytes:
-        """At most so many bytes.
+        """Return at most `size` bytes.
 
         Raises:
-            TooLarge: The archive holds more than is allowed.
-            InvalidArgument: It is damaged.
+            TooLarge: The archive exceeds the allowance.
+            InvalidArgument: The archive is damaged.
         """
         try:
             data = self._source.read(size)
@@ -102,7 +98,7 @@ class _Counted:
             self._left -= len(data)
             self._left_now -= len(data)
             if min(self._left, self._left_now) < 0:
-                raise TooLarge("the archive's headers are too long; pack it anew")
+                raise TooLarge("the archive's headers are too long; pack it again")
         return data
 
 
@@ -112,18 +108,18 @@ class _Content:
     def __init__(self, archive: tarfile.TarFile, info: tarfile.TarInfo, counted: _Counted) -> None:
         self._counted = counted
         self._content = archive.extractfile(info)
-        self.beginning = self._read(512)
-        self._ahead = self.beginning
+        self.head = self._read(512)
+        self._unread = self.head
 
     def read(self, size: int) -> bytes:
-        """At most so many bytes; none at the end."""
-        if self._ahead:
-            data, self._ahead = self._ahead[:size], self._ahead[size:]
+        """Return at most `size` bytes; none at the end."""
+        if self._unread:
+            data, self._unread = self._unread[:size], self._unread[size:]
             return data
         return self._read(size)
 
     def skip(self) -> None:
-        """Read what nobody wanted."""
+        """Skip the rest of the member."""
         while self._read(_BLOCK):
             pass
 
@@ -148,9 +144,9 @@ def _next(archive: tarfile.TarFile, counted: _Counted) -> tarfile.TarInfo | None
         info = archive.next()
     except _BROKEN as error:
         raise _damaged() from error
-    archive.members.clear()  # type: ignore[attr-defined] # else it remembers every one
+    archive.members.clear()  # type: ignore[attr-defined] # it would grow with every member
     return info
 
 
 def _damaged() -> InvalidArgument:
-    return InvalidArgument("the tar archive is damaged or cut off; send it again")
+    return InvalidArgument("the tar archive is damaged or truncated; send it again")

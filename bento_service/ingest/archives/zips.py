@@ -1,4 +1,4 @@
-"""The members of zip archives."""
+"""Members of zip archives."""
 
 import stat
 import struct
@@ -38,15 +38,11 @@ _BROKEN = (*DAMAGE, zipfile.BadZipFile, NotImplementedError, RuntimeError, struc
 
 
 def zip_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unfit]:
-    """The files of a zip archive.
-
-    Args:
-        stream: The archive.
-        allowance: What it may hold.
+    """Yield the files of a zip archive.
 
     Raises:
-        TooLarge: It holds more.
-        InvalidArgument: It is damaged, cut off or encrypted.
+        TooLarge: The archive exceeds the allowance.
+        InvalidArgument: The archive is damaged, truncated or encrypted.
     """
     _check_directory(stream, allowance)
     try:
@@ -54,18 +50,18 @@ def zip_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unf
     except _BROKEN as error:
         raise _damaged() from error
     with archive:
-        entries = [info for info in archive.infolist() if not _is_skipped(info)]
+        entries = [
+            info
+            for info in archive.infolist()
+            if not info.is_dir() and not is_clutter(info.filename)
+        ]
         if any(info.flag_bits & _ENCRYPTED for info in entries):
             raise InvalidArgument("the zip archive is encrypted; send it without a password")
         for info in entries:
             allowance.take_member()
-            allowance.take_bytes(info.file_size)  # nothing is read beyond what is declared
+            allowance.take_bytes(info.file_size)  # zipfile never reads beyond the declared size
         for info in entries:
             yield _member(archive, info, allowance)
-
-
-def _is_skipped(info: zipfile.ZipInfo) -> bool:
-    return info.is_dir() or is_clutter(info.filename)
 
 
 def _member(
@@ -74,20 +70,19 @@ def _member(
     name = shown(info.filename)
     problem = objection(info.filename, info.file_size, allowance.limits)
     if problem is None and _is_special(info):
-        problem = Forbidden("a link or a device, which archives cannot bring here")
+        problem = Forbidden("a link or a device; pack only files")
     if problem is None and info.compress_type not in _METHODS:
-        problem = UnsupportedMediaType("packed by a method that is not read; use deflate")
+        problem = UnsupportedMediaType("its compression method is not supported; use deflate")
     if problem is not None:
         return Unfit(name, problem)
     try:
         content = archive.open(info)
-        beginning = content.read(512)
-    except _BROKEN as error:
-        del error
+        head = content.read(512)
+    except _BROKEN:
         return Unfit(name, _broken_member())
-    if problem := nested(beginning):
+    if problem := nested(head):
         return Unfit(name, problem)
-    return Member(name, info.file_size, _Content(content, beginning))
+    return Member(name, info.file_size, _Content(content, head))
 
 
 def _is_special(info: zipfile.ZipInfo) -> bool:
@@ -96,20 +91,20 @@ def _is_special(info: zipfile.ZipInfo) -> bool:
 
 
 class _Content:
-    """A member's bytes, of which the first were looked at."""
+    """A member's bytes, of which the head has been read."""
 
-    def __init__(self, content: Readable, beginning: bytes) -> None:
+    def __init__(self, content: Readable, head: bytes) -> None:
         self._content = content
-        self._beginning = beginning
+        self._unread = head
 
     def read(self, size: int) -> bytes:
-        """At most so many bytes; none at the end.
+        """Return at most `size` bytes; none at the end.
 
         Raises:
             ImageUnreadable: The member is damaged.
         """
-        if self._beginning:
-            data, self._beginning = self._beginning[:size], self._beginning[size:]
+        if self._unread:
+            data, self._unread = self._unread[:size], self._unread[size:]
             return data
         try:
             return self._content.read(size)
@@ -118,7 +113,7 @@ class _Content:
 
 
 def _check_directory(stream: BinaryIO, allowance: Allowance) -> None:
-    """Refuse a list of members that is too long before Python's module makes objects of it."""
+    """Reject an oversized list of members before `zipfile` creates objects for it."""
     size = stream.seek(0, 2)
     allowance.begin(size)
     begin = max(0, size - _TAIL)
@@ -137,10 +132,10 @@ def _check_directory(stream: BinaryIO, allowance: Allowance) -> None:
 
 
 def _directory(tail: bytes) -> tuple[int, int]:
-    """Where in the last bytes of an archive its list of members ends, and how long that is.
+    """Return the end of the list of members in an archive's last bytes, and its length.
 
     Raises:
-        InvalidArgument: There is none.
+        InvalidArgument: There is no list.
     """
     at = len(tail) - _END_BYTES
     if not (tail[at:].startswith(_END) and tail.endswith(b"\0\0")):
@@ -159,4 +154,4 @@ def _broken_member() -> ImageUnreadable:
 
 
 def _damaged() -> InvalidArgument:
-    return InvalidArgument("the zip archive is damaged or cut off; send it again")
+    return InvalidArgument("the zip archive is damaged or truncated; send it again")

@@ -1,1 +1,1 @@
-"""Starting jobs from folders, uploads and manifests."""
+"""The start of jobs from folders, uploads and manifests."""

@@ -1,4 +1,4 @@
-"""Starting jobs."""
+"""The start of folder and reindex jobs."""
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Claim, JobRecord, NewJob
@@ -14,12 +14,12 @@ from client_sdk.schemas import TrainRequest
 def collection_for_training(
     catalogue: Catalogue, name: str, computed: Computed, *, dry_run: bool = False
 ) -> CollectionRecord:
-    """The collection of that name, made where there is none, except for a dry run.
+    """Return the collection of that name after creating it if needed; a dry run creates none.
 
     Raises:
-        CollectionNotFound: There is none, and a dry run makes none.
-        InvalidArgument: A collection cannot have that name.
-        Conflict: It holds another descriptor version, which the service does not compute.
+        CollectionNotFound: A dry run needs a missing collection.
+        InvalidArgument: The name is invalid.
+        Conflict: The collection has a descriptor version that the service does not compute.
     """
     if not dry_run:
         catalogue.collections.ensure(name, computed.named(None))
@@ -33,11 +33,11 @@ def start_folder_job(
     request: TrainRequest,
     claim: Claim | None = None,
 ) -> JobRecord:
-    """Put a folder, or one file, on the list of jobs; with a claim, only the first time.
+    """Create a job for a folder or one file; with a claim, only the first time.
 
     Raises:
-        Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `ImageRoots.check`;
-            `check_metadata` and `check_patterns` too.
+        Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate`, `ImageRoots.check`,
+            `check_metadata` and `check_patterns`.
         CollectionNotFound, Conflict: See `collection_for_training` and `Jobs.create`.
     """
     if request.path is None:
@@ -72,21 +72,21 @@ def start_reindex_job(
     drop_missing: bool,
     claim: Claim | None = None,
 ) -> JobRecord:
-    """Put a reindex of a collection on the list of jobs; with a claim, only the first time.
+    """Create a job that reindexes a collection; with a claim, only the first time.
 
     Args:
-        catalogue: Where the collection is.
-        computed: What the service can describe images in.
-        name: Of the collection.
-        descriptor: To which; that of new collections where none is named.
-        drop_missing: Whether images that cannot be described are deleted in the end.
-        claim: The caller's key, if one was given.
+        catalogue: The catalogue.
+        computed: The descriptors that the service computes.
+        name: The collection's name.
+        descriptor: The target; by default the descriptor of new collections.
+        drop_missing: Delete images that cannot be described at the end.
+        claim: The idempotency claim of the caller, if any.
 
     Raises:
-        CollectionNotFound: There is none of that name.
-        InvalidArgument: The service computes no such descriptor.
-        Conflict: The collection holds that already, or a reindex is under way; see `Jobs.create`
-            for claims.
+        CollectionNotFound: No collection has that name.
+        InvalidArgument: The service does not compute that descriptor.
+        Conflict: The collection has that descriptor already, or a reindex is running; see
+            `Jobs.create` for claims.
     """
     collection = catalogue.collections.named(name)
     space = computed.named(descriptor)

@@ -1,5 +1,6 @@
-"""Starting jobs that work off a manifest, found under an image root or sent by a client."""
+"""The start of jobs from manifests, which are under an image root or sent by a client."""
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -16,61 +17,49 @@ from bento_service.storage.uploads import Uploads
 from client_sdk.schemas import TrainRequest
 
 
+@dataclass(frozen=True)
 class ManifestJobs:
-    """Copies manifests, so that a job that goes on after a restart reads the same lines."""
+    """The start of manifest jobs.
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        roots: ImageRoots,
-        uploads: Uploads,
-        computed: Computed,
-    ) -> None:
-        """Prepare.
+    Manifests are copied to the uploads, so that a job reads the same lines after a restart.
+    """
 
-        Args:
-            catalogue: Where jobs go.
-            roots: What manifests are about.
-            uploads: Where they are copied to.
-            computed: What the service computes.
-        """
-        self._catalogue = catalogue
-        self._roots = roots
-        self._uploads = uploads
-        self._computed = computed
+    catalogue: Catalogue
+    roots: ImageRoots
+    uploads: Uploads
+    computed: Computed
 
     def start(self, request: TrainRequest, claim: Claim | None = None) -> JobRecord:
-        """Put the manifest that a request names on the list of jobs.
+        """Create a job for the manifest that a request names.
 
         Raises:
             Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `statements`.
             CollectionNotFound, Conflict: See `collection_for_training` and `Jobs.create`.
         """
-        located = self._roots.locate(request.manifest or "", request.root)
-        folder = PurePosixPath(located.path).parent.as_posix()
-        begins = Located(located.root, "" if folder == "." else folder)
+        located = self.roots.locate(request.manifest or "", request.root)
+        parent = PurePosixPath(located.path).parent.as_posix()
+        folder = Located(located.root, "" if parent == "." else parent)
         if request.path is not None:
-            begins = self._beginning(request.path, request.root)
-        if begins.root != located.root:
+            folder = self._locate_folder(request.path, request.root)
+        if folder.root != located.root:
             raise InvalidArgument("path: is under another image root than the manifest")
-        with self._roots.opened(located.root.name, located.path) as stream:
-            return self._start(request, stream, located.path, begins, claim)
+        with self.roots.opened(located.root.name, located.path) as stream:
+            return self._start(request, stream, located.path, folder, claim)
 
     def start_sent(
         self, request: TrainRequest, stream: BinaryIO, name: str, claim: Claim | None = None
     ) -> JobRecord:
-        """Put a manifest that was sent on the list of jobs; its paths begin at `path` or the root.
+        """Create a job for a manifest in a request; its paths are relative to `path` or the root.
 
         Raises:
-            Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `statements`.
-            CollectionNotFound, Conflict: See `collection_for_training` and `Jobs.create`.
+            Forbidden, PathNotFound, InvalidArgument, CollectionNotFound, Conflict: See `start`.
         """
-        begins = self._beginning(request.path or ".", request.root)
-        return self._start(request, stream, name, begins, claim)
+        folder = self._locate_folder(request.path or ".", request.root)
+        return self._start(request, stream, name, folder, claim)
 
-    def _beginning(self, path: str, root: str | None) -> Located:
-        located = self._roots.locate(path, root)
-        self._roots.check(located)
+    def _locate_folder(self, path: str, root: str | None) -> Located:
+        located = self.roots.locate(path, root)
+        self.roots.check(located)
         return located
 
     def _start(
@@ -78,33 +67,34 @@ class ManifestJobs:
         request: TrainRequest,
         stream: BinaryIO,
         name: str,
-        begins: Located,
+        folder: Located,
         claim: Claim | None,
     ) -> JobRecord:
         if request.prune or request.ignore or not request.recursive:
             raise InvalidArgument(
-                "prune, ignore and recursive go with a folder; a manifest says itself what goes"
+                "prune, ignore and recursive are only for folders; remove them, because a "
+                "manifest lists its deletions itself"
             )
         check_metadata(request.metadata)
-        next(statements(stream), None)  # that it is one at all is told at once
+        next(statements(stream), None)  # rejects other files at once
         stream.seek(0)
         collection = collection_for_training(
-            self._catalogue, request.collection, self._computed, dry_run=request.dry_run
+            self.catalogue, request.collection, self.computed, dry_run=request.dry_run
         )
-        with self._uploads.intake() as store:
-            job = _new_job(request, begins, store(stream), name)
-            record = self._catalogue.jobs.create(collection.id, collection.name, job, claim)
+        with self.uploads.intake() as store:
+            job = _new_job(request, folder, store(stream), name)
+            record = self.catalogue.jobs.create(collection.id, collection.name, job, claim)
         if claim is not None and job.manifest is not None:
-            # The job may be that of an earlier call, which has a manifest of its own.
-            self._uploads.discard({job.manifest})
+            # The job may be that of an earlier request, which has its own manifest.
+            self.uploads.discard({job.manifest})
         return record
 
 
-def _new_job(request: TrainRequest, begins: Located, manifest: str, name: str) -> NewJob:
+def _new_job(request: TrainRequest, folder: Located, manifest: str, name: str) -> NewJob:
     return NewJob(
         kind=SourceKind.FILE,
-        root=begins.root.name,
-        path=begins.path,
+        root=folder.root.name,
+        path=folder.path,
         metadata=request.metadata,
         dry_run=request.dry_run,
         verify_bytes=request.verify_bytes,

@@ -1,4 +1,4 @@
-"""Starting jobs of pictures that were sent, one by one or in archives."""
+"""The start of jobs from uploaded pictures and archives."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,28 +27,14 @@ class Sent:
     stream: BinaryIO
 
 
+@dataclass(frozen=True)
 class UploadJobs:
-    """Stores what was sent, and puts it on the list of jobs; all of a request or nothing."""
+    """The start of upload jobs; `limits` are those of archives."""
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        uploads: Uploads,
-        computed: Computed,
-        limits: Limits,
-    ) -> None:
-        """Prepare.
-
-        Args:
-            catalogue: Where jobs go.
-            uploads: Where the bytes go.
-            computed: What the service computes.
-            limits: Of archives.
-        """
-        self._catalogue = catalogue
-        self._uploads = uploads
-        self._computed = computed
-        self._limits = limits
+    catalogue: Catalogue
+    uploads: Uploads
+    computed: Computed
+    limits: Limits
 
     def start(
         self,
@@ -57,27 +43,27 @@ class UploadJobs:
         metadata: dict[str, Any],
         claim: Claim | None = None,
     ) -> JobRecord:
-        """Make a job of the files of a request, each archive's members in its place.
+        """Store the files of a request and create their job; archives are replaced by members.
 
         Raises:
             StorageFull: The disk has no room.
-            TooLarge: An archive holds more than is allowed.
-            InvalidArgument: An archive is damaged or encrypted, or a collection cannot have that
-                name.
+            TooLarge: An archive exceeds a limit.
+            InvalidArgument: An archive is damaged or encrypted, or the collection's name is
+                invalid.
             Conflict: See `collection_for_training` and `Jobs.create`.
         """
-        held = collection_for_training(self._catalogue, collection, self._computed)
-        allowance = Allowance(self._limits)
-        with self._uploads.intake() as store:
+        target = collection_for_training(self.catalogue, collection, self.computed)
+        allowance = Allowance(self.limits)
+        with self.uploads.intake() as store:
             numbers = count(1)
-            listed = [file for one in sent for file in self._files(one, numbers, store, allowance)]
-            if not listed:
-                raise InvalidArgument("files: the archive holds no files; nothing was done")
-            job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=tuple(listed))
-            record = self._catalogue.jobs.create(held.id, held.name, job, claim)
+            files = [file for each in sent for file in self._files(each, numbers, store, allowance)]
+            if not files:
+                raise InvalidArgument("files: the archive holds no files; send one with pictures")
+            job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=tuple(files))
+            record = self.catalogue.jobs.create(target.id, target.name, job, claim)
         if claim is not None:
-            # The job may be that of an earlier call, which has uploads of its own.
-            self._uploads.discard({file.sha256 for file in listed if file.sha256 is not None})
+            # The job may be that of an earlier request, which has its own uploads.
+            self.uploads.discard({file.sha256 for file in files if file.sha256 is not None})
         return record
 
     def _files(
@@ -99,7 +85,7 @@ class UploadJobs:
     def _file(self, member: Member | Unfit, key: str, store: Callable[[Readable], str]) -> NewFile:
         if isinstance(member, Unfit):
             return _refused(key, member.name, member.error)
-        self._uploads.check_room(member.size)
+        self.uploads.check_room(member.size)
         try:
             return NewFile(key, member.name, store(member.stream))
         except ImageUnreadable as error:
@@ -107,7 +93,7 @@ class UploadJobs:
 
 
 def _members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unfit] | None:
-    """What an archive holds; `None` for a file that is none."""
+    """Return the members of an archive, `None` for other files."""
     if is_zip(stream):
         return zip_members(stream, allowance)
     if is_tar(stream):

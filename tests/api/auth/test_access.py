@@ -1,4 +1,4 @@
-"""Who may call what, over the real routes; nothing behind them runs, so what passes fails later."""
+"""Access control of the real routes. No service runs, so admitted requests fail later."""
 
 import logging
 import re
@@ -43,8 +43,8 @@ def bearer(scope):
     return {"Authorization": f"Bearer {TOKENS[scope]}"}
 
 
-def _routes(found):
-    for route in found:
+def _routes(routes):
+    for route in routes:
         if hasattr(route, "original_router"):  # as FastAPI keeps the routers that it includes
             yield from _routes(route.original_router.routes)
         elif not isinstance(route, Mount):
@@ -104,12 +104,12 @@ def _called(path):
     return re.sub(r"\{.*?\}", "1", path)
 
 
-def test_every_route_is_decided_on_and_nothing_else_is():
+def test_the_table_has_every_route_and_no_other():
     assert set(ROUTES) == PUBLIC | ADMIN | set(NEEDS)
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(set(ROUTES) - PUBLIC))
-async def test_every_route_asks_every_caller(method, path):
+async def test_every_route_checks_every_caller(method, path):
     needed = NEEDS.get((method, path), (Scope.ADMIN,))
     async with client(rules()) as http:
         for headers in ({}, {"Authorization": "Bearer " + "z" * 24}, {"Authorization": "Basic x"}):
@@ -122,7 +122,7 @@ async def test_every_route_asks_every_caller(method, path):
             assert (answer.status_code not in (401, 403)) == may or path == "/openapi.json"
 
 
-async def test_known_callers_are_told_the_version_and_strangers_are_not():
+async def test_only_known_callers_receive_the_version():
     async with client(rules()) as http:
         known = await http.get("/api/v2/count", headers=bearer(Scope.SEARCH))
         assert known.headers["x-lookalike-version"] == __version__
@@ -131,7 +131,7 @@ async def test_known_callers_are_told_the_version_and_strangers_are_not():
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/v2/nothing", "/api/v2/train/x", "/docs"])
-async def test_what_is_not_there_is_hidden_too(path):
+async def test_unknown_paths_need_a_token_too(path):
     async with client(rules()) as http:
         assert (await http.get(path)).status_code == 401
         assert (await http.get(path, headers=bearer(Scope.SEARCH))).status_code == 404
@@ -144,12 +144,12 @@ async def test_the_page_itself_can_be_loaded_to_sign_in(path):
 
 
 @pytest.mark.parametrize("path", ["/static/../metrics", "/STATIC/x", "/api/v2/session/x"])
-async def test_nothing_else_looks_like_the_page(path):
+async def test_paths_that_resemble_the_page_need_a_token(path):
     async with client(rules()) as http:
         assert (await http.get(path)).status_code in (401, 404)
 
 
-async def test_signing_in_keeps_the_token_in_a_cookie_that_scripts_cannot_read():
+async def test_signing_in_stores_the_token_in_a_cookie_that_scripts_cannot_read():
     async with client(rules()) as http:
         assert (await http.get("/openapi.json")).status_code == 401
         answer = await http.post("/api/v2/session", json={"token": TOKENS[Scope.SEARCH]})
@@ -171,14 +171,14 @@ async def test_signing_in_keeps_the_token_in_a_cookie_that_scripts_cannot_read()
         (b'{"token": "' + b"x" * 9000 + b'"}', 413),
     ],
 )
-async def test_a_sign_in_that_fails_sets_nothing(body, status):
+async def test_a_failed_sign_in_sets_no_cookie(body, status):
     async with client(rules()) as http:
         answer = await http.post("/api/v2/session", content=body)
         assert (answer.status_code, answer.headers.get("set-cookie")) == (status, None)
 
 
 @pytest.mark.parametrize("proto", ["http", "https"])
-async def test_over_https_the_cookie_stays_there(proto):
+async def test_a_cookie_from_https_is_only_sent_over_https(proto):
     async with client(rules()) as http:
         answer = await http.post(
             "/api/v2/session",
@@ -226,7 +226,7 @@ async def test_an_allowed_site_may_read_answers_and_another_may_not():
         assert refused.headers["access-control-allow-origin"] == "https://shop.example"
 
 
-async def test_who_asks_too_often_waits_and_others_do_not():
+async def test_the_rate_limit_delays_only_its_caller():
     async with client(rules(requests_per_second=1.0)) as http:
         statuses = [
             (await http.get("/openapi.json", headers=bearer(Scope.TRAIN))).status_code
@@ -240,7 +240,7 @@ async def test_who_asks_too_often_waits_and_others_do_not():
         assert other.status_code == 200
 
 
-async def test_changes_and_refusals_are_written_down_and_secrets_are_not(caplog):
+async def test_the_audit_log_has_changes_and_refusals_but_no_secrets(caplog):
     caplog.set_level(logging.INFO, "bento_service.audit")
     async with client(rules()) as http:
         await http.post("/api/v2/delete", json={"all": True}, headers=bearer(Scope.TRAIN))
@@ -255,7 +255,7 @@ async def test_changes_and_refusals_are_written_down_and_secrets_are_not(caplog)
     assert not any(token in caplog.text for token in (*TOKENS.values(), "zzzz", "secret"))
 
 
-async def test_the_page_allows_no_foreign_code():
+async def test_the_page_forbids_foreign_code():
     async with client(rules()) as http:
         policy = (await http.get("/")).headers["content-security-policy"]
     for part in ("default-src 'none'", "script-src 'self'", "require-trusted-types-for 'script'"):

@@ -28,14 +28,14 @@ def test_a_burst_passes_and_then_the_average_holds():
     assert passed == pytest.approx(50, abs=1)
 
 
-def test_callers_do_not_share():
+def test_callers_have_separate_limits():
     rates = Rates(1.0, clock=Clock())
     while not rates.wait("greedy"):
         pass
     assert rates.wait("modest") == 0.0
 
 
-def test_less_than_one_a_second_still_lets_one_pass():
+def test_a_rate_below_one_a_second_admits_one_request():
     clock = Clock()
     rates = Rates(0.1, clock=clock)
     assert rates.wait("ci") == 0.0

@@ -28,11 +28,11 @@ def test_a_token_is_known_by_its_name_and_scopes():
     assert tokens.caller("") is None
 
 
-def test_without_any_nobody_is_asked():
+def test_without_tokens_callers_need_none():
     assert not Tokens().are_asked_for
 
 
-def test_a_digest_stands_for_its_token():
+def test_a_digest_admits_its_token():
     digest = hashlib.sha256(ONE.encode()).hexdigest()
     tokens = Tokens(f"ci search sha256:{digest}")
 
@@ -52,7 +52,7 @@ def test_a_digest_stands_for_its_token():
         ("ci search sha256:1234", "at least 16 characters"),
     ],
 )
-def test_a_wrong_line_is_named_without_its_secret(line, what):
+def test_the_error_for_an_invalid_line_does_not_reveal_its_secret(line, what):
     with pytest.raises(TokensError, match=what) as caught:
         Tokens(f"# comment\n{line}")
     assert "LOOKALIKE_TOKENS, line 2" in str(caught.value)
@@ -60,7 +60,7 @@ def test_a_wrong_line_is_named_without_its_secret(line, what):
     assert "short-secret" not in str(caught.value)
 
 
-def test_nothing_in_memory_is_the_token_itself():
+def test_tokens_are_not_kept_in_memory():
     assert ONE not in repr(vars(Tokens(f"ci search {ONE}")))
 
 
@@ -84,7 +84,7 @@ def test_a_changed_file_is_read_again(file):
 
 
 @pytest.mark.parametrize("wrong", ["nonsense\n", "", None])
-def test_a_file_that_became_wrong_or_vanished_changes_nothing(file, wrong, caplog):
+def test_an_invalid_or_missing_file_changes_nothing(file, wrong, caplog):
     clock = Clock()
     tokens = Tokens(file=file, clock=clock)
     if wrong is None:
@@ -95,7 +95,7 @@ def test_a_file_that_became_wrong_or_vanished_changes_nothing(file, wrong, caplo
 
     with caplog.at_level(logging.ERROR):
         assert tokens.caller(ONE).name == "ci"
-    assert "the tokens stay as they were" in caplog.text
+    assert "the tokens were not changed" in caplog.text
     assert tokens.are_asked_for
 
 
@@ -108,7 +108,7 @@ def test_a_file_without_a_token_is_refused_at_the_start(tmp_path, content):
         Tokens(file=file)
 
 
-def test_a_file_exchanged_by_renaming_is_noticed(file, tmp_path):
+def test_a_file_replaced_by_renaming_is_read_again(file, tmp_path):
     clock = Clock()
     tokens = Tokens(file=file, clock=clock)
     before = file.stat()

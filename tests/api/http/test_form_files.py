@@ -1,4 +1,4 @@
-"""Files of forms: what was sent is what is read, and neither memory nor open files grow with it."""
+"""Files of forms: their content, and bounded memory and open files."""
 
 import io
 import os
@@ -26,7 +26,7 @@ def anyio_backend():
 
 
 def asking(look):
-    """A client of an app that looks at the forms that are sent."""
+    """Return a client of an app that calls a function with each form."""
     from fastapi import FastAPI
 
     app = FastAPI()
@@ -42,7 +42,7 @@ def asking(look):
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, 70_001])
-async def test_files_and_fields_come_as_they_were_sent(size):
+async def test_files_and_fields_are_received_unchanged(size):
     sent = [("files", (f"{n}.bin", bytes([n]) * n * size)) for n in range(6)]
     seen = []
 
@@ -59,7 +59,7 @@ async def test_files_and_fields_come_as_they_were_sent(size):
     assert seen == [(name, data, len(data)) for _, (name, data) in reversed(sent)]
 
 
-async def test_a_file_is_read_in_any_order_as_an_archive_is():
+async def test_a_file_can_be_read_in_any_order_like_an_archive():
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for n in range(20):
@@ -75,7 +75,7 @@ async def test_a_file_is_read_in_any_order_as_an_archive_is():
         assert answer.json() == [f"file {n}" * n for n in reversed(range(20))]
 
 
-async def test_neither_memory_nor_open_files_grow_with_what_is_sent():
+async def test_memory_and_open_files_do_not_grow_with_the_form():
     part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
@@ -119,7 +119,7 @@ PART = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\\xff-\r\n--
         ("application/x-www-form-urlencoded", b"%&%zz=%ff&&=;\xff\0"),
     ],
 )
-async def test_what_is_no_form_is_never_more_than_a_400(kind, body):
+async def test_an_invalid_form_is_a_400(kind, body):
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     async with asking(len) as http:
         answer = await http.post("/", content=body, headers={"Content-Type": kind})
@@ -128,7 +128,7 @@ async def test_what_is_no_form_is_never_more_than_a_400(kind, body):
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
-async def test_a_full_disk_is_said_to_be_full(small_disk):
+async def test_a_full_disk_is_reported(small_disk):
     with (small_disk / "form").open("w+b", buffering=0) as shared:
         FormFile(shared).write(bytes(100_000))
         with pytest.raises(StorageFull):

@@ -1,4 +1,4 @@
-"""Who is local, and what is believed of the headers of proxies, over the real routes."""
+"""Local requests and the headers of proxies, with the real routes."""
 
 import logging
 import re
@@ -139,14 +139,14 @@ FORWARDING = (
 
 
 @pytest.mark.parametrize("name", FORWARDING)
-async def test_without_tokens_a_request_that_was_forwarded_is_refused(name):
+async def test_without_tokens_a_forwarded_request_is_refused(name):
     headers = {name: "203.0.113.9"}
     async with client(without_tokens()) as http:
         for method, path in (("GET", "/api/v2/count"), ("POST", "/api/v2/delete")):
             refused = await http.request(method, path, headers=headers)
             assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
-            for told in (name.lower(), "LOOKALIKE_TOKENS", "LOOKALIKE_ALLOW_ANONYMOUS=1"):
-                assert told in refused.json()["detail"]
+            for text in (name.lower(), "LOOKALIKE_TOKENS", "LOOKALIKE_ALLOW_ANONYMOUS=1"):
+                assert text in refused.json()["detail"]
     assert await _status(without_tokens(), {name: ""}) == 401
     trusting = without_tokens(trusted_proxies=proxies("127.0.0.0/8"))
     assert await _status(trusting, headers) == 401
@@ -162,7 +162,7 @@ async def test_without_tokens_a_request_that_was_forwarded_is_refused(name):
         *("X-HTTP-Method-Override", "If-None-Match", "Range", "TE", "Pragma", "Proxy-Connection"),
     ],
 )
-async def test_what_programs_on_this_machine_send_is_no_sign_of_a_proxy(name):
+async def test_headers_of_local_programs_are_no_sign_of_a_proxy(name):
     assert await _status(without_tokens(), {name: "127.0.0.1"}) == 200
 
 
@@ -205,12 +205,12 @@ async def test_without_tokens_only_connections_from_this_machine_are_answered(pe
     assert await _status(without_tokens(allow_anonymous=True), peer=peer) == 200
 
 
-async def test_a_proxy_that_says_nothing_is_known_by_its_old_http():
+async def test_a_proxy_without_headers_is_recognised_by_http_1_0():
     assert await _status(without_tokens(), http_version="1.0") == 401
     assert await _status(without_tokens(), client=None) == 401
 
 
-async def test_what_uvicorn_makes_of_headers_makes_nobody_local():
+async def test_headers_that_uvicorn_applies_make_no_request_local():
     connection = {"lookalike_connection": (("192.0.2.7", 4711), "http")}
     assert await _status(without_tokens(), peer="127.0.0.1", **connection) == 401
 
@@ -234,7 +234,7 @@ async def test_what_uvicorn_makes_of_headers_makes_nobody_local():
         (("127.0.0.1/32",), "127.0.0.1", "", "127.0.0.1"),
     ],
 )
-async def test_only_trusted_proxies_say_who_calls(trusted, peer, forwarded_for, expected, caplog):
+async def test_only_trusted_proxies_name_the_caller(trusted, peer, forwarded_for, expected, caplog):
     caplog.set_level(logging.INFO, "bento_service.audit")
     async with client(with_tokens(*trusted), peer=peer) as http:
         await http.get(COUNT, headers={"X-Forwarded-For": forwarded_for})
@@ -242,7 +242,7 @@ async def test_only_trusted_proxies_say_who_calls(trusted, peer, forwarded_for, 
     assert re.search(r"from=(\S+)", line)[1].removeprefix("::ffff:") == expected
 
 
-async def test_strangers_behind_a_trusted_proxy_have_a_rate_each():
+async def test_callers_behind_a_trusted_proxy_have_separate_rate_limits():
     rules = without_tokens(
         allow_anonymous=True, requests_per_second=1.0, trusted_proxies=proxies("127.0.0.1/32")
     )
@@ -270,7 +270,7 @@ async def test_strangers_behind_a_trusted_proxy_have_a_rate_each():
         ("/", "/x"),
     ],
 )
-async def test_a_location_is_right_below_a_path_prefix(prefix, location):
+async def test_a_location_has_the_path_prefix_of_the_proxy(prefix, location):
     app = http_surface(
         _nothing, limits=HttpLimits(10_000), access=without_tokens(allow_anonymous=True)
     )

@@ -1,4 +1,4 @@
-"""Limits of requests in flight and of time, around apps that do nothing but wait."""
+"""Limits of requests in flight and of time, with apps that only wait."""
 
 import asyncio
 import time
@@ -27,15 +27,15 @@ def client(app):
 
 
 class Waiting:
-    """An app that answers when it is told to."""
+    """An app that answers on request of the test."""
 
     def __init__(self):
         self.go = asyncio.Event()
-        self.asked = asyncio.Semaphore(0)
+        self.received = asyncio.Semaphore(0)
         self.canceled = asyncio.Event()
 
     async def __call__(self, scope, receive, send):
-        self.asked.release()
+        self.received.release()
         try:
             await self.go.wait()
         except asyncio.CancelledError:
@@ -43,35 +43,35 @@ class Waiting:
             raise
         await PlainTextResponse("done")(scope, receive, send)
 
-    async def has_been_asked(self, times):
+    async def has_received(self, times):
         async with asyncio.timeout(60):
             for _ in range(times):
-                await self.asked.acquire()
+                await self.received.acquire()
 
 
-async def test_a_request_too_many_is_refused_without_waiting_and_the_next_is_served():
+async def test_an_excess_request_is_refused_at_once_and_the_next_is_served():
     app = Waiting()
     async with client(InFlight(app, most=2)) as http:
-        held = [asyncio.create_task(http.get("/")) for _ in range(2)]
-        await app.has_been_asked(2)
+        requests = [asyncio.create_task(http.get("/")) for _ in range(2)]
+        await app.has_received(2)
         refused = await http.get("/")
         assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
         assert refused.headers["retry-after"] == "1"
         app.go.set()
-        assert [one.status_code for one in await asyncio.gather(*held)] == [200, 200]
+        assert [answer.status_code for answer in await asyncio.gather(*requests)] == [200, 200]
         assert (await http.get("/")).status_code == 200
 
 
 async def test_the_metrics_are_never_refused():
     app = Waiting()
     async with client(InFlight(app, most=1)) as http:
-        held = [asyncio.create_task(http.get(path)) for path in ("/", "/metrics", "/metrics")]
-        await app.has_been_asked(3)
+        requests = [asyncio.create_task(http.get(path)) for path in ("/", "/metrics", "/metrics")]
+        await app.has_received(3)
         app.go.set()
-        assert [one.status_code for one in await asyncio.gather(*held)] == [200] * 3
+        assert [answer.status_code for answer in await asyncio.gather(*requests)] == [200] * 3
 
 
-async def test_a_stream_of_events_counts_only_until_it_begins():
+async def test_an_event_stream_counts_only_until_it_begins():
     begun, end = asyncio.Semaphore(0), asyncio.Event()
 
     async def events():
@@ -84,16 +84,16 @@ async def test_a_stream_of_events_counts_only_until_it_begins():
         await stream(scope, receive, send)
 
     async with client(InFlight(app, most=1)) as http, asyncio.timeout(60):
-        held = []
+        requests = []
         for _ in range(3):
-            held.append(asyncio.create_task(http.get("/")))
+            requests.append(asyncio.create_task(http.get("/")))
             await begun.acquire()
         end.set()
-        assert [one.status_code for one in await asyncio.gather(*held)] == [200] * 3
+        assert [answer.status_code for answer in await asyncio.gather(*requests)] == [200] * 3
 
 
 @pytest.mark.parametrize("size", [0, 1, 262_143, 262_144, 262_145, 524_288, 1_000_001])
-async def test_a_large_answer_leaves_in_pieces_and_whole(size):
+async def test_a_large_response_is_sent_completely_in_parts(size):
     content = bytes(range(251)) * (size // 251 + 1)
     sent = []
 
@@ -111,7 +111,7 @@ async def test_a_large_answer_leaves_in_pieces_and_whole(size):
     assert all(bodies) or size == 0
 
 
-async def test_a_request_that_fails_gives_its_place_back():
+async def test_a_failed_request_frees_its_slot():
     async def broken(scope, receive, send):
         raise ValueError
 
@@ -121,16 +121,16 @@ async def test_a_request_that_fails_gives_its_place_back():
                 await http.get("/")
 
 
-async def test_an_answer_that_does_not_begin_in_time_is_given_up():
+async def test_a_response_that_does_not_start_in_time_is_abandoned():
     app = Waiting()
     async with client(TimeLimit(app, body_seconds=60, request_seconds=0.2)) as http:
         answer = await http.post("/", content=b"whole")
-    # Nobody has asked for the body, so whose fault it is cannot be told.
+    # The app did not read the body, so the slow side is unknown.
     assert (answer.status_code, answer.json()["code"]) == (408, "request_timeout")
     await asyncio.wait_for(app.canceled.wait(), 60)
 
 
-async def test_an_answer_after_a_whole_body_is_the_services_to_give():
+async def test_a_slow_response_after_a_complete_body_is_a_503():
     async def slow(scope, receive, send):
         await Request(scope, receive).body()
         await asyncio.to_thread(time.sleep, 2)
@@ -142,7 +142,7 @@ async def test_an_answer_after_a_whole_body_is_the_services_to_give():
             assert answer.headers["retry-after"]
 
 
-async def test_an_answer_that_has_begun_may_take_longer():
+async def test_a_started_response_may_take_longer():
     async def pieces():
         for _ in range(4):
             await asyncio.sleep(0.4)
@@ -152,7 +152,7 @@ async def test_an_answer_that_has_begun_may_take_longer():
         assert (await http.get("/")).text == "xxxx"
 
 
-async def test_the_time_of_a_body_is_that_of_waiting_for_it_less_what_has_come():
+async def test_the_time_limit_of_a_body_counts_only_the_wait_for_its_sender():
     async def reading(scope, receive, send):
         async for _ in Request(scope, receive).stream():
             await asyncio.sleep(0.3)  # as for a slow disk
@@ -164,7 +164,7 @@ async def test_the_time_of_a_body_is_that_of_waiting_for_it_less_what_has_come()
             yield b"x" * 10_000
 
     async def stopping():
-        yield b"x" * 10_000_000  # what came fast gives no right to wait for ever
+        yield b"x" * 10_000_000  # a fast start does not allow an endless wait
         await asyncio.sleep(30)
         yield b"x"
 
@@ -175,7 +175,7 @@ async def test_the_time_of_a_body_is_that_of_waiting_for_it_less_what_has_come()
             await http.post("/", content=stopping())
 
 
-async def test_failures_of_others_become_problems_and_answers_of_others_stay():
+async def test_foreign_errors_become_problems_and_foreign_responses_stay():
     async def foreign(scope, receive, send):
         status = int(scope["path"][1:])
         headers = {"Allow": "GET", "Server": "other"}
@@ -191,7 +191,7 @@ async def test_failures_of_others_become_problems_and_answers_of_others_stay():
         assert (await http.get("/200")).text == "sorry"
 
 
-async def test_a_probe_that_breaks_is_answered_all_the_same():
+async def test_a_failing_probe_gets_a_response():
     async def broken(scope, receive, send):
         raise ValueError("secret")
 

@@ -40,7 +40,7 @@ def train(catalogue, folder):
     return start
 
 
-def test_a_folder_becomes_a_job_that_waits(train, folder):
+def test_a_folder_becomes_a_pending_job(train, folder):
     options = {"recursive": False, "ignore": ("*.gif",), "metadata": {"album": 1}}
     job = train(f"{folder}/cats/", collection="pets", **options)
     assert (job.state, job.kind, job.walked) == (JobState.PENDING, SourceKind.FILE, False)
@@ -53,7 +53,7 @@ def test_a_file_or_the_whole_root_becomes_a_job_too(train, folder):
     assert train(str(folder)).path == ""
 
 
-def test_training_makes_the_collection(train, catalogue):
+def test_training_creates_the_collection(train, catalogue):
     train("cats", collection="pets")
     assert catalogue.collections.named("pets").space == SPACE
 
@@ -68,14 +68,14 @@ def test_training_makes_the_collection(train, catalogue):
         ("cats\0", InvalidArgument),
     ],
 )
-def test_a_path_that_does_not_do_leaves_neither_job_nor_collection(path, error, train, catalogue):
+def test_an_invalid_path_leaves_neither_job_nor_collection(path, error, train, catalogue):
     with pytest.raises(error):
         train(path, collection="pets")
     assert catalogue.jobs.page(before=None, limit=9) == []
     assert catalogue.collections.all() == []
 
 
-def test_another_models_collection_takes_no_job(train, catalogue):
+def test_a_collection_of_another_model_accepts_no_job(train, catalogue):
     train("cats", collection="pets")
     other = replace(SPACE, fingerprint="e" * 64)
     with pytest.raises(Conflict, match="vgg16:one"):
@@ -83,7 +83,7 @@ def test_another_models_collection_takes_no_job(train, catalogue):
     assert len(catalogue.jobs.page(before=None, limit=9)) == 1
 
 
-def test_a_collection_cannot_have_any_name(catalogue):
+def test_an_invalid_collection_name_is_refused(catalogue):
     with pytest.raises(InvalidArgument):
         collection_for_training(catalogue, "../pets", Computed((SPACE,)))
     assert collection_for_training(catalogue, "pets", Computed((SPACE,))).name == "pets"

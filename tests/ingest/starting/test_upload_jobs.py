@@ -1,4 +1,4 @@
-"""Archives and files that were sent, over a real catalogue and real storage."""
+"""Uploaded archives and files, with a real catalogue and real storage."""
 
 import bz2
 import gzip
@@ -44,12 +44,12 @@ class Room:
         return self.catalogue.upload_references.unneeded(digests, ended_after=datetime.now(UTC))
 
     def listed(self, job):
-        """Stored bytes by path."""
-        found = {}
+        """Return the stored bytes by path."""
+        contents = {}
         for file in self.catalogue.jobs.todo(job.number, after=0, limit=100):
             with self.uploads.open(file.sha256) as stored:
-                found[file.path] = stored.read()
-        return found
+                contents[file.path] = stored.read()
+        return contents
 
     def refused(self, job):
         failures = self.catalogue.jobs.failures(job.number, after=0, limit=100)
@@ -111,7 +111,7 @@ def test_each_member_becomes_a_file_by_its_path(room, packed):
     assert (job.total, job.failed, job.walked) == (3, 0, True)
 
 
-def test_archives_and_pictures_can_come_together(room):
+def test_a_request_can_have_archives_and_pictures(room):
     job = room.send(b"alone", zipped(), tarred({"d.png": b"four"}))
     assert room.listed(job) == {"sent-0": b"alone", **CONTENT, "d.png": b"four"}
 
@@ -127,11 +127,11 @@ def test_archives_and_pictures_can_come_together(room):
         b"",
     ],
 )
-def test_what_only_begins_like_an_archive_is_a_file(room, data):
+def test_a_file_that_only_starts_like_an_archive_is_a_file(room, data):
     assert room.listed(room.send(data)) == {"sent-0": data}
 
 
-def test_folders_and_what_macos_adds_are_no_files(room):
+def test_folders_and_extra_members_of_macos_are_skipped(room):
     files = {"b/": b"", "b/a.jpg": b"one", "__MACOSX/b/._a.jpg": b"fork"}
     assert room.listed(room.send(zipped(files))) == {"b/a.jpg": b"one"}
 
@@ -141,7 +141,7 @@ def test_an_archive_without_files_is_refused(room):
         room.send(zipped({"b/": b""}))
 
 
-def test_names_that_lead_out_are_refused_alone(room):
+def test_only_members_with_names_that_lead_out_are_refused(room):
     names = ["/etc/a.jpg", "../b.jpg", "c/../../d.jpg", "..\\e.jpg", "C:\\f.jpg"]
     files = {**dict.fromkeys(names, b"x"), "good.jpg": b"good"}
     for job in (room.send(zipped(files)), room.send(tarred(files))):
@@ -150,7 +150,7 @@ def test_names_that_lead_out_are_refused_alone(room):
         assert (job.total, job.failed) == (6, 5)
 
 
-def test_links_and_devices_are_refused_alone(room):
+def test_only_links_and_devices_are_refused(room):
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w") as archive:
         kinds = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE)
@@ -166,21 +166,21 @@ def test_links_and_devices_are_refused_alone(room):
     assert room.refused(job) == {"link.jpg": "forbidden"}
 
 
-def test_archives_in_archives_are_refused_alone(room):
+def test_only_archives_in_archives_are_refused(room):
     inner = {name: pack() for name, pack in PACKERS.items()}
     for job in (room.send(zipped(inner)), room.send(tarred(inner))):
         assert room.refused(job) == dict.fromkeys(inner, "unsupported_media_type")
         assert job.state.value == "completed"  # there is nothing left to do
 
 
-def test_a_member_that_is_too_large_is_refused_alone(room):
+def test_only_members_that_are_too_large_are_refused(room):
     files = {"large.jpg": os.urandom(20_001), "good.jpg": b"good"}
     for job in (room.send(zipped(files)), room.send(tarred(files))):
         assert room.refused(job) == {"large.jpg": "too_large"}
         assert room.listed(job) == {"good.jpg": b"good"}
 
 
-def test_a_damaged_member_of_a_zip_is_refused_alone(room):
+def test_only_the_damaged_member_of_a_zip_is_refused(room):
     data = bytearray(zipped({"bad.jpg": b"x" * 99, "good.jpg": b"good"}, zipfile.ZIP_STORED))
     data[data.index(b"x" * 99)] = 0
     job = room.send(bytes(data))
@@ -189,9 +189,9 @@ def test_a_damaged_member_of_a_zip_is_refused_alone(room):
 
 
 @pytest.mark.parametrize("packed", PACKERS.values(), ids=PACKERS.keys())
-def test_an_archive_that_is_cut_off_is_refused_whole(room, packed):
+def test_a_truncated_archive_is_refused_as_a_whole(room, packed):
     data = packed()
-    with pytest.raises(InvalidArgument, match="damaged or cut off"):
+    with pytest.raises(InvalidArgument, match="damaged or truncated"):
         room.send(b"beside it", data[: min(2000, len(data) * 3 // 5)])
     assert room.on_disk() == []
 
@@ -225,12 +225,12 @@ def test_bombs_are_refused_and_leave_nothing(room, packed):
     assert room.on_disk() == []
 
 
-def test_limits_are_for_all_archives_of_a_request(room):
+def test_limits_apply_to_all_archives_of_a_request_together(room):
     with pytest.raises(TooLarge, match="20 files"):
         room.send(zipped(zeros(11, 1)), tarred(zeros(11, 1)))
 
 
-def test_a_zip_cannot_expand_beyond_what_it_declares(room):
+def test_a_zip_cannot_expand_beyond_its_declared_size(room):
     data = bytearray(zipped({"a.bmp": bytes(5 * 2**20)}))
     at = data.index(b"PK\x01\x02")
     struct.pack_into("<L", data, at + 24, 100)
@@ -238,7 +238,7 @@ def test_a_zip_cannot_expand_beyond_what_it_declares(room):
     assert room.refused(job) == {"a.bmp": "image_unreadable"}
 
 
-def test_a_list_of_members_cannot_pass_for_a_shorter_one(room):
+def test_a_list_of_members_cannot_declare_a_shorter_length(room):
     data = bytearray(zipped({f"{n}": b"" for n in range(60)}, zipfile.ZIP_STORED))
     with pytest.raises(TooLarge, match="list of files"):
         room.send(bytes(data))
@@ -265,7 +265,7 @@ def test_a_long_list_of_members_is_refused_before_it_is_read(room):
         room.send(made.getvalue())
 
 
-def test_a_header_that_fills_the_memory_is_refused(room):
+def test_a_huge_header_is_refused(room):
     info = tarfile.TarInfo("a.jpg")
     info.type, info.size = tarfile.XHDTYPE, 90 * 2**20
     bomb = gzip.compress(info.tobuf(tarfile.USTAR_FORMAT) + bytes(info.size))
@@ -274,7 +274,7 @@ def test_a_header_that_fills_the_memory_is_refused(room):
         room.send(bomb, limits=large)
 
 
-def test_random_changes_to_archives_are_members_or_refusals(room):
+def test_randomly_damaged_archives_are_members_or_errors(room):
     for pack in PACKERS.values():
         good = pack()
         for at in range(0, len(good), max(1, len(good) // 25)):
@@ -301,7 +301,7 @@ def test_an_upload_that_was_stored_before_survives_a_refusal(room):
 # Under a key
 
 
-def test_an_archive_under_a_key_that_is_taken_is_the_job_of_then(room):
+def test_an_archive_with_a_used_key_returns_the_earlier_job(room):
     claim = Claim("order 17", "asked")
     first = room.send(zipped(), claim=claim)
     again = room.send(zipped(), claim=claim)
@@ -312,7 +312,7 @@ def test_an_archive_under_a_key_that_is_taken_is_the_job_of_then(room):
     assert len(room.on_disk()) == len(CONTENT)
 
 
-def test_what_comes_again_under_a_key_and_is_needed_no_more_is_not_kept(room):
+def test_unneeded_uploads_of_a_repeated_request_are_removed(room):
     claim = Claim("order 17", "asked")
     job = room.send(zipped(), claim=claim)
     failed = [
