@@ -29,134 +29,100 @@ the image roots.
 
 from typing import ClassVar
 
+from client_sdk.problem_codes import STATUSES, title_of
+
 
 class LookalikeError(Exception):
-    """An error of the HTTP contract."""
+    """An error of the HTTP contract; its subclasses name their code."""
 
-    status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
-    title: ClassVar[str] = "Internal error"
+    status: ClassVar[int] = STATUSES[code]
+    title: ClassVar[str] = title_of(code)
+
+    def __init_subclass__(cls, *, code: str | None = None) -> None:
+        if code is not None:
+            cls.code, cls.status, cls.title = code, STATUSES[code], title_of(code)
 
 
-class BadRequest(LookalikeError):
+class BadRequest(LookalikeError, code="bad_request"):
     """The body cannot be parsed."""
 
-    status, code, title = 400, "bad_request", "Bad request"
 
-
-class Unauthenticated(LookalikeError):
+class Unauthenticated(LookalikeError, code="unauthenticated"):
     """The request has no token or an invalid one."""
 
-    status, code, title = 401, "unauthenticated", "Unauthenticated"
 
-
-class Forbidden(LookalikeError):
+class Forbidden(LookalikeError, code="forbidden"):
     """The caller may not do this; the answer does not reveal if a path exists."""
 
-    status, code, title = 403, "forbidden", "Forbidden"
 
-
-class CollectionNotFound(LookalikeError):
+class CollectionNotFound(LookalikeError, code="collection_not_found"):
     """No collection has that name."""
 
-    status, code, title = 404, "collection_not_found", "Collection not found"
 
-
-class ImageNotFound(LookalikeError):
+class ImageNotFound(LookalikeError, code="image_not_found"):
     """No image has that id, the image was deleted, or its original is gone."""
 
-    status, code, title = 404, "image_not_found", "Image not found"
 
-
-class JobNotFound(LookalikeError):
+class JobNotFound(LookalikeError, code="job_not_found"):
     """No job has that id."""
 
-    status, code, title = 404, "job_not_found", "Job not found"
 
-
-class PathNotFound(LookalikeError):
+class PathNotFound(LookalikeError, code="path_not_found"):
     """The image root has no such file or folder."""
 
-    status, code, title = 404, "path_not_found", "Path not found"
 
-
-class RequestTimeout(LookalikeError):
+class RequestTimeout(LookalikeError, code="request_timeout"):
     """The body of the request was too slow or incomplete."""
 
-    status, code, title = 408, "request_timeout", "Request timeout"
 
-
-class Conflict(LookalikeError):
+class Conflict(LookalikeError, code="conflict"):
     """The request contradicts what is stored, such as another descriptor version's collection."""
 
-    status, code, title = 409, "conflict", "Conflict"
 
-
-class TooLarge(LookalikeError):
+class TooLarge(LookalikeError, code="too_large"):
     """The request has more bytes or pixels than allowed."""
 
-    status, code, title = 413, "too_large", "Too large"
 
-
-class UnsupportedMediaType(LookalikeError):
+class UnsupportedMediaType(LookalikeError, code="unsupported_media_type"):
     """The bytes are not one of the supported picture formats."""
 
-    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 
-
-class InvalidArgument(LookalikeError):
+class InvalidArgument(LookalikeError, code="invalid_argument"):
     """A value violates the contract."""
 
-    status, code, title = 422, "invalid_argument", "Invalid argument"
 
-
-class ImageUnreadable(LookalikeError):
+class ImageUnreadable(LookalikeError, code="image_unreadable"):
     """The bytes begin like a picture but cannot be decoded."""
 
-    status, code, title = 422, "image_unreadable", "Image unreadable"
 
-
-class ImageTooExpensive(LookalikeError):
+class ImageTooExpensive(LookalikeError, code="image_too_expensive"):
     """Decoding a picture takes more time or memory than allowed."""
 
-    status, code, title = 422, "image_too_expensive", "Image too expensive"
 
-
-class UrlUnreachable(LookalikeError):
+class UrlUnreachable(LookalikeError, code="url_unreachable"):
     """A download from a URL failed; the reason is not given, because it describes the network."""
 
-    status, code, title = 422, "url_unreachable", "URL unreachable"
 
-
-class Overloaded(LookalikeError):
+class Overloaded(LookalikeError, code="overloaded"):
     """More requests are in flight than allowed."""
 
-    status, code, title = 429, "overloaded", "Overloaded"
 
-
-class IndexUnavailable(LookalikeError):
+class IndexUnavailable(LookalikeError, code="index_unavailable"):
     """Milvus does not answer; nothing is lost, and searches work again once it does."""
 
-    status, code, title = 503, "index_unavailable", "Index unavailable"
 
-
-class NotReady(LookalikeError):
+class NotReady(LookalikeError, code="not_ready"):
     """The service is still starting or is shutting down."""
-
-    status, code, title = 503, "not_ready", "Not ready"
 
 
 class CatalogueUnavailable(NotReady):
     """The catalogue's database does not answer, or is locked for too long; nothing is lost."""
 
 
-class TimeExceeded(LookalikeError):
+class TimeExceeded(LookalikeError, code="time_exceeded"):
     """A response took longer than allowed; a later request may be faster."""
 
-    status, code, title = 503, "time_exceeded", "Time exceeded"
 
-
-class StorageFull(LookalikeError):
+class StorageFull(LookalikeError, code="storage_full"):
     """The disk has no room for the request's data."""
-
-    status, code, title = 507, "storage_full", "Storage full"

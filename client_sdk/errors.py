@@ -45,6 +45,7 @@ from typing import ClassVar
 import httpx
 from pydantic import ValidationError
 
+from client_sdk.problem_codes import STATUSES
 from client_sdk.schemas import Job, JobState, Problem
 
 # fmt: off
@@ -138,8 +139,8 @@ class ApiError(LookalikeError):
     known_status: ClassVar[int | None] = None
     known_code: ClassVar[str | None] = None
 
-    def __init_subclass__(cls, *, status: int, code: str) -> None:
-        cls.known_status, cls.known_code = status, code
+    def __init_subclass__(cls, *, code: str) -> None:
+        cls.known_status, cls.known_code = STATUSES[code], code
 
     def __init__(
         self,
@@ -162,95 +163,95 @@ class ApiError(LookalikeError):
         return f"{self.detail} [{self.status} {self.code}{request}]"
 
 
-class BadRequest(ApiError, status=400, code="bad_request"):
+class BadRequest(ApiError, code="bad_request"):
     """The body cannot be parsed."""
 
 
-class Unauthenticated(ApiError, status=401, code="unauthenticated"):
+class Unauthenticated(ApiError, code="unauthenticated"):
     """No token, or a wrong one."""
 
 
-class Forbidden(ApiError, status=403, code="forbidden"):
+class Forbidden(ApiError, code="forbidden"):
     """The token may not do this, or the path lies outside the image roots."""
 
 
-class CollectionNotFound(ApiError, status=404, code="collection_not_found"):
+class CollectionNotFound(ApiError, code="collection_not_found"):
     """There is no collection of that name."""
 
 
-class ImageNotFound(ApiError, status=404, code="image_not_found"):
+class ImageNotFound(ApiError, code="image_not_found"):
     """There is no image with that id, or it was deleted."""
 
 
-class JobNotFound(ApiError, status=404, code="job_not_found"):
+class JobNotFound(ApiError, code="job_not_found"):
     """There is no job with that id."""
 
 
-class PathNotFound(ApiError, status=404, code="path_not_found"):
+class PathNotFound(ApiError, code="path_not_found"):
     """Nothing of that name lies under the image root."""
 
 
-class RouteNotFound(ApiError, status=404, code="not_found"):
+class RouteNotFound(ApiError, code="not_found"):
     """The service has no such call; perhaps it is older, or its address lacks a path."""
 
 
-class MethodNotAllowed(ApiError, status=405, code="method_not_allowed"):
+class MethodNotAllowed(ApiError, code="method_not_allowed"):
     """The address is there, but takes no such call."""
 
 
-class RequestTimeout(ApiError, status=408, code="request_timeout"):
+class RequestTimeout(ApiError, code="request_timeout"):
     """The body of the request came too slowly, or not to its end."""
 
 
-class Conflict(ApiError, status=409, code="conflict"):
+class Conflict(ApiError, code="conflict"):
     """The request contradicts what is stored."""
 
 
-class TooLarge(ApiError, status=413, code="too_large"):
+class TooLarge(ApiError, code="too_large"):
     """More bytes or more pixels than allowed."""
 
 
-class UnsupportedMediaType(ApiError, status=415, code="unsupported_media_type"):
+class UnsupportedMediaType(ApiError, code="unsupported_media_type"):
     """The bytes are not one of the supported picture formats."""
 
 
-class InvalidArgument(ApiError, status=422, code="invalid_argument"):
+class InvalidArgument(ApiError, code="invalid_argument"):
     """A value is outside of what the contract allows."""
 
 
-class ImageUnreadable(ApiError, status=422, code="image_unreadable"):
+class ImageUnreadable(ApiError, code="image_unreadable"):
     """The bytes begin like a picture but cannot be decoded."""
 
 
-class ImageTooExpensive(ApiError, status=422, code="image_too_expensive"):
+class ImageTooExpensive(ApiError, code="image_too_expensive"):
     """Decoding the picture takes more time or memory than allowed."""
 
 
-class UrlUnreachable(ApiError, status=422, code="url_unreachable"):
+class UrlUnreachable(ApiError, code="url_unreachable"):
     """The service could not fetch a picture from a URL, or may not; it does not say which."""
 
 
-class Overloaded(ApiError, status=429, code="overloaded"):
+class Overloaded(ApiError, code="overloaded"):
     """More requests in flight than allowed; `retry_after` says when to try again."""
 
 
-class InternalError(ApiError, status=500, code="internal_error"):
+class InternalError(ApiError, code="internal_error"):
     """A defect of the service; its log has the details under the `request_id`."""
 
 
-class IndexUnavailable(ApiError, status=503, code="index_unavailable"):
+class IndexUnavailable(ApiError, code="index_unavailable"):
     """The index does not answer; nothing is lost, searches work again once it does."""
 
 
-class NotReady(ApiError, status=503, code="not_ready"):
+class NotReady(ApiError, code="not_ready"):
     """The service is still starting or is shutting down."""
 
 
-class TimeExceeded(ApiError, status=503, code="time_exceeded"):
+class TimeExceeded(ApiError, code="time_exceeded"):
     """The answer took longer than any may; it may be quicker later."""
 
 
-class StorageFull(ApiError, status=507, code="storage_full"):
+class StorageFull(ApiError, code="storage_full"):
     """The disk of the service has no room for what was sent."""
 
 
