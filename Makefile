@@ -1,28 +1,34 @@
 # One command each: `make run`, `make test`. Everything else builds on them.
 
-PYTHON ?= python3.11
+# Without PYTHON, the first of these commands that can make environments.
+PYTHON ?=
+PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
+SUPPORTED := 3.11 3.12 3.13 3.14
 LOOKALIKE_DATA_DIR ?= data
 IMAGES ?=
 # Test files run side by side; each worker has servers of its own, so memory grows with them.
 WORKERS ?= 2
 
-BENTOML_HOME ?= $(abspath $(LOOKALIKE_DATA_DIR))/bentoml
+# Not by `abspath`, which takes a path with spaces for several.
+BENTOML_HOME ?= $(if $(filter /%,$(firstword $(LOOKALIKE_DATA_DIR))),,$(CURDIR)/)$(LOOKALIKE_DATA_DIR)/bentoml
 
 export LOOKALIKE_DATA_DIR BENTOML_HOME
+# A folder may have any name: Make hands it on as it was written, and the shell never reads it.
+unexport IMAGES
+run: export RUN_IMAGES := $(value IMAGES)
 # The server is several processes; each would compile all that it imports at every start.
 unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
+.PHONY: run model test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: $(VENV)/run.stamp ## Set up, build the model if needed, serve; IMAGES=/folder also indexes that folder
-	@$(BIN)/python -m model_build --if-missing > /dev/null
-	@exec $(BIN)/python -m bento_service $(if $(IMAGES),--images "$(abspath $(IMAGES))")
+run: model ## Set up, build the model if needed, serve; IMAGES=/folder also indexes that folder
+	@exec $(BIN)/python -m bento_service $${RUN_IMAGES:+"--images=$$RUN_IMAGES"}
 
 test: $(VENV)/dev.stamp ## Run all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
@@ -61,9 +67,14 @@ format: $(VENV)/dev.stamp ## Bring the code into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bento: $(VENV)/run.stamp ## Build the Bento of the service
-	$(BIN)/python -m model_build --if-missing
+bento: model ## Build the Bento of the service
 	$(BIN)/bentoml build
+
+# A new data folder gets a copy of the model of the usual one; the digest of a copy is checked.
+model: $(VENV)/run.stamp
+	@test -e "$(BENTOML_HOME)/models" || test ! -e data/bentoml/models || \
+		{ mkdir -p "$(BENTOML_HOME)" && cp -R data/bentoml/models "$(BENTOML_HOME)/"; }
+	@$(BIN)/python -m model_build --if-missing > /dev/null
 
 lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
 	$(call COMPILE,--extra service,service)
@@ -73,16 +84,33 @@ lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
 
 # Of PyPI's package, with its Node.js: neither asks for newer versions, nor fetches anything.
 # `--verifytypes` looks for what the client needs where the first `python` of the path is.
-PYRIGHT = PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=. PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
+PYRIGHT = PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=. PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
 
 clean: ## Remove the environment and caches; the data folder stays
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
 
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
-	--no-annotate --python-version 3.11 $(1) pyproject.toml -o requirements/$(2).txt
+	--no-annotate --universal --python-version 3.11 $(1) pyproject.toml -o requirements/$(2).txt
+
+version = $(if $(1),$(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null))
+# Debian has `ensurepip` in a package of its own; without it, environments cannot be made.
+able = $(shell $(1) -c 'import ensurepip, venv' 2> /dev/null && echo $(1))
+usable = $(if $(filter $(SUPPORTED),$(call version,$(1))),$(call able,$(1)))
+found = $(or $(firstword $(foreach python,$(PYTHONS),$(call usable,$(python)))),$(error $(NO_PYTHON)))
+NO_PYTHON = $(if $(PYTHON),$(PYTHON) is no Python,There is no Python) 3.11 to 3.14 with `venv`: \
+	run `apt install python3-venv` (Debian 12, Ubuntu 24.04 or newer) or `dnf install python3` \
+	(Fedora), or name another one: make PYTHON=/path/to/python3.12
+
+# An environment is made again where its Python is gone, is too old, or is not the one of PYTHON.
+ifeq ($(filter $(or $(call version,$(PYTHON)),$(SUPPORTED)),$(call version,$(BIN)/python)),)
+.PHONY: environment
+environment:
+	@$(found) -m venv --clear $(VENV)
+
+$(VENV)/uv.stamp: environment
+endif
 
 $(VENV)/uv.stamp: requirements/uv.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
 	@touch $@
 

@@ -45,7 +45,11 @@ def be_discreet(folders: Mapping[Path, str]) -> None:
     names = {str(path): name for path, name in folders.items()}
     names |= {str(_PROJECT): "lookalike", sys.prefix: "python", sys.base_prefix: "python"}
     # The longest first: one may lie in another.
-    known = sorted(names.items(), key=lambda one: -len(one[0]))
+    known = [
+        # Match whole paths only: `/data` must not match in `storage/data_folder.py` or `/data-2`.
+        (re.compile(rf"(?<![\w.-]){re.escape(path)}(?![\w-]|\.\w)"), name)
+        for path, name in sorted(names.items(), key=lambda one: -len(one[0]))
+    ]
     made = logging.getLogRecordFactory()
 
     def record(*arguments: Any, **options: Any) -> logging.LogRecord:
@@ -58,11 +62,13 @@ def be_discreet(folders: Mapping[Path, str]) -> None:
     )
 
 
-def _discreet(record: logging.LogRecord, known: list[tuple[str, str]]) -> logging.LogRecord:
+def _discreet(
+    record: logging.LogRecord, known: list[tuple[re.Pattern[str], str]]
+) -> logging.LogRecord:
     said = record.getMessage()
     told = _CREDENTIALS.sub("://...@", said)
     for path, name in known:
-        told = told.replace(path, name)
+        told = name.join(path.split(told))
     if record.exc_info:
         error = record.exc_info[1]
         told = f"{told.partition(chr(10))[0].rstrip(':')}: {in_short(error) if error else '?'}"

@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bento_service.api.auth.tokens import TokensError
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware
+from bento_service.errors import Conflict
 from bento_service.log_redaction import be_discreet
 from bento_service.serving.batching import (
     EMBEDDER_OPTIONS,
     batching_options,
     limit_waiting,
 )
-from bento_service.settings import Settings
+from bento_service.serving.start_checks import check_start
+from bento_service.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,10 +35,13 @@ if TYPE_CHECKING:
 
 _MODEL_TAG = (Path(__file__).parent / "model_tag.txt").read_text().strip()
 _LONGER_SECONDS = 30
-_SETTINGS = Settings.from_environment()
+try:
+    _SETTINGS = Settings.from_environment()
+    _CHOICE = choose(_SETTINGS, Hardware.detect())
+except SettingsError as error:
+    sys.exit(f"lookalike: {error}")
 if _SETTINGS.log_level != "debug":
     be_discreet(_SETTINGS.folders)
-_CHOICE = choose(_SETTINGS, Hardware.detect())
 # So that freed memory goes back to the system: glibc keeps the more, the larger the blocks are that
 # were freed, unless it is told how much; Arrow's own allocator, under Milvus Lite, keeps even more.
 _ALLOCATORS = [
@@ -77,6 +83,8 @@ async def _opening() -> "AsyncIterator[Application]":
 
     async with opened(_SETTINGS, _MODEL_TAG, versions, _CHOICE, embed) as application:
         service.application = application
+        if _SETTINGS.log_level != "debug":
+            be_discreet(application.roots.folders)  # remembered ones, too
         yield application
         service.application = None
 
@@ -116,12 +124,26 @@ if "uvicorn" in sys.modules:  # as in each process that serves
     guard_connections(head_seconds=_SETTINGS.head_seconds)
 
 
+def _tls() -> dict[str, Any]:
+    """Return BentoML's options for HTTPS; relative paths are resolved in the checkout."""
+    certificate, key = _SETTINGS.tls_certificate, _SETTINGS.tls_key
+    if certificate is None or key is None:
+        return {"enabled": False}
+    return {
+        "enabled": True,
+        "certfile": str(certificate.absolute()),
+        "keyfile": str(key.absolute()),
+    }
+
+
 @bentoml.service(
     name="lookalike",
     envs=_ALLOCATORS,
     workers=1,  # one process owns the Milvus Lite folder
     # BentoML labels requests by raw path; the surface exports its own metrics by route.
     metrics={"enabled": False},
+    http={"host": _SETTINGS.host, "port": _SETTINGS.port},
+    ssl=_tls(),
     # Only so that BentoML's own limit, which answers in its own way, is never reached.
     traffic={"timeout": _SETTINGS.request_seconds + _LONGER_SECONDS},
 )
@@ -132,6 +154,15 @@ class ImageSearch:
     embedder = bentoml.depends(Vgg16Embedder)
     model = bentoml.models.BentoModel(_MODEL_TAG)
     application: "Application | None" = None
+
+    @bentoml.on_deployment
+    @staticmethod
+    def check() -> None:
+        """Check the start in BentoML's first process, which a failure ends."""
+        try:
+            check_start(_SETTINGS)
+        except (SettingsError, TokensError, Conflict) as error:
+            sys.exit(f"lookalike: {error}")
 
     def __init__(self) -> None:
         # BentoML's root logger drops everything below WARNING.

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from client_sdk import _contract
 from client_sdk import _folder as folders
 from client_sdk import _job_contract as contract
+from client_sdk._arguments import texts
 from client_sdk._async_jobs import AsyncJobCalls
 from client_sdk._folder import FolderKeywords, FolderOptions
 from client_sdk._folder_report import FailedFile, FolderFile, Tally, UploadReport, counted
@@ -29,7 +30,7 @@ class AsyncFolderCalls(AsyncJobCalls):
         """Which of some bytes a collection holds."""
         calls = (
             _contract.known(some, collection=collection)
-            for some in folders.steps(sha256, MAX_DIGESTS)
+            for some in folders.steps(texts("sha256", sha256, _contract.DIGESTS), MAX_DIGESTS)
         )
         return {digest for call in calls for digest in (await self._send(call)).known}
 

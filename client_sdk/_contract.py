@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict, Unpack, cast
 
+from client_sdk import _arguments as arguments
 from client_sdk._call import (
     API,
     Call,
@@ -27,6 +28,9 @@ from client_sdk.schemas import (
     Known,
     SearchResponse,
 )
+
+DIGESTS = "SHA-256 digests, 64 hexadecimal digits each"
+"""What `known` takes, for its errors."""
 
 
 class SearchKeywords(TypedDict, total=False):
@@ -65,7 +69,7 @@ def search(query: Query, **options: Unpack[SearchKeywords]) -> Call[SearchRespon
 
 def search_by_id(image_id: int, **options: Unpack[SearchKeywords]) -> Call[SearchResponse]:
     """The images nearest to one that is indexed."""
-    return _search(json={"image_id": image_id, **search_options(**options)})
+    return _search(json={"image_id": arguments.image_id(image_id), **search_options(**options)})
 
 
 def search_by_url(url: str, **options: Unpack[SearchKeywords]) -> Call[SearchResponse]:
@@ -95,7 +99,7 @@ def search_options(
         "top_k": top_k,
         "offset": offset,
         "min_score": min_score,
-        "region": None if region is None else list(region),
+        "region": None if region is None else arguments.whole_numbers("region", region),
         "exact": exact,
         "filter": filter,
         "explain": explain,
@@ -105,8 +109,7 @@ def search_options(
 
 def delete(ids: int | Iterable[int], *, collection: str = DEFAULT_COLLECTION) -> Call[Deleted]:
     """Delete images by their ids."""
-    listed = [ids] if isinstance(ids, int) else list(ids)
-    body = {"collection": collection, "ids": listed}
+    body = {"collection": collection, "ids": arguments.image_ids(ids)}
     return Call(method="POST", path=f"{API}/delete", json=body, read=model(Deleted))
 
 
@@ -140,36 +143,40 @@ def images(
 
 def known(sha256: Iterable[str], *, collection: str = DEFAULT_COLLECTION) -> Call[Known]:
     """Which of some bytes a collection holds."""
-    body = {"collection": collection, "sha256": list(sha256)}
+    body = {"collection": collection, "sha256": list(arguments.texts("sha256", sha256, DIGESTS))}
     path = f"{API}/known"
     return Call(method="POST", path=path, json=body, read=model(Known), is_harmless=True)
 
 
 def image(image_id: int) -> Call[Image]:
     """One image."""
-    return Call(method="GET", path=f"{API}/images/{image_id}", read=model(Image))
+    return Call(method="GET", path=_image_path(image_id), read=model(Image))
 
 
 def content(image_id: int) -> Call[bytes]:
     """The stored bytes of an image."""
-    return Call(method="GET", path=f"{API}/images/{image_id}/content", read=content_of)
+    return Call(method="GET", path=f"{_image_path(image_id)}/content", read=content_of)
 
 
 def thumbnail(image_id: int, *, size: int | None = None) -> Call[bytes]:
     """A small WebP of an image."""
-    path = f"{API}/images/{image_id}/thumbnail"
+    path = f"{_image_path(image_id)}/thumbnail"
     return Call(method="GET", path=path, params=params_of(size=size), read=content_of)
 
 
 def update_metadata(image_id: int, metadata: Mapping[str, Any]) -> Call[Image]:
     """Replace the metadata of an image."""
-    body, path = {"metadata": dict(metadata)}, f"{API}/images/{image_id}"
+    body, path = {"metadata": dict(metadata)}, _image_path(image_id)
     return Call(method="PATCH", path=path, json=body, read=model(Image), is_harmless=True)
 
 
 def delete_image(image_id: int) -> Call[None]:
     """Delete one image."""
-    return Call(method="DELETE", path=f"{API}/images/{image_id}", read=nothing)
+    return Call(method="DELETE", path=_image_path(image_id), read=nothing)
+
+
+def _image_path(image_id: int) -> str:
+    return f"{API}/images/{arguments.image_id(image_id)}"
 
 
 def collections() -> Call[CollectionList]:

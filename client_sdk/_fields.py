@@ -1,23 +1,85 @@
-"""Of what requests are made: fields that say no to what is not meant."""
+"""The parts that requests are made of: strict types, and how the text of a form becomes them.
 
-from typing import Annotated, ClassVar
+A JSON body has to hold the types of the contract: a text of digits is no number, a text is no list.
+A form holds nothing but text, so `Request.from_form` reads numbers, truth values and lists from it.
+"""
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+_FORM = "form"
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
+_REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_TRUTH_VALUES = {"true": True, "1": True, "false": False, "0": False}
+_MAX_SHOWN = 60
+
+ItemT = TypeVar("ItemT")
 
 
-def _no_truth_value(value: object) -> object:
-    if isinstance(value, bool):
-        # Otherwise it would be 1 or 0. pydantic reports this class of errors alone.
-        raise ValueError("is true or false, not a number")  # noqa: TRY004
+def _wrong(value: object, advice: str) -> PydanticCustomError:
+    shown = json.dumps(value, ensure_ascii=False, default=repr)
+    if len(shown) > _MAX_SHOWN:
+        shown = f"{shown[:_MAX_SHOWN]}..."
+    context: dict[str, Any] = {"given": shown, "advice": advice}
+    return PydanticCustomError("wrong_type", "is {given}; give {advice}", context)
+
+
+def _whole(value: object, info: ValidationInfo) -> object:
+    if info.context == _FORM and isinstance(value, str) and _WHOLE.fullmatch(value):
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong(value, "a whole number, such as 12")
     return value
 
 
+def _real(value: object, info: ValidationInfo) -> object:
+    if info.context == _FORM and isinstance(value, str) and _REAL.fullmatch(value):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong(value, "a number, such as 0.5")
+    return value
+
+
+def _flag(value: object, info: ValidationInfo) -> object:
+    if info.context == _FORM and isinstance(value, str) and value.lower() in _TRUTH_VALUES:
+        return _TRUTH_VALUES[value.lower()]
+    if not isinstance(value, bool):
+        raise _wrong(value, "true or false")
+    return value
+
+
+def _list(value: object, info: ValidationInfo) -> object:
+    if info.context == _FORM and isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    if not isinstance(value, list | tuple):
+        raise _wrong(value, "a list, such as [1, 2]")
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
 Name = Annotated[str, Field(max_length=255)]
-Whole = Annotated[int, BeforeValidator(_no_truth_value)]
-Real = Annotated[float, BeforeValidator(_no_truth_value)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Real = Annotated[float, BeforeValidator(_real)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+# Not strict itself, since a list of JSON becomes a tuple; its items are strict all the same.
+Listed = Annotated[tuple[ItemT, ...], BeforeValidator(_list), Strict(strict=False)]
+Region = Annotated[tuple[Whole, Whole, Whole, Whole], BeforeValidator(_list), Strict(strict=False)]
 
 
 class Request(BaseModel):
-    """What a client sends; a misspelt field is an error."""
+    """What a client sends; a misspelt field is an error, and so is a value of another type."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @classmethod
+    def from_form(cls, fields: Mapping[str, object]) -> Self:
+        """Read the fields of a form, in which numbers, truth values and lists are text.
+
+        Raises:
+            ValidationError: If a field is unknown, or its text is not of the field's type.
+        """
+        return cls.model_validate(fields, context=_FORM)

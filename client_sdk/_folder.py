@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
+from client_sdk._arguments import text_or_texts
 from client_sdk._folder_report import FailedFile, FolderFile, Tally, failure_of
 from client_sdk._pictures import Part, printable
 from client_sdk.errors import ApiError, LookalikeError, UsageError
@@ -56,7 +57,7 @@ class FolderOptions:
     """The same, with what is meant where nothing is said.
 
     Raises:
-        UsageError: If a number is below 1.
+        UsageError: If a number is below 1, or patterns are neither a text nor a list of texts.
     """
 
     collection: str = DEFAULT_COLLECTION
@@ -76,6 +77,9 @@ class FolderOptions:
         for name in ("concurrency", "batch_files", "batch_bytes"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; give 1 or more")
+        for name in ("pattern", "ignore"):
+            patterns = text_or_texts(name, getattr(self, name), "patterns, such as `*.png`")
+            object.__setattr__(self, name, tuple(patterns))
 
     @property
     def most_open(self) -> int:
@@ -100,7 +104,7 @@ def files_of(
 
 
 def _walked(root: Path, options: FolderOptions, tally: Tally) -> Iterator[FolderFile]:
-    wanted, ignored = Patterns(_listed(options.pattern)), Patterns(_listed(options.ignore))
+    wanted, ignored = Patterns(tuple(options.pattern)), Patterns(tuple(options.ignore))
 
     def unreadable(error: OSError) -> None:
         tally.failed([failure_of(_name(Path(error.filename), root), error)])
@@ -210,7 +214,3 @@ def _file(path: Path, name: str, tally: Tally) -> Iterator[FolderFile]:
 
 def _name(path: Path, root: Path) -> str:
     return printable(path.relative_to(root).as_posix())
-
-
-def _listed(patterns: str | Iterable[str]) -> list[str]:
-    return [patterns] if isinstance(patterns, str) else list(patterns)

@@ -10,6 +10,7 @@ from typing import Unpack
 from client_sdk import _contract
 from client_sdk import _folder as folders
 from client_sdk import _job_contract as contract
+from client_sdk._arguments import texts
 from client_sdk._folder import FolderKeywords, FolderOptions
 from client_sdk._folder_report import FolderFile, Tally, UploadReport, counted
 from client_sdk._job_handles import JobHandle
@@ -32,7 +33,7 @@ class FolderCalls(JobCalls):
         """
         calls = (
             _contract.known(some, collection=collection)
-            for some in folders.steps(sha256, MAX_DIGESTS)
+            for some in folders.steps(texts("sha256", sha256, _contract.DIGESTS), MAX_DIGESTS)
         )
         return {digest for call in calls for digest in self._send(call).known}
 

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Any, TypedDict, Unpack
 from uuid import uuid4
 
+from client_sdk._arguments import text_or_texts
 from client_sdk._call import (
     API,
     KEY_HEADER,
@@ -51,7 +52,7 @@ def train(
     body = {
         "path": _posix(path),
         "recursive": recursive,
-        "ignore": [ignore] if isinstance(ignore, str) else list(ignore),
+        "ignore": text_or_texts("ignore", ignore, "patterns, such as `*.gif`"),
         "prune": prune or None,
         **_train_options(options),
     }
@@ -147,8 +148,7 @@ def upload_parts(
 
 def process(job: Job | str | None = None) -> Call[Job]:
     """How far a job has come; the newest one where none is named."""
-    identifier = job.id if isinstance(job, Job) else job
-    params = params_of(job=identifier)
+    params = params_of(job=None if job is None else _id_of(job))
     return Call(method="GET", path=f"{API}/process", params=params, read=model(Job))
 
 
@@ -159,7 +159,7 @@ def jobs(
     page_size: int = 100,
 ) -> Call[JobList]:
     """The first page of the jobs, newest first."""
-    states = [state] if isinstance(state, str) else [str(one) for one in state]
+    states = text_or_texts("state", state, "states, such as `failed`")
     params = params_of(state=states or None, collection=collection, limit=page_size)
     return Call(method="GET", path=f"{API}/jobs", params=params, read=model(JobList))
 
@@ -168,12 +168,20 @@ def identify(job: Job | str) -> str:
     """The id of a job.
 
     Raises:
-        UsageError: If there is none: the answer of `process` before the first job.
+        UsageError: If there is none, as in the answer of `process` before the first job, or it is
+            no text.
     """
-    identifier = job.id if isinstance(job, Job) else job
+    identifier = _id_of(job)
     if not identifier:
         raise UsageError("there is no job yet; start one with `train` or `upload`")
     return identifier
+
+
+def _id_of(job: object) -> str | None:
+    identifier = job.id if isinstance(job, Job) else job
+    if identifier is None or isinstance(identifier, str):
+        return identifier
+    raise UsageError(f"{identifier!r} is not the id of a job; give the job, or its id as a text")
 
 
 def job(job: Job | str) -> Call[Job]:

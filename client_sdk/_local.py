@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar, cast
 import httpx
 
 from client_sdk import _settings as settings
+from client_sdk._arguments import listed
 from client_sdk.errors import LocalUnavailable
 
 URL = "http://localhost"
@@ -91,16 +92,17 @@ def open_service(
     """Open a service in this process; see `Client.local`.
 
     Raises:
-        UsageError: The timeout is of no use.
+        UsageError: The timeout is of no use, or `roots` is no list.
         LocalUnavailable: It cannot be opened.
     """
+    folders = listed("roots", roots, "folders")
     settings.resolve(URL, "", timeout)  # before there is something to be closed
     opening = _opening()
     try:
         return opening.open_local(
             None if folder is None else Path(folder),
             settings.model_folder(model),
-            roots=[Path(root) for root in roots],
+            roots=[Path(cast("str | PurePath", root)) for root in folders],
             precision=precision,
             threads=threads,
         )

@@ -186,6 +186,14 @@ class CompareRequest(Request):
     b_id: Whole
 
 
+class CompareForm(Request):
+    """The text fields of a form: the id of a stored image in place of a picture `a` or `b`."""
+
+    collection: Name = DEFAULT_COLLECTION
+    a_id: Whole | None = None
+    b_id: Whole | None = None
+
+
 class DuplicatesRequest(Request):
     """Where to look for duplicates.
 

@@ -2,7 +2,8 @@
 
 Shared by both sides, so a field exists once. Every model is frozen. Unknown fields are ignored
 when an answer is read, so that an older client keeps working with a newer service; requests
-refuse them, so that a misspelt option is an error and not silence. Those of jobs are in
+refuse them, so that a misspelt option is an error and not silence, and take no value of another
+type: a text is neither a number nor a list, also when it holds digits. Those of jobs are in
 `client_sdk.job_schemas`, and here too; those of comparing are in `client_sdk.compare_schemas`.
 """
 
@@ -11,8 +12,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from client_sdk._fields import Flag as _Flag
+from client_sdk._fields import Listed as _Listed
 from client_sdk._fields import Name as _Name
 from client_sdk._fields import Real as _Real
+from client_sdk._fields import Region as _Region
 from client_sdk._fields import Request as _Request
 from client_sdk._fields import Whole as _Whole
 from client_sdk.job_schemas import Answer
@@ -271,12 +275,12 @@ class TrainRequest(_Request):
     manifest: _Path | None = None
     root: _Name | None = None
     collection: _Name = DEFAULT_COLLECTION
-    recursive: bool = True
-    ignore: tuple[_Path, ...] = Field(default=(), max_length=1000)
+    recursive: _Flag = True
+    ignore: _Listed[_Path] = Field(default=(), max_length=1000)
     metadata: dict[str, Any] = Field(default_factory=dict)
-    prune: bool = False
-    verify_bytes: bool = False
-    dry_run: bool = False
+    prune: _Flag = False
+    verify_bytes: _Flag = False
+    dry_run: _Flag = False
 
 
 class SearchOptions(_Request):
@@ -294,9 +298,9 @@ class SearchOptions(_Request):
     offset: _Whole = Field(default=0, ge=0, le=15_000)
     min_score: _Real | None = Field(default=None, ge=-1.0, le=1.0)
     filter: str | None = Field(default=None, description=FILTER_LANGUAGE)
-    region: tuple[_Whole, _Whole, _Whole, _Whole] | None = None
-    exact: bool = False
-    explain: bool = False
+    region: _Region | None = None
+    exact: _Flag = False
+    explain: _Flag = False
 
 
 class SearchRequest(SearchOptions):
@@ -315,16 +319,16 @@ class KnownRequest(_Request):
     """
 
     collection: _Name = DEFAULT_COLLECTION
-    sha256: tuple[_Digest, ...] = Field(max_length=MAX_DIGESTS)
+    sha256: _Listed[_Digest] = Field(max_length=MAX_DIGESTS)
 
 
 class DeleteRequest(_Request):
     """What to delete: exactly one of `ids`, `filter` and `all=True`."""
 
     collection: _Name = DEFAULT_COLLECTION
-    ids: tuple[_Whole, ...] | None = Field(default=None, max_length=MAX_IDS)
+    ids: _Listed[_Whole] | None = Field(default=None, max_length=MAX_IDS)
     filter: str | None = Field(default=None, description=FILTER_LANGUAGE)
-    all: bool = False
+    all: _Flag = False
 
 
 MAX_TTL_SECONDS = 366 * 24 * 3600
@@ -353,4 +357,4 @@ class ReindexRequest(_Request):
     """
 
     descriptor: _Name | None = None
-    drop_missing: bool = False
+    drop_missing: _Flag = False

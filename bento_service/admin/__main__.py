@@ -18,6 +18,7 @@ from bento_service.admin.backup import back_up
 from bento_service.admin.compact import compact
 from bento_service.admin.recall import Measurement, recall
 from bento_service.admin.restore import restore
+from bento_service.admin.roots import forget_root, list_roots
 from bento_service.admin.verify import Verification, verify
 from bento_service.errors import LookalikeError
 from bento_service.settings import Settings, SettingsError
@@ -63,6 +64,10 @@ def _run(settings: Settings, options: argparse.Namespace) -> Answer:
             return back_up(settings, options.target, dry_run=options.dry_run)
         case "restore":
             return restore(settings, options.source, force=options.force, dry_run=options.dry_run)
+        case "roots" if options.forget is not None:
+            return forget_root(settings, options.forget, dry_run=options.dry_run)
+        case "roots":
+            return list_roots(settings)
         case "compact":
             return compact(settings, dry_run=options.dry_run)
         case "recall":
@@ -127,6 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     _flag(exporting, "--force", "replace the file")
     _add_import(commands.add_parser("import", parents=[shared], help=_IMPORT))
     commands.add_parser("compact", parents=[shared], help=_COMPACT)
+    roots = commands.add_parser("roots", parents=[shared], help=_ROOTS)
+    roots.add_argument("--forget", metavar="NAME", help="read this one no more; its images stay")
     _add_recall(commands.add_parser("recall", parents=[shared], help=_RECALL))
     return parser
 
@@ -168,6 +175,7 @@ _EXPORT = "write a collection with its descriptors as Parquet"
 _IMPORT = "read such a file into a collection"
 _RECALL = "compare what searches find with what exact search finds"
 _COMPACT = "give back the disk that deleted images left behind"
+_ROOTS = "list the image roots that are remembered; forget one"
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -33,11 +33,13 @@ def export(
     """
     if file.exists() and not force:
         raise Refusal(f"{file} is there already; give another name, or --force to replace it")
-    with opened_catalogue(settings) as catalogue, catalogue.database.reading() as connection:
+    with opened_catalogue(settings) as catalogue:
         chosen = catalogue.collections.named(collection)
-        count = connection.execute(_of_images(chosen, func.count())).scalar_one()
-        if not dry_run:
-            _write(connection, chosen, file, count)
+        columns = schema(chosen.space, chosen.name, catalogue.collections.instance_id())
+        with catalogue.database.reading() as connection:
+            count = connection.execute(_of_images(chosen, func.count())).scalar_one()
+            if not dry_run:
+                _write(connection, chosen, file, count, columns)
     size = 0 if dry_run else file.stat().st_size
     what = "would export" if dry_run else "exported"
     after = "" if dry_run else f" ({shown_bytes(size)})"
@@ -47,10 +49,11 @@ def export(
     )
 
 
-def _write(connection: Connection, collection: CollectionRecord, file: Path, count: int) -> None:
+def _write(
+    connection: Connection, collection: CollectionRecord, file: Path, count: int, columns: Any
+) -> None:
     """Write beside the file, then put it into its place whole."""
     partial = file.with_name(f"{file.name}.partial")
-    columns = schema(collection.space, collection.name)
     try:
         with stage("images", count, "images") as advance, partial.open("wb") as target:
             with pq.ParquetWriter(target, columns) as writer:

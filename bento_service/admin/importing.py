@@ -2,7 +2,8 @@
 
 An image is taken only if one of its sources has its bytes here, compared by SHA-256; sources that
 have not are left out. With `without_bytes` every image is taken with all its sources: it can be
-found, but its original cannot be shown, and it cannot be described anew. The whole file is checked
+found, but its original cannot be shown, and it cannot be described anew. Where a source names an
+image root that is another folder here, the root gets another name. The whole file is checked
 before the first image is written, and what was imported once is not imported again.
 """
 
@@ -24,10 +25,13 @@ from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import insert_or_ignore
 from bento_service.catalogue.jobs.records import Described, NewImage
 from bento_service.catalogue.jobs.results import add_images, holders
-from bento_service.catalogue.records import CollectionRecord, DescriptorSpace
+from bento_service.catalogue.records import CollectionRecord, DescriptorSpace, SourceRecord
+from bento_service.catalogue.roots import reserve
 from bento_service.catalogue.tables import SourceKind, sources
 from bento_service.errors import CollectionNotFound
 from bento_service.settings import Settings
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.root_bindings import bound_roots, planned_roots
 from bento_service.storage.uploads import Uploads
 
 
@@ -56,13 +60,16 @@ def import_images(settings: Settings, path: Path, options: ImportOptions) -> Ans
             the collection has more than one.
         InvalidArgument: A collection cannot have that name.
     """
-    file, space = opened_file(path)
+    file, space, origin = opened_file(path)
     with service_stopped(settings), opened_catalogue(settings) as catalogue:
         _check_space(catalogue, space, options.collection)
         total = file.metadata.num_rows
         _check_rows(file, total)
         counts: Counter[str] = Counter(new=0, known=0, left_out=0)
-        found = _Finder(settings, options)
+        bind = planned_roots if options.dry_run else bound_roots
+        roots = bind(catalogue, settings.image_roots)
+        is_own = origin == catalogue.collections.instance_id()
+        found = _Finder(settings, options, roots, origin=None if is_own else origin)
         collection = None
         if not options.dry_run:
             collection = catalogue.collections.ensure(options.collection, space)
@@ -113,8 +120,20 @@ def _check_rows(file: Any, total: int) -> None:
 class _Finder:
     """Decides which images are taken, and with which of their sources."""
 
-    def __init__(self, settings: Settings, options: ImportOptions) -> None:
-        self._sources = Sources(settings, deep=True)
+    def __init__(
+        self, settings: Settings, options: ImportOptions, roots: ImageRoots, *, origin: str | None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            settings: Whose uploads.
+            options: What is asked for.
+            roots: The image roots here.
+            origin: Identity of the catalogue that the file is of, `None` if it is this one.
+        """
+        self._roots = roots
+        self._origin = origin
+        self._sources = Sources(settings, roots, deep=True)
         self._stored = Uploads(settings.uploads_dir)
         self._given = Uploads(options.uploads, read_only=True) if options.uploads else None
         self._options = options
@@ -122,13 +141,27 @@ class _Finder:
     def taken(self, rows: Sequence[ImportedImage]) -> list[ImportedImage]:
         """Those that are taken, with the sources that they keep."""
         if self._options.without_bytes:
-            for row in rows:
-                self._kept(row)  # for the uploads that can be had
-            return list(rows)
+            return [self._whole_row(row) for row in rows]
         kept = (replace(row, sources=self._kept(row)) for row in rows)
         return [row for row in kept if row.sources]
 
-    def _kept(self, row: ImportedImage) -> tuple[Any, ...]:
+    def _whole_row(self, row: ImportedImage) -> ImportedImage:
+        """Return an image with all its sources; the uploads that can be had are taken."""
+        kept = set(self._kept(row))
+        sources = tuple(one if one in kept else self._elsewhere(one) for one in row.sources)
+        return replace(row, sources=sources)
+
+    def _elsewhere(self, source: SourceRecord) -> SourceRecord:
+        """Return a source whose bytes are not here, under a root that is no folder here.
+
+        The root of that name here may be another folder than in the catalogue of the file.
+        """
+        is_other = self._origin is not None and source.root in self._roots.names
+        if source.kind is SourceKind.UPLOAD or not is_other:
+            return source
+        return replace(source, root=f"{source.root}@{(self._origin or 'import')[:8]}")
+
+    def _kept(self, row: ImportedImage) -> tuple[SourceRecord, ...]:
         return tuple(
             source
             for source in row.sources
@@ -165,6 +198,7 @@ def _commit(
             for row in rows
             for source in row.sources
         ]
+        reserve(connection, {one.root for row in rows for one in row.sources} - {""})
         if places:
             connection.execute(insert_or_ignore(connection, sources), places)
     return len(new)

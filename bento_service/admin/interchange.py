@@ -11,7 +11,8 @@
 | descriptor | fixed-size list of D float32, of unit length |
 | hashes | binary, the perceptual hashes; null where there are none. Older files lack it |
 
-The descriptor space and the collection are in the file's own metadata, under `lookalike`.
+The descriptor space, the collection and the identity of the catalogue are in the file's own
+metadata, under `lookalike`.
 """
 
 import json
@@ -31,9 +32,14 @@ HASHES = "hashes"
 _SOURCE = pa.struct([("kind", pa.string()), ("root", pa.string()), ("path", pa.binary())])
 
 
-def schema(space: DescriptorSpace, collection: str) -> Any:
+def schema(space: DescriptorSpace, collection: str, catalogue_id: str) -> Any:
     """The schema of a file with descriptors of a space."""
-    description = {"format": _FORMAT, "collection": collection, "space": asdict(space)}
+    description = {
+        "format": _FORMAT,
+        "collection": collection,
+        "space": asdict(space),
+        "catalogue": catalogue_id,
+    }
     return pa.schema(
         [
             ("id", pa.int64()),
@@ -52,8 +58,10 @@ def schema(space: DescriptorSpace, collection: str) -> Any:
     )
 
 
-def opened_file(path: Path) -> tuple[Any, DescriptorSpace]:
-    """A file to import, its columns checked, and what its descriptors are.
+def opened_file(path: Path) -> tuple[Any, DescriptorSpace, str]:
+    """Open a file to import; return it with its descriptor space and its catalogue's identity.
+
+    Its columns are checked. Older files do not have that identity; then it is empty.
 
     Raises:
         Refusal: It is none that `export` wrote.
@@ -66,10 +74,11 @@ def opened_file(path: Path) -> tuple[Any, DescriptorSpace]:
         description = json.loads(file.schema_arrow.metadata[_KEY])
         space = DescriptorSpace(**description["space"])
         known = description["format"] == _FORMAT
+        catalogue_id = str(description.get("catalogue", ""))
     except (KeyError, TypeError, ValueError) as error:
         raise Refusal(f"{path} does not say what its descriptors are; export it again") from error
-    columns = schema(space, "")
+    columns = schema(space, "", "")
     older = columns.remove(columns.get_field_index(HASHES))
     if not known or not any(file.schema_arrow.equals(one) for one in (columns, older)):
         raise Refusal(f"{path} has other columns than this release writes; export it again")
-    return file, space
+    return file, space, catalogue_id

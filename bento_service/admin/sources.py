@@ -1,6 +1,5 @@
 """Whether the bytes of an image are still where they were found."""
 
-import errno
 import os
 from collections.abc import Iterable
 from enum import StrEnum
@@ -28,18 +27,19 @@ class SourceState(StrEnum):
 class Sources:
     """Looks at the places where images were found, and changes nothing."""
 
-    def __init__(self, settings: Settings, *, deep: bool) -> None:
+    def __init__(self, settings: Settings, roots: ImageRoots, *, deep: bool) -> None:
         """Prepare.
 
-        A root that is not configured, cannot be opened or is empty (as a mount point is without
+        A root whose folder is not known, cannot be opened or is empty (as a mount point is without
         its disk) is away: nothing is known about what it holds. So are uploads without any file.
 
         Args:
-            settings: Whose roots and uploads.
+            settings: Whose uploads.
+            roots: Where files are.
             deep: Compare the bytes by SHA-256, instead of their number alone.
         """
-        self._roots = ImageRoots(settings.roots)
-        self._present = {root.name for root in settings.roots if _holds_something(root.path)}
+        self._roots = roots
+        self._present = {name for name in roots.names if roots.unavailable(name) is None}
         self._uploads = Uploads(settings.uploads_dir, read_only=True)
         self._has_uploads = any(self._uploads.stored())
         self._deep = deep
@@ -81,13 +81,3 @@ class Sources:
 def certainly_lost(states: Iterable[SourceState]) -> bool:
     """Whether no place with these states can have an image's bytes, nor have them again."""
     return all(state in (SourceState.GONE, SourceState.CHANGED) for state in states)
-
-
-def _holds_something(folder: os.PathLike[str]) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except OSError as error:
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            raise
-        return False

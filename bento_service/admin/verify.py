@@ -23,6 +23,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.tables import images, indexes
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.settings import Settings
+from bento_service.storage.root_bindings import planned_roots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,8 @@ def _examined(
     if asked.collection is None:
         examine_catalogue(catalogue, findings, deep=asked.deep)
         examine_uploads(settings, catalogue, findings)
-    sources = Sources(settings, deep=asked.deep)
+    roots = planned_roots(catalogue, settings.image_roots)
+    sources = Sources(settings, roots, deep=asked.deep)
     examine_images(catalogue, collections, sources, findings, deep=asked.deep)
     if not asked.catalogue_only:
         # Connecting to Milvus Lite would make its folder.

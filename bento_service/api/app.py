@@ -19,6 +19,7 @@ from bento_service.api.auth import session
 from bento_service.api.auth.access import READ, Access, AccessRules, undeclared_needs_admin
 from bento_service.api.auth.tokens import Tokens
 from bento_service.api.http import problems
+from bento_service.api.http.forwarded import Forwarding
 from bento_service.api.job_feed import Feed
 from bento_service.api.metrics import Metrics
 from bento_service.api.middleware.entrance import PROBES, OnlyProblems
@@ -71,6 +72,7 @@ def configured_surface(opening: Opening, settings: Settings) -> FastAPI:
     access = AccessRules(
         tokens=Tokens(settings.tokens, settings.tokens_file),
         allow_anonymous=settings.allow_anonymous,
+        trusted_proxies=settings.trusted_proxies,
         origins=settings.cors_origins,
         requests_per_second=settings.requests_per_second,
     )
@@ -163,6 +165,7 @@ def http_surface(
     app.add_middleware(OnlyProblems)
     app.add_middleware(RequestId)
     app.add_middleware(metrics.observing)
+    app.add_middleware(Forwarding, trusted=access.trusted_proxies)
     for topic in (session, search, train, images, collections, compare, jobs, reindex, v1):
         app.include_router(topic.router)
 

@@ -8,6 +8,7 @@ from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import MAX_LITE
 from bento_service.settings import Settings
 from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.root_bindings import bound_roots
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Backing:
     """
 
     gallery: Callable[[Settings, Catalogue], Gallery]
-    roots: Callable[[Settings], ImageRoots]
+    roots: Callable[[Settings, Catalogue], ImageRoots]
     tries_decoder: bool = True
     by: str = "Milvus Lite"
     most: int = MAX_LITE
@@ -37,9 +38,9 @@ def _milvus(settings: Settings, catalogue: Catalogue) -> Gallery:
     return MilvusGallery(settings.milvus, effort=settings.index_effort)
 
 
-def _configured(settings: Settings) -> ImageRoots:
-    return ImageRoots(settings.roots)
+def _bound(settings: Settings, catalogue: Catalogue) -> ImageRoots:
+    return bound_roots(catalogue, settings.image_roots)
 
 
-SERVICE = Backing(gallery=_milvus, roots=_configured)
-"""What a service has: Milvus, and the image roots of its settings."""
+SERVICE = Backing(gallery=_milvus, roots=_bound)
+"""What a service has: Milvus, the image roots of its settings, and those that it remembers."""

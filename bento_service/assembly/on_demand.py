@@ -25,7 +25,7 @@ def watcher(
 
     watched = [
         Watched(root, collection, settings.watch_prune, settings.watch_poll_seconds)
-        for root, collection in settings.watched
+        for root, collection in settings.watched(roots.all)
     ]
     return Watcher(catalogue, roots, computed, watched, on_job=on_job)
 

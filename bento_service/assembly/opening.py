@@ -167,7 +167,7 @@ async def opened(
         stack.enter_context(sole_user(settings.data_dir))
         decoders = stack.enter_context(open_decoders(settings, backing))
         catalogue = stack.enter_context(open_catalogue(settings, computed))
-        roots = backing.roots(settings)
+        roots = backing.roots(settings, catalogue)
         uploads = open_uploads(settings, catalogue)
         uploads.discard(set(uploads.stored()))
         originals = Originals(roots, uploads)
@@ -194,7 +194,7 @@ async def opened(
                 on_commit=replay.wake,
             )
         )
-        if settings.watched:
+        if settings.watch:
             following = watcher(settings, catalogue, roots, computed, worker.wake)
             await stack.enter_async_context(following)
         await stack.enter_async_context(

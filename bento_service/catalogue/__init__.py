@@ -19,6 +19,7 @@ from bento_service.catalogue.jobs.idempotency_keys import Claims
 from bento_service.catalogue.jobs.jobs import Jobs
 from bento_service.catalogue.jobs.pruning import Pruning
 from bento_service.catalogue.jobs.upload_references import UploadNeeds
+from bento_service.catalogue.roots import Roots
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Catalogue:
     successors: Successors
     vectors: Vectors
     hashes: Hashes
+    roots: Roots
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -68,6 +70,7 @@ class Catalogue:
             Successors(database),
             Vectors(database),
             Hashes(database),
+            Roots(database),
         )
 
     def __enter__(self) -> Self:

@@ -81,21 +81,23 @@ def insert_or_ignore(connection: Connection, table: Table) -> Insert:
 
 
 def insert_or_update(
-    connection: Connection, table: Table, key: Sequence[str], column: str
+    connection: Connection, table: Table, key: Sequence[str], columns: Sequence[str]
 ) -> Insert:
-    """An insert that writes a column of the rows that are there already.
+    """An insert that writes some columns of the rows that are there already.
 
     Args:
         connection: To SQLite or PostgreSQL.
         table: Where to.
         key: The columns of a unique constraint.
-        column: What is written.
+        columns: What is written.
     """
     if connection.dialect.name == "sqlite":
         row = sqlite.insert(table)
-        return row.on_conflict_do_update(index_elements=key, set_={column: row.excluded[column]})
+        written = {column: row.excluded[column] for column in columns}
+        return row.on_conflict_do_update(index_elements=key, set_=written)
     new = postgresql.insert(table)
-    return new.on_conflict_do_update(index_elements=key, set_={column: new.excluded[column]})
+    written = {column: new.excluded[column] for column in columns}
+    return new.on_conflict_do_update(index_elements=key, set_=written)
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:

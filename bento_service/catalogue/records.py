@@ -144,6 +144,30 @@ class CollectionRecord:
 
 
 @dataclass(frozen=True)
+class RootRecord:
+    """The name of an image root, and the folder that it is bound to; `None` where none is known.
+
+    Attributes:
+        path: Absolute, without symbolic links.
+        spelled: Absolute, as the operator wrote it, where that differs.
+    """
+
+    name: str
+    path: str | None
+    spelled: str | None = None
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file of an image root as it was when its bytes were read; `path` is below the root."""
+
+    path: str
+    bytes: int
+    sha256: str
+    mtime_ns: int | None
+
+
+@dataclass(frozen=True)
 class SourceRecord:
     """One place where an image's bytes were found; `root` is empty for uploads."""
 

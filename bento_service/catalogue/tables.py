@@ -256,6 +256,20 @@ Index(
     postgresql_where=attributes.c.text.is_not(None),
 )
 
+roots = Table(
+    "roots",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("name", String(256), nullable=False, unique=True),
+    Column("path", FilePath, unique=True),
+    Column("spelled", FilePath),
+)
+"""The image roots by the names that sources and jobs use, each bound to one folder.
+
+`path` is the folder without symbolic links, `spelled` as the operator wrote it where that differs.
+Without a path it is not known where the folder is.
+"""
+
 sources = Table(
     "sources",
     metadata,
@@ -268,12 +282,15 @@ sources = Table(
     Column("path", FilePath, nullable=False),
     Column("sha256", String(64), nullable=False, index=True),
     Column("mtime_ns", BigInteger),
+    Column("read_ns", BigInteger),
+    Column("volume", String(64)),
     UniqueConstraint("image_id", "kind", "root", "path"),
 )
 """Where the bytes of an image were found; `root` is empty for uploads.
 
 `mtime_ns` is the file's time of change when its bytes were read, where a later change would have
-to show in it.
+to show in it. `read_ns` is when they were read, in nanoseconds since 1970,
+`volume` on which file system, where that is known.
 """
 
 Index("ix_sources_root_path", sources.c.root, sources.c.path)

@@ -1,6 +1,7 @@
 """Files of the caller, who may name any path, since the process could read it anyway."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from bento_service.settings import ImageRoot
@@ -14,8 +15,13 @@ class OwnFiles(ImageRoots):
     through symbolic links. Links below it are not followed, as in every image root.
     """
 
-    def __init__(self) -> None:
-        super().__init__((ImageRoot("", Path("/")),))
+    def __init__(self, remembered: Sequence[ImageRoot] = ()) -> None:
+        """Prepare.
+
+        Args:
+            remembered: Roots with names, which the same folder of data was used with before.
+        """
+        super().__init__((ImageRoot("", Path("/")),), remembered)
 
     def locate(self, path: str, root: str | None = None) -> Located:
         """Locate a path; see `ImageRoots.locate`. Jobs name the root, callers do not."""

@@ -26,7 +26,9 @@ from bento_service.local.files import OwnFiles
 from bento_service.local.model import LocalModel
 from bento_service.local.service import LocalService
 from bento_service.settings import Settings, SettingsError
+from bento_service.settings.root_list import ConfiguredRoot
 from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.root_bindings import bound_roots
 
 failure = LocalError
 """The error of `open_local` and of its result."""
@@ -44,8 +46,9 @@ def _exact(_: Settings, catalogue: Catalogue) -> Gallery:
     return ExactGallery(stored)
 
 
-def _files(settings: Settings) -> ImageRoots:
-    return ImageRoots(settings.roots) if settings.image_roots else OwnFiles()
+def _files(settings: Settings, catalogue: Catalogue) -> ImageRoots:
+    roots = bound_roots(catalogue, settings.image_roots)
+    return roots if settings.image_roots else OwnFiles(roots.all)
 
 
 OWN = Backing(
@@ -110,7 +113,7 @@ def _settings(
     try:
         settings = Settings(
             data_dir=folder,
-            image_roots=tuple(root.absolute() for root in roots),
+            image_roots=tuple(ConfiguredRoot(root.absolute()) for root in roots),
             engine="onnxruntime",
             **{name: value for name, value in given.items() if value is not None},
         )
@@ -118,8 +121,8 @@ def _settings(
         (first, *_) = error.errors(include_url=False)
         raise SettingsError(f"{first['loc'][0]} is {first['input']!r}: {first['msg']}") from error
     for root in settings.image_roots:
-        if not root.is_dir():
-            raise SettingsError(f"roots: {root} is no folder")
+        if not root.path.is_dir():
+            raise SettingsError(f"roots: {root.path} is no folder")
     return settings
 
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from bento_service.api.auth.loopback import CONNECTION
 from client_sdk.schemas import Problem
 
 _MAX_HEAD_BYTES = 64 * 1024
@@ -89,6 +90,8 @@ class GuardedConnection(HttpToolsProtocol):
         """A request begins."""
         self._awaits_head = True
         super().on_message_begin()
+        # uvicorn believes the forwarding headers of every process on this machine.
+        cast("dict[str, Any]", self.scope)[CONNECTION] = (self.client, self.scheme)
 
     def on_headers_complete(self) -> None:
         """The head is there."""

@@ -1,27 +1,32 @@
-"""Image roots: the only folders whose files may be read, opened component by component.
+"""Image roots: the only folders whose files may be read; see `safe_open` for how."""
 
-Checking a resolved path first and opening it later leaves a gap in which a symbolic link can be
-exchanged. Here every component is opened beneath the one before, without following links, so what
-was opened is what was checked.
-"""
-
-import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
-from typing import BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Self
 
 from bento_service.errors import Forbidden, InvalidArgument, PathNotFound
 from bento_service.settings import ImageRoot
 from bento_service.storage.ignore_patterns import Ignored
+from bento_service.storage.safe_open import (
+    FILE_FLAGS,
+    FOLDER_FLAGS,
+    holds_something,
+    normalised,
+    open_beneath,
+    open_root,
+    opened_parent,
+    outside_roots,
+    stat_beneath,
+    unknown_root,
+    walk_below,
+)
+from bento_service.storage.volumes import volume_of
 
-_COMPONENT = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FOLDER = _COMPONENT | os.O_DIRECTORY
-_FILE = _COMPONENT | os.O_NONBLOCK | os.O_NOCTTY
 _MAX_DEPTH = 100
 
 
@@ -35,11 +40,21 @@ class Located:
 
 @dataclass(frozen=True)
 class Listed:
-    """A regular file as a walk saw it; `path` is relative to the root."""
+    """A regular file as a walk saw it; `path` is relative to the root.
+
+    Attributes:
+        device: The device that holds it.
+    """
 
     path: str
     size: int
     mtime_ns: int
+    device: int
+
+    @classmethod
+    def of(cls, path: str, found: os.stat_result) -> Self:
+        """Make one of what `stat` says."""
+        return cls(path, found.st_size, found.st_mtime_ns, found.st_dev)
 
 
 class Presence(StrEnum):
@@ -48,19 +63,69 @@ class Presence(StrEnum):
     THERE = "there"
     GONE = "gone"
     UNCERTAIN = "uncertain"
-    """It cannot be looked at, or its folder is empty, as that of a disk that is not mounted is."""
+    """It cannot be looked at; or its folder is empty, as that of a disk that is not mounted is, or
+    is another folder than the one where it was."""
 
 
 class ImageRoots:
     """All image roots of a service."""
 
-    def __init__(self, roots: Sequence[ImageRoot]) -> None:
-        self._roots = {root.name: root for root in roots}
+    def __init__(
+        self,
+        roots: Sequence[ImageRoot],
+        remembered: Sequence[ImageRoot] = (),
+        *,
+        volumes: Callable[[int], str | None] = volume_of,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            roots: Those that are configured now.
+            remembered: Those that were configured before and hold the files of images.
+            volumes: Finds the identity of a file system by its device.
+        """
+        self._volumes = volumes
+        # Of two that lie in each other, the inner one is what was meant.
+        inner_first = sorted(remembered, key=lambda root: -len(root.path.parts))
+        self._roots = {root.name: root for root in (*roots, *inner_first)}
+        self._default = roots or remembered
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names that stand for the roots."""
         return tuple(self._roots)
+
+    @property
+    def all(self) -> tuple[ImageRoot, ...]:
+        """The roots."""
+        return tuple(self._roots.values())
+
+    @property
+    def folders(self) -> dict[Path, str]:
+        """What the log calls the roots' folders instead of their paths."""
+        named = {root.path: root.name for root in self.all}
+        return named | {root.spelled: root.name for root in self.all if root.spelled}
+
+    def unavailable(self, name: str) -> str | None:
+        """Return why no file of a root can be read, and what to do; `None` where some can."""
+        root = self._roots.get(name)
+        if root is None:
+            return unknown_root(name)
+        try:
+            folder = open_root(root)
+        except PathNotFound as error:
+            return str(error)
+        try:
+            if holds_something(folder):
+                return None
+        except OSError as error:
+            return f"image root {name!r} cannot be read ({error.strerror})"
+        finally:
+            os.close(folder)
+        return (
+            f"the folder of image root {name!r} is empty, as that of a disk is that is not "
+            "mounted; mount it"
+        )
 
     def locate(self, path: str, root: str | None = None) -> Located:
         """Find the root that a path given by a caller belongs to; nothing is opened.
@@ -85,23 +150,23 @@ class ImageRoots:
             )
         if path.startswith("/"):
             return self._locate_absolute(path)
-        return Located(self._named(root), _normalised(path))
+        return Located(self._named(root), normalised(path))
 
     def _locate_absolute(self, path: str) -> Located:
         wanted = PurePosixPath(path)
         for root in self._roots.values():
             for beginning in (root.path, root.spelled):
                 if beginning is not None and wanted.is_relative_to(beginning):
-                    return Located(root, _normalised(str(wanted.relative_to(beginning))))
-        raise _outside()
+                    return Located(root, normalised(str(wanted.relative_to(beginning))))
+        raise outside_roots()
 
     def _named(self, name: str | None) -> ImageRoot:
-        if name is None and len(self._roots) == 1:
-            return next(iter(self._roots.values()))
+        if name is None and len(self._default) == 1:
+            return self._default[0]
         if name is None:
             raise InvalidArgument(f"a relative path needs `root`, one of: {', '.join(self._roots)}")
         if name not in self._roots:
-            raise _outside()
+            raise outside_roots()
         return self._roots[name]
 
     @contextmanager
@@ -114,12 +179,12 @@ class ImageRoots:
         """
         root = self._roots.get(root_name)
         if root is None:
-            raise PathNotFound(f"image root {root_name!r} is not configured any more")
-        with _descended(root, path) as (folder, name):
-            descriptor = _open(name, _FILE, folder)
+            raise PathNotFound(unknown_root(root_name))
+        with opened_parent(root, path) as (folder, name):
+            descriptor = open_beneath(name, FILE_FLAGS, folder)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise _outside()
+            raise outside_roots()
         with os.fdopen(descriptor, "rb") as file:
             yield file
 
@@ -130,10 +195,10 @@ class ImageRoots:
             PathNotFound: There is nothing.
             Forbidden: It is something else, or a component is a symbolic link.
         """
-        with _descended(located.root, located.path) as (parent, name):
-            mode = _stat(name, parent).st_mode
+        with opened_parent(located.root, located.path) as (parent, name):
+            mode = stat_beneath(name, parent).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise _outside()
+            raise outside_roots()
 
     def walk(self, located: Located, *, recursive: bool, ignore: Sequence[str]) -> Iterator[Listed]:
         """The regular files at a place, in a steady order.
@@ -149,137 +214,58 @@ class ImageRoots:
             PathNotFound: There is nothing.
             Forbidden: It is not a folder or regular file, or a component is a symbolic link.
         """
-        with _descended(located.root, located.path) as (parent, name):
-            found = _stat(name, parent)
+        with opened_parent(located.root, located.path) as (parent, name):
+            found = stat_beneath(name, parent)
             if stat.S_ISREG(found.st_mode):
-                yield Listed(located.path, found.st_size, found.st_mtime_ns)
+                yield Listed.of(located.path, found)
                 return
-            folder = _open(name, _FOLDER, parent)
+            folder = open_beneath(name, FOLDER_FLAGS, parent)
         prefix = f"{located.path}/" if located.path else ""
-        below = _walk(folder, "", Ignored(ignore), depth=_MAX_DEPTH if recursive else 1)
+        below = walk_below(folder, "", Ignored(ignore), depth=_MAX_DEPTH if recursive else 1)
         for path, found in below:
-            yield Listed(prefix + path, found.st_size, found.st_mtime_ns)
+            yield Listed.of(prefix + path, found)
 
-    def presence(self, root_name: str, path: str) -> Presence:
-        """Whether there still is a regular file at a path beneath a root."""
+    def volume(self, device: int) -> str | None:
+        """Return the identity of a file's file system; `None` where it is not known."""
+        return self._volumes(device)
+
+    def presence(self, root_name: str, path: str, *, read_ns: int, volume: str | None) -> Presence:
+        """Find out whether there still is a regular file at a path beneath a root.
+
+        Args:
+            root_name: Of the root.
+            path: Below it.
+            read_ns: When it was there, in nanoseconds since 1970.
+            volume: On which file system it was, where that is known.
+        """
         root = self._roots.get(root_name)
         if root is None:
             return Presence.UNCERTAIN
         try:
-            current = _open_root(root)
+            current = open_root(root)
         except PathNotFound:
             return Presence.UNCERTAIN
         try:
-            for component in _normalised(path).split("/")[:-1]:
-                below = os.open(component, _FOLDER, dir_fd=current)
+            for component in normalised(path).split("/")[:-1]:
+                below = os.open(component, FOLDER_FLAGS, dir_fd=current)
                 os.close(current)
                 current = below
             found = os.stat(path.rsplit("/", 1)[-1], dir_fd=current, follow_symlinks=False)
             return Presence.THERE if stat.S_ISREG(found.st_mode) else Presence.GONE
         except FileNotFoundError:
-            return Presence.GONE if _holds_something(current) else Presence.UNCERTAIN
+            return self._absence(current, read_ns, volume)
         except OSError:
             return Presence.UNCERTAIN
         finally:
             os.close(current)
 
+    def _absence(self, folder: int, read_ns: int, volume: str | None) -> Presence:
+        """Judge by the folder that lacks a file whether the file was taken out of it.
 
-def _holds_something(folder: int) -> bool:
-    with os.scandir(folder) as entries:
-        return next(entries, None) is not None
-
-
-def _walk(
-    folder: int, prefix: str, ignored: Ignored, *, depth: int
-) -> Iterator[tuple[str, os.stat_result]]:
-    """Files below an open folder, which is closed at the end."""
-    try:
-        with os.scandir(folder) as listed:
-            entries = sorted(listed, key=lambda entry: os.fsencode(entry.name))
-        for entry in entries:
-            path = prefix + entry.name
-            try:
-                if entry.is_file(follow_symlinks=False):
-                    if not ignored.entry(path, is_folder=False):
-                        yield path, entry.stat(follow_symlinks=False)
-                    continue
-                if depth == 1 or not entry.is_dir(follow_symlinks=False):
-                    continue
-                if ignored.entry(path, is_folder=True):
-                    continue
-                below = os.open(entry.name, _FOLDER, dir_fd=folder)
-            except OSError:
-                continue  # not ours to read, gone, or exchanged for something else meanwhile
-            yield from _walk(below, f"{path}/", ignored, depth=depth - 1)
-    finally:
-        os.close(folder)
-
-
-@contextmanager
-def _descended(root: ImageRoot, path: str) -> Iterator[tuple[int, str]]:
-    """The open parent folder of a path beneath a root, and the last component's name."""
-    *folders, name = (_normalised(path) or ".").split("/")
-    current = _open_root(root)
-    try:
-        for component in folders:
-            below = _open(component, _FOLDER, current)
-            os.close(current)
-            current = below
-        yield current, name
-    finally:
-        os.close(current)
-
-
-def _open_root(root: ImageRoot) -> int:
-    try:
-        return os.open(root.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise PathNotFound(
-            f"the image root {root.name!r} cannot be opened ({error.strerror}); mount it again, or "
-            "correct LOOKALIKE_IMAGE_ROOTS"
-        ) from error
-
-
-def _open(name: str, flags: int, folder: int) -> int:
-    with _explained(name):
-        return os.open(name, flags, dir_fd=folder)
-
-
-def _stat(name: str, folder: int) -> os.stat_result:
-    with _explained(name):
-        return os.stat(name, dir_fd=folder, follow_symlinks=False)
-
-
-@contextmanager
-def _explained(name: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise _nothing_there(name) from error
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EMLINK):
-            raise _outside() from error
-        if error.errno in (errno.EACCES, errno.EPERM):
-            raise Forbidden("the service may not read this file; change its permissions") from error
-        raise PathNotFound(f"cannot be opened: {error.strerror}") from error
-
-
-def _normalised(path: str) -> str:
-    components = [part for part in path.split("/") if part not in ("", ".")]
-    if ".." in components:
-        raise _outside()
-    return "/".join(components)
-
-
-def _nothing_there(name: str) -> PathNotFound:
-    shown = os.fsencode(name).decode("utf-8", "replace")
-    return PathNotFound(
-        f"{shown!r} is not there; look at its spelling, upper and lower case differ"
-    )
-
-
-def _outside() -> Forbidden:
-    return Forbidden(
-        "the path is outside of the image roots, or passes through a symbolic link; give a path "
-        "under one of them"
-    )
+        That changes the folder. One that did not change since the file was read never had it.
+        """
+        found = os.fstat(folder)
+        is_other = max(found.st_ctime_ns, found.st_mtime_ns) < read_ns
+        if volume is not None and self.volume(found.st_dev) not in (None, volume):
+            is_other = True
+        return Presence.GONE if holds_something(folder) and not is_other else Presence.UNCERTAIN

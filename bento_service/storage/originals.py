@@ -29,6 +29,9 @@ class Originals:
                 continue
             if hashlib.sha256(data).hexdigest() == image.sha256:
                 return data
+        roots = {one.root for one in image.sources if one.kind is SourceKind.FILE}
+        if reasons := [why for root in sorted(roots) if (why := self._roots.unavailable(root))]:
+            raise ImageNotFound(f"the original of image {image.id}: {'; '.join(reasons)}")
         raise ImageNotFound(
             f"the original of image {image.id} was moved or changed since it was indexed; put it "
             "back, or train again and delete this image"

@@ -6,6 +6,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from client_sdk._arguments import image_id
 from client_sdk.cli import options as given
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import Session
@@ -85,8 +86,8 @@ def _read(lines: Iterable[str]) -> Iterable[int]:
 def _id_of_document(line: str) -> int:
     try:
         document = json.loads(line)
-        return int(document.get("id", document.get("image_id")))
-    except (AttributeError, TypeError, ValueError) as error:
+        return image_id(document.get("id", document.get("image_id")))
+    except (AttributeError, ValueError) as error:
         raise UsageError(f"a line of JSON without an id: {line[:60]}") from error
 
 

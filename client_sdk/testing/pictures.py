@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 
+from client_sdk._arguments import listed
 from client_sdk.errors import UsageError
 
 VisualPicture = str | os.PathLike[str] | bytes | tuple[str, bytes] | BinaryIO | Image.Image
@@ -106,9 +107,10 @@ def boxes(given: Iterable[AnyBox]) -> tuple[Box, ...]:
     """Boxes in one form, checked.
 
     Raises:
-        UsageError: If one of them is no box, or has no area.
+        UsageError: If it is no list, or one of them is no box or has no area.
     """
-    return tuple(_box(one) for one in given)
+    several = listed("ignore", given, "boxes, (x, y, width, height) each")
+    return tuple(_box(cast("AnyBox", one)) for one in several)
 
 
 def masked(shot: Shot, ignored: tuple[Box, ...]) -> Shot:

@@ -33,7 +33,7 @@ class Place:
         self._capsys = capsys
         self.settings = {
             "LOOKALIKE_DATA_DIR": str(self.data),
-            "LOOKALIKE_IMAGE_ROOTS": str(self.pictures),
+            "LOOKALIKE_IMAGE_ROOTS": f"pictures={self.pictures}",  # copied from another folder
         }
 
     @property
@@ -115,7 +115,7 @@ class Place:
     def another(self, name):
         """An empty place with the same image root."""
         other = Place(self.folder / name, self._forge, self._monkeypatch, self._capsys)
-        other.settings["LOOKALIKE_IMAGE_ROOTS"] = str(self.pictures)
+        other.settings["LOOKALIKE_IMAGE_ROOTS"] = f"pictures={self.pictures}"
         return other
 
 

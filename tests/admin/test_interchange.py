@@ -138,6 +138,23 @@ def test_without_bytes_everything_is_taken_and_found(place, other, file):
     assert after["readable"] == 0
 
 
+def test_sources_whose_bytes_are_not_here_are_not_those_of_a_folder_of_the_same_name(
+    place, other, file
+):
+    another = place.folder / "another" / "pictures"
+    another.mkdir(parents=True)
+    (another / "7.png").write_bytes((place.pictures / "0.png").read_bytes())
+    other.settings["LOOKALIKE_IMAGE_ROOTS"] = str(another)
+    ((identity,),) = place.sql("SELECT id FROM instance")
+
+    for _ in range(2):
+        other.admin("import", file, "--collection", "main", "--without-bytes")
+        roots = other.sql("SELECT root, count(*) FROM sources WHERE kind = 'file' GROUP BY root")
+        assert roots == [(f"pictures@{identity[:8]}", 8)]
+    names = {root["name"] for root in other.admin("roots")[1]["roots"]}
+    assert names == {f"pictures@{identity[:8]}"}
+
+
 def test_a_changed_file_is_not_taken_for_the_image(place, other, file):
     changed = place.pictures / "3.png"
     data = bytearray(changed.read_bytes())

@@ -84,8 +84,15 @@ def test_a_root_that_is_not_mounted_makes_no_image_lost(place, kinds):
     assert len(ids_of(place)) == 14
 
 
-def test_a_root_that_is_not_configured_makes_no_image_lost(place, kinds):
+def test_without_configured_roots_the_remembered_ones_are_looked_at(place):
     del place.settings["LOOKALIKE_IMAGE_ROOTS"]
+
+    assert place.admin("verify", "--catalogue-only")[0] == 0
+
+
+def test_a_root_that_was_forgotten_makes_no_image_lost(place, kinds):
+    del place.settings["LOOKALIKE_IMAGE_ROOTS"]
+    place.admin("roots", "--forget", "pictures")
 
     assert kinds(place.admin("verify", "--catalogue-only")[1]) == {"image_out_of_reach": 8}
 

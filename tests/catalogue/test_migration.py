@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 
 from bento_service.catalogue import Catalogue, migration
 from bento_service.catalogue.database import Database
-from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.records import DescriptorSpace, RootRecord
 from bento_service.catalogue.tables import metadata
 from bento_service.filters.parser import parse
 
@@ -154,6 +154,11 @@ def test_data_of_the_first_revision_stays_as_it_was(of_revision_1):
         assert catalogue.collections.instance_id() == "abc"
         catalogue.collections.delete(cats.id)
         assert catalogue.images.by_ids([10, 12]).keys() == {12}
+
+
+def test_roots_of_the_first_revision_are_known_by_name_alone(of_revision_1):
+    with Catalogue.open(of_revision_1) as catalogue:
+        assert catalogue.roots.all() == [RootRecord("pictures", None)]
 
 
 def test_metadata_of_the_first_revision_can_be_filtered(of_revision_1):

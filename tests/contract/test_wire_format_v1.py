@@ -115,33 +115,6 @@ def _first_url(http, client, collection):
     return f"/data/{next(client.images(collection=collection)).id}.jpg"
 
 
-@pytest.mark.parametrize(
-    ("headers", "origin"),
-    [
-        ({"X-Forwarded-Proto": "https", "X-Forwarded-Host": "a.example"}, "https://a.example"),
-        (
-            {
-                "X-Forwarded-Proto": "https, http",
-                "X-Forwarded-Host": "a.example, inner",
-                "X-Forwarded-Prefix": "/look/",
-            },
-            "https://a.example/look",
-        ),
-        ({"X-Forwarded-Host": "a.example", "X-Forwarded-Port": "8443"}, "http://a.example:8443"),
-        ({"Host": "b.example:81"}, "http://b.example:81"),
-    ],
-)
-def test_urls_are_the_ones_that_the_caller_can_reach_behind_a_proxy(
-    http, gallery, photographs, headers, origin
-):
-    with (photographs / "coins.jpg").open("rb") as file:
-        answer = http.post(
-            "/api/v1/search", files={"file": file}, data={"Table": gallery}, headers=headers
-        )
-
-    assert answer.json()[0][0].startswith(f"{origin}/data/")
-
-
 def test_parameters_are_taken_from_json_form_and_query_alike(http, gallery):
     answers = [
         http.post("/api/v1/count", json={"Table": gallery}),

@@ -14,6 +14,8 @@ from bento_service.catalogue.records import Computed
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument, PathNotFound
 from bento_service.ingest.retrying import retry_job
 from bento_service.ingest.starting.folder_jobs import start_folder_job
+from bento_service.settings import ImageRoot
+from bento_service.storage.image_roots import ImageRoots
 from client_sdk.schemas import TrainRequest
 from tests.ingest.worker.test_worker import Colours, Room, colours, counted, png
 
@@ -536,9 +538,9 @@ def cancel_pruning(room, write, monkeypatch):
     job = room.train("in", prune=True)
     presence = room.roots.presence
 
-    def look(root, path):
+    def look(root, path, **was):
         room.catalogue.job_control.cancel(job.id)
-        return presence(root, path)
+        return presence(root, path, **was)
 
     with monkeypatch.context() as patched:
         patched.setattr(room.roots, "presence", look)
@@ -585,3 +587,118 @@ def test_a_manifest_under_a_key_that_is_taken_is_the_job_of_then(room, start):
         start({"path": "2.png"}, claim=Claim("order 17", "another"))
     assert list(room.uploads.stored()) == []
     assert room.catalogue.jobs.open() == []
+
+
+# Another disk or folder in the same place
+
+
+def read_later(room):
+    """As if everything had been read 10 seconds later, since file systems' clocks are coarse."""
+    with room.catalogue.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE sources SET read_ns = read_ns + 10000000000")
+
+
+@pytest.fixture
+def cards(room, run, write, tmp_path):
+    """Another folder in the place of one that was trained, with other pictures of the same names.
+
+    The second is as old as the first; one picture of the first has no counterpart.
+    """
+    write({"DCIM/1.bmp": bmp("red"), "DCIM/2.bmp": bmp("green"), "DCIM/3.bmp": bmp("blue")})
+    other = tmp_path / "other" / "DCIM"
+    other.mkdir(parents=True)
+    (other / "1.bmp").write_bytes(bmp("white"))
+    (other / "2.bmp").write_bytes(bmp("black"))
+    run()
+    read_later(room)
+
+    def swap():
+        (room.pictures).rename(tmp_path / "between")
+        other.parent.rename(room.pictures)
+        (tmp_path / "between").rename(other.parent)
+
+    swap()
+    return swap
+
+
+@pytest.mark.parametrize("options", [{}, {"prune": True}])
+def test_pictures_of_another_disk_in_the_same_place_are_added(room, run, cards, options):
+    job = run(**options)
+    assert (job.indexed, job.removed, len(room.images())) == (2, 0, 5)
+    assert "other files" in job.detail
+    for again in (run(**options), run(verify_bytes=True, **options)):
+        assert (again.indexed, again.removed, len(room.images())) == (0, 0, 5)
+    cards()
+    back = run(**options)
+    assert (back.indexed, back.removed, len(room.images())) == (0, 0, 5)
+
+
+def test_a_dry_run_sees_another_disk_too(room, run, cards):
+    job = run(prune=True, dry_run=True)
+    assert (job.indexed, job.removed) == (2, 0)
+    assert "other files" in job.detail
+
+
+def test_files_that_changed_after_they_were_read_are_changed_files(room, run, write):
+    write({"a.bmp": bmp("red")})
+    run()
+    write({"a.bmp": bmp("green")}, at=OLD + 60)  # its bytes seem old, but it was written just now
+    job = run()
+    assert (job.indexed, job.removed, job.detail) == (1, 1, None)
+
+
+@pytest.fixture
+def volume(room):
+    """Mount a file system of this identity; `None` where it is not known."""
+
+    def mount(name):
+        room.roots = ImageRoots([ImageRoot("pictures", room.pictures)], volumes=lambda _: name)
+
+    return mount
+
+
+def test_another_file_system_is_told_by_its_identity(room, run, write, volume):
+    volume("A")
+    write({"1.bmp": bmp("red"), "2.bmp": bmp("green")})
+    run()
+    volume("B")
+    (room.pictures / "2.bmp").unlink()
+    write({"1.bmp": bmp("white")}, at=OLD + 60)
+    job = run(prune=True)
+    assert (job.indexed, job.removed, len(room.images())) == (1, 0, 3)
+    assert "other files" in job.detail
+    volume("A")
+    assert run(prune=True).removed == 1  # `2.bmp` is gone from its own file system
+
+
+def test_files_that_were_copied_to_another_file_system_are_on_that_from_then_on(
+    room, run, write, volume
+):
+    volume(None)
+    write({"1.bmp": bmp("red"), "2.bmp": bmp("green"), "3.bmp": bmp("blue")})
+    run()
+    for name in ("A", None, "B"):
+        volume(name)
+        assert run().unchanged == 3
+    write({"1.bmp": bmp("white")}, at=OLD + 60)
+    (room.pictures / "2.bmp").unlink()
+    assert run(prune=True).removed == 2
+
+
+def test_a_file_that_was_never_in_a_folder_is_not_gone_from_it(room, run, write, tmp_path):
+    write({"DCIM/1.png": png("red")})
+    (tmp_path / "other" / "DCIM").mkdir(parents=True)
+    (tmp_path / "other" / "DCIM" / "7.png").write_bytes(png("blue"))
+    run()
+    read_later(room)
+    room.pictures.rename(tmp_path / "away")
+    (tmp_path / "other").rename(room.pictures)
+    job = run(prune=True)
+    assert (job.indexed, job.removed, len(room.images())) == (1, 0, 2)
+    assert "1 files" in job.detail
+    (room.pictures / "DCIM" / "1.png").write_bytes(b"")
+    (room.pictures / "DCIM" / "1.png").unlink()  # now it is
+    read_later(room)
+    with room.catalogue.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE sources SET read_ns = read_ns - 20000000000")
+    assert run(prune=True).removed == 1

@@ -278,6 +278,15 @@ def test_with_roots_nothing_else_is_read(model_folder, tmp_path, photographs):
             client.train(tmp_path)
 
 
+def test_roots_of_before_are_remembered(model_folder, tmp_path, photographs):
+    data = tmp_path / "data"
+    with Client.local(data, model=model_folder, roots=[photographs]) as client:
+        client.train("coins.jpg").wait()
+    with Client.local(data, model=model_folder) as client:
+        (image,) = client.images()
+        assert client.content(image.id) == (photographs / "coins.jpg").read_bytes()
+
+
 # Requests
 
 

@@ -197,6 +197,17 @@ def test_a_port_in_use_is_said_before_anything_starts(server, tmp_path):
     assert f"cannot listen on 127.0.0.1:{server.port}" in answer.stderr
 
 
+def test_a_model_that_is_missing_is_said_before_anything_is_written(server, tmp_path):
+    home, data = tmp_path / "home", tmp_path / "data"
+    answer = _start_in_vain(
+        server.environment | {"LOOKALIKE_DATA_DIR": str(data), "BENTOML_HOME": str(home)}
+    )
+
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert f"is not in {home}; `make run` makes it" in answer.stderr
+    assert not data.exists()
+
+
 def test_a_misspelt_setting_is_an_error_at_start(server, tmp_path):
     answer = _start_in_vain({**server.environment, "LOOKALIKE_IMAGE_ROOT": "/srv"})
 

@@ -88,6 +88,19 @@ def test_other_bytes_are_never_given_out(content, originals, folder):
         originals.read(image(file("a.png")))
 
 
+def test_a_root_that_is_not_there_is_named(uploads, tmp_path, folder):
+    roots = ImageRoots([ImageRoot("pictures", folder), ImageRoot("card", tmp_path / "card")])
+    for name, reason in {
+        "card": "'card' is not there .*mount it.*LOOKALIKE_IMAGE_ROOTS='card=/its/folder'",
+        "a:b": r"not known where image root 'a:b' is; .*LOOKALIKE_IMAGE_ROOTS='a\\:b=",
+        "pictures": "'pictures' is empty, as that of a disk is that is not mounted",
+    }.items():
+        with pytest.raises(ImageNotFound, match=f"image 7: .*{reason}") as caught:
+            Originals(roots, uploads).read(image(file("a.png", root=name)))
+        assert str(tmp_path) not in str(caught.value)
+        assert "delete" not in str(caught.value)
+
+
 def test_an_upload_whose_bytes_went_bad_is_not_given_out(originals, uploads, tmp_path):
     with uploads.receiving([io.BytesIO(CONTENT)]) as (digest,):
         (tmp_path / "uploads" / digest[:2] / digest).write_bytes(b"bad sector")

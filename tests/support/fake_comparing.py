@@ -7,8 +7,7 @@ import httpx
 
 from bento_service.api.http.problems import parsed_json
 from bento_service.errors import InvalidArgument
-from client_sdk.compare_schemas import DuplicatesRequest
-from client_sdk.schemas import DEFAULT_COLLECTION
+from client_sdk.compare_schemas import CompareForm, CompareRequest, DuplicatesRequest
 from tests.support.fake_gallery import (
     FINGERPRINT,
     MODEL,
@@ -29,14 +28,20 @@ class FakeComparing(FakeJobs):
     """Comparing two pictures, and finding duplicates by comparing all with all."""
 
     def compare(self, request: httpx.Request) -> Answer:
-        fields: dict[str, Any]
-        fields, files = form(request) if is_form(request) else (parsed_json(request.content), [])
-        name = fields.get("collection") or DEFAULT_COLLECTION
+        files: list[tuple[str, str, bytes]] = []
+        asked: CompareRequest | CompareForm
+        if is_form(request):
+            fields, files = form(request)
+            asked = CompareForm.from_form(fields)
+        else:
+            asked = CompareRequest.model_validate(parsed_json(request.content))
+        name = asked.collection
         self.gallery.shelf(name)
         sent = {field: content for field, _, content in files}
-        if any((side in sent) == (f"{side}_id" in fields) for side in "ab"):
+        ids = {"a": asked.a_id, "b": asked.b_id}
+        if any((side in sent) == (ids[side] is not None) for side in "ab"):
             raise InvalidArgument("give two pictures: of each of `a` and `b` the bytes or the id")
-        (one, first), (other, second) = (self._side(side, sent, fields) for side in "ab")
+        (one, first), (other, second) = (self._side(side, sent, ids) for side in "ab")
         score, same = cosine(one, other), first == second
         return {
             "collection": name,
@@ -48,11 +53,11 @@ class FakeComparing(FakeJobs):
         }
 
     def _side(
-        self, side: str, sent: dict[str, bytes], fields: dict[str, Any]
+        self, side: str, sent: dict[str, bytes], ids: dict[str, int | None]
     ) -> tuple[Descriptor, str]:
         if side in sent:
             return described(sent[side])[1], hashlib.sha256(sent[side]).hexdigest()
-        held = self.gallery.held(int(fields[f"{side}_id"]))
+        held = self.gallery.held(ids[side] or 0)
         return held.descriptor, held.image.sha256
 
     def duplicates(self, request: httpx.Request) -> Answer:

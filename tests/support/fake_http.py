@@ -125,7 +125,7 @@ def page(
 
 def number_of(text: str) -> int:
     """An id in a path."""
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise InvalidArgument(f"image_id: {text!r} is no number")
     return int(text)
 

@@ -125,10 +125,7 @@ class FakeService(FakeComparing):
             fields, files = form(request)
             if [field for field, _, _ in files] != ["file"]:
                 raise InvalidArgument("the form has no file in its field 'file'; send one")
-            given: dict[str, Any] = dict(fields)
-            if "region" in given:
-                given["region"] = given["region"].split(",")
-            options = SearchOptions.model_validate(given)
+            options = SearchOptions.from_form(fields)
             self.gallery.shelf(options.collection)
             return self._found(options, *described(files[0][2], options.region))
         body = SearchRequest.model_validate(parsed_json(request.content))

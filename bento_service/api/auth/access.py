@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from fastapi import Request, params
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bento_service.api.auth.loopback import is_loopback
 from bento_service.api.auth.rate_limit import Rates
 from bento_service.api.auth.tokens import ANYBODY, Caller, Tokens
 from bento_service.api.auth.tokens import Scope as May
+from bento_service.api.http.forwarded import Network, why_not_local
 from bento_service.api.http.problems import answer_error
 from bento_service.errors import Forbidden, LookalikeError, Overloaded, Unauthenticated
 
@@ -63,12 +63,14 @@ class AccessRules:
     Attributes:
         tokens: Those that are valid.
         allow_anonymous: Where there are no tokens, let others than this machine in too.
+        trusted_proxies: Connections from there are believed whom they forward.
         origins: Other sites whose pages may call, such as `https://shop.example`.
         requests_per_second: Of one caller, on average; `None` for any number.
     """
 
     tokens: Tokens
     allow_anonymous: bool = False
+    trusted_proxies: Sequence[Network] = ()
     origins: Sequence[str] = ()
     requests_per_second: float | None = None
 
@@ -129,11 +131,13 @@ class Access:
 
     def _known(self, request: Request) -> Caller:
         if not self._rules.tokens.are_asked_for:
-            if self._rules.allow_anonymous or _is_local(request):
+            reason = None if self._rules.allow_anonymous else why_not_local(request)
+            if reason is None:
                 return ANYBODY
             raise Unauthenticated(
-                "only this machine may call without a token; the operator sets LOOKALIKE_TOKENS, "
-                "or LOOKALIKE_ALLOW_ANONYMOUS=1"
+                f"only programs on this machine may call without a token, and this request {reason}"
+                "; the operator sets LOOKALIKE_TOKENS or LOOKALIKE_TOKENS_FILE (and then send "
+                "`Authorization: Bearer TOKEN`), or LOOKALIKE_ALLOW_ANONYMOUS=1 to let everybody in"
             )
         token = token_of(request)
         if token is None:
@@ -192,20 +196,6 @@ def _declared(route: object) -> Needs:
         if isinstance(dependency.dependency, Needs):
             return dependency.dependency
     return _ADMIN
-
-
-def _is_local(request: Request) -> bool:
-    """Whether it came in through the loopback interface, a browser's under a name of this machine.
-
-    A page of another site can have its own name mean this machine (DNS rebinding).
-    """
-    server = request.scope.get("server") or ("", 0)
-    if not is_loopback(str(server[0])):
-        return False
-    if not request.headers.get("user-agent", "").startswith("Mozilla/"):  # as every browser's
-        return True
-    named = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    return is_loopback(named)
 
 
 def _note(request: Request, status: int) -> None:

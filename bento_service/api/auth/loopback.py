@@ -1,6 +1,9 @@
-"""Which hosts only this machine can reach."""
+"""Which hosts only this machine can reach, and where a request says who has connected."""
 
 import ipaddress
+
+CONNECTION = "lookalike_connection"
+"""The key of an ASGI scope for a connection's own peer and scheme, whatever headers say."""
 
 
 def is_loopback(host: str) -> bool:

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bento_service.api.auth.access import COOKIE
+from bento_service.api.http.forwarded import public_url
 from bento_service.api.http.problems import parsed_json
 from bento_service.api.openapi import body_of, json_content
 from bento_service.errors import TooLarge, Unauthenticated
@@ -26,10 +27,8 @@ async def sign_in(request: Request, response: Response) -> None:
     body = SignIn.model_validate(parsed_json(await _short_body(request)))
     if request.app.state.tokens.caller(body.token) is None:
         raise Unauthenticated("this token is not valid; ask the operator for one")
-    proto = request.headers.get("x-forwarded-proto", request.url.scheme)
-    response.set_cookie(
-        COOKIE, body.token, httponly=True, samesite="strict", secure=proto == "https"
-    )
+    is_https = request.url.scheme == "https" or public_url(request).startswith("https:")
+    response.set_cookie(COOKIE, body.token, httponly=True, samesite="strict", secure=is_https)
 
 
 async def _short_body(request: Request) -> bytes:

@@ -1,7 +1,6 @@
 """Comparing two pictures, and grouping the duplicates of a collection."""
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict
 from starlette.datastructures import FormData
 
 from bento_service.api import wire
@@ -22,27 +21,17 @@ from bento_service.comparison.comparer import Subject
 from bento_service.comparison.duplicate_groups import Wanted
 from bento_service.errors import InvalidArgument
 from client_sdk.compare_schemas import (
+    CompareForm,
     CompareRequest,
     Comparison,
     DuplicateGroups,
     DuplicatesRequest,
 )
-from client_sdk.schemas import DEFAULT_COLLECTION
 
 router = APIRouter(prefix="/api/v2")
 
 _FILES = {"a", "b"}
 _ID = {"type": "integer", "description": "of a stored image, instead of the picture"}
-
-
-class _Fields(BaseModel):
-    """The text fields of a form."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    collection: str = DEFAULT_COLLECTION
-    a_id: int | None = None
-    b_id: int | None = None
 
 
 @router.post(
@@ -60,7 +49,7 @@ async def compare(request: Request, app: App) -> Comparison:
         body = await json_body(request, CompareRequest)
         return await _compared(request, app, body.a_id, body.b_id, body.collection)
     async with form_body(request) as form:
-        fields = _Fields.model_validate(text_fields(form, without=_FILES))
+        fields = CompareForm.from_form(text_fields(form, without=_FILES))
         a = _subject(app, form, "a", fields.a_id)
         b = _subject(app, form, "b", fields.b_id)
         return await _compared(request, app, a, b, fields.collection)

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticCustomError
 
 from bento_service.api import wire
 from bento_service.api.auth.access import READ, TRAIN, sender_of
@@ -34,6 +35,16 @@ router = APIRouter(prefix="/api/v2", route_class=BoundedRoute)
 
 Filter = Annotated[str | None, Query(description=FILTER_LANGUAGE)]
 Side = Annotated[int, Query(ge=16, le=1024)]
+
+
+def _digits(value: object) -> object:
+    # Otherwise `1_0` would be image 10, and ` 5` and `5.0` image 5.
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise PydanticCustomError("wrong_id", "is not an id; give a whole number, such as 12")
+    return value
+
+
+ImageId = Annotated[int, BeforeValidator(_digits)]
 # The browser caches a picture, but asks each time whether it is still current.
 _KEPT = "private, no-cache"
 
@@ -141,13 +152,13 @@ def _inside(prefix: str | None) -> str | None:
 
 
 @router.get("/images/{image_id}", dependencies=[READ])
-def image(app: App, image_id: int) -> Image:
+def image(app: App, image_id: ImageId) -> Image:
     """Return one image."""
     return wire.image(app.catalogue.images.get(image_id))
 
 
 @router.patch("/images/{image_id}", dependencies=[TRAIN])
-def patch_image(app: App, image_id: int, patch: ImagePatch) -> Image:
+def patch_image(app: App, image_id: ImageId, patch: ImagePatch) -> Image:
     """Replace the metadata of an image."""
     check_metadata(patch.metadata)
     app.catalogue.images.set_metadata(image_id, patch.metadata)
@@ -155,7 +166,7 @@ def patch_image(app: App, image_id: int, patch: ImagePatch) -> Image:
 
 
 @router.delete("/images/{image_id}", status_code=204, dependencies=[TRAIN])
-def delete_image(app: App, image_id: int) -> None:
+def delete_image(app: App, image_id: ImageId) -> None:
     """Delete one image."""
     found = app.catalogue.images.get(image_id)
     record = app.catalogue.collections.named(found.collection)
@@ -164,7 +175,7 @@ def delete_image(app: App, image_id: int) -> None:
 
 
 @router.get("/images/{image_id}/content", response_class=Response, dependencies=[READ])
-def content(request: Request, app: App, image_id: int) -> Response:
+def content(request: Request, app: App, image_id: ImageId) -> Response:
     """Return the bytes that were indexed."""
     found = app.catalogue.images.get(image_id)
     etag = f'"{found.sha256}"'
@@ -185,7 +196,9 @@ def content(request: Request, app: App, image_id: int) -> Response:
 
 
 @router.get("/images/{image_id}/thumbnail", response_class=Response, dependencies=[READ])
-async def image_thumbnail(request: Request, app: App, image_id: int, size: Side = 256) -> Response:
+async def image_thumbnail(
+    request: Request, app: App, image_id: ImageId, size: Side = 256
+) -> Response:
     """Return a small WebP that fits in a square of `size` pixels."""
     found = await run_in_threadpool(app.catalogue.images.get, image_id)
     etag = f'"{found.sha256}-{size}"'

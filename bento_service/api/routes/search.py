@@ -76,10 +76,7 @@ async def _asked(
             file, *more = uploaded(form, "file")
             if more:
                 raise InvalidArgument("file: send one picture at a time")
-            fields: dict[str, Any] = {**text_fields(form, without={"file"})}
-            if "region" in fields:
-                fields["region"] = fields["region"].split(",")
-            options = SearchOptions.model_validate(fields)
+            options = SearchOptions.from_form(text_fields(form, without={"file"}))
             check_size(app, file.size or 0)
             yield options, file.file
         return

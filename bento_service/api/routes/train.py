@@ -122,7 +122,7 @@ async def _train_manifest(form: FormData, app: Application, key: str | None) -> 
         raise InvalidArgument("manifest: send one at a time")
     fields: dict[str, Any] = {**_fields(form, "manifest", _MANIFEST_FIELDS)}
     fields["metadata"] = parsed_metadata(fields.get("metadata"))
-    body = TrainRequest.model_validate(fields)
+    body = TrainRequest.from_form(fields)
     stream: BinaryIO = BytesIO(manifest.encode()) if isinstance(manifest, str) else manifest.file
     return await run_in_threadpool(_store_manifest, app, body, Sent(_name(manifest), stream), key)
 

@@ -20,6 +20,7 @@ from bento_service.api.http.bodies import (
     text_of,
     uploaded,
 )
+from bento_service.api.http.forwarded import public_url
 from bento_service.api.routes.images import content
 from bento_service.errors import BadRequest, ImageNotFound, InvalidArgument
 from bento_service.ingest.starting.folder_jobs import start_folder_job
@@ -71,7 +72,7 @@ async def search(request: Request, app: App) -> Response:
         result = await app.searcher.by_picture(
             _query(parameters), file.file, sender=sender_of(request)
         )
-    origin = _origin(request)
+    origin = public_url(request)
     return JSONResponse(
         [
             [f"{origin}/data/{found.image.id}.{_extension(found.image.format)}", found.distance]
@@ -117,20 +118,3 @@ def _whole(parameters: dict[str, str], name: str, *, default: int, low: int, hig
 
 def _extension(format_: str) -> str:
     return _EXTENSIONS.get(format_, format_.lower())
-
-
-def _origin(request: Request) -> str:
-    """Scheme, host and path prefix by which the caller reached us, behind a proxy too."""
-    headers = request.headers
-    scheme = _first(headers.get("x-forwarded-proto")) or request.url.scheme
-    host = _first(headers.get("x-forwarded-host")) or headers.get("host", request.url.netloc)
-    port = _first(headers.get("x-forwarded-port"))
-    if port and ":" not in host and port not in ("80", "443"):
-        host = f"{host}:{port}"
-    prefix = _first(headers.get("x-forwarded-prefix")).rstrip("/")
-    return f"{scheme}://{host}{prefix}"
-
-
-def _first(value: str | None) -> str:
-    """The entry that the outermost proxy wrote."""
-    return (value or "").split(",")[0].strip()

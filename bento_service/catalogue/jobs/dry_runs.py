@@ -46,9 +46,14 @@ def _settle_added(
             seen.add(sha256)
     write_states(connection, outcomes, states)
     _write_digests(connection, digests)
-    by_path = {one.file.path: digests[one.file.id] for one in outcomes if one.file.id in digests}
-    doomed = replaced(connection, job, collection_id, by_path)
-    return Settled.of(states, removed=count_orphans(connection, doomed))
+    read = {
+        one.file.path: (digests[one.file.id], one.reading)
+        for one in outcomes
+        if one.file.id in digests
+    }
+    found = replaced(connection, job, collection_id, read)
+    removed = count_orphans(connection, found.changed)
+    return Settled.of(states, removed=removed, other_files=len(found.other_files))
 
 
 def _settle_deleting(

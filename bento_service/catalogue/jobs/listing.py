@@ -69,18 +69,29 @@ def _row(number: int, file: NewFile, unchanged: set[str]) -> dict[str, Any]:
 def _unchanged(connection: Connection, number: int, files: Sequence[NewFile]) -> set[str]:
     """Keys of the files that are as they were when their bytes were read."""
     keys: set[str] = set()
+    moved: dict[str, list[int]] = {}
     for some in slices(files):
-        known = _known_stamps(connection, number, [file.path for file in some])
-        keys.update(file.key for file in some if known.get(file.path) == {file.stamp})
+        known = _known_sources(connection, number, [file.path for file in some])
+        for file in some:
+            source = known.get((file.path, file.stamp))
+            if source is None:
+                continue
+            keys.add(file.key)
+            if file.volume not in (None, source.volume):
+                moved.setdefault(file.volume, []).append(source.id)
+    for volume, ids in moved.items():  # as of a disk whose files were copied to another one
+        for few in slices(ids):
+            where = sources.c.id.in_(few)
+            connection.execute(update(sources).where(where).values(volume=volume))
     return keys
 
 
-def _known_stamps(
+def _known_sources(
     connection: Connection, number: int, paths: Iterable[str]
-) -> dict[str, set[Stamp | None]]:
+) -> dict[tuple[str, Stamp | None], Any]:
     """What is known of the files at these paths in the collection and root of a job."""
     statement = (
-        select(sources.c.path, sources.c.mtime_ns, images.c.bytes)
+        select(sources.c.id, sources.c.path, sources.c.mtime_ns, sources.c.volume, images.c.bytes)
         .join(images, images.c.id == sources.c.image_id)
         .join(jobs, jobs.c.collection_id == images.c.collection_id)
         .where(
@@ -92,8 +103,8 @@ def _known_stamps(
             sources.c.path.in_(paths),
         )
     )
-    known: dict[str, set[Stamp | None]] = {}
-    for row in connection.execute(statement):
-        stamp = None if row.mtime_ns is None else Stamp(row.bytes, row.mtime_ns)
-        known.setdefault(row.path, set()).add(stamp)
-    return known
+    return {
+        (row.path, Stamp(row.bytes, row.mtime_ns)): row
+        for row in connection.execute(statement)
+        if row.mtime_ns is not None
+    }

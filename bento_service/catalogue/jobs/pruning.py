@@ -4,12 +4,12 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, exists, select, true, update
+from sqlalchemy import and_, exists, func, select, true, update
 
 from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import Database
 from bento_service.catalogue.jobs.records import JobRecord
-from bento_service.catalogue.jobs.removals import count_orphans, remove_sources
+from bento_service.catalogue.jobs.removals import count_orphans, read_before, remove_sources
 from bento_service.catalogue.jobs.rows import complete_if_done, hold_open
 from bento_service.catalogue.tables import SourceKind, images, job_files, jobs, sources
 from bento_service.errors import CollectionNotFound
@@ -19,11 +19,18 @@ _IMAGES_A_STEP = 500
 
 @dataclass(frozen=True)
 class Missed:
-    """A source below a walked folder that the walk did not come by."""
+    """A source below a walked folder that the walk did not come by.
+
+    Attributes:
+        read_ns: A time before which it was certainly not read last, in nanoseconds since 1970.
+        volume: On which file system it was, where that is known.
+    """
 
     source_id: int
     image_id: int
     path: str
+    read_ns: int = 0
+    volume: str | None = None
 
 
 class Pruning:
@@ -51,12 +58,28 @@ class Pruning:
         with self._database.reading() as connection:
             ids = connection.execute(some).scalars().all()
             statement = (
-                select(sources.c.id, sources.c.image_id, sources.c.path)
+                select(
+                    sources.c.id,
+                    sources.c.image_id,
+                    sources.c.path,
+                    sources.c.read_ns,
+                    sources.c.volume,
+                    images.c.created_at,
+                )
                 .join(images, images.c.id == sources.c.image_id)
                 .where(which, images.c.id.in_(ids))
                 .order_by(sources.c.image_id, sources.c.id)
             )
-            return [Missed(*row) for row in connection.execute(statement)]
+            return [
+                Missed(
+                    row.id,
+                    row.image_id,
+                    row.path,
+                    read_before(row.read_ns, row.created_at),
+                    row.volume,
+                )
+                for row in connection.execute(statement)
+            ]
 
     def remove(self, job: JobRecord, gone: set[int]) -> int:
         """Remove sources, and count the images that go with them; a dry run only counts.
@@ -95,7 +118,9 @@ class Pruning:
             waiting = and_(own, jobs.c.removals_open > 0)
             connection.execute(update(jobs).where(waiting).values(removals_open=0, **counted))
             complete_if_done(connection, job.number)
-            connection.execute(update(jobs).where(own).values(detail=detail))
+            if detail is not None:
+                before = func.coalesce(jobs.c.detail + ". Also: ", "")
+                connection.execute(update(jobs).where(own).values(detail=before + detail))
 
 
 def _missed_by(job: JobRecord) -> Any:

@@ -95,6 +95,7 @@ class NewFile:
 
     Attributes:
         stamp: Of a file that may be known already.
+        volume: On which file system that is, where it is known.
         action: With `REFUSED`, `code` and `detail` say why there is nothing to do.
         metadata: What a manifest says of the picture.
         image_id: Which image a manifest deletes.
@@ -104,6 +105,7 @@ class NewFile:
     path: str
     sha256: str | None = None
     stamp: Stamp | None = None
+    volume: str | None = None
     action: FileAction = FileAction.ADD
     metadata: dict[str, Any] | None = None
     image_id: int | None = None
@@ -139,6 +141,23 @@ class NewImage:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """When a file was read, in nanoseconds since 1970.
+
+    Attributes:
+        read_ns: When the reading began.
+        changed_ns: When the file, or what is known about it, had changed last.
+        mtime_ns: When its bytes changed last, where a later change would have to show in it.
+        volume: On which file system it is, where that is known.
+    """
+
+    read_ns: int
+    changed_ns: int
+    mtime_ns: int | None = None
+    volume: str | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of one entry: described, known already, or failed with a reason.
 
@@ -148,7 +167,7 @@ class Outcome:
         described: The picture, unless it failed or was known.
         known_sha256: The bytes' digest, where the collection already held them.
         checked_sha256: The bytes' digest, where a dry run found nothing wrong with them.
-        mtime_ns: When the file changed last, where a later change would have to show in it.
+        reading: When the file was read; `None` where it failed, and for uploads.
         code: Why it failed, one of the contract's error codes.
         detail: The same for people.
     """
@@ -157,7 +176,7 @@ class Outcome:
     described: Described | None = None
     known_sha256: str | None = None
     checked_sha256: str | None = None
-    mtime_ns: int | None = None
+    reading: Reading | None = None
     code: str | None = None
     detail: str | None = None
 
@@ -211,6 +230,7 @@ class Settled:
         removed: Images that went.
         removals: Entries that delete and were dealt with.
         added: Entries that count from now on: deletions that failed.
+        other_files: Entries that are other files than those indexed at their paths.
     """
 
     indexed: int
@@ -219,15 +239,17 @@ class Settled:
     removed: int = 0
     removals: int = 0
     added: int = 0
+    other_files: int = 0
 
     @classmethod
-    def of(cls, states: list[FileState], *, removed: int = 0) -> "Settled":
+    def of(cls, states: list[FileState], *, removed: int = 0, other_files: int = 0) -> "Settled":
         """Count the states of files."""
         return cls(
             indexed=states.count(FileState.DONE),
             duplicates=states.count(FileState.DUPLICATE),
             failed=states.count(FileState.FAILED),
             removed=removed,
+            other_files=other_files,
         )
 
     @classmethod

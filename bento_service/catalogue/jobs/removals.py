@@ -1,14 +1,20 @@
 """Sources that go, and with the last of its sources the image, in the same transaction."""
 
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select
 
 from bento_service.catalogue.images.images import bury
-from bento_service.catalogue.jobs.records import FileRecord, JobRecord
+from bento_service.catalogue.jobs.records import FileRecord, JobRecord, Reading
 from bento_service.catalogue.slices import slices
 from bento_service.catalogue.tables import SourceKind, images, sources
+
+_CLOCK_NS = 3 * 10**9  # file systems tell the time as coarsely as 2 s
+_BEFORE_READINGS = timedelta(hours=1)
+"""An image is indexed at most so long after its first file was read; later releases know when."""
 
 
 def remove_sources(
@@ -54,21 +60,67 @@ def _sources_beside(connection: Connection, doomed: Set[int]) -> dict[int, set[i
     return held
 
 
-def replaced(
-    connection: Connection, job: JobRecord, collection_id: int, digests: Mapping[str, str]
-) -> set[int]:
+@dataclass(frozen=True)
+class Replaced:
     """Sources of living images at paths whose files have other bytes now.
+
+    Attributes:
+        changed: Ids of those whose file changed.
+        other_files: Paths where another file is, such as one of another disk in the same place.
+    """
+
+    changed: set[int]
+    other_files: set[str]
+
+
+def replaced(
+    connection: Connection,
+    job: JobRecord,
+    collection_id: int,
+    read: Mapping[str, tuple[str, Reading | None]],
+) -> Replaced:
+    """Find the sources that have other bytes now, because their files changed, or are others.
+
+    A file on another file system is another file. So is one that has not changed since another
+    one was read at its path: it existed then in another place, and its disk was mounted there
+    since, or its folder moved there. What was indexed before is not gone.
 
     Args:
         connection: In a transaction.
         job: Whose root the paths are in.
         collection_id: Whose images.
-        digests: Of the bytes that were read, by path.
+        read: The digest of the bytes that were read, and when that was, by path.
     """
-    if job.kind is not SourceKind.FILE or not digests:
-        return set()
-    found = connection.execute(_at_paths(job, collection_id, digests))
-    return {row.id for row in found if row.sha256 != digests[row.path]}
+    result = Replaced(set(), set())
+    if job.kind is not SourceKind.FILE or not read:
+        return result
+    for row in connection.execute(_at_paths(job, collection_id, read)):
+        sha256, reading = read[row.path]
+        if row.sha256 == sha256:
+            continue
+        if reading is not None and (
+            (reading.volume and row.volume and reading.volume != row.volume)
+            or reading.changed_ns < read_before(row.read_ns, row.created_at)
+        ):
+            result.other_files.add(row.path)
+        else:
+            result.changed.add(row.id)
+    return result
+
+
+def read_before(read_ns: int | None, created_at: datetime) -> int:
+    """Return a time, in nanoseconds since 1970, before which a source was certainly not read.
+
+    Clocks of file systems are coarse, so that a file can seem to be changed shortly before it was
+    read, and that of a server can be behind.
+
+    Args:
+        read_ns: When the source was read last, where that is known.
+        created_at: When its image was indexed.
+    """
+    if read_ns is not None:
+        return read_ns - _CLOCK_NS
+    return int((created_at - _BEFORE_READINGS).timestamp() * 10**9)
 
 
 def meant(
@@ -91,7 +143,14 @@ def meant(
 
 def _at_paths(job: JobRecord, collection_id: int, paths: Iterable[str]) -> Select[Any]:
     return (
-        select(sources.c.id, sources.c.path, images.c.sha256)
+        select(
+            sources.c.id,
+            sources.c.path,
+            sources.c.read_ns,
+            sources.c.volume,
+            images.c.sha256,
+            images.c.created_at,
+        )
         .join(images, images.c.id == sources.c.image_id)
         .where(
             images.c.collection_id == collection_id,

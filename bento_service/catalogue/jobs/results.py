@@ -11,7 +11,14 @@ from bento_service.catalogue.database import insert_or_ignore, insert_or_update
 from bento_service.catalogue.images.attributes import add_attributes, replace_attributes
 from bento_service.catalogue.indexes import indexes_of
 from bento_service.catalogue.jobs.entry_states import no_such_image, still_todo, write_states
-from bento_service.catalogue.jobs.records import Described, JobRecord, NewImage, Outcome, Settled
+from bento_service.catalogue.jobs.records import (
+    Described,
+    JobRecord,
+    NewImage,
+    Outcome,
+    Reading,
+    Settled,
+)
 from bento_service.catalogue.jobs.removals import meant, remove_sources, replaced
 from bento_service.catalogue.tables import (
     FileAction,
@@ -73,15 +80,15 @@ def _settle_added(
     states = [_state(outcome, held, makers) for outcome in outcomes]
     _add_sources(connection, job, outcomes, held)
     _replace_metadata(connection, job, outcomes, held, collection_id)
-    by_path = {
-        one.file.path: sha256
+    read = {
+        one.file.path: (sha256, one.reading)
         for one in outcomes
         if (sha256 := _digest(one)) is not None and sha256 in held
     }
-    doomed = replaced(connection, job, collection_id, by_path)
-    removed = remove_sources(connection, collection_id, revision, doomed)
+    found = replaced(connection, job, collection_id, read)
+    removed = remove_sources(connection, collection_id, revision, found.changed)
     write_states(connection, outcomes, states)
-    return Settled.of(states, removed=removed)
+    return Settled.of(states, removed=removed, other_files=len(found.other_files))
 
 
 def _settle_deleting(
@@ -250,7 +257,7 @@ def _add_sources(
             "root": job.root,
             "path": outcome.file.path,
             "sha256": sha256,
-            "mtime_ns": outcome.mtime_ns,
+            **_when_read(outcome.reading),
         }
         for outcome in outcomes
         if (sha256 := _digest(outcome)) is not None and sha256 in held
@@ -258,8 +265,20 @@ def _add_sources(
     if found:
         place = ("image_id", "kind", "root", "path")
         connection.execute(
-            insert_or_update(connection, sources, place, "mtime_ns"), [*found.values()]
+            insert_or_update(connection, sources, place, tuple(_when_read(None))),
+            [*found.values()],
         )
+
+
+def _when_read(reading: Reading | None) -> dict[str, Any]:
+    """Return the columns of a source that each reading of its file writes."""
+    if reading is None:
+        return dict.fromkeys(("mtime_ns", "read_ns", "volume"))
+    return {
+        "mtime_ns": reading.mtime_ns,
+        "read_ns": reading.read_ns,
+        "volume": reading.volume,
+    }
 
 
 def _replace_metadata(

@@ -5,7 +5,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from bento_service.catalogue.jobs.records import JobRecord, NewJob, Settled
 from bento_service.catalogue.tables import (
@@ -17,6 +28,14 @@ from bento_service.catalogue.tables import (
     jobs,
 )
 from client_sdk.schemas import JobState
+
+OTHER_FILES = (
+    "files of the same names as those that were indexed here before are other files, as of another "
+    "disk or folder in the same place; the images of before were kept. To tell the two apart, give "
+    "this folder a name of its own in LOOKALIKE_IMAGE_ROOTS (`name=/folder`); if the images of "
+    "before are not wanted any more, delete them"
+)
+"""What a job says that found another disk or folder where it was before."""
 
 all_done = and_(
     jobs.c.walked,
@@ -73,7 +92,7 @@ def close_job(connection: Connection, which: Any, state: JobState, detail: str |
         .where(which, jobs.c.state.in_(OPEN_STATES))
         .values(
             state=state,
-            detail=detail,
+            detail=func.coalesce(detail, jobs.c.detail),
             finished_at=now,
             started_at=case((jobs.c.started_at.is_(None), now), else_=jobs.c.started_at),
         )
@@ -122,6 +141,7 @@ def count(connection: Connection, number: int, settled: Settled) -> None:
             failed=jobs.c.failed + settled.failed,
             removed=jobs.c.removed + settled.removed,
             removals_open=jobs.c.removals_open - settled.removals,
+            detail=OTHER_FILES if settled.other_files else jobs.c.detail,
         )
     )
 

@@ -1,6 +1,7 @@
 """What a job is to work off: the files of a folder, the lines of a manifest, or images."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import JobRecord, NewFile, Stamp
@@ -43,8 +44,10 @@ class Lists:
 
     def _of_folder(self, job: JobRecord) -> Iterator[NewFile]:
         located = self._roots.locate(job.path or ".", job.root)
+        volume = cache(self._roots.volume)
         for file in self._roots.walk(located, recursive=job.recursive, ignore=job.ignore):
-            yield NewFile(file.path, file.path, stamp=Stamp(file.size, file.mtime_ns))
+            stamp = Stamp(file.size, file.mtime_ns)
+            yield NewFile(file.path, file.path, stamp=stamp, volume=volume(file.device))
 
     def _of_manifest(self, job: JobRecord, manifest: str) -> Iterator[NewFile]:
         with self._uploads.open(manifest) as stream:

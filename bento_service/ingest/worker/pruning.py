@@ -41,7 +41,11 @@ def prune(
         if unwanted.is_set():
             return
         states = {
-            one.source_id: roots.presence(job.root, one.path) for one in missed if one in scope
+            one.source_id: roots.presence(
+                job.root, one.path, read_ns=one.read_ns, volume=one.volume
+            )
+            for one in missed
+            if one in scope
         }
         gone = {source for source, state in states.items() if state is Presence.GONE}
         uncertain += list(states.values()).count(Presence.UNCERTAIN)
@@ -78,7 +82,8 @@ def _kept(uncertain: int) -> str | None:
     if not uncertain:
         return None
     return (
-        f"{uncertain} files are not where they were, but were kept: their folder cannot be read, "
-        "or is there and empty, as that of a disk is that is not mounted. Mount it, or remove the "
-        "empty folder, and train again"
+        f"{uncertain} files are not where they were, but their images were kept: their folder "
+        "cannot be read, or is there and empty, as that of a disk is that is not mounted, or is "
+        "another folder, as of another disk in the same place. Mount the disk, or remove the empty "
+        "folder, and train again; or delete the images"
     )

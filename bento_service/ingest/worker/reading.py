@@ -11,7 +11,13 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.catalogue.jobs.records import Described, FileRecord, JobRecord, Outcome
+from bento_service.catalogue.jobs.records import (
+    Described,
+    FileRecord,
+    JobRecord,
+    Outcome,
+    Reading,
+)
 from bento_service.catalogue.records import StoredHashes
 from bento_service.catalogue.tables import FileAction, SourceKind
 from bento_service.errors import (
@@ -41,7 +47,7 @@ class ReadPicture:
     bytes: int
     picture: Picture
     hashes: StoredHashes | None = None
-    mtime_ns: int | None = None
+    reading: Reading | None = None
 
     def described(self, descriptors: Mapping[str, NDArray[np.float32]]) -> Outcome:
         """What became of the file, given its descriptors: (D,) float32, by fingerprint."""
@@ -56,7 +62,7 @@ class ReadPicture:
                 descriptors=descriptors,
                 hashes=self.hashes,
             ),
-            mtime_ns=self.mtime_ns,
+            reading=self.reading,
         )
 
 
@@ -132,15 +138,22 @@ class Reader:
         stream.seek(0)
         before, now_ns = os.fstat(stream.fileno()), time.time_ns()
         data = stream.read(self._max_bytes)
-        mtime_ns = trusted_mtime(before, os.fstat(stream.fileno()), now_ns)
+        after = os.fstat(stream.fileno())
+        reading = Reading(
+            now_ns,
+            # Some file systems have no time of change, or no sensible one.
+            max(after.st_ctime_ns, after.st_mtime_ns),
+            trusted_mtime(before, after, now_ns),
+            self._roots.volume(after.st_dev),
+        )
         sha256 = sha256 or hashlib.sha256(data).hexdigest()
         if job.collection_id is not None and self._known(job.collection_id, sha256):
-            return Outcome(file, known_sha256=sha256, mtime_ns=mtime_ns)
+            return Outcome(file, known_sha256=sha256, reading=reading)
         picture = self._decoded(data)
         if job.dry_run:
-            return Outcome(file, checked_sha256=sha256)
+            return Outcome(file, checked_sha256=sha256, reading=reading)
         hashes = stored(hashes_of(picture.pixels))
-        return ReadPicture(file, sha256, len(data), picture, hashes, mtime_ns)
+        return ReadPicture(file, sha256, len(data), picture, hashes, reading)
 
     def _read_again(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
         sha256 = file.sha256 or ""

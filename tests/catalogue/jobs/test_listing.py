@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bento_service.admin.needed import queued_uploads
-from bento_service.catalogue.jobs.records import NewFile, NewJob, Outcome, Stamp
+from bento_service.catalogue.jobs.records import NewFile, NewJob, Outcome, Reading, Stamp
 from bento_service.catalogue.tables import FileAction, SourceKind
 from client_sdk.schemas import JobState
 
@@ -19,8 +19,9 @@ def known(catalogue, cats, folder_job, described):
     def make(**times):
         job = folder_job(cats, *times)
         files = catalogue.jobs.todo(job.number, after=0, limit=100)
+        readings = {path: Reading(2 * 10**18, 0, time) for path, time in times.items()}
         catalogue.jobs.settle(
-            job, [Outcome(f, described(f.path), mtime_ns=times[f.path]) for f in files]
+            job, [Outcome(f, described(f.path), reading=readings[f.path]) for f in files]
         )
 
     return make

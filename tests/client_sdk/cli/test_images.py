@@ -101,7 +101,13 @@ def test_ids_come_from_a_pipe_as_lists_print_them(lookalike, stdin):
     assert sent(ran)["ids"] == [7, 8]
 
 
-@pytest.mark.parametrize("stdin", ["7\nseven\n", '{"name": "7"}\n', "[7]\n", "7.5\n", "-7\n"])
+@pytest.mark.parametrize(
+    "stdin",
+    [
+        *("7\nseven\n", '{"name": "7"}\n', "[7]\n", "7.5\n", "-7\n"),
+        *('{"id": "7"}\n', '{"id": true}\n', '{"id": 7.0}\n', '{"id": [7]}\n'),
+    ],
+)
 def test_a_pipe_with_something_else_deletes_nothing(lookalike, stdin):
     ran = lookalike("delete", "-", stdin=stdin.encode())
     assert (ran.code, ran.requests) == (2, [])

@@ -1,14 +1,15 @@
 """Everything that the environment may change, read once and checked.
 
-LOOKALIKE_HOST            address to listen on (127.0.0.1)
+LOOKALIKE_HOST            IP address to listen on (127.0.0.1)
 LOOKALIKE_PORT            port to listen on (8001)
-LOOKALIKE_DATA_DIR        folder of all that is written (data)
-LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, separated by `:` (none)
+LOOKALIKE_DATA_DIR        folder of all that is written (data of a checkout, else the user's own)
+LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, or `name=/folder`, by `:` (none)
 LOOKALIKE_CATALOGUE_URL   SQLAlchemy URL of the catalogue (SQLite in the data folder)
 LOOKALIKE_MILVUS_URI      file of Milvus Lite or URL of a server (a file in the data folder)
 LOOKALIKE_TOKENS          who may call: `NAME SCOPES TOKEN`, several separated by `;` (nobody asked)
 LOOKALIKE_TOKENS_FILE     a file with more of them, one a line; read again when it changes (none)
 LOOKALIKE_ALLOW_ANONYMOUS 1: without tokens, let other machines in too (0)
+LOOKALIKE_TRUSTED_PROXIES whose X-Forwarded-For is believed, `127.0.0.1,10.1.2.0/24` (none)
 LOOKALIKE_CORS_ORIGINS    sites whose pages may call, separated by commas (none)
 LOOKALIKE_REQUESTS_PER_SECOND  of one caller, on average (any number)
 LOOKALIKE_TLS_CERTIFICATE file of the certificate chain, to be served over HTTPS (none)
@@ -50,16 +51,26 @@ LOOKALIKE_LOG_LEVEL       info, or debug: with stack traces and paths, which nam
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from bento_service.settings.locations import check_absolute, check_outside_code, default_data_dir
+from bento_service.settings.root_list import ConfiguredRoot
+from bento_service.settings.values import (
+    MILVUS_SCHEMES,
+    checked_ip_address,
+    checked_milvus_uri,
+    parsed_origins,
+    parsed_roots,
+    split_at_colons,
+    split_at_commas,
+)
 from client_sdk.schemas import DEFAULT_COLLECTION
 
 PREFIX = "LOOKALIKE_"
@@ -68,9 +79,9 @@ _CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT", "LOOKA
 _BYTES_A_PIXEL = 20
 _CREDENTIALS = re.compile(r"(?<=[/'])[^/@\s']+@")
 _BYTES_BESIDE_PIXELS = 64 * 2**20
+_SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///(?!:memory:)([^?]+)")
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Network = IPv4Network | IPv6Network
-_MILVUS_SCHEMES = ("http://", "https://", "tcp://")
 
 
 class SettingsError(Exception):
@@ -92,48 +103,22 @@ class ImageRoot:
     spelled: Path | None = None
 
 
-def _milvus_uri(value: str) -> str:
-    if value and not value.startswith(_MILVUS_SCHEMES) and not value.endswith(".db"):
-        raise ValueError("give http://host:port of a server, or a file whose name ends in .db")
-    return value
-
-
-def _split_paths(value: object) -> object:
-    return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
-
-
-def _split_commas(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip().lower() for part in value.split(",") if part.strip())
-
-
-def _split_origins(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    origins = tuple(part.strip() for part in value.split(",") if part.strip())
-    for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
-            raise ValueError("an origin is like https://shop.example, without a path")
-    return origins
-
-
 class Settings(BaseModel):
     """The settings of one service. See the module's text for the names in the environment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(checked_ip_address)] = "127.0.0.1"
     port: int = Field(default=8001, ge=1, le=65535)
-    data_dir: Path = Path("data")
-    image_roots: Annotated[tuple[Path, ...], BeforeValidator(_split_paths)] = ()
+    data_dir: Path = Field(default_factory=lambda: default_data_dir(os.environ))
+    image_roots: Annotated[tuple[ConfiguredRoot, ...], BeforeValidator(parsed_roots)] = ()
     catalogue_url: str = ""
-    milvus_uri: Annotated[str, AfterValidator(_milvus_uri)] = ""
+    milvus_uri: Annotated[str, AfterValidator(checked_milvus_uri)] = ""
     tokens: str = Field(default="", repr=False)
     tokens_file: Path | None = None
     allow_anonymous: bool = False
-    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split_origins)] = ()
+    trusted_proxies: Annotated[tuple[_Network, ...], BeforeValidator(split_at_commas)] = ()
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(parsed_origins)] = ()
     requests_per_second: float | None = Field(default=None, gt=0)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -157,14 +142,14 @@ class Settings(BaseModel):
     body_seconds: float = Field(default=20.0, ge=1.0, le=600.0)
     request_seconds: float = Field(default=600.0, ge=1.0, le=7200.0)
     urls: bool = False
-    url_hosts: Annotated[tuple[str, ...], BeforeValidator(_split_commas)] = ()
-    url_ports: Annotated[tuple[_Port, ...], BeforeValidator(_split_commas)] = (80, 443)
-    url_networks: Annotated[tuple[_Network, ...], BeforeValidator(_split_commas)] = ()
+    url_hosts: Annotated[tuple[str, ...], BeforeValidator(split_at_commas)] = ()
+    url_ports: Annotated[tuple[_Port, ...], BeforeValidator(split_at_commas)] = (80, 443)
+    url_networks: Annotated[tuple[_Network, ...], BeforeValidator(split_at_commas)] = ()
     url_seconds: float = Field(default=10.0, gt=0, le=120.0)
     max_archive_members: int = Field(default=20_000, ge=1)
     max_archive_bytes: int = Field(default=4 * 2**30, ge=1)
     max_archive_ratio: int = Field(default=200, ge=1)
-    watch: Annotated[tuple[str, ...], BeforeValidator(_split_paths)] = ()
+    watch: Annotated[tuple[str, ...], BeforeValidator(split_at_colons)] = ()
     watch_prune: bool = False
     watch_poll_seconds: float = Field(default=0.0, ge=0.0, le=86_400.0)
     log_level: Annotated[Literal["info", "debug"], BeforeValidator(str.lower)] = "info"
@@ -186,29 +171,27 @@ class Settings(BaseModel):
         }
         _refuse_unknown(values)
         try:
-            settings = cls.model_validate(values)
+            default = {} if "data_dir" in values else {"data_dir": default_data_dir(given)}
+            settings = cls.model_validate(values | default)
+            _check_paths(settings)
         except ValidationError as error:
             raise SettingsError("; ".join(map(_explained, error.errors()))) from error
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
         if settings.index not in ("auto", "flat") and not settings.milvus_uri.startswith(
-            _MILVUS_SCHEMES
+            MILVUS_SCHEMES
         ):
             raise SettingsError(
                 f"LOOKALIKE_INDEX is {settings.index}, which Milvus Lite does not make any faster; "
                 "leave it out, or name a Milvus server in LOOKALIKE_MILVUS_URI"
             )
-        for root in settings.image_roots:
-            if not root.is_dir():
-                raise SettingsError(
-                    f"LOOKALIKE_IMAGE_ROOTS names {root}, which is not a folder; create it or "
-                    "leave it out"
-                )
+        _check_roots(settings.image_roots)
         if settings.memory_of_decoder < settings.least_decoder_memory:
             raise SettingsError(
                 f"LOOKALIKE_DECODER_MEMORY_BYTES is {settings.memory_of_decoder}, but pictures of "
                 f"LOOKALIKE_MAX_PIXELS may take {settings.least_decoder_memory}; raise the one or "
                 "lower the other"
             )
-        settings.watched  # noqa: B018 - checks the names
         if (settings.tls_certificate is None) != (settings.tls_key is None):
             raise SettingsError(
                 "LOOKALIKE_TLS_CERTIFICATE and LOOKALIKE_TLS_KEY go together; set both or none"
@@ -237,38 +220,27 @@ class Settings(BaseModel):
             return self.decoder_memory_bytes
         return self.least_decoder_memory + self.max_upload_bytes + _BYTES_BESIDE_PIXELS
 
-    @property
-    def roots(self) -> tuple[ImageRoot, ...]:
-        """The image roots with their names: the folder's own, numbered where two are alike."""
-        named: dict[str, ImageRoot] = {}
-        for path in self.image_roots:
-            resolved, spelled = path.resolve(), path.absolute()
-            # A folder's name need not be text, its root's name is sent and stored as text.
-            own = os.fsencode(resolved.name).decode("utf-8", "replace") or "root"
-            name, number = own, 1
-            while name in named:
-                number += 1
-                name = f"{own}-{number}"
-            named[name] = ImageRoot(name, resolved, spelled if spelled != resolved else None)
-        return tuple(named.values())
+    def watched(self, roots: Iterable[ImageRoot]) -> tuple[tuple[ImageRoot, str], ...]:
+        """Return the image roots that are followed, each with its collection.
 
-    @property
-    def watched(self) -> tuple[tuple[ImageRoot, str], ...]:
-        """The image roots that are followed, each with its collection.
+        Args:
+            roots: All image roots, under the names that the catalogue knows them by.
 
         Raises:
-            SettingsError: One of them is no image root.
+            SettingsError: LOOKALIKE_WATCH names something else.
         """
-        roots = {root.name: root for root in self.roots}
+        named = {root.name: root for root in roots}
         pairs = []
         for item in self.watch:
-            name, _, collection = item.partition("=")
-            if name not in roots:
+            name, collection = item, ""
+            if item not in named and "=" in item:
+                name, _, collection = item.rpartition("=")
+            if name not in named:
                 raise SettingsError(
                     f"LOOKALIKE_WATCH names {name!r}, which is not an image root; use one of: "
-                    f"{', '.join(roots) or 'none, set LOOKALIKE_IMAGE_ROOTS'}"
+                    f"{', '.join(named) or 'none, set LOOKALIKE_IMAGE_ROOTS'}"
                 )
-            pairs.append((roots[name], collection or DEFAULT_COLLECTION))
+            pairs.append((named[name], collection or DEFAULT_COLLECTION))
         return tuple(pairs)
 
     @property
@@ -287,10 +259,14 @@ class Settings(BaseModel):
 
     @property
     def folders(self) -> dict[Path, str]:
-        """What the log calls folders instead of their paths."""
+        """What the log calls folders instead of their paths; image roots have names of their own.
+
+        See `ImageRoots.folders` for those, which only the catalogue knows.
+        """
         named = {self.data_dir: "data", self.data_dir.resolve(): "data"}
-        for root in self.roots:
-            named |= {root.path: root.name, root.spelled or root.path: root.name}
+        for root in self.image_roots:
+            name = root.name or folder_name(root.path.resolve())
+            named |= {root.path.absolute(): name, root.path.resolve(): name}
         return named
 
     @property
@@ -299,12 +275,63 @@ class Settings(BaseModel):
         return self.data_dir / "uploads"
 
 
+def folder_name(folder: Path) -> str:
+    """Return the name of a folder as text, which a folder's name need not be."""
+    return os.fsencode(folder.name).decode("utf-8", "replace") or "root"
+
+
+def _check_roots(roots: Iterable[ConfiguredRoot]) -> None:
+    names: dict[Path, str] = {}
+    for root in roots:
+        if not root.path.is_dir():
+            raise SettingsError(
+                f"LOOKALIKE_IMAGE_ROOTS names {root.path}, which is not a folder; create it or "
+                "leave it out (a `:` inside of a path is written `\\:`)"
+            )
+        if root.name is None:
+            continue
+        folder = root.path.resolve()
+        if root.name in names.values() or folder in names:
+            raise SettingsError(
+                f"LOOKALIKE_IMAGE_ROOTS names {root.name}={root.path}, but that name or that "
+                "folder is already named there; give each folder one name"
+            )
+        names[folder] = root.name
+
+
 def _refuse_unknown(values: Mapping[str, str]) -> None:
     for name in sorted(values):
         if name not in Settings.model_fields:
             near = difflib.get_close_matches(name, Settings.model_fields, n=1)
             advice = f"did you mean {PREFIX}{near[0].upper()}?" if near else "remove it"
             raise SettingsError(f"{PREFIX}{name.upper()} is not a setting; {advice}")
+
+
+def _check_paths(settings: Settings) -> None:
+    """Refuse paths that would mean another place in another process.
+
+    Raises:
+        ValueError: A path is relative where it must not be, or lies among the code.
+    """
+    milvus, sqlite = settings.milvus_uri, _SQLITE_FILE.match(settings.catalogue_url)
+    written = {
+        "DATA_DIR": settings.data_dir,
+        "MILVUS_URI": None if milvus.startswith(MILVUS_SCHEMES) else milvus,
+        "CATALOGUE_URL": sqlite and sqlite[1],
+    }
+    read = {
+        "TOKENS_FILE": settings.tokens_file,
+        "TLS_CERTIFICATE": settings.tls_certificate,
+        "TLS_KEY": settings.tls_key,
+    }
+    for root in settings.image_roots:
+        check_absolute(f"{PREFIX}IMAGE_ROOTS", root.path)
+    for name, path in (written | read).items():
+        if path:
+            check_absolute(f"{PREFIX}{name}", Path(path))
+    for name, path in written.items():
+        if path:
+            check_outside_code(f"{PREFIX}{name}", Path(path))
 
 
 def _explained(error: Mapping[str, object]) -> str:

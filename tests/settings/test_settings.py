@@ -1,10 +1,12 @@
-import os
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bento_service.settings import Settings, SettingsError
+from bento_service.settings import ImageRoot, Settings, SettingsError
+from bento_service.settings.root_list import ConfiguredRoot, format_roots, parse_roots
 
 
 def read(**values):
@@ -13,8 +15,9 @@ def read(**values):
 
 def test_nothing_set_means_this_machine_alone_and_no_folders():
     settings = Settings.from_environment({})
+    assert settings.data_dir == Path(__file__).parents[2] / "data"
     assert (settings.host, settings.port) == ("127.0.0.1", 8001)
-    assert settings.roots == ()
+    assert settings.image_roots == ()
     assert settings.max_upload_bytes == 64 * 1024 * 1024
     assert settings.max_request_bytes == 1024 * 1024 * 1024
     assert settings.max_pixels == 50_000_000
@@ -30,13 +33,20 @@ def test_watched_roots_are_named_with_their_collections(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     roots = f"{tmp_path}/a:{tmp_path}/b"
-    watched = read(IMAGE_ROOTS=roots, WATCH="a:b=cats").watched
-    assert [(root.name, collection) for root, collection in watched] == [
-        ("a", "default"),
-        ("b", "cats"),
+    known = [ImageRoot(name, tmp_path / name) for name in ("a", "b", "2024:05", "c=d")]
+
+    def watched(items):
+        pairs = read(IMAGE_ROOTS=roots, WATCH=items).watched(known)
+        return [(root.name, collection) for root, collection in pairs]
+
+    assert watched("a:b=cats") == [("a", "default"), ("b", "cats")]
+    assert watched(r"2024\:05=cats:c=d:c=d=dogs") == [
+        ("2024:05", "cats"),
+        ("c=d", "default"),
+        ("c=d", "dogs"),
     ]
     with pytest.raises(SettingsError, match=r"'c'.*a, b"):
-        read(IMAGE_ROOTS=roots, WATCH="c")
+        watched("c=cats")
 
 
 def test_every_setting_has_its_name_in_the_environment(tmp_path):
@@ -50,6 +60,7 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         TOKENS="ci search token",
         TOKENS_FILE="tokens",
         ALLOW_ANONYMOUS="1",
+        TRUSTED_PROXIES="127.0.0.1, ::1, 10.1.2.0/24",
         CORS_ORIGINS="https://one.example, http://two.example:81",
         REQUESTS_PER_SECOND="2.5",
         TLS_CERTIFICATE="chain.pem",
@@ -91,12 +102,13 @@ def test_every_setting_has_its_name_in_the_environment(tmp_path):
         "host": "0.0.0.0",  # noqa: S104
         "port": 9000,
         "data_dir": tmp_path / "data",
-        "image_roots": (tmp_path,),
+        "image_roots": ({"path": tmp_path, "name": None},),
         "catalogue_url": "postgresql://db/lookalike",
         "milvus_uri": "http://milvus:19530",
         "tokens": "ci search token",
         "tokens_file": Path("tokens"),
         "allow_anonymous": True,
+        "trusted_proxies": tuple(map(ip_network, ("127.0.0.1/32", "::1/128", "10.1.2.0/24"))),
         "cors_origins": ("https://one.example", "http://two.example:81"),
         "requests_per_second": 2.5,
         "tls_certificate": Path("chain.pem"),
@@ -171,11 +183,38 @@ def test_everything_that_is_written_lies_in_the_data_folder(tmp_path):
     assert settings.uploads_dir == tmp_path / "data" / "uploads"
 
 
-def test_the_data_folder_stays_where_it_was_when_the_working_folder_changes(tmp_path, monkeypatch):
+def test_a_relative_path_is_refused_where_the_working_folder_may_change(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path)
-    settings = read(DATA_DIR="here")
-    monkeypatch.chdir("/")
-    assert settings.data_dir == tmp_path / "here"
+    for values in (
+        {"DATA_DIR": "here"},
+        {"IMAGE_ROOTS": f"{tmp_path}/here:here"},
+        {"MILVUS_URI": "milvus.db"},
+        {"CATALOGUE_URL": "sqlite:///catalogue.db?timeout=5"},
+        {"TOKENS_FILE": "tokens"},
+        {"TLS_CERTIFICATE": "chain.pem", "TLS_KEY": "key.pem"},
+    ):
+        with pytest.raises(SettingsError, match=f"LOOKALIKE_{next(iter(values))} is .*, and rela"):
+            read(**values)
+    assert read(CATALOGUE_URL=f"sqlite:///{tmp_path}/c.db", MILVUS_URI=f"{tmp_path}/m.db")
+    assert read(CATALOGUE_URL="sqlite:///:memory:", MILVUS_URI="http://milvus:19530")
+
+
+def test_data_in_a_bento_is_refused(tmp_path):
+    (tmp_path / "bento.yaml").touch()
+    for values in (
+        {"DATA_DIR": f"{tmp_path}/src/data"},
+        {"MILVUS_URI": f"{tmp_path}/milvus.db"},
+        {"CATALOGUE_URL": f"sqlite:///{tmp_path}/c.db"},
+    ):
+        with pytest.raises(SettingsError, match=f"lies in the Bento {tmp_path}; give"):
+            read(**values)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0", "*"])
+def test_an_address_to_listen_on_has_to_be_an_address(host):
+    with pytest.raises(SettingsError, match=r"LOOKALIKE_HOST is .* IPv4 or IPv6 address"):
+        read(HOST=host)
 
 
 def test_an_empty_value_is_as_good_as_none():
@@ -247,44 +286,35 @@ def test_an_image_root_that_is_no_folder_is_refused(tmp_path):
             read(IMAGE_ROOTS=str(tmp_path / missing))
 
 
-def test_roots_bear_the_names_of_their_folders(tmp_path):
-    for name in ("cats", "dogs"):
+def test_roots_can_have_any_path_and_be_named(tmp_path):
+    names = ["My Photos", "2024:05 trip", "Bücher & $Co", 'it\'s "q" #1', "a=b", "back\\slash"]
+    for name in names:
         (tmp_path / name).mkdir()
-    settings = read(IMAGE_ROOTS=f"{tmp_path}/cats:{tmp_path}/dogs")
-    assert [(root.name, root.path) for root in settings.roots] == [
-        ("cats", tmp_path / "cats"),
-        ("dogs", tmp_path / "dogs"),
-    ]
+    value = ":".join(f"{tmp_path}/{name}".replace(":", r"\:") for name in names)
+    roots = read(IMAGE_ROOTS=rf"{value}:a\:b=c={tmp_path}").image_roots
+    assert [root.path for root in roots] == [*(tmp_path / name for name in names), tmp_path]
+    assert [root.name for root in roots] == [*(None for _ in names), "a:b=c"]
+    assert parse_roots(format_roots(roots)) == roots
 
 
-def test_roots_of_the_same_name_are_numbered(tmp_path):
-    folders = [tmp_path / name for name in ("a/cats", "b/cats", "c/cats-2", "d/cats")]
-    for folder in folders:
-        folder.mkdir(parents=True)
-    settings = read(IMAGE_ROOTS=":".join(map(str, folders)))
-    names = [root.name for root in settings.roots]
-    assert names == ["cats", "cats-2", "cats-2-2", "cats-3"]
-    assert [root.path for root in settings.roots] == folders
+@given(
+    st.lists(
+        st.builds(
+            ConfiguredRoot,
+            st.text(alphabet="ab \\:=", min_size=1).map(lambda name: Path("/", name)),
+            st.none() | st.text(alphabet="ab \\:=", min_size=1).filter(lambda n: "=/" not in n),
+        )
+    ).map(tuple)
+)
+def test_roots_are_read_as_they_were_written(roots):
+    assert parse_roots(format_roots(roots)) == roots
 
 
-def test_the_root_of_all_folders_has_a_name_too():
-    assert [root.name for root in read(IMAGE_ROOTS="/:/").roots] == ["root", "root-2"]
-
-
-def test_a_linked_root_is_known_by_where_it_leads_and_as_it_was_written(tmp_path):
-    (tmp_path / "disk").mkdir()
-    (tmp_path / "pictures").symlink_to("disk")
-    (root,) = read(IMAGE_ROOTS=str(tmp_path / "pictures")).roots
-    assert (root.name, root.path) == ("disk", tmp_path / "disk")
-    assert root.spelled == tmp_path / "pictures"
-
-
-def test_a_root_whose_name_is_no_text_gets_one_that_is(tmp_path):
-    folder = os.fsencode(tmp_path) + b"/caf\xe9"
-    Path(os.fsdecode(folder)).mkdir()
-    (root,) = read(IMAGE_ROOTS=os.fsdecode(folder)).roots
-    assert root.name.encode() == "caf�".encode()
-    assert os.fsencode(root.path) == folder
+def test_one_folder_or_one_name_is_not_named_twice(tmp_path):
+    (tmp_path / "b").mkdir()
+    for value in (f"a={tmp_path}:b={tmp_path}", f"a={tmp_path}:a={tmp_path}/b"):
+        with pytest.raises(SettingsError, match="give each folder one name"):
+            read(IMAGE_ROOTS=value)
 
 
 def test_the_processs_own_environment_is_read_if_none_is_given(monkeypatch):

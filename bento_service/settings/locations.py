@@ -1,0 +1,81 @@
+"""The folders that the service writes to: where they are by default, and where they must not be.
+
+BentoML runs a served Bento with the Bento's own folder as working directory. A relative path would
+lead into that Bento: the next one would not find the data, and an export would pack it.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+CODE = Path(__file__).resolve().parents[2]
+"""The folder that holds the packages: a checkout, the sources in a Bento, or site-packages."""
+CONTAINER_DATA = Path("/data")
+_CONTAINER_MARK = "BENTOML_CONTAINERIZED"  # set in every image that BentoML makes
+
+
+def default_data_dir(
+    environment: Mapping[str, str], *, code: Path = CODE, container_data: Path = CONTAINER_DATA
+) -> Path:
+    """Return the data folder for an environment that does not name one.
+
+    Args:
+        environment: Says whether this is a container, and where the user's data is kept.
+        code: The folder that holds the packages.
+        container_data: The folder that a container keeps data in.
+
+    Raises:
+        ValueError: The environment has no place for data.
+    """
+    if _is_checkout(code):
+        return code / "data"
+    if _CONTAINER_MARK in environment:
+        if not os.access(container_data, os.W_OK | os.X_OK):
+            raise ValueError(
+                f"this container has no folder {container_data} that user {os.getuid()} may write "
+                f"to; mount a volume there, or name one in LOOKALIKE_DATA_DIR"
+            )
+        return container_data
+    # The XDG specification ignores relative values.
+    for name, below in (("XDG_DATA_HOME", "lookalike"), ("HOME", ".local/share/lookalike")):
+        if Path(environment.get(name, "")).is_absolute():
+            return Path(environment[name], below)
+    raise ValueError("LOOKALIKE_DATA_DIR is not set and there is no HOME; name a folder in it")
+
+
+def check_absolute(name: str, path: Path, *, code: Path = CODE) -> None:
+    """Accept relative paths only where every process has the same working directory: a checkout.
+
+    Raises:
+        ValueError: The path is relative, and the working directory is not the checkout.
+    """
+    if not path.is_absolute() and not (_is_checkout(code) and Path.cwd() == code):
+        raise ValueError(
+            f"{name} is {path}, and relative paths are only taken in the folder of the checkout; "
+            "give a path that begins with /"
+        )
+
+
+def check_outside_code(name: str, path: Path, *, code: Path = CODE) -> None:
+    """Keep what the service writes apart from code, which is built, exported and deleted.
+
+    Raises:
+        ValueError: The path lies in a Bento or among the packages.
+    """
+    full = path.resolve()
+    bento = next((one for one in (full, *full.parents) if (one / "bento.yaml").is_file()), None)
+    if bento is not None:
+        raise ValueError(
+            f"{name} is {path}, which lies in the Bento {bento}; give a folder outside of it, "
+            "because data in a Bento is lost with it and goes along when it is exported"
+        )
+    if any(full.is_relative_to(package) for package in _packages(code)):
+        raise ValueError(f"{name} is {path}, which lies among the program's code; give another")
+
+
+def _is_checkout(code: Path) -> bool:
+    return (code / "pyproject.toml").is_file()
+
+
+def _packages(code: Path) -> tuple[Path, ...]:
+    return tuple(code / name for name in ("bento_service", "client_sdk", "model_build"))

@@ -1,0 +1,38 @@
+import logging
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from bento_service.log_redaction import be_discreet
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """Returns what the log says of a message, where `/data` and `/data/pictures` have names."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    made = logging.getLogRecordFactory()
+    be_discreet({Path("/data"): "data", Path("/data/pictures"): "shop"})
+    record = logging.getLogRecordFactory()
+    yield lambda text: record("a", logging.INFO, "a.py", 1, text, (), None).getMessage()
+    logging.setLogRecordFactory(made)
+
+
+@pytest.mark.parametrize(
+    ("text", "log"),
+    [
+        ("cannot read /data/pictures/cat.jpg", "cannot read shop/cat.jpg"),
+        ("'/data/uploads' is full", "'data/uploads' is full"),
+        ("sqlite:////data/catalogue.db", "sqlite:///data/catalogue.db"),
+        ("nothing is in /data.", "nothing is in data."),
+        (
+            "at bento_service/storage/data_folder.py:12",
+            "at bento_service/storage/data_folder.py:12",
+        ),
+        ("/mnt/data and /data-2 and /data.old", "/mnt/data and /data-2 and /data.old"),
+    ],
+)
+def test_the_log_replaces_whole_paths_alone(said, text, log):
+    assert said(text) == log
