@@ -1,4 +1,4 @@
-"""Writes the tables of docs/settings.md from the descriptions in `bento_service/settings.py`.
+"""Writes the tables of docs/settings.md from the descriptions in `bento_service/settings`.
 
     python .ci/settings_page.py           writes the page
     python .ci/settings_page.py --check   fails if it is not what it would write
@@ -12,16 +12,19 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT / "docs" / "settings.md"
-_DESCRIPTION = re.compile(r"^(LOOKALIKE_\w+) +(.*?)(?: \(((?:[^()]|\([^()]*\))*)\))?$", re.MULTILINE)
+_DESCRIPTION = re.compile(
+    r"^(LOOKALIKE_\w+) +(.*?)(?: \(((?:[^()]|\([^()]*\))*)\))?$", re.MULTILINE
+)
 _ROW = re.compile(r"^\| `(LOOKALIKE_\w+)` \|.*$", re.MULTILINE)
 
 
 def descriptions() -> dict[str, tuple[str, str]]:
     """Return the default and the description of every setting, by name."""
-    text = (PROJECT / "bento_service" / "settings.py").read_text("utf-8")
+    text = (PROJECT / "bento_service" / "settings" / "__init__.py").read_text("utf-8")
     document = text.split('"""')[1]
     return {
-        name: (default or "", what.strip()) for name, what, default in _DESCRIPTION.findall(document)
+        name: (default or "", what.strip())
+        for name, what, default in _DESCRIPTION.findall(document)
     }
 
 
