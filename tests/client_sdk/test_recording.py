@@ -3,9 +3,6 @@
 import asyncio
 import gzip
 import json
-import re
-import shutil
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -262,25 +259,3 @@ def test_a_client_that_waits_refuses_an_inner_transport_that_does_not(tmp_path):
     transport = RecordingTransport(tmp_path / "c.json", httpx.AsyncHTTPTransport())
     with Client(transport=transport) as client, pytest.raises(UsageError, match="AsyncClient"):
         client.count()
-
-
-def test_what_the_documentation_shows_runs_with_a_service_and_then_without(
-    server, photographs, tmp_path, monkeypatch
-):
-    text = (Path(__file__).parents[2] / "docs" / "recording.md").read_text()
-    snippet = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
-    with Client(server.url) as client:
-        new = client.wait(client.upload(photographs / "chelsea.jpg")).indexed
-    shutil.copy(photographs / "chelsea.jpg", tmp_path / "cat.jpg")
-    monkeypatch.chdir(tmp_path)
-    found = []
-    for url in (server.url, NOWHERE):
-        monkeypatch.setenv("LOOKALIKE_URL", url)
-        names = {}
-        exec(snippet, names)  # noqa: S102 - the documentation's own lines
-        found.append(names["hits"])
-    if new:  # the default collection of this server is everybody's
-        with Client(server.url) as client:
-            client.delete_image(found[0][0].image_id)
-    assert found[0] == found[1]
-    assert found[0][0].score == pytest.approx(1.0, abs=1e-3)
