@@ -3,7 +3,8 @@
 A line that begins with `$ ` is a command, the lines below it are its output. A line `...` stands
 for any lines, `...` inside a line for any text, and decimal numbers may differ a little, since
 processors round in different ways. A command without output may print anything; every command has
-to succeed. `make run` goes on in the background until the next one.
+to succeed. Blank lines and bars of progress do not count. `make run` goes on in the background
+until the next one; a page that begins with it begins with no data.
 """
 
 import os
@@ -38,6 +39,7 @@ PICTURES |= {"astronaut": "woman", "ihc": "cells"}
 MARK = "=-=-= command"
 TOLERANCE = 0.03
 START = "make run"
+BAR = re.compile(r"\d%\||\[\d\d:\d\d, ")  # of progress
 SECONDS = 240
 
 
@@ -78,7 +80,7 @@ def _commands(text: str, line: int) -> list[Command]:
 def difference(shown: list[str], printed: list[str]) -> str | None:
     """Return what a command printed, if that is not what the document shows."""
     pattern, numbers = "", []
-    for line in map(_words, shown):
+    for line in filter(None, map(_words, shown)):
         if line == "...":
             pattern += r"(?:.*\n)*?"
             continue
@@ -91,7 +93,7 @@ def difference(shown: list[str], printed: list[str]) -> str | None:
             else:
                 pattern += re.escape(part)
         pattern += r"\n"
-    text = "".join(f"{_words(line)}\n" for line in printed)
+    text = "".join(f"{line}\n" for line in filter(None, map(_words, printed)))
     match = re.fullmatch(pattern, text)
     near = match and all(
         abs(float(one) - other) <= TOLERANCE
@@ -134,7 +136,9 @@ class Site:
     def run(self, listed: list[Command]) -> list[str]:
         """Run commands as one shell would; return what is wrong with each."""
         wrong: list[str] = []
-        if listed and not listed[0].text.startswith(START) and self._service is None:
+        if listed[0].text.startswith(START):
+            self._begin_anew()
+        elif self._service is None:
             self._start(Command(f"{START} IMAGES=~/photos", 0, ["...", "6 indexed, ...", "..."]))
         while listed:
             if listed[0].text.startswith(START):
@@ -145,6 +149,11 @@ class Site:
             listed = [] if until is None else listed[until:]
         return wrong
 
+    def _begin_anew(self) -> None:
+        self.stop()
+        for path in (self.checkout / "data").glob("[!b]*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
     def _shell(self, listed: list[Command]) -> list[str]:
         lines = [f"{{\n{self._here(c.text)}\n}}\nprintf '\\n{MARK} %s\\n' $?" for c in listed]
         script = "exec 2>&1 < /dev/null\n" + "\n".join(lines)
@@ -154,14 +163,13 @@ class Site:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=2 * SECONDS,
         )
         parts = re.split(rf"\n{MARK} (\d+)\n", ran.stdout.replace(self._address, "127.0.0.1:8001"))
         assert len(parts) == 2 * len(listed) + 1, ran.stdout
         wrong = []
         for command, printed, code in zip(listed, parts[::2], parts[1::2], strict=False):
-            # A bar of progress is for eyes.
-            seen = [line for line in printed.splitlines() if not re.search(r"\d%\|", line)]
+            seen = [line for line in printed.splitlines() if not BAR.search(line)]
             what = difference(command.shown, seen) if command.shown else None
             if what is not None or code != "0":
                 wrong.append(f"line {command.line}: {command.text} ended with {code}:\n{printed}")
