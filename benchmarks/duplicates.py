@@ -28,11 +28,12 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.tables import collections, descriptors, images
 from bento_service.catalogue.tables import sources as sources_table
-from bento_service.comparison.duplicate_groups import Duplicates, Group, Wanted
+from bento_service.comparison.duplicate_groups import Duplicates, Group, GroupQuery
 from bento_service.descriptors.version import Thresholds
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
 from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.indexing.index_swap import IndexSwap
 from bento_service.indexing.replay import Replay
 from bento_service.pictures.perceptual_hash import MAX_HASH_DISTANCE, stored
 
@@ -161,7 +162,7 @@ def _walked(duplicates: Duplicates) -> tuple[list[Group], list[float]]:
     after: int | None = 0
     while after is not None:
         started = time.perf_counter()
-        page = duplicates.page(Wanted("pictures", after=after, limit=100))
+        page = duplicates.page(GroupQuery("pictures", after=after, limit=100))
         seconds.append(time.perf_counter() - started)
         groups += page.groups
         after = page.after
@@ -198,7 +199,8 @@ def _measure(count: int, folder: Path, milvus: str | None) -> None:
     ):
         _fill(catalogue, made)
         rule = IndexRule("auto", embedded=gallery.is_embedded)
-        with Replay(catalogue, gallery, on_purged=lambda _: None, rule=rule) as replay:
+        swap = IndexSwap(catalogue, gallery, rule)
+        with Replay(catalogue, gallery, on_purged=lambda _: None, swap=swap) as replay:
             while not (replay.was_ready and _is_settled(catalogue, rule, gallery, count)):
                 time.sleep(0.2)
             _compare_both(made, catalogue, gallery)
@@ -223,7 +225,7 @@ def _compare_both(made: _Made, catalogue: Catalogue, gallery: Gallery) -> None:
         groups, pages = _walked(duplicates)
     grown = (psutil.Process().memory_info().rss - before) / 2**20
     with _searching(gallery, index.name, made.vectors[0]) as beside:
-        duplicates.page(Wanted("pictures", limit=100), seconds=_ALONE_SECONDS)
+        duplicates.page(GroupQuery("pictures", limit=100), seconds=_ALONE_SECONDS)
     told = {frozenset(member.image.id for member in group.members) for group in groups}
     right = sum(map(len, told & expected)) / max(1, sum(map(len, expected)))
     count = len(made.vectors)

@@ -22,7 +22,7 @@ from sqlalchemy import insert
 
 from benchmarks import machine
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.collections import next_revision
+from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.tables import descriptors, images, sources
 from client_sdk import Client
 

@@ -22,6 +22,7 @@ from bento_service.api.auth.tokens import TokensError
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict
+from bento_service.serving.process_environment import ONE_THREAD
 from bento_service.serving.start_checks import check_start
 from bento_service.settings import PREFIX, Settings, SettingsError
 from bento_service.settings.root_list import ConfiguredRoot, format_roots, parse_roots
@@ -118,7 +119,7 @@ def _serve(settings: Settings, environment: Mapping[str, str], images: Sequence[
         with suppress(KeyboardInterrupt):
             _welcome(server, _address(settings), images)
         return 0
-    environment = {"BENTOML_DO_NOT_TRACK": "true", **environment}
+    environment = {**ONE_THREAD, "BENTOML_DO_NOT_TRACK": "true", **environment}
     os.environ.update(environment)
     os.chdir(_PROJECT)
     # Where to listen is read from the settings once more, as `bentoml serve` does by itself.

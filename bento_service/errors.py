@@ -19,6 +19,7 @@
      ├─ Overloaded              429  overloaded
      ├─ IndexUnavailable        503  index_unavailable
      ├─ NotReady                503  not_ready
+     │   └─ CatalogueUnavailable
      ├─ TimeExceeded            503  time_exceeded
      └─ StorageFull             507  storage_full
 
@@ -143,6 +144,10 @@ class NotReady(LookalikeError):
     """The service is still starting or is shutting down."""
 
     status, code, title = 503, "not_ready", "Not ready"
+
+
+class CatalogueUnavailable(NotReady):
+    """The catalogue's database does not answer, or is locked for too long; nothing is lost."""
 
 
 class TimeExceeded(LookalikeError):

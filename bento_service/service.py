@@ -6,25 +6,29 @@ import sys
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import bentoml
 import numpy as np
-from bentoml.validators import DType, Shape
 from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bento_service.api.auth.tokens import TokensError
 from bento_service.descriptors.choice import choose
+from bento_service.descriptors.describing import INGEST_ROUTE, QUERY_ROUTE
 from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict
 from bento_service.log_redaction import be_discreet
+from bento_service.serving.array_serde import exchange_only_arrays
 from bento_service.serving.batching import (
     EMBEDDER_OPTIONS,
+    REQUEST_SECONDS,
     batching_options,
     limit_waiting,
 )
+from bento_service.serving.embedder_entrance import EmbedderEntrance
+from bento_service.serving.process_environment import SERVING
 from bento_service.serving.start_checks import check_start
 from bento_service.settings import Settings, SettingsError
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bento_service.application import Application
+    from bento_service.serving.remote_embedder import RemoteEmbedder
 
 _MODEL_TAG = (Path(__file__).parent / "model_tag.txt").read_text().strip()
 _LONGER_SECONDS = 30
@@ -42,15 +47,11 @@ except SettingsError as error:
     sys.exit(f"lookalike: {error}")
 if _SETTINGS.log_level != "debug":
     be_discreet(_SETTINGS.folders)
-# So that freed memory goes back to the system: glibc keeps the more, the larger the blocks are that
-# were freed, unless it is told how much; Arrow's own allocator, under Milvus Lite, keeps even more.
-_ALLOCATORS = [
-    {"name": "MALLOC_TRIM_THRESHOLD_", "value": "131072"},
-    {"name": "ARROW_DEFAULT_MEMORY_POOL", "value": "system"},
-]
+exchange_only_arrays()  # in every process, since each imports this module
+_ENVIRONMENT = [{"name": name, "value": value} for name, value in SERVING.items()]
 
 
-@bentoml.service(name="vgg16-embedder", envs=_ALLOCATORS, **EMBEDDER_OPTIONS)
+@bentoml.service(name="vgg16-embedder", envs=_ENVIRONMENT, **EMBEDDER_OPTIONS)
 class Vgg16Embedder:
     """Describes images with the saved VGG16, several callers' images at a time."""
 
@@ -58,33 +59,55 @@ class Vgg16Embedder:
 
     def __init__(self) -> None:
         # The runtime is loaded here, because every process imports this module.
+        from bento_service.descriptors.engine_queue import EngineQueue
         from bento_service.descriptors.model import Model
 
         limit_waiting()
-        self._model = Model.load(Path(self.model.path), _CHOICE, threads=_SETTINGS.threads)
+        self.loaded = Model.load(Path(self.model.path), _CHOICE, threads=_SETTINGS.threads)
+        self._engine = EngineQueue(
+            self.loaded.describe, query_run=_CHOICE.max_batch, ingest_run=_CHOICE.ingest_run
+        )
 
-    @bentoml.api(**batching_options(_CHOICE.max_batch))
-    def embed(
-        self, images: Annotated[NDArray[np.uint8], DType("uint8"), Shape((-1, 224, 224, 3))]
-    ) -> NDArray[np.float32]:
-        """Images (N, 224, 224, 3) uint8, RGB, to (N, sum of all D) float32; see `Model`."""
-        return self._model.describe(images)
+    @bentoml.api(route=QUERY_ROUTE, **batching_options(_CHOICE.max_batch))
+    async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Images (N, S, S, 3) uint8, RGB, to (N, sum of all D) float32; see `Model`."""
+        return await self._engine.describe_query(images)
+
+    @bentoml.api(route=INGEST_ROUTE)
+    async def describe_ingest(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The same for images of jobs, behind those of callers."""
+        return await self._engine.describe_ingest(images)
+
+    @bentoml.on_shutdown
+    def close(self) -> None:
+        """Stop the engine's thread."""
+        self._engine.close()
+
+
+# The decorator has made a service of the class, and has no types.
+cast("Any", Vgg16Embedder).add_asgi_middleware(
+    EmbedderEntrance,
+    routes=(QUERY_ROUTE, INGEST_ROUTE),
+    versions=lambda: bentoml.get_current_service().loaded.versions,
+)
 
 
 @asynccontextmanager
 async def _opening() -> "AsyncIterator[Application]":
     from bento_service.assembly.opening import opened
     from bento_service.descriptors.model import find_versions
-    from bento_service.serving.remote_embedder import embedder
+    from bento_service.serving.remote_embedder import RemoteEmbedder
 
     service = bentoml.get_current_service()
     versions = find_versions(Path(service.model.path), _CHOICE)
-    embed = embedder(service.embedder.to_async.embed)
-
-    async with opened(_SETTINGS, _MODEL_TAG, versions, _CHOICE, embed) as application:
-        service.application = application
+    url = service.embedder.to_async.url
+    async with (
+        RemoteEmbedder(url, versions, answer_seconds=REQUEST_SECONDS) as embedder,
+        opened(_SETTINGS, _MODEL_TAG, versions, _CHOICE, embedder) as application,
+    ):
+        service.application, service.remote = application, embedder
         if _SETTINGS.log_level != "debug":
-            be_discreet(application.roots.folders)  # remembered ones, too
+            be_discreet(application.roots.folders)  # remembered roots too
         yield application
         service.application = None
 
@@ -138,7 +161,7 @@ def _tls() -> dict[str, Any]:
 
 @bentoml.service(
     name="lookalike",
-    envs=_ALLOCATORS,
+    envs=_ENVIRONMENT,
     workers=1,  # one process owns the Milvus Lite folder
     # BentoML labels requests by raw path; the surface exports its own metrics by route.
     metrics={"enabled": False},
@@ -154,6 +177,7 @@ class ImageSearch:
     embedder = bentoml.depends(Vgg16Embedder)
     model = bentoml.models.BentoModel(_MODEL_TAG)
     application: "Application | None" = None
+    remote: "RemoteEmbedder | None" = None
 
     @bentoml.on_deployment
     @staticmethod
@@ -170,13 +194,14 @@ class ImageSearch:
 
     async def __is_ready__(self) -> bool:
         """Whether searches can be answered; behind `/readyz`."""
-        application = self.application
-        return application is not None and await asyncio.to_thread(lambda: application.is_ready)
+        application, remote = self.application, self.remote
+        if application is None or remote is None or not await remote.is_ready():
+            return False
+        return await asyncio.to_thread(lambda: application.is_ready)
 
     async def __is_alive__(self) -> bool:
         """Whether ingest and replay run, or have not begun yet; behind `/livez`."""
         return self.application is None or self.application.is_alive
 
 
-# The decorator has made a service of the class, and has no types.
 cast("Any", ImageSearch).add_asgi_middleware(_Entrance)

@@ -75,6 +75,7 @@ class Server:
             "TMPDIR": str(self._sockets),
             **settings,
         }
+        self.command = [sys.executable, "-m", "bento_service"]
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
@@ -82,7 +83,7 @@ class Server:
         self._sockets.mkdir(exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bento_service"],
+                self.command,
                 cwd=PROJECT,
                 env=self.environment,
                 stdout=log,
@@ -208,7 +209,8 @@ def built_models(shared: Path | None = None) -> Path:
 def model_folder(models: Path) -> Path:
     """The same model in a plain folder, as services inside of a process want it."""
     tag = (PROJECT / "bento_service" / "model_tag.txt").read_text().strip()
-    target = CACHE / "exported"
+    target = CACHE / "exported" / tag.replace(":", "-")
+    target.parent.mkdir(exist_ok=True)
     with (CACHE / "models.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         export(models / tag.replace(":", "/"), target)

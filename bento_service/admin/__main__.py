@@ -11,8 +11,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from bento_service.admin.answer import CANNOT_RUN, Answer, Refusal
 from bento_service.admin.backup import back_up
 from bento_service.admin.compact import compact
@@ -20,7 +18,7 @@ from bento_service.admin.recall import Measurement, recall
 from bento_service.admin.restore import restore
 from bento_service.admin.roots import forget_root, list_roots
 from bento_service.admin.verify import Verification, verify
-from bento_service.errors import LookalikeError
+from bento_service.errors import CatalogueUnavailable, LookalikeError
 from bento_service.settings import Settings, SettingsError
 from client_sdk.schemas import DEFAULT_COLLECTION
 
@@ -30,11 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         answer = _run(Settings.from_environment(), options)
+    except CatalogueUnavailable as error:
+        cause = getattr(error.__cause__, "orig", error.__cause__)
+        what = str(cause).splitlines()[0]
+        return _refused(f"the catalogue does not answer ({what}); if it is damaged, restore it")
     except (Refusal, SettingsError, LookalikeError, OSError) as error:
         return _refused(str(error))
-    except SQLAlchemyError as error:
-        what = str(getattr(error, "orig", error)).splitlines()[0]
-        return _refused(f"the catalogue does not answer ({what}); if it is damaged, restore it")
     except KeyboardInterrupt:
         return _refused("interrupted; run it again, nothing is left half done")
     print(json.dumps(answer.record, indent=2) if options.json else "\n".join(answer.lines))

@@ -125,7 +125,7 @@ def _copied(
         with copy_opened(target / _PARTIAL) as connection:
             needed = needed_uploads(connection)
         lost = _copy_uploads(stored, kept, needed)
-        deleted_meanwhile = catalogue.upload_needs.unneeded(lost, ended_after=retriable_since)
+        deleted_meanwhile = catalogue.upload_references.unneeded(lost, ended_after=retriable_since)
         if not deleted_meanwhile:
             return _Copied(created_at, catalogue.collections.instance_id(), needed, lost)
     raise Refusal(

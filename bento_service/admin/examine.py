@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Column, Connection, exists, select
 
 from bento_service.admin.findings import Findings, Kind
-from bento_service.admin.index import compared, is_due, own_indexes
+from bento_service.admin.index import is_due, own_indexes
 from bento_service.admin.needed import queued_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.sources import Sources, SourceState, certainly_lost
@@ -18,6 +18,7 @@ from bento_service.catalogue.records import CollectionRecord, ImageRecord, Index
 from bento_service.catalogue.tables import metadata
 from bento_service.errors import ImageNotFound, IndexUnavailable
 from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.indexing.checks import compare_rows
 from bento_service.pictures.perceptual_hash import restored
 from bento_service.settings import Settings
 from bento_service.storage.uploads import Uploads
@@ -156,7 +157,7 @@ def examine_uploads(settings: Settings, catalogue: Catalogue, findings: Findings
         findings.add(Kind.UPLOAD_STRAY, name)
     # Asked after the listing: what arrived in between is in neither.
     since = settings.retriable_since()
-    for digest in sorted(catalogue.upload_needs.unneeded(stored, ended_after=since)):
+    for digest in sorted(catalogue.upload_references.unneeded(stored, ended_after=since)):
         findings.add(Kind.UPLOAD_UNNEEDED, digest)
     with catalogue.database.reading() as connection:
         waiting = queued_uploads(connection) - stored
@@ -211,14 +212,14 @@ def _examine_rows(
     whose = _shown_index(index)
     try:
         gallery.load(index.name)
-        rows = compared(catalogue, gallery, index)
+        rows = compare_rows(catalogue, gallery, index)
     except IndexUnavailable:
         if not gallery.answers:
             raise
         findings.add(Kind.INDEX_DAMAGED, f"of {whose}")
         return
-    findings.checked["index rows"] += rows.held
-    for image_id in rows.missing:
+    findings.checked["index rows"] += rows.rows
+    for image_id in sorted(rows.missing):
         findings.add(Kind.INDEX_ROW_MISSING, f"image {image_id} of {whose}")
-    for image_id in rows.unknown:
+    for image_id in sorted(rows.unknown):
         findings.add(Kind.INDEX_ROW_UNKNOWN, f"id {image_id} in the index of {whose}")

@@ -21,11 +21,12 @@ from bento_service.admin.progress import stage
 from bento_service.admin.rows import ImportedImage, checked_rows
 from bento_service.admin.sources import Sources, SourceState
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.database import insert_or_ignore
+from bento_service.catalogue.images.images import ids_by_digest
 from bento_service.catalogue.jobs.records import Described, NewImage
-from bento_service.catalogue.jobs.results import add_images, holders
+from bento_service.catalogue.jobs.results import add_images
 from bento_service.catalogue.records import CollectionRecord, DescriptorSpace, SourceRecord
+from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.roots import reserve
 from bento_service.catalogue.tables import SourceKind, sources
 from bento_service.errors import CollectionNotFound
@@ -184,7 +185,7 @@ def _commit(
     """Write some images, all or none; how many of them were new."""
     with catalogue.database.writing() as connection:
         revision = next_revision(connection, collection.id)
-        held = holders(connection, collection.id, {row.sha256 for row in rows})
+        held = ids_by_digest(connection, collection.id, {row.sha256 for row in rows})
         new = [_new(row, collection.space) for row in rows if row.sha256 not in held]
         held |= add_images(connection, collection.id, revision, new)
         places = [

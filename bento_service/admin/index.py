@@ -6,7 +6,6 @@ of the indexes' cursors is here.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, update
 
@@ -15,35 +14,12 @@ from bento_service.admin.progress import stage
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.indexes import index_prefix
 from bento_service.catalogue.records import IndexRecord
-from bento_service.catalogue.tables import indexes, successors
+from bento_service.catalogue.tables import indexes, replacements
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.replay import Replay
 
 _POLL_SECONDS = 0.05
 _STANDSTILL_SECONDS = 900.0
-
-
-@dataclass(frozen=True)
-class Rows:
-    """An index's rows against the catalogue's images.
-
-    Attributes:
-        held: How many rows the index has.
-        missing: Ids of images that it should have and has not.
-        unknown: Ids that it has and should not.
-    """
-
-    held: int
-    missing: tuple[int, ...]
-    unknown: tuple[int, ...]
-
-
-def compared(catalogue: Catalogue, gallery: MilvusGallery, index: IndexRecord) -> Rows:
-    """Compare an index that is loaded; what it has yet to apply is no difference."""
-    held = gallery.ids(index.name)
-    expected = catalogue.changes.living_ids(index.id, up_to=index.applied)
-    pending = catalogue.changes.changed_ids(index.id, after=index.applied)
-    return Rows(len(held), tuple(sorted(expected - held)), tuple(sorted(held - expected - pending)))
 
 
 def is_due(index: IndexRecord) -> bool:
@@ -54,7 +30,7 @@ def is_due(index: IndexRecord) -> bool:
 def forget_progress(connection: Connection) -> None:
     """Let every index begin anew: at the next replay all images are sent to it again."""
     connection.execute(update(indexes).values(applied=0))
-    connection.execute(delete(successors))
+    connection.execute(delete(replacements))
 
 
 def own_indexes(catalogue: Catalogue, gallery: MilvusGallery) -> tuple[set[str], set[str]]:

@@ -16,8 +16,9 @@ from bento_service.catalogue.records import CollectionRecord, Computed
 from bento_service.errors import NotReady
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.pictures.in_process import LocalDecoder
-from bento_service.search.nearest import Nearest
-from bento_service.search.searcher import Query, Searcher
+from bento_service.search.nearest import NearestSearch
+from bento_service.search.query import Query
+from bento_service.search.searcher import Searcher
 from bento_service.settings import Settings
 
 _TIED = 2e-6
@@ -108,7 +109,7 @@ def _measured(
     index = collection.index
     if index.applied == 0 and index.revision > 0:
         raise NotReady(f"the index of {collection.name!r} is not filled yet; try again later")
-    ids, queries = catalogue.vectors.sample(index, asked.sample)
+    ids, queries = catalogue.descriptors.sample(index, asked.sample)
     if len(ids) == 0 or catalogue.images.count(collection.id) < 2:
         return None
     gallery.load(index.name)
@@ -123,9 +124,11 @@ def _measured(
             started = time.perf_counter()
             # One more, since an image finds itself, which says nothing.
             wanted = Query(collection.name, top_k=min(asked.top_k + 1, 1000))
-            found, _ = searcher.by_descriptor(wanted, query)
+            result = searcher.by_descriptor(wanted, query)
             times.append(1000 * (time.perf_counter() - started))
-            hits = [one for one in found if one.image.id != image_id and one.score >= bound[-1]]
+            hits = [
+                one for one in result.hits if one.image.id != image_id and one.score >= bound[-1]
+            ]
             shares.append(min(len(hits), len(bound)) / len(bound))
             advance(1)
     share = statistics.mean(shares)
@@ -138,7 +141,9 @@ def _measured(
         low=low,
         high=high,
         p50_ms=statistics.median(times),
-        exact_p50_ms=_exact_p50(Nearest(catalogue, gallery), collection, queries, asked.top_k),
+        exact_p50_ms=_exact_p50(
+            NearestSearch(catalogue, gallery), collection, queries, asked.top_k
+        ),
     )
 
 
@@ -158,7 +163,7 @@ def _least_scores(
     wide = queries.astype(np.float64)
     total = catalogue.images.count(collection.id)
     with stage(f"images of {collection.name}", total, "images") as advance:
-        for others, vectors in catalogue.vectors.all(collection.index):
+        for others, vectors in catalogue.descriptors.all(collection.index):
             scores = wide @ vectors.astype(np.float64).T
             scores[ids[:, np.newaxis] == others] = -np.inf
             best = -np.sort(-np.hstack([best, scores]), axis=1)[:, :top_k]
@@ -169,12 +174,12 @@ def _least_scores(
 
 
 def _exact_p50(
-    nearest: Nearest, collection: CollectionRecord, queries: NDArray[np.float32], top_k: int
+    nearest: NearestSearch, collection: CollectionRecord, queries: NDArray[np.float32], top_k: int
 ) -> float:
     times = []
     for query in queries[:_EXACT_TIMES]:
         started = time.perf_counter()
-        nearest.among_all(collection.index, query, top_k)
+        nearest.compare_all(collection.index, query, top_k)
         times.append(1000 * (time.perf_counter() - started))
     return statistics.median(times)
 

@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import OperationalError
-
 from bento_service.catalogue.jobs.records import JobRecord
+from bento_service.errors import CatalogueUnavailable
 
 _LOOK_SECONDS = 0.25
 _REFRESH_SECONDS = 5.0
@@ -120,7 +119,7 @@ class Feed(Generic[Shown]):
             while self._listeners:
                 try:
                     news = await asyncio.to_thread(self._news, list(self._listeners))
-                except OperationalError as error:
+                except CatalogueUnavailable as error:
                     _log.warning("the catalogue cannot be queried for jobs: %s", error)
                 else:
                     self._tell(news)

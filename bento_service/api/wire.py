@@ -10,11 +10,11 @@ from bento_service.catalogue.jobs.records import FailureRecord, JobRecord
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, SourceRecord
 from bento_service.catalogue.tables import SourceKind
 from bento_service.comparison.comparer import Compared
-from bento_service.comparison.duplicate_groups import Group, Member, Page
+from bento_service.comparison.duplicate_groups import Group, GroupPage, Member
 from bento_service.comparison.verdict import Likeness as Verdict
 from bento_service.descriptors.version import Thresholds
 from bento_service.pictures.perceptual_hash import HASH_BITS, MAX_HASH_DISTANCE
-from bento_service.search.searcher import Found, Result
+from bento_service.search.query import RankedImage, SearchResult
 from client_sdk.compare_schemas import (
     Comparison,
     DuplicateGroup,
@@ -129,13 +129,13 @@ def image(record: ImageRecord) -> Image:
 
 
 def search_response(
-    app: Application, collection: str, result: Result, *, explain: bool, took_ms: float
+    app: Application, collection: str, result: SearchResult, *, explain: bool, took_ms: float
 ) -> SearchResponse:
     """Return the answer to a search."""
     return SearchResponse(
         collection=collection,
         model=app.model,
-        hits=tuple(map(_hit, result.found)),
+        hits=tuple(map(_hit, result.hits)),
         took_ms=Took(
             decode=result.decode_ms,
             describe=result.describe_ms,
@@ -143,7 +143,7 @@ def search_response(
             total=took_ms,
         ),
         warnings=result.warnings,
-        explanation=app.searcher.explanation(result) if explain else None,
+        explanation=result.explanation() if explain else None,
     )
 
 
@@ -151,7 +151,7 @@ def collection(app: Application, record: CollectionRecord) -> Collection:
     """Return a collection with its size and its index."""
     changes = app.catalogue.changes.changed_ids(record.index.id, after=record.index.applied)
     others = app.catalogue.indexes.of(record.id)[1:]
-    successor, count = record.index.successor, app.catalogue.images.count(record.id)
+    replacement, count = record.index.replacement, app.catalogue.images.count(record.id)
     return Collection(
         name=record.name,
         count=count,
@@ -164,7 +164,7 @@ def collection(app: Application, record: CollectionRecord) -> Collection:
         former=next((other.space.descriptor for other in others if other.ready), None),
         preparing=next((other.space.descriptor for other in others if not other.ready), None),
         index_type=app.searcher.index_type(record),
-        building=None if successor is None else successor.kind,
+        building=None if replacement is None else replacement.kind,
         advice=(
             f"{app.rule.advice}, LOOKALIKE_MILVUS_URI" if app.rule.is_overgrown(count) else None
         ),
@@ -173,7 +173,7 @@ def collection(app: Application, record: CollectionRecord) -> Collection:
     )
 
 
-def _hit(found: Found) -> Hit:
+def _hit(found: RankedImage) -> Hit:
     shown = image(found.image)
     return Hit(
         rank=found.rank,
@@ -239,7 +239,7 @@ def comparison(app: Application, collection: str, found: Compared) -> Comparison
     )
 
 
-def duplicate_groups(app: Application, collection: str, page: Page) -> DuplicateGroups:
+def duplicate_groups(app: Application, collection: str, page: GroupPage) -> DuplicateGroups:
     """Return a page of groups of duplicates."""
     return DuplicateGroups(
         collection=collection,

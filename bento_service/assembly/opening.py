@@ -15,9 +15,10 @@ from bento_service.comparison.comparer import Comparer
 from bento_service.comparison.duplicate_groups import Duplicates
 from bento_service.comparison.verdict import lines_of
 from bento_service.descriptors.choice import Choice
-from bento_service.descriptors.describing import Embed, patient
+from bento_service.descriptors.describing import Embedder, patient
 from bento_service.descriptors.version import DescriptorVersion, Preprocessing
 from bento_service.gallery.index_types import IndexRule
+from bento_service.indexing.index_swap import IndexSwap
 from bento_service.indexing.replay import Replay
 from bento_service.ingest.archives.limits import Limits
 from bento_service.ingest.starting.manifest_jobs import ManifestJobs
@@ -25,13 +26,13 @@ from bento_service.ingest.starting.upload_jobs import UploadJobs
 from bento_service.ingest.worker.reading import Reader
 from bento_service.ingest.worker.worker import Worker
 from bento_service.maintenance.cleanup import (
+    CLEANUP_SECONDS,
     EXPIRY_SECONDS,
-    HOUSEKEEPING_SECONDS,
-    Housekeeping,
+    Cleanup,
     delete_expired,
 )
-from bento_service.maintenance.hash_backfill import FILLING_SECONDS, HashFilling
-from bento_service.maintenance.periodic import repeating
+from bento_service.maintenance.hash_backfill import BACKFILL_SECONDS, HashBackfill
+from bento_service.maintenance.periodic import periodic
 from bento_service.pictures.decoders.decoders import Decoders
 from bento_service.pictures.decoders.process import DecoderLimits
 from bento_service.search.searcher import Searcher
@@ -67,7 +68,7 @@ def open_uploads(settings: Settings, catalogue: Catalogue) -> Uploads:
 
     def unneeded(digests: set[str]) -> set[str]:
         ended_after = settings.retriable_since()
-        return catalogue.upload_needs.unneeded(digests, ended_after=ended_after)
+        return catalogue.upload_references.unneeded(digests, ended_after=ended_after)
 
     return Uploads(settings.uploads_dir, unneeded=unneeded)
 
@@ -115,10 +116,8 @@ async def periodic_work(
         uploads.discard(digests)
         replay.wake()
 
-    cleanup = Housekeeping(
-        catalogue, retriable_since=settings.retriable_since, discard=uploads.discard
-    )
-    backfill = HashFilling(
+    cleanup = Cleanup(catalogue, retriable_since=settings.retriable_since, discard=uploads.discard)
+    backfill = HashBackfill(
         catalogue,
         originals,
         decoders,
@@ -127,13 +126,13 @@ async def periodic_work(
         is_busy=lambda: bool(catalogue.jobs.open()),
     )
     async with (
-        repeating(cleanup.look, seconds=HOUSEKEEPING_SECONDS, what="housekeeping"),
-        repeating(
+        periodic(cleanup.run, seconds=CLEANUP_SECONDS, what="cleanup"),
+        periodic(
             partial(delete_expired, catalogue, on_deleted),
             seconds=EXPIRY_SECONDS,
             what="the deletion of scratch collections",
         ),
-        repeating(backfill.step, seconds=FILLING_SECONDS, what="hashing older images"),
+        periodic(backfill.step, seconds=BACKFILL_SECONDS, what="hashing older images"),
     ):
         yield
 
@@ -144,7 +143,7 @@ async def opened(
     model: str,
     versions: Sequence[DescriptorVersion],
     choice: Choice,
-    embed: Embed,
+    embedder: Embedder,
     backing: Backing = SERVICE,
 ) -> AsyncIterator[Application]:
     """Open all rooms, resume open jobs, and close everything at the end of the block.
@@ -154,14 +153,15 @@ async def opened(
         model: Tag of the model.
         versions: The model's descriptors in the embedder's order; new collections get the first.
         choice: The engine that computes them.
-        embed: Calls the embedder once.
+        embedder: Describes pictures for queries and for jobs.
         backing: The gallery and the image roots.
 
     Raises:
         Conflict: Another service uses the data folder.
     """
     computed = Computed(tuple(_space(model, version) for version in versions))
-    describe = patient(embed, {space.fingerprint: space.dimension for space in computed.spaces})
+    dimensions = {space.fingerprint: space.dimension for space in computed.spaces}
+    describe = patient(embedder.describe_query, dimensions)
     preprocessing = versions[0].preprocessing
     async with AsyncExitStack() as stack:
         stack.enter_context(sole_user(settings.data_dir))
@@ -176,7 +176,12 @@ async def opened(
             settings.index, embedded=gallery.is_embedded, by=backing.by, most=backing.most
         )
         replay = stack.enter_context(
-            Replay(catalogue, gallery, on_purged=uploads.discard, rule=rule)
+            Replay(
+                catalogue,
+                gallery,
+                on_purged=uploads.discard,
+                swap=IndexSwap(catalogue, gallery, rule),
+            )
         )
         reader = open_reader(
             settings, catalogue, originals, roots, uploads, decoders, preprocessing
@@ -186,11 +191,11 @@ async def opened(
                 catalogue,
                 roots,
                 reader,
-                describe,
+                patient(embedder.describe_ingest, dimensions),
                 uploads=uploads,
                 computed=computed,
                 decoders=settings.ingest_decoders,
-                batch=choice.ingest_batch,
+                batch=choice.ingest_message,
                 on_commit=replay.wake,
             )
         )

@@ -1,46 +1,49 @@
-"""The truth: SQL tables, migrations and transactions."""
+"""The catalogue, which is the truth: SQL tables, migrations and transactions."""
 
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from bento_service.catalogue.collections import Collections
 from bento_service.catalogue.database import Database
-from bento_service.catalogue.images.descriptors import Vectors
-from bento_service.catalogue.images.filtered import Filtered
+from bento_service.catalogue.images.descriptors import Descriptors
+from bento_service.catalogue.images.filtered import FilteredImages
 from bento_service.catalogue.images.hashes import Hashes
 from bento_service.catalogue.images.images import Images
 from bento_service.catalogue.index_lifecycle.changes import Changes
 from bento_service.catalogue.index_lifecycle.reindexes import Reindexes
-from bento_service.catalogue.index_lifecycle.replacements import Successors
-from bento_service.catalogue.index_lifecycle.retired import Retired
+from bento_service.catalogue.index_lifecycle.replacements import Replacements
+from bento_service.catalogue.index_lifecycle.retired import RetiredIndexes
 from bento_service.catalogue.indexes import Indexes
 from bento_service.catalogue.jobs.control import JobControl
-from bento_service.catalogue.jobs.idempotency_keys import Claims
+from bento_service.catalogue.jobs.idempotency_keys import IdempotencyKeys
 from bento_service.catalogue.jobs.jobs import Jobs
 from bento_service.catalogue.jobs.pruning import Pruning
-from bento_service.catalogue.jobs.upload_references import UploadNeeds
+from bento_service.catalogue.jobs.upload_references import UploadReferences
 from bento_service.catalogue.roots import Roots
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything that is known, in groups of questions. Close it with `with`."""
+    """All tables in groups, over one database. Close it with `with`.
+
+    Every method of every group may raise `CatalogueUnavailable` and, if it writes, `StorageFull`.
+    """
 
     database: Database
     collections: Collections
     indexes: Indexes
     changes: Changes
     images: Images
-    filtered: Filtered
+    filtered: FilteredImages
     jobs: Jobs
     job_control: JobControl
-    claims: Claims
+    idempotency_keys: IdempotencyKeys
     reindexes: Reindexes
     pruning: Pruning
-    upload_needs: UploadNeeds
-    retired: Retired
-    successors: Successors
-    vectors: Vectors
+    upload_references: UploadReferences
+    retired_indexes: RetiredIndexes
+    replacements: Replacements
+    descriptors: Descriptors
     hashes: Hashes
     roots: Roots
 
@@ -53,25 +56,8 @@ class Catalogue:
         """
         database = Database(url)
         database.migrate()
-        return cls(
-            database,
-            Collections(database),
-            Indexes(database),
-            Changes(database),
-            Images(database),
-            Filtered(database),
-            Jobs(database),
-            JobControl(database),
-            Claims(database),
-            Reindexes(database),
-            Pruning(database),
-            UploadNeeds(database),
-            Retired(database),
-            Successors(database),
-            Vectors(database),
-            Hashes(database),
-            Roots(database),
-        )
+        groups: dict[str, Any] = {part.name: part.type for part in fields(cls)[1:]}
+        return cls(database, **{name: group(database) for name, group in groups.items()})
 
     def __enter__(self) -> Self:
         return self

@@ -3,51 +3,36 @@
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from bento_service.catalogue.database import Database
+from bento_service.catalogue.database import TableGroup
+from bento_service.catalogue.images.images import upload_digests
 from bento_service.catalogue.indexes import (
     add_index,
-    index_prefix,
     index_record,
+    instance_id,
+    new_index_name,
     select_indexes,
     serves,
 )
-from bento_service.catalogue.jobs.rows import close_job
+from bento_service.catalogue.jobs.rows import close_jobs
 from bento_service.catalogue.records import CollectionRecord, Computed, DescriptorSpace
-from bento_service.catalogue.tables import (
-    OPEN_STATES,
-    SourceKind,
-    collections,
-    images,
-    instance,
-    jobs,
-    sources,
-)
+from bento_service.catalogue.tables import OPEN_STATES, collections, images, jobs
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
 from client_sdk.schemas import JobState
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
-class Collections:
+class Collections(TableGroup):
     """The `collections` table."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def instance_id(self) -> str:
-        """What tells this catalogue from others; made at the first call."""
+        """Return the random id that tells this catalogue from others on the same Milvus server."""
         with self._database.writing() as connection:
-            known = connection.execute(select(instance.c.id)).scalar()
-            if known is not None:
-                return str(known)
-            made = uuid4().hex
-            connection.execute(insert(instance).values(id=made))
-            return made
+            return instance_id(connection)
 
     def create(
         self, name: str, space: DescriptorSpace, *, ttl_seconds: int | None = None
@@ -55,24 +40,23 @@ class Collections:
         """Create a collection.
 
         Args:
-            name: What it is called.
-            space: What its images are described in.
-            ttl_seconds: How long after its last change it is to be deleted; never if `None`.
+            name: Of the collection.
+            space: The descriptor space of its images.
+            ttl_seconds: How long after its last change it expires; never if `None`.
 
         Raises:
             Conflict: The name is taken.
-            InvalidArgument: A collection cannot have that name.
+            InvalidArgument: The name is not allowed.
         """
         if not _NAME.fullmatch(name):
             raise InvalidArgument(
                 f"collection: {name[:200]!r} cannot be a name; use up to 128 letters, digits, "
                 "'-', '_' and '.', beginning with a letter or digit"
             )
-        beginning = index_prefix(self.instance_id())
         now = datetime.now(UTC)
         try:
             with self._database.writing() as connection:
-                index_name = f"{beginning}{uuid4().hex[:12]}"
+                index_name = new_index_name(connection)
                 collection_id = connection.execute(
                     insert(collections)
                     .values(
@@ -92,10 +76,10 @@ class Collections:
         return self.named(name)
 
     def ensure(self, name: str, space: DescriptorSpace) -> CollectionRecord:
-        """The collection of that name, created where there is none.
+        """Return the collection of that name; create it if there is none.
 
         Raises:
-            InvalidArgument: There is none, and it cannot have that name.
+            InvalidArgument: The name is not allowed.
         """
         try:
             return self.named(name)
@@ -107,108 +91,70 @@ class Collections:
             return self.named(name)
 
     def named(self, name: str) -> CollectionRecord:
-        """The collection of that name.
+        """Return the collection of that name.
 
         Raises:
             CollectionNotFound: There is none.
         """
-        with self._database.reading() as connection:
-            row = connection.execute(
-                _select_collections().where(collections.c.name == name)
-            ).one_or_none()
-            if row is not None:
-                return _record(row)
-            names = connection.execute(
-                select(collections.c.name).order_by(collections.c.name).limit(20)
-            ).scalars()
-            known = ", ".join(names)
+        if rows := self._database.rows(_select_collections().where(collections.c.name == name)):
+            return _record(rows[0])
+        names = select(collections.c.name).order_by(collections.c.name).limit(20)
+        known = ", ".join(self._database.scalars(names))
         raise CollectionNotFound(
             f"collection {name!r} does not exist; create it or use one of: {known}"
         )
 
     def comparable(self, name: str, computed: Computed) -> CollectionRecord:
-        """The collection of that name, if its descriptors are among those that are computed.
+        """Return the collection of that name, if the service computes its descriptor version.
 
         Raises:
             CollectionNotFound: There is none.
-            Conflict: It holds those of another descriptor version.
+            Conflict: It has another descriptor version.
         """
         collection = self.named(name)
-        held, runs = collection.space, computed.spaces[0]
-        if held not in computed:
+        space, own = collection.space, computed.spaces[0]
+        if space not in computed:
             raise Conflict(
-                f"collection {name!r} holds {held.descriptor} in {held.precision or '?'} by "
-                f"{held.model} ({held.fingerprint[:12]}), the service computes "
-                f"{', '.join(space.descriptor for space in computed.spaces)} in {runs.precision} "
-                f"by {runs.model}; describe its images anew with POST /api/v2/collections/{name}"
-                f"/reindex, or start the service with {computed.way_to(held)}"
+                f"collection {name!r} holds {space.descriptor} in {space.precision or '?'} by "
+                f"{space.model} ({space.fingerprint[:12]}), the service computes "
+                f"{', '.join(each.descriptor for each in computed.spaces)} in {own.precision} "
+                f"by {own.model}; describe its images again with POST /api/v2/collections/{name}"
+                f"/reindex, or start the service with {computed.way_to(space)}"
             )
         return collection
 
     def all(self) -> list[CollectionRecord]:
-        """Every collection, by name."""
-        with self._database.reading() as connection:
-            rows = connection.execute(_select_collections().order_by(collections.c.name))
-            return [_record(row) for row in rows]
+        """Return every collection, by name."""
+        statement = _select_collections().order_by(collections.c.name)
+        return list(map(_record, self._database.rows(statement)))
 
     def delete(self, collection_id: int) -> set[str]:
-        """Remove a collection with its images; returns digests of its uploads.
+        """Delete a collection with its images; return the digests of its uploads.
 
-        Its indexes are dropped by the caller.
+        The caller has its indexes dropped from the gallery.
         """
         with self._database.writing() as connection:
             return _delete(connection, collection_id)
 
     def delete_expired(self, now: datetime) -> dict[str, set[str]]:
-        """Remove the collections that nobody needs any more; digests of their uploads by name.
-
-        Those are the ones whose last change is longer ago than they were made for, and for which
-        no job is open.
-        """
+        """Delete the expired collections without open jobs; return digests of uploads by name."""
         is_busy = exists().where(
             jobs.c.collection_id == collections.c.id, jobs.c.state.in_(OPEN_STATES)
         )
         scratch = select(collections).where(collections.c.ttl_seconds.is_not(None), ~is_busy)
-        with self._database.reading() as connection:
-            if not any(_is_expired(row, now) for row in connection.execute(scratch)):
-                return {}
+        # Most calls find nothing, and reading does not wait for other writers.
+        if not any(_is_expired(row, now) for row in self._database.rows(scratch)):
+            return {}
         with self._database.writing() as connection:
             expired = [row for row in connection.execute(scratch).all() if _is_expired(row, now)]
             return {row.name: _delete(connection, row.id) for row in expired}
 
 
-def next_revision(connection: Connection, collection_id: int) -> int:
-    """Raise a collection's revision; locks it against other writers until the transaction ends.
-
-    Raises:
-        CollectionNotFound: It was deleted in the meantime.
-    """
-    raised = connection.execute(
-        update(collections)
-        .where(collections.c.id == collection_id)
-        .values(revision=collections.c.revision + 1, changed_at=datetime.now(UTC))
-        .returning(collections.c.revision)
-    ).scalar()
-    if raised is None:
-        raise CollectionNotFound("the collection was deleted; create it again")
-    return int(raised)
-
-
 def _delete(connection: Connection, collection_id: int) -> set[str]:
-    uploads = connection.execute(
-        select(sources.c.sha256)
-        .join(images, images.c.id == sources.c.image_id)
-        .where(images.c.collection_id == collection_id, sources.c.kind == SourceKind.UPLOAD)
-        .distinct()
-    ).scalars()
-    digests = set(uploads)
-    # A reindex with nothing left to describe would wait for its index for ever.
-    close_job(
-        connection,
-        jobs.c.collection_id == collection_id,
-        JobState.FAILED,
-        "the collection was deleted",
-    )
+    digests = upload_digests(connection, images.c.collection_id == collection_id)
+    # A reindex with nothing left to describe would wait forever for its index.
+    own = jobs.c.collection_id == collection_id
+    close_jobs(connection, own, JobState.FAILED, "the collection was deleted")
     connection.execute(delete(collections).where(collections.c.id == collection_id))
     return digests
 
@@ -218,7 +164,6 @@ def _is_expired(row: Row[Any], now: datetime) -> bool:
 
 
 def _select_collections() -> Any:
-    """Their rows with those of the indexes that are searched."""
     return (
         select_indexes()
         .add_columns(collections.c.created_at, collections.c.changed_at, collections.c.ttl_seconds)

@@ -1,25 +1,34 @@
 """The connection to the catalogue: transactions, SQLite's settings, migrations."""
 
+import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url
+from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event, insert, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.schema import Table
 
 from bento_service.catalogue.migration import migrate
-from bento_service.errors import StorageFull
+from bento_service.errors import CatalogueUnavailable, StorageFull
 
 _WRITES = "lookalike_writes"
+_VALUES_PER_STATEMENT = 500
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 
 class Database:
-    """A pool of connections to SQLite or PostgreSQL. Close it with `with`."""
+    """A pool of connections to SQLite or PostgreSQL. Close it with `with`.
+
+    Every method raises `CatalogueUnavailable` if the database does not answer, is locked for too
+    long or is damaged, and `StorageFull` if its disk has no room; nothing is changed then.
+    """
 
     def __init__(self, url: str) -> None:
         """Connect; a missing SQLite file and its folder are created.
@@ -49,30 +58,75 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one state and changes nothing."""
-        with self._engine.begin() as connection:
+        """Open a transaction that sees one state and changes nothing."""
+        with _raising_own_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that is durable when the block ends, and void when the block raises.
+        """Open a transaction that is durable when the block ends, and void if the block raises."""
+        with _raising_own_errors(), self._writing_engine.begin() as connection:
+            yield connection
 
-        Raises:
-            StorageFull: The disk has no room; nothing was changed.
-        """
-        try:
-            with self._writing_engine.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            if "disk is full" in str(error.orig):
-                raise StorageFull(
-                    "the disk of the catalogue is full; free room and send it again"
-                ) from error
+    def rows(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """Return all rows of a statement that reads."""
+        with self.reading() as connection:
+            return connection.execute(statement, parameters).all()
+
+    def scalars(self, statement: Executable) -> Sequence[Any]:
+        """Return the first column of all rows of a statement that reads."""
+        with self.reading() as connection:
+            return connection.execute(statement).scalars().all()
+
+    def scalar(self, statement: Executable) -> Any:
+        """Return the first value of a statement that reads; `None` if there is no row."""
+        with self.reading() as connection:
+            return connection.execute(statement).scalar()
+
+    def write(self, statement: Executable) -> None:
+        """Execute one statement in a writing transaction of its own."""
+        with self.writing() as connection:
+            connection.execute(statement)
+
+
+class TableGroup:
+    """A part of the catalogue: some tables of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+@contextmanager
+def _raising_own_errors() -> Iterator[None]:
+    """Turn failures of the database into errors of this service; defects of ours pass."""
+    try:
+        yield
+    except (DatabaseError, InterfaceError, NoFreeConnection) as error:
+        # Other subclasses of DatabaseError mean that a statement is wrong, not the database.
+        failures = (OperationalError, InterfaceError, NoFreeConnection)
+        if not isinstance(error, failures) and type(error) is not DatabaseError:
             raise
+        reason = str(getattr(error, "orig", error))
+        if "disk is full" in reason:
+            raise StorageFull(
+                "the disk of the catalogue is full; free room and send it again"
+            ) from error
+        _log.warning("the catalogue's database failed: %s", reason)
+        raise CatalogueUnavailable(
+            "the catalogue's database does not answer; nothing is lost, try again shortly"
+        ) from error
+
+
+def slices(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Yield the values in their order, in parts that fit into one statement."""
+    size = _VALUES_PER_STATEMENT
+    return (values[at : at + size] for at in range(0, len(values), size))
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
-    """An insert that leaves rows alone which a unique constraint already holds."""
+    """Return an insert that skips rows which violate a unique constraint."""
     if connection.dialect.name == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     if connection.dialect.name == "postgresql":
@@ -83,14 +137,7 @@ def insert_or_ignore(connection: Connection, table: Table) -> Insert:
 def insert_or_update(
     connection: Connection, table: Table, key: Sequence[str], columns: Sequence[str]
 ) -> Insert:
-    """An insert that writes some columns of the rows that are there already.
-
-    Args:
-        connection: To SQLite or PostgreSQL.
-        table: Where to.
-        key: The columns of a unique constraint.
-        columns: What is written.
-    """
+    """Return an insert that updates `columns` of rows whose `key` columns exist already."""
     if connection.dialect.name == "sqlite":
         row = sqlite.insert(table)
         written = {column: row.excluded[column] for column in columns}

@@ -1,109 +1,114 @@
-"""The indexes of collections, and how far each has come: one for each descriptor version."""
+"""The indexes of collections, one for each descriptor version, and up to which revision each is."""
 
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection, Row, insert, select, union_all, update
 
-from bento_service.catalogue.database import Database
-from bento_service.catalogue.records import DescriptorSpace, IndexRecord, Successor
-from bento_service.catalogue.tables import collections, indexes, retired_indexes, successors
+from bento_service.catalogue.database import TableGroup
+from bento_service.catalogue.records import DescriptorSpace, IndexRecord, Replacement
+from bento_service.catalogue.tables import (
+    collections,
+    indexes,
+    instance,
+    replacements,
+    retired_indexes,
+)
 
 serves = collections.c.index_name == indexes.c.name
-"""Whether an index is the one that searches of its collection use."""
+"""True for the index that searches of its collection use."""
+_is_used = indexes.c.id.not_in(select(retired_indexes.c.index_id))
 
 followers = union_all(
-    select(indexes.c.id.label("index_id"), indexes.c.applied).where(
-        indexes.c.id.not_in(select(retired_indexes.c.index_id))
-    ),
-    select(successors.c.index_id, successors.c.applied),
+    select(indexes.c.id.label("index_id"), indexes.c.applied).where(_is_used),
+    select(replacements.c.index_id, replacements.c.applied),
 ).subquery("followers")
-"""All that has to apply changes, and how far each has come."""
+"""Everything in the gallery that follows the changes of an index, with its applied revision."""
 
 
-class Indexes:
+class Indexes(TableGroup):
     """The `indexes` table."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def all(self) -> list[IndexRecord]:
-        """Every index of every collection, in the order in which they were made."""
-        with self._database.reading() as connection:
-            rows = connection.execute(select_indexes().order_by(indexes.c.id))
-            return [index_record(row) for row in rows]
+        """Return the indexes of all collections, oldest first."""
+        return list(map(index_record, self._database.rows(select_indexes().order_by(indexes.c.id))))
 
     def of(self, collection_id: int) -> list[IndexRecord]:
-        """The indexes of a collection, the one that serves first."""
+        """Return the indexes of a collection, the one that serves first."""
         with self._database.reading() as connection:
             return indexes_of(connection, collection_id)
 
     def get(self, index_id: int) -> IndexRecord | None:
-        """One index; `None` where it has gone."""
-        with self._database.reading() as connection:
-            row = connection.execute(select_indexes().where(indexes.c.id == index_id)).one_or_none()
-            return None if row is None else index_record(row)
+        """Return an index, or `None` if it was removed."""
+        rows = self._database.rows(select_indexes().where(indexes.c.id == index_id))
+        return index_record(rows[0]) if rows else None
 
     def set_applied(self, index_id: int, revision: int) -> None:
-        """Record that an index holds every change of its collection up to `revision`."""
-        with self._database.writing() as connection:
-            connection.execute(
-                update(indexes).where(indexes.c.id == index_id).values(applied=revision)
-            )
+        """Record that an index has applied every change of its collection up to `revision`."""
+        own = indexes.c.id == index_id
+        self._database.write(update(indexes).where(own).values(applied=revision))
+
+
+def instance_id(connection: Connection) -> str:
+    """Return the random id of this catalogue; it is created at the first call."""
+    known = connection.execute(select(instance.c.id)).scalar()
+    if known is not None:
+        return str(known)
+    new = uuid4().hex
+    connection.execute(insert(instance).values(id=new))
+    return new
 
 
 def index_prefix(instance_id: str) -> str:
-    """What the names of a catalogue's indexes begin with."""
+    """Return the beginning of the names of all indexes of a catalogue."""
     return f"lookalike_{instance_id[:12]}_"
+
+
+def new_index_name(connection: Connection) -> str:
+    """Return a name that no index of this catalogue had before, for one in the gallery."""
+    return f"{index_prefix(instance_id(connection))}{uuid4().hex[:12]}"
 
 
 def add_index(
     connection: Connection, collection_id: int, name: str, space: DescriptorSpace, *, ready: bool
 ) -> None:
     """Record an index; `ready` unless a reindex is to prepare it."""
-    connection.execute(
-        insert(indexes).values(
-            collection_id=collection_id,
-            name=name,
-            descriptor=space.descriptor,
-            precision=space.precision,
-            model=space.model,
-            fingerprint=space.fingerprint,
-            dimension=space.dimension,
-            ready=ready,
-        )
-    )
+    values = {**vars(space), "collection_id": collection_id, "name": name, "ready": ready}
+    connection.execute(insert(indexes).values(values))
 
 
 def indexes_of(connection: Connection, collection_id: int) -> list[IndexRecord]:
-    """The indexes of a collection, the one that serves first."""
-    rows = connection.execute(
-        select_indexes()
-        .where(indexes.c.collection_id == collection_id)
-        .order_by(serves.desc(), indexes.c.id)
-    )
-    return [index_record(row) for row in rows]
+    """Return the indexes of a collection, the one that serves first."""
+    statement = select_indexes().where(indexes.c.collection_id == collection_id)
+    rows = connection.execute(statement.order_by(serves.desc(), indexes.c.id))
+    return list(map(index_record, rows))
 
 
 def select_indexes() -> Any:
-    """Their rows, with what a record tells of the collection; without the retired ones."""
+    """Return a select of all that an `IndexRecord` needs, without retired indexes."""
     return (
         select(
             indexes,
             collections.c.name.label("collection"),
             collections.c.revision,
             serves.label("serves"),
-            successors.c.name.label("successor_name"),
-            successors.c.kind.label("successor_kind"),
-            successors.c.applied.label("successor_applied"),
+            replacements.c.name.label("replacement_name"),
+            replacements.c.kind.label("replacement_kind"),
+            replacements.c.applied.label("replacement_applied"),
         )
         .join(collections, collections.c.id == indexes.c.collection_id)
-        .outerjoin(successors, successors.c.index_id == indexes.c.id)
-        .where(indexes.c.id.not_in(select(retired_indexes.c.index_id)))
+        .outerjoin(replacements, replacements.c.index_id == indexes.c.id)
+        .where(_is_used)
     )
 
 
 def index_record(row: Row[Any]) -> IndexRecord:
-    """A row of `select_indexes`."""
+    """Return the record of a row of `select_indexes`."""
+    replacement = None
+    if row.replacement_name is not None:
+        replacement = Replacement(
+            row.replacement_name, row.replacement_kind, row.replacement_applied
+        )
     return IndexRecord(
         id=row.id,
         collection_id=row.collection_id,
@@ -118,11 +123,5 @@ def index_record(row: Row[Any]) -> IndexRecord:
         ready=row.ready,
         drop_missing=row.drop_missing,
         job_number=row.job_number,
-        successor=_successor(row),
+        replacement=replacement,
     )
-
-
-def _successor(row: Row[Any]) -> Successor | None:
-    if row.successor_name is None:
-        return None
-    return Successor(row.successor_name, row.successor_kind, row.successor_applied)

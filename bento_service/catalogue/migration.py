@@ -1,4 +1,4 @@
-"""Brings the tables to the newest revision."""
+"""Migrations, which bring the tables to the newest revision."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ _VERSIONS = _FOLDER / "versions"
 
 
 def migrate(connection: Connection) -> None:
-    """Apply the revisions that the tables lack, in the connection's transaction."""
+    """Apply the missing migrations, in the connection's transaction."""
     if present_revision(connection) == newest_revision():
         return
-    # Most starts have nothing to migrate, and Alembic is a tenth of all that they would load.
+    # Most starts have nothing to migrate, and Alembic would be a tenth of their imports.
     import alembic.command
     import alembic.config
 
@@ -23,7 +23,7 @@ def migrate(connection: Connection) -> None:
 
 
 def present_revision(connection: Connection) -> str | None:
-    """The revision of the tables; `None` where there are none."""
+    """Return the revision of the tables; `None` if there are none."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -31,5 +31,5 @@ def present_revision(connection: Connection) -> str | None:
 
 
 def newest_revision() -> str:
-    """The revision that this release works with: files are named by number, the last is newest."""
+    """Return the revision that this release works with, which its last migration is named after."""
     return max(file.stem.partition("_")[0] for file in _VERSIONS.glob("[0-9]*.py"))

@@ -1,4 +1,4 @@
-"""What the catalogue gives out: frozen records with names instead of database rows."""
+"""Frozen records that the catalogue returns instead of database rows."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,19 +11,22 @@ from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import InvalidArgument
 
 StoredHashes = bytes
-"""Perceptual hashes as `vision.hashing` stores them; empty where they say nothing."""
+"""Perceptual hashes as `pictures.perceptual_hash` stores them; empty for a picture without any."""
+
+DescriptorBatch = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Image ids (N,) and their descriptors (N, D)."""
 
 
 @dataclass(frozen=True)
 class DescriptorSpace:
-    """What a collection's descriptors are: images can be compared only within one.
+    """The space of a collection's descriptors; only images of one space can be compared.
 
     Attributes:
         descriptor: Name of the descriptor version.
         model: Tag of the model.
         fingerprint: Digest of the descriptor version.
         dimension: D, components of a descriptor.
-        precision: In which it is computed.
+        precision: Of the network that computes it.
     """
 
     descriptor: str
@@ -35,16 +38,16 @@ class DescriptorSpace:
 
 @dataclass(frozen=True)
 class Computed:
-    """What the running service computes from a picture, in one run of the network.
+    """The descriptor spaces that the running service computes in one run of the network.
 
     Attributes:
-        spaces: All of them; new collections get the first unless another one is named.
+        spaces: New collections get the first one unless another one is named.
     """
 
     spaces: tuple[DescriptorSpace, ...]
 
     def named(self, descriptor: str | None) -> DescriptorSpace:
-        """The space of a descriptor, the first where none is named.
+        """Return the space of a descriptor version by its name; the first one for `None`.
 
         Raises:
             InvalidArgument: There is none of that name.
@@ -59,20 +62,20 @@ class Computed:
         return any(own.fingerprint == space.fingerprint for own in self.spaces)
 
     def way_to(self, space: DescriptorSpace) -> str:
-        """Which setting makes the service compute another space, for people."""
+        """Name the setting, for people, with which the service computes another space."""
         if space.model == self.spaces[0].model and space.precision:
             return f"LOOKALIKE_PRECISION={space.precision}"
         return f"the model {space.model}"
 
 
 @dataclass(frozen=True)
-class Successor:
-    """What is built in Milvus to take the place of an index.
+class Replacement:
+    """An index of another type that is built in the gallery to replace an index.
 
     Attributes:
-        name: In Milvus.
-        kind: Of index, in Milvus' words.
-        applied: Up to which revision it holds the collection's changes.
+        name: In the gallery.
+        kind: Its index type.
+        applied: The revision of the collection up to which it holds all changes.
     """
 
     name: str
@@ -82,17 +85,17 @@ class Successor:
 
 @dataclass(frozen=True)
 class IndexRecord:
-    """An index of a collection; `revision - applied` tells how far it is behind.
+    """An index of a collection; it lacks the changes between `applied` and `revision`.
 
     Attributes:
-        name: In Milvus.
-        revision: The collection's.
-        applied: Up to which it holds the collection's changes.
-        serves: Whether searches use it.
-        ready: Whether they do or did.
-        drop_missing: Whether images that it lacks are deleted when it begins to serve.
-        job_number: The job that prepares it, or did.
-        successor: What is to take its place in Milvus.
+        name: In the gallery.
+        revision: Of the collection.
+        applied: The revision up to which it holds all changes of the collection.
+        serves: True if searches use it.
+        ready: True if searches use it or used it before.
+        drop_missing: True if images that it lacks are deleted when it begins to serve.
+        job_number: The job that prepares or prepared it.
+        replacement: The index that is to replace it in the gallery.
     """
 
     id: int
@@ -106,12 +109,12 @@ class IndexRecord:
     ready: bool
     drop_missing: bool
     job_number: int | None
-    successor: Successor | None = None
+    replacement: Replacement | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All that is its own in Milvus."""
-        return (self.name,) if self.successor is None else (self.name, self.successor.name)
+        """The names of this index and its replacement in the gallery."""
+        return (self.name,) if self.replacement is None else (self.name, self.replacement.name)
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,8 @@ class CollectionRecord:
     """A collection, with the index that searches use.
 
     Attributes:
-        changed_at: When something was last put into it, taken out or changed.
-        ttl_seconds: How long after that it is deleted; `None` for never.
+        changed_at: When its images last changed.
+        ttl_seconds: How long after that the collection expires; `None` for never.
     """
 
     id: int
@@ -132,12 +135,12 @@ class CollectionRecord:
 
     @property
     def space(self) -> DescriptorSpace:
-        """What its descriptors are."""
+        """The space of its descriptors."""
         return self.index.space
 
     @property
     def expires_at(self) -> datetime | None:
-        """When it is deleted if it is left alone."""
+        """When it is deleted unless it changes before; `None` for never."""
         if self.ttl_seconds is None:
             return None
         return self.changed_at + timedelta(seconds=self.ttl_seconds)
@@ -145,11 +148,11 @@ class CollectionRecord:
 
 @dataclass(frozen=True)
 class RootRecord:
-    """The name of an image root, and the folder that it is bound to; `None` where none is known.
+    """The name of an image root, and the folder that it is bound to; `None` if that is not known.
 
     Attributes:
         path: Absolute, without symbolic links.
-        spelled: Absolute, as the operator wrote it, where that differs.
+        spelled: Absolute, as the operator wrote it, if that differs.
     """
 
     name: str
@@ -169,7 +172,7 @@ class KnownFile:
 
 @dataclass(frozen=True)
 class SourceRecord:
-    """One place where an image's bytes were found; `root` is empty for uploads."""
+    """A place where an image's bytes were found; `root` is empty for uploads."""
 
     kind: SourceKind
     root: str
@@ -178,7 +181,7 @@ class SourceRecord:
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """A living image with its sources, oldest first."""
+    """An image that is not deleted, with its sources, oldest first."""
 
     id: int
     collection: str
@@ -198,7 +201,7 @@ class Change:
 
     Attributes:
         descriptor: (D,) float32, of unit length.
-        deleted: Whether the image is to leave the index.
+        deleted: True if the image is to leave the index.
     """
 
     image_id: int

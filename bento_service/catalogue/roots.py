@@ -4,16 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, exists, select, update
 
-from bento_service.catalogue.database import Database, insert_or_ignore
+from bento_service.catalogue.database import TableGroup, insert_or_ignore
 from bento_service.catalogue.records import KnownFile, RootRecord
 from bento_service.catalogue.tables import SourceKind, images, jobs, roots, sources
 
 
-class Roots:
-    """Remembers the image roots that hold the files of images or jobs."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class Roots(TableGroup):
+    """The `roots` table: the image roots that hold the files of images or jobs."""
 
     def all(self) -> list[RootRecord]:
         """Return the roots that images or jobs refer to, in the order in which they came."""
@@ -26,26 +23,21 @@ class Roots:
             .where(is_source | is_job)
             .order_by(roots.c.id)
         )
-        with self._database.reading() as connection:
-            return [RootRecord(*row) for row in connection.execute(statement)]
+        return [RootRecord(**row._mapping) for row in self._database.rows(statement)]
 
     def bind(self, bound: Sequence[RootRecord]) -> None:
-        """Write which folder each root is, and drop all others.
-
-        Args:
-            bound: The roots that are needed.
-        """
-        names = [one.name for one in bound]
+        """Write which folder each root is, and drop all other roots."""
+        names = [record.name for record in bound]
         with self._database.writing() as connection:
             connection.execute(delete(roots).where(roots.c.name.not_in(names)))
             # No two may have one path, not even for a moment.
             connection.execute(update(roots).values(path=None))
             reserve(connection, names)
-            for one in bound:
+            for record in bound:
                 connection.execute(
                     update(roots)
-                    .where(roots.c.name == one.name)
-                    .values(path=one.path, spelled=one.spelled)
+                    .where(roots.c.name == record.name)
+                    .values(path=record.path, spelled=record.spelled)
                 )
 
     def sample(self, name: str, *, limit: int) -> list[KnownFile]:
@@ -57,17 +49,11 @@ class Roots:
             .order_by(sources.c.sha256)
             .limit(limit)
         )
-        with self._database.reading() as connection:
-            return [KnownFile(*row) for row in connection.execute(statement)]
+        return [KnownFile(**row._mapping) for row in self._database.rows(statement)]
 
 
 def reserve(connection: Connection, names: Iterable[str]) -> None:
-    """Add names of roots whose folders are not known, except those that are there.
-
-    Args:
-        connection: In a writing transaction.
-        names: The names.
-    """
+    """Add names of roots whose folders are not known; skip known names."""
     for name in names:
         present = select(roots.c.id).where(roots.c.name == name)
         if connection.execute(present).first() is None:

@@ -30,37 +30,37 @@ from client_sdk.schemas import JobState
 
 
 class FilePath(TypeDecorator[str]):
-    """A path as the file system spells it: bytes, since a name need not be valid UTF-8."""
+    """A path as the bytes that the file system stores, since a name need not be valid UTF-8."""
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        """To the database."""
+        """Convert a value for the database."""
         return None if value is None else os.fsencode(value)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        """From the database."""
+        """Convert a value from the database."""
         return None if value is None else os.fsdecode(value)
 
 
 class Moment(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite forgets the zone."""
+    """A point in time in UTC; SQLite does not store the zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To the database."""
+        """Convert a value for the database."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
+        """Convert a value from the database."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
 class FileState(StrEnum):
-    """How far one file of a job has come."""
+    """The state of one file of a job."""
 
     TODO = "todo"
     DONE = "done"
@@ -69,16 +69,16 @@ class FileState(StrEnum):
 
 
 class FileAction(StrEnum):
-    """What a job does with one entry of its list."""
+    """The action of a job on one entry of its list."""
 
     ADD = "add"
     DELETE = "delete"
     REFUSED = "refused"
-    """Nothing: the entry failed when it was listed, so that there is nothing to try again."""
+    """No action: the entry failed when it was listed, so a retry skips it."""
 
 
 class SourceKind(StrEnum):
-    """Where bytes came from; `REINDEX`, of a job: wherever a collection's images were found."""
+    """The kind of place that bytes come from; `REINDEX` jobs read the sources of stored images."""
 
     FILE = "file"
     UPLOAD = "upload"
@@ -86,7 +86,7 @@ class SourceKind(StrEnum):
 
 
 OPEN_STATES = (JobState.PENDING, JobState.IN_PROGRESS)
-"""Of jobs that still have work."""
+"""States of jobs that still have work."""
 
 _id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys
 metadata = MetaData(
@@ -103,7 +103,7 @@ instance = Table(
     metadata,
     Column("id", String(32), primary_key=True),
 )
-"""One row: tells this catalogue's indexes from another's on the same Milvus server."""
+"""One row: the id that tells this catalogue's indexes from another's on the same Milvus server."""
 
 collections = Table(
     "collections",
@@ -117,9 +117,9 @@ collections = Table(
     Column("changed_at", Moment),
     sqlite_autoincrement=True,
 )
-"""`revision` counts changes of images; `index_name` tells which of the indexes is searched.
+"""`revision` counts changes of images; `index_name` names the index that searches use.
 
-One with a `ttl_seconds` is deleted when `changed_at` is so long ago and no job is open for it.
+A collection with `ttl_seconds` is deleted so long after `changed_at`, unless it has an open job.
 """
 
 indexes = Table(
@@ -140,13 +140,13 @@ indexes = Table(
     UniqueConstraint("collection_id", "fingerprint"),
     sqlite_autoincrement=True,
 )
-"""One for each descriptor version of a collection; it holds every change up to `applied`.
+"""One row for each descriptor version of a collection; `applied` is the last revision it holds.
 
-The one that is searched is `ready`. Another one that is ready was searched before, and one that is
-not is being prepared by the job `job_number`; `drop_missing`: images that it cannot describe go.
+An index is `ready` if searches use it or used it before; otherwise the job `job_number` prepares
+it. With `drop_missing`, images that could not be described are deleted when it begins to serve.
 """
 
-successors = Table(
+replacements = Table(
     "successors",
     metadata,
     Column("index_id", _id, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
@@ -154,14 +154,14 @@ successors = Table(
     Column("kind", String(16), nullable=False),
     Column("applied", BigInteger, nullable=False, default=0),
 )
-"""What is built in Milvus to take the place of an index: the same descriptors, another kind."""
+"""Indexes in Milvus that are built to replace others: the same descriptors, another index type."""
 
 retired_indexes = Table(
     "retired_indexes",
     metadata,
     Column("index_id", _id, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
 )
-"""Indexes that nobody uses any more, whose descriptors are deleted little by little."""
+"""Indexes that nothing uses any more, whose descriptors are deleted in small parts."""
 
 images = Table(
     "images",
@@ -177,12 +177,12 @@ images = Table(
     Column("deleted", Boolean, nullable=False, server_default=false()),
     Column("created_at", Moment, nullable=False),
     Column("hashes", LargeBinary),
-    sqlite_autoincrement=True,  # an id is never given twice
+    sqlite_autoincrement=True,  # an id is never used twice
 )
 """A deleted row is a tombstone until every index has applied it; then it is removed.
 
-`hashes`: the perceptual ones of `vision.hashing`, eight bytes for each orientation; empty where
-they say nothing, nothing as long as they were not computed.
+`hashes` are perceptual hashes, eight bytes for each orientation: empty for a picture without any,
+NULL until they are computed.
 """
 
 Index(
@@ -216,7 +216,7 @@ descriptors = Table(
     Column("revision", BigInteger, nullable=False),
     Column("descriptor", LargeBinary, nullable=False),
 )
-"""`revision` is the collection's at the last change that the index has to apply."""
+"""`revision` is that of the collection at the last change that the index has to apply."""
 
 Index(
     "ix_descriptors_index_id_revision_image_id",
@@ -235,7 +235,7 @@ attributes = Table(
     Column("number", Double),
     Column("text", Text().with_variant(Text(collation="C"), "postgresql")),
 )
-"""The values of the images' metadata one by one, so that filters are answered by indexes."""
+"""The values of the images' metadata, one per row, so that SQL indexes answer filters."""
 
 Index("ix_attributes_image_id", attributes.c.image_id)
 Index(
@@ -266,8 +266,8 @@ roots = Table(
 )
 """The image roots by the names that sources and jobs use, each bound to one folder.
 
-`path` is the folder without symbolic links, `spelled` as the operator wrote it where that differs.
-Without a path it is not known where the folder is.
+`path` is the folder without symbolic links, NULL if it is not known; `spelled` is the path as the
+operator wrote it, if that differs.
 """
 
 sources = Table(
@@ -286,11 +286,11 @@ sources = Table(
     Column("volume", String(64)),
     UniqueConstraint("image_id", "kind", "root", "path"),
 )
-"""Where the bytes of an image were found; `root` is empty for uploads.
+"""The places where the bytes of an image were found; `root` is empty for uploads.
 
-`mtime_ns` is the file's time of change when its bytes were read, where a later change would have
-to show in it. `read_ns` is when they were read, in nanoseconds since 1970,
-`volume` on which file system, where that is known.
+`mtime_ns` is the modification time of the file when it was read, if a later change is certain to
+change it. `read_ns` is when it was read, in nanoseconds since 1970; `volume` is the file system
+that it was on, if that is known.
 """
 
 Index("ix_sources_root_path", sources.c.root, sources.c.path)
@@ -331,10 +331,10 @@ jobs = Table(
 )
 """`walked`: every file has its row in `job_files`, so `total` is final.
 
-`manifest` is the digest of the stored list that the job works off. `removed` counts images;
-`removals_open` are the deletions of a manifest that are still to be made, or the one pruning.
+`manifest` is the digest of the stored manifest that the job processes. `removed` counts images;
+`removals_open` counts the deletions of a manifest that are still to do, plus one for pruning.
 
-`retry_of` is the id of the job whose files are tried again.
+`retry_of` is the id of the job whose files are retried.
 """
 
 job_files = Table(
@@ -356,11 +356,11 @@ job_files = Table(
 )
 """`key` tells the files of one job apart: the path, or the position of an upload or of a line.
 
-`metadata` and `image_id` are what a manifest's line says.
+`metadata` and `image_id` come from a manifest's line.
 """
 
 Index("ix_job_files_job_number_state_id", job_files.c.job_number, job_files.c.state, job_files.c.id)
-Index(  # what a dry run has found, of which it counts equal files once
+Index(  # a dry run counts equal files once
     "ix_job_files_job_number_sha256_done",
     job_files.c.job_number,
     job_files.c.sha256,
@@ -388,4 +388,4 @@ idempotency_keys = Table(
     Column("job_number", _id, ForeignKey("jobs.number", ondelete="CASCADE")),
     Column("created_at", Moment, nullable=False),
 )
-"""Keys by which callers repeat a call; `digest` is that of what was asked for."""
+"""Keys with which callers repeat a call safely; `digest` is that of the request."""

@@ -1,4 +1,4 @@
-"""Whether two pictures are the same, nearly so, or only similar; each of them given or stored."""
+"""Comparing two pictures, each of them sent by the caller or stored in a collection."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,16 +23,15 @@ from bento_service.storage.digests import stream_digest
 from bento_service.storage.originals import Originals
 
 COMPARISONS_AT_ONCE = 16
-"""Pictures to compare that may wait for a decoder at the same time; further ones wait without a
-thread."""
+"""Pictures to compare that may wait for a decoder at once; others wait without taking a thread."""
 
 Subject = int | BinaryIO
-"""A picture to compare: the id of a stored image, or a file open for reading that can seek."""
+"""A picture to compare: the id of a stored image, or a seekable file open for reading."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What was found, in which space, and what is worth knowing about the pictures."""
+    """The likeness of two pictures in a descriptor space, with warnings about the pictures."""
 
     likeness: Likeness
     space: DescriptorSpace
@@ -40,8 +39,8 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class _Looked:
-    """What is known of one picture; without a descriptor its pixels are still to be described."""
+class _Examined:
+    """The digest, hashes and descriptor of a picture; without a descriptor it has `pixels`."""
 
     sha256: str
     hashes: Hashes | None
@@ -51,7 +50,14 @@ class _Looked:
 
 
 class Comparer:
-    """Compares pictures by their bytes, their hashes and their descriptors."""
+    """Compares pictures by their bytes, their hashes and their descriptors.
+
+    Args:
+        originals: The bytes of stored images, read if a hash or descriptor is missing.
+        lines: The thresholds of the computed spaces.
+        side: Height and width of the embedder's pictures, in pixels.
+        padding: The colour that makes a picture square; see `pictures.square.square`.
+    """
 
     def __init__(
         self,
@@ -65,18 +71,6 @@ class Comparer:
         side: int,
         padding: Colour | None = None,
     ) -> None:
-        """Prepare.
-
-        Args:
-            catalogue: The truth.
-            originals: The bytes of stored images, for those that lack something.
-            decoder: Decodes pictures.
-            describe: Asks the embedder.
-            computed: What the embedder gives.
-            lines: Where verdicts begin, for each of it.
-            side: Of the pictures that the embedder takes, in pixels.
-            padding: How they become squares; see `vision.square.square`.
-        """
         self._catalogue = catalogue
         self._originals = originals
         self._decoder = decoder
@@ -93,13 +87,13 @@ class Comparer:
         """Compare two pictures.
 
         Args:
-            a: One.
-            b: The other one.
-            collection: In whose space; stored images may be in any collection.
-            sender: Who asks; senders of expensive pictures take turns.
+            a: The first picture.
+            b: The second picture.
+            collection: Whose descriptor space is used; stored images may be in any collection.
+            sender: The caller; senders of expensive pictures take turns.
 
         Raises:
-            CollectionNotFound, Conflict: The space is not there, or not computed.
+            CollectionNotFound, Conflict: There is no such collection, or its space is not computed.
             ImageNotFound: There is no image with that id, or its original is needed and gone.
             UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive, NotReady,
             Overloaded: See `Decoder`.
@@ -107,32 +101,43 @@ class Comparer:
         record = await asyncio.to_thread(
             self._catalogue.collections.comparable, collection, self._computed
         )
-        looked = [
+        space = record.space
+        first, second = [
             await run_sync(
-                partial(self._looked, name, subject, record.space, sender), limiter=self._threads
+                partial(self._examined, name, subject, space, sender), limiter=self._threads
             )
             for name, subject in (("a", a), ("b", b))
         ]
-        same_bytes = looked[0].sha256 == looked[1].sha256
-        described = await self._descriptors(looked[:1] if same_bytes else looked, record.space)
+        same_bytes = first.sha256 == second.sha256
+        different = [first] if same_bytes else [first, second]
+        descriptors = await self._descriptors(different, space)
         likeness = Likeness(
-            score=cosine(described[0], described[-1]),
+            score=cosine(descriptors[0], descriptors[-1]),
             same_bytes=same_bytes,
-            closeness=closeness(looked[0].hashes, looked[1].hashes),
-            lines=self._lines[record.space.fingerprint],
+            closeness=closeness(first.hashes, second.hashes),
+            lines=self._lines[space.fingerprint],
         )
-        return Compared(likeness, record.space, looked[0].warnings + looked[1].warnings)
+        return Compared(likeness, space, first.warnings + second.warnings)
 
     async def _descriptors(
-        self, looked: Sequence[_Looked], space: DescriptorSpace
+        self, pictures: Sequence[_Examined], space: DescriptorSpace
     ) -> list[NDArray[np.float32]]:
-        pixels = [one.pixels for one in looked if one.descriptor is None and one.pixels is not None]
+        pixels = [
+            picture.pixels
+            for picture in pictures
+            if picture.descriptor is None and picture.pixels is not None
+        ]
         described = iter(())
         if pixels:
             described = iter((await self._describe(np.stack(pixels)))[space.fingerprint])
-        return [next(described) if one.descriptor is None else one.descriptor for one in looked]
+        return [
+            next(described) if picture.descriptor is None else picture.descriptor
+            for picture in pictures
+        ]
 
-    def _looked(self, name: str, subject: Subject, space: DescriptorSpace, sender: str) -> _Looked:
+    def _examined(
+        self, name: str, subject: Subject, space: DescriptorSpace, sender: str
+    ) -> _Examined:
         try:
             if isinstance(subject, int):
                 return self._stored(name, self._catalogue.images.get(subject), space, sender)
@@ -140,18 +145,18 @@ class Comparer:
             warnings = tuple(f"{name}: {warning}" for warning in picture.warnings)
             subject.seek(0)
             digest, hashes = stream_digest(subject), hashes_of(picture.pixels)
-            return _Looked(digest, hashes, picture.pixels, warnings=warnings)
+            return _Examined(digest, hashes, picture.pixels, warnings=warnings)
         except LookalikeError as error:
             raise type(error)(f"{name}: {error}") from error
 
     def _stored(
         self, name: str, image: ImageRecord, space: DescriptorSpace, sender: str
-    ) -> _Looked:
-        """Of what is stored; the original is read only where something is missing."""
+    ) -> _Examined:
+        """Examine a stored image; read its original only if its descriptor or hash is missing."""
         descriptor = self._descriptor(image, space)
         hashes = self._catalogue.hashes.of([image.id]).get(image.id)
         if descriptor is not None and hashes is not None:
-            return _Looked(image.sha256, restored(hashes), descriptor=descriptor)
+            return _Examined(image.sha256, restored(hashes), descriptor=descriptor)
         try:
             pixels = self._decoded(self._originals.read(image), sender).pixels
         except (NotReady, Overloaded):
@@ -160,8 +165,8 @@ class Comparer:
             if descriptor is None:
                 raise
             warning = f"{name}: has no hash, because its original cannot be read ({error.code})"
-            return _Looked(image.sha256, None, descriptor=descriptor, warnings=(warning,))
-        return _Looked(image.sha256, hashes_of(pixels), pixels, descriptor)
+            return _Examined(image.sha256, None, descriptor=descriptor, warnings=(warning,))
+        return _Examined(image.sha256, hashes_of(pixels), pixels, descriptor)
 
     def _descriptor(self, image: ImageRecord, space: DescriptorSpace) -> NDArray[np.float32] | None:
         collection = self._catalogue.collections.named(image.collection)
@@ -169,7 +174,7 @@ class Comparer:
             if index.space.fingerprint == space.fingerprint:
                 try:
                     return self._catalogue.images.descriptor(image.id, index.id)
-                except ImageNotFound:  # a reindex has not come to it yet, or it was just deleted
+                except ImageNotFound:  # a reindex has not described it yet, or it was just deleted
                     return None
         return None
 

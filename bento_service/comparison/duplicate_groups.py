@@ -1,10 +1,9 @@
-"""Which images of a collection are the same picture or nearly so: groups, found by searching.
+"""Groups of images that are duplicates or nearly so.
 
-Images are the places of a graph, and what belongs together is joined; a group is what hangs
-together. It is told at its smallest id: whoever walks over the images by rising id looks from each
-of them as far as its group reaches, and passes over it where that meets a smaller one. So pages
-need nothing but the id where they begin, no group is on two of them, and no more than one group is
-held at a time.
+Images are the vertices of a graph, links are its edges, and a group is a connected component. The
+walk visits the images by id and follows the links of each as far as they go. A group is returned at
+its smallest id: the walk skips an image whose group has a smaller one. So a page needs only the id
+where it starts, no group is on two pages, and one group is in memory at a time.
 """
 
 import heapq
@@ -16,36 +15,33 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import (
-    Computed,
-    DescriptorSpace,
-    ImageRecord,
-    IndexRecord,
-)
-from bento_service.comparison.links import IMAGES_A_CALL, Neighbourhood
+from bento_service.catalogue.records import Computed, DescriptorSpace, ImageRecord, IndexRecord
+from bento_service.comparison.links import LinkLimits, Links
 from bento_service.comparison.verdict import STRENGTH, Likeness, Lines
 from bento_service.descriptors.version import Thresholds
 from bento_service.gallery.gallery import Gallery
-from bento_service.search.searcher import in_present
+from bento_service.search.pending import retry_after_swap
 from client_sdk.compare_schemas import Verdict
 
-MOST_IMAGES = 200
-"""Of one group; further ones are not looked for."""
+MAX_GROUP = 200
+"""Most images of a group; the rest of a larger group is not searched."""
 WALKS_AT_ONCE = 2
-"""Requests for duplicates that are worked on at the same time; further ones wait."""
+"""Requests for duplicates that run at once; others wait."""
 SECONDS = 2.0
-"""For so long a page is looked for, at most twice as long; what was found by then is a page."""
+"""The time for one page; a page takes at most twice as long."""
+_Tree = Mapping[int, tuple[int, Likeness] | None]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which groups are asked for.
+class GroupQuery:
+    """A page of groups to find.
 
     Attributes:
-        collection: In which.
-        min_score: From which score on; the descriptor's line for `near_duplicate` if none is given.
-        after: Groups whose smallest id is above this.
-        limit: At most so many.
+        collection: Of the images.
+        min_score: The score from which on images are linked; the descriptor's threshold for
+            `near_duplicate` if `None`.
+        after: Only groups whose smallest id is above this.
+        limit: Most groups to return.
     """
 
     collection: str
@@ -56,7 +52,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Member:
-    """An image of a group, with the member before it that it is like; none for the first."""
+    """An image of a group, with the earlier member that it is most like; `None` for the first."""
 
     image: ImageRecord
     like: tuple[int, Likeness] | None
@@ -64,21 +60,21 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """Images that belong together; `is_whole` unless there are more than are looked for."""
+    """Linked images; `is_whole` unless the group has more images than were searched."""
 
     members: tuple[Member, ...]
     is_whole: bool
 
     @property
     def verdict(self) -> Verdict:
-        """The weakest word that holds it together."""
-        words = [member.like[1].verdict for member in self.members if member.like is not None]
-        return min(words, key=STRENGTH.index)
+        """The weakest verdict that connects the group."""
+        verdicts = [member.like[1].verdict for member in self.members if member.like is not None]
+        return min(verdicts, key=STRENGTH.index)
 
 
 @dataclass(frozen=True)
-class Page:
-    """Some groups by their smallest id; `after` is where the next page begins, if there is one."""
+class GroupPage:
+    """Groups in the order of their smallest ids; the next page starts at `after`, if any."""
 
     groups: tuple[Group, ...]
     space: DescriptorSpace
@@ -89,136 +85,139 @@ class Page:
 
 
 class Duplicates:
-    """Finds duplicates in all collections."""
+    """Finds groups of duplicates in all collections.
+
+    Args:
+        lines: The thresholds of the computed spaces.
+        max_group: Most images of a group.
+        link_limits: How many images are examined for links.
+    """
 
     def __init__(
-        self, catalogue: Catalogue, gallery: Gallery, *, computed: Computed, lines: Lines
+        self,
+        catalogue: Catalogue,
+        gallery: Gallery,
+        *,
+        computed: Computed,
+        lines: Lines,
+        max_group: int = MAX_GROUP,
+        link_limits: LinkLimits | None = None,
     ) -> None:
-        """Prepare.
-
-        Args:
-            catalogue: The truth.
-            gallery: The index over it.
-            computed: What the embedder gives.
-            lines: Where verdicts begin, for each of it.
-        """
         self._catalogue = catalogue
         self._gallery = gallery
         self._computed = computed
         self._lines = lines
+        self._max_group = max_group
+        self._link_limits = link_limits or LinkLimits()
         self._threads = CapacityLimiter(WALKS_AT_ONCE)
 
-    async def page_aside(self, wanted: Wanted) -> Page:
-        """`page` without holding up the event loop, and only some at a time."""
-        return await run_sync(self.page, wanted, limiter=self._threads)
+    async def page_async(self, query: GroupQuery) -> GroupPage:
+        """Call `page` without blocking the event loop; few walks run at once."""
+        return await run_sync(self.page, query, limiter=self._threads)
 
-    def page(self, wanted: Wanted, *, seconds: float = SECONDS) -> Page:
-        """Some groups.
+    def page(self, query: GroupQuery, *, seconds: float = SECONDS) -> GroupPage:
+        """Find a page of groups.
 
         Args:
-            wanted: Which.
-            seconds: How long they are looked for; at least one image is looked at.
+            query: The groups to find.
+            seconds: The time for it; at least one image is examined.
 
         Raises:
             CollectionNotFound: There is no such collection.
-            Conflict: The service does not compute what the collection holds.
-            IndexUnavailable: Milvus does not answer, or is too far behind.
+            Conflict: The service does not compute its descriptor version.
+            IndexUnavailable: The index does not answer, or lacks too many changes.
         """
-        collection = self._catalogue.collections.comparable(wanted.collection, self._computed)
-        return in_present(
-            self._catalogue,
-            collection.index,
-            lambda index: self._page(index, wanted, seconds),
+        collection = self._catalogue.collections.comparable(query.collection, self._computed)
+        return retry_after_swap(
+            self._catalogue, collection.index, lambda index: self._page(index, query, seconds)
         )
 
-    def _page(self, index: IndexRecord, wanted: Wanted, seconds: float) -> Page:
+    def _page(self, index: IndexRecord, query: GroupQuery, seconds: float) -> GroupPage:
         deadline = time.monotonic() + seconds
-        lines = self._lines[index.space.fingerprint]
-        min_score = lines.near_duplicate if wanted.min_score is None else wanted.min_score
-        around = Neighbourhood(self._catalogue, self._gallery, index, lines, min_score=min_score)
+        lines, limits = self._lines[index.space.fingerprint], self._link_limits
+        min_score = lines.near_duplicate if query.min_score is None else query.min_score
+        links = Links(
+            self._catalogue, self._gallery, index, lines, min_score=min_score, limits=limits
+        )
+        size = limits.images_per_call
         groups: list[Group] = []
-        after: int | None = wanted.after
+        after: int | None = query.after
         examined = 0
         while after is not None:
-            ids = self._catalogue.images.ids(index.collection_id, after=after, limit=IMAGES_A_CALL)
-            firsts = _firsts(around, ids)
+            ids = self._catalogue.images.ids(index.collection_id, after=after, limit=size)
+            firsts = self._firsts(links, ids)
             for image_id in ids:
-                group = self._group(around, image_id) if image_id in firsts else None
+                group = self._group(links, image_id) if image_id in firsts else None
                 after, examined = image_id, examined + 1
                 if group is not None:
                     groups.append(group)
-                # What is looked at together is finished, unless that takes as long again.
-                if len(groups) == wanted.limit or time.monotonic() > deadline + seconds:
+                # Finish the images that were examined together, unless that takes as long again.
+                if len(groups) == query.limit or time.monotonic() > deadline + seconds:
                     break
-            if len(ids) < IMAGES_A_CALL and (not ids or after == ids[-1]):
+            if len(ids) < size and (not ids or after == ids[-1]):
                 after = None
-            if len(groups) == wanted.limit or time.monotonic() > deadline:
+            if len(groups) == query.limit or time.monotonic() > deadline:
                 break
-        return Page(tuple(groups), index.space, lines, min_score, examined, after)
+        return GroupPage(tuple(groups), index.space, lines, min_score, examined, after)
 
-    def _group(self, around: Neighbourhood, first: int) -> Group | None:
-        """The group of an image; none where that has a smaller one."""
-        around.linked([first])
-        if around.is_cut(first) and around.has_before(first):
+    def _firsts(self, links: Links, ids: Sequence[int]) -> set[int]:
+        """Return those of these images that have links, and none to a smaller id."""
+        linked = links.of(ids)
+        firsts = {
+            image_id for image_id in ids if linked[image_id] and min(linked[image_id]) > image_id
+        }
+        others = sorted({other for image_id in firsts for other in linked[image_id]})
+        links.of(others[: 2 * self._link_limits.images_per_call])  # most groups need no more calls
+        return firsts
+
+    def _group(self, links: Links, first: int) -> Group | None:
+        """Return the group of an image; `None` if it has a smaller id."""
+        links.of([first])
+        if links.is_cut(first) and links.has_smaller(first):
             return None
-        reached = _reached(around, first)
+        reached = self._reached(links, first)
         if reached is None:
             return None
-        some = sorted(reached)[:MOST_IMAGES]
-        is_whole = len(reached) <= MOST_IMAGES and not any(map(around.is_cut, reached))
-        joined = _joined(first, around.linked(some))
-        around.forget_if_much()
-        return self._told(joined, is_whole=is_whole)
+        some = sorted(reached)[: self._max_group]
+        is_whole = len(reached) <= self._max_group and not any(map(links.is_cut, reached))
+        tree = _strongest_links(first, links.of(some))
+        links.evict_if_large()
+        images = self._catalogue.images.by_ids(list(tree))
+        if len(images) < len(tree) or len(tree) == 1:
+            return None  # an image was deleted just now; the next walk returns the rest
+        members = tuple(Member(images[image_id], like) for image_id, like in tree.items())
+        return Group(members, is_whole)
 
-    def _told(
-        self, joined: Mapping[int, tuple[int, Likeness] | None], *, is_whole: bool
-    ) -> Group | None:
-        images = self._catalogue.images.by_ids(list(joined))
-        members = tuple(Member(images[one], like) for one, like in joined.items() if one in images)
-        # Where one was deleted just now, what is left is told by the next walk.
-        return Group(members, is_whole) if len(members) == len(joined) > 1 else None
-
-
-def _firsts(around: Neighbourhood, ids: Sequence[int]) -> set[int]:
-    """Those of these images that are linked to none with a smaller id, and to others."""
-    linked = around.linked(ids)
-    firsts = {one for one in ids if linked[one] and min(linked[one]) > one}
-    others = sorted({other for one in firsts for other in linked[one]})
-    around.linked(others[: 2 * IMAGES_A_CALL])  # what most groups need is asked for together
-    return firsts
-
-
-def _reached(around: Neighbourhood, first: int) -> set[int] | None:
-    """What hangs together with an image, as far as is looked; none where that has a smaller id."""
-    reached, edge = {first}, [first]
-    while edge and len(reached) <= MOST_IMAGES:
-        # The smallest come first: where there is one that is smaller still, they lead to it.
-        edge.sort()
-        some, edge = edge[:IMAGES_A_CALL], edge[IMAGES_A_CALL:]
-        new = {other for others in around.linked(some).values() for other in others} - reached
-        if new and min(new) < first:
-            return None
-        reached |= new
-        edge += new
-    return reached
+    def _reached(self, links: Links, first: int) -> set[int] | None:
+        """Follow links from an image up to the limit; return `None` if they reach a smaller id."""
+        reached, edge = {first}, [first]
+        while edge and len(reached) <= self._max_group:
+            # The smallest ids come first, since they lead to smaller ones if there are any.
+            edge.sort()
+            some = edge[: self._link_limits.images_per_call]
+            edge = edge[len(some) :]
+            new = {other for linked in links.of(some).values() for other in linked} - reached
+            if new and min(new) < first:
+                return None
+            reached |= new
+            edge += new
+        return reached
 
 
-def _joined(
-    first: int, linked: Mapping[int, Mapping[int, Likeness]]
-) -> dict[int, tuple[int, Likeness] | None]:
-    """Each image with the one before it that it is most like: Prim's tree of the strongest links.
+def _strongest_links(first: int, linked: Mapping[int, Mapping[int, Likeness]]) -> _Tree:
+    """Return each image with the earlier one that it is most like: Prim's maximum spanning tree.
 
     See R. C. Prim, "Shortest connection networks and some generalizations", 1957.
     """
-    joined: dict[int, tuple[int, Likeness] | None] = {}
+    tree: dict[int, tuple[int, Likeness] | None] = {}
     waiting: list[tuple[int, float, int, int]] = [(0, 0.0, first, first)]
     while waiting:
-        *_, one, by = heapq.heappop(waiting)
-        if one in joined:
+        *_, image_id, by = heapq.heappop(waiting)
+        if image_id in tree:
             continue
-        joined[one] = None if one == by else (by, linked[by][one])
-        for other, likeness in linked[one].items():
-            if other in linked and other not in joined:
+        tree[image_id] = None if image_id == by else (by, linked[by][image_id])
+        for other, likeness in linked[image_id].items():
+            if other in linked and other not in tree:
                 strength = STRENGTH.index(likeness.verdict)
-                heapq.heappush(waiting, (-strength, -likeness.score, other, one))
-    return joined
+                heapq.heappush(waiting, (-strength, -likeness.score, other, image_id))
+    return tree

@@ -1,8 +1,9 @@
-"""What two pictures are to each other, and why: the rule of the three words.
+"""The verdict on two pictures, and its reasons.
 
-The same bytes, hashes that differ in few bits, or a score over the descriptor's first line make a
-`duplicate`; a score over its second line a `near_duplicate`; everything else is `similar`. What it
-finds, what it is blind to and where the lines come from is in `docs/duplicates.md`.
+Two pictures are a `duplicate` if they have the same bytes, hashes that differ in few bits, or a
+score from the descriptor's first threshold on; a `near_duplicate` if their score is from the second
+threshold on; otherwise `similar`. `docs/duplicates.md` tells what this finds and misses, and where
+the thresholds come from.
 """
 
 import math
@@ -18,10 +19,10 @@ from bento_service.search.ranking import distance_of, presentable
 from client_sdk.compare_schemas import Orientation, Verdict
 
 Lines = Mapping[str, Thresholds]
-"""The lines of every descriptor version that is computed, by fingerprint."""
+"""The thresholds of every descriptor version that is computed, by fingerprint."""
 
 STRENGTH = (Verdict.SIMILAR, Verdict.NEAR_DUPLICATE, Verdict.DUPLICATE)
-"""The words from the weakest on."""
+"""The verdicts, weakest first."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Likeness:
 
     Attributes:
         score: Cosine of their descriptors.
-        same_bytes: Whether their files are equal.
-        closeness: Of their hashes; none where one of them has none.
-        lines: Of the descriptor version.
+        same_bytes: True if their files are equal.
+        closeness: Of their hashes; `None` if a picture has none.
+        lines: The thresholds of the descriptor version.
     """
 
     score: float
@@ -47,12 +48,12 @@ class Likeness:
 
     @property
     def has_same_hash(self) -> bool:
-        """Whether the hashes alone say that it is the same picture."""
+        """True if the hashes alone make it a duplicate."""
         return self.closeness is not None and self.closeness.is_same
 
     @property
     def verdict(self) -> Verdict:
-        """The word for it."""
+        """The strongest verdict that applies."""
         if self.same_bytes or self.has_same_hash or self.score >= self.lines.duplicate:
             return Verdict.DUPLICATE
         if self.score >= self.lines.near_duplicate:
@@ -61,7 +62,7 @@ class Likeness:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why, for people; what decided comes first."""
+        """The reasons for people, the deciding one first."""
         score, hashes = self._about_score(), self._about_hashes()
         by_hash = self.has_same_hash and self.score < self.lines.duplicate
         known = (hashes, score) if by_hash else (score, hashes)
@@ -79,27 +80,27 @@ class Likeness:
     def _about_hashes(self) -> str:
         if self.closeness is None:
             return "pHash says nothing"
-        lies = self.closeness.orientation
-        told = f"pHash {self.closeness.distance}/{HASH_BITS}"
-        if lies is Orientation.UPRIGHT or not self.closeness.is_same:
-            return told
-        return f"{told}, {_in_words(lies)}"
+        orientation = self.closeness.orientation
+        distance = f"pHash {self.closeness.distance}/{HASH_BITS}"
+        if orientation is Orientation.UPRIGHT or not self.closeness.is_same:
+            return distance
+        return f"{distance}, {_in_words(orientation)}"
 
 
 def lines_of(versions: Iterable[DescriptorVersion]) -> Lines:
-    """The lines of versions by fingerprint."""
+    """Return the thresholds of descriptor versions by fingerprint."""
     return {version.fingerprint: version.thresholds for version in versions}
 
 
 def cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Of two vectors (D,) of about unit length; exactly the same both ways, and 1 of equal ones."""
-    one, other = a.astype(np.float64), b.astype(np.float64)
-    lengths = float((one * one).sum()) * float((other * other).sum())
-    return presentable(float((one * other).sum()) / math.sqrt(lengths))
+    """Return the cosine of two vectors (D,); symmetric, and exactly 1 for equal vectors."""
+    wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
+    lengths = float((wide_a * wide_a).sum()) * float((wide_b * wide_b).sum())
+    return presentable(float((wide_a * wide_b).sum()) / math.sqrt(lengths))
 
 
 def _in_words(orientation: Orientation) -> str:
-    """Such as `mirrored and turned by 90 degrees`."""
+    """Describe an orientation, such as `mirrored and turned by 90 degrees`."""
     mirrored, _, degrees = orientation.rpartition("turned_")
     turned = f"turned by {degrees} degrees" if degrees.isdigit() else ""
     if not turned:

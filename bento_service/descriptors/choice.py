@@ -42,9 +42,14 @@ class Choice:
         return 64 if self.on_gpu else 8
 
     @property
-    def ingest_batch(self) -> int:
-        """Pictures of an ingest that are described together; a query waits behind one batch."""
+    def ingest_run(self) -> int:
+        """Pictures of jobs in one run; a query waits for at most one such run."""
         return 32 if self.on_gpu else 2
+
+    @property
+    def ingest_message(self) -> int:
+        """Pictures of jobs that are sent to the engine together, so that it never waits for any."""
+        return 64 if self.on_gpu else 8
 
 
 def choose(settings: Settings, hardware: Hardware) -> Choice:

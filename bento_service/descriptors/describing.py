@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,27 @@ Describe = Callable[[NDArray[np.uint8]], Awaitable[Descriptors]]
 Embed = Callable[[NDArray[np.uint8]], Awaitable[NDArray[np.float32]]]
 """The same, (N, sum of all D) float32: the spaces' descriptors one after the other."""
 
+MAX_ROWS = 64
+"""Most images of one call to the embedder."""
+QUERY_ROUTE, INGEST_ROUTE = "/describe_query", "/describe_ingest"
+"""Where the embedder takes images of callers who wait, and of jobs."""
+DESCRIPTORS_HEADER = "descriptors"
+"""In every answer of the embedder: the `identity` of what it computes."""
+
 _log = logging.getLogger(__name__)
 _PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class Embedder(Protocol):
+    """Describes images for callers who wait and for jobs; up to `MAX_ROWS` in one call."""
+
+    async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Describe the images of a caller who waits; see `Embed`."""
+        ...
+
+    async def describe_ingest(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Describe images of a job, behind those of callers who wait; see `Embed`."""
+        ...
 
 
 def patient(embed: Embed, dimensions: Mapping[str, int]) -> Describe:

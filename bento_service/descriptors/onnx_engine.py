@@ -14,6 +14,8 @@ from bento_service.errors import InvalidArgument
 
 SLOWER_PRODUCTS = "session.x64quantprecision"
 """onnxruntime's option for products of bytes that cannot overflow without VNNI."""
+SPINNING = ("session.intra_op.allow_spinning", "session.inter_op.allow_spinning")
+"""onnxruntime's options for threads that wait for work by spinning."""
 # A batch does not make fp32 faster, but its feature maps take 50 MB a picture.
 _PICTURES_A_RUN: dict[Precision, int] = {"fp32": 1, "int8": 8}
 
@@ -85,6 +87,8 @@ def session_options(*, threads: int) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    for entry in SPINNING:  # it wins nothing under load, and takes a core from others between runs
+        options.add_session_config_entry(entry, "0")
     if not has_dot_products(cpu_facts()):
         options.add_session_config_entry(SLOWER_PRODUCTS, "1")
     return options

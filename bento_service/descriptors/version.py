@@ -7,6 +7,7 @@ The model's metadata is the only home of means, sizes, pooling and thresholds.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -44,7 +45,9 @@ class Preprocessing(_Record):
         orientation: `exif`: the picture is turned upright first.
         alpha: Colour that transparent pixels are laid on.
         colour: How other colour models become RGB.
+        profile: When the colours of a picture with an ICC profile become those of sRGB.
         deep_samples: How more than 8 bits a sample become 8.
+        deep_range: What brightest level a sample of 16 bits is scaled by: that of the bits in use.
         size: Side of the square input in pixels.
         padding: Colour, RGB, of the square on which the picture is laid in the middle, its longer
             side `size`; none: both sides are squashed to `size`, whatever the shape.
@@ -59,7 +62,9 @@ class Preprocessing(_Record):
     orientation: Literal["exif"] = "exif"
     alpha: tuple[int, int, int] = (255, 255, 255)
     colour: Literal["pillow-convert-rgb"] = "pillow-convert-rgb"
+    profile: Literal["to-srgb-after-resizing"] = "to-srgb-after-resizing"
     deep_samples: Literal["scaled-to-8-bit"] = "scaled-to-8-bit"
+    deep_range: Literal["8-10-12-14-16-bits-in-use"] = "8-10-12-14-16-bits-in-use"
     size: int = 224
     padding: tuple[int, int, int] | None = None
     resampling: Literal["pillow-bilinear-antialiased"] = "pillow-bilinear-antialiased"
@@ -158,6 +163,16 @@ class DescriptorVersion(_Record):
         """SHA-256 (64 hexadecimal digits) of all that a descriptor's components depend on."""
         relevant = self.model_dump(mode="json", exclude={"weights": {"source"}, "thresholds": True})
         return hashlib.sha256(canonical_json(relevant)).hexdigest()
+
+
+def identity(versions: Sequence[DescriptorVersion]) -> str:
+    """Return what tells descriptor versions from others: name, precision and fingerprint of each.
+
+    Equal texts mean that descriptors can be compared, and that they come in the same order.
+    """
+    return ", ".join(
+        f"{version.name} {version.precision} {version.fingerprint}" for version in versions
+    )
 
 
 _VERSIONS = TypeAdapter(tuple[DescriptorVersion, ...])

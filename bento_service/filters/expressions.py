@@ -1,8 +1,8 @@
-"""What a filter is once it is read: a tree of frozen terms.
+"""The syntax tree of a filter: frozen terms, with the same meaning for everything that filters.
 
-Whatever answers a filter, this is what its terms mean: a comparison is true only where the image
-has a value of the same kind at that place. Where the key is missing, or holds another kind of
-value, every comparison is false, `!=` and `not in` too; `not` turns any term round.
+A comparison is true only if the image has a value of the same kind at that place. If the key is
+missing or has another kind of value, every comparison is false, also `!=` and `not in`; `not`
+negates any term.
 """
 
 import operator
@@ -13,18 +13,18 @@ from enum import StrEnum
 from typing import Any
 
 Value = str | float | bool | datetime | None
-"""What a field is compared with; every number is a float."""
+"""A value that a field is compared with; every number is a float."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """A place in the metadata, as the keys on the way to it."""
+    """A place in the metadata, as the path of keys."""
 
     path: tuple[str, ...]
 
 
 class Own(StrEnum):
-    """A field that every image has by itself, as filters spell it."""
+    """A field that every image has, as filters spell it."""
 
     ID = "$id"
     WIDTH = "$width"
@@ -39,7 +39,7 @@ Field = Key | Own
 
 
 class Relation(StrEnum):
-    """How two values are compared."""
+    """The comparison operators."""
 
     EQUAL = "=="
     UNEQUAL = "!="
@@ -57,11 +57,11 @@ RELATIONS: Mapping[Relation, Callable[[Any, Any], Any]] = {
     Relation.ABOVE: operator.gt,
     Relation.AT_LEAST: operator.ge,
 }
-"""What they do, to values and to columns of a table."""
+"""The operators as functions of values or of columns of a table."""
 
 
 class Affix(StrEnum):
-    """Where a text has to stand in a value."""
+    """The part of a value that a text is compared with."""
 
     PREFIX = "prefix"
     SUFFIX = "suffix"
@@ -88,7 +88,7 @@ class Among:
 
 @dataclass(frozen=True)
 class Like:
-    """`field like "text%"`: a string that begins with, ends with or holds the text."""
+    """`field like "text%"`: a string that begins with, ends with or contains the text."""
 
     field: Field
     affix: Affix
@@ -105,28 +105,28 @@ class Contains:
 
 @dataclass(frozen=True)
 class Exists:
-    """`exists key`: there is a value, whatever it is, null too."""
+    """`exists key`: there is any value, also null."""
 
     key: Key
 
 
 @dataclass(frozen=True)
 class Not:
-    """True where the term is false."""
+    """True if the term is false."""
 
     term: "Expression"
 
 
 @dataclass(frozen=True)
 class And:
-    """True where all terms are."""
+    """True if all terms are."""
 
     terms: tuple["Expression", ...]
 
 
 @dataclass(frozen=True)
 class Or:
-    """True where any term is."""
+    """True if any term is."""
 
     terms: tuple["Expression", ...]
 

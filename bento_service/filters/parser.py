@@ -1,4 +1,4 @@
-"""Reading filters: text to a tree of terms, or an error that names the place of the mistake."""
+"""The parser of filters: text to a syntax tree, or an error at the position of the mistake."""
 
 import re
 from collections.abc import Callable
@@ -8,29 +8,13 @@ from math import isfinite
 from typing import NoReturn
 
 from bento_service.errors import InvalidArgument
-from bento_service.filters.expressions import (
-    Affix,
-    Among,
-    And,
-    Compare,
-    Contains,
-    Exists,
-    Expression,
-    Field,
-    Key,
-    Like,
-    Not,
-    Or,
-    Own,
-    Relation,
-    Value,
-)
+from bento_service.filters import expressions as ex
 from bento_service.filters.values import MAX_PLACE, MAX_TEXT, is_comparable, place
 
 MAX_LENGTH = 8000
 """Characters of a filter."""
 MAX_DEPTH = 20
-"""Parentheses and `not` inside each other."""
+"""Nested parentheses and `not`."""
 MAX_TERMS = 100
 """Comparisons in a filter."""
 MAX_VALUES = 500
@@ -47,10 +31,10 @@ _TOKEN = re.compile(
 _SPACE = re.compile(r"\s*")
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
 _KEYWORDS = {"and", "or", "not", "in", "like", "contains", "exists", "true", "false", "null"}
-_CONSTANTS: dict[str, Value] = {"true": True, "false": False, "null": None}
+_CONSTANTS: dict[str, ex.Value] = {"true": True, "false": False, "null": None}
 _HINTS = {"=": "use `==`", "&": "use `and`", "|": "use `or`", "!": "use `not`"}
-_OWN_NUMBERS = {Own.ID, Own.WIDTH, Own.HEIGHT, Own.BYTES}
-_OWN_STRINGS = {Own.FORMAT, Own.SHA256}
+_OWN_NUMBERS = {ex.Own.ID, ex.Own.WIDTH, ex.Own.HEIGHT, ex.Own.BYTES}
+_OWN_STRINGS = {ex.Own.FORMAT, ex.Own.SHA256}
 
 
 @dataclass(frozen=True)
@@ -60,15 +44,15 @@ class _Token:
     position: int
 
 
-def parse(text: str) -> Expression:
-    """Read a filter; `docs/filters.md` describes the language.
+def parse(text: str) -> ex.Expression:
+    """Parse a filter; `docs/filters.md` describes the language.
 
     Raises:
-        InvalidArgument: It is none; the message says where and why.
+        InvalidArgument: The text is no filter; the message says where and why.
     """
     if len(text) > MAX_LENGTH:
         raise InvalidArgument(f"filter: has {len(text)} characters; at most {MAX_LENGTH}")
-    return _Parser(_tokens(text)).whole()
+    return _Parser(_tokens(text)).parse()
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -77,7 +61,7 @@ def _tokens(text: str) -> list[_Token]:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
-            _refuse(_unreadable(text[at]), at)
+            _reject(_explain_unknown(text[at]), at)
         kind = str(found.lastgroup)
         word = found.group().lower()
         if kind == "word" and word in _KEYWORDS:
@@ -88,19 +72,19 @@ def _tokens(text: str) -> list[_Token]:
     return [*tokens, _Token("end", "", len(text))]
 
 
-def _unreadable(letter: str) -> str:
+def _explain_unknown(letter: str) -> str:
     if letter in "\"'":
         return "a string begins that does not end"
     hint = f"; {_HINTS[letter]}" if letter in _HINTS else ""
     return f"{letter!a} is not understood{hint}"
 
 
-def _refuse(what: str, position: int) -> NoReturn:
+def _reject(what: str, position: int) -> NoReturn:
     raise InvalidArgument(f"filter: {what}, at character {position + 1}")
 
 
 class _Parser:
-    """Recursive descent; a method reads what it is named after."""
+    """A recursive descent parser; each method reads the construct that it is named after."""
 
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
@@ -117,168 +101,170 @@ class _Parser:
         self._at += token.kind != "end"
         return token
 
-    def _took(self, sign: str) -> bool:
+    def _take_if(self, sign: str) -> bool:
         found = self._next.kind == "sign" and self._next.text == sign
         self._at += found
         return found
 
-    def _need(self, sign: str) -> None:
-        if not self._took(sign):
-            self._expected(f"`{sign}`")
+    def _require(self, sign: str) -> None:
+        if not self._take_if(sign):
+            self._fail_expecting(f"`{sign}`")
 
-    def _expected(self, what: str) -> NoReturn:
+    def _fail_expecting(self, what: str) -> NoReturn:
         found = self._next
         seen = "the end" if found.kind == "end" else f"{found.text[:40]!a}"
-        _refuse(f"expected {what}, found {seen}", found.position)
+        _reject(f"expected {what}, found {seen}", found.position)
 
-    def whole(self) -> Expression:
-        expression = self._any_of()
+    def parse(self) -> ex.Expression:
+        expression = self._or()
         if self._next.kind != "end":
-            self._expected("`and`, `or` or the end")
+            self._fail_expecting("`and`, `or` or the end")
         return expression
 
-    def _any_of(self) -> Expression:
-        first, *more = self._joined("or", self._all_of)
-        return Or((first, *more)) if more else first
+    def _or(self) -> ex.Expression:
+        first, *more = self._joined("or", self._and)
+        return ex.Or((first, *more)) if more else first
 
-    def _all_of(self) -> Expression:
-        first, *more = self._joined("and", self._turned)
-        return And((first, *more)) if more else first
+    def _and(self) -> ex.Expression:
+        first, *more = self._joined("and", self._unary)
+        return ex.And((first, *more)) if more else first
 
-    def _joined(self, sign: str, read: Callable[[], Expression]) -> list[Expression]:
+    def _joined(self, sign: str, read: Callable[[], ex.Expression]) -> list[ex.Expression]:
         terms = [read()]
-        while self._took(sign):
+        while self._take_if(sign):
             terms.append(read())
         return terms
 
-    def _turned(self) -> Expression:
+    def _unary(self) -> ex.Expression:
         start = self._next.position
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            _refuse(f"more than {MAX_DEPTH} parentheses and `not` inside each other", start)
-        expression: Expression
-        if self._took("not"):
-            expression = Not(self._turned())
-        elif self._took("("):
-            expression = self._any_of()
-            self._need(")")
+            _reject(f"more than {MAX_DEPTH} parentheses and `not` inside each other", start)
+        expression: ex.Expression
+        if self._take_if("not"):
+            expression = ex.Not(self._unary())
+        elif self._take_if("("):
+            expression = self._or()
+            self._require(")")
         else:
             expression = self._term()
         self._depth -= 1
         return expression
 
-    def _term(self) -> Expression:
+    def _term(self) -> ex.Expression:
         start = self._next.position
         self._terms += 1
         if self._terms > MAX_TERMS:
-            _refuse(f"more than {MAX_TERMS} comparisons", start)
-        if self._took("exists"):
-            return Exists(self._key("`exists`"))
+            _reject(f"more than {MAX_TERMS} comparisons", start)
+        if self._take_if("exists"):
+            return ex.Exists(self._key("`exists`"))
         field = self._field()
-        if self._took("contains"):
-            if not isinstance(field, Key):
-                _refuse(f"`{field}` is no list", start)
-            return Contains(field, self._value(field))
-        if self._took("like"):
+        if self._take_if("contains"):
+            if not isinstance(field, ex.Key):
+                _reject(f"`{field}` is no list", start)
+            return ex.Contains(field, self._value(field))
+        if self._take_if("like"):
             return self._like(field)
-        if self._took("not"):
-            self._need("in")
-            return Among(field, self._list(field), inside=False)
-        if self._took("in"):
-            return Among(field, self._list(field), inside=True)
+        if self._take_if("not"):
+            self._require("in")
+            return ex.Among(field, self._list(field), inside=False)
+        if self._take_if("in"):
+            return ex.Among(field, self._list(field), inside=True)
         return self._comparison(field)
 
-    def _comparison(self, field: Field) -> Compare:
-        if self._next.kind != "sign" or self._next.text not in set(Relation):
-            self._expected("a comparison: == != < <= > >= in, not in, like, contains")
+    def _comparison(self, field: ex.Field) -> ex.Compare:
+        if self._next.kind != "sign" or self._next.text not in set(ex.Relation):
+            self._fail_expecting("a comparison: == != < <= > >= in, not in, like, contains")
         sign = self._take()
-        relation = Relation(sign.text)
+        relation = ex.Relation(sign.text)
         value = self._value(field)
-        if value is None and relation is not Relation.EQUAL:
-            _refuse("null knows `==` only; use `exists` or `not ... == null`", sign.position)
-        if isinstance(value, bool) and relation not in (Relation.EQUAL, Relation.UNEQUAL):
-            _refuse("true and false know `==` and `!=` only", sign.position)
-        if field in _OWN_STRINGS and relation not in (Relation.EQUAL, Relation.UNEQUAL):
-            _refuse(f"`{field}` knows ==, !=, in and like only", sign.position)
-        return Compare(field, relation, value)
+        if value is None and relation is not ex.Relation.EQUAL:
+            _reject("null knows `==` only; use `exists` or `not ... == null`", sign.position)
+        if isinstance(value, bool) and relation not in (ex.Relation.EQUAL, ex.Relation.UNEQUAL):
+            _reject("true and false know `==` and `!=` only", sign.position)
+        if field in _OWN_STRINGS and relation not in (ex.Relation.EQUAL, ex.Relation.UNEQUAL):
+            _reject(f"`{field}` knows ==, !=, in and like only", sign.position)
+        return ex.Compare(field, relation, value)
 
-    def _field(self) -> Field:
+    def _field(self) -> ex.Field:
         token = self._next
         if token.kind != "own":
             return self._key("a comparison")
-        if token.text not in set(Own):
-            _refuse(f"{token.text[:40]!a} is none of {', '.join(Own)}", token.position)
-        return Own(self._take().text)
+        if token.text not in set(ex.Own):
+            _reject(f"{token.text[:40]!a} is none of {', '.join(ex.Own)}", token.position)
+        return ex.Own(self._take().text)
 
-    def _key(self, user: str) -> Key:
+    def _key(self, user: str) -> ex.Key:
         start = self._next.position
         path = [self._name(user)]
-        while self._took("."):
+        while self._take_if("."):
             path.append(self._name(user))
         if len(place(path)) > MAX_PLACE:
-            _refuse(f"the name is longer than {MAX_PLACE} characters", start)
-        return Key(tuple(path))
+            _reject(f"the name is longer than {MAX_PLACE} characters", start)
+        return ex.Key(tuple(path))
 
     def _name(self, user: str) -> str:
         if self._next.kind not in ("word", "text"):
-            self._expected(f"a name for {user}")
+            self._fail_expecting(f"a name for {user}")
         token = self._take()
         return token.text if token.kind == "word" else _unquoted(token)
 
-    def _list(self, field: Field) -> tuple[Value, ...]:
-        self._need("[")
+    def _list(self, field: ex.Field) -> tuple[ex.Value, ...]:
+        self._require("[")
         start = self._next.position
         values = [self._value(field)]
-        while self._took(","):
+        while self._take_if(","):
             values.append(self._value(field))
-        self._need("]")
+        self._require("]")
         if len(values) > MAX_VALUES:
-            _refuse(f"the list has more than {MAX_VALUES} values", start)
+            _reject(f"the list has more than {MAX_VALUES} values", start)
         if len({type(value) for value in values}) > 1 or isinstance(values[0], bool | None):
-            _refuse("a list holds either numbers or strings", start)
+            _reject("a list holds either numbers or strings", start)
         return tuple(values)
 
-    def _value(self, field: Field) -> Value:
+    def _value(self, field: ex.Field) -> ex.Value:
         token = self._next
-        value: Value
+        value: ex.Value
         if token.kind == "number":
             value = float(self._take().text)
             if not isfinite(value):
-                _refuse("the number is too large", token.position)
+                _reject("the number is too large", token.position)
         elif token.kind == "text":
             value = _unquoted(self._take())
         elif token.kind == "sign" and token.text in _CONSTANTS:
             value = _CONSTANTS[self._take().text]
         else:
-            self._expected("a number, a string, true, false or null")
-        return value if isinstance(field, Key) else _own_value(field, value, token.position)
+            self._fail_expecting("a number, a string, true, false or null")
+        return value if isinstance(field, ex.Key) else _own_value(field, value, token.position)
 
-    def _like(self, field: Field) -> Like | Compare:
+    def _like(self, field: ex.Field) -> ex.Like | ex.Compare:
         token = self._next
         if token.kind != "text":
-            self._expected("a pattern in quotes")
-        if isinstance(field, Own) and field not in _OWN_STRINGS:
-            _refuse(f"`{field}` is no string, so it knows no `like`", token.position)
+            self._fail_expecting("a pattern in quotes")
+        if isinstance(field, ex.Own) and field not in _OWN_STRINGS:
+            _reject(f"`{field}` is no string, so it knows no `like`", token.position)
         pattern = _unquoted(self._take())
         text = pattern.removesuffix("%") if pattern != "%" else ""
         begins, ends = pattern.endswith("%"), text.startswith("%")
         text = text.removeprefix("%")
         if "%" in text:
-            _refuse("`%` stands at the beginning or at the end of a pattern", token.position)
+            _reject("`%` stands at the beginning or at the end of a pattern", token.position)
         if not begins and not ends:
-            return Compare(field, Relation.EQUAL, text)
-        affix = Affix.INFIX if begins and ends else Affix.PREFIX if begins else Affix.SUFFIX
-        return Like(field, affix, text)
+            return ex.Compare(field, ex.Relation.EQUAL, text)
+        affix = (
+            ex.Affix.INFIX if begins and ends else ex.Affix.PREFIX if begins else ex.Affix.SUFFIX
+        )
+        return ex.Like(field, affix, text)
 
 
-def _own_value(field: Own, value: Value, position: int) -> Value:
+def _own_value(field: ex.Own, value: ex.Value, position: int) -> ex.Value:
     if field in _OWN_NUMBERS:
         if isinstance(value, float):
             return value
-        _refuse(f"`{field}` is compared with numbers", position)
+        _reject(f"`{field}` is compared with numbers", position)
     if not isinstance(value, str):
-        _refuse(f"`{field}` is compared with strings", position)
-    return _moment(value, position) if field is Own.CREATED_AT else value
+        _reject(f"`{field}` is compared with strings", position)
+    return _moment(value, position) if field is ex.Own.CREATED_AT else value
 
 
 def _moment(text: str, position: int) -> datetime:
@@ -286,18 +272,18 @@ def _moment(text: str, position: int) -> datetime:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        _refuse("that is no date like 2026-01-31 or 2026-01-31T12:00:00+01:00", position)
+        _reject("that is no date like 2026-01-31 or 2026-01-31T12:00:00+01:00", position)
 
 
 def _unquoted(token: _Token) -> str:
     def letter(found: re.Match[str]) -> str:
         if found[1] not in _ESCAPES:
-            _refuse(f"{found[0]!a} stands for nothing", token.position + 1 + found.start())
+            _reject(f"{found[0]!a} stands for nothing", token.position + 1 + found.start())
         return _ESCAPES[found[1]]
 
     text = re.sub(r"\\(.)", letter, token.text[1:-1], flags=re.DOTALL)
     if not is_comparable(text):
-        _refuse(
+        _reject(
             f"strings have at most {MAX_TEXT} characters, all of them valid Unicode without NUL",
             token.position,
         )

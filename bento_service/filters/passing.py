@@ -1,39 +1,23 @@
-"""Whether one image passes a filter, told from the image alone."""
+"""Applying a filter to one image, without the database."""
 
 import operator
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from bento_service.filters.expressions import (
-    RELATIONS,
-    Affix,
-    Among,
-    And,
-    Compare,
-    Contains,
-    Exists,
-    Expression,
-    Field,
-    Like,
-    Not,
-    Or,
-    Own,
-    Relation,
-    Value,
-)
+from bento_service.filters import expressions as ex
 from bento_service.filters.values import Kind, comparable
 
-_AFFIXES: dict[Affix, Callable[[str, str], bool]] = {
-    Affix.PREFIX: str.startswith,
-    Affix.SUFFIX: str.endswith,
-    Affix.INFIX: operator.contains,
+_AFFIXES: dict[ex.Affix, Callable[[str, str], bool]] = {
+    ex.Affix.PREFIX: str.startswith,
+    ex.Affix.SUFFIX: str.endswith,
+    ex.Affix.INFIX: operator.contains,
 }
 _MISSING = object()
 
 
-class Picture(Protocol):
-    """What is known of an image, such as an `ImageRecord`."""
+class Filterable(Protocol):
+    """An object with the fields of an image, such as an `ImageRecord`."""
 
     @property
     def id(self) -> int: ...  # noqa: D102
@@ -53,49 +37,49 @@ class Picture(Protocol):
     def metadata(self) -> Mapping[str, Any]: ...  # noqa: D102
 
 
-def passes(expression: Expression, picture: Picture) -> bool:
-    """Whether an image is one of those that a filter names."""
+def passes(expression: ex.Expression, image: Filterable) -> bool:
+    """Return whether an image passes a filter."""
     match expression:
-        case Not(term):
-            return not passes(term, picture)
-        case And(terms):
-            return all(passes(term, picture) for term in terms)
-        case Or(terms):
-            return any(passes(term, picture) for term in terms)
-        case Exists(key):
-            return _found(key, picture) is not _MISSING
-        case Contains(key, value):
-            held = _found(key, picture)
-            return isinstance(held, list) and any(
-                _compares(one, Relation.EQUAL, value) for one in held
+        case ex.Not(term):
+            return not passes(term, image)
+        case ex.And(terms):
+            return all(passes(term, image) for term in terms)
+        case ex.Or(terms):
+            return any(passes(term, image) for term in terms)
+        case ex.Exists(key):
+            return _value(key, image) is not _MISSING
+        case ex.Contains(key, value):
+            elements = _value(key, image)
+            return isinstance(elements, list) and any(
+                _compares(element, ex.Relation.EQUAL, value) for element in elements
             )
-        case Compare(field, relation, value):
-            return _compares(_found(field, picture), relation, value)
-        case Among(field, values, inside):
-            held = _found(field, picture)
-            relation = Relation.EQUAL if inside else Relation.UNEQUAL
-            compared = (_compares(held, relation, value) for value in values)
+        case ex.Compare(field, relation, value):
+            return _compares(_value(field, image), relation, value)
+        case ex.Among(field, values, inside):
+            present = _value(field, image)
+            relation = ex.Relation.EQUAL if inside else ex.Relation.UNEQUAL
+            compared = (_compares(present, relation, value) for value in values)
             return any(compared) if inside else all(compared)
-        case Like(field, affix, text):
-            kind, ready = comparable(_found(field, picture))
+        case ex.Like(field, affix, text):
+            kind, ready = comparable(_value(field, image))
             return isinstance(ready, str) and kind is Kind.STRING and _AFFIXES[affix](ready, text)
 
 
-def _found(field: Field, picture: Picture) -> Any:
-    if isinstance(field, Own):
-        return getattr(picture, field.name.lower())
-    held: Any = picture.metadata
+def _value(field: ex.Field, image: Filterable) -> Any:
+    if isinstance(field, ex.Own):
+        return getattr(image, field.name.lower())
+    value: Any = image.metadata
     for key in field.path:
-        if not isinstance(held, Mapping) or key not in held:
+        if not isinstance(value, Mapping) or key not in value:
             return _MISSING
-        held = held[key]
-    return held
+        value = value[key]
+    return value
 
 
-def _compares(held: Any, relation: Relation, value: Value) -> bool:
-    if isinstance(held, datetime):
-        return bool(RELATIONS[relation](held, value))
-    kind, ready = comparable(held)
+def _compares(present: Any, relation: ex.Relation, value: ex.Value) -> bool:
+    if isinstance(present, datetime):
+        return bool(ex.RELATIONS[relation](present, value))
+    kind, ready = comparable(present)
     if kind is Kind.OTHER or kind is not comparable(value)[0]:
         return False
-    return bool(RELATIONS[relation](ready, value))
+    return bool(ex.RELATIONS[relation](ready, value))

@@ -1,4 +1,4 @@
-"""The values of metadata as filters see them: of which kind, and at which place."""
+"""The values of metadata as filters see them, each with its kind and its place."""
 
 import json
 import math
@@ -11,32 +11,32 @@ from bento_service.errors import InvalidArgument
 from bento_service.filters.expressions import Value
 
 MAX_TEXT = 400
-"""Characters of the longest string that can be compared: an index entry has to hold it."""
+"""Characters of the longest string that can be compared: it has to fit into an index entry."""
 MAX_PLACE = 200
-"""Characters of the longest place that can be named."""
+"""Characters of the longest place that a filter can name."""
 MAX_VALUES = 1000
 """Values that the metadata of one image may hold."""
 MAX_KEY = 255
 """Characters of a key of metadata."""
 MAX_BYTES = 64 * 2**10
-"""Of the metadata of one image, as JSON in UTF-8: it is read with every hit that shows it."""
+"""Bytes of the metadata of one image, as JSON in UTF-8: every hit reads them."""
 _ELEMENTS = "[]"
 
 
 class Kind(StrEnum):
-    """What a value is; values are compared only with values of their kind."""
+    """The kind of a value; values are compared only with values of their kind."""
 
     NUMBER = "number"
     STRING = "string"
     BOOLEAN = "boolean"
     NULL = "null"
     OTHER = "other"
-    """Lists, objects, and what no filter can name: too long a string, a number without end."""
+    """Lists, objects, and values that no filter can name: too long strings, infinite numbers."""
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """One value of an image's metadata at its place; an element of a list is at the list's."""
+    """A value of an image's metadata at its place; elements of a list share a place."""
 
     place: str
     kind: Kind
@@ -45,17 +45,17 @@ class Attribute:
 
 
 def place(path: Sequence[str]) -> str:
-    """A path as one text, different for different paths."""
+    """Return a path as one string, different for different paths."""
     return json.dumps(list(path), separators=(",", ":"))
 
 
 def elements(path: Sequence[str]) -> str:
-    """The place of all elements of the list at a path; no path has the same."""
+    """Return the place of all elements of the list at a path; no path has the same."""
     return place(path) + _ELEMENTS
 
 
 def kind_of(value: Any) -> Kind:
-    """Of a JSON value, or of a filter's."""
+    """Return the kind of a JSON value or of a filter's value."""
     if value is None:
         return Kind.NULL
     if isinstance(value, bool):
@@ -68,14 +68,14 @@ def kind_of(value: Any) -> Kind:
 
 
 def is_comparable(text: str) -> bool:
-    """Whether every database can hold a string and compare it."""
+    """Return whether every database can store and compare a string."""
     return len(text) <= MAX_TEXT and not any(
         letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text
     )
 
 
 def comparable(value: Any) -> tuple[Kind, Value]:
-    """A value with its kind, ready to be compared: numbers as floats."""
+    """Return a value's kind, and the value as it is compared: numbers as floats."""
     kind = kind_of(value)
     if kind is Kind.NUMBER:
         return kind, float(value)
@@ -83,7 +83,7 @@ def comparable(value: Any) -> tuple[Kind, Value]:
 
 
 def attributes(metadata: Mapping[str, Any]) -> Iterator[Attribute]:
-    """Every value that a filter can name."""
+    """Yield every value of metadata that a filter can name."""
     waiting: list[tuple[tuple[str, ...], Any]] = [((key,), metadata[key]) for key in metadata]
     while waiting:
         path, value = waiting.pop()
@@ -97,10 +97,10 @@ def attributes(metadata: Mapping[str, Any]) -> Iterator[Attribute]:
 
 
 def check_metadata(metadata: Mapping[str, Any]) -> None:
-    """Refuse metadata that is more than an image may carry.
+    """Check the size of an image's metadata.
 
     Raises:
-        InvalidArgument: It holds too many values for filters, a key is too long, or all of it.
+        InvalidArgument: It has too many values or bytes, or a key is too long.
     """
     size = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:

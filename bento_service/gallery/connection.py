@@ -1,10 +1,9 @@
-"""The line to Milvus: made when it is needed, given up when it is dead, and made again.
+"""The connection to Milvus: made when it is needed, closed when it is dead, and made again.
 
-pymilvus would try a failed call again and again until its time is up, and would let every thread
-wait while one of them connects. Here a call is tried once. When Milvus does not answer, the channel
-is thrown away, since it may lead to an address where nobody is any more, and the next one is made
-after a pause that grows. During the pause searches are refused at once, so that they hold up
-neither each other nor anybody else; after it, one of them may try.
+pymilvus would retry a failed call until its time limit, and would block every thread while one of
+them connects. Here a call is tried once. If Milvus does not answer, the channel is closed, since it
+may lead to an old address, and the next one is made after a pause that grows. During the pause
+searches fail at once, so that they do not block other requests; after it, one of them may try.
 """
 
 import logging
@@ -12,52 +11,63 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from grpc import RpcError, StatusCode
 
+from bento_service.errors import IndexUnavailable
 from bento_service.gallery.lite_folder import set_aside_if_unusable
-from bento_service.gallery.milvus import (
-    MilvusClient,
-    MilvusException,
-    load_lite,
-    without_retries,
-)
+from bento_service.gallery.milvus import MilvusClient, MilvusException, load_lite, without_retries
 from bento_service.gallery.versions import check_version
 
 SEARCH_SECONDS = 5.0
-"""How long a search waits for a Milvus server."""
+"""The time limit of a search of a Milvus server."""
 CALL_SECONDS = 30.0
-"""How long everything else does; Lite computes in this process, so its searches have as long."""
+"""The time limit of every other call, and of searches of the embedded Milvus Lite."""
 CONNECT_SECONDS = 3.0
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 5.0
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 5.0
 _DEFAULT_PORT = 19530
 
 _log = logging.getLogger(__name__)
-# pymilvus asks an idle server every ten seconds whether it is there, which Lite takes for abuse.
+# pymilvus pings an idle server every ten seconds, which Lite rejects as abuse.
 _LITE_CHANNEL = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
 # Otherwise a new channel would take over the dead connection of the one before.
 _SERVER_CHANNEL = {"grpc.use_local_subchannel_pool": 1}
 
 
-class Away(ConnectionError):
-    """Milvus did not answer a moment ago, so it was not asked."""
+class BackingOff(ConnectionError):
+    """Milvus did not answer a moment ago, so it was not called."""
 
 
 class Connection:
-    """One client for all threads. Close it at the end; until then it comes back by itself."""
+    """One client for all threads, connected by the first call that needs it. Close it at the end.
 
-    def __init__(self, uri: str) -> None:
-        """Prepare; the connection is made by the first call that needs it.
+    Args:
+        uri: `http://host:port` of a server, or the path of Milvus Lite's folder.
+        connect_seconds: The time limit of connecting.
+        first_pause: Seconds before connecting again; each later pause is twice as long.
+        longest_pause: Most seconds between two attempts.
+        clock: Returns the time in seconds.
+    """
 
-        Args:
-            uri: `http://host:port` of a server, or the path of Milvus Lite's folder.
-        """
+    def __init__(
+        self,
+        uri: str,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        first_pause: float = FIRST_PAUSE_SECONDS,
+        longest_pause: float = LONGEST_PAUSE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.uri = uri
+        self._connect_seconds = connect_seconds
+        self._first_pause = first_pause
+        self._longest_pause = longest_pause
+        self._clock = clock
         self._connecting = threading.Lock()
         self._state = threading.Lock()
         self._client: MilvusClient | None = None
@@ -69,31 +79,31 @@ class Connection:
 
     @property
     def is_embedded(self) -> bool:
-        """Whether it is Milvus Lite, which nobody else uses."""
+        """True if it is Milvus Lite, which runs in this process."""
         return "://" not in self.uri
 
     @property
     def answers(self) -> bool:
-        """Whether the last call was answered."""
+        """True if the last call was answered."""
         return self._failures == 0
 
     @property
     def search_seconds(self) -> float:
-        """How long a search may take."""
+        """The time limit of a search."""
         return CALL_SECONDS if self.is_embedded else SEARCH_SECONDS
 
     def client(self) -> MilvusClient:
-        """The client, connected.
+        """Return the client; connect first if there is none.
 
         Raises:
-            OSError: Nobody answers, or did not a moment ago.
-            IndexUnavailable: It is a Milvus that is too old.
+            OSError: Milvus does not answer, or did not a moment ago.
+            IndexUnavailable: The Milvus server is too old.
         """
         with self._connecting:
             if self._client is None:
-                # A silent host takes long to give up; those who waited here need not try as well.
-                if time.monotonic() < self._not_before:
-                    raise Away("the last attempt to connect has just failed")
+                # A silent host takes seconds to fail; threads that waited here need not try too.
+                if self._clock() < self._not_before:
+                    raise BackingOff("the last attempt to connect has just failed")
                 try:
                     self._client = self._connect()
                 except (MilvusException, RpcError) as error:
@@ -105,25 +115,43 @@ class Connection:
             return self._client
 
     @contextmanager
-    def call(self, *, hurried: bool = False) -> Iterator[None]:
-        """Do something with the client; notices whether Milvus answers.
-
-        Args:
-            hurried: Refuse at once while Milvus is away, and take a missed time limit for a sign
-                that it is. Otherwise a missed limit may mean that there is much to do.
+    def calling(self, what: str, *, fail_fast: bool = False) -> Iterator[None]:
+        """Make calls with the client; see `call`.
 
         Raises:
-            Away: It is hurried and Milvus does not answer.
+            IndexUnavailable: A call failed; the message says that it failed to do `what`.
         """
-        if hurried:
+        try:
+            with self.call(fail_fast=fail_fast):
+                yield
+        except (MilvusException, RpcError, OSError) as error:
+            if not isinstance(error, BackingOff):  # the failure before it is in the log
+                _log.warning("Milvus failed to %s: %s", what, _summary(error))
+            raise IndexUnavailable(
+                f"the index does not answer (it failed to {what}); nothing is lost, try again "
+                "shortly"
+            ) from error
+
+    @contextmanager
+    def call(self, *, fail_fast: bool = False) -> Iterator[None]:
+        """Make calls with the client, and note whether Milvus answers.
+
+        Args:
+            fail_fast: Fail at once while Milvus does not answer, and treat a missed time limit
+                like a dead connection. Other calls may miss it because they have much to do.
+
+        Raises:
+            BackingOff: With `fail_fast`, Milvus did not answer a moment ago.
+        """
+        if fail_fast:
             self._admit()
         with self._state:
             self._calls += 1
         try:
             yield
         except RpcError as error:
-            if self._is_dead(error, hurried=hurried):
-                self._give_up()
+            if self._is_dead(error, fail_fast=fail_fast):
+                self._retire_client()
             raise
         except MilvusException:
             self._failures = 0  # a refusal is an answer
@@ -133,14 +161,14 @@ class Connection:
         finally:
             with self._state:
                 self._calls -= 1
-                done = [] if self._calls else self._retired
-                if done:
+                unused = [] if self._calls else self._retired
+                if unused:
                     self._retired = []
-            for client in done:  # no call is under way that closing would break off
+            for client in unused:  # closing it earlier would abort calls of other threads
                 client.close()
 
     def close(self) -> None:
-        """Close it; the next call would connect again."""
+        """Close the client; the next call would connect again."""
         with self._connecting:
             for client in (*self._retired, self._client):
                 if client is not None:
@@ -151,20 +179,20 @@ class Connection:
         with self._state:
             if self._failures == 0:
                 return
-            now = time.monotonic()
+            now = self._clock()
             if now < max(self._not_before, self._tried_until):
-                raise Away("it did not answer a moment ago")
+                raise BackingOff("it did not answer a moment ago")
             self._tried_until = now + SEARCH_SECONDS
 
-    def _is_dead(self, error: RpcError, *, hurried: bool) -> bool:
+    def _is_dead(self, error: RpcError, *, fail_fast: bool) -> bool:
         if self.is_embedded:
             return False
         code = error.code() if hasattr(error, "code") else None
         return code in (StatusCode.UNAVAILABLE, StatusCode.CANCELLED) or (
-            hurried and code is StatusCode.DEADLINE_EXCEEDED
+            fail_fast and code is StatusCode.DEADLINE_EXCEEDED
         )
 
-    def _give_up(self) -> None:
+    def _retire_client(self) -> None:
         with self._connecting:
             if self._client is not None:
                 with self._state:
@@ -174,10 +202,10 @@ class Connection:
 
     def _failed(self) -> None:
         with self._state:
-            pause = min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
+            pause = min(self._first_pause * 2**self._failures, self._longest_pause)
             self._failures = min(self._failures + 1, 10)
-            # Drawn, so that many services do not come back to a starting Milvus all at once.
-            self._not_before = time.monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311
+            # Random, so that many services do not reconnect to a starting Milvus all at once.
+            self._not_before = self._clock() + pause * random.uniform(0.5, 1.0)  # noqa: S311
             self._tried_until = 0.0
 
     def _connect(self) -> MilvusClient:
@@ -189,21 +217,29 @@ class Connection:
             load_lite()
             channel = _LITE_CHANNEL
         else:
-            self._knock()
+            self._check_port()
         client = MilvusClient(
-            self.uri, timeout=CONNECT_SECONDS, dedicated=True, grpc_options=channel
+            self.uri, timeout=self._connect_seconds, dedicated=True, grpc_options=channel
         )
         without_retries(client)
         try:
             if not self.is_embedded:
-                check_version(client.get_server_version(timeout=CONNECT_SECONDS))
+                check_version(client.get_server_version(timeout=self._connect_seconds))
         except BaseException:
             client.close()
             raise
         return client
 
-    def _knock(self) -> None:
-        """Find out at once where nobody listens; pymilvus would go on trying."""
+    def _check_port(self) -> None:
+        """Fail at once if nothing listens on the port; pymilvus would keep trying."""
         parts = urlsplit(self.uri)
         port = parts.port or (443 if parts.scheme == "https" else _DEFAULT_PORT)
-        socket.create_connection((parts.hostname or "localhost", port), CONNECT_SECONDS).close()
+        address = (parts.hostname or "localhost", port)
+        socket.create_connection(address, self._connect_seconds).close()
+
+
+def _summary(error: Exception) -> str:
+    if isinstance(error, RpcError) and hasattr(error, "details"):
+        return f"{error.code().name}: {error.details()}"[:300]
+    first_line, *_ = str(error).splitlines() or [""]
+    return first_line[:300]

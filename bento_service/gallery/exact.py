@@ -1,11 +1,11 @@
-"""Descriptors in memory, compared one by one: an index that needs neither Milvus nor files.
+"""Exact search over descriptors in memory, which needs neither Milvus nor files.
 
-What it holds is read from where the descriptors are stored when an index is asked for first. A
-search reads all of it, at 4 KB an image, so this serves some 100,000 images.
+An index is read from its storage when it is first used. A search reads all of it, 4 KB for each
+image, so this serves some 100,000 images.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Self
 
 import numpy as np
@@ -16,21 +16,23 @@ from bento_service.gallery.gallery import Neighbour
 from bento_service.gallery.index_types import MAX_NEIGHBOURS, IndexType
 
 MAX_EXACT = 100_000
-"""Images that are compared well: a search reads 400 MB of memory then."""
-Stored = Callable[[str], Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]] | None]
-"""The ids (N,) and descriptors (N, D) of an index by its name, in parts; none if it is unknown."""
+"""Images that are searched quickly: a search reads 400 MB of memory then."""
+Batches = Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""Batches of ids (N,) and descriptors (N, D)."""
 _FIRST_ROWS = 1024
 
 
 class ExactGallery:
-    """A `Gallery` of matrices. Threads may share it."""
+    """A `Gallery` of matrices in memory. Threads may share it.
 
-    def __init__(self, stored: Stored) -> None:
-        """Prepare; nothing is read before it is needed.
+    `stored` reads the rows of an index by its name, and returns `None` for an unknown index.
+    """
 
-        Args:
-            stored: Where the descriptors are.
-        """
+    is_embedded = True
+    is_milvus_lite = False
+    answers = True
+
+    def __init__(self, stored: Callable[[str], Batches | None]) -> None:
         self._stored = stored
         self._guard = threading.Lock()
         self._rows: dict[str, _Rows] = {}
@@ -42,50 +44,35 @@ class ExactGallery:
         with self._guard:
             self._rows.clear()
 
-    @property
-    def is_embedded(self) -> bool:
-        """Always."""
-        return True
-
-    @property
-    def is_milvus_lite(self) -> bool:
-        """Never: nothing but what is stored is read."""
-        return False
-
-    @property
-    def answers(self) -> bool:
-        """Always."""
-        return True
-
-    def doubted(self) -> set[str]:
-        """None."""
+    def take_suspects(self) -> set[str]:
+        """Return nothing, since no search fails."""
         return set()
 
     def open(self, name: str, dimension: int) -> None:
-        """Read what is stored, unless that has been done."""
+        """Read an index from its storage, if that was not done before."""
         del dimension  # the descriptors have it
         with self._guard:
             if name not in self._rows:
-                self._rows[name] = _Rows.of(self._stored(name) or ())
+                self._rows[name] = _Rows(self._stored(name) or ())
 
     def load(self, name: str) -> None:
-        """As `open`, for an index that is there."""
+        """Read a known index from its storage, if that was not done before."""
         with self._guard:
-            self._known(name)
+            self._index(name)
 
     def kind(self, name: str) -> IndexType:
-        """Exact."""
+        """Return the type of exact search."""
         del name
         return IndexType.FLAT
 
     def prepare(self, name: str, dimension: int) -> bool:
-        """As `open`; there is no other kind that an index could become."""
+        """Open an index, which needs no other preparation."""
         is_new = name not in self._rows
         self.open(name, dimension)
         return is_new
 
     def build(self, name: str, index_type: IndexType) -> bool:
-        """Nothing has to be built."""
+        """Return whether an index is open; nothing has to be built."""
         del index_type
         return name in self._rows
 
@@ -94,18 +81,18 @@ class ExactGallery:
     ) -> None:
         """Put descriptors into an index; see `Gallery`."""
         with self._guard:
-            self._known(name).put(image_ids, descriptors)
+            self._index(name).put(image_ids, descriptors)
 
     def delete(self, name: str, image_ids: Sequence[int]) -> None:
-        """Take images out of an index; unknown ids are no error."""
+        """Remove images from an index; unknown ids are no error."""
         with self._guard:
-            self._known(name).remove(image_ids)
+            self._index(name).remove(image_ids)
 
     def flush(self, name: str) -> None:
-        """Nothing waits."""
+        """Do nothing, since searches are always fast."""
 
     def make_visible(self, name: str) -> None:
-        """Everything is."""
+        """Do nothing, since every row is visible at once."""
 
     def search(
         self,
@@ -113,28 +100,26 @@ class ExactGallery:
         query: NDArray[np.float32],
         *,
         top_k: int,
-        condition: str = "",
+        among: Collection[int] | None = None,
         below: int | None = None,
     ) -> list[Neighbour]:
-        """The nearest images of an index, best first; see `Gallery`."""
-        if condition:
-            raise ValueError("there is no such search in memory")
+        """Return the nearest images of an index, best first; see `Gallery`."""
         with self._guard:
-            return self._known(name).nearest(query, min(top_k, MAX_NEIGHBOURS), below)
+            return self._index(name).nearest(query, min(top_k, MAX_NEIGHBOURS), among, below)
 
     def search_each(
         self, name: str, queries: NDArray[np.float32], *, top_k: int
     ) -> list[list[Neighbour]]:
-        """The nearest images of each of some queries; see `Gallery`."""
+        """Return the nearest images of each query; see `Gallery`."""
         return [self.search(name, query, top_k=top_k) for query in queries]
 
     def ids(self, name: str) -> set[int]:
-        """Every id that an index holds."""
+        """Return the ids of all rows of an index."""
         with self._guard:
-            return set(self._known(name).places)
+            return set(self._index(name).places)
 
     def names(self) -> list[str]:
-        """Those that are in memory; the others are read when they are asked for."""
+        """Return the names of the indexes that were read so far."""
         return list(self._rows)
 
     def drop(self, name: str) -> None:
@@ -142,33 +127,27 @@ class ExactGallery:
         with self._guard:
             self._rows.pop(name, None)
 
-    def _known(self, name: str) -> "_Rows":
+    def _index(self, name: str) -> "_Rows":
         if name not in self._rows:
-            parts = self._stored(name)
-            if parts is None:
+            batches = self._stored(name)
+            if batches is None:
                 raise IndexUnavailable("the index is gone; try again shortly")
-            self._rows[name] = _Rows.of(parts)
+            self._rows[name] = _Rows(batches)
         return self._rows[name]
 
 
 class _Rows:
-    """The descriptors of one index, the living ones at the beginning of a matrix with room."""
+    """The rows of one index, at the beginning of a matrix that has room for more."""
 
-    def __init__(self) -> None:
+    def __init__(self, batches: Batches) -> None:
         self.places: dict[int, int] = {}
         self._ids = np.empty(0, np.int64)
         self._matrix = np.empty((0, 0), np.float32)
-
-    @classmethod
-    def of(cls, parts: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> "_Rows":
-        """What is stored."""
-        rows = cls()
-        for ids, vectors in parts:
-            rows.put(ids.tolist(), list(vectors))
-        return rows
+        for ids, vectors in batches:
+            self.put(ids.tolist(), list(vectors))
 
     def put(self, image_ids: Sequence[int], descriptors: Sequence[NDArray[np.float32]]) -> None:
-        """Add or replace."""
+        """Add or replace rows."""
         if not image_ids:
             return
         self._make_room(len(self.places) + len(image_ids), len(descriptors[0]))
@@ -178,7 +157,7 @@ class _Rows:
             self._matrix[place] = descriptor
 
     def remove(self, image_ids: Iterable[int]) -> None:
-        """The last row takes the place of one that goes."""
+        """Remove rows; the last row moves to the place of each."""
         for image_id in image_ids:
             place = self.places.pop(image_id, None)
             if place is None:
@@ -189,12 +168,21 @@ class _Rows:
                 self._ids[place], self._matrix[place] = moved, self._matrix[last]
                 self.places[moved] = place
 
-    def nearest(self, query: NDArray[np.float32], top_k: int, below: int | None) -> list[Neighbour]:
-        """The best of them, or of those with a smaller id, best first."""
+    def nearest(
+        self,
+        query: NDArray[np.float32],
+        top_k: int,
+        among: Collection[int] | None,
+        below: int | None,
+    ) -> list[Neighbour]:
+        """Return the nearest rows that meet both conditions, best first."""
         count = len(self.places)
         if count == 0:
             return []
         ids, scores = self._ids[:count], self._matrix[:count] @ query
+        if among is not None:
+            chosen = np.isin(ids, np.fromiter(among, np.int64))
+            ids, scores = ids[chosen], scores[chosen]
         if below is not None:
             ids, scores = ids[ids < below], scores[ids < below]
         if top_k < len(ids):
@@ -207,8 +195,8 @@ class _Rows:
     def _make_room(self, rows: int, dimension: int) -> None:
         if rows <= len(self._ids):
             return
-        size, held = max(rows, _FIRST_ROWS, 3 * len(self._ids) // 2), len(self.places)
+        size, used = max(rows, _FIRST_ROWS, 3 * len(self._ids) // 2), len(self.places)
         ids, matrix = np.empty(size, np.int64), np.empty((size, dimension), np.float32)
-        ids[:held] = self._ids[:held]
-        matrix[:held] = self._matrix[:held].reshape(held, dimension)
+        ids[:used] = self._ids[:used]
+        matrix[:used] = self._matrix[:used].reshape(used, dimension)
         self._ids, self._matrix = ids, matrix

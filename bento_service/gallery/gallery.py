@@ -1,6 +1,6 @@
-"""What an index over descriptors has to do, whoever does it: it can be thrown away at any time."""
+"""The interface of an index over descriptors, which can be rebuilt from the catalogue any time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -21,7 +21,7 @@ class Neighbour:
 class Gallery(Protocol):
     """The indexes of a service, by name. Close it with `with`.
 
-    Every method raises `IndexUnavailable` where the index does not answer or refuses.
+    Every method raises `IndexUnavailable` if the index does not answer or refuses.
     """
 
     def __enter__(self) -> Self: ...
@@ -30,27 +30,27 @@ class Gallery(Protocol):
 
     @property
     def is_embedded(self) -> bool:
-        """Whether it is a part of this process, which nobody else uses."""
+        """True if the indexes are in this process, which nothing else uses."""
         ...
 
     @property
     def is_milvus_lite(self) -> bool:
-        """Whether it is Milvus Lite, whose files have no checksums: rows can change unseen."""
+        """True if it is Milvus Lite, without checksums: rows can be corrupted without an error."""
         ...
 
     @property
     def answers(self) -> bool:
-        """Whether the last call was answered."""
+        """True if the last call was answered."""
         ...
 
-    def doubted(self) -> set[str]:
-        """Names of the indexes whose search failed since this was asked before."""
+    def take_suspects(self) -> set[str]:
+        """Return the names of the indexes whose searches failed since the last call of this."""
         ...
 
     def open(self, name: str, dimension: int) -> None:
-        """Make an index ready for searches: created, repaired and loaded as needed.
+        """Make an index ready for searches: create, repair and load it as needed.
 
-        The caller compares what it holds with the catalogue.
+        The caller compares its rows with the catalogue.
 
         Args:
             name: Of the index.
@@ -59,51 +59,51 @@ class Gallery(Protocol):
         ...
 
     def load(self, name: str) -> None:
-        """Make an index ready as it is; unlike `open` this makes and mends nothing."""
+        """Make an existing index ready for searches, without creating or repairing anything."""
         ...
 
     def kind(self, name: str) -> IndexType:
-        """Of which kind an index is."""
+        """Return the type of an index."""
         ...
 
     def prepare(self, name: str, dimension: int) -> bool:
-        """Make rows that can be written and not searched yet; `build` follows.
+        """Create an index whose rows can be written and not searched yet; `build` follows.
 
         Returns:
-            Whether they were not there before.
+            False if it existed before.
         """
         ...
 
     def build(self, name: str, index_type: IndexType) -> bool:
-        """Have an index built over what was written; call it until it has.
+        """Build a prepared index over its rows; call it until it returns True.
 
         Returns:
-            Whether the index is whole and loaded.
+            True if the index is built and loaded.
         """
         ...
 
     def upsert(
         self, name: str, image_ids: Sequence[int], descriptors: Sequence[NDArray[np.float32]]
     ) -> None:
-        """Put descriptors into an index; those with a known id are replaced.
+        """Put descriptors into an index; replace those with a known id.
 
         Args:
             name: Of the index.
-            image_ids: N ids, none twice.
+            image_ids: N different ids.
             descriptors: N vectors (D,) float32, of unit length.
         """
         ...
 
     def delete(self, name: str, image_ids: Sequence[int]) -> None:
-        """Take images out of an index; unknown ids are no error."""
+        """Remove images from an index; unknown ids are no error."""
         ...
 
     def flush(self, name: str) -> None:
-        """Bring what was written into the form in which searches are fast."""
+        """Bring written rows into the form in which searches are fast."""
         ...
 
     def make_visible(self, name: str) -> None:
-        """Wait until every search sees what was written before."""
+        """Wait until every search sees the rows that were written before."""
         ...
 
     def search(
@@ -112,38 +112,38 @@ class Gallery(Protocol):
         query: NDArray[np.float32],
         *,
         top_k: int,
-        condition: str = "",
+        among: Collection[int] | None = None,
         below: int | None = None,
     ) -> list[Neighbour]:
-        """The nearest images of an index, best first.
+        """Return the nearest images of an index, best first.
 
         Args:
             name: Of the index.
             query: (D,) float32, of unit length.
-            top_k: At most so many, `MAX_NEIGHBOURS` at the most.
-            condition: Only images that fulfil it, in Milvus' words; not for embedded ones.
-            below: Only images with a smaller id than this, instead of a condition.
+            top_k: Most images to return, up to `MAX_NEIGHBOURS`.
+            among: Search only among images with these ids.
+            below: Search only among images with a smaller id.
         """
         ...
 
     def search_each(
         self, name: str, queries: NDArray[np.float32], *, top_k: int
     ) -> list[list[Neighbour]]:
-        """The nearest images of each of some queries, in one call that nobody else's query shares.
+        """Return the nearest images of each query, in one call that other callers do not share.
 
         Args:
             name: Of the index.
-            queries: (N, D), of unit length.
-            top_k: At most so many for each, `MAX_NEIGHBOURS` at the most.
+            queries: (N, D) float32, of unit length.
+            top_k: Most images to return for each, up to `MAX_NEIGHBOURS`.
         """
         ...
 
     def ids(self, name: str) -> set[int]:
-        """Every id that an index holds."""
+        """Return the ids of all rows of an index."""
         ...
 
     def names(self) -> list[str]:
-        """Every index, other programs' too."""
+        """Return the names of all indexes, including those of other programs."""
         ...
 
     def drop(self, name: str) -> None:

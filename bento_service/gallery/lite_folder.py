@@ -1,8 +1,8 @@
-"""Milvus Lite's folder where Milvus Lite itself cannot get along with it.
+"""Milvus Lite's folder, if Milvus Lite cannot use it.
 
-All that it holds can be built again from the catalogue, so a folder that cannot be used is moved
-out of the way as a whole, and the index begins anew. Damage inside of one index is not seen here;
-that index alone is dropped when it is opened.
+All of it can be rebuilt from the catalogue, so a folder that cannot be used is renamed as a whole,
+and the index starts empty. Damage inside one index is not visible here; that index is dropped when
+it is opened.
 """
 
 import fcntl
@@ -20,34 +20,35 @@ _SCHEMA = "schema.json"
 
 
 def set_aside_if_unusable(folder: Path) -> Path | None:
-    """Rename a folder in which Milvus Lite cannot start; the new name, if it was needed.
+    """Rename a folder in which Milvus Lite cannot start, unless a process uses it.
 
-    One that somebody uses is left alone.
+    Returns:
+        The new name; `None` if nothing was renamed.
 
     Raises:
-        OSError: It cannot be looked at or renamed.
+        OSError: The folder cannot be read or renamed.
     """
-    what = _defect(folder) if folder.exists() else ""
-    if not what or _is_used(folder):
+    defect = _defect(folder) if folder.exists() else ""
+    if not defect or _is_used(folder):
         return None
     aside = folder.with_name(f"{folder.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
     folder.rename(aside)
     _log.warning(
-        "%s cannot be used (%s); it is now %s and may be deleted, the index is built anew",
+        "%s cannot be used (%s); it is now %s and may be deleted, the index is rebuilt",
         folder.name,
-        what,
+        defect,
         aside.name,
     )
     return aside
 
 
 def names_in(folder: Path) -> list[str]:
-    """Names of the indexes; Milvus Lite does not tell them where one of them is torn."""
+    """Return the names of the indexes; Milvus Lite cannot list them if one is damaged."""
     return sorted(path.parent.name for path in folder.glob(f"{_FOLDERS[0]}/*/{_SCHEMA}"))
 
 
 def remove_index(folder: Path, name: str) -> None:
-    """Delete an index's files that Milvus Lite does not know, as when it was killed making them."""
+    """Delete the files of an index that Milvus Lite does not know, as after a kill."""
     shutil.rmtree(folder / _FOLDERS[0] / name, ignore_errors=True)
 
 

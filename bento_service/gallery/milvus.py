@@ -1,9 +1,9 @@
-"""pymilvus and Milvus Lite without the libraries that they load and this service does not use.
+"""pymilvus and Milvus Lite without the libraries that they import and this service does not need.
 
-pymilvus loads pandas because rows may be data frames, and scipy because they may be sparse; pyarrow
-loads pandas because arrays may be made of it, and Milvus Lite faiss for indexes that are not exact.
-None of that is asked for here. Should a call need one of pandas' functions after all, what stands
-in for it loads pandas then. pymilvus is pinned, and a test looks at what a real server has loaded.
+pymilvus imports pandas for rows that are data frames, and scipy for sparse ones; pyarrow imports
+pandas to convert its arrays, and Milvus Lite imports faiss for approximate indexes. This service
+uses none of that. If a call needs a function of pandas after all, the stand-in imports pandas then.
+pymilvus is pinned, and a test checks which modules a real server has imported.
 """
 
 import sys
@@ -21,7 +21,7 @@ __all__ = ["DataType", "MilvusClient", "MilvusException", "load_lite", "without_
 
 @contextmanager
 def _pandas_stood_in_for() -> Iterator[None]:
-    """Let imports find stand-ins for pandas, unless it is there already."""
+    """Let imports find stand-ins for pandas, unless pandas is imported already."""
     if "pandas" in sys.modules:
         yield
         return
@@ -38,7 +38,7 @@ def _pandas_stood_in_for() -> Iterator[None]:
 
 
 def _class_without_instances(name: str) -> type:
-    """A class for annotations and `isinstance`."""
+    """Return a class for annotations and `isinstance`."""
 
     def refuse(*_: object) -> None:
         raise TypeError(f"pandas.{name} stands for a class that was not loaded")
@@ -54,13 +54,13 @@ def _loading_when_called(name: str) -> Callable[..., Any]:
 
 
 class _Hiding(MetaPathFinder):
-    """Finds that some packages are not installed."""
+    """A finder that hides installed packages."""
 
     def __init__(self, *names: str) -> None:
         self._names = names
 
     def find_spec(self, fullname: str, _: Sequence[str] | None, __: object = None) -> None:
-        """Refuse the hidden, leave the others to the finders that follow."""
+        """Raise for hidden packages; leave the others to the next finders."""
         if fullname in self._names:
             raise ModuleNotFoundError(f"{fullname} is hidden", name=fullname)
 
@@ -76,14 +76,14 @@ with _pandas_stood_in_for():
     from pymilvus.client.utils import SciPyHelper
     from pymilvus.exceptions import MilvusException
 
-SciPyHelper._checked = True  # so that it does not look whether there is scipy
+SciPyHelper._checked = True  # so that it does not import scipy
 
 
 def without_retries(client: MilvusClient) -> None:
-    """Let every call of a client end with the first answer or failure.
+    """Let every call of a client end with its first answer or failure.
 
-    pymilvus tries a call again until its time limit is over, and meanwhile connects anew under a
-    lock that all other calls then wait for. It asks this function first.
+    Otherwise pymilvus retries a call until its time limit, and reconnects under a lock that blocks
+    all other calls. It calls this handler first.
     """
 
     def give_up(error: Exception) -> bool:
@@ -95,12 +95,12 @@ def without_retries(client: MilvusClient) -> None:
 
 
 def load_lite() -> None:
-    """Load Milvus Lite, before the first client of a folder; a second time does nothing.
+    """Import Milvus Lite, before the first client of a folder; repeated calls do nothing.
 
-    Without faiss it refuses every index that is not exact.
+    Without faiss it refuses every approximate index.
     """
     with _Hiding("pandas", "faiss"):
         import milvus_lite  # noqa: F401
         import pyarrow as pa
 
-        pa.array([0])  # with its first array it looks for pandas, once and for all
+        pa.array([0])  # with its first array it tries to import pandas, only once

@@ -1,4 +1,4 @@
-"""Which Milvus servers this service works with."""
+"""The versions of Milvus servers that this service works with."""
 
 import logging
 import re
@@ -6,33 +6,32 @@ import re
 from bento_service.errors import IndexUnavailable
 
 OLDEST = (2, 3)
-"""The first with `upsert`, without which no row can be replaced safely."""
+"""The first version with `upsert`, without which no row can be replaced safely."""
 NEWEST_MAJOR = 2
 
 _log = logging.getLogger(__name__)
 
 
 def check_version(version: str) -> None:
-    """Refuse a server that is too old, and warn of one that nobody has tried.
+    """Refuse a server that is too old, and warn of an untested version.
 
     Args:
-        version: As the server says it: `v2.3.5`, `2.4.1-gpu` or anything else.
+        version: As the server reports it: `v2.3.5`, `2.4.1-gpu` or anything else.
 
     Raises:
-        IndexUnavailable: It is older than 2.3.
+        IndexUnavailable: The server is older than 2.3.
     """
     numbers = re.match(r"\D{0,10}(\d+)\.(\d+)", version)
     if numbers is None:
         _log.warning(
-            "Milvus says that it is version %r, which is unknown; 2.3 or a later 2.x is expected",
-            version[:50],
+            "Milvus reports the unknown version %r; 2.3 or a later 2.x is expected", version[:50]
         )
         return
     major, minor = int(numbers[1]), int(numbers[2])
     if (major, minor) < OLDEST:
         raise IndexUnavailable(
-            f"Milvus {version[:50]} is too old for the index; 2.3 is the oldest that will do"
+            f"Milvus {version[:50]} is too old for the index; 2.3 is the oldest that works"
         )
     _log.info("Milvus %s", version[:50])
     if major > NEWEST_MAJOR:
-        _log.warning("Milvus %s is newer than any that this service was made for", version[:50])
+        _log.warning("Milvus %s is newer than any that this service was tested with", version[:50])

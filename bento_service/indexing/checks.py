@@ -1,7 +1,8 @@
-"""Whether an index that was prepared holds what it should, before searches rely on it."""
+"""Comparing an index with the catalogue."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,43 +12,70 @@ from bento_service.catalogue.records import IndexRecord
 from bento_service.errors import ImageNotFound
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import MAX_NEIGHBOURS
+from bento_service.indexing.cursor import ChangeCursor
 
 SAMPLE = 64
 """Images that have to find themselves."""
 MIN_SCORE = 0.999
-"""With which they have to."""
+"""The score with which they have to find themselves."""
 MIN_ROUNDED_SCORE = 0.98
-"""The same, where the index holds rounded descriptors."""
+"""The same for an index of rounded descriptors."""
 _MISSES = 0.05
-"""The part of the sample that an approximate index may not find."""
+"""The part of the sample that an approximate index may miss."""
 _TIED = 1e-5
 _NEAREST = 20
 _WRONG = 0.01
-_CHANGES_A_STEP = 1000
+
+
+@dataclass(frozen=True)
+class RowComparison:
+    """The rows of an index compared with the catalogue; pending changes are no difference.
+
+    Attributes:
+        rows: How many rows the index has.
+        expected: Ids of the images that the index should have.
+        missing: Ids that it should have and does not have.
+        unknown: Ids that it has and should not have.
+    """
+
+    rows: int
+    expected: set[int]
+    missing: set[int]
+    unknown: set[int]
+
+
+def compare_rows(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> RowComparison:
+    """Compare the ids of an open index with the catalogue.
+
+    Raises:
+        IndexUnavailable: The index does not answer.
+    """
+    ids = gallery.ids(index.name)
+    expected = catalogue.changes.living_ids(index.id, up_to=index.applied)
+    pending = catalogue.changes.changed_ids(index.id, after=index.applied)
+    return RowComparison(len(ids), expected, expected - ids - pending, ids - expected - pending)
 
 
 def defect(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> str | None:
-    """What is wrong with an index, for people; `None` where nothing is.
+    """Return the defect of a prepared index, for people; `None` if it can serve.
 
-    It has to hold exactly the images that were applied to it, and a sample of them has to find
-    itself first. Nothing else may write to the index meanwhile.
+    It must hold exactly the images that were applied to it, and a sample of them must find
+    themselves. Nothing else may write to the index meanwhile.
 
     Raises:
-        IndexUnavailable: Milvus does not answer.
+        IndexUnavailable: The index does not answer.
     """
-    held = gallery.ids(index.name)
-    expected = catalogue.changes.living_ids(index.id, up_to=index.applied)
-    pending = catalogue.changes.changed_ids(index.id, after=index.applied)
-    if wrong := (expected - held - pending) | (held - expected - pending):
+    compared = compare_rows(catalogue, gallery, index)
+    if wrong := compared.missing | compared.unknown:
         return (
             f"the new index differs from the catalogue in {len(wrong)} images; searches go on with "
             "the former version, reindex again"
         )
-    return _unfound(catalogue, gallery, index, sorted(expected))
+    return _self_search_defect(catalogue, gallery, index, sorted(compared.expected))
 
 
-def _unfound(
-    catalogue: Catalogue, gallery: Gallery, index: IndexRecord, ids: list[int]
+def _self_search_defect(
+    catalogue: Catalogue, gallery: Gallery, index: IndexRecord, ids: Sequence[int]
 ) -> str | None:
     seeded = random.Random(index.name)  # noqa: S311 - a sample, no secret
     sample = seeded.sample(ids, min(SAMPLE, len(ids)))
@@ -59,10 +87,10 @@ def _unfound(
         except ImageNotFound:
             continue  # deleted by now
         near = gallery.search(index.name, own, top_k=_NEAREST)
-        best = max((one.score for one in near), default=0.0)
+        best = max((hit.score for hit in near), default=0.0)
         is_near = best >= (MIN_SCORE if kind.has_exact_scores else MIN_ROUNDED_SCORE)
-        first = {one.image_id for one in near if one.score > best - _TIED}
-        # Of many equal pictures, Milvus may leave out any.
+        first = {hit.image_id for hit in near if hit.score > best - _TIED}
+        # Of many equal pictures, the index may leave out any.
         if is_near and (image_id in first or len(first) >= _NEAREST or not kind.has_exact_scores):
             continue
         spare -= 1
@@ -74,32 +102,38 @@ def _unfound(
     return None
 
 
-def garbled(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> int:
-    """How many rows of an open index are not those of the catalogue, or are there twice.
+def count_corrupt_rows(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> int:
+    """Return how many rows of an open index have wrong descriptors or exist twice.
 
-    Milvus Lite keeps no checksums, so that changed bytes of its files show in wrong scores alone.
-    Killed while it moves rows into a segment, it can have them twice; only searches tell.
-    One search with a probe that no picture has looks at `MAX_NEIGHBOURS` of them.
+    Without checksums, changed bytes of an index file only show in wrong scores, and an index that
+    was killed while it moved rows can return them twice. One search with a random probe compares
+    `MAX_NEIGHBOURS` rows.
 
     Raises:
-        IndexUnavailable: Milvus does not answer.
+        IndexUnavailable: The index does not answer.
     """
     seeded = np.random.default_rng(index.id)
     probe = seeded.standard_normal(index.space.dimension).astype(np.float32)
     probe = probe / np.linalg.norm(probe)
     near = gallery.search(index.name, probe, top_k=MAX_NEIGHBOURS)
-    right = dict(_scores(catalogue, index, probe))
-    known = (one for one in near if one.image_id in right)
-    wrong = sum(not abs(one.score - right[one.image_id]) < _WRONG for one in known)
-    return wrong + len(near) - len({one.image_id for one in near})
+    scores = _scores(catalogue, index, probe)
+    known = (hit for hit in near if hit.image_id in scores)
+    wrong = sum(not abs(hit.score - scores[hit.image_id]) < _WRONG for hit in known)
+    return wrong + len(near) - len({hit.image_id for hit in near})
 
 
 def _scores(
     catalogue: Catalogue, index: IndexRecord, probe: NDArray[np.float32]
-) -> Iterator[tuple[int, float]]:
-    """Ids of an index's images with the cosine of each and a probe."""
-    after = (0, 0)
-    while page := catalogue.changes.page(index.id, after=after, limit=_CHANGES_A_STEP):
-        scores = np.stack([change.descriptor for change in page]) @ probe
-        yield from zip((change.image_id for change in page), scores.tolist(), strict=True)
-        after = (page[-1].revision, page[-1].image_id)
+) -> dict[int, float]:
+    """Return the cosines of a probe and the catalogue's descriptors, by image id."""
+    scores: dict[int, float] = {}
+    cursor, is_last = ChangeCursor(catalogue, index.id), False
+    while not is_last:
+        step = cursor.read()
+        if step.changes:
+            cosines = np.stack([change.descriptor for change in step.changes]) @ probe
+            ids = (change.image_id for change in step.changes)
+            scores.update(zip(ids, cosines.tolist(), strict=True))
+        cursor.move_past(step)
+        is_last = step.is_last
+    return scores

@@ -1,49 +1,56 @@
-"""Keeps the indexes equal to the catalogue by replaying the catalogue's changes into them.
+"""Replay: a thread that applies the catalogue's changes to the indexes.
 
-Every change of an image carries a revision; `applied` of an index says up to which revision it is.
-Changes beyond that are applied in order and are idempotent, so a crash at any point heals itself
-at the next start. While Milvus is away the catalogue goes on, and replay catches up.
+Every change of an image has a revision; `applied` of an index is the revision up to which it holds
+all changes. Later changes are applied in order, and each can be applied twice, so a crash at any
+point heals at the next start. While Milvus is away the catalogue goes on, and replay catches up.
 """
 
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
-from sqlalchemy.exc import OperationalError
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.indexes import index_prefix
-from bento_service.catalogue.records import Change, IndexRecord
+from bento_service.catalogue.records import IndexRecord
 from bento_service.errors import IndexUnavailable, LookalikeError
 from bento_service.gallery.gallery import Gallery
-from bento_service.gallery.index_types import IndexRule
-from bento_service.indexing.checks import defect, garbled
-from bento_service.indexing.index_swap import Succession, applied_to
+from bento_service.indexing.checks import compare_rows, count_corrupt_rows, defect
+from bento_service.indexing.cursor import CHANGES_PER_STEP, ChangeCursor, Step, apply_changes
+from bento_service.indexing.index_swap import IndexSwap
 
 _log = logging.getLogger(__name__)
-_CHANGES_A_STEP = 1000
 MAX_BEHIND = 1000
-"""Changes that an index may lack when searches begin to use it; they are compared beside it."""
+"""Most changes that an index may lack when it begins to serve."""
+GATHER_SECONDS = 0.5
+RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
+PROBE_SECONDS = 5.0
 _FLUSH_AFTER_ROWS = 1000
-_FLUSH_AFTER_SECONDS = 1.0
+FLUSH_SECONDS = 1.0
 _SERVER_FLUSH_ROWS = 10_000
-_GATHER_SECONDS = 0.5
 _SWEEP_SECONDS = 0.05
-"""Between two parts of what is deleted, so that others can write."""
-_RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
-_LOOK_SECONDS = 5.0
-"""How often a Milvus server is asked whether it is still there; Lite is in this process."""
+"""Seconds between two parts of a large deletion, so that others can write."""
 _CLOSE_SECONDS = 30.0
-_LAST_ID = 2**62
-# Milvus away, a full disk, a collection deleted under way, a lost database: all of it passes.
-_TROUBLE = (LookalikeError, OperationalError, OSError)
+# Milvus or the database is away, the disk is full, a collection was deleted meanwhile: all of it
+# passes.
+_TRANSIENT = (LookalikeError, OSError)
 
 
 class Replay:
-    """A thread that follows the catalogue. Start it with `with`."""
+    """A thread that follows the catalogue. Start it with `with`.
+
+    Args:
+        on_purged: Called with the digests of uploads whose last image may be gone.
+        swap: Swaps indexes for others of another type; index types stay as they are if `None`.
+        changes_per_step: Most changes to apply at once.
+        gather_seconds: Seconds for which changes are gathered, so that writes are fewer.
+        flush_seconds: Seconds without changes after which written rows are flushed.
+        retry_seconds: Seconds after the first and further failures; the last one is repeated.
+        probe_seconds: Seconds between two probes of an idle Milvus server.
+    """
 
     def __init__(
         self,
@@ -51,27 +58,29 @@ class Replay:
         gallery: Gallery,
         *,
         on_purged: Callable[[set[str]], None],
-        rule: IndexRule | None = None,
+        swap: IndexSwap | None = None,
+        changes_per_step: int = CHANGES_PER_STEP,
+        gather_seconds: float = GATHER_SECONDS,
+        flush_seconds: float = FLUSH_SECONDS,
+        retry_seconds: Sequence[float] = RETRY_SECONDS,
+        probe_seconds: float = PROBE_SECONDS,
     ) -> None:
-        """Prepare.
-
-        Args:
-            catalogue: What is followed.
-            gallery: What follows.
-            on_purged: Told the digests of uploads whose last image may have gone.
-            rule: Which kind of index a collection should have; as it is where there is none.
-        """
         self._catalogue = catalogue
         self._gallery = gallery
         self._on_purged = on_purged
-        self._succession = None if rule is None else Succession(catalogue, gallery, rule)
+        self._swap = swap
+        self._changes_per_step = changes_per_step
+        self._gather_seconds = gather_seconds
+        self._flush_seconds = flush_seconds
+        self._retry_seconds = retry_seconds
+        self._probe_seconds = probe_seconds
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._opened: set[str] = set()
         self._unflushed: dict[str, int] = {}
         self._orphans_gone = False
         self._was_ready = False
-        self._looks = 0
+        self._probes = 0
         self._thread = threading.Thread(target=self._run, name="replay", daemon=True)
 
     def __enter__(self) -> Self:
@@ -84,22 +93,22 @@ class Replay:
         self._thread.join(_CLOSE_SECONDS)
 
     def wake(self) -> None:
-        """Tell that the catalogue has changed."""
+        """Make the thread look for changes now."""
         self._wake.set()
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs; a defect that ends it is in the log."""
+        """True if the thread runs; a defect that ends it is in the log."""
         return self._thread.is_alive()
-
-    def is_open(self, index: IndexRecord) -> bool:
-        """Whether an index was opened, compared with the catalogue, and works as far as known."""
-        return index.name in self._opened
 
     @property
     def was_ready(self) -> bool:
-        """Whether there was a moment in which the indexes of all collections were open."""
+        """True if the indexes of all collections have been open at the same time."""
         return self._was_ready
+
+    def is_open(self, index: IndexRecord) -> bool:
+        """Return whether an index was opened and compared, and no search of it failed since."""
+        return index.name in self._opened
 
     def _run(self) -> None:
         failures = 0
@@ -107,10 +116,10 @@ class Replay:
             try:
                 self._follow()
                 failures = 0
-            except _TROUBLE as error:
+            except _TRANSIENT as error:
                 _log.warning("replay waits: %s", error)
-                self._orphans_gone = False  # what was given up half made may be one
-                pause = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
+                self._orphans_gone = False  # an index that was given up half made may be one
+                pause = self._retry_seconds[min(failures, len(self._retry_seconds) - 1)]
                 failures += 1
                 self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
         try:
@@ -119,87 +128,89 @@ class Replay:
             _log.warning("the index was not flushed; the next start does that")
 
     def _follow(self) -> None:
-        """Apply what is new, then wait for more; flush when a burst has ended."""
+        """Apply new changes, then wait for more; flush at the end of a burst."""
         self._wake.clear()
-        self._opened -= self._gallery.doubted()
+        self._opened -= self._gallery.take_suspects()
         indexes = self._catalogue.indexes.all()
-        trouble = None
+        failure = None
         for index in indexes:
             try:
                 self._open(index)
                 self._apply(index)
-            except _TROUBLE as error:  # the others need not wait for this one
-                trouble = error
-                # A server that comes back may have released or lost it: it is compared again.
+            except _TRANSIENT as error:  # the other indexes need not wait
+                failure = error
+                # A server that restarts may have released or lost the index: compare it again.
                 self._opened.discard(index.name)
-        self._was_ready = self._was_ready or self._is_ready()
+        if not self._was_ready:
+            serving = [collection.index for collection in self._catalogue.collections.all()]
+            self._was_ready = all(map(self.is_open, serving))
         try:
             self._drop_orphans({name for index in indexes for name in index.names})
-        except _TROUBLE as error:
-            trouble = error
-        if trouble is not None:
-            raise trouble
+        except _TRANSIENT as error:
+            failure = error
+        if failure is not None:
+            raise failure
         if self._stopping.is_set():
             return
         self._finish_reindexes()
-        pause = self._succeed()
-        if self._catalogue.retired.sweep():
+        pause = self._swap_indexes()
+        if self._catalogue.retired_indexes.sweep():
             pause = _SWEEP_SECONDS if pause is None else min(pause, _SWEEP_SECONDS)
-        self._await_changes(indexes, pause)
+        self._wait_for_changes(indexes, pause)
 
-    def _is_ready(self) -> bool:
-        collections = self._catalogue.collections.all()
-        return all(self.is_open(collection.index) for collection in collections)
-
-    def _await_changes(self, indexes: list[IndexRecord], pause: float | None) -> None:
-        """Until something has changed, or `pause` seconds after which there is more to do."""
-        if pause is not None and pause < _FLUSH_AFTER_SECONDS:
+    def _wait_for_changes(self, indexes: list[IndexRecord], pause: float | None) -> None:
+        """Wait until something has changed, or for `pause` seconds if there is more to do."""
+        if pause is not None and pause < self._flush_seconds:
             self._stopping.wait(pause)
             self._wake.set()
             return
-        idle = pause if self._gallery.is_embedded else min(pause or _LOOK_SECONDS, _LOOK_SECONDS)
-        if self._wake.wait(_FLUSH_AFTER_SECONDS if self._unflushed else idle):
-            self._stopping.wait(_GATHER_SECONDS)  # fewer, larger writes; searches do not wait
+        idle = pause
+        if not self._gallery.is_embedded:
+            idle = min(pause or self._probe_seconds, self._probe_seconds)
+        if self._wake.wait(self._flush_seconds if self._unflushed else idle):
+            self._stopping.wait(self._gather_seconds)
         elif self._unflushed:
             self._flush()
         elif indexes:
-            self._look(indexes[self._looks % len(indexes)])
-            self._looks += 1
+            self._probe_next(indexes)
 
-    def _look(self, index: IndexRecord) -> None:
-        """Notice that a server went away or forgot an index before a caller does."""
+    def _probe_next(self, indexes: list[IndexRecord]) -> None:
+        """Notice before a caller does that a server went away or lost an index."""
+        index = indexes[self._probes % len(indexes)]
         try:
             self._probe(index)
         except IndexUnavailable:
             self._opened.clear()
             raise
+        self._probes += 1
 
     def _finish_reindexes(self) -> None:
-        """Let searches use the indexes that were prepared, if they hold what they should."""
+        """Let searches use the indexes that are prepared and hold what they should."""
         for index in self._catalogue.reindexes.due():
             if len(self._catalogue.changes.changed_ids(index.id, after=index.applied)) > MAX_BEHIND:
-                self._wake.set()  # what was settled last comes first
+                self._wake.set()  # apply the last results first
             elif problem := defect(self._catalogue, self._gallery, index):
                 _log.error("index of %s is not switched to: %s", index.collection, problem)
                 self._catalogue.reindexes.fail(index, problem)
                 self._drop(index.name)
             elif self._catalogue.reindexes.switch(index):
                 _log.info("searches of %s use %s", index.collection, index.space.descriptor)
-                self._wake.set()  # the index before the last one goes
+                self._wake.set()  # to drop the index before the former one
 
-    def _succeed(self) -> float | None:
-        """Exchange indexes for those of other kinds; in how many seconds to go on with it."""
-        if self._succession is None:
+    def _swap_indexes(self) -> float | None:
+        """Advance swaps of indexes; return in how many seconds to do so again."""
+        if self._swap is None:
             return None
-        switched, seconds = self._succession.step(self._catalogue.indexes.all())
+        switched, seconds = self._swap.advance(self._catalogue.indexes.all())
         self._opened.update(switched)
-        if switched:
-            for index in self._catalogue.indexes.all():
-                self._purge(index)  # what waited for an index that was filled
-        return 0.0 if switched else seconds  # what was exchanged goes
+        if not switched:
+            return seconds
+        for index in self._catalogue.indexes.all():
+            self._purge(index)  # tombstones that the replacement had to apply first
+        return 0.0  # to drop the indexes that were replaced
 
     def _open(self, index: IndexRecord) -> None:
-        """Open an index once and make it hold exactly what the catalogue says that it holds."""
+        """Open an index, if that was not done, and make it equal to the catalogue."""
         if self.is_open(index):
             return
         try:
@@ -207,77 +218,70 @@ class Replay:
         except IndexUnavailable as error:
             if not self._gallery.is_embedded:  # a server is away more often than damaged
                 raise
-            _log.warning("index of %s is damaged (%s); building it again", index.collection, error)
+            _log.warning("index of %s is damaged (%s); rebuilding it", index.collection, error)
             self._gallery.drop(index.name)
             self._open_and_compare(index)
 
     def _open_and_compare(self, index: IndexRecord) -> None:
         self._gallery.open(index.name, index.space.dimension)
-        held = self._gallery.ids(index.name)
-        expected = self._catalogue.changes.living_ids(index.id, up_to=index.applied)
-        pending = self._catalogue.changes.changed_ids(index.id, after=index.applied)
-        if ghosts := held - expected - pending:
-            _log.warning("index of %s held %d unknown rows", index.collection, len(ghosts))
-            self._gallery.delete(index.name, sorted(ghosts))
-        if missing := expected - held:
-            _log.warning("index of %s lacked %d rows", index.collection, len(missing))
-            self._catalogue.changes.touch(index, missing)
+        compared = compare_rows(self._catalogue, self._gallery, index)
+        if compared.unknown:
+            unknown = sorted(compared.unknown)
+            _log.warning("index of %s has %d unknown rows", index.collection, len(unknown))
+            self._gallery.delete(index.name, unknown)
+        if compared.missing:
+            _log.warning("index of %s lacks %d rows", index.collection, len(compared.missing))
+            self._catalogue.changes.touch(index, compared.missing)
         self._purge(index)
         self._probe(index)
         if self._gallery.is_milvus_lite and (
-            wrong := garbled(self._catalogue, self._gallery, index)
+            wrong := count_corrupt_rows(self._catalogue, self._gallery, index)
         ):
             raise IndexUnavailable(f"{wrong} rows are not what was written")
         self._opened.add(index.name)
 
     def _probe(self, index: IndexRecord) -> None:
-        # A server lists its indexes long before it can search them, so only a search tells.
+        # A server lists its indexes long before it can search them, so only a search is proof.
         probe = np.zeros(index.space.dimension, np.float32)
         self._gallery.search(index.name, probe, top_k=1)
 
     def _apply(self, index: IndexRecord) -> None:
-        position = (index.applied, _LAST_ID)
-        applied = index.applied
-        buried = 0
-        while not self._stopping.is_set():
-            step = self._catalogue.changes.page(index.id, after=position, limit=_CHANGES_A_STEP)
-            buried += self._apply_step(index.name, step)
-            if len(step) < _CHANGES_A_STEP:
-                # All that was committed when the index was read is applied; changes that
-                # came later begin a new revision.
-                applied = max(index.revision, position[0], *(c.revision for c in step))
-                self._advance(index, applied)
-                break
-            position = (step[-1].revision, step[-1].image_id)
-            applied = position[0] - 1  # its last revision may go on in the next step
-            self._advance(index, applied)
-        if buried:
+        """Apply the changes that an index lacks."""
+        cursor = ChangeCursor(
+            self._catalogue,
+            index.id,
+            applied=index.applied,
+            changes_per_step=self._changes_per_step,
+        )
+        tombstones, is_last = 0, False
+        while not (is_last or self._stopping.is_set()):
+            step = cursor.read(index.revision)
+            tombstones += self._apply_step(index, step)
+            cursor.move_past(step)
+            is_last = step.is_last
+        if tombstones:
             self._purge(index)
 
-    def _advance(self, index: IndexRecord, applied: int) -> None:
-        if applied > index.applied:
+    def _apply_step(self, index: IndexRecord, step: Step) -> int:
+        """Apply some changes; return how many of them were tombstones."""
+        tombstones = apply_changes(self._gallery, index.name, step.changes)
+        if step.changes:
+            self._unflushed[index.name] = self._unflushed.get(index.name, 0) + len(step.changes)
+            if self._gallery.is_embedded and self._unflushed[index.name] >= _FLUSH_AFTER_ROWS:
+                self._gallery.flush(index.name)
+                del self._unflushed[index.name]
+        if step.applied > index.applied:
             # From here on searches rely on the index alone.
             self._gallery.make_visible(index.name)
-            self._catalogue.indexes.set_applied(index.id, applied)
-
-    def _apply_step(self, name: str, step: list[Change]) -> int:
-        """Apply some changes to an index; returns how many of them were tombstones."""
-        if not step:
-            return 0
-        buried = applied_to(self._gallery, name, step)
-        self._unflushed[name] = self._unflushed.get(name, 0) + len(step)
-        if self._gallery.is_embedded and self._unflushed[name] >= _FLUSH_AFTER_ROWS:
-            self._gallery.flush(name)
-            del self._unflushed[name]
-        return buried
+            self._catalogue.indexes.set_applied(index.id, step.applied)
+        return tombstones
 
     def _purge(self, index: IndexRecord) -> None:
-        uploads = self._catalogue.images.purge(index.collection_id)
-        if uploads:
-            self._on_purged(uploads)
+        if digests := self._catalogue.images.purge(index.collection_id):
+            self._on_purged(digests)
 
     def _flush(self) -> None:
-        """A server does so by itself in time; after every burst it would make small segments."""
+        """Flush the indexes; a server flushes by itself, and would make small segments."""
         due = 1 if self._gallery.is_embedded else _SERVER_FLUSH_ROWS
         for name, rows in list(self._unflushed.items()):
             if rows >= due:
@@ -285,7 +289,7 @@ class Replay:
             del self._unflushed[name]
 
     def _drop_orphans(self, wanted: set[str]) -> None:
-        """Drop the indexes that the catalogue has no more, also those deleted before a crash."""
+        """Drop the indexes that the catalogue no longer has, also those deleted before a crash."""
         if self._orphans_gone and self._opened <= wanted:
             return
         prefix = index_prefix(self._catalogue.collections.instance_id())

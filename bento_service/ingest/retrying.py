@@ -41,7 +41,7 @@ def retry_job(catalogue: Catalogue, uploads: Uploads, computed: Computed, job_id
 def _still_to_read(catalogue: Catalogue, job: JobRecord) -> set[str]:
     """Digests of what the service keeps of a job to try it again."""
     if job.kind is SourceKind.UPLOAD:
-        return catalogue.upload_needs.left_by(job.number)
+        return catalogue.upload_references.left_by(job.number)
     return set() if job.manifest is None or job.walked else {job.manifest}
 
 

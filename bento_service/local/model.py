@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from numpy.typing import NDArray
 
 from bento_service.descriptors.choice import Choice
+from bento_service.descriptors.engine_queue import EngineQueue
 from bento_service.descriptors.exported import read_tag
 from bento_service.descriptors.model import Model, find_versions
 from bento_service.errors import LookalikeError, NotReady
@@ -54,8 +54,7 @@ class LocalModel:
         self.choice = choice
         self._folder = folder
         self._threads = threads
-        self._loading: asyncio.Task[Model] | None = None
-        self._one = CapacityLimiter(1)  # a batch has all the cores
+        self._loading: asyncio.Task[EngineQueue] | None = None
 
     @asynccontextmanager
     async def loading(self) -> AsyncIterator[None]:
@@ -65,10 +64,12 @@ class LocalModel:
             yield
         finally:
             with suppress(LookalikeError):  # a running thread cannot be cancelled
-                await self._loading
+                await run_sync((await self._loading).close)
 
-    async def _load(self) -> Model:
-        return await run_sync(lambda: Model.load(self._folder, self.choice, threads=self._threads))
+    async def _load(self) -> EngineQueue:
+        choice = self.choice
+        model = await run_sync(lambda: Model.load(self._folder, choice, threads=self._threads))
+        return EngineQueue(model.describe, query_run=choice.max_batch, ingest_run=choice.ingest_run)
 
     @property
     def trouble(self) -> str | None:
@@ -79,16 +80,22 @@ class LocalModel:
         error = loading.exception()
         return None if error is None else str(error)
 
-    async def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Describe a batch; see `Embed`.
+    async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Embedder`.
 
         Raises:
             NotReady: The model could not be loaded.
         """
+        return await (await self._loaded()).describe_query(images)
+
+    async def describe_ingest(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Embedder` and `describe_query`."""
+        return await (await self._loaded()).describe_ingest(images)
+
+    async def _loaded(self) -> EngineQueue:
         if self._loading is None:
             raise NotReady("the model is not being loaded")
         try:
-            model = await asyncio.shield(self._loading)
+            return await asyncio.shield(self._loading)
         except LookalikeError as error:
             raise NotReady(str(error)) from error
-        return await run_sync(model.describe, images, limiter=self._one)

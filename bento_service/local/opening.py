@@ -6,16 +6,14 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
 
 from bento_service.api.app import surface_alone
 from bento_service.application import Application
 from bento_service.assembly.backing import Backing
 from bento_service.assembly.opening import opened
 from bento_service.catalogue import Catalogue
+from bento_service.catalogue.records import DescriptorBatch
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict, LookalikeError
@@ -33,14 +31,12 @@ from bento_service.storage.root_bindings import bound_roots
 failure = LocalError
 """The error of `open_local` and of its result."""
 
-Part = tuple[NDArray[np.int64], NDArray[np.float32]]
-
 
 def _exact(_: Settings, catalogue: Catalogue) -> Gallery:
-    def stored(name: str) -> Iterable[Part] | None:
+    def stored(name: str) -> Iterable[DescriptorBatch] | None:
         for index in catalogue.indexes.all():
             if index.name == name:
-                return catalogue.vectors.all(index)
+                return catalogue.descriptors.all(index)
         return None
 
     return ExactGallery(stored)
@@ -99,7 +95,7 @@ def open_local(
                 "each a folder of its own: one named by PYTEST_XDIST_WORKER, or none at all for a "
                 "temporary one"
             ) from error
-        except (LookalikeError, SettingsError, OperationalError, OSError) as error:
+        except (LookalikeError, SettingsError, OSError) as error:
             raise LocalError(f"{folder} cannot be opened: {error}") from error
         service.keep(stack.pop_all())
         return service
@@ -132,8 +128,6 @@ async def _opened(
 ) -> AsyncIterator[Application]:
     async with (
         model.loading(),
-        opened(
-            settings, model.tag, model.versions, model.choice, model.embed, backing
-        ) as application,
+        opened(settings, model.tag, model.versions, model.choice, model, backing) as application,
     ):
         yield application

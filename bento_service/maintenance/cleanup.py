@@ -1,4 +1,4 @@
-"""Gives back scratch collections, uploads that failed, and the keys of repeated calls."""
+"""Periodic cleanup: expired scratch collections, uploads that failed, and old idempotency keys."""
 
 import logging
 from collections.abc import Callable
@@ -7,27 +7,32 @@ from datetime import UTC, datetime, timedelta
 from bento_service.catalogue import Catalogue
 
 EXPIRY_SECONDS = 5.0
-"""Between two looks for scratch collections whose time has come."""
-HOUSEKEEPING_SECONDS = 600.0
-"""Between two looks for what was kept for a while."""
+"""Seconds between two looks for expired scratch collections."""
+CLEANUP_SECONDS = 600.0
+"""Seconds between two cleanups of uploads and keys."""
 _START = timedelta(hours=1)
 _log = logging.getLogger(__name__)
 
 
 def delete_expired(catalogue: Catalogue, on_deleted: Callable[[set[str]], None]) -> None:
-    """Delete the scratch collections whose time has come.
+    """Delete expired scratch collections.
 
     Args:
-        catalogue: Where the collections are.
-        on_deleted: Told the digests of uploads whose last image may have gone.
+        catalogue: That has the collections.
+        on_deleted: Called with the digests of uploads whose last image may be gone.
     """
     for name, uploads in catalogue.collections.delete_expired(datetime.now(UTC)).items():
-        _log.info("scratch collection %s was left alone long enough; it is deleted", name)
+        _log.info("scratch collection %s has expired and is deleted", name)
         on_deleted(uploads)
 
 
-class Housekeeping:
-    """Gives back what was kept for a while."""
+class Cleanup:
+    """Discards uploads and idempotency keys that were kept long enough.
+
+    Args:
+        retriable_since: Returns the time since which ended jobs keep their failed uploads.
+        discard: Removes those of some uploads that nothing needs.
+    """
 
     def __init__(
         self,
@@ -36,22 +41,15 @@ class Housekeeping:
         retriable_since: Callable[[], datetime],
         discard: Callable[[set[str]], None],
     ) -> None:
-        """Prepare.
-
-        Args:
-            catalogue: Where jobs and keys are.
-            retriable_since: Uploads that failed in jobs which ended earlier are not kept.
-            discard: Removes those of some uploads that nobody needs.
-        """
         self._catalogue = catalogue
         self._retriable_since = retriable_since
         self._discard = discard
-        # What ended long before is looked at when the service starts, with all that is stored.
-        self._looked_until = retriable_since() - _START
+        # The start of the service checks all stored uploads, and with them earlier jobs.
+        self._done_until = retriable_since() - _START
 
-    def look(self) -> None:
-        """Give back what was kept long enough."""
-        self._catalogue.claims.remove_old()
+    def run(self) -> None:
+        """Discard what was kept long enough."""
+        self._catalogue.idempotency_keys.remove_expired()
         until = self._retriable_since()
-        self._discard(self._catalogue.upload_needs.left_between(self._looked_until, until))
-        self._looked_until = until
+        self._discard(self._catalogue.upload_references.left_between(self._done_until, until))
+        self._done_until = until

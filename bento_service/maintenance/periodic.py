@@ -1,34 +1,31 @@
-"""Something that is done again and again while the service runs."""
+"""Work that repeats while the service runs."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from sqlalchemy.exc import OperationalError
-
-from bento_service.errors import StorageFull
+from bento_service.errors import CatalogueUnavailable, StorageFull
 
 _log = logging.getLogger(__name__)
-# A database that is away or a full disk: all of it passes.
-_TROUBLE = (OperationalError, StorageFull, OSError)
+_TRANSIENT = (CatalogueUnavailable, StorageFull, OSError)
 
 
 @asynccontextmanager
-async def repeating(act: Callable[[], None], *, seconds: float, what: str) -> AsyncIterator[None]:
-    """Do it now and every so many seconds, in a thread, until the context ends.
+async def periodic(act: Callable[[], None], *, seconds: float, what: str) -> AsyncIterator[None]:
+    """Call a function in a thread, now and periodically, until the context ends.
 
     Args:
-        act: May fail by what passes; it is done again all the same.
-        seconds: Between the end of one time and the next.
-        what: Named in the log when it fails.
+        act: The function; it is called again after a transient failure.
+        seconds: Between the end of a call and the next.
+        what: Names the work in the log.
     """
 
     async def run() -> None:
         while True:
             try:
                 await asyncio.to_thread(act)
-            except _TROUBLE as error:
+            except _TRANSIENT as error:
                 _log.warning("%s is put off: %s", what, error)
             await asyncio.sleep(seconds)
 

@@ -28,10 +28,28 @@ _SIGNATURES = (
     b"II+\x00",
     b"MM\x00+",
 )
+_WEBP_HEADER = 30
 _BRANDS = (b"ftypavif", b"ftypavis")
 
 
-BEGINNING = 30
+_NOT_READ = (
+    (b"ftypcrx ", "a raw file of a Canon camera"),
+    *((b"ftyp" + brand, "HEIC") for brand in (b"hei", b"hev", b"mif1", b"msf1")),
+    (b"ftyp", "a film"),
+)
+_NOT_READ_FROM_START = (
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"%PDF-", "PDF"),
+    (b"%!PS", "PostScript"),
+    (b"8BPS", "a Photoshop document"),
+    (b"\0\0\1\0", "an icon"),
+    (b"PK\3\4", "a zip archive"),
+)
+
+BEGINNING = 1024
 """Bytes of a file that the functions below look at."""
 
 
@@ -40,12 +58,26 @@ def begins_like_a_picture(beginning: bytes) -> bool:
     return _is_webp(beginning) or beginning.startswith(_SIGNATURES) or beginning[4:12] in _BRANDS
 
 
+def format_not_read(beginning: bytes) -> str:
+    """Say what a file is that is not read, by its beginning and never by its name."""
+    if not beginning:
+        return "the file is empty"
+    text = beginning.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith(b"<") and b"<svg" in text:
+        return "SVG is not read"
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "this is a web page and no picture"
+    named = [name for start, name in _NOT_READ_FROM_START if beginning.startswith(start)]
+    named += [name for start, name in _NOT_READ if beginning[4:].startswith(start)]
+    return f"{named[0]} is not read" if named else "not a picture that can be read"
+
+
 def webp_size(beginning: bytes) -> tuple[int, int] | None:
     """Width and height of a WebP, of which Pillow holds all pixels before it tells them.
 
     See RFC 9649, sections 2.5 to 2.7. None where it is no WebP, or does not say.
     """
-    if not _is_webp(beginning) or len(beginning) < BEGINNING:
+    if not _is_webp(beginning) or len(beginning) < _WEBP_HEADER:
         return None
     kind, sizes = beginning[12:16], beginning[20:30]
     if kind == b"VP8X":

@@ -3,11 +3,12 @@
 The service decodes what callers send in child processes; see `bento_service.pictures.decoders`.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from bento_service.pictures.formats import Colour, Region
-from bento_service.pictures.picture import Picture, pixels_of
+from bento_service.pictures.picture import Picture, Snapshot, Source, pixels_of
 from bento_service.pictures.square import square, thumbnail
 
 
@@ -40,9 +41,18 @@ class LocalDecoder:
     max_pixels: int
     max_jpeg_pixels: int | None = None
 
+    def snapshot(
+        self, source: bytes | BinaryIO, *, max_bytes: int | None = None
+    ) -> AbstractContextManager[Snapshot]:
+        """See `Decoder`."""
+        if isinstance(source, bytes):
+            return nullcontext(Snapshot(source[:max_bytes]))
+        source.seek(0)
+        return nullcontext(Snapshot(source.read(-1 if max_bytes is None else max_bytes)))
+
     def decode(
         self,
-        source: bytes | BinaryIO,
+        source: Source,
         *,
         side: int,
         padding: Colour | None = None,
@@ -51,7 +61,7 @@ class LocalDecoder:
     ) -> Picture:
         """See `Decoder`."""
         return decode(
-            source,
+            _plain(source),
             side=side,
             max_pixels=self.max_pixels,
             max_jpeg_pixels=self.max_jpeg_pixels,
@@ -61,12 +71,19 @@ class LocalDecoder:
 
     def thumbnail(
         self,
-        source: bytes | BinaryIO,
+        source: Source,
         *,
         side: int,
         sender: str | None = None,
     ) -> bytes:
         """See `Decoder`."""
         return thumbnail(
-            source, side=side, max_pixels=self.max_pixels, max_jpeg_pixels=self.max_jpeg_pixels
+            _plain(source),
+            side=side,
+            max_pixels=self.max_pixels,
+            max_jpeg_pixels=self.max_jpeg_pixels,
         )
+
+
+def _plain(source: Source) -> bytes | BinaryIO:
+    return bytes(source.data) if isinstance(source, Snapshot) else source

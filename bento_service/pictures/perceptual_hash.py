@@ -1,14 +1,13 @@
 """Perceptual hashes: 64 bits that stay nearly as they are while a picture is scaled or compressed.
 
 The hash is pHash (Zauner, "Implementation and benchmarking of perceptual image hash functions",
-2010), as ImageHash computes it: which of the 64 lowest frequencies of the grey picture are above
-their median. Uniform borders are left out first, and the hash is taken in each of the eight
-orientations that a picture has when it is turned or mirrored, so that any two pictures can be
-compared in all of them by their stored hashes alone.
+2010) with the bits that ImageHash computes: which of the 64 lowest frequencies of the grey picture
+are above their median. Uniform borders are left out first. A picture has a hash for each of the
+eight orientations that turning and mirroring give it, so that any two pictures can be compared in
+all of them by their stored hashes alone.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,14 @@ ORIENTATIONS = tuple(Orientation)
 _INVERSE = (0, 3, 2, 1, 4, 5, 6, 7)  # what undoes each of them; mirrored ones undo themselves
 _STORED = np.dtype(">u8")
 _SIDE = 32
+_FREQUENCIES = 8
+_DECIMALS = 6
+"""Of frequencies: far above the error of their arithmetic, far below what tells pictures apart."""
+_WAVES = 2.0 * np.cos(
+    np.pi / 64 * np.arange(8).reshape(4, 2, 1).swapaxes(0, 1) * (2 * np.arange(16) + 1)
+)
+"""(2, 4, 16): half of the DCT-II's even cosines, then of its odd ones."""
+_LINES_AT_ONCE = 16
 _BORDER_TOLERANCE = 8
 """Levels by which the pixels of a border may differ: a saved JPEG's do."""
 _MIXED_LINES = 2
@@ -65,21 +72,20 @@ def hashes_of(pixels: NDArray[np.uint8]) -> Hashes | None:
         pixels: (S, S, 3), RGB, the whole picture squashed to a square, which changes neither its
             frequencies nor how it can be turned.
     """
-    # ImageHash loads scipy, 20 MB that a service without pictures does not need.
-    import imagehash
+    # Loaded here, because a service without pictures does not need it.
     from PIL import Image
 
     clean, box = _unframed(pixels)
     picture = Image.fromarray(clean).convert("L")
     small = picture.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, box)
-    if _contrast(np.asarray(small, np.float64)) < _LEAST_CONTRAST:
+    grey = np.asarray(small)
+    if _contrast(grey.astype(np.float64)) < _LEAST_CONTRAST:
         return None
-    bits = np.stack([imagehash.phash(lying).hash for lying in _orientations(small)])
-    if bits.sum(axis=(1, 2)).min() < _LEAST_BITS:
+    lying = _orientations(_low_frequencies(grey))
+    bits = lying > np.median(lying, axis=1, keepdims=True)
+    if bits.sum(axis=1).min() < _LEAST_BITS:
         return None
-    return (
-        np.packbits(bits.reshape(len(ORIENTATIONS), -1), axis=1).view(_STORED).ravel().astype("=u8")
-    )
+    return np.packbits(bits, axis=1).view(_STORED).ravel().astype("=u8")
 
 
 def stored(hashes: Hashes | None) -> bytes:
@@ -123,27 +129,55 @@ def closeness_of_each(a: Hashes, others: NDArray[np.uint64]) -> list[Closeness]:
     ]
 
 
-def _orientations(picture: Any) -> list[Any]:
-    from PIL.Image import Transpose
+def _low_frequencies(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the lowest frequencies (8, 8) of a grey picture (32, 32), by its DCT-II.
 
-    turns = (None, Transpose.ROTATE_270, Transpose.ROTATE_180, Transpose.ROTATE_90)  # clockwise
-    return [
-        side if turn is None else side.transpose(turn)
-        for side in (picture, picture.transpose(Transpose.FLIP_LEFT_RIGHT))
-        for turn in turns
-    ]
+    Even frequencies are the same on both sides of the middle and need only the sums of opposite
+    pixels, odd ones only their differences. Sums and differences of whole numbers are exact, so the
+    odd frequencies of a symmetrical picture are exactly 0 and no rounding error lifts them above
+    the median.
+    """
+    folded = _folded(_folded(grey.astype(np.float64)).transpose(2, 0, 1)).transpose(2, 0, 3, 1)
+    parts = _WAVES[:, np.newaxis] @ folded @ _WAVES.swapaxes(1, 2)
+    whole: NDArray[np.float64] = parts.transpose(2, 0, 3, 1).reshape(_FREQUENCIES, _FREQUENCIES)
+    return whole.round(_DECIMALS)
+
+
+def _folded(lines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums and the differences (2, N / 2, ...) of opposite lines (N, ...)."""
+    near, far = lines[: len(lines) // 2], lines[: len(lines) // 2 - 1 : -1]
+    return np.stack((near + far, near - far))
+
+
+def _orientations(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the frequencies (8, 64) of a picture in each of the `ORIENTATIONS`.
+
+    Mirroring a picture negates its odd frequencies in that direction, and turning it by 90 degrees
+    exchanges the directions and mirrors it.
+    """
+    upright, turned = frequencies, frequencies.T
+    across = np.resize((1.0, -1.0), _FREQUENCIES)
+    down = across[:, None]
+    lying = (
+        *(upright, turned * across, upright * across * down, turned * down),
+        *(upright * across, turned * across * down, upright * down, turned),
+    )
+    return np.stack(lying).reshape(len(ORIENTATIONS), -1)
 
 
 def _unframed(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], _Box]:
-    """A picture, and where in it lies what is within uniform borders.
+    """Return a picture, and the box in it that lies within uniform borders.
 
-    The whole picture where hardly anything would be left. Where it was scaled, the lines at its
-    edge are mixed with the border; the next one takes their place, because a trace of a bright
-    border can be more than a dark picture holds itself.
+    The box is the whole picture if hardly anything would be left. If the picture was scaled, the
+    lines at its edge are mixed with the border; the next line replaces them, because a trace of a
+    bright border can be more than all that a dark picture holds.
     """
     side, edges, clean = len(pixels), [], pixels
+    whole = (0.0, 0.0, side, side)
     for _ in range(4):  # the top, then the right, the bottom and the left, each turned to the top
         edge = _edge(clean)
+        if edge > side - _SIDE:
+            return pixels, whole
         if edge:
             mixed = min(int(edge) + _MIXED_LINES, side - 1)
             clean = np.concatenate([np.repeat(clean[mixed : mixed + 1], mixed, 0), clean[mixed:]])
@@ -151,26 +185,41 @@ def _unframed(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], _Box]:
         clean = np.rot90(clean)
     top, right, bottom, left = edges
     if side - left - right < _SIDE or side - top - bottom < _SIDE:
-        return pixels, (0.0, 0.0, side, side)
+        return pixels, whole
     return np.ascontiguousarray(clean), (left, top, side - right, side - bottom)
 
 
 def _edge(lines: NDArray[np.uint8]) -> float:
-    """Where the border above the picture ends, in lines and parts of one; 0 without a border."""
-    colour = np.median(lines[0], axis=0)
-    beside = lines - colour
-    deviation = np.abs(beside)
-    differs = deviation.max(axis=(1, 2)) > _BORDER_TOLERANCE
-    plain = int(differs.argmax()) if differs.any() else len(lines)
+    """Return where the border above the picture ends, in lines and parts of one; 0 if none."""
+    first = lines[0]
+    if (
+        first.max(axis=0) - first.min(axis=0) > 2 * _BORDER_TOLERANCE
+    ).any():  # it has no one colour
+        return 0.0
+    colour = np.median(first, axis=0)
+    plain = _plain_lines(lines, colour)
     if plain:  # a JPEG's picture rings into its border
-        rings = deviation[plain : plain + _RINGING_LINES].mean(axis=(1, 2)) <= _BORDER_TOLERANCE
+        deviation = np.abs(lines[plain : plain + _RINGING_LINES] - colour)
+        rings = deviation.mean(axis=(1, 2)) <= _BORDER_TOLERANCE
         plain += int((~rings).argmax()) if not rings.all() else len(rings)
     if not 0 < plain < len(lines) - _MIXED_LINES:
         return float(plain)
-    inside = beside[plain + _MIXED_LINES]
+    beside = lines[plain : plain + _MIXED_LINES + 1] - colour
+    inside = beside[_MIXED_LINES]
     strength = float((inside * inside).sum())
-    shares = (beside[plain : plain + _MIXED_LINES] * inside).sum(axis=(1, 2)) / max(strength, 1.0)
+    shares = (beside[:_MIXED_LINES] * inside).sum(axis=(1, 2)) / max(strength, 1.0)
     return plain + float((1.0 - shares.clip(0.0, 1.0)).sum())
+
+
+def _plain_lines(lines: NDArray[np.uint8], colour: NDArray[np.float64]) -> int:
+    """Return the number of lines before the first one that differs from the border's colour."""
+    for at in range(0, len(lines), _LINES_AT_ONCE):
+        some = lines[at : at + _LINES_AT_ONCE]
+        beyond = np.maximum(some.max(axis=1) - colour, colour - some.min(axis=1))
+        differs = (beyond > _BORDER_TOLERANCE).any(axis=1)
+        if differs.any():
+            return at + int(differs.argmax())
+    return len(lines)
 
 
 def _contrast(grey: NDArray[np.float64]) -> float:

@@ -5,12 +5,19 @@ asked for, which leaves the descriptor within a cosine of 0.99998 of a full deco
 """
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from PIL import Image
 
 from bento_service.errors import InvalidArgument
+from bento_service.pictures.colour_profile import (
+    BROKEN_PROFILE,
+    BrokenProfile,
+    in_srgb,
+    profile_of,
+)
 from bento_service.pictures.formats import Colour, Region
 from bento_service.pictures.upright import format_of, opened, orientation_of, upright_rgb
 
@@ -67,7 +74,7 @@ def square(
             drafted = image.draft(None, (2 * target[0], 2 * target[1]))
         image.load()
         orientation = orientation_of(image)
-        upright = upright_rgb(image, orientation)
+        upright, profile = upright_rgb(image, orientation), profile_of(image)
         sides_exchanged = orientation in _SIDES_EXCHANGED
         width, height = encoded_size[::-1] if sides_exchanged else encoded_size
         if region is not None:
@@ -75,7 +82,13 @@ def square(
         box: Box = (0, 0, *upright.size)
         if drafted is not None:
             box = _turned(drafted[1], upright.size, orientation)
-        made = _padded(upright, box, side, padding) if padding else _squashed(upright, box, side)
+        target = _fitted((box[2] - box[0], box[3] - box[1]), side) if padding else (side, side)
+        made = upright.resize(target, Image.Resampling.BILINEAR, box)
+        try:
+            made = in_srgb(made, profile)  # of few pixels, which is quick
+        except BrokenProfile:
+            notes += (BROKEN_PROFILE,)
+        made = _padded(made, side, padding) if padding else made
         return Square(made.tobytes(), width, height, format_of(image), notes)
 
 
@@ -92,6 +105,8 @@ def thumbnail(
         image.load()
         upright = upright_rgb(image, orientation_of(image))
         upright.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=None)
+        with suppress(BrokenProfile):
+            upright = in_srgb(upright, profile_of(image))
         encoded = io.BytesIO()
         # Left to itself Pillow 11 keeps the colour profile, of another colour model at times.
         upright.save(encoded, "WEBP", quality=80, icc_profile="")
@@ -115,16 +130,10 @@ def _turned(box: Box, size: tuple[int, int], orientation: int) -> Box:
     return (left, top, left + width, top + height)
 
 
-def _squashed(upright: Image.Image, box: Box, side: int) -> Image.Image:
-    return upright.resize((side, side), Image.Resampling.BILINEAR, box)
-
-
-def _padded(upright: Image.Image, box: Box, side: int, colour: Colour) -> Image.Image:
-    """The whole picture in the middle of a square, its longer side `side`."""
-    width, height = _fitted((box[2] - box[0], box[3] - box[1]), side)
+def _padded(fitted: Image.Image, side: int, colour: Colour) -> Image.Image:
+    """Return a square with a picture in its middle, whose longer side is `side`."""
     square = Image.new("RGB", (side, side), colour)
-    fitted = upright.resize((width, height), Image.Resampling.BILINEAR, box)
-    square.paste(fitted, ((side - width) // 2, (side - height) // 2))
+    square.paste(fitted, ((side - fitted.width) // 2, (side - fitted.height) // 2))
     return square
 
 
@@ -135,7 +144,8 @@ def _fitted(size: tuple[float, float], side: int) -> tuple[int, int]:
 
 
 def _warnings(image: Image.Image) -> tuple[str, ...]:
-    if getattr(image, "is_animated", False):
+    # A JPEG's further pictures are the same one again: its gain map, a preview, the other eye's.
+    if format_of(image) != "JPEG" and getattr(image, "is_animated", False):
         return ("the picture has several frames; only the first is used",)
     return ()
 

@@ -36,8 +36,10 @@ from bento_service.pictures.formats import (
     BEGINNING,
     MEDIA_TYPES,
     begins_like_a_picture,
+    format_not_read,
     webp_size,
 )
+from bento_service.pictures.png_stream import PngStream
 
 # Where they are not there yet Pillow loads all that it has, some forty.
 _PLUGINS = (
@@ -67,6 +69,8 @@ _PILLOW_ERRORS = (
     Image.DecompressionBombError,
 )
 _ORIENTATION = 0x0112
+_NEW_SUBFILE_TYPE, _SUB_IFDS = 254, 330  # TIFF 6.0, page 36, and its supplement 1
+_REDUCED = 1
 _UPRIGHT_BY = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -77,11 +81,15 @@ _UPRIGHT_BY = {
     8: Image.Transpose.ROTATE_90,
 }
 _DEEP_MODES = ("I", "F")
+_DEPTHS = (8, 10, 12, 14, 16)
+"""Bits that cameras and scanners store in samples of 16."""
 _ROWS_AT_ONCE = 256
 _WHITE = (255, 255, 255, 255)
 
 # The cap below is on width times height. Pillow's own would warn first and refuse at twice that.
 Image.MAX_IMAGE_PIXELS = None
+# Pillow makes its stream by this name.
+PngImagePlugin.PngStream = PngStream  # type: ignore[misc]
 
 
 class TooManyPixels(TooLarge):
@@ -127,6 +135,7 @@ def opened(
         with Image.open(stream, formats=tuple(MEDIA_TYPES)) as image:
             scales = format_of(image) == "JPEG" and max_jpeg_pixels is not None
             _check_pixels(image.size, max_jpeg_pixels if scales else max_pixels, scales=scales)
+            _check_preview(image)
             yield image
     except UnidentifiedImageError as error:
         if begins_like_a_picture(beginning):
@@ -134,7 +143,7 @@ def opened(
                 "the picture's header is damaged; send the file again from its original"
             ) from error
         raise UnsupportedMediaType(
-            f"not a picture that can be read; send one of {', '.join(MEDIA_TYPES)}"
+            f"{format_not_read(beginning)}; send one of {', '.join(MEDIA_TYPES)}"
         ) from error
     except MemoryError as error:
         raise ImageTooExpensive(
@@ -150,6 +159,18 @@ def _check_pixels(size: tuple[int, int], max_pixels: int | None, *, scales: bool
     width, height = size
     if max_pixels is not None and width * height > max_pixels:
         raise TooManyPixels(size, max_pixels, scales=scales)
+
+
+def _check_preview(image: Image.Image) -> None:
+    """Refuse a TIFF or raw file that begins with a reduced copy of the picture it holds."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return
+    is_reduced = image.tag_v2.get(_NEW_SUBFILE_TYPE, 0) & _REDUCED
+    if is_reduced and (_SUB_IFDS in image.tag_v2 or image.n_frames > 1):
+        raise UnsupportedMediaType(
+            "the file begins with a small preview of its picture, as raw files of cameras do; "
+            "export the picture itself and send it as JPEG or TIFF"
+        )
 
 
 def format_of(image: Image.Image) -> str:
@@ -195,15 +216,16 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
-    """16-bit samples by their high byte's scale, wider ones by the range that they use.
+    """Return 16-bit samples scaled by the bits that they use, wider ones by their range.
 
-    A plain conversion would clip everything above 255 to white.
+    A plain conversion would clip everything above 255 to white. Samples of 10 or 12 bits in 16 are
+    nearly black by the scale of 16 bits.
     """
-    low, high = 0.0, 65535.0
-    if image.mode in _DEEP_MODES:
-        least, most = _extrema(image)
-        if image.mode == "F" or least < 0 or most > high:
-            low, high = least, most
+    if image.mode not in (*_DEEP_MODES, "I;16"):
+        image = image.convert("I")  # the other byte orders
+    low, high = _extrema(image)
+    if image.mode != "F" and low >= 0 and high < 2 ** _DEPTHS[-1]:
+        low, high = 0.0, next(2.0**bits - 1 for bits in _DEPTHS if high < 2**bits)
     factor = 255.0 / max(high - low, 1e-12)
     # Half a step more, since the conversion to whole numbers cuts off.
     shift = 0.5 - low * factor

@@ -1,13 +1,14 @@
 """The images nearest to a descriptor among those that pass a filter.
 
-The catalogue knows which images pass. Few of them are compared all. Where they are more, the index
-is asked for more and more neighbours until enough of them pass. Where they lie so far apart that
-this would be very many, a Milvus server is told their ids instead, if they are not too many. Every
-score comes from the catalogue's descriptors, and so does the last word on who passes, so all ways
-give the same hits.
+The catalogue knows which images pass. If they are few, all of them are compared. Otherwise the
+index is asked for more and more neighbours until enough of them pass. If so few of all images pass
+that this would take very many neighbours, a server searches among the ids that pass instead, unless
+they are too many. Every score comes from the catalogue's descriptors, and the catalogue decides
+which images pass, so all methods give the same hits.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,33 +18,42 @@ from bento_service.catalogue.records import IndexRecord
 from bento_service.filters.expressions import Expression
 from bento_service.gallery.gallery import Gallery, Neighbour
 from bento_service.gallery.index_types import MAX_NEIGHBOURS
-from bento_service.search.nearest import Nearest, Way
+from bento_service.search.nearest import NearestSearch, SearchMethod
 from bento_service.search.ranking import nearest_of, ranked
 
-MAX_COMPARED = 2_000
-"""Images that are compared without asking the index; one costs 35 µs, mostly to read its row."""
-MAX_PUSHED = 50_000
-"""Ids that are read beforehand, and that a Milvus server is told at the most."""
-FAR = 1000
-"""Neighbours among which enough pass, by their share; beyond that a server is told the ids."""
-NEAR = 100
-"""The same; beyond that the ids of all that pass are read, not looked up for each neighbour."""
-_USUAL = 10
-"""Hits that are asked for."""
+_USUAL_HITS = 10
 _GROWTH = 4
 _NOISE = 2e-6
-"""Between a score of the index and ours."""
-
-Found = tuple[list[Neighbour], Way]
+"""The largest difference between a score of the index and one of the catalogue's descriptors."""
 
 
-class Narrowed:
+@dataclass(frozen=True)
+class FilterLimits:
+    """The limits that choose the method of a filtered search.
+
+    Attributes:
+        compared: Most images that are compared without the index, at 35 µs each.
+        pushed: Most ids that are read beforehand, and that a server is sent.
+        far: If so many neighbours contain enough that pass, a server is sent no ids.
+        near: If so many neighbours contain enough that pass, no ids are read beforehand.
+        neighbours: Most neighbours that the index is asked for.
+    """
+
+    compared: int = 2_000
+    pushed: int = 50_000
+    far: int = 1000
+    near: int = 100
+    neighbours: int = MAX_NEIGHBOURS
+
+
+class FilteredSearch:
     """Searches among the images that pass a filter."""
 
-    def __init__(self, catalogue: Catalogue, gallery: Gallery) -> None:
+    def __init__(self, catalogue: Catalogue, gallery: Gallery, limits: FilterLimits) -> None:
         self._catalogue = catalogue
         self._gallery = gallery
-        self._nearest = Nearest(catalogue, gallery)
+        self._limits = limits
+        self._nearest = NearestSearch(catalogue, gallery)
 
     def nearest(
         self,
@@ -52,147 +62,140 @@ class Narrowed:
         descriptor: NDArray[np.float32],
         count: int,
         *,
-        beside: Collection[int],
+        pending: Collection[int],
         min_score: float | None = None,
         exact: bool = False,
-    ) -> Found:
-        """The best, and how they were found.
+    ) -> tuple[list[Neighbour], SearchMethod]:
+        """Return the best images that pass, equal scores by id, and how they were found.
 
-        They are in their order, ties by id; see `Nearest` for approximate indexes.
+        The order of an approximate index is that of `NearestSearch`.
 
         Args:
-            index: Which descriptors are searched.
+            index: The index to ask.
             which: The filter.
-            descriptor: (D,) float32, of unit length.
-            count: At most so many.
-            beside: Images that the index may lack.
-            min_score: Worse ones are not needed.
-            exact: Whether an approximate index may not be asked.
+            descriptor: The query, (D,) float32, of unit length.
+            count: Most neighbours to return.
+            pending: Ids of images that the index may lack.
+            min_score: Neighbours with lower scores are not needed.
+            exact: True if an approximate index must not be asked.
 
         Raises:
-            IndexUnavailable: Milvus does not answer; a filter that few images pass needs no Milvus.
+            IndexUnavailable: The index does not answer; a filter that few images pass needs none.
         """
-        passing = self._catalogue.filtered.count(index.collection_id, which, limit=MAX_PUSHED + 1)
-        if passing > MAX_COMPARED and index.applied:  # otherwise the index holds none of them
-            is_exact = self._gallery.kind(index.name).is_exact
-            images = self._catalogue.images.count(index.collection_id)
-            # All pages of an approximate answer have to come the same way.
-            among = (count if is_exact else _USUAL) * images / passing
-            known = self._known(index, which) if passing <= MAX_PUSHED and among > NEAR else None
-            search = _Search(self._catalogue, index, which, known, descriptor, count, min_score)
-            if is_exact or not exact:
-                is_far = among > FAR and not self._gallery.is_embedded
-                found = self._by_index(search, set(beside), is_exact=is_exact, is_far=is_far)
-                if found is not None:
-                    return found
-        return self._all_compared(index, which, descriptor, count), Way.PASSING_COMPARED
+        limits, collection_id = self._limits, index.collection_id
+        passing = self._catalogue.filtered.count(collection_id, which, limit=limits.pushed + 1)
+        search = _Search(self._catalogue, index, which, descriptor, count, min_score)
+        if passing <= limits.compared or not index.applied:  # the index may hold none of them
+            return search.compared_all(count), SearchMethod.PASSING_COMPARED
+        is_exact = self._gallery.kind(index.name).is_exact
+        if exact and not is_exact:
+            return search.compared_all(count), SearchMethod.PASSING_COMPARED
+        images = self._catalogue.images.count(collection_id)
+        # All pages of an approximate result have to be found by the same method.
+        needed = (count if is_exact else _USUAL_HITS) * images / passing
+        if passing <= limits.pushed and needed > limits.near:
+            search.known = set(self._catalogue.filtered.ids(collection_id, which))
+        is_far = needed > limits.far and not self._gallery.is_embedded
+        among = sorted(search.known) if search.known and is_far else None
+        method = SearchMethod.INDEX_FILTERED if among is None else SearchMethod.PUSHED_DOWN
+        if not is_exact:
+            return self._by_tiers(search, set(pending), among), method
+        neighbours = self._exact(search, set(pending), among)
+        if neighbours is None:
+            return search.compared_all(count), SearchMethod.PASSING_COMPARED
+        return neighbours, method
 
-    def _all_compared(
-        self, index: IndexRecord, which: Expression, descriptor: NDArray[np.float32], count: int
-    ) -> list[Neighbour]:
-        parts = self._catalogue.filtered.descriptors(index.collection_id, which, index_id=index.id)
-        return nearest_of(parts, descriptor, count)
-
-    def _known(self, index: IndexRecord, which: Expression) -> set[int]:
-        return set(self._catalogue.filtered.ids(index.collection_id, which))
-
-    def _by_index(
-        self, search: "_Search", beside: set[int], *, is_exact: bool, is_far: bool
-    ) -> Found | None:
-        way, condition = Way.INDEX_FILTERED, ""
-        if search.known and is_far:
-            way, condition = Way.PUSHED_DOWN, f"id in {sorted(search.known)}"
-        if is_exact:
-            found = self._exactly(search, beside, condition)
-            return None if found is None else (found, way)
-        return self._by_tiers(search, beside, condition), way
-
-    def _exactly(self, search: "_Search", new: set[int], condition: str) -> list[Neighbour] | None:
-        """`None` where the index does not return enough that pass."""
-        kept: list[Neighbour] = []
+    def _exact(
+        self, search: "_Search", new: set[int], among: Sequence[int] | None
+    ) -> list[Neighbour] | None:
+        """Search an exact index; return `None` if too few of its neighbours pass."""
+        passing: list[Neighbour] = []
         seen: set[int] = set()
-        growth = 1 if condition else _GROWTH
-        asked = min(growth * search.count + 1, MAX_NEIGHBOURS)
+        most = self._limits.neighbours
+        asked = min((_GROWTH if among is None else 1) * search.count + 1, most)
         while True:
             near = self._gallery.search(
-                search.index.name, search.descriptor, top_k=asked, condition=condition
+                search.index.name, search.descriptor, top_k=asked, among=among
             )
-            new = (new | {one.image_id for one in near}) - seen
+            new = (new | {hit.image_id for hit in near}) - seen
             seen |= new
-            kept += search.compared(new)
+            passing += search.compared(new)
             if len(near) < asked:
-                return ranked(kept)[: search.count]
-            # What is no better than the worst neighbour may have rivals that were not returned.
+                return ranked(passing)[: search.count]
+            # Images no better than the worst neighbour may tie with some that were not returned.
             worst = near[-1].score + _NOISE
-            certain = [one for one in ranked(kept) if one.score > worst]
+            certain = [hit for hit in ranked(passing) if hit.score > worst]
             if len(certain) >= search.count or search.is_below(worst):
                 return certain[: search.count]
-            if asked == MAX_NEIGHBOURS:
+            if asked == most:
                 return None
-            asked = min(_GROWTH * asked, MAX_NEIGHBOURS)
+            asked = min(_GROWTH * asked, most)
 
-    def _by_tiers(self, search: "_Search", beside: set[int], condition: str) -> list[Neighbour]:
-        """Where the tiers do not hold enough that pass, the rest is compared one by one."""
-        found: list[Neighbour] = []
-        for tier in self._tiers(search, beside, condition):
-            found += tier
-            if len(found) >= search.count or (tier and search.is_below(tier[-1].score)):
-                return found[: search.count]
-        if condition:  # it found all that pass
-            return found[: search.count]
-        known = {one.image_id for one in found}
-        count = search.count + len(known)
-        passing = self._all_compared(search.index, search.which, search.descriptor, count)
-        found += [one for one in passing if one.image_id not in known]
-        return found[: search.count]
+    def _by_tiers(
+        self, search: "_Search", pending: set[int], among: Sequence[int] | None
+    ) -> list[Neighbour]:
+        """Search an approximate index; if too few neighbours pass, compare all that pass."""
+        neighbours: list[Neighbour] = []
+        for tier in self._tiers(search, pending, among):
+            neighbours += tier
+            if len(neighbours) >= search.count or (tier and search.is_below(tier[-1].score)):
+                return neighbours[: search.count]
+        if among is None:
+            known = {hit.image_id for hit in neighbours}
+            others = search.compared_all(search.count + len(known))
+            neighbours += [hit for hit in others if hit.image_id not in known]
+        return neighbours[: search.count]
 
     def _tiers(
-        self, search: "_Search", beside: set[int], condition: str
+        self, search: "_Search", pending: set[int], among: Sequence[int] | None
     ) -> Iterator[list[Neighbour]]:
-        """What the index finds and passes; what it lacks is put in by its scores."""
-        lacking = search.compared(beside)
-        for tier in self._nearest.tiers(search.index, search.descriptor, condition=condition):
+        """Yield the neighbours of each tier that pass, with pending images at their scores."""
+        lacking = search.compared(pending)
+        for tier in self._nearest.tiers(search.index, search.descriptor, among=among):
             if tier:
                 worst = tier[-1].score
-                nearer = [one for one in lacking if one.score > worst]
+                nearer = [hit for hit in lacking if hit.score > worst]
                 lacking = lacking[len(nearer) :]
-                yield ranked([*search.compared({one.image_id for one in tier} - beside), *nearer])
+                passing = search.compared({hit.image_id for hit in tier} - pending)
+                yield ranked([*passing, *nearer])
         yield lacking
 
 
+@dataclass
 class _Search:
-    """One question, and the comparison that gives the scores."""
+    """One filtered query, with its comparisons.
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        index: IndexRecord,
-        which: Expression,
-        known: set[int] | None,
-        descriptor: NDArray[np.float32],
-        count: int,
-        min_score: float | None,
-    ) -> None:
-        self._catalogue = catalogue
-        self.index = index
-        self.which = which
-        self.known = known
-        self.descriptor = descriptor
-        self.count = count
-        self._min_score = min_score
+    Attributes:
+        known: Ids of all images that pass, if they were read beforehand.
+    """
 
-    def compared(self, among: Iterable[int]) -> list[Neighbour]:
-        """Those of these images that pass, best first."""
-        ids = set(among) if self.known is None else self.known.intersection(among)
-        parts = (
-            self._catalogue.filtered.descriptors(
+    catalogue: Catalogue
+    index: IndexRecord
+    which: Expression
+    descriptor: NDArray[np.float32]
+    count: int
+    min_score: float | None
+    known: set[int] | None = None
+
+    def compared(self, image_ids: Iterable[int]) -> list[Neighbour]:
+        """Return those of these images that pass, with their scores, best first."""
+        if self.known is not None:
+            ids = self.known.intersection(image_ids)
+            batches = self.catalogue.descriptors.of(self.index, ids)
+        else:
+            ids = set(image_ids)
+            batches = self.catalogue.filtered.descriptors(
                 self.index.collection_id, self.which, index_id=self.index.id, among=ids
             )
-            if self.known is None
-            else self._catalogue.vectors.of(self.index, ids)
+        return nearest_of(batches, self.descriptor, len(ids))
+
+    def compared_all(self, count: int) -> list[Neighbour]:
+        """Return the best of all images that pass, without the index."""
+        batches = self.catalogue.filtered.descriptors(
+            self.index.collection_id, self.which, index_id=self.index.id
         )
-        return nearest_of(parts, self.descriptor, len(ids))
+        return nearest_of(batches, self.descriptor, count)
 
     def is_below(self, score: float) -> bool:
-        """Whether worse ones than this are not needed."""
-        return self._min_score is not None and score < self._min_score
+        """Return whether neighbours with lower scores are not needed."""
+        return self.min_score is not None and score < self.min_score

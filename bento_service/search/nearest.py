@@ -1,8 +1,8 @@
-"""The images of an index that are nearest to a descriptor, exactly or by an approximate index.
+"""The images of an index that are nearest to a descriptor.
 
-An approximate index returns other neighbours when it is asked for more of them. So that the pages
-of one result neither repeat nor miss an image, it is asked always for the same numbers, and what
-a larger number brings to light comes behind what a smaller one had found, even where it is nearer.
+An approximate index returns other neighbours when it is asked for more. So that the pages of one
+result neither repeat nor miss an image, it is always asked for the same numbers, the tiers. Images
+that a larger tier adds are placed behind those of the smaller tier, even if they are nearer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,8 +18,8 @@ from bento_service.gallery.index_types import MAX_NEIGHBOURS, TIERS
 from bento_service.search.ranking import nearest_of, presentable, ranked
 
 
-class Way(StrEnum):
-    """How an answer was found."""
+class SearchMethod(StrEnum):
+    """How a search found its images, for people."""
 
     INDEX = "by the index"
     ALL_COMPARED = "compared with every image"
@@ -28,8 +28,8 @@ class Way(StrEnum):
     INDEX_FILTERED = "by the index, leaving out what does not pass the filter"
 
 
-class Nearest:
-    """Searches without a filter."""
+class NearestSearch:
+    """Searches without a filter; queries are (D,) float32, of unit length."""
 
     def __init__(self, catalogue: Catalogue, gallery: Gallery) -> None:
         self._catalogue = catalogue
@@ -41,45 +41,45 @@ class Nearest:
         descriptor: NDArray[np.float32],
         count: int,
         *,
-        surely: Sequence[int] = (),
+        always: Sequence[int] = (),
     ) -> list[Neighbour]:
-        """At least `count` neighbours where there are so many, with all that tie with the last.
+        """Return at least `count` neighbours if there are so many, and all that tie with the last.
 
         Args:
-            index: Which is asked.
-            descriptor: (D,) float32, of unit length.
-            count: How many.
-            surely: Images that are found if they are near enough, also where the index is
-                approximate and misses them: the query's own.
+            index: The index to ask.
+            descriptor: The query.
+            count: How many neighbours are needed.
+            always: Images that are compared even if an approximate index misses them, such as the
+                query's own.
 
         Raises:
-            IndexUnavailable: Milvus does not answer.
+            IndexUnavailable: The index does not answer.
         """
         if self._gallery.kind(index.name).is_exact:
-            return self._exactly(index.name, descriptor, count)
-        found: list[Neighbour] = []
-        for tier in self.tiers(index, descriptor, surely=surely):
-            found += tier
-            if len(found) >= count:
+            return self._exact(index.name, descriptor, count)
+        neighbours: list[Neighbour] = []
+        for tier in self.tiers(index, descriptor, always=always):
+            neighbours += tier
+            if len(neighbours) >= count:
                 break
-        return found
+        return neighbours
 
-    def _exactly(
+    def _exact(
         self, index_name: str, descriptor: NDArray[np.float32], count: int
     ) -> list[Neighbour]:
-        """Milvus orders equal scores as it likes, so all of them are needed to order them by id."""
+        """Ask for all neighbours that tie with the last; the index orders ties by chance."""
         asked = count + 1
         while True:
             near = self._gallery.search(index_name, descriptor, top_k=asked)
             asked = min(asked, MAX_NEIGHBOURS)
-            is_whole = len(near) < asked or asked == MAX_NEIGHBOURS
-            # After a kill Milvus Lite can hold a row twice, until replay has noticed.
-            once = list({one.image_id: one for one in reversed(near)}.values())[::-1]
-            if is_whole or (
-                len(once) > count
-                and presentable(once[-1].score) < presentable(once[count - 1].score)
+            is_complete = len(near) < asked or asked == MAX_NEIGHBOURS
+            # After a kill an embedded index can have a row twice, until replay has repaired it.
+            unique = list({hit.image_id: hit for hit in reversed(near)}.values())[::-1]
+            if is_complete or (
+                len(unique) > count
+                and presentable(unique[-1].score) < presentable(unique[count - 1].score)
             ):
-                return ranked(once)
+                return ranked(unique)
             asked *= 2
 
     def tiers(
@@ -87,45 +87,42 @@ class Nearest:
         index: IndexRecord,
         descriptor: NDArray[np.float32],
         *,
-        condition: str = "",
-        surely: Sequence[int] = (),
+        among: Sequence[int] | None = None,
+        always: Sequence[int] = (),
     ) -> Iterator[list[Neighbour]]:
-        """What an approximate index finds, tier by tier, each best first and ties by id.
+        """Yield the neighbours that each tier of an approximate index adds, best first.
 
         Args:
-            index: Which is asked.
-            descriptor: (D,) float32, of unit length.
-            condition: Only images that fulfil it, in Milvus' words.
-            surely: As for `by_index`.
+            index: The index to ask.
+            descriptor: The query.
+            among: Search only among images with these ids.
+            always: See `by_index`.
         """
         seen: set[int] = set()
         kind = self._gallery.kind(index.name)
         for asked in TIERS:
-            near = self._gallery.search(index.name, descriptor, top_k=asked, condition=condition)
+            near = self._gallery.search(index.name, descriptor, top_k=asked, among=among)
             is_last = len(near) < asked or asked == TIERS[-1]
-            ids = {one.image_id for one in near}.union(() if seen else surely)
-            if kind.has_exact_scores and ids <= {one.image_id for one in near}:
+            returned = {hit.image_id for hit in near}
+            ids = returned.union(() if seen else always)
+            if kind.has_exact_scores and ids == returned:
                 scored = ranked(near)
             else:
-                scored = self.compared(index, descriptor, ids)
-            # What ties with the worst may have rivals that were not returned.
-            worst = min((one.score for one in scored), default=-1.0)
+                scored = nearest_of(
+                    self._catalogue.descriptors.of(index, ids), descriptor, len(ids)
+                )
+            # Other images that tie with the worst may not have been returned.
+            worst = min((hit.score for hit in scored), default=-1.0)
             certain = [
-                one for one in scored if one.image_id not in seen and (is_last or one.score > worst)
+                hit for hit in scored if hit.image_id not in seen and (is_last or hit.score > worst)
             ]
-            seen.update(one.image_id for one in certain)
+            seen.update(hit.image_id for hit in certain)
             yield certain
             if is_last:
                 return
 
-    def compared(
-        self, index: IndexRecord, descriptor: NDArray[np.float32], ids: set[int]
-    ) -> list[Neighbour]:
-        """These images with their cosines, by the catalogue's descriptors."""
-        return nearest_of(self._catalogue.vectors.of(index, ids), descriptor, len(ids))
-
-    def among_all(
+    def compare_all(
         self, index: IndexRecord, descriptor: NDArray[np.float32], count: int
     ) -> list[Neighbour]:
-        """The `count` nearest of all images, compared one by one without asking Milvus."""
-        return nearest_of(self._catalogue.vectors.all(index), descriptor, count)
+        """Return the `count` nearest of all images, compared one by one without the index."""
+        return nearest_of(self._catalogue.descriptors.all(index), descriptor, count)

@@ -1,20 +1,21 @@
-"""What is asked of a search, and what it answers."""
+"""The query of a search, and its result."""
 
 from dataclasses import dataclass
 
 from bento_service.catalogue.records import DescriptorSpace, ImageRecord
 from bento_service.filters.expressions import Expression
-from bento_service.search.nearest import Way
+from bento_service.gallery.index_types import IndexType
+from bento_service.search.nearest import SearchMethod
 from bento_service.search.ranking import distance_of
 
 
 @dataclass(frozen=True)
 class Query:
-    """What to search and how much to return; see `SearchOptions` of the wire models.
+    """The options of a search; see `SearchOptions` of the wire models.
 
     Attributes:
-        which: Only images that pass this filter.
-        exact: Compare with every descriptor where the index is approximate.
+        which: Return only images that pass this filter.
+        exact: Compare with every descriptor if the index is approximate.
     """
 
     collection: str
@@ -26,8 +27,8 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Found:
-    """An image near to the query, at its place in the whole result, from 1."""
+class RankedImage:
+    """An image near to the query; `rank` counts from 1 over all pages."""
 
     rank: int
     score: float
@@ -40,22 +41,35 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Result:
-    """The found images, best first, and milliseconds by stage.
+class SearchResult:
+    """The hits of a search, best first, and the milliseconds of each stage.
 
     Attributes:
-        space: In which they were compared.
-        lag: How many changes the index was behind.
-        way: How they were found.
-        index_type: Of the collection's index; empty where Milvus cannot tell.
+        space: The descriptor space in which images were compared.
+        lag: How many changes the index had not applied.
+        method: How the hits were found.
+        index_type: Of the collection's index; empty if the index does not answer.
+        warnings: About the query picture.
     """
 
-    found: tuple[Found, ...]
-    warnings: tuple[str, ...]
-    decode_ms: float
-    describe_ms: float
-    search_ms: float
+    hits: tuple[RankedImage, ...]
     space: DescriptorSpace
     lag: int
-    way: Way
+    method: SearchMethod
     index_type: str
+    warnings: tuple[str, ...] = ()
+    decode_ms: float = 0.0
+    describe_ms: float = 0.0
+    search_ms: float = 0.0
+
+    def explanation(self) -> dict[str, object]:
+        """Explain for people how the hits were found."""
+        compared = self.method in (SearchMethod.ALL_COMPARED, SearchMethod.PASSING_COMPARED)
+        return {
+            "index_type": self.index_type,
+            "exact": compared or self.index_type == IndexType.FLAT,
+            "way": str(self.method),
+            "changes_beside_the_index": self.lag,
+            "descriptor": self.space.descriptor,
+            "fingerprint": self.space.fingerprint,
+        }

@@ -1,13 +1,13 @@
-"""Which images look like this one: a query's descriptor against a collection.
+"""Searches: the images of a collection that are nearest to a query.
 
-The index may be some changes behind the catalogue. Those changes are compared exactly beside it,
-so a search sees everything that was acknowledged before it, and nothing that was deleted.
+The index may lack some changes of the catalogue. A search compares those changes in addition, so it
+sees every image that was acknowledged before it, and no image that was deleted.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from typing import BinaryIO, TypeVar
@@ -29,36 +29,35 @@ from bento_service.descriptors.describing import Describe
 from bento_service.errors import ImageNotFound, IndexUnavailable, InvalidArgument
 from bento_service.filters.passing import passes
 from bento_service.gallery.gallery import Gallery, Neighbour
-from bento_service.gallery.index_types import MAX_NEIGHBOURS, IndexType
+from bento_service.gallery.index_types import MAX_NEIGHBOURS
 from bento_service.pictures.formats import Colour, Region
 from bento_service.pictures.picture import Decoder
-from bento_service.search.filtered import Narrowed
-from bento_service.search.nearest import Nearest, Way
-from bento_service.search.query import Found, Query, Result
+from bento_service.search.filtered import FilteredSearch, FilterLimits
+from bento_service.search.nearest import NearestSearch, SearchMethod
+from bento_service.search.pending import MAX_LAG, pending_changes, retry_after_swap
+from bento_service.search.query import Query, RankedImage, SearchResult
 from bento_service.search.ranking import merged
 from bento_service.storage.digests import stream_digest
 
 _T = TypeVar("_T")
 SEARCHES_AT_ONCE = 32
-"""Searches that may wait for the index at the same time, and as many for a decoder; further ones
-wait without a thread."""
-MAX_LAG = 10_000
-"""Changes that a search compares beside the index; with more it says that it is not ready."""
-__all__ = ["MAX_LAG", "Found", "Query", "Result", "Searcher", "in_present", "tail"]
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What is known of a search before it is timed; see `Result`."""
-
-    found: tuple[Found, ...]
-    lag: int
-    way: Way
-    index_type: str
+"""Searches that may wait for the index at once, and as many for a decoder; others wait without
+taking a thread."""
 
 
 class Searcher:
-    """Answers searches of all collections."""
+    """Searches of all collections.
+
+    Every method raises `CollectionNotFound` if there is no such collection, `Conflict` if the
+    service does not compute its descriptor version, `IndexUnavailable` if the index does not answer
+    or lacks too many changes, and `InvalidArgument` if a page lies beyond `MAX_NEIGHBOURS`.
+
+    Args:
+        side: Height and width of the embedder's pictures, in pixels.
+        padding: The colour that makes a picture square; see `pictures.square.square`.
+        max_lag: Most changes that a search compares in addition to the index.
+        filter_limits: The limits that choose the method of a filtered search.
+    """
 
     def __init__(
         self,
@@ -70,27 +69,19 @@ class Searcher:
         computed: Computed,
         side: int,
         padding: Colour | None = None,
+        max_lag: int = MAX_LAG,
+        filter_limits: FilterLimits | None = None,
     ) -> None:
-        """Prepare.
-
-        Args:
-            catalogue: The truth.
-            gallery: The index over it.
-            decoder: Decodes query pictures.
-            describe: Asks the embedder.
-            computed: What the embedder gives.
-            side: Of the pictures that the embedder takes, in pixels.
-            padding: How they become squares; see `vision.square.square`.
-        """
         self._catalogue = catalogue
         self._gallery = gallery
-        self._nearest = Nearest(catalogue, gallery)
-        self._narrowed = Narrowed(catalogue, gallery)
+        self._nearest = NearestSearch(catalogue, gallery)
+        self._filtered = FilteredSearch(catalogue, gallery, filter_limits or FilterLimits())
         self._decoder = decoder
         self._describe = describe
         self._computed = computed
         self._side = side
         self._padding = padding
+        self._max_lag = max_lag
         self._threads = CapacityLimiter(SEARCHES_AT_ONCE)
         self._decoding = CapacityLimiter(SEARCHES_AT_ONCE)
 
@@ -101,17 +92,16 @@ class Searcher:
         *,
         region: Region | None = None,
         sender: str = "",
-    ) -> Result:
+    ) -> SearchResult:
         """Search with a picture.
 
         Args:
-            query: What to search.
+            query: The options of the search.
             source: The encoded picture.
-            region: Search with this part of the upright picture.
-            sender: Who asks; senders of expensive pictures take turns.
+            region: The part of the upright picture to search with; all of it if `None`.
+            sender: The caller; senders of expensive pictures take turns.
 
         Raises:
-            CollectionNotFound, Conflict, IndexUnavailable: See `by_descriptor`.
             UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive, InvalidArgument,
             NotReady, Overloaded: See `Decoder`.
         """
@@ -126,110 +116,82 @@ class Searcher:
             region=region,
             sender=sender,
         )
-        # Who waits for a decoder must not take the threads of those who need none.
+        # Waiting for a decoder must not starve searches that need none.
         picture = await run_sync(decode, limiter=self._decoding)
         decoded = time.perf_counter()
         descriptors = await self._describe(picture.pixels[np.newaxis])
         described = time.perf_counter()
-        # Only now is it decided in which space: a reindex may have ended meanwhile.
+        # Read again: a reindex may have switched to another descriptor space meanwhile.
         collection = await asyncio.to_thread(self._collection, query.collection)
         (descriptor,) = descriptors[collection.space.fingerprint]
-        plain = region is None and query.which is None and not query.exact
-        own = await self._aside(self._same, collection, stream) if plain else None
-        answer = await self._aside(self._among, collection.index, query, descriptor, own)
-        return Result(
-            found=answer.found,
+        is_plain = region is None and query.which is None and not query.exact
+        own = await self._in_thread(self._stored_id, collection, stream) if is_plain else None
+        result = await self._in_thread(self._search, collection.index, query, descriptor, own)
+        return replace(
+            result,
             warnings=picture.warnings,
             decode_ms=1000 * (decoded - started),
             describe_ms=1000 * (described - decoded),
             search_ms=1000 * (time.perf_counter() - described),
-            space=collection.space,
-            lag=answer.lag,
-            way=answer.way,
-            index_type=answer.index_type,
         )
 
-    async def by_id_aside(self, query: Query, image_id: int) -> Result:
-        """`by_id` without holding up the event loop, nor any request that is no search."""
-        return await self._aside(self.by_id, query, image_id)
+    async def by_id_async(self, query: Query, image_id: int) -> SearchResult:
+        """Call `by_id` without blocking the event loop or any request that is no search."""
+        return await self._in_thread(self.by_id, query, image_id)
 
-    async def _aside(self, call: Callable[..., _T], *arguments: object) -> _T:
-        # Searches wait for Milvus; in the threads that all share, everything else would wait too.
+    async def _in_thread(self, call: Callable[..., _T], *arguments: object) -> _T:
+        # Searches wait for the index; in the shared threads they would block everything else.
         return await run_sync(call, *arguments, limiter=self._threads)
 
-    def by_id(self, query: Query, image_id: int) -> Result:
-        """Search with a stored image; it is its own best hit.
+    def by_id(self, query: Query, image_id: int) -> SearchResult:
+        """Search with a stored image, which is its own best hit.
 
         Raises:
-            ImageNotFound: There is none with that id in the collection.
-            CollectionNotFound, Conflict, IndexUnavailable: See `by_descriptor`.
+            ImageNotFound: The collection has no image with that id.
         """
         started = time.perf_counter()
         if self._catalogue.images.get(image_id).collection != query.collection:
             raise ImageNotFound(f"there is no image {image_id} in {query.collection!r}")
-        collection = self._collection(query.collection)
-        descriptor = self._catalogue.images.descriptor(image_id, collection.index.id)
-        answer = self._among(collection.index, query, descriptor, image_id)
-        return Result(
-            found=answer.found,
-            warnings=(),
-            decode_ms=0.0,
-            describe_ms=0.0,
-            search_ms=1000 * (time.perf_counter() - started),
-            space=collection.space,
-            lag=answer.lag,
-            way=answer.way,
-            index_type=answer.index_type,
-        )
+        index = self._collection(query.collection).index
+        descriptor = self._catalogue.images.descriptor(image_id, index.id)
+        result = self._search(index, query, descriptor, image_id)
+        return replace(result, search_ms=1000 * (time.perf_counter() - started))
 
-    def by_descriptor(
-        self, query: Query, descriptor: NDArray[np.float32]
-    ) -> tuple[tuple[Found, ...], int]:
-        """Search with a descriptor; the found images, and how many changes the index was behind.
+    def by_descriptor(self, query: Query, descriptor: NDArray[np.float32]) -> SearchResult:
+        """Search with a descriptor, (D,) float32, of unit length, in the collection's space."""
+        return self._search(self._collection(query.collection).index, query, descriptor)
 
-        Args:
-            query: What to search.
-            descriptor: (D,) float32, of unit length, in the collection's space.
-
-        Raises:
-            CollectionNotFound: There is no such collection.
-            Conflict: The service does not compute what the collection holds.
-            IndexUnavailable: Milvus does not answer, or is too far behind.
-        """
-        answer = self._among(self._collection(query.collection).index, query, descriptor)
-        return answer.found, answer.lag
-
-    def _among(
+    def _search(
         self,
         index: IndexRecord,
         query: Query,
         descriptor: NDArray[np.float32],
         own: int | None = None,
-    ) -> _Answer:
-        return in_present(
-            self._catalogue, index, lambda one: self._answer(one, query, descriptor, own)
-        )
+    ) -> SearchResult:
+        def search(present: IndexRecord) -> SearchResult:
+            return self._search_index(present, query, descriptor, own)
 
-    def _answer(
+        return retry_after_swap(self._catalogue, index, search)
+
+    def _search_index(
         self, index: IndexRecord, query: Query, descriptor: NDArray[np.float32], own: int | None
-    ) -> _Answer:
-        wanted = query.offset + query.top_k
-        if wanted > MAX_NEIGHBOURS:
-            raise InvalidArgument(f"offset + top_k is {wanted}; at most {MAX_NEIGHBOURS}")
-        # Read before the index: a change is then in the index, in here, or in both.
-        beside = tail(self._catalogue, index)
-        near, way = self._near(index, query, descriptor, wanted, beside, own)
-        living = self._catalogue.images.by_ids([one.image_id for one in near])
-        kept = [one for one in near if _is_wanted(one, query, living)]
-        found = tuple(
-            Found(rank, one.score, living[one.image_id])
-            for rank, one in enumerate(kept[:wanted], start=1)
+    ) -> SearchResult:
+        count = query.offset + query.top_k
+        if count > MAX_NEIGHBOURS:
+            raise InvalidArgument(f"offset + top_k is {count}; at most {MAX_NEIGHBOURS}")
+        pending = pending_changes(self._catalogue, index, max_lag=self._max_lag)
+        near, method = self._neighbours(index, query, descriptor, count, pending, own)
+        images = self._catalogue.images.by_ids([hit.image_id for hit in near])
+        shown = [hit for hit in near if _is_wanted(hit, query, images)]
+        hits = tuple(
+            RankedImage(rank, hit.score, images[hit.image_id])
+            for rank, hit in enumerate(shown[:count], start=1)
             if rank > query.offset
         )
-        return _Answer(found, len(beside), way, self._kind(index))
+        return SearchResult(hits, index.space, len(pending), method, self._index_type(index))
 
-    def _same(self, collection: CollectionRecord, stream: BinaryIO) -> int | None:
-        """The image with a picture's bytes, for an approximate index that might miss it."""
+    def _stored_id(self, collection: CollectionRecord, stream: BinaryIO) -> int | None:
+        """Return the image with a picture's bytes, which an approximate index might miss."""
         index = collection.index
         if index.applied == 0 or self._gallery.kind(index.name).is_exact:
             return None
@@ -237,103 +199,68 @@ class Searcher:
         image = self._catalogue.images.with_digest(collection.id, stream_digest(stream))
         return None if image is None else image.id
 
-    def _near(
+    def _neighbours(
         self,
         index: IndexRecord,
         query: Query,
         descriptor: NDArray[np.float32],
-        wanted: int,
-        beside: list[Change],
+        count: int,
+        pending: Sequence[Change],
         own: int | None,
-    ) -> tuple[list[Neighbour], Way]:
-        """At least `wanted` living neighbours where there are so many."""
+    ) -> tuple[list[Neighbour], SearchMethod]:
+        """Return at least `count` neighbours that are not deleted, if there are so many."""
         if query.which is not None:
-            return self._narrowed.nearest(
+            return self._filtered.nearest(
                 index,
                 query.which,
                 descriptor,
-                wanted,
-                beside={change.image_id for change in beside},
+                count,
+                pending={change.image_id for change in pending},
                 min_score=query.min_score,
                 exact=query.exact,
             )
-        count = wanted + sum(change.deleted for change in beside)
-        way = Way.INDEX
-        if not index.applied:  # then all images are in there
-            return merged([], beside, descriptor)[:count], way
+        count += sum(change.deleted for change in pending)
+        near, method = self._unfiltered(index, query, descriptor, count, own)
+        return merged(near, pending, descriptor)[:count], method
+
+    def _unfiltered(
+        self,
+        index: IndexRecord,
+        query: Query,
+        descriptor: NDArray[np.float32],
+        count: int,
+        own: int | None,
+    ) -> tuple[list[Neighbour], SearchMethod]:
+        if not index.applied:  # all images are pending
+            return [], SearchMethod.INDEX
         try:
-            if query.exact and not self._gallery.kind(index.name).is_exact:
-                way = Way.ALL_COMPARED
-            else:
-                surely = () if own is None else (own,)
-                near = self._nearest.by_index(index, descriptor, count, surely=surely)
+            if not query.exact or self._gallery.kind(index.name).is_exact:
+                always = () if own is None else (own,)
+                near = self._nearest.by_index(index, descriptor, count, always=always)
+                return near, SearchMethod.INDEX
         except IndexUnavailable:
             if not query.exact:
                 raise
-            way = Way.ALL_COMPARED
-        if way is Way.ALL_COMPARED:
-            near = self._nearest.among_all(index, descriptor, count)
-        return merged(near, beside, descriptor)[:count], way
+        near = self._nearest.compare_all(index, descriptor, count)
+        return near, SearchMethod.ALL_COMPARED
 
     def index_type(self, collection: CollectionRecord) -> str:
-        """Of which kind a collection's index is; empty where Milvus cannot tell."""
-        return self._kind(collection.index)
+        """Return the type of a collection's index; empty if the index does not answer."""
+        return self._index_type(collection.index)
 
-    def _kind(self, index: IndexRecord) -> str:
+    def _index_type(self, index: IndexRecord) -> str:
         try:
             return str(self._gallery.kind(index.name))
         except IndexUnavailable:
             return ""
 
-    def explanation(self, result: Result) -> dict[str, object]:
-        """How an answer was found, for people."""
-        compared = result.way in (Way.ALL_COMPARED, Way.PASSING_COMPARED)
-        return {
-            "index_type": result.index_type,
-            "exact": compared or result.index_type == IndexType.FLAT,
-            "way": str(result.way),
-            "changes_beside_the_index": result.lag,
-            "descriptor": result.space.descriptor,
-            "fingerprint": result.space.fingerprint,
-        }
-
     def _collection(self, name: str) -> CollectionRecord:
         return self._catalogue.collections.comparable(name, self._computed)
 
 
-def in_present(catalogue: Catalogue, index: IndexRecord, ask: Callable[[IndexRecord], _T]) -> _T:
-    """What an index answers, or the one of another kind for which it was exchanged meanwhile.
-
-    Raises:
-        IndexUnavailable: See `ask`; it was not exchanged.
-    """
-    try:
-        return ask(index)
-    except IndexUnavailable:
-        present = catalogue.indexes.get(index.id)
-        if present is None or present.name == index.name:
-            raise
-        return ask(present)
-
-
-def tail(catalogue: Catalogue, index: IndexRecord) -> list[Change]:
-    """The changes that an index lacks, to be compared beside it.
-
-    Raises:
-        IndexUnavailable: There are too many of them.
-    """
-    changes = catalogue.changes.page(index.id, after=(index.applied, 2**62), limit=MAX_LAG + 1)
-    if len(changes) > MAX_LAG:
-        raise IndexUnavailable(
-            f"the index of {index.collection!r} is more than {MAX_LAG} changes behind and is "
-            "catching up; try again shortly"
-        )
-    return changes
-
-
-def _is_wanted(near: Neighbour, query: Query, living: Mapping[int, ImageRecord]) -> bool:
-    """Checked on what is shown: images are deleted and changed while they are searched."""
-    image = living.get(near.image_id)
+def _is_wanted(near: Neighbour, query: Query, images: Mapping[int, ImageRecord]) -> bool:
+    """Check a hit as it is shown: images may be deleted or changed during a search."""
+    image = images.get(near.image_id)
     return (
         image is not None
         and (query.min_score is None or near.score >= query.min_score)

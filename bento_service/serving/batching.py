@@ -16,7 +16,7 @@ _NEVER = 10**9
 REQUEST_SECONDS = 600
 EMBEDDER_OPTIONS: dict[str, Any] = {
     "workers": 1,
-    # Recycling a connection kills the calls that are under way on it.
+    # Of BentoML's own probes, all that still goes over its connections: recycling one breaks them.
     "runner_connection": {"max_requests": _NEVER, "max_age": float(_NEVER)},
     "traffic": {"timeout": REQUEST_SECONDS},
 }

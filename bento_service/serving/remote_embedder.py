@@ -1,25 +1,179 @@
-"""The embedder in the other process, as everything else here sees it."""
+"""The embedder in another process, perhaps on another machine: arrays over HTTP."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Sequence
+from types import TracebackType
+from typing import Self
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.descriptors.describing import Embed
+from bento_service.descriptors.describing import DESCRIPTORS_HEADER, INGEST_ROUTE, QUERY_ROUTE
+from bento_service.descriptors.version import DescriptorVersion, identity
+from bento_service.errors import NotReady
+from bento_service.serving.array_messages import (
+    InvalidArray,
+    array_body,
+    array_headers,
+    descriptors_kind,
+)
+
+_KEPT_SECONDS = 3.0
+"""How long idle connections are kept: not as long as the embedder keeps them, which is 5 s."""
+_CONNECT_SECONDS = 10.0
+_PROBE_SECONDS = 5.0
+_GREETING_SECONDS = 1.0
+_PIECE_BYTES = 256 * 1024
+_NAMED = re.compile(r"([\w.-]{1,40}) ([\w.-]{1,20}) ([0-9a-f]{64})(?:, |$)")
+_log = logging.getLogger(__name__)
 
 
-def embedder(call: Callable[..., Awaitable[object]]) -> Embed:
-    """A BentoML service's method as one that describes.
+class RemoteEmbedder:
+    """Asks an embedder for descriptors. Use it with `async with`.
 
-    Args:
-        call: Takes `images`; BentoML sends them with aiohttp.
+    Each answer says which descriptors it holds; those of another model or precision are refused,
+    because they look the same and rank wrongly.
     """
 
-    async def embed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        try:
-            return np.asarray(await call(images=images), dtype=np.float32)
-        except aiohttp.ClientConnectionError as error:
-            raise ConnectionError(str(error) or type(error).__name__) from error
+    def __init__(
+        self, url: str, versions: Sequence[DescriptorVersion], *, answer_seconds: float
+    ) -> None:
+        """Prepare to ask.
 
-    return embed
+        Args:
+            url: Of the embedder: `http://`, `https://`, `tcp://`, or `file://` for a Unix socket.
+            versions: What it has to compute, in this order.
+            answer_seconds: The longest that a call may take.
+        """
+        self._url = url
+        where = urlsplit(url).hostname
+        self._name = f"the embedder at {where}" if where else "the embedder"
+        self._versions = versions
+        self._expected = identity(versions)
+        self._timeout = aiohttp.ClientTimeout(total=answer_seconds, sock_connect=_CONNECT_SECONDS)
+        self._trouble = ""
+
+    async def __aenter__(self) -> Self:
+        parts = urlsplit(self._url)
+        connector: aiohttp.BaseConnector
+        if parts.scheme == "file":
+            path = unquote(parts.path)
+            connector = aiohttp.UnixConnector(path, limit=0, keepalive_timeout=_KEPT_SECONDS)
+            base = "http://embedder"
+        else:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS)
+            base = f"http://{parts.netloc}" if parts.scheme == "tcp" else self._url
+        self._session = aiohttp.ClientSession(
+            base, connector=connector, timeout=self._timeout, auto_decompress=False
+        )
+        self._greeting = asyncio.create_task(self._greet())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._greeting.cancel()
+        await asyncio.gather(self._greeting, return_exceptions=True)
+        await self._session.close()
+
+    async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Embedder`.
+
+        Raises:
+            ConnectionError: The connection was lost; the call can be repeated.
+            NotReady: The embedder cannot describe now, or computes something else.
+        """
+        return await self._ask(QUERY_ROUTE, images)
+
+    async def describe_ingest(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Embedder` and `describe_query`."""
+        return await self._ask(INGEST_ROUTE, images)
+
+    async def is_ready(self) -> bool:
+        """Return whether the embedder answers and computes what it has to."""
+        try:
+            return await self._probe()
+        except NotReady:  # it is in the log
+            return False
+
+    async def _greet(self) -> None:
+        """Ask until there is an answer, so that a wrong embedder is in the log from the start."""
+        while True:
+            try:
+                if await self._probe():
+                    return
+            except NotReady:
+                return
+            await asyncio.sleep(_GREETING_SECONDS)
+
+    async def _probe(self) -> bool:
+        timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
+        try:
+            async with self._session.get("/readyz", timeout=timeout) as response:
+                if response.status == 200:
+                    self._check(response)
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def _ask(self, route: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        kind = descriptors_kind((version.dimension for version in self._versions), len(images))
+        try:
+            async with self._session.post(
+                route, data=_pieces(array_body(images)), headers=array_headers(images)
+            ) as response:
+                self._check(response)
+                if response.status != 200:
+                    raise NotReady(f"{self._name} failed ({response.status}); its log says why")
+                rows = kind.rows(response.headers)
+                body = await response.content.readexactly(rows * kind.row_bytes)
+        except InvalidArray as error:
+            raise NotReady(f"{self._name} answers wrongly: {error}") from error
+        except (aiohttp.ClientError, asyncio.IncompleteReadError) as error:
+            raise ConnectionError(str(error) or type(error).__name__) from error
+        except TimeoutError as error:
+            raise NotReady(f"{self._name} did not answer in {self._timeout.total:g} s") from error
+        if rows != len(images):
+            raise NotReady(f"{self._name} described {rows} of {len(images)} images")
+        return kind.array(body, rows)
+
+    def _check(self, response: aiohttp.ClientResponse) -> None:
+        """Refuse an answer of an embedder that computes something else.
+
+        Raises:
+            NotReady: It does.
+        """
+        given = response.headers.get(DESCRIPTORS_HEADER, "")
+        trouble = "" if given == self._expected else self._mismatch(given)
+        if trouble != self._trouble:
+            self._trouble = trouble
+            if trouble:
+                _log.error("%s", trouble)
+        if trouble:
+            raise NotReady(trouble)
+
+    def _mismatch(self, given: str) -> str:
+        if not (theirs := _named(given)):
+            return f"{self._name} is none of this release; start one of the same release there"
+        return (
+            f"{self._name} computes {theirs}, but this service {_named(self._expected)}; give both "
+            "the same model, LOOKALIKE_DESCRIPTOR, LOOKALIKE_PRECISION and LOOKALIKE_ENGINE"
+        )
+
+
+async def _pieces(body: memoryview) -> AsyncIterator[memoryview]:
+    for at in range(0, len(body), _PIECE_BYTES):
+        yield body[at : at + _PIECE_BYTES]
+
+
+def _named(descriptors: str) -> str:
+    """Return an `identity` with short fingerprints, for people; nothing if it is none."""
+    found = _NAMED.findall(descriptors[:1000])
+    return ", ".join(f"{name} in {precision} ({digest[:12]})" for name, precision, digest in found)

@@ -29,7 +29,7 @@ from bento_service.ingest.starting.folder_jobs import (
     start_folder_job,
     start_reindex_job,
 )
-from bento_service.search.searcher import Query
+from bento_service.search.query import Query
 from bento_service.settings import Settings
 from client_sdk.schemas import JobState, TrainRequest
 from model_build.recipes import descriptor_version
@@ -49,8 +49,17 @@ def tell(what):
     sys.stdout.flush()
 
 
-async def embed(images):
+class Projecting:
     """Mean colours of 25 squares, projected: other pictures get other descriptors."""
+
+    async def describe_query(self, images):
+        return projected(images)
+
+    async def describe_ingest(self, images):
+        return projected(images)
+
+
+def projected(images):
     side = images.shape[1] // 5 * 5
     squares = images[:, :side, :side].reshape(-1, 5, side // 5, 5, side // 5, 3).mean(axis=(2, 4))
     found = [(squares.reshape(-1, 75) - 127) @ matrix for matrix in _MATRICES]
@@ -70,7 +79,7 @@ def picture(seed):
 async def application():
     settings, versions = Settings.from_environment(), (VERSION, OTHER)
     choice = Choice("vgg16-mac", "onnxruntime", "fp32")
-    async with opened(settings, "vgg16:test", versions, choice, embed) as app:
+    async with opened(settings, "vgg16:test", versions, choice, Projecting()) as app:
         yield app
 
 
@@ -113,7 +122,7 @@ async def state():
             searches = {}
             for image in images:
                 query = Query(collection.name, top_k=100)
-                hits = app.searcher.by_id(query, image.id).found
+                hits = app.searcher.by_id(query, image.id).hits
                 searches[image.sha256] = [[hit.image.sha256, hit.score] for hit in hits]
             found[collection.name] = {
                 "searches": searches,

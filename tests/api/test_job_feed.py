@@ -5,12 +5,12 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from bento_service.api import job_feed as feed_module
 from bento_service.api.job_feed import Feed
 from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.catalogue.tables import SourceKind
+from bento_service.errors import CatalogueUnavailable
 from client_sdk.schemas import JobState
 from tests.support.waiting import WAIT_SECONDS, wait_until_async
 
@@ -203,7 +203,7 @@ def test_a_closed_feed_lets_every_listener_go(board):
 def test_a_catalogue_that_is_away_is_waited_for(board):
     async def run():
         board.put(1, 0)
-        board.trouble = OperationalError("SELECT", {}, Exception("the server has gone away"))
+        board.trouble = CatalogueUnavailable("the server has gone away")
         async with Feed(board.look, board.show) as feed:
             heard, _ = listen(feed, 1)
             await wait_until_async(lambda: board.looks > 3)

@@ -48,7 +48,7 @@ def cats(catalogue: Catalogue):
 
 @pytest.fixture
 def digest():
-    """The digest of a picture that is told apart by a name."""
+    """Return the digest of a picture that only has a name."""
     return lambda name: hashlib.sha256(os.fsencode(name)).hexdigest()
 
 

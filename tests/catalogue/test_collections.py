@@ -21,14 +21,14 @@ def test_a_new_collection_is_empty_and_its_index_too(catalogue, space):
 
 
 @pytest.mark.parametrize("name", ["a", "0", "A-b_c.d", "x" * 128])
-def test_names_that_fit(name, catalogue, space):
+def test_valid_names_are_accepted(name, catalogue, space):
     assert catalogue.collections.create(name, space).name == name
 
 
 @pytest.mark.parametrize(
     "name", ["", "x" * 129, "-a", ".a", "_a", "a b", "a/b", "é", "a\n", "a\0", "x" * 10_000]
 )
-def test_names_that_do_not_fit_are_refused_in_short(name, catalogue, space):
+def test_invalid_names_are_refused_with_a_short_message(name, catalogue, space):
     with pytest.raises(InvalidArgument, match="up to 128 letters") as caught:
         catalogue.collections.create(name, space)
     assert len(str(caught.value)) < 500
@@ -46,20 +46,20 @@ def test_a_name_is_taken_once(catalogue, space):
         catalogue.collections.create("cats", space)
 
 
-def test_what_is_missing_is_answered_with_what_is_there(catalogue, space):
+def test_the_error_of_an_unknown_collection_lists_the_known_ones(catalogue, space):
     for name in ("dogs", "birds"):
         catalogue.collections.create(name, space)
     with pytest.raises(CollectionNotFound, match=r"'cats' does not exist.*birds, dogs"):
         catalogue.collections.named("cats")
 
 
-def test_all_are_listed_by_name(catalogue, space):
+def test_collections_are_listed_by_name(catalogue, space):
     for name in ("dogs", "birds", "cats"):
         catalogue.collections.create(name, space)
     assert [found.name for found in catalogue.collections.all()] == ["birds", "cats", "dogs"]
 
 
-def test_ensuring_makes_a_collection_once_however_many_ask(catalogue, space):
+def test_concurrent_calls_of_ensure_create_a_collection_once(catalogue, space):
     found = []
     threads = [
         threading.Thread(target=lambda: found.append(catalogue.collections.ensure("cats", space)))
@@ -100,7 +100,7 @@ def test_a_catalogue_keeps_its_own_name(catalogue, url):
             assert connection.execute(instance.select()).all() == [(made,)]
 
 
-def test_a_deleted_collection_takes_its_images_along(catalogue, cats, space, add):
+def test_the_images_of_a_deleted_collection_are_deleted(catalogue, cats, space, add):
     dogs = catalogue.collections.create("dogs", space)
     add(cats, "tom")
     (rex,) = add(dogs, "rex")
@@ -151,7 +151,7 @@ def _later(seconds):
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def test_a_scratch_collection_is_deleted_when_its_time_has_come_and_no_other_is(catalogue, space):
+def test_only_expired_scratch_collections_are_deleted(catalogue, space):
     catalogue.collections.create("for-ever", space)
     scratch = catalogue.collections.create("scratch", space, ttl_seconds=60)
     assert scratch.expires_at == scratch.created_at + timedelta(seconds=60)
@@ -162,7 +162,7 @@ def test_a_scratch_collection_is_deleted_when_its_time_has_come_and_no_other_is(
     assert catalogue.collections.delete_expired(_later(10**8)) == {}
 
 
-def test_a_change_gives_a_scratch_collection_its_whole_time_again(catalogue, space, add):
+def test_a_change_restarts_the_time_of_a_scratch_collection(catalogue, space, add):
     scratch = catalogue.collections.create("scratch", space, ttl_seconds=60)
 
     (tom,) = add(scratch, "tom")
@@ -181,7 +181,7 @@ def test_an_open_job_keeps_a_scratch_collection(catalogue, space, upload_job):
     assert list(catalogue.collections.delete_expired(_later(61))) == ["scratch"]
 
 
-def test_a_deleted_collection_names_the_uploads_that_may_go(
+def test_deleting_a_collection_returns_its_uploads(
     catalogue, space, add, upload_job, settle_all, digest
 ):
     scratch = catalogue.collections.create("scratch", space, ttl_seconds=60)
@@ -189,5 +189,5 @@ def test_a_deleted_collection_names_the_uploads_that_may_go(
     settle_all(upload_job(scratch, "tom"))
 
     assert catalogue.collections.delete_expired(_later(61)) == {"scratch": {digest("tom")}}
-    unneeded = catalogue.upload_needs.unneeded({digest("tom")}, ended_after=_later(0))
+    unneeded = catalogue.upload_references.unneeded({digest("tom")}, ended_after=_later(0))
     assert unneeded == {digest("tom")}

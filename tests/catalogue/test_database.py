@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.tables import instance, metadata, sources
-from bento_service.errors import StorageFull
+from bento_service.errors import CatalogueUnavailable, StorageFull
 from tests.support.waiting import run_threads
 
 
@@ -79,14 +79,14 @@ def test_opening_again_changes_nothing(url, tmp_path, space):
     assert definitions(tmp_path / "data/catalogue.db") == before
 
 
-def test_two_that_open_an_empty_catalogue_at_once_both_succeed(url):
+def test_an_empty_catalogue_can_be_opened_concurrently(url):
     failures = []
 
     def start():
         try:
             with Catalogue.open(url) as catalogue:
                 assert catalogue.collections.all() == []
-        except Exception as error:  # noqa: BLE001 - told to the test's own thread
+        except Exception as error:  # noqa: BLE001 - reported to the thread of the test
             failures.append(error)
 
     threads = [threading.Thread(target=start) for _ in range(4)]
@@ -128,7 +128,7 @@ def test_reading_sees_one_state_while_others_write(catalogue):
         assert reading.execute(select(instance)).all() == [("a",)]
 
 
-def test_writers_wait_for_each_other_and_none_fails(url):
+def test_writers_wait_for_each_other_without_errors(url):
     """Two pools of connections, as two processes would have."""
     failures = []
 
@@ -138,7 +138,7 @@ def test_writers_wait_for_each_other_and_none_fails(url):
                 with catalogue.database.writing() as connection:
                     count = len(connection.execute(select(instance)).all())
                     connection.execute(insert(instance).values(id=f"{count}"))
-        except Exception as error:  # noqa: BLE001 - told to the test's own thread
+        except Exception as error:  # noqa: BLE001 - reported to the thread of the test
             failures.append(error)
 
     with Catalogue.open(url) as one, Catalogue.open(url) as two:
@@ -157,7 +157,7 @@ def fill(catalogue, space):
         catalogue.collections.create(f"c{number}", space)
 
 
-def test_a_full_disk_is_told_and_changes_nothing(small_disk, space):
+def test_a_full_disk_is_an_error_and_changes_nothing(small_disk, space):
     with Catalogue.open(f"sqlite:///{small_disk}/catalogue.db") as catalogue:
         before = catalogue.collections.create("cats", space)
         with suppress(OSError):
@@ -169,3 +169,25 @@ def test_a_full_disk_is_told_and_changes_nothing(small_disk, space):
         (small_disk / "filler").unlink()
         assert len(catalogue.collections.all()) == committed
         catalogue.collections.create("after", space)
+
+
+def test_a_database_that_does_not_answer_is_catalogue_unavailable(free_port):
+    with pytest.raises(CatalogueUnavailable, match="try again") as caught:
+        Catalogue.open(f"postgresql+psycopg://somebody@127.0.0.1:{free_port}/lookalike")
+    assert (caught.value.status, caught.value.code) == (503, "not_ready")
+
+
+def test_a_damaged_database_is_catalogue_unavailable(catalogue, tmp_path, space):
+    file = tmp_path / "data/catalogue.db"
+    catalogue.collections.create("cats", space)
+    catalogue.database.__exit__()
+    file.with_name("catalogue.db-wal").unlink(missing_ok=True)
+    file.write_bytes(b"no database" * 1000)
+    for act in (catalogue.collections.all, lambda: catalogue.collections.create("dogs", space)):
+        with pytest.raises(CatalogueUnavailable):
+            act()
+
+
+def test_a_wrong_statement_is_not_reported_as_catalogue_unavailable(catalogue):
+    with pytest.raises(IntegrityError):
+        catalogue.database.write(insert(instance).values(id=None))

@@ -34,7 +34,7 @@ def _recorded(catalogue):
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
 
 
-def test_the_newest_file_is_what_alembic_takes_for_the_newest_revision(catalogue):
+def test_alembic_agrees_on_the_newest_revision(catalogue):
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     directory = ScriptDirectory.from_config(config)
@@ -46,7 +46,7 @@ def test_the_newest_file_is_what_alembic_takes_for_the_newest_revision(catalogue
     )
 
 
-def test_only_a_start_that_has_to_migrate_loads_alembic(tmp_path):
+def test_only_a_start_that_migrates_imports_alembic(tmp_path):
     code = f"""
 import sys
 from bento_service.catalogue import Catalogue
@@ -80,7 +80,7 @@ def test_a_database_without_a_recorded_revision_is_migrated(sqlite):
         assert catalogue.collections.all() == []
 
 
-def test_a_database_of_a_newer_program_is_refused(sqlite):
+def test_a_database_of_a_newer_release_is_refused(sqlite):
     with Catalogue.open(sqlite) as catalogue, catalogue.database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
@@ -168,7 +168,7 @@ def test_metadata_of_the_first_revision_can_be_filtered(of_revision_1):
         assert catalogue.filtered.count(4, parse("not exists price")) == 1
 
 
-def test_tables_that_were_migrated_are_those_that_are_made_anew(of_revision_1):
+def test_migrated_tables_equal_newly_created_ones(of_revision_1):
     with Catalogue.open(of_revision_1) as catalogue, catalogue.database.reading() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)

@@ -90,7 +90,7 @@ POINTS = (
     CrashPoint(
         "tombstones are written, not committed",
         f"{_CATALOGUE}.images.images",
-        "bury",
+        "mark_deleted_where",
         "after",
         "delete",
     ),
@@ -104,7 +104,7 @@ POINTS = (
     CrashPoint(
         "a deletion by filter is committed",
         f"{_CATALOGUE}.images.filtered",
-        "Filtered.delete",
+        "FilteredImages.delete",
         "after",
         "delete_where",
     ),

@@ -24,7 +24,7 @@ def _right_again(reins):
         ("replay off", Fault.UNFINISHED),
         ("the cursor moves without rows", Fault.DIFFERENT),
         ("the index deletes nothing", Fault.DIFFERENT),
-        ("deletes are not buried", Fault.GHOST),
+        ("deletions leave no tombstones", Fault.GHOST),
     ],
 )
 def test_a_spoilt_service_is_found_out(new_campaign, reins, sabotage, fault):

@@ -1,39 +1,32 @@
-"""Finding duplicates: a real catalogue and a real index, against comparing all with all."""
+"""Groups of duplicates, found by real indexes, against comparing all pairs."""
 
-import hashlib
+import itertools
+from functools import partial
 
 import numpy as np
 import pytest
 
-import bento_service.comparison.duplicate_groups as duplicates_module
-import bento_service.comparison.links as neighbourhood_module
-from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import Computed, DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
-from bento_service.comparison.duplicate_groups import Duplicates, Wanted
+from bento_service.comparison.duplicate_groups import Duplicates, GroupQuery
+from bento_service.comparison.links import LinkLimits
 from bento_service.descriptors.version import Thresholds
 from bento_service.errors import CollectionNotFound, Conflict, IndexUnavailable
 from bento_service.gallery.exact import ExactGallery
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.replay import Replay
 from client_sdk import Orientation, Verdict
+from tests.support.indexes import commit, described
 from tests.support.waiting import wait_until
 
 DIMENSION = 16
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 LINES = {SPACE.fingerprint: Thresholds(duplicate=0.95, near_duplicate=0.9)}
-PATIENCE = 60.0
 
 
 def stored(catalogue, name):
-    return next((catalogue.vectors.all(i) for i in catalogue.indexes.all() if i.name == name), None)
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
+    return next(
+        (catalogue.descriptors.all(i) for i in catalogue.indexes.all() if i.name == name), None
+    )
 
 
 @pytest.fixture(params=["lite", "server", "exact"])
@@ -55,39 +48,27 @@ def cats(catalogue):
 
 
 @pytest.fixture
-def duplicates(catalogue, gallery):
-    return Duplicates(catalogue, gallery, computed=Computed((SPACE,)), lines=LINES)
+def finding(catalogue, gallery):
+    """Return a constructor of `Duplicates` that takes limits."""
+    return partial(Duplicates, catalogue, gallery, computed=Computed((SPACE,)), lines=LINES)
+
+
+@pytest.fixture
+def duplicates(finding):
+    return finding()
 
 
 @pytest.fixture
 def add(catalogue, cats):
-    """Commit images with these descriptors, and hashes; ids rise."""
-    made = iter(range(10**9))
+    """Commit images with these descriptors and hashes; return their rising ids."""
+    numbers = itertools.count()
 
     def images(vectors, hashes=None):
-        numbers = [next(made) for _ in vectors]
-        files = tuple(NewFile(str(n), f"{n}.png") for n in numbers)
-        job = catalogue.jobs.create(cats.id, "cats", NewJob(SourceKind.FILE, root="r", files=files))
-        outcomes = [
-            Outcome(
-                file,
-                described=Described(
-                    hashlib.sha256(str(numbers[at]).encode()).hexdigest(),
-                    "PNG",
-                    20,
-                    10,
-                    99,
-                    {SPACE.fingerprint: vector.astype(np.float32)},
-                    b"" if hashes is None else hashes[at],
-                ),
-            )
-            for at, (file, vector) in enumerate(
-                zip(catalogue.jobs.todo(job.number, after=0, limit=10**6), vectors, strict=True)
-            )
-        ]
-        before = max(catalogue.images.ids(cats.id, after=0, limit=10**6), default=0)
-        catalogue.jobs.settle(job, outcomes)
-        return catalogue.images.ids(cats.id, after=before, limit=10**6)
+        pictures = {}
+        for vector, data in zip(vectors, hashes or [b""] * len(vectors), strict=True):
+            name = f"{next(numbers)}.png"
+            pictures[name] = described(name, {SPACE.fingerprint: vector}, data)
+        return commit(catalogue, cats, pictures)
 
     return images
 
@@ -113,7 +94,7 @@ def unit(vectors):
 
 
 def clusters(sizes, seed=0, spread=0.05):
-    """Around as many directions as there are sizes, so many vectors each, in any order."""
+    """Return vectors around one direction for each size, that many each, in random order."""
     random = np.random.default_rng(seed)
     centres = unit(random.standard_normal((len(sizes), DIMENSION)))
     vectors = np.repeat(centres, sizes, axis=0)
@@ -122,7 +103,7 @@ def clusters(sizes, seed=0, spread=0.05):
 
 
 def all_with_all(ids, vectors, line):
-    """The groups by definition: what hangs together when every pair is looked at."""
+    """Return the groups by definition: the connected components of all pairs."""
     scores = vectors.astype(np.float32).astype(np.float64)
     scores = scores @ scores.T
     left, groups = set(range(len(ids))), []
@@ -141,10 +122,10 @@ def all_with_all(ids, vectors, line):
 
 
 def walked(duplicates, **options):
-    """All groups, page by page; their ids as told."""
+    """Return all groups, page by page, and the number of pages."""
     after, groups, pages = 0, [], 0
     while after is not None:
-        page = duplicates.page(Wanted("cats", after=after, **options))
+        page = duplicates.page(GroupQuery("cats", after=after, **options))
         groups += page.groups
         pages += 1
         assert after is None or page.after is None or page.after > after
@@ -158,11 +139,8 @@ def ids_of(groups):
 
 @pytest.mark.parametrize("limit", [1, 3, 100])
 @pytest.mark.parametrize("line", [0.9, 0.6])
-def test_groups_are_those_of_comparing_all_with_all(
-    duplicates, add, replayed, limit, line, monkeypatch
-):
-    monkeypatch.setattr(neighbourhood_module, "IMAGES_A_CALL", 7)
-    monkeypatch.setattr(duplicates_module, "IMAGES_A_CALL", 7)
+def test_groups_are_those_of_comparing_all_with_all(finding, add, replayed, limit, line):
+    duplicates = finding(link_limits=LinkLimits(images_per_call=7))
     vectors = clusters([1] * 20 + [2, 2, 3, 5, 9, 40])
     ids = add(vectors[:60])
     replayed()
@@ -178,25 +156,23 @@ def test_groups_are_those_of_comparing_all_with_all(
     assert all(group.is_whole for group in groups)
 
 
-def test_a_page_is_given_up_in_time_and_the_next_goes_on(duplicates, add, replayed):
+def test_a_page_ends_in_time_and_the_next_continues(duplicates, add, replayed):
     ids = add(clusters([2] * 40))
     replayed()
     after, found, pages = 0, [], 0
     while after is not None:
-        page = duplicates.page(Wanted("cats", after=after), seconds=0.0)
+        page = duplicates.page(GroupQuery("cats", after=after), seconds=0.0)
         assert page.examined == 1
         found, after, pages = found + list(page.groups), page.after, pages + 1
         if after is None:
             break
-        page = duplicates.page(Wanted("cats", after=after, limit=5))
+        page = duplicates.page(GroupQuery("cats", after=after, limit=5))
         found, after, pages = found + list(page.groups), page.after, pages + 1
     assert sorted(ids_of(found)) == all_with_all(ids, clusters([2] * 40), 0.9)
     assert pages > 8
 
 
-def test_what_was_deleted_or_changed_meanwhile_is_seen_as_it_is(
-    duplicates, add, replayed, catalogue, cats
-):
+def test_deleted_images_are_in_no_group_before_replay(duplicates, add, replayed, catalogue, cats):
     vectors = clusters([3, 2, 2])
     ids = add(vectors)
     replayed()
@@ -207,8 +183,8 @@ def test_what_was_deleted_or_changed_meanwhile_is_seen_as_it_is(
     assert sorted(ids_of(walked(duplicates)[0])) == expected
 
 
-def test_the_hashes_join_what_the_scores_do_not(duplicates, add, replayed):
-    """Hashes of two pictures of which the second is the first one, mirrored."""
+def test_matching_hashes_link_images_with_low_scores(duplicates, add, replayed):
+    """The hashes say that one picture is the mirror image of another."""
     random = np.random.default_rng(5)
     first = random.integers(0, 2**64, 8, dtype=np.uint64)
     second = first[[4, 5, 6, 7, 0, 1, 2, 3]] ^ np.uint64(0b101)
@@ -231,9 +207,8 @@ def test_the_hashes_join_what_the_scores_do_not(duplicates, add, replayed):
     assert likeness.reasons[0] == "pHash 2/64, mirrored"
 
 
-def test_of_a_crowd_only_some_are_told_once_and_it_is_said(duplicates, add, replayed, monkeypatch):
-    monkeypatch.setattr(neighbourhood_module, "MOST_NEIGHBOURS", 20)
-    monkeypatch.setattr(duplicates_module, "MOST_IMAGES", 10)
+def test_a_large_group_is_cut_and_says_so(finding, add, replayed):
+    duplicates = finding(max_group=10, link_limits=LinkLimits(neighbours=20))
     vectors = clusters([120, 2], spread=0.01)
     ids = add(vectors)
     replayed()
@@ -244,7 +219,7 @@ def test_of_a_crowd_only_some_are_told_once_and_it_is_said(duplicates, add, repl
     assert (len(pair.members), pair.is_whole) == (2, True)
 
 
-def test_each_image_is_told_with_the_one_that_it_is_most_like(duplicates, add, replayed):
+def test_each_member_names_the_earlier_one_that_it_is_most_like(duplicates, add, replayed):
     angles = np.radians([0.0, 20.0, 35.0])  # 0.94 and 0.966, and 0.819 between the outer ones
     vectors = np.zeros((3, DIMENSION))
     vectors[:, 0], vectors[:, 1] = np.cos(angles), np.sin(angles)
@@ -262,19 +237,19 @@ def test_each_image_is_told_with_the_one_that_it_is_most_like(duplicates, add, r
     assert group.verdict is Verdict.NEAR_DUPLICATE
 
 
-def test_without_an_index_only_what_is_beside_it_is_compared(duplicates, add):
+def test_pending_images_are_compared_without_an_index(duplicates, add):
     vectors = clusters([2, 2, 1])
-    ids = add(vectors)  # and nobody replays
+    ids = add(vectors)  # without replay
     assert sorted(ids_of(walked(duplicates)[0])) == all_with_all(ids, vectors, 0.9)
 
 
-def test_what_cannot_be_looked_at_is_an_error(duplicates, catalogue):
+def test_unknown_and_incomparable_collections_are_errors(duplicates, catalogue):
     with pytest.raises(CollectionNotFound):
-        duplicates.page(Wanted("dogs"))
+        duplicates.page(GroupQuery("dogs"))
     other = DescriptorSpace("vgg16-mac", "vgg16:two", "e" * 64, DIMENSION, "fp32")
     catalogue.collections.create("dogs", other)
     with pytest.raises(Conflict):
-        duplicates.page(Wanted("dogs"))
+        duplicates.page(GroupQuery("dogs"))
 
 
 def test_without_milvus_duplicates_are_refused(catalogue, add, replayed, tmp_path, free_port):
@@ -285,4 +260,4 @@ def test_without_milvus_duplicates_are_refused(catalogue, add, replayed, tmp_pat
     with MilvusGallery(f"http://127.0.0.1:{free_port}") as nowhere:
         walking = Duplicates(catalogue, nowhere, computed=Computed((SPACE,)), lines=LINES)
         with pytest.raises(IndexUnavailable):
-            walking.page(Wanted("cats"))
+            walking.page(GroupQuery("cats"))

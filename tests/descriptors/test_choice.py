@@ -1,6 +1,7 @@
 import pytest
 
 from bento_service.descriptors.choice import Choice, choose
+from bento_service.descriptors.describing import MAX_ROWS
 from bento_service.descriptors.hardware import Hardware
 from bento_service.descriptors.version import DESCRIPTORS
 from bento_service.settings import Settings, SettingsError
@@ -93,9 +94,11 @@ def test_pytorch_that_is_not_installed_is_told_before_anything_starts():
 
 
 @pytest.mark.parametrize(
-    ("machine", "max_batch", "ingest_batch"), [("vnni", 8, 2), ("torch", 8, 2), ("gpu", 64, 32)]
+    ("machine", "max_batch", "ingest_run", "ingest_message"),
+    [("vnni", 8, 2, 8), ("torch", 8, 2, 8), ("gpu", 64, 32, 64)],
 )
-def test_only_a_gpu_gets_large_batches(machine, max_batch, ingest_batch):
+def test_only_a_gpu_gets_large_batches(machine, max_batch, ingest_run, ingest_message):
     choice = chosen(machine)
-    assert (choice.max_batch, choice.ingest_batch) == (max_batch, ingest_batch)
-    assert choice.ingest_batch <= choice.max_batch
+    sizes = (choice.max_batch, choice.ingest_run, choice.ingest_message)
+    assert sizes == (max_batch, ingest_run, ingest_message)
+    assert choice.ingest_message <= MAX_ROWS

@@ -1,5 +1,8 @@
 """The same network by another library; on the CPU here, on a CUDA device where there is one."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from bento_service.descriptors.model import NETWORK_FILES, WEIGHTS_FILE, Model, 
 from bento_service.descriptors.onnx_engine import OnnxEngine
 from bento_service.descriptors.version import DESCRIPTORS
 from bento_service.errors import InvalidArgument
+from bento_service.serving.process_environment import ONE_THREAD
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("safetensors", reason="safetensors is not installed")
@@ -63,6 +67,38 @@ def opened(folder, name, precision, *, on_gpu=False):
 def on_cpu(folder):
     """Engines by descriptor, in fp32."""
     return {name: opened(folder, name, "fp32") for name in DESCRIPTORS}
+
+
+OTHERS_SHARE = """
+import sys, threading, time
+import numpy as np
+from pathlib import Path
+from bento_service.descriptors.model import WEIGHTS_FILE, find_version
+from bento_service.descriptors.torch_engine import TorchEngine
+
+folder, images = Path(sys.argv[1]), np.zeros((2, 224, 224, 3), np.uint8)
+version = find_version(folder, "vgg16-mac", "fp32")
+engine = TorchEngine(folder / WEIGHTS_FILE, [version], on_gpu=False, threads=2)
+
+def describe():
+    engine.describe(images)
+    own, together = time.thread_time(), time.process_time()
+    engine.describe(images)
+    print(1 - (time.thread_time() - own) / (time.process_time() - together))
+
+thread = threading.Thread(target=describe)  # as in the embedder
+thread.start()
+thread.join()
+"""
+
+
+def test_it_keeps_its_threads_where_everything_else_has_one(folder):
+    command = [sys.executable, "-c", OTHERS_SHARE, str(folder)]
+    ran = subprocess.run(
+        command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=True
+    )
+
+    assert float(ran.stdout) > 0.3  # of the CPU time, half with two threads and none with one
 
 
 @pytest.mark.parametrize("name", DESCRIPTORS)

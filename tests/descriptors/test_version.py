@@ -37,8 +37,8 @@ VERSION = descriptor_version("vgg16-mac", WEIGHTS)
 # collection that exists.
 PREPROCESSING = (
     '"preprocessing":{"alpha":[255,255,255],"channel_order":"BGR","colour":"pillow-convert-rgb",'
-    '"deep_samples":"scaled-to-8-bit","jpeg_scaling":"dct-at-least-twice-the-target-exact-edges",'
-    '"mean":[103.939,116.779,123.68],"orientation":"exif","padding":null,'
+    '"deep_range":"8-10-12-14-16-bits-in-use","deep_samples":"scaled-to-8-bit","jpeg_scaling":"dct-at-least-twice-the-target-exact-edges",'
+    '"mean":[103.939,116.779,123.68],"orientation":"exif","padding":null,"profile":"to-srgb-after-resizing",'
     '"resampling":"pillow-bilinear-antialiased","scale":1.0,"size":224}'
 )
 MAC_IN_FP32 = (

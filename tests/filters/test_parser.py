@@ -22,13 +22,7 @@ from bento_service.filters.expressions import (
     Own,
     Relation,
 )
-from bento_service.filters.parser import (
-    MAX_DEPTH,
-    MAX_LENGTH,
-    MAX_TERMS,
-    MAX_VALUES,
-    parse,
-)
+from bento_service.filters.parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, MAX_VALUES, parse
 
 PRICE, SHOP = Key(("price",)), Key(("shop",))
 
@@ -38,7 +32,7 @@ def equal(key, value):
 
 
 @pytest.mark.parametrize("relation", ["==", "!=", "<", "<=", ">", ">="])
-def test_every_comparison_is_read(relation):
+def test_every_comparison_is_parsed(relation):
     assert parse(f"price {relation} 20") == Compare(PRICE, Relation(relation), 20.0)
     assert parse(f"price{relation}-2.5e1") == Compare(PRICE, Relation(relation), -25.0)
 
@@ -72,7 +66,7 @@ def test_every_comparison_is_read(relation):
         ),
     ],
 )
-def test_terms_are_read(text, expected):
+def test_terms_are_parsed(text, expected):
     assert parse(text) == expected
 
 
@@ -87,11 +81,11 @@ def test_terms_are_read(text, expected):
         ("north", equal(SHOP, "north")),
     ],
 )
-def test_the_percent_signs_of_a_pattern_say_where_its_text_stands(pattern, expected):
+def test_percent_signs_decide_which_part_of_a_value_is_compared(pattern, expected):
     assert parse(f'shop like "{pattern}"') == expected
 
 
-def test_and_binds_closer_than_or_and_not_closer_than_both():
+def test_not_binds_closer_than_and_and_and_closer_than_or():
     a, b, c = (equal(Key((name,)), 1.0) for name in "abc")
 
     assert parse("a == 1 or b == 1 and c == 1") == Or((a, And((b, c))))
@@ -140,7 +134,7 @@ def test_and_binds_closer_than_or_and_not_closer_than_both():
         ("a == 1 \x00", "is not understood", 8),
     ],
 )
-def test_a_mistake_is_named_with_its_place(text, reason, character):
+def test_an_error_names_the_position_of_the_mistake(text, reason, character):
     with pytest.raises(InvalidArgument) as caught:
         parse(text)
 
@@ -178,6 +172,6 @@ WORDS = st.sampled_from(
 @example('a == "\\')
 @example("a.")
 @given(st.one_of(st.text(), st.lists(WORDS, max_size=12).map(" ".join)))
-def test_no_text_gives_anything_but_an_expression_or_our_error(text):
+def test_any_text_gives_an_expression_or_an_invalid_argument(text):
     with suppress(InvalidArgument):
         parse(text)

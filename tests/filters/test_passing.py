@@ -1,4 +1,4 @@
-"""Filters answered from one picture, by hand; the databases are compared with it elsewhere."""
+"""Filters applied to one image; other tests compare the databases with this."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,14 +49,14 @@ METADATA = {
         "price == 1 or price == 12.5",
     ],
 )
-def test_what_is_true_passes_and_its_opposite_does_not(text):
+def test_a_true_filter_passes_and_its_negation_does_not(text):
     assert passes(parse(text), Picture(METADATA))
     assert not passes(parse(f"not ({text})"), Picture(METADATA))
 
 
 @pytest.mark.parametrize("relation", ["==", "!=", "<", "<=", ">", ">="])
 @pytest.mark.parametrize("key", ["missing", "shop.missing", "gone", "shop", "sold", "tags", "size"])
-def test_no_comparison_with_a_number_is_true_of_anything_else(key, relation):
+def test_comparisons_with_numbers_are_false_for_other_kinds(key, relation):
     assert not passes(parse(f"{key} {relation} 0"), Picture(METADATA))
     assert passes(parse(f"not {key} {relation} 0"), Picture(METADATA))
 
@@ -78,5 +78,5 @@ def test_no_comparison_with_a_number_is_true_of_anything_else(key, relation):
         "exists tags.red",
     ],
 )
-def test_what_is_of_another_kind_or_missing_does_not_pass(text):
+def test_values_that_are_missing_or_of_another_kind_do_not_pass(text):
     assert not passes(parse(text), Picture(METADATA))

@@ -61,7 +61,7 @@ def test_different_paths_are_different_places():
     assert len({place(path) for path in paths} | {elements(path) for path in paths}) == 14
 
 
-def test_places_too_long_to_be_named_are_left_out():
+def test_places_that_are_too_long_are_left_out():
     deep = inner = {}
     for _ in range(5000):
         inner["k"] = {}
@@ -86,7 +86,7 @@ def test_metadata_with_too_many_values_is_refused():
         ({"a": [{"b": {"k" * 256: 1}}]}, "has 256 characters; at most 255"),
     ],
 )
-def test_metadata_that_is_too_long_is_refused_with_what_is_allowed(metadata, said):
+def test_metadata_that_is_too_long_is_refused_with_the_limit(metadata, said):
     with pytest.raises(InvalidArgument, match=said):
         check_metadata(metadata)
 

@@ -17,7 +17,7 @@ DIMENSION = 16
 
 @pytest.fixture(scope="session")
 def unit_vectors():
-    """N random vectors of unit length, the same for the same seed."""
+    """Return N random vectors of unit length, the same for the same seed."""
 
     def make(number: int, *, seed: int = 0) -> np.ndarray:
         vectors = np.random.default_rng(seed).standard_normal((number, DIMENSION))
@@ -58,7 +58,7 @@ def _shared_index(gallery: MilvusGallery) -> str:
 
 @pytest.fixture
 def index(gallery: MilvusGallery, _shared_index: str) -> Iterator[str]:
-    """The name of an index that is empty; making a new one takes half a second."""
+    """The name of an empty index; a new one would take half a second."""
     yield _shared_index
     gallery.delete(_shared_index, sorted(gallery.ids(_shared_index)))
     if gallery.is_embedded:  # its searches get slower with each row in its log
@@ -67,7 +67,7 @@ def index(gallery: MilvusGallery, _shared_index: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def script():
-    """Run Python in a process of its own: `gallery`, `vectors` and `np` are there."""
+    """Run Python in another process, where `gallery`, `vectors` and `np` are defined."""
     started = ExitStack()
 
     def start(folder: Path, text: str) -> "subprocess.Popen[str]":

@@ -1,4 +1,4 @@
-"""How a connection that fails is tried again; the hosts are real sockets that say nothing."""
+"""Reconnecting, to real sockets that do not answer."""
 
 import socket
 import time
@@ -8,8 +8,7 @@ from itertools import pairwise
 import pytest
 from grpc import RpcError, StatusCode
 
-import bento_service.gallery.connection as connection_module
-from bento_service.gallery.connection import Away, Connection
+from bento_service.gallery.connection import BackingOff, Connection
 from tests.support.waiting import wait_until
 
 STEP = 0.005
@@ -17,58 +16,56 @@ STEP = 0.005
 
 @pytest.fixture
 def refusing():
-    """The address of a port that nobody listens on, while it is taken."""
+    """The address of a port on which nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 class Clock:
-    """A clock in place of the module `time`, which the test moves."""
+    """A clock that the test moves."""
 
     now = 0.0
 
-    def monotonic(self):
+    def __call__(self):
         return self.now
 
 
 def pauses(connection, number, clock):
-    """Return the seconds from each failed attempt to the next one, by asking all the time."""
+    """Return the seconds between failed attempts of a caller that never stops trying."""
     made = []
     while len(made) < number:
         try:
             connection.client()
-        except Away:
+        except BackingOff:
             clock.now += STEP
         except ConnectionError:
             made.append(clock.now)
     return [after - before for before, after in pairwise(made)]
 
 
-def test_the_pauses_grow_up_to_a_longest_and_are_drawn(refusing, monkeypatch):
-    monkeypatch.setattr(connection_module, "_FIRST_PAUSE", 0.1)
-    monkeypatch.setattr(connection_module, "_LONGEST_PAUSE", 0.4)
-    monkeypatch.setattr(connection_module, "time", clock := Clock())
-    drawn = [pauses(Connection(refusing), 5, clock) for _ in range(2)]
+def test_pauses_grow_up_to_a_maximum_and_are_random(refusing):
+    clock = Clock()
+    options = {"first_pause": 0.1, "longest_pause": 0.4, "clock": clock}
+    drawn = [pauses(Connection(refusing, **options), 5, clock) for _ in range(2)]
     for one in drawn:
         for pause, longest in zip(one, (0.1, 0.2, 0.4, 0.4), strict=True):
             assert longest / 2 <= pause < longest + 2 * STEP
     assert drawn[0] != drawn[1]
 
 
-def test_while_it_is_away_one_search_tries_and_the_others_are_refused(refusing, monkeypatch):
-    monkeypatch.setattr(connection_module, "_FIRST_PAUSE", 0.1)
-    connection = Connection(refusing)
-    with pytest.raises(ConnectionRefusedError), connection.call(hurried=True):
+def test_while_milvus_is_away_one_search_tries_and_the_others_fail_fast(refusing):
+    connection = Connection(refusing, first_pause=0.1)
+    with pytest.raises(ConnectionRefusedError), connection.call(fail_fast=True):
         connection.client()
     assert not connection.answers
-    with pytest.raises(Away), connection.call(hurried=True):
+    with pytest.raises(BackingOff), connection.call(fail_fast=True):
         pytest.fail("it was let in")
     time.sleep(0.15)
     with (
-        connection.call(hurried=True),  # the one that tries
-        pytest.raises(Away),
-        connection.call(hurried=True),
+        connection.call(fail_fast=True),  # the one that tries
+        pytest.raises(BackingOff),
+        connection.call(fail_fast=True),
     ):
         pytest.fail("a second one was let in")
     assert connection.answers
@@ -83,7 +80,7 @@ class Failure(RpcError):
 
 
 @pytest.mark.parametrize(
-    ("code", "hurried", "answers"),
+    ("code", "fail_fast", "answers"),
     [
         (StatusCode.UNAVAILABLE, False, False),
         (StatusCode.UNAVAILABLE, True, False),
@@ -92,10 +89,10 @@ class Failure(RpcError):
         (StatusCode.INTERNAL, True, True),
     ],
 )
-def test_a_channel_is_given_up_when_it_is_dead_and_only_then(code, hurried, answers, milvus_server):
+def test_only_a_dead_channel_is_closed(code, fail_fast, answers, milvus_server):
     connection = Connection(milvus_server.uri)
     first = connection.client()
-    with pytest.raises(Failure), connection.call(hurried=hurried):
+    with pytest.raises(Failure), connection.call(fail_fast=fail_fast):
         raise Failure(code)
     assert connection.answers is answers
     if answers:
@@ -103,7 +100,7 @@ def test_a_channel_is_given_up_when_it_is_dead_and_only_then(code, hurried, answ
     else:
 
         def client_again():
-            with suppress(Away):
+            with suppress(BackingOff):
                 return connection.client()
 
         second = wait_until(client_again)

@@ -1,4 +1,4 @@
-"""Exact search in memory: the promises of every gallery, and what is read and when."""
+"""Exact search in memory."""
 
 import threading
 
@@ -8,13 +8,14 @@ import pytest
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.exact import ExactGallery
 from bento_service.gallery.index_types import IndexType
+from tests.gallery.test_gallery import CONDITIONS
 from tests.support.waiting import join
 
 DIMENSION = 16
 
 
 class Stored:
-    """Where descriptors are kept; counts how often they are read."""
+    """A storage of descriptors that counts how often it is read."""
 
     def __init__(self, ids=(), vectors=()):
         self.rows = {"index": (np.array(ids, np.int64), np.array(vectors, np.float32))}
@@ -28,7 +29,7 @@ class Stored:
         return ((ids[at : at + 7], vectors[at : at + 7]) for at in range(0, len(ids), 7))
 
 
-def test_what_is_stored_is_read_once_and_only_when_it_is_asked_for(unit_vectors):
+def test_an_index_is_read_once_when_it_is_first_used(unit_vectors):
     vectors = unit_vectors(30)
     stored = Stored(range(1, 31), vectors)
     with ExactGallery(stored) as gallery:
@@ -40,7 +41,7 @@ def test_what_is_stored_is_read_once_and_only_when_it_is_asked_for(unit_vectors)
         assert stored.read == 1
 
 
-def test_an_index_that_nothing_is_stored_of_begins_empty(unit_vectors):
+def test_an_index_without_stored_rows_starts_empty(unit_vectors):
     with ExactGallery(Stored()) as gallery:
         gallery.open("new", DIMENSION)
         assert gallery.search("new", unit_vectors(1)[0], top_k=5) == []
@@ -54,7 +55,7 @@ def test_an_index_that_is_not_there_is_unavailable(unit_vectors):
         gallery.search("nowhere", unit_vectors(1)[0], top_k=5)
 
 
-def test_a_dropped_index_is_gone_and_twice_is_no_failure(unit_vectors):
+def test_dropping_an_index_twice_is_no_error(unit_vectors):
     with ExactGallery(Stored()) as gallery:
         gallery.open("gone", DIMENSION)
         assert gallery.names() == ["gone"]
@@ -63,7 +64,7 @@ def test_a_dropped_index_is_gone_and_twice_is_no_failure(unit_vectors):
         assert gallery.names() == []
 
 
-def test_any_course_of_writes_leaves_what_a_dictionary_would(unit_vectors):
+def test_writes_have_the_same_result_as_in_a_dictionary(unit_vectors):
     random = np.random.default_rng(5)
     vectors = unit_vectors(4000)
     expected = {}
@@ -88,7 +89,7 @@ def test_any_course_of_writes_leaves_what_a_dictionary_would(unit_vectors):
         assert [one.score for one in near] == pytest.approx([cosines[b] for b in best], abs=1e-6)
 
 
-def test_searches_beside_writes_see_whole_rows(unit_vectors):
+def test_searches_during_writes_see_whole_rows(unit_vectors):
     vectors = unit_vectors(400)
     seen = []
     with ExactGallery(Stored(range(200), vectors[:200])) as gallery:
@@ -107,8 +108,15 @@ def test_searches_beside_writes_see_whole_rows(unit_vectors):
     assert set(seen) == {(0, 1.0)}
 
 
-def test_it_says_what_it_is():
+@pytest.mark.parametrize(("conditions", "passing"), CONDITIONS)
+def test_a_search_finds_only_images_that_meet_its_conditions(conditions, passing, unit_vectors):
+    with ExactGallery(Stored(range(1, 21), unit_vectors(20))) as gallery:
+        near = gallery.search("index", unit_vectors(1, seed=1)[0], top_k=20, **conditions)
+    assert {one.image_id for one in near} == passing
+
+
+def test_the_exact_gallery_describes_itself():
     with ExactGallery(Stored()) as gallery:
         assert gallery.kind("index") is IndexType.FLAT
         assert (gallery.is_embedded, gallery.is_milvus_lite, gallery.answers) == (True, False, True)
-        assert gallery.doubted() == set()
+        assert gallery.take_suspects() == set()

@@ -8,8 +8,8 @@ import pytest
 from milvus_lite.engine import collection
 from pymilvus import DataType, MilvusClient
 
-import bento_service.gallery.connection as connection_module
 from bento_service.errors import IndexUnavailable
+from bento_service.gallery.connection import CONNECT_SECONDS
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from tests.support.waiting import join, run_threads
 
@@ -57,7 +57,24 @@ def test_opposite_descriptors_have_a_cosine_of_minus_one(gallery, index, unit_ve
     assert gallery.search(index, vector, top_k=1)[0].score == pytest.approx(-1.0, abs=1e-6)
 
 
-def test_more_may_be_asked_for_than_there_is(gallery, index, unit_vectors):
+CONDITIONS = [
+    ({"among": [3, 7, 11, 99]}, {3, 7, 11}),
+    ({"below": 8}, set(range(1, 8))),
+    ({"among": [3, 7, 11], "below": 8}, {3, 7}),
+    ({"among": []}, set()),
+]
+
+
+@pytest.mark.parametrize(("conditions", "passing"), CONDITIONS)
+def test_a_search_finds_only_images_that_meet_its_conditions(
+    conditions, passing, gallery, index, unit_vectors
+):
+    gallery.upsert(index, range(1, 21), unit_vectors(20))
+    near = gallery.search(index, unit_vectors(1, seed=1)[0], top_k=20, **conditions)
+    assert {one.image_id for one in near} == passing
+
+
+def test_top_k_may_exceed_the_number_of_rows(gallery, index, unit_vectors):
     gallery.upsert(index, [1, 2, 3], unit_vectors(3))
     assert len(gallery.search(index, unit_vectors(1)[0], top_k=1000)) == 3
     assert len(gallery.search(index, unit_vectors(1)[0], top_k=10**6)) == 3
@@ -70,7 +87,7 @@ def test_ids_are_as_wide_as_the_catalogues(gallery, index, unit_vectors):
     assert found_ids(gallery, index, unit_vectors(4)[2], 1) == [2**53 + 1]
 
 
-def test_searches_that_come_at_once_share_calls_and_find_what_they_would_alone(
+def test_concurrent_searches_share_calls_without_changing_their_hits(
     gallery, index, unit_vectors, monkeypatch
 ):
     vectors = unit_vectors(300)
@@ -113,7 +130,7 @@ def test_an_upsert_replaces_what_has_the_same_id(gallery, index, unit_vectors):
 
 
 @pytest.mark.parametrize("flushed", [False, True])
-def test_what_is_deleted_is_found_no_more(flushed, gallery, index, unit_vectors):
+def test_deleted_rows_are_not_found(flushed, gallery, index, unit_vectors):
     vectors = unit_vectors(10)
     gallery.upsert(index, range(1, 11), vectors)
     if flushed:
@@ -123,7 +140,7 @@ def test_what_is_deleted_is_found_no_more(flushed, gallery, index, unit_vectors)
     assert 3 not in found_ids(gallery, index, vectors[2])
 
 
-def test_what_was_deleted_can_come_back(gallery, index, unit_vectors):
+def test_deleted_rows_can_be_written_again(gallery, index, unit_vectors):
     gallery.upsert(index, [1], unit_vectors(1))
     gallery.delete(index, [1])
     gallery.upsert(index, [1], unit_vectors(1))
@@ -141,7 +158,7 @@ def test_more_rows_than_fit_into_a_call_are_written_listed_and_deleted(
     assert gallery.ids(index) == set(ids[2400:])
 
 
-def test_writing_nothing_is_no_failure(gallery, index):
+def test_writing_no_rows_is_no_error(gallery, index):
     gallery.upsert(index, [], [])
     gallery.delete(index, [])
     gallery.flush(index)
@@ -166,7 +183,7 @@ def test_two_threads_that_write_lose_nothing(gallery, index, unit_vectors):
     assert gallery.ids(index) == set(range(160))
 
 
-def test_what_two_threads_were_told_is_written_outlives_a_kill(script, tmp_path, unit_vectors):
+def test_acknowledged_writes_of_two_threads_survive_a_kill(script, tmp_path, unit_vectors):
     writer = script(
         tmp_path / "milvus.db",
         """
@@ -183,19 +200,19 @@ def test_what_two_threads_were_told_is_written_outlives_a_kill(script, tmp_path,
             thread.join()
         """,
     )
-    told = [int(writer.stdout.readline()) for _ in range(150)]
+    acknowledged = [int(writer.stdout.readline()) for _ in range(150)]
     writer.kill()
-    told += [int(line) for line in writer.stdout if line[-1] == "\n"]
+    acknowledged += [int(line) for line in writer.stdout if line[-1] == "\n"]
     with MilvusGallery(str(tmp_path / "milvus.db")) as again:
         again.open("cats", DIMENSION)
-        held = again.ids("cats")
-    assert {row for at in told for row in range(at, at + 10)} <= held
+        present = again.ids("cats")
+    assert {row for at in acknowledged for row in range(at, at + 10)} <= present
 
 
 # Indexes
 
 
-def test_opening_twice_keeps_what_is_there(gallery, index, unit_vectors):
+def test_opening_an_index_twice_keeps_its_rows(gallery, index, unit_vectors):
     gallery.upsert(index, [1, 2], unit_vectors(2))
     gallery.open(index, DIMENSION)
     gallery.open(index, DIMENSION)
@@ -212,7 +229,7 @@ def test_indexes_do_not_mix(gallery, index, unit_vectors):
     assert gallery.ids(index) == {1}
 
 
-def test_dropping_takes_the_files_along_and_twice_is_no_failure(lite, milvus_folder, unit_vectors):
+def test_dropping_removes_the_files_and_can_be_repeated(lite, milvus_folder, unit_vectors):
     gallery = lite
     gallery.open("short_lived", DIMENSION)
     gallery.upsert("short_lived", [1], unit_vectors(1))
@@ -225,7 +242,7 @@ def test_dropping_takes_the_files_along_and_twice_is_no_failure(lite, milvus_fol
     assert not list(milvus_folder.rglob("*short_lived*"))
 
 
-def test_an_index_that_a_crash_left_half_made_is_completed(gallery, unit_vectors):
+def test_an_index_that_a_crash_left_half_created_is_completed(gallery, unit_vectors):
     client = MilvusClient(gallery.uri)
     schema = client.create_schema(auto_id=False)
     schema.add_field("id", DataType.INT64, is_primary=True)
@@ -275,7 +292,7 @@ def test_an_undamaged_copy_holds_everything(damaged, unit_vectors):
 
 
 @pytest.mark.parametrize("how", [torn, emptied, overwritten])
-def test_a_torn_index_file_is_built_again_from_its_rows(how, damaged, unit_vectors):
+def test_a_damaged_index_file_is_rebuilt_from_its_rows(how, damaged, unit_vectors):
     with damaged("*.idx", how) as gallery:
         gallery.open("cats", DIMENSION)
         assert gallery.ids("cats") == set(range(61))
@@ -283,7 +300,7 @@ def test_a_torn_index_file_is_built_again_from_its_rows(how, damaged, unit_vecto
 
 
 @pytest.mark.parametrize("how", [torn, emptied])
-def test_an_index_whose_rows_are_torn_begins_anew(how, damaged, unit_vectors):
+def test_an_index_with_damaged_rows_starts_empty(how, damaged, unit_vectors):
     with damaged("*.parquet", how) as gallery:
         gallery.open("cats", DIMENSION)
         assert gallery.ids("cats") == set()
@@ -291,7 +308,7 @@ def test_an_index_whose_rows_are_torn_begins_anew(how, damaged, unit_vectors):
         assert found_ids(gallery, "cats", unit_vectors(1)[0]) == [1]
 
 
-def test_loading_mends_nothing(damaged):
+def test_loading_repairs_nothing(damaged):
     with damaged("*.idx", torn) as gallery:
         with pytest.raises(IndexUnavailable):
             gallery.load("cats")
@@ -300,7 +317,7 @@ def test_loading_mends_nothing(damaged):
         assert gallery.names() == ["cats"]
 
 
-def test_an_index_without_a_readable_description_begins_anew(damaged, unit_vectors):
+def test_an_index_without_a_readable_schema_starts_empty(damaged, unit_vectors):
     with damaged("schema.json", torn) as gallery:
         gallery.open("cats", DIMENSION)
         gallery.upsert("cats", [1], unit_vectors(1))
@@ -341,20 +358,19 @@ def every_call(gallery, vector):
     )
 
 
-def test_where_nobody_listens_every_call_says_so_at_once(monkeypatch, unit_vectors):
-    monkeypatch.setattr(connection_module, "CONNECT_SECONDS", 100.0)
+def test_every_call_fails_at_once_if_nothing_listens(unit_vectors):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and never listens
-        with MilvusGallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as gallery:
+        uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with MilvusGallery(uri, connect_seconds=100.0) as gallery:
             began = time.monotonic()
             for act in every_call(gallery, unit_vectors(1)[0]):
                 with pytest.raises(IndexUnavailable):
                     act()
-            assert time.monotonic() - began < connection_module.CONNECT_SECONDS
+            assert time.monotonic() - began < CONNECT_SECONDS
 
 
-def test_a_silent_host_is_waited_for_once_and_not_by_everyone(monkeypatch, unit_vectors):
-    monkeypatch.setattr(connection_module, "CONNECT_SECONDS", 2.0)
+def test_only_one_thread_waits_for_a_silent_host(unit_vectors):
     waited = []
 
     def search(gallery):
@@ -366,7 +382,8 @@ def test_a_silent_host_is_waited_for_once_and_not_by_everyone(monkeypatch, unit_
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(20)
-        with MilvusGallery(f"http://127.0.0.1:{silent.getsockname()[1]}") as gallery:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with MilvusGallery(uri, connect_seconds=2.0) as gallery:
             threads = [threading.Thread(target=search, args=(gallery,)) for _ in range(5)]
             run_threads(*threads)
     assert len(waited) == 5
@@ -401,7 +418,7 @@ def test_a_folder_that_another_process_uses_is_unavailable(script, milvus_folder
 
 @pytest.mark.parametrize("move", ["flush", "upsert"])
 def test_a_search_sees_all_rows_while_milvus_lite_moves_them(lite, unit_vectors, monkeypatch, move):
-    """It swaps its rows in memory away before it keeps searches out until they are in a segment."""
+    """Milvus Lite takes rows out of memory before it blocks searches that would miss them."""
     lite.open("moved", DIMENSION)
     lite.upsert("moved", range(5), unit_vectors(5))
     began, next_log = threading.Event(), collection.WAL

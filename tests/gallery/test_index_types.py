@@ -15,7 +15,7 @@ FLAT, HNSW, IVF_SQ8, DISKANN = IndexType
     ("images", "kind"),
     [(0, FLAT), (MAX_FLAT, FLAT), (MAX_FLAT + 1, HNSW), (10 * MAX_IN_MEMORY, IVF_SQ8)],
 )
-def test_by_itself_a_server_gets_the_kind_that_fits_the_size(images, kind):
+def test_a_server_gets_the_index_type_that_fits_the_size(images, kind):
     assert IndexRule("auto", embedded=False).wanted(FLAT, images) is kind
 
 
@@ -40,7 +40,7 @@ def test_lite_is_exact_at_every_size_and_says_when_it_is_too_small():
     assert not IndexRule("auto", embedded=False).is_overgrown(10**9)
 
 
-def test_as_many_candidates_are_looked_at_as_neighbours_are_asked_for():
+def test_a_search_examines_at_least_as_many_candidates_as_it_returns():
     assert HNSW.search_params(1024, None)["ef"] == 1024
     assert HNSW.search_params(10, 500)["ef"] == 500
     assert DISKANN.search_params(1024, None)["search_list"] == 1024

@@ -1,4 +1,4 @@
-"""A folder in which Milvus Lite cannot start, and one that it can."""
+"""Folders in which Milvus Lite can and cannot start."""
 
 import logging
 
@@ -43,7 +43,7 @@ UNUSABLE = [
 
 
 @pytest.mark.parametrize("damage", UNUSABLE, ids=lambda one: one.__name__)
-def test_an_unusable_folder_is_set_aside_with_a_word_and_the_index_begins_anew(
+def test_an_unusable_folder_is_renamed_with_a_warning_and_the_index_starts_empty(
     damage, tmp_path, unit_vectors, caplog
 ):
     folder = tmp_path / "milvus.db"
@@ -57,13 +57,13 @@ def test_an_unusable_folder_is_set_aside_with_a_word_and_the_index_begins_anew(
     assert f"it is now {aside.name} and may be deleted" in caplog.text
 
 
-def test_what_is_whole_or_not_there_is_left_alone(tmp_path, written):
+def test_intact_and_missing_folders_are_left_alone(tmp_path, written):
     assert set_aside_if_unusable(tmp_path / "nowhere" / "milvus.db") is None
     assert set_aside_if_unusable(written) is None
     assert names_in(written) == ["cats"]
 
 
-def test_a_damaged_folder_that_somebody_uses_is_left_alone(lite, milvus_folder):
+def test_a_damaged_folder_that_is_in_use_is_left_alone(lite, milvus_folder):
     lite.names()
     aliases = milvus_folder / "aliases.json"
     aliases.write_text("[")
@@ -73,7 +73,7 @@ def test_a_damaged_folder_that_somebody_uses_is_left_alone(lite, milvus_folder):
         aliases.unlink()
 
 
-def test_a_folder_that_a_link_leads_to_which_is_away_is_left_alone(tmp_path):
+def test_a_dangling_link_is_left_alone(tmp_path):
     link = tmp_path / "milvus.db"
     link.symlink_to(tmp_path / "not mounted" / "milvus.db")
     assert set_aside_if_unusable(link) is None

@@ -1,4 +1,4 @@
-"""What pymilvus and Milvus Lite load, each time in a process of its own."""
+"""Imports of pymilvus and Milvus Lite, each time in another process."""
 
 import importlib.util
 import subprocess
@@ -43,7 +43,7 @@ print(open("/proc/self/maps").read())
 """
 
 
-def test_every_call_of_the_gallery_does_without_what_is_left_out(tmp_path):
+def test_no_call_of_the_gallery_imports_the_hidden_packages(tmp_path):
     loaded = _printed(USES_AN_INDEX, str(tmp_path / "milvus.db"))
 
     assert all(importlib.util.find_spec(name) for name in LEFT_OUT)
@@ -52,7 +52,7 @@ def test_every_call_of_the_gallery_does_without_what_is_left_out(tmp_path):
     assert [word for word in loaded if any(f"/{name}" in word for name in LEFT_OUT)] == []
 
 
-def test_what_is_left_out_can_be_imported_afterwards():
+def test_hidden_packages_can_be_imported_afterwards():
     code = """
 from bento_service.gallery.milvus import load_lite
 load_lite()
@@ -62,7 +62,7 @@ print(pandas.DataFrame({"a": [1, 2]}).a.sum(), pandas.api.types.is_float(1.5), f
     assert _printed(code) == ["3", "True", "faiss"]
 
 
-def test_a_call_that_needs_a_function_of_pandas_gets_it():
+def test_a_call_that_needs_a_function_of_pandas_imports_it():
     code = """
 import sys
 import bento_service.gallery.milvus
@@ -72,7 +72,7 @@ print("pandas" in sys.modules, infer_dtype_bydata([1.5, 2.5]).name, "pandas" in 
     assert _printed(code) == ["False", "FLOAT_VECTOR", "True"]
 
 
-def test_what_stands_for_a_class_of_pandas_has_no_instances():
+def test_the_stand_in_for_a_class_of_pandas_has_no_instances():
     code = """
 import bento_service.gallery.milvus
 from pymilvus.orm.schema import pd
@@ -85,7 +85,7 @@ except TypeError as error:
     assert _printed(code)[:2] == ["False", "pandas.DataFrame"]
 
 
-def test_where_pandas_was_loaded_first_pymilvus_uses_it():
+def test_pymilvus_uses_pandas_if_it_was_imported_before():
     code = """
 import pandas
 import bento_service.gallery.milvus

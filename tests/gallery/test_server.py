@@ -1,4 +1,4 @@
-"""A Milvus server that is paused, killed, started again and moved, seen by who searches in it."""
+"""Searches of a Milvus server that is paused, killed, restarted and moved."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ PATIENCE = 90.0
 
 @pytest.fixture(scope="module", params=[60])
 def own(request, new_milvus_server):
-    """A server of these tests' own, which they may hurt and leave running."""
+    """A server that these tests may damage."""
     server = new_milvus_server(session_seconds=request.param).start()
     yield server
     server.remove()
@@ -61,7 +61,7 @@ def until_found(gallery, index, unit_vectors):
     return wait_until(found, pause=0.1)
 
 
-def test_searches_in_a_paused_server_end_in_seconds_and_then_at_once(
+def test_searches_of_a_paused_server_time_out_and_then_fail_fast(
     own, gallery, filled, unit_vectors
 ):
     (vector, _) = unit_vectors(2)
@@ -86,7 +86,7 @@ def test_searches_in_a_paused_server_end_in_seconds_and_then_at_once(
     assert gallery.answers
 
 
-def test_while_a_search_waits_another_thread_lists_and_closes_nothing_under_it(
+def test_a_call_of_another_thread_does_not_close_the_client_of_a_search(
     own, gallery, filled, unit_vectors
 ):
     """The dead channel is closed when the last call over it has ended, not before."""
@@ -116,11 +116,11 @@ def test_an_index_that_was_released_is_unavailable_until_it_is_opened(
 ):
     gallery._client.release_collection(filled, timeout=30)
     refused_after(lambda: best(gallery, filled, unit_vectors))
-    assert gallery.doubted() == {filled}
+    assert gallery.take_suspects() == {filled}
     assert gallery.answers  # it is there, and says no
     gallery.open(filled, DIMENSION)
     assert best(gallery, filled, unit_vectors) == 1
-    assert gallery.doubted() == set()
+    assert gallery.take_suspects() == set()
 
 
 class Relay:
@@ -171,7 +171,7 @@ class Relay:
             one.close()
 
 
-def test_a_connection_that_leads_nowhere_is_given_up_for_a_new_one(own, filled, unit_vectors):
+def test_a_dead_connection_is_replaced_by_a_new_one(own, filled, unit_vectors):
     relay = Relay(int(own.uri.rsplit(":", 1)[1]))
     try:
         with MilvusGallery(f"http://127.0.0.1:{relay.port}") as gallery:
@@ -183,14 +183,14 @@ def test_a_connection_that_leads_nowhere_is_given_up_for_a_new_one(own, filled, 
         relay.close()
 
 
-def test_two_servers_run_side_by_side(own, milvus_server, filled):
+def test_two_servers_can_be_used_at_once(own, milvus_server, filled):
     with MilvusGallery(milvus_server.uri) as other, MilvusGallery(own.uri) as gallery:
         assert filled in gallery.names()
         assert filled not in other.names()
 
 
 @pytest.mark.parametrize("own", [3], indirect=True)
-def test_a_killed_server_is_told_at_once_and_found_again_with_its_rows(
+def test_a_killed_server_fails_at_once_and_has_its_rows_after_a_restart(
     own, gallery, filled, unit_vectors
 ):
     own.kill()

@@ -13,11 +13,11 @@ PATIENCE = 20.0
 
 
 class Calls:
-    """Stands for Milvus: every call waits until it is let go; an answer is its query doubled."""
+    """A stand-in for Milvus: every call waits for `end`; the hits of a query are its double."""
 
-    def __init__(self, *, held=True):
+    def __init__(self, *, waits=True):
         self.made = []
-        self._held = held
+        self._waits = waits
         self._changed = threading.Condition()
         self._ends = []
 
@@ -26,9 +26,11 @@ class Calls:
             number = len(self.made)
             self.made.append([int(query[0]) for query in queries])
             self._changed.notify_all()
-            if self._held and not self._changed.wait_for(lambda: number < len(self._ends), seconds):
+            if self._waits and not self._changed.wait_for(
+                lambda: number < len(self._ends), seconds
+            ):
                 raise IndexUnavailable("the time is over")
-        if self._held and self._ends[number] is not None:
+        if self._waits and self._ends[number] is not None:
             raise self._ends[number]
         return [2 * int(query[0]) for query in queries]
 
@@ -59,7 +61,7 @@ class Callers:
             self._threads.append(thread)
 
     def start_one_by_one(self, *numbers, kind="cats"):
-        line = self._shared._lines[kind]
+        line = self._shared._queues[kind]
         for number in numbers:
             waiting = len(line.waiting)
             self.start(number, kind=kind)
@@ -89,8 +91,8 @@ def callers(calls):
     return Callers(SharedSearches(PATIENCE), calls)
 
 
-def test_who_comes_alone_asks_at_once_and_alone():
-    calls = Calls(held=False)
+def test_a_single_caller_searches_at_once():
+    calls = Calls(waits=False)
     callers = Callers(SharedSearches(PATIENCE), calls)
     for number in range(3):
         callers.start(number)
@@ -99,7 +101,7 @@ def test_who_comes_alone_asks_at_once_and_alone():
     assert callers.answers == {0: 0, 1: 2, 2: 4}
 
 
-def test_those_who_come_during_a_call_share_the_next_and_get_their_own_answers(calls, callers):
+def test_callers_during_a_call_share_the_next_and_get_their_own_hits(calls, callers):
     callers.start(1)
     calls.wait_for(1)
     callers.start_one_by_one(2, 3, 4)
@@ -110,8 +112,8 @@ def test_those_who_come_during_a_call_share_the_next_and_get_their_own_answers(c
     assert calls.made == [[1], [2, 3, 4]]
 
 
-def test_no_more_than_fit_share_a_call(calls, callers, monkeypatch):
-    monkeypatch.setattr("bento_service.gallery.shared.MAX_SHARED", 2)
+def test_a_shared_call_has_a_maximum_of_queries(calls):
+    callers = Callers(SharedSearches(PATIENCE, max_shared=2), calls)
     callers.start(1)
     calls.wait_for(1)
     callers.start_one_by_one(2, 3, 4)
@@ -133,7 +135,7 @@ def test_searches_of_different_kinds_do_not_wait_for_each_other(calls, callers):
     assert callers.finish() == {1: 2, 2: 4}
 
 
-def test_an_error_reaches_everyone_whose_query_was_in_the_call_and_nobody_else(calls, callers):
+def test_an_error_reaches_exactly_the_callers_whose_queries_were_in_the_call(calls, callers):
     callers.start(1)
     calls.wait_for(1)
     callers.start_one_by_one(2, 3)
@@ -148,7 +150,7 @@ def test_an_error_reaches_everyone_whose_query_was_in_the_call_and_nobody_else(c
     assert [str(answers[number]) for number in (2, 3)] == ["broken", "broken"]
 
 
-def test_who_waits_too_long_gives_up_and_the_others_go_on(calls):
+def test_a_caller_that_waits_too_long_gives_up_without_affecting_others(calls):
     shared = SharedSearches(PATIENCE)
     patient, hasty = Callers(shared, calls), Callers(shared, calls)
     patient.start(1)
@@ -165,7 +167,7 @@ def test_who_waits_too_long_gives_up_and_the_others_go_on(calls):
     assert calls.made == [[1], [3]]
 
 
-def test_where_the_time_of_who_asks_runs_out_the_others_are_asked_for_again(calls):
+def test_if_the_time_of_the_leader_runs_out_the_others_are_searched_again(calls):
     shared = SharedSearches(0.6)
     first, others = Callers(shared, calls), Callers(shared, calls)
     first.start(1)
@@ -176,15 +178,15 @@ def test_where_the_time_of_who_asks_runs_out_the_others_are_asked_for_again(call
     calls.end()
     calls.wait_for(2)
     calls.wait_for(3)
-    calls.end()  # the second, which nobody waits for any more
+    calls.end()  # the second, whose callers have left
     calls.end()
     assert others.finish() == {3: 6, 4: 8}
     assert "time is over" in str(first.finish()[2])
     assert calls.made == [[1], [2, 3, 4], [3, 4]]
 
 
-def test_many_callers_who_come_again_and_again_all_get_their_own_answers():
-    calls, wrong = Calls(held=False), []
+def test_many_repeated_callers_get_their_own_hits():
+    calls, wrong = Calls(waits=False), []
     shared = SharedSearches(PATIENCE)
 
     def search_on(first):

@@ -1,4 +1,4 @@
-"""Files of Milvus Lite that were damaged while the service was off: replay rebuilds what they held.
+"""Files of Milvus Lite that were damaged while the service was off: replay rebuilds them.
 
 The folders are real ones, the damage is what crashes and disks leave: torn, zeroed, gone.
 """
@@ -10,7 +10,8 @@ import pytest
 
 from bento_service.catalogue import Catalogue
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from tests.indexing.test_replay import SPACE, add, assert_equal, catch_up, following, living, until
+from tests.indexing.test_replay import SPACE, add, assert_equal, catch_up, following, living
+from tests.support.waiting import wait_until
 
 
 def torn(path):
@@ -57,7 +58,7 @@ def written(tmp_path_factory):
             for name in ("cats", "dogs"):
                 add(catalogue, catalogue.collections.named(name), f"{name}-late")
             replay.wake()
-            until(lambda: all(i.applied >= i.revision for i in catalogue.indexes.all()))
+            wait_until(lambda: all(i.applied >= i.revision for i in catalogue.indexes.all()))
             shutil.copytree(folder / "milvus.db", folder / "copy.db")
     return folder
 
@@ -82,7 +83,7 @@ def files_of(place, kind):
 
 @pytest.mark.parametrize("how", [torn, zeroed, gone], ids=lambda one: one.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-def test_damaged_files_are_made_good_from_the_catalogue(kind, how, place, catalogue):
+def test_damaged_files_are_repaired_from_the_catalogue(kind, how, place, catalogue):
     files = files_of(place, kind)
     assert files
     for file in files:
@@ -93,8 +94,8 @@ def test_damaged_files_are_made_good_from_the_catalogue(kind, how, place, catalo
         assert_equal(catalogue, gallery)
 
 
-def test_damage_to_one_index_leaves_the_other_as_it_is(place, catalogue, caplog):
-    """Milvus Lite lists no index where one is torn; replay does not depend on its list."""
+def test_damage_to_one_index_does_not_affect_the_other(place, catalogue, caplog):
+    """Milvus Lite lists no index if one is damaged; replay does not depend on its list."""
     cats = catalogue.collections.named("cats").index
     for file in files_of(place, "*.idx"):
         if cats.name in str(file):
@@ -106,7 +107,7 @@ def test_damage_to_one_index_leaves_the_other_as_it_is(place, catalogue, caplog)
     assert catalogue.collections.named("dogs").index.name not in caplog.text
 
 
-def test_a_torn_index_that_no_collection_has_any_more_goes(place, catalogue):
+def test_a_damaged_index_without_a_collection_is_dropped(place, catalogue):
     dogs = catalogue.collections.named("dogs")
     catalogue.collections.delete(dogs.id)
     for kind in ("*.idx", "*.parquet", "manifest.json*", "wal_*"):
@@ -116,11 +117,11 @@ def test_a_torn_index_that_no_collection_has_any_more_goes(place, catalogue):
     folder = place / "milvus.db" / "collections" / dogs.index.name
     assert folder.exists()
     with MilvusGallery(str(place / "milvus.db")) as gallery, following(catalogue, gallery):
-        until(lambda: not folder.exists())
+        wait_until(lambda: not folder.exists())
 
 
-def test_a_folder_whose_index_was_begun_and_not_described_is_completed(place, catalogue):
-    """What a kill leaves that came between making an index's folder and its first file."""
+def test_a_half_created_index_is_completed(place, catalogue):
+    """A kill left an index's folder without its first file."""
     name = catalogue.collections.named("cats").index.name
     index = place / "milvus.db" / "collections" / name
     shutil.rmtree(index)
@@ -130,7 +131,7 @@ def test_a_folder_whose_index_was_begun_and_not_described_is_completed(place, ca
         assert_equal(catalogue, gallery)
 
 
-def test_a_deleted_folder_is_built_again_with_a_word(place, catalogue, caplog):
+def test_a_deleted_folder_is_rebuilt_with_a_warning(place, catalogue, caplog):
     shutil.rmtree(place / "milvus.db")
     with MilvusGallery(str(place / "milvus.db")) as gallery, caplog.at_level(logging.WARNING):
         catch_up(catalogue, gallery)
@@ -138,13 +139,13 @@ def test_a_deleted_folder_is_built_again_with_a_word(place, catalogue, caplog):
     assert "index of cats lacked 18 rows" in caplog.text
 
 
-def test_a_folder_that_is_deleted_under_a_running_service_is_built_again(place, catalogue):
+def test_a_folder_that_is_deleted_under_a_running_service_is_rebuilt(place, catalogue):
     with MilvusGallery(str(place / "milvus.db")) as gallery:
         with following(catalogue, gallery) as replay:
-            until(lambda: replay.was_ready)
+            wait_until(lambda: replay.was_ready)
             shutil.rmtree(place / "milvus.db" / "collections")
             add(catalogue, catalogue.collections.named("cats"), "one more")
             replay.wake()
-            until(lambda: all(i.applied >= i.revision for i in catalogue.indexes.all()))
+            wait_until(lambda: all(i.applied >= i.revision for i in catalogue.indexes.all()))
         catch_up(catalogue, gallery)
         assert_equal(catalogue, gallery)

@@ -1,4 +1,4 @@
-"""Indexes of other kinds on a real Milvus server: exchanged, searched by pages, compared."""
+"""Indexes of other types on a real Milvus server: swaps, pages and methods of filters."""
 
 import asyncio
 import hashlib
@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +14,22 @@ import pytest
 from PIL import Image
 from sqlalchemy import insert, update
 
-import bento_service.indexing.index_swap as succession_module
-import bento_service.indexing.replay as replay_module
-import bento_service.search.filtered as narrowed_module
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.collections import next_revision
 from bento_service.catalogue.images.attributes import add_attributes
 from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.tables import descriptors, images
 from bento_service.filters.parser import parse
 from bento_service.gallery.index_types import IndexRule, IndexType
 from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.indexing.index_swap import IndexSwap
 from bento_service.indexing.replay import Replay
 from bento_service.pictures.in_process import LocalDecoder
-from bento_service.search.nearest import Way
-from bento_service.search.searcher import Query, Searcher
+from bento_service.search.filtered import FilterLimits
+from bento_service.search.nearest import SearchMethod
+from bento_service.search.query import Query
+from bento_service.search.searcher import Searcher
+from tests.support import indexes
 from tests.support.processes import child
 from tests.support.waiting import running, wait_until
 
@@ -37,12 +39,10 @@ SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 DECODER = LocalDecoder(max_pixels=10_000)
 IMAGES = 3000
 PAIRS = 40
-"""Images of which each has the same descriptor as another one."""
+"""Images that have the descriptor of another image."""
 
 
-def random_units(number, seed):
-    vectors = np.random.default_rng(seed).standard_normal((number, DIMENSION))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+random_units = partial(indexes.random_units, dimension=DIMENSION)
 
 
 def add(catalogue, collection, vectors, first):
@@ -88,15 +88,9 @@ def png(colour):
 
 
 def exact(vectors, query):
-    """Places of the images, best first, ties by place."""
+    """Return the positions of the images, best first, ties by position."""
     cosines = np.round(vectors.astype(np.float64) @ query.astype(np.float64), 6)
     return np.lexsort((np.arange(len(vectors)), -cosines))
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
-    monkeypatch.setattr(succession_module, "_BUILDING_SECONDS", 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -114,13 +108,27 @@ class Room:
         self.vectors = vectors
         self.cats = catalogue.collections.create("cats", SPACE)
         add(catalogue, self.cats, vectors, 1)
-        self.searcher = Searcher(
-            catalogue, gallery, DECODER, None, computed=Computed((SPACE,)), side=4
+        self.searcher = self.searching()
+
+    def searching(self, describe=None, **options):
+        computed = Computed((SPACE,))
+        return Searcher(
+            self.catalogue, self.gallery, DECODER, describe, computed=computed, side=4, **options
         )
 
-    def following(self, choice="auto"):
-        rule = IndexRule(choice, embedded=False)
-        return Replay(self.catalogue, self.gallery, on_purged=lambda digests: None, rule=rule)
+    def following(self, choice="auto", **options):
+        return Replay(
+            self.catalogue,
+            self.gallery,
+            on_purged=lambda digests: None,
+            swap=IndexSwap(
+                self.catalogue,
+                self.gallery,
+                IndexRule(choice, embedded=False, **options),
+                building_seconds=0.1,
+            ),
+            gather_seconds=0.01,
+        )
 
     @property
     def index(self):
@@ -139,12 +147,12 @@ class Room:
         return (
             index.applied >= index.revision
             and replay.is_open(index)
-            and index.successor is None
+            and index.replacement is None
             and self.kind() is kind
         )
 
-    def search(self, query, **options):
-        return self.searcher.by_descriptor(Query("cats", **options), query)[0]
+    def search(self, query, searcher=None, **options):
+        return (searcher or self.searcher).by_descriptor(Query("cats", **options), query).hits
 
     def drop(self):
         for index in self.catalogue.indexes.all():
@@ -195,10 +203,7 @@ def ids_of(found):
 # Exchanging
 
 
-def test_a_collection_that_outgrows_its_index_gets_another_and_no_search_fails(
-    make_room, monkeypatch
-):
-    monkeypatch.setattr("bento_service.gallery.index_types.MAX_FLAT", 1500)
+def test_a_collection_that_outgrows_its_index_gets_another_without_failed_searches(make_room):
     vectors = random_units(2000, seed=2)
     room = make_room(vectors[:1400])
     failures, stop = [], threading.Event()
@@ -215,7 +220,7 @@ def test_a_collection_that_outgrows_its_index_gets_another_and_no_search_fails(
                 if best != number + 1:
                     failures.append((number + 1, best))
 
-    with room.following() as replay:
+    with room.following(max_flat=1500) as replay:
         wait_until(lambda: room.is_settled(replay, IndexType.FLAT))
         before = room.index.name
         with running(threading.Thread(target=search_on), stop=stop.set):
@@ -233,21 +238,21 @@ def test_a_collection_that_outgrows_its_index_gets_another_and_no_search_fails(
 EXCHANGE = """
 import sys
 sys.path.insert(0, ".")
-import bento_service.indexing.index_swap as succession
 from bento_service.catalogue import Catalogue
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.gallery.index_types import IndexRule
+from bento_service.indexing.index_swap import IndexSwap
 from bento_service.indexing.replay import Replay
 url, uri = sys.argv[1:]
-succession._CHANGES_A_STEP, succession._STEPS_A_TURN = 100, 1
 catalogue, gallery = Catalogue.open(url), MilvusGallery(uri)
 rule = IndexRule("ivf_sq8", embedded=False)
-with Replay(catalogue, gallery, on_purged=lambda digests: None, rule=rule):
+swap = IndexSwap(catalogue, gallery, rule, changes_per_step=100, steps_per_turn=1)
+with Replay(catalogue, gallery, on_purged=lambda digests: None, swap=swap):
     sys.stdin.read()
 """
 
 
-def test_an_exchange_goes_on_after_a_kill_at_every_stage(make_room, milvus_server):
+def test_a_swap_continues_after_a_kill_at_every_stage(make_room, milvus_server):
     vectors = random_units(1500, seed=3)
     room = make_room(vectors[:100])
     for at in range(100, 1500, 100):  # each in a revision of its own
@@ -255,9 +260,9 @@ def test_an_exchange_goes_on_after_a_kill_at_every_stage(make_room, milvus_serve
     room.bring_to(IndexType.FLAT)
     url, first = str(room.catalogue.database._engine.url), room.index.name
     stages = (
-        lambda index: index.successor is not None,
-        lambda index: index.successor is not None and index.successor.applied > 0,
-        lambda index: index.successor is not None and index.successor.applied > 12,
+        lambda index: index.replacement is not None,
+        lambda index: index.replacement is not None and index.replacement.applied > 0,
+        lambda index: index.replacement is not None and index.replacement.applied > 12,
         lambda index: index.name != first,
     )
     for number, reached in enumerate(stages, start=1):
@@ -277,21 +282,21 @@ def test_an_exchange_goes_on_after_a_kill_at_every_stage(make_room, milvus_serve
     assert own == [room.index.name]
 
 
-def test_an_exchange_that_is_no_more_wanted_is_given_up(make_room):
+def test_a_swap_that_is_no_longer_wanted_is_given_up(make_room):
     room = make_room(random_units(10, seed=4))
     room.bring_to(IndexType.FLAT)
-    room.catalogue.successors.begin(room.index, "HNSW")
-    successor = room.index.successor.name
-    room.gallery.prepare(successor, DIMENSION)
+    room.catalogue.replacements.begin(room.index, "HNSW")
+    replacement = room.index.replacement.name
+    room.gallery.prepare(replacement, DIMENSION)
     room.bring_to(IndexType.FLAT)
-    assert successor not in room.gallery.names()
+    assert replacement not in room.gallery.names()
 
 
-def test_tombstones_stay_until_the_successor_has_applied_them(make_room):
+def test_tombstones_stay_until_the_replacement_has_applied_them(make_room):
     room = make_room(random_units(10, seed=5))
     room.bring_to(IndexType.FLAT)
-    room.catalogue.successors.begin(room.index, "HNSW")
-    room.catalogue.successors.set_applied(room.index.successor, room.index.revision)
+    room.catalogue.replacements.begin(room.index, "HNSW")
+    room.catalogue.replacements.set_applied(room.index.replacement, room.index.revision)
     room.catalogue.images.delete(room.cats.id, [3])
     room.catalogue.indexes.set_applied(room.index.id, room.index.revision)
     room.catalogue.images.purge(room.cats.id)
@@ -311,7 +316,7 @@ def test_pages_of_an_approximate_index_neither_repeat_nor_miss_an_image(hnsw):
     assert len(set(whole)) == 1000
 
 
-def test_what_the_index_lacks_takes_its_place_on_every_page(make_room):
+def test_pending_images_have_their_place_on_every_page(make_room):
     room = make_room(random_units(600, seed=6))
     room.bring_to(IndexType.HNSW)
     room.catalogue.changes.touch(room.index, set(range(1, 300)))
@@ -322,7 +327,7 @@ def test_what_the_index_lacks_takes_its_place_on_every_page(make_room):
     assert len(set(whole)) == 500
 
 
-def test_an_approximate_index_finds_nearly_what_exact_search_finds_and_exact_all(hnsw):
+def test_an_approximate_index_finds_nearly_all_and_exact_search_all(hnsw):
     hits = 0
     for query in random_units(20, seed=11):
         wanted = (exact(hnsw.vectors, query)[:10] + 1).tolist()
@@ -331,10 +336,10 @@ def test_an_approximate_index_finds_nearly_what_exact_search_finds_and_exact_all
     assert hits >= 198
 
 
-def test_a_picture_and_its_twin_are_found_first_with_ties_by_id(hnsw):
+def test_equal_pictures_are_found_first_in_the_order_of_their_ids(hnsw):
     for number in range(1, PAIRS + 1, 7):
         twin = IMAGES - PAIRS + number
-        found = hnsw.searcher.by_id(Query("cats", top_k=2), twin).found
+        found = hnsw.searcher.by_id(Query("cats", top_k=2), twin).hits
         assert ids_of(found) == [number, twin]
         assert [one.score for one in found] == [1.0, 1.0]
 
@@ -342,36 +347,35 @@ def test_a_picture_and_its_twin_are_found_first_with_ties_by_id(hnsw):
 def test_a_stored_image_finds_itself_even_where_the_index_misses_it(hnsw, monkeypatch):
     search = MilvusGallery.search
 
-    def missing(self, name, query, *, top_k, condition=""):
-        near = search(self, name, query, top_k=top_k, condition=condition)
+    def missing(self, name, query, **options):
+        near = search(self, name, query, **options)
         return [one for one in near if one.image_id != 2000]
 
     monkeypatch.setattr(MilvusGallery, "search", missing)
-    found = hnsw.searcher.by_id(Query("cats", top_k=3), 2000).found
+    found = hnsw.searcher.by_id(Query("cats", top_k=3), 2000).hits
     assert (found[0].image.id, found[0].score) == (2000, 1.0)
 
 
-def test_a_picture_that_is_stored_is_found_even_where_the_index_misses_it(hnsw, monkeypatch):
+def test_a_stored_picture_is_found_even_where_the_index_misses_it(hnsw, monkeypatch):
     content = png("red")
     digest = hashlib.sha256(content).hexdigest()
     with hnsw.catalogue.database.writing() as connection:
         connection.execute(update(images).where(images.c.id == 2001).values(sha256=digest))
     search = MilvusGallery.search
 
-    def missing(self, name, query, *, top_k, condition=""):
-        near = search(self, name, query, top_k=top_k, condition=condition)
+    def missing(self, name, query, **options):
+        near = search(self, name, query, **options)
         return [one for one in near if one.image_id != 2001]
 
     async def as_stored(pixels):
         return {SPACE.fingerprint: hnsw.vectors[2000:2001]}
 
     monkeypatch.setattr(MilvusGallery, "search", missing)
-    monkeypatch.setattr(hnsw.searcher, "_describe", as_stored)
-    result = asyncio.run(hnsw.searcher.by_picture(Query("cats", top_k=3), content))
-    assert (result.found[0].image.id, result.found[0].score) == (2001, 1.0)
+    result = asyncio.run(hnsw.searching(as_stored).by_picture(Query("cats", top_k=3), content))
+    assert (result.hits[0].image.id, result.hits[0].score) == (2001, 1.0)
 
 
-def test_scores_below_the_least_are_left_out_of_an_approximate_answer(hnsw):
+def test_hits_below_min_score_are_left_out_by_an_approximate_index(hnsw):
     query = hnsw.vectors[50]
     found = hnsw.search(query, top_k=1000, min_score=0.35)
     wanted = int((hnsw.vectors.astype(np.float64) @ query >= 0.35).sum())
@@ -380,49 +384,53 @@ def test_scores_below_the_least_are_left_out_of_an_approximate_answer(hnsw):
     assert min(one.score for one in found) >= 0.35
 
 
-def test_an_explanation_says_what_was_asked(hnsw):
+def test_an_explanation_names_the_index_and_the_method(hnsw):
     searcher = hnsw.searcher
 
-    def told(**options):
-        return searcher.explanation(searcher.by_id(Query("cats", **options), 5))
+    def explanation(**options):
+        return searcher.by_id(Query("cats", **options), 5).explanation()
 
-    assert told()["index_type"] == told(exact=True)["index_type"] == "HNSW"
-    assert (told()["exact"], told()["way"]) == (False, Way.INDEX)
-    assert (told(exact=True)["exact"], told(exact=True)["way"]) == (True, Way.ALL_COMPARED)
-    few = told(which=parse("number < 10"))
-    assert (few["exact"], few["way"]) == (True, Way.PASSING_COMPARED)
+    usual, exact = explanation(), explanation(exact=True)
+    assert usual["index_type"] == exact["index_type"] == "HNSW"
+    assert (usual["exact"], usual["way"]) == (False, SearchMethod.INDEX)
+    assert (exact["exact"], exact["way"]) == (True, SearchMethod.ALL_COMPARED)
+    few = explanation(which=parse("number < 10"))
+    assert (few["exact"], few["way"]) == (True, SearchMethod.PASSING_COMPARED)
 
 
 # Filters
 
-WAYS = {
-    "compared": (Way.PASSING_COMPARED, 10_000, 50_000, 1000, 100),
-    "pushed down": (Way.PUSHED_DOWN, 0, 50_000, 0, 0),
-    "by the index, ids known": (Way.INDEX_FILTERED, 0, 50_000, 10**9, 0),
-    "by the index": (Way.INDEX_FILTERED, 0, 50_000, 10**9, 10**9),
+METHODS = {
+    "compared": (SearchMethod.PASSING_COMPARED, FilterLimits(compared=10_000)),
+    "pushed down": (SearchMethod.PUSHED_DOWN, FilterLimits(compared=0, far=0, near=0)),
+    "by the index, ids known": (
+        SearchMethod.INDEX_FILTERED,
+        FilterLimits(compared=0, far=10**9, near=0),
+    ),
+    "by the index": (SearchMethod.INDEX_FILTERED, FilterLimits(compared=0, far=10**9, near=10**9)),
 }
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("text", ["number >= 500", "number < 60", "not number in [1, 2, 3]"])
-def test_a_filter_gives_the_same_hits_in_every_way(name, text, hnsw, monkeypatch):
-    way, *bounds = WAYS[name]
-    for bound, value in zip(("MAX_COMPARED", "MAX_PUSHED", "FAR", "NEAR"), bounds, strict=True):
-        monkeypatch.setattr(narrowed_module, bound, value)
+def test_every_method_gives_a_filter_the_same_hits(name, text, hnsw):
+    method, limits = METHODS[name]
+    searcher = hnsw.searching(filter_limits=limits)
     which = parse(text)
     passing = np.array(hnsw.catalogue.filtered.ids(hnsw.cats.id, which))
     hits = 0
     for number in (7, 77, 777):
-        result = hnsw.searcher.by_id(Query("cats", top_k=20, which=which), number)
-        assert result.way is way
+        result = searcher.by_id(Query("cats", top_k=20, which=which), number)
+        assert result.method is method
         query = hnsw.vectors[number - 1]
         wanted = passing[exact(hnsw.vectors[passing - 1], query)[:20]].tolist()
-        hits += len(set(wanted) & set(ids_of(result.found)))
+        hits += len(set(wanted) & set(ids_of(result.hits)))
         pages = [
-            ids_of(hnsw.search(query, top_k=6, offset=at, which=which)) for at in range(0, 60, 6)
+            ids_of(hnsw.search(query, searcher, top_k=6, offset=at, which=which))
+            for at in range(0, 60, 6)
         ]
-        whole = ids_of(hnsw.search(query, top_k=60, which=which))
+        whole = ids_of(hnsw.search(query, searcher, top_k=60, which=which))
         assert [one for page in pages for one in page] == whole
-        told = hnsw.searcher.by_id(Query("cats", top_k=20, which=which, exact=True), number)
-        assert ids_of(told.found) == wanted
+        exact_result = searcher.by_id(Query("cats", top_k=20, which=which, exact=True), number)
+        assert ids_of(exact_result.hits) == wanted
     assert hits >= 59

@@ -1,44 +1,23 @@
-"""Preparing a second index and switching to it: a real catalogue and a real Milvus."""
+"""Reindexing with a real catalogue and a real Milvus: preparing an index and switching to it."""
 
-import hashlib
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-import bento_service.indexing.replay as replay_module
-from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
-from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.checks import defect
 from bento_service.indexing.replay import Replay
 from client_sdk.schemas import JobState
+from tests.support.indexes import commit, described, digest, random_units
 from tests.support.waiting import running, wait_until
 
 OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 8, "fp32")
 NEW = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 16, "fp32")
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
-
-
-@pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    with MilvusGallery(str(tmp_path_factory.mktemp("shared") / "milvus.db")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -46,31 +25,23 @@ def cats(catalogue):
     return catalogue.collections.create("cats", OLD)
 
 
-def digest(name):
-    return hashlib.sha256(name.encode()).hexdigest()
-
-
 def vector(name, space):
-    """A unit vector that depends on the name and the space alone."""
+    """Return a unit vector that depends only on the name and the space."""
     seed = int(digest(f"{name} in {space.descriptor}")[:8], 16)
-    made = np.random.default_rng(seed).standard_normal(space.dimension)
-    return (made / np.linalg.norm(made)).astype(np.float32)
+    return random_units(1, space.dimension, seed)[0]
 
 
-def described(name):
-    descriptors = {space.fingerprint: vector(name, space) for space in (OLD, NEW)}
-    return Described(digest(name), "PNG", 20, 10, 99, descriptors)
+def picture(name):
+    return described(name, {space.fingerprint: vector(name, space) for space in (OLD, NEW)})
 
 
 def settle(catalogue, job):
     files = catalogue.jobs.todo(job.number, after=0, limit=1000)
-    catalogue.jobs.settle(job, [Outcome(file, described=described(file.path)) for file in files])
+    catalogue.jobs.settle(job, [Outcome(file, described=picture(file.path)) for file in files])
 
 
 def add(catalogue, collection, *names):
-    files = tuple(NewFile(name, name) for name in names)
-    new = NewJob(SourceKind.FILE, root="r", files=files)
-    settle(catalogue, catalogue.jobs.create(collection.id, collection.name, new))
+    commit(catalogue, collection, {name: picture(name) for name in names})
 
 
 def begin(catalogue, collection, space=NEW):
@@ -84,7 +55,7 @@ def begin(catalogue, collection, space=NEW):
 
 @contextmanager
 def following(catalogue, gallery):
-    with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
+    with Replay(catalogue, gallery, on_purged=lambda digests: None, gather_seconds=0.01) as replay:
         yield replay
 
 
@@ -93,7 +64,7 @@ def ended(catalogue, job):
 
 
 def settled_down(catalogue, replay):
-    """Every index is open and applied, without tombstones, and no reindex waits."""
+    """Return whether all indexes are open and up to date, without tombstones or due reindexes."""
     indexes = catalogue.indexes.all()
     pages = [catalogue.changes.page(one.id, after=(0, 0), limit=1000) for one in indexes]
     return (
@@ -104,7 +75,7 @@ def settled_down(catalogue, replay):
 
 
 def assert_serves(catalogue, gallery, space):
-    """Searches use the space, and every index holds each living image with its own vector."""
+    """Assert that searches use the space, and that every index has exactly the images."""
     now = catalogue.collections.named("cats")
     assert now.space == space
     images = catalogue.images.page(now.id, after=0, limit=1000)
@@ -131,7 +102,7 @@ def test_replay_fills_the_second_index_and_switches_when_its_job_is_done(catalog
     assert_serves(catalogue, gallery, NEW)
 
 
-def test_trains_and_deletions_go_on_while_it_is_prepared(catalogue, cats, gallery):
+def test_images_are_added_and_deleted_while_an_index_is_prepared(catalogue, cats, gallery):
     names = [f"old {n}" for n in range(20)]
     add(catalogue, cats, *names)
     stop = threading.Event()
@@ -149,7 +120,7 @@ def test_trains_and_deletions_go_on_while_it_is_prepared(catalogue, cats, galler
         with running(threading.Thread(target=change), stop=stop.set):
             job = begin(catalogue, cats)
             while files := catalogue.jobs.todo(job.number, after=0, limit=3):
-                outcomes = [Outcome(file, described=described(file.path)) for file in files]
+                outcomes = [Outcome(file, described=picture(file.path)) for file in files]
                 catalogue.jobs.settle(job, outcomes)
                 replay.wake()
             wait_until(lambda: ended(catalogue, job))
@@ -161,7 +132,7 @@ def test_trains_and_deletions_go_on_while_it_is_prepared(catalogue, cats, galler
     assert not any(path.startswith("short-lived") for path in paths)
 
 
-def test_the_index_before_the_last_one_leaves_milvus(catalogue, cats, gallery):
+def test_the_index_before_the_former_one_is_dropped(catalogue, cats, gallery):
     add(catalogue, cats, "a")
     third = replace(OLD, descriptor="vgg16-rgem", fingerprint="d" * 64)
     with following(catalogue, gallery) as replay:
@@ -180,7 +151,7 @@ def test_the_index_before_the_last_one_leaves_milvus(catalogue, cats, gallery):
 
 
 class Crash:
-    """Passes calls on, and ends the calling thread at the n-th of them, as a kill would."""
+    """A proxy that ends the calling thread at the n-th call, as a kill would."""
 
     def __init__(self, at):
         self.left = at
@@ -236,12 +207,12 @@ def test_a_crash_at_any_point_of_a_switch_heals_at_the_next_start(catalogue, cat
 
 @pytest.fixture
 def prepared(catalogue, cats, gallery):
-    """An index that has applied all that was described, and lacks the last of thirty images."""
+    """A prepared index that lacks the last of thirty images, which is not described yet."""
     add(catalogue, cats, *(f"{n}" for n in range(30)))
     with following(catalogue, gallery) as replay:
         job = begin(catalogue, cats)
         *files, _ = catalogue.jobs.todo(job.number, after=0, limit=1000)
-        outcomes = [Outcome(file, described=described(file.path)) for file in files]
+        outcomes = [Outcome(file, described=picture(file.path)) for file in files]
         catalogue.jobs.settle(job, outcomes)
         replay.wake()
         wait_until(lambda: settled_down(catalogue, replay))
@@ -250,11 +221,11 @@ def prepared(catalogue, cats, gallery):
     return index
 
 
-def test_a_right_index_has_no_defect(catalogue, gallery, prepared):
+def test_a_correct_index_has_no_defect(catalogue, gallery, prepared):
     assert defect(catalogue, gallery, prepared) is None
 
 
-def test_an_index_that_lacks_an_image_or_has_one_too_many_is_found(catalogue, gallery, prepared):
+def test_a_missing_or_unknown_row_is_a_defect(catalogue, gallery, prepared):
     some = sorted(gallery.ids(prepared.name))[0]
     gallery.delete(prepared.name, [some])
     assert "differs from the catalogue in 1 images" in defect(catalogue, gallery, prepared)
@@ -262,22 +233,22 @@ def test_an_index_that_lacks_an_image_or_has_one_too_many_is_found(catalogue, ga
     assert "differs from the catalogue in 1 images" in defect(catalogue, gallery, prepared)
 
 
-def test_an_index_with_other_vectors_is_found(catalogue, gallery, prepared):
+def test_wrong_descriptors_are_a_defect(catalogue, gallery, prepared):
     ids = sorted(gallery.ids(prepared.name))
     gallery.upsert(prepared.name, ids, [vector(f"another {n}", NEW) for n in ids])
     assert "does not find itself" in defect(catalogue, gallery, prepared)
 
 
-def test_an_index_in_which_two_images_are_exchanged_is_found(catalogue, gallery, prepared):
+def test_two_swapped_images_are_a_defect(catalogue, gallery, prepared):
     first, second = sorted(gallery.ids(prepared.name))[:2]
     vectors = [catalogue.images.descriptor(one, prepared.id) for one in (second, first)]
     gallery.upsert(prepared.name, [first, second], vectors)
     assert "does not find itself" in defect(catalogue, gallery, prepared)
 
 
-def test_equal_pictures_find_each_other_and_are_no_defect(catalogue, cats, gallery):
+def test_equal_pictures_are_no_defect(catalogue, cats, gallery):
     add(catalogue, cats, "a")
-    same = replace(described("a"), sha256=digest("the same pixels"))
+    same = replace(picture("a"), sha256=digest("the same pixels"))
     files = (NewFile("b", "b"),)
     new = NewJob(SourceKind.FILE, root="r", files=files)
     job = catalogue.jobs.create(cats.id, "cats", new)
@@ -288,7 +259,7 @@ def test_equal_pictures_find_each_other_and_are_no_defect(catalogue, cats, galle
     assert defect(catalogue, gallery, catalogue.indexes.of(cats.id)[0]) is None
 
 
-def test_a_wrong_index_is_not_switched_to_and_the_next_reindex_builds_it_again(
+def test_a_defective_index_is_not_switched_to_and_the_next_reindex_rebuilds_it(
     catalogue, cats, gallery, prepared
 ):
     (job,) = [one for one in catalogue.jobs.open() if one.kind is SourceKind.REINDEX]

@@ -1,28 +1,17 @@
-"""What replay does by itself about an index in a Milvus server, while nobody searches or trains."""
+"""Replay over an index in a Milvus server, while nothing is searched or trained."""
 
 import pytest
 
-import bento_service.indexing.replay as replay_module
-from bento_service.catalogue import Catalogue
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from tests.indexing.test_replay import SPACE, add, assert_equal, caught_up, following, until
+from tests.indexing.test_replay import SPACE, add, assert_equal, caught_up, following
+from tests.support.waiting import wait_until
 
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(replay_module, "_LOOK_SECONDS", 0.3)
-    monkeypatch.setattr(replay_module, "_RETRY_SECONDS", (0.3,))
+IMPATIENT = {"probe_seconds": 0.3, "retry_seconds": (0.3,)}
 
 
 @pytest.fixture
 def gallery(milvus_server):
     with MilvusGallery(milvus_server.uri) as opened:
-        yield opened
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
         yield opened
 
 
@@ -34,30 +23,30 @@ def cats(catalogue):
 
 
 @pytest.mark.parametrize("how", ["release_collection", "drop_collection"])
-def test_an_index_that_somebody_released_or_dropped_comes_back(how, catalogue, cats, gallery):
-    with following(catalogue, gallery) as replay:
-        until(lambda: caught_up(catalogue, replay))
+def test_an_index_that_was_released_or_dropped_is_restored(how, catalogue, cats, gallery):
+    with following(catalogue, gallery, **IMPATIENT) as replay:
+        wait_until(lambda: caught_up(catalogue, replay))
         getattr(gallery._client, how)(cats.index.name, timeout=30)
-        until(lambda: not replay.is_open(cats.index))  # it is noticed
+        wait_until(lambda: not replay.is_open(cats.index))  # it is noticed
         assert replay.was_ready  # and the service stays ready
-        until(lambda: caught_up(catalogue, replay))
+        wait_until(lambda: caught_up(catalogue, replay))
         assert_equal(catalogue, gallery)
 
 
-def test_a_failed_search_alone_makes_replay_look(catalogue, cats, gallery):
-    with following(catalogue, gallery) as replay:
-        until(lambda: caught_up(catalogue, replay))
-        gallery._doubted.add(cats.index.name)
-        until(lambda: not gallery._doubted)
-        until(lambda: replay.is_open(cats.index))
+def test_a_failed_search_makes_replay_check_the_index(catalogue, cats, gallery):
+    with following(catalogue, gallery, **IMPATIENT) as replay:
+        wait_until(lambda: caught_up(catalogue, replay))
+        gallery._suspects.add(cats.index.name)
+        wait_until(lambda: not gallery._suspects)
+        wait_until(lambda: replay.is_open(cats.index))
         assert_equal(catalogue, gallery)
 
 
-def test_it_is_not_ready_before_it_has_searched(catalogue, cats, free_port):
+def test_replay_is_not_ready_before_its_first_search(catalogue, cats, free_port):
     with (
         MilvusGallery(f"http://127.0.0.1:{free_port}") as nowhere,
-        following(catalogue, nowhere) as replay,
+        following(catalogue, nowhere, **IMPATIENT) as replay,
     ):
-        until(lambda: not nowhere.answers)
+        wait_until(lambda: not nowhere.answers)
         assert not replay.was_ready
         assert replay.alive

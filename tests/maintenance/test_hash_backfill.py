@@ -1,4 +1,4 @@
-"""Images of before there were hashes get theirs from their originals, little by little."""
+"""The backfill of perceptual hashes, from real originals."""
 
 import hashlib
 
@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import SourceKind
-from bento_service.errors import Overloaded
-from bento_service.maintenance.hash_backfill import HashFilling
+from bento_service.errors import CatalogueUnavailable, Overloaded
+from bento_service.maintenance.hash_backfill import HashBackfill
 from bento_service.pictures.in_process import LocalDecoder
 from bento_service.pictures.perceptual_hash import closeness, restored
 from bento_service.settings import ImageRoot
@@ -25,7 +24,7 @@ STEPS = 20
 
 @pytest.fixture
 def folder(tmp_path, photographs):
-    """Each photograph, mirrored too, and one that is flat."""
+    """Each photograph, its mirror image, and a flat picture."""
     made = tmp_path / "pictures"
     made.mkdir()
     for path in photographs.iterdir():
@@ -37,14 +36,8 @@ def folder(tmp_path, photographs):
 
 
 @pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
-
-
-@pytest.fixture
 def ids(catalogue, folder):
-    """Of the pictures, by file name, indexed by a release that knew no hashes."""
+    """Ids of the pictures by file name, as indexed by a release without hashes."""
     cats = catalogue.collections.create("cats", SPACE)
     names = sorted(path.name for path in folder.iterdir())
     job = catalogue.jobs.create(
@@ -65,61 +58,75 @@ def ids(catalogue, folder):
 
 
 @pytest.fixture
-def filling(catalogue, folder, tmp_path):
+def backfill(catalogue, folder, tmp_path):
     originals = Originals(
         ImageRoots([ImageRoot("pictures", folder)]), Uploads(tmp_path / "uploads")
     )
 
     def make(decoder=None, **options):
         decoder = decoder or LocalDecoder(max_pixels=10**7)
-        return HashFilling(catalogue, originals, decoder, side=224, **options)
+        return HashBackfill(catalogue, originals, decoder, side=224, **options)
 
     return make
 
 
-def test_every_image_gets_its_hashes_a_few_at_a_time(filling, catalogue, ids):
-    step = filling().step
+def test_every_image_gets_its_hashes_in_small_steps(backfill, catalogue, ids):
+    step = backfill().step
     step()
     some = [one for one in catalogue.hashes.of(ids.values()).values() if one is not None]
     assert 0 < len(some) < len(ids)
-    filling().step()  # after a restart it goes on where it was
+    backfill().step()  # after a restart it continues
     assert catalogue.hashes.missing(after=0, limit=100) == []
-    held = catalogue.hashes.of(ids.values())
-    assert held[ids["flat.png"]] == b""
-    found = closeness(*(restored(held[ids[f"coffee-{n}.png"]]) for n in (1, 2)))
+    hashes = catalogue.hashes.of(ids.values())
+    assert hashes[ids["flat.png"]] == b""
+    found = closeness(*(restored(hashes[ids[f"coffee-{n}.png"]]) for n in (1, 2)))
     assert (found.distance, found.orientation) == (0, "mirrored")
     assert all(one.applied < one.revision for one in catalogue.indexes.all())  # as it was before
 
 
-def test_images_whose_originals_are_gone_or_broken_stay_without(filling, catalogue, ids, folder):
+def test_images_without_readable_originals_get_no_hashes(backfill, catalogue, ids, folder):
     (folder / "coffee-1.png").unlink()
     (folder / "rocket-1.png").write_bytes(b"something else")
-    going = filling()
+    work = backfill()
     for _ in range(STEPS):
-        going.step()
+        work.step()
     assert catalogue.hashes.missing(after=0, limit=100) == sorted(
         [ids["coffee-1.png"], ids["rocket-1.png"]]
     )
 
 
-def test_what_comes_first_comes_first(filling, catalogue, ids):
-    filling(is_busy=lambda: True).step()
+def test_other_work_comes_before_the_backfill(backfill, catalogue, ids):
+    backfill(is_busy=lambda: True).step()
 
     class Busy:
         def decode(self, *_, **__):
             raise Overloaded("others are decoded")
 
-    going = filling(Busy())
-    going.step()
+    work = backfill(Busy())
+    work.step()
     assert len(catalogue.hashes.missing(after=0, limit=100)) == len(ids)
-    going._decoder = LocalDecoder(max_pixels=10**7)
+    work._decoder = LocalDecoder(max_pixels=10**7)
     for _ in range(STEPS):
-        going.step()
+        work.step()
     assert catalogue.hashes.missing(after=0, limit=100) == []
 
 
-def test_a_deleted_image_is_passed_over(filling, catalogue, ids):
+def test_a_deleted_image_is_skipped(backfill, catalogue, ids):
     cats = catalogue.collections.named("cats")
     catalogue.images.delete(cats.id, ids.values())
-    filling().step()
+    backfill().step()
+    assert catalogue.hashes.missing(after=0, limit=100) == []
+
+
+def test_a_catalogue_that_is_away_loses_no_image(backfill, catalogue, ids, monkeypatch):
+    def away(image_id):
+        raise CatalogueUnavailable("it does not answer")
+
+    work = backfill()
+    with monkeypatch.context() as patched:
+        patched.setattr(catalogue.images, "get", away)
+        with pytest.raises(CatalogueUnavailable):
+            work.step()
+    for _ in range(STEPS):
+        work.step()
     assert catalogue.hashes.missing(after=0, limit=100) == []

@@ -1,4 +1,4 @@
-"""The graphs against the definitions in NumPy, which tests/vision checks by hand."""
+"""The graphs against the definitions in NumPy, which tests/descriptors checks by hand."""
 
 import numpy as np
 import onnx

@@ -71,7 +71,7 @@ def test_the_stored_model_holds_the_networks_that_were_converted(built, converte
     [
         ("vgg16-rmac4", "onnxruntime", "int8"),
         ("vgg16-mac", "onnxruntime", "fp32"),
-        ("vgg16-rgem", "torch", "fp32"),  # bf16 is slow without a GPU; see tests/vision
+        ("vgg16-rgem", "torch", "fp32"),  # bf16 is slow without a GPU; see tests/descriptors
     ],
 )
 def test_the_service_loads_the_stored_model(built, versions, descriptor, engine, precision):

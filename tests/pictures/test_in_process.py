@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from bento_service.errors import (
     ImageUnreadable,
@@ -150,7 +150,7 @@ class TestFormats:
     def test_a_telephones_jpeg_with_further_pictures_is_a_jpeg(self, encoded):
         data = encoded(plain(RED), "MPO", save_all=True, append_images=[plain(BLUE)])
         picture = opened(data)
-        assert picture.format == "JPEG"
+        assert (picture.format, picture.warnings) == ("JPEG", ())
         assert np.abs(picture.pixels.astype(int) - RED).max() <= 4
 
     @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
@@ -159,6 +159,77 @@ class TestFormats:
         picture = opened(encoded(plain(RED), file_format, save_all=True, append_images=more))
         assert np.abs(picture.pixels.astype(int) - RED).max() <= 4
         assert "only the first" in picture.warnings[0]
+
+
+class TestTexts:
+    """A sound PNG is read whatever is written beside its pixels."""
+
+    LONG = b"a" * (2**21)
+
+    def with_chunks(self, encoded, *chunks):
+        data = encoded(plain(RED), "PNG")
+        return data[:33] + b"".join(chunks) + data[33:]
+
+    def assert_red(self, data):
+        picture = opened(data)
+        assert (picture.pixels == RED).all()
+        return picture
+
+    def test_long_texts_are_left_out(self, encoded):
+        packed = zlib.compress(self.LONG)
+        for text in (
+            chunk(b"zTXt", b"Comment\0\0" + packed),
+            chunk(b"iTXt", b"Comment\0\1\0\0\0" + packed),
+            chunk(b"tEXt", b"Comment\0" + self.LONG),
+        ):
+            assert self.assert_red(self.with_chunks(encoded, text)).warnings == ()
+
+    def test_many_texts_are_left_out(self, encoded):
+        text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(self.LONG[: 2**20]))
+        self.assert_red(self.with_chunks(encoded, *[text] * 70))
+
+    def test_a_large_profile_is_ignored_and_the_user_is_told(self, encoded):
+        profile = chunk(b"iCCP", b"large\0\0" + zlib.compress(self.LONG))
+        picture = self.assert_red(self.with_chunks(encoded, profile))
+        assert "colour profile" in picture.warnings[0]
+
+    def test_a_text_says_how_the_picture_lies_as_before(self, encoded):
+        long = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(self.LONG))
+        exif = chunk(b"eXIf", exif_with(6).removeprefix(b"Exif\0\0"))
+        assert opened(self.with_chunks(encoded, long, exif)).width == 10
+
+    def test_a_text_that_is_cut_off_is_still_damage(self, encoded):
+        data = self.with_chunks(encoded, chunk(b"tEXt", b"Comment\0" + self.LONG))
+        with pytest.raises(ImageUnreadable):
+            opened(data[: 2**20])
+
+
+class TestPreviews:
+    def tiff(self, kinds, **tags):
+        """A TIFF of pictures with these NewSubfileTypes."""
+        file = io.BytesIO()
+        pictures = [Image.new("RGB", (16, 12) if kind else (64, 48), RED) for kind in kinds]
+        with TiffImagePlugin.AppendingTiffWriter(file, new=True) as writer:
+            for kind, picture in zip(kinds, pictures, strict=True):
+                about = TiffImagePlugin.ImageFileDirectory_v2()
+                about[254] = kind
+                for number, value in tags.items():
+                    about[int(number.removeprefix("tag"))] = value
+                picture.save(writer, "TIFF", tiffinfo=about)
+                writer.newFrame()
+        return file.getvalue()
+
+    def test_a_preview_is_not_taken_for_the_picture_behind_it(self):
+        with pytest.raises(UnsupportedMediaType, match="small preview"):
+            opened(self.tiff([1, 0]))
+
+    def test_a_preview_of_a_raw_file_is_not_taken_for_its_picture(self):
+        with pytest.raises(UnsupportedMediaType, match="small preview"):
+            opened(self.tiff([1], tag330=8))
+
+    def test_a_preview_behind_the_picture_and_one_without_a_picture_are_no_matter(self):
+        assert opened(self.tiff([0, 1])).width == 64
+        assert opened(self.tiff([1])).width == 16
 
 
 class TestColours:
@@ -239,8 +310,27 @@ class TestDeepSamples:
         assert self.shades(encoded(image, "TIFF")) == self.SHADES
 
     def test_dark_16_bits_stay_dark(self, encoded):
-        image = Image.fromarray(np.full((2, 2), 2570, np.uint16))
-        assert self.shades(encoded(image, "PNG")) == (10,) * 4
+        image = Image.fromarray(np.array([[2570, 2570], [2570, 65535]], np.uint16))
+        assert self.shades(encoded(image, "PNG")) == (10, 10, 10, 255)
+
+    def test_black_with_some_noise_stays_black(self, encoded):
+        image = Image.fromarray(np.array([[0, 1], [2, 3]], np.uint16))
+        assert self.shades(encoded(image, "PNG")) == (0, 1, 2, 3)
+
+    @pytest.mark.parametrize("bits", [10, 12, 14])
+    @pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+    def test_fewer_bits_in_16_are_as_bright_as_they_were_taken(self, bits, file_format, encoded):
+        image = Image.fromarray((self.RAMP >> (16 - bits)).astype(np.uint16))
+        shades = self.shades(encoded(image, file_format))
+        assert np.abs(np.subtract(shades, self.SHADES)).max() <= 1
+
+    def test_fewer_bits_in_the_other_byte_order_and_in_wider_samples_too(self, encoded):
+        ramp = self.RAMP >> 4
+        for image in (
+            Image.frombytes("I;16B", (2, 2), ramp.astype(">u2").tobytes()),
+            Image.fromarray(ramp.astype(np.int32)),
+        ):
+            assert np.abs(np.subtract(self.shades(encoded(image, "TIFF")), self.SHADES)).max() <= 1
 
     def test_32_bits_are_scaled_by_what_they_use(self, encoded):
         image = Image.fromarray(np.array([[-1000, 0], [1000, 1_000_000]], np.int32))
@@ -531,6 +621,24 @@ class TestRefusals:
     )
     def test_what_is_no_picture_of_ours_is_told_so(self, data):
         with pytest.raises(UnsupportedMediaType, match="send one of JPEG, PNG"):
+            opened(data)
+
+    @pytest.mark.parametrize(
+        ("data", "name"),
+        [
+            (b"", "the file is empty"),
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC is"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC is"),
+            (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "a film is"),
+            (b"\xff\x0a\xfa\x7f\1\x90\x08", "JPEG XL is"),
+            (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL is"),
+            (b"\xef\xbb\xbf\n<?xml version='1.0'?><!-- a --><svg/>", "SVG is"),
+            (b"%PDF-1.7\n1 0 obj\n", "PDF is"),
+            (b"<!DOCTYPE html><title>no</title>", "a web page"),
+        ],
+    )
+    def test_what_is_not_read_is_named(self, data, name):
+        with pytest.raises(UnsupportedMediaType, match=f"{name}.*; send one of JPEG, PNG"):
             opened(data)
 
     @pytest.mark.parametrize("file_format", MEDIA_TYPES)

@@ -103,6 +103,26 @@ def test_no_call_is_lost_under_load_and_every_caller_gets_its_own_answer(echo):
     assert max(sizes) == 8  # calls did travel together, and never more than allowed
 
 
+def test_queries_come_between_the_runs_of_a_job(echo):
+    """By the numbers of the runs, not by time: most of the job is computed after each query."""
+
+    async def run():
+        async with httpx.AsyncClient(base_url=echo, timeout=120) as http:
+            jobs = [asyncio.create_task(http.get("/ingest/64")) for _ in range(2)]
+            queries = []
+            for _ in range(5):
+                queries.append(await http.get("/describe/9"))  # noqa: PERF401 - one by one
+            assert not any(job.done() for job in jobs)
+            return [one.json() for one in queries], [(await job).json() for job in jobs]
+
+    queries, jobs = asyncio.run(run())
+    runs_of_jobs = [{int(row[2]) for row in rows} for rows in jobs]
+    assert [len(runs) for runs in runs_of_jobs] == [32, 32]
+    assert {int(row[1]) for rows in jobs for row in rows} == {2}
+    last = max(runs_of_jobs[0] | runs_of_jobs[1])
+    assert all(query[0] == 9 and query[2] < last - 20 for query in queries)
+
+
 def _held_back_after_a_burst(url: str) -> float:
     before = _lone_seconds(url, 15)
     asyncio.run(_burst(url, 600))

@@ -20,13 +20,13 @@ LIBRARIES = {
     "aiohttp": {EMBEDDER, SERVICE},
     "onnxruntime": {EMBEDDER},
     "grpc": {SERVICE},
-    "PIL": {SERVICE, DECODERS},  # in the service for the library that makes hashes
+    "PIL": {SERVICE, DECODERS},  # in the service to scale pictures for their hashes
     "pyarrow": {SERVICE},
     "sqlalchemy": {SERVICE},
     "faiss": set(),
     "onnx": set(),
     "pandas": set(),
-    "scipy": {SERVICE},
+    "scipy": set(),
     "skimage": set(),
     "torch": set(),
 }

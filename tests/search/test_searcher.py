@@ -1,24 +1,19 @@
 """Searching: a real catalogue, a real index, and a fake embedder that looks at colours."""
 
 import asyncio
-import hashlib
 import io
+import itertools
 import socket
 import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from anyio.to_thread import run_sync
 from PIL import Image
 
-import bento_service.indexing.replay as replay_module
-import bento_service.search.filtered as narrowed_module
-import bento_service.search.searcher as search_module
-from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import Computed, DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
 from bento_service.errors import (
     CollectionNotFound,
     Conflict,
@@ -32,14 +27,16 @@ from bento_service.filters.parser import parse
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.replay import Replay
 from bento_service.pictures.in_process import LocalDecoder
-from bento_service.search.filtered import Narrowed
-from bento_service.search.searcher import Query, Searcher
+from bento_service.search.filtered import FilteredSearch, FilterLimits
+from bento_service.search.query import Query
+from bento_service.search.searcher import Searcher
+from tests.support import indexes
+from tests.support.indexes import commit, described, on_both
 from tests.support.waiting import running, wait_until
 
 DIMENSION = 8
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
 DECODER = LocalDecoder(max_pixels=10_000)
-PATIENCE = 40.0
 
 
 def unit(vectors):
@@ -47,39 +44,14 @@ def unit(vectors):
     return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def random_units(number, seed=0):
-    return unit(np.random.default_rng(seed).standard_normal((number, DIMENSION)))
+random_units = partial(indexes.random_units, dimension=DIMENSION)
 
 
 async def by_colour(images):
-    """A descriptor that is the mean colour, for the part of the embedder."""
+    """Describe images by their mean colours, in place of the embedder."""
     means = np.zeros((len(images), DIMENSION))
     means[:, :3] = images.mean(axis=(1, 2)) + 1e-3
     return {SPACE.fingerprint: unit(means)}
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(replay_module, "_GATHER_SECONDS", 0.01)
-
-
-@pytest.fixture(scope="module", params=["lite"])
-def gallery(request, tmp_path_factory):
-    if request.param == "lite":
-        uri = str(tmp_path_factory.mktemp("shared") / "milvus.db")
-    else:
-        uri = request.getfixturevalue("milvus_server").uri
-    with MilvusGallery(uri) as opened:
-        yield opened
-
-
-on_both = pytest.mark.parametrize("gallery", ["lite", "server"], indirect=True)
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -92,8 +64,9 @@ def searcher(catalogue, gallery):
     return searching(catalogue, gallery)
 
 
-def searching(catalogue, gallery, describe=by_colour, space=SPACE):
-    return Searcher(catalogue, gallery, DECODER, describe, computed=Computed((space,)), side=4)
+def searching(catalogue, gallery, describe=by_colour, space=SPACE, **options):
+    computed = Computed((space,))
+    return Searcher(catalogue, gallery, DECODER, describe, computed=computed, side=4, **options)
 
 
 @pytest.fixture
@@ -107,32 +80,16 @@ def without_milvus(catalogue):
 
 @pytest.fixture
 def add(catalogue):
-    """Commit images with these descriptors; their ids."""
-    made = iter(range(10**9))
+    """Commit images with these descriptors; return their ids."""
+    numbers = itertools.count()
 
     def images(collection, descriptors):
-        numbers = [next(made) for _ in descriptors]
-        files = tuple(NewFile(str(n), f"{n}.png") for n in numbers)
-        job = catalogue.jobs.create(
-            collection.id, collection.name, NewJob(SourceKind.FILE, root="r", files=files)
-        )
-        listed = catalogue.jobs.todo(job.number, after=0, limit=10**6)
-        digests = [hashlib.sha256(str(n).encode()).hexdigest() for n in numbers]
-        catalogue.jobs.settle(
-            job,
-            [
-                Outcome(
-                    file,
-                    described=Described(
-                        digest, "PNG", 20, 10, 99, {SPACE.fingerprint: np.asarray(vector)}
-                    ),
-                )
-                for file, digest, vector in zip(listed, digests, descriptors, strict=True)
-            ],
-        )
-        page = catalogue.images.page(collection.id, after=0, limit=10**6)
-        ids = {image.sha256: image.id for image in page}
-        return [ids[digest] for digest in digests]
+        names = [f"{next(numbers)}.png" for _ in descriptors]
+        pictures = {
+            name: described(name, {SPACE.fingerprint: vector})
+            for name, vector in zip(names, descriptors, strict=True)
+        }
+        return commit(catalogue, collection, pictures)
 
     return images
 
@@ -142,7 +99,9 @@ def apply(catalogue, gallery):
     """Let replay run until the index is equal to the catalogue."""
 
     def catch_up():
-        with Replay(catalogue, gallery, on_purged=lambda digests: None) as replay:
+        with Replay(
+            catalogue, gallery, on_purged=lambda digests: None, gather_seconds=0.01
+        ) as replay:
             wait_until(
                 lambda: all(
                     replay.is_open(one.index) and one.index.applied >= one.index.revision
@@ -154,7 +113,7 @@ def apply(catalogue, gallery):
 
 
 def exact(ids, descriptors, query):
-    """Ids and cosines, best first, ties by id, in double precision."""
+    """Return ids and cosines, best first, ties by id, in double precision."""
     cosines = np.asarray(descriptors, np.float64) @ np.asarray(query, np.float64)
     return sorted(zip(ids, cosines.tolist(), strict=True), key=lambda p: (-round(p[1], 6), p[0]))
 
@@ -174,10 +133,10 @@ def png(colour, size=(20, 10)):
 
 @on_both
 @pytest.mark.parametrize("applied", ["all", "half", "none"])
-def test_the_best_images_are_found_in_order_wherever_the_index_is(
+def test_the_best_images_are_found_in_order_however_far_the_index_is(
     applied, searcher, cats, add, apply
 ):
-    """Read-your-writes: what replay has not applied yet is found all the same."""
+    """Searches find images that replay has not applied yet."""
     vectors, queries = random_units(60), random_units(4, seed=1)
     ids = add(cats, vectors[:30])
     if applied == "half":
@@ -186,19 +145,20 @@ def test_the_best_images_are_found_in_order_wherever_the_index_is(
     if applied == "all":
         apply()
     for query in queries:
-        found, lag = searcher.by_descriptor(Query("cats", top_k=25), query)
+        result = searcher.by_descriptor(Query("cats", top_k=25), query)
+        found = result.hits
         expected = exact(ids, vectors, query)[:25]
         assert ids_of(found) == [image_id for image_id, _ in expected]
         assert np.allclose(
             [one.score for one in found], [score for _, score in expected], atol=2e-6
         )
         assert [one.rank for one in found] == list(range(1, 26))
-        assert lag == {"all": 0, "half": 30, "none": 60}[applied]
+        assert result.lag == {"all": 0, "half": 30, "none": 60}[applied]
 
 
 @on_both
 @pytest.mark.parametrize("applied", [True, False])
-def test_deleted_images_are_not_found_whether_or_not_the_index_knows(
+def test_deleted_images_are_not_found_before_and_after_replay(
     applied, searcher, catalogue, cats, add, apply
 ):
     vectors = random_units(30)
@@ -209,7 +169,7 @@ def test_deleted_images_are_not_found_whether_or_not_the_index_knows(
     catalogue.images.delete(cats.id, gone)
     if applied:
         apply()
-    found, _ = searcher.by_descriptor(Query("cats", top_k=10), query)
+    found = searcher.by_descriptor(Query("cats", top_k=10), query).hits
     left = [pair for pair in exact(ids, vectors, query) if pair[0] not in gone]
     assert ids_of(found) == [image_id for image_id, _ in left[:10]]
 
@@ -219,12 +179,14 @@ def test_an_emptied_collection_finds_nothing(searcher, catalogue, cats, add, app
     add(cats, vectors)
     apply()
     catalogue.images.delete_all(cats.id)
-    assert searcher.by_descriptor(Query("cats", top_k=5), vectors[0]) == ((), 20)
+    result = searcher.by_descriptor(Query("cats", top_k=5), vectors[0])
+    assert (result.hits, result.lag) == ((), 20)
     apply()
-    assert searcher.by_descriptor(Query("cats", top_k=5), vectors[0]) == ((), 0)
+    result = searcher.by_descriptor(Query("cats", top_k=5), vectors[0])
+    assert (result.hits, result.lag) == ((), 0)
 
 
-def test_a_picture_that_came_again_is_found_once_under_its_new_id(
+def test_a_picture_that_is_added_again_is_found_once_by_its_new_id(
     searcher, catalogue, cats, add, apply
 ):
     (vector,) = random_units(1)
@@ -232,12 +194,13 @@ def test_a_picture_that_came_again_is_found_once_under_its_new_id(
     apply()
     catalogue.images.delete_all(cats.id)
     (new,) = add(cats, [vector])
-    assert ids_of(searcher.by_descriptor(Query("cats"), vector)[0]) == [new]
+    assert ids_of(searcher.by_descriptor(Query("cats"), vector).hits) == [new]
     assert new != old
 
 
 def test_a_new_collection_is_empty_before_replay_has_seen_it(searcher, cats):
-    assert searcher.by_descriptor(Query("cats"), random_units(1)[0]) == ((), 0)
+    result = searcher.by_descriptor(Query("cats"), random_units(1)[0])
+    assert (result.hits, result.lag) == ((), 0)
 
 
 def test_collections_do_not_mix(searcher, catalogue, cats, add, apply):
@@ -245,15 +208,15 @@ def test_collections_do_not_mix(searcher, catalogue, cats, add, apply):
     vectors = random_units(2)
     tom, rex = add(cats, vectors[:1]), add(dogs, vectors[1:])
     apply()
-    assert ids_of(searcher.by_descriptor(Query("cats"), vectors[1])[0]) == tom
-    assert ids_of(searcher.by_descriptor(Query("dogs"), vectors[1])[0]) == rex
+    assert ids_of(searcher.by_descriptor(Query("cats"), vectors[1]).hits) == tom
+    assert ids_of(searcher.by_descriptor(Query("dogs"), vectors[1]).hits) == rex
 
 
-def test_found_images_carry_what_the_catalogue_knows(searcher, catalogue, cats, add, apply):
+def test_hits_have_the_records_of_the_catalogue(searcher, catalogue, cats, add, apply):
     (tom,) = add(cats, random_units(1))
     apply()
     catalogue.images.set_metadata(tom, {"name": "Tom"})
-    ((found,), _) = searcher.by_descriptor(Query("cats"), random_units(1)[0])
+    (found,) = searcher.by_descriptor(Query("cats"), random_units(1)[0]).hits
     assert found.image == catalogue.images.get(tom)
     assert found.image.metadata == {"name": "Tom"}
 
@@ -271,10 +234,10 @@ def test_pages_are_slices_of_one_long_result(applied, searcher, cats, add, apply
     if applied == "all":
         apply()
     query = random_units(1, seed=9)[0]
-    whole, _ = searcher.by_descriptor(Query("cats", top_k=50), query)
+    whole = searcher.by_descriptor(Query("cats", top_k=50), query).hits
     assert len(whole) == 50
     for offset in range(0, 60, 7):
-        page, _ = searcher.by_descriptor(Query("cats", top_k=7, offset=offset), query)
+        page = searcher.by_descriptor(Query("cats", top_k=7, offset=offset), query).hits
         assert page == whole[offset : offset + 7]
 
 
@@ -283,7 +246,7 @@ def test_pages_are_slices_of_one_long_result(applied, searcher, cats, add, apply
 def test_equal_scores_are_in_the_order_of_ids_on_every_page(
     applied, searcher, catalogue, cats, add, apply
 ):
-    """The same picture in other bytes: thirty images that nothing but noise tells apart."""
+    """Thirty images of one picture differ only by noise, as after re-encoding."""
     noise = 2e-3 * np.random.default_rng(3).standard_normal((30, DIMENSION))
     twins = unit(np.arange(1, 9) + noise)
     far = unit(np.arange(-8, 0))
@@ -297,7 +260,7 @@ def test_equal_scores_are_in_the_order_of_ids_on_every_page(
         apply()
     seen = []
     for offset in range(0, 40, 4):
-        page, _ = searcher.by_descriptor(Query("cats", top_k=4, offset=offset), unit(range(1, 9)))
+        page = searcher.by_descriptor(Query("cats", top_k=4, offset=offset), unit(range(1, 9))).hits
         seen += ids_of(page)
     assert seen == [*ids[1:31], ids[0], ids[31]]
 
@@ -305,8 +268,8 @@ def test_equal_scores_are_in_the_order_of_ids_on_every_page(
 def test_a_page_beyond_the_end_is_empty(searcher, cats, add):
     add(cats, random_units(3))
     query = random_units(1)[0]
-    assert searcher.by_descriptor(Query("cats", top_k=5, offset=3), query)[0] == ()
-    assert searcher.by_descriptor(Query("cats", top_k=5, offset=1000), query)[0] == ()
+    assert searcher.by_descriptor(Query("cats", top_k=5, offset=3), query).hits == ()
+    assert searcher.by_descriptor(Query("cats", top_k=5, offset=1000), query).hits == ()
 
 
 @on_both
@@ -314,7 +277,7 @@ def test_results_end_where_a_milvus_server_would_end(searcher, cats):
     query = random_units(1)[0]
     with pytest.raises(InvalidArgument, match="16385; at most 16384"):
         searcher.by_descriptor(Query("cats", top_k=1000, offset=15_385), query)
-    assert searcher.by_descriptor(Query("cats", top_k=1000, offset=15_384), query)[0] == ()
+    assert searcher.by_descriptor(Query("cats", top_k=1000, offset=15_384), query).hits == ()
 
 
 def test_rows_that_an_index_has_twice_are_found_once(searcher, cats, add, apply, monkeypatch):
@@ -327,10 +290,10 @@ def test_rows_that_an_index_has_twice_are_found_once(searcher, cats, add, apply,
         return [one for one in near for _ in range(2)][:top_k]
 
     query = random_units(1)[0]
-    right = [one.image.id for one in searcher.by_descriptor(Query("cats", top_k=40), query)[0]]
+    right = [one.image.id for one in searcher.by_descriptor(Query("cats", top_k=40), query).hits]
     monkeypatch.setattr(MilvusGallery, "search", twice)
     for top_k in (1, 7, 40, 100):
-        found = searcher.by_descriptor(Query("cats", top_k=top_k), query)[0]
+        found = searcher.by_descriptor(Query("cats", top_k=top_k), query).hits
         assert [one.image.id for one in found] == right[:top_k]
     assert sorted(right) == sorted(ids)
 
@@ -338,19 +301,19 @@ def test_rows_that_an_index_has_twice_are_found_once(searcher, cats, add, apply,
 # Scores
 
 
-def test_scores_below_the_least_are_left_out(searcher, cats, add, apply):
+def test_hits_below_min_score_are_left_out(searcher, cats, add, apply):
     vectors = random_units(40)
     ids = add(cats, vectors)
     apply()
     query = vectors[3]
     expected = [pair[0] for pair in exact(ids, vectors, query) if pair[1] >= 0.2]
     assert 3 < len(expected) < 37
-    found, _ = searcher.by_descriptor(Query("cats", top_k=40, min_score=0.2), query)
+    found = searcher.by_descriptor(Query("cats", top_k=40, min_score=0.2), query).hits
     assert ids_of(found) == expected
-    second, _ = searcher.by_descriptor(Query("cats", top_k=2, offset=2, min_score=0.2), query)
+    second = searcher.by_descriptor(Query("cats", top_k=2, offset=2, min_score=0.2), query).hits
     assert ids_of(second) == expected[2:4]
-    assert searcher.by_descriptor(Query("cats", min_score=1.0), query)[0][0].image.id == ids[3]
-    assert len(searcher.by_descriptor(Query("cats", top_k=40, min_score=-1.0), query)[0]) == 40
+    assert searcher.by_descriptor(Query("cats", min_score=1.0), query).hits[0].image.id == ids[3]
+    assert len(searcher.by_descriptor(Query("cats", top_k=40, min_score=-1.0), query).hits) == 40
 
 
 @pytest.mark.parametrize("applied", [True, False])
@@ -362,7 +325,7 @@ def test_scores_are_cosines_and_distances_are_euclidean(applied, searcher, cats,
     if applied:
         apply()
     for query in vectors[:5]:
-        found, _ = searcher.by_descriptor(Query("cats", top_k=220), query)
+        found = searcher.by_descriptor(Query("cats", top_k=220), query).hits
         assert len(found) == 220
         for one in found:
             assert -1.0 <= one.score <= 1.0
@@ -375,12 +338,12 @@ def test_scores_are_cosines_and_distances_are_euclidean(applied, searcher, cats,
 # Refusals
 
 
-def test_a_collection_that_is_not_there_is_told(searcher, cats):
+def test_an_unknown_collection_is_an_error(searcher, cats):
     with pytest.raises(CollectionNotFound, match="'dogs'"):
         searcher.by_descriptor(Query("dogs"), random_units(1)[0])
 
 
-def test_pictures_that_wait_for_a_decoder_hold_up_nothing_else(catalogue, gallery, cats):
+def test_pictures_that_wait_for_a_decoder_block_nothing_else(catalogue, gallery, cats):
     is_free = threading.Event()
 
     class Busy(LocalDecoder):
@@ -405,7 +368,7 @@ def test_pictures_that_wait_for_a_decoder_hold_up_nothing_else(catalogue, galler
     asyncio.run(run())
 
 
-def test_another_models_collection_is_a_conflict_before_any_work(catalogue, cats, gallery):
+def test_a_collection_of_another_model_is_a_conflict_before_any_work(catalogue, cats, gallery):
     async def never(images):
         raise AssertionError
 
@@ -416,7 +379,7 @@ def test_another_models_collection_is_a_conflict_before_any_work(catalogue, cats
         asyncio.run(searcher.by_picture(Query("cats"), b"not even a picture"))
 
 
-def test_without_milvus_searches_say_so(without_milvus, cats, add, apply):
+def test_without_milvus_searches_raise_index_unavailable(without_milvus, cats, add, apply):
     ids = add(cats, random_units(3))
     apply()
     with pytest.raises(IndexUnavailable):
@@ -433,17 +396,17 @@ def test_exact_search_needs_no_milvus(without_milvus, cats, add, apply):
     apply()
     ids += add(cats, vectors[20:])
     result = without_milvus.by_id(Query("cats", top_k=30, exact=True), ids[4])
-    explanation = without_milvus.explanation(result)
+    explanation = result.explanation()
     wanted = [image_id for image_id, _ in exact(ids, vectors, vectors[4])]
-    assert ids_of(result.found) == wanted
+    assert ids_of(result.hits) == wanted
     assert (explanation["exact"], explanation["index_type"]) == (True, "")
     assert explanation["way"] == "compared with every image"
 
 
-def test_an_index_too_far_behind_is_told_and_not_hidden(searcher, cats, add, monkeypatch):
-    monkeypatch.setattr(search_module, "MAX_LAG", 10)
+def test_an_index_too_far_behind_is_an_error(catalogue, gallery, cats, add):
+    searcher = searching(catalogue, gallery, max_lag=10)
     add(cats, random_units(10))
-    assert searcher.by_descriptor(Query("cats"), random_units(1)[0])[1] == 10
+    assert searcher.by_descriptor(Query("cats"), random_units(1)[0]).lag == 10
     add(cats, random_units(1))
     with pytest.raises(IndexUnavailable, match="catching up"):
         searcher.by_descriptor(Query("cats"), random_units(1)[0])
@@ -456,9 +419,9 @@ def test_a_stored_image_is_its_own_best_hit(searcher, cats, add, apply):
     ids = add(cats, random_units(10))
     apply()
     result = searcher.by_id(Query("cats", top_k=3), ids[4])
-    assert result.found[0].image.id == ids[4]
-    assert result.found[0].score == 1.0
-    assert len(result.found) == 3
+    assert result.hits[0].image.id == ids[4]
+    assert result.hits[0].score == 1.0
+    assert len(result.hits) == 3
     assert result.search_ms > 0
 
 
@@ -493,20 +456,20 @@ RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 def test_a_picture_finds_what_is_described_like_it(searcher, cats, add):
     red, green = add(cats, colour_units(RED, GREEN))
     result = asyncio.run(searcher.by_picture(Query("cats"), png("lime")))
-    assert ids_of(result.found) == [green, red]
-    assert result.found[0].score == pytest.approx(1.0, abs=1e-5)
+    assert ids_of(result.hits) == [green, red]
+    assert result.hits[0].score == pytest.approx(1.0, abs=1e-5)
     assert result.warnings == ()
     assert result.lag == 2
     assert min(result.decode_ms, result.describe_ms, result.search_ms) >= 0
 
 
-def test_an_open_file_does_as_well_as_bytes(searcher, cats, add):
+def test_a_picture_can_be_an_open_file(searcher, cats, add):
     (red,) = add(cats, colour_units(RED))
     result = asyncio.run(searcher.by_picture(Query("cats"), io.BytesIO(png("red"))))
-    assert ids_of(result.found) == [red]
+    assert ids_of(result.hits) == [red]
 
 
-def test_a_region_alone_is_searched_with(searcher, cats, add):
+def test_only_the_region_is_searched_with(searcher, cats, add):
     red, blue = add(cats, colour_units(RED, BLUE))
     picture = Image.new("RGB", (40, 20), "red")
     picture.paste("blue", (20, 0, 40, 20))
@@ -514,21 +477,21 @@ def test_a_region_alone_is_searched_with(searcher, cats, add):
     picture.save(file, "PNG")
     for region, best in (((0, 0, 20, 20), red), ((20, 0, 20, 20), blue)):
         result = asyncio.run(searcher.by_picture(Query("cats"), file.getvalue(), region=region))
-        assert result.found[0].image.id == best
-        assert result.found[0].score == pytest.approx(1.0, abs=1e-5)
+        assert result.hits[0].image.id == best
+        assert result.hits[0].score == pytest.approx(1.0, abs=1e-5)
 
 
-def test_an_animation_is_searched_with_its_first_frame_and_says_so(searcher, cats, add):
+def test_an_animation_is_searched_with_its_first_frame_and_a_warning(searcher, cats, add):
     red, _ = add(cats, colour_units(RED, GREEN))
     file = io.BytesIO()
     frames = [Image.new("RGB", (9, 9), "lime")]
     Image.new("RGB", (9, 9), "red").save(file, "GIF", save_all=True, append_images=frames)
     result = asyncio.run(searcher.by_picture(Query("cats"), file.getvalue()))
-    assert result.found[0].image.id == red
+    assert result.hits[0].image.id == red
     assert "only the first" in result.warnings[0]
 
 
-def test_what_is_no_picture_is_refused(searcher, cats):
+def test_bytes_that_are_no_picture_are_refused(searcher, cats):
     with pytest.raises(UnsupportedMediaType):
         asyncio.run(searcher.by_picture(Query("cats"), b"text"))
     with pytest.raises(TooLarge):
@@ -541,7 +504,7 @@ def test_what_is_no_picture_is_refused(searcher, cats):
 
 
 @on_both
-def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
+def test_acknowledged_changes_are_visible_at_once_while_replay_runs(
     searcher, catalogue, gallery, cats, add
 ):
     """Every image is found from its commit to its deletion, and never afterwards."""
@@ -551,13 +514,13 @@ def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
     def search_on():
         query = random_units(1, seed=5)[0]
         while not stop.is_set():
-            found, _ = searcher.by_descriptor(Query("cats", top_k=50), query)
+            found = searcher.by_descriptor(Query("cats", top_k=50), query).hits
             ids = ids_of(found)
             if len(set(ids)) != len(ids):
                 failures.append(ids)
 
     with (
-        Replay(catalogue, gallery, on_purged=lambda digests: None) as replay,
+        Replay(catalogue, gallery, on_purged=lambda digests: None, gather_seconds=0.01) as replay,
         running(threading.Thread(target=search_on), stop=stop.set),
     ):
         for number in range(20):
@@ -565,12 +528,12 @@ def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
             ids = add(cats, vectors)
             replay.wake()
             for image_id, vector in zip(ids, vectors, strict=True):
-                best = searcher.by_descriptor(Query("cats", top_k=1), vector)[0]
+                best = searcher.by_descriptor(Query("cats", top_k=1), vector).hits
                 if ids_of(best) != [image_id]:
                     failures.append(("lost", number, image_id))
             catalogue.images.delete(cats.id, ids[:1])
             replay.wake()
-            found, _ = searcher.by_descriptor(Query("cats", top_k=100), vectors[0])
+            found = searcher.by_descriptor(Query("cats", top_k=100), vectors[0]).hits
             if ids[0] in ids_of(found) or len(found) != number + 1:
                 failures.append(("ghost or lost", number, len(found)))
     assert failures == []
@@ -578,19 +541,21 @@ def test_what_was_acknowledged_is_seen_at_once_while_replay_runs(
 
 # Among the images that pass a filter
 
-WAYS = {"compared": 10_000, "by the index": 0}
 
-
-@pytest.fixture(params=WAYS)
-def way(request, monkeypatch):
-    """Whether few images count as passing, or many."""
-    monkeypatch.setattr(narrowed_module, "MAX_COMPARED", WAYS[request.param])
+@pytest.fixture(params=[10_000, 0], ids=["compared", "by the index"])
+def compared(request):
+    """Return the limit up to which passing images are compared without the index."""
     return request.param
 
 
 @pytest.fixture
+def filtering(compared, catalogue, gallery):
+    return searching(catalogue, gallery, filter_limits=FilterLimits(compared=compared))
+
+
+@pytest.fixture
 def numbered(catalogue, cats, add):
-    """Commit images with these descriptors and their numbers as metadata; their ids."""
+    """Commit images with these descriptors and their numbers as metadata; return their ids."""
 
     def images(descriptors):
         ids = add(cats, descriptors)
@@ -603,7 +568,7 @@ def numbered(catalogue, cats, add):
 
 @pytest.mark.parametrize("applied", ["all", "half", "none"])
 def test_a_filtered_search_finds_the_best_of_those_that_pass(
-    applied, way, searcher, catalogue, cats, numbered, add, apply
+    applied, filtering, catalogue, cats, numbered, add, apply
 ):
     vectors, queries = random_units(60), random_units(3, seed=1)
     ids = numbered(vectors[:30])
@@ -620,9 +585,9 @@ def test_a_filtered_search_finds_the_best_of_those_that_pass(
     for query in queries:
         wanted = exact([ids[n] for n in passing], vectors[passing], query)
         for top_k in (1, 7, 60):
-            found, _ = searcher.by_descriptor(
+            found = filtering.by_descriptor(
                 Query("cats", top_k=top_k, which=parse("number >= 5")), query
-            )
+            ).hits
             assert ids_of(found) == [image_id for image_id, _ in wanted[:top_k]]
             assert [one.score for one in found] == pytest.approx(
                 [cosine for _, cosine in wanted[:top_k]], abs=1e-6
@@ -630,16 +595,16 @@ def test_a_filtered_search_finds_the_best_of_those_that_pass(
 
 
 def test_pages_of_a_filtered_search_are_slices_of_the_whole_with_ties_by_id(
-    way, searcher, numbered, apply
+    filtering, numbered, apply
 ):
     vectors = np.repeat(random_units(5), 12, axis=0)
     numbered(vectors)
     apply()
     which = parse("number in [" + ",".join(str(n) for n in range(0, 60, 2)) + "]")
 
-    whole, _ = searcher.by_descriptor(Query("cats", top_k=60, which=which), vectors[0])
+    whole = filtering.by_descriptor(Query("cats", top_k=60, which=which), vectors[0]).hits
     pages = [
-        searcher.by_descriptor(Query("cats", top_k=4, offset=at, which=which), vectors[0])[0]
+        filtering.by_descriptor(Query("cats", top_k=4, offset=at, which=which), vectors[0]).hits
         for at in range(0, 32, 4)
     ]
 
@@ -649,8 +614,8 @@ def test_pages_of_a_filtered_search_are_slices_of_the_whole_with_ties_by_id(
     assert ranks == sorted(ranks)
 
 
-def test_the_few_that_pass_are_found_behind_many_that_do_not(
-    way, searcher, numbered, apply, monkeypatch
+def test_few_passing_images_are_found_behind_many_others(
+    compared, catalogue, gallery, numbered, apply
 ):
     vectors = random_units(200)
     ids = numbered(vectors)
@@ -658,16 +623,16 @@ def test_the_few_that_pass_are_found_behind_many_that_do_not(
     query = vectors[0]
     far = [number for number, _ in exact(range(200), vectors, query)[-3:]]
     which = parse(f"number in {far}")
-    monkeypatch.setattr(narrowed_module, "MAX_NEIGHBOURS", 50)
 
-    found, _ = searcher.by_descriptor(Query("cats", top_k=2, which=which), query)
+    limits = FilterLimits(compared=compared, neighbours=50)
+    filtering = searching(catalogue, gallery, filter_limits=limits)
+
+    found = filtering.by_descriptor(Query("cats", top_k=2, which=which), query).hits
 
     assert ids_of(found) == [ids[number] for number in far[:2]]
 
 
-def test_a_filtered_search_leaves_out_what_is_worse_than_its_min_score(
-    way, searcher, numbered, apply
-):
+def test_a_filtered_search_leaves_out_hits_below_min_score(filtering, numbered, apply):
     vectors = random_units(50)
     ids = numbered(vectors)
     apply()
@@ -675,9 +640,9 @@ def test_a_filtered_search_leaves_out_what_is_worse_than_its_min_score(
         image_id for image_id, cosine in exact(ids[25:], vectors[25:], vectors[0]) if cosine >= 0.25
     ]
 
-    found, _ = searcher.by_descriptor(
+    found = filtering.by_descriptor(
         Query("cats", top_k=50, min_score=0.25, which=parse("number >= 25")), vectors[0]
-    )
+    ).hits
 
     assert 0 < len(wanted) < 25
     assert ids_of(found) == wanted
@@ -693,23 +658,23 @@ def test_a_filter_that_few_images_pass_is_answered_without_milvus(
         catalogue.collections.named("cats").index.revision,
     )
     query = Query("cats", which=parse("number == 3"))
-    found, _ = without_milvus.by_descriptor(query, vectors[0])
+    found = without_milvus.by_descriptor(query, vectors[0]).hits
     assert ids_of(found) == [ids[3]]
 
 
-def test_an_image_changed_while_it_is_searched_is_not_shown_against_the_filter(
+def test_an_image_that_changes_during_a_search_is_filtered_as_it_is_then(
     searcher, catalogue, numbered, monkeypatch
 ):
     vectors = random_units(5)
     ids = numbered(vectors)
-    nearest = Narrowed.nearest
+    nearest = FilteredSearch.nearest
 
     def slowly(*arguments, **options):
         near = nearest(*arguments, **options)
         catalogue.images.set_metadata(ids[3], {"number": -1})
         return near
 
-    monkeypatch.setattr(Narrowed, "nearest", slowly)
-    found, _ = searcher.by_descriptor(Query("cats", which=parse("number >= 2")), vectors[0])
+    monkeypatch.setattr(FilteredSearch, "nearest", slowly)
+    found = searcher.by_descriptor(Query("cats", which=parse("number >= 2")), vectors[0]).hits
 
     assert sorted(ids_of(found)) == [ids[2], ids[4]]

@@ -24,7 +24,7 @@ class LongestFirst:
     """Orders the tests of a session by the record, and replaces the record at its end."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._cache = config.cache
+        self._cache = getattr(config, "cache", None)  # missing under `-p no:cacheprovider`
         # All workers of xdist have to order alike, so they get the record that the controller read.
         given = getattr(config, "workerinput", {}).get(RECORD)
         self._is_worker = given is not None

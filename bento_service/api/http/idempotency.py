@@ -43,5 +43,5 @@ def once(app: Application, claim: Claim | None, start: Callable[[], JobRecord]) 
     Raises:
         Conflict: The key was used for another request.
     """
-    known = None if claim is None else app.catalogue.claims.job_of(claim)
+    known = None if claim is None else app.catalogue.idempotency_keys.job_of(claim)
     return start() if known is None else app.catalogue.jobs.get(known)

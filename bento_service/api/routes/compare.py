@@ -18,7 +18,7 @@ from bento_service.api.http.paging import position
 from bento_service.api.openapi import COLLECTION, FILE, body_of, form_content, json_content
 from bento_service.application import Application
 from bento_service.comparison.comparer import Subject
-from bento_service.comparison.duplicate_groups import Wanted
+from bento_service.comparison.duplicate_groups import GroupQuery
 from bento_service.errors import InvalidArgument
 from client_sdk.compare_schemas import (
     CompareForm,
@@ -94,10 +94,10 @@ async def duplicates(request: Request, app: App) -> DuplicateGroups:
     body = DuplicatesRequest()
     if await request.body():
         body = await json_body(request, DuplicatesRequest)
-    wanted = Wanted(
+    query = GroupQuery(
         collection=body.collection,
         min_score=body.min_score,
         after=position(body.cursor) or 0,
         limit=body.limit,
     )
-    return wire.duplicate_groups(app, body.collection, await app.duplicates.page_aside(wanted))
+    return wire.duplicate_groups(app, body.collection, await app.duplicates.page_async(query))

@@ -24,7 +24,7 @@ from bento_service.api.openapi import FILE, body_of, form_content, json_content
 from bento_service.application import Application
 from bento_service.errors import InvalidArgument
 from bento_service.filters.parser import parse
-from bento_service.search.searcher import Query
+from bento_service.search.query import Query
 from client_sdk.schemas import SearchOptions, SearchRequest, SearchResponse
 
 router = APIRouter(prefix="/api/v2")
@@ -52,7 +52,7 @@ async def search(request: Request, app: App) -> SearchResponse:
     async with _asked(request, app) as (options, subject):
         query = _query(options)
         if isinstance(subject, int):
-            result = await app.searcher.by_id_aside(query, subject)
+            result = await app.searcher.by_id_async(query, subject)
         else:
             result = await app.searcher.by_picture(
                 query, subject, region=options.region, sender=sender

@@ -24,7 +24,7 @@ from bento_service.api.http.forwarded import public_url
 from bento_service.api.routes.images import content
 from bento_service.errors import BadRequest, ImageNotFound, InvalidArgument
 from bento_service.ingest.starting.folder_jobs import start_folder_job
-from bento_service.search.searcher import Query
+from bento_service.search.query import Query
 from client_sdk.schemas import DEFAULT_COLLECTION, MAX_TOP_K, TrainRequest
 
 router = APIRouter(include_in_schema=False)
@@ -76,7 +76,7 @@ async def search(request: Request, app: App) -> Response:
     return JSONResponse(
         [
             [f"{origin}/data/{found.image.id}.{_extension(found.image.format)}", found.distance]
-            for found in result.found
+            for found in result.hits
         ]
     )
 

@@ -1,22 +1,18 @@
-"""The perceptual hashes of images, as bytes; what they mean is known to `vision.hashing`."""
+"""The perceptual hashes of images, as `pictures.perceptual_hash` stores them."""
 
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy import bindparam, select, update
 
-from bento_service.catalogue.database import Database
-from bento_service.catalogue.slices import slices
+from bento_service.catalogue.database import TableGroup, slices
 from bento_service.catalogue.tables import images
 
 
-class Hashes:
+class Hashes(TableGroup):
     """The column `hashes` of the `images` table."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def of(self, image_ids: Iterable[int]) -> dict[int, bytes | None]:
-        """Those of the living ones among these images; `None` where they are still to come."""
+        """Return the hashes of those images that are not deleted; `None` if not computed yet."""
         with self._database.reading() as connection:
             return {
                 row.id: row.hashes
@@ -29,27 +25,26 @@ class Hashes:
             }
 
     def missing(self, *, after: int, limit: int) -> list[int]:
-        """Living images of all collections whose hashes are still to come, by rising id."""
+        """Return ids above `after` of images of all collections without hashes, in order."""
         statement = (
             select(images.c.id)
             .where(images.c.hashes.is_(None), ~images.c.deleted, images.c.id > after)
             .order_by(images.c.id)
             .limit(limit)
         )
-        with self._database.reading() as connection:
-            return list(connection.execute(statement).scalars())
+        return list(self._database.scalars(statement))
 
     def forget(self, image_ids: Iterable[int]) -> None:
-        """Remove those of some images, so that they are computed again."""
+        """Remove the hashes of these images, so that they are computed again."""
         with self._database.writing() as connection:
             for some in slices(sorted(image_ids)):
                 connection.execute(update(images).where(images.c.id.in_(some)).values(hashes=None))
 
-    def write(self, found: Mapping[int, bytes]) -> None:
-        """Write those of some images, in one transaction; it changes nothing that is searched."""
-        if not found:
+    def write(self, hashes: Mapping[int, bytes]) -> None:
+        """Write the hashes of some images, in one transaction."""
+        if not hashes:
             return
         statement = update(images).where(images.c.id == bindparam("image"))
-        rows = [{"image": image_id, "made": made} for image_id, made in found.items()]
+        rows = [{"image": image_id, "new": new} for image_id, new in hashes.items()]
         with self._database.writing() as connection:
-            connection.execute(statement.values(hashes=bindparam("made")), rows)
+            connection.execute(statement.values(hashes=bindparam("new")), rows)

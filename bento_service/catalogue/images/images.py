@@ -1,11 +1,13 @@
-"""Images and their sources: the truth that the index follows."""
+"""Images and their sources."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     and_,
@@ -17,89 +19,77 @@ from sqlalchemy import (
     update,
 )
 
-from bento_service.catalogue.collections import next_revision
-from bento_service.catalogue.database import Database
+from bento_service.catalogue.database import TableGroup, slices
 from bento_service.catalogue.images.attributes import replace_attributes
 from bento_service.catalogue.images.filter_sql import condition
 from bento_service.catalogue.indexes import followers
 from bento_service.catalogue.records import ImageRecord, SourceRecord
-from bento_service.catalogue.slices import slices
-from bento_service.catalogue.tables import (
-    SourceKind,
-    collections,
-    descriptors,
-    images,
-    sources,
-)
+from bento_service.catalogue.revisions import next_revision
+from bento_service.catalogue.tables import SourceKind, collections, descriptors, images, sources
 from bento_service.errors import ImageNotFound
 from bento_service.filters.expressions import Expression
 
-_living = ~images.c.deleted
 _LARGEST_ID = 2**63 - 1
-# Asked once a file of every job, and putting it together takes as long as running it.
-_HOLDER = select(images.c.id).where(
-    images.c.collection_id == bindparam("collection"),
-    images.c.sha256 == bindparam("digest"),
-    _living,
+
+
+def living_in(collection_id: Any) -> ColumnElement[bool]:
+    """Return the condition that an image is in a collection and not deleted."""
+    return and_(images.c.collection_id == collection_id, ~images.c.deleted)
+
+
+# Built once: it runs for each file of every job, and building it takes as long as running it.
+_WITH_DIGEST = select(images.c.id).where(
+    living_in(bindparam("collection")), images.c.sha256 == bindparam("digest")
 )
 
 
-class Images:
-    """The `images` and `sources` tables."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class Images(TableGroup):
+    """The `images` and `sources` tables; deleted images are never returned."""
 
     def count(self, collection_id: int) -> int:
-        """How many living images a collection holds."""
-        with self._database.reading() as connection:
-            statement = (
-                select(func.count())
-                .select_from(images)
-                .where(images.c.collection_id == collection_id, _living)
-            )
-            return connection.execute(statement).scalar_one()
+        """Return how many images a collection has."""
+        statement = select(func.count()).select_from(images).where(living_in(collection_id))
+        return int(self._database.scalar(statement))
 
     def get(self, image_id: int) -> ImageRecord:
-        """A living image.
+        """Return an image.
 
         Raises:
             ImageNotFound: There is none with that id.
         """
-        found = self.by_ids([image_id])
-        if not found:
+        images_by_id = self.by_ids([image_id])
+        if not images_by_id:
             raise _no_image(image_id)
-        return found[image_id]
+        return images_by_id[image_id]
 
     def by_ids(self, image_ids: Sequence[int]) -> dict[int, ImageRecord]:
-        """The living ones among these images, by id."""
+        """Return those of these images that exist, by id."""
         with self._database.reading() as connection:
             rows = [
                 row
-                for some in _slices(image_ids)
+                for some in slices(_possible(image_ids))
                 for row in connection.execute(_select_images().where(images.c.id.in_(some)))
             ]
-            return _with_sources(connection, rows)
+            return _records(connection, rows)
 
     def with_digest(self, collection_id: int, sha256: str) -> ImageRecord | None:
-        """The living image of a collection with these bytes."""
+        """Return the image of a collection with these bytes, if there is one."""
         with self._database.reading() as connection:
-            found = _id_of(connection, collection_id, sha256)
-            rows = connection.execute(_select_images().where(images.c.id == found)).all()
-            return next(iter(_with_sources(connection, rows).values()), None)
+            image_id = _id_of(connection, collection_id, sha256)
+            rows = connection.execute(_select_images().where(images.c.id == image_id)).all()
+            return next(iter(_records(connection, rows).values()), None)
 
-    def descriptor(self, image_id: int, index_id: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """The stored descriptor of a living image for an index, (D,) float32.
+    def descriptor(self, image_id: int, index_id: int) -> NDArray[np.float32]:
+        """Return the descriptor of an image in an index, (D,) float32.
 
         Raises:
-            ImageNotFound: There is none with that id in the index.
+            ImageNotFound: The index has none with that id.
         """
-        with self._database.reading() as connection:
-            stored = connection.execute(
-                select(descriptors.c.descriptor)
-                .join(images, images.c.id == descriptors.c.image_id)
-                .where(_is(image_id), _living, descriptors.c.index_id == index_id)
-            ).scalar()
+        stored = self._database.scalar(
+            select(descriptors.c.descriptor)
+            .join(images, images.c.id == descriptors.c.image_id)
+            .where(_is(image_id), descriptors.c.index_id == index_id)
+        )
         if stored is None:
             raise _no_image(image_id)
         return np.frombuffer(stored, dtype="<f4")
@@ -113,14 +103,14 @@ class Images:
         prefix: str | None = None,
         which: Expression | None = None,
     ) -> list[ImageRecord]:
-        """Living images by rising id, those with an id above `after`.
+        """Return images of a collection in the order of their ids.
 
         Args:
-            collection_id: Whose images.
+            collection_id: Of the images.
             after: 0 for the first page, then the last id of the page before.
-            limit: At most so many.
-            prefix: Only images with a source whose path begins like this.
-            which: Only images that pass this filter.
+            limit: Most images to return.
+            prefix: Return only images with a source whose path begins like this.
+            which: Return only images that pass this filter.
         """
         statement = (
             _select_images()
@@ -135,71 +125,60 @@ class Images:
         if which is not None:
             statement = statement.where(condition(which, collection_id))
         with self._database.reading() as connection:
-            return list(_with_sources(connection, connection.execute(statement).all()).values())
+            return list(_records(connection, connection.execute(statement).all()).values())
 
     def ids(self, collection_id: int, *, after: int, limit: int) -> list[int]:
-        """Living images by rising id, those with an id above `after`."""
+        """Return ids above `after` of images of a collection, in order."""
         statement = (
             select(images.c.id)
-            .where(images.c.collection_id == collection_id, images.c.id > after, _living)
+            .where(living_in(collection_id), images.c.id > after)
             .order_by(images.c.id)
             .limit(limit)
         )
-        with self._database.reading() as connection:
-            return list(connection.execute(statement).scalars())
+        return list(self._database.scalars(statement))
 
     def known(self, collection_id: int, sha256: str) -> bool:
-        """Whether a collection holds these bytes."""
+        """Return whether a collection has an image with these bytes."""
         with self._database.reading() as connection:
             return _id_of(connection, collection_id, sha256) is not None
 
     def known_among(self, collection_id: int, digests: Sequence[str]) -> set[str]:
-        """Those of some digests whose bytes a collection holds."""
+        """Return those of these digests whose bytes a collection has."""
         with self._database.reading() as connection:
-            return {
-                digest
-                for some in slices(digests)
-                for digest in connection.execute(
-                    select(images.c.sha256).where(
-                        images.c.collection_id == collection_id, images.c.sha256.in_(some), _living
-                    )
-                ).scalars()
-            }
+            return set(ids_by_digest(connection, collection_id, digests))
 
     def set_metadata(self, image_id: int, metadata: dict[str, Any]) -> None:
-        """Replace the metadata of a living image.
+        """Replace the metadata of an image.
 
         Raises:
             ImageNotFound: There is none with that id.
         """
         with self._database.writing() as connection:
-            changed = connection.execute(
+            collection_id = connection.execute(
                 update(images)
-                .where(_is(image_id), _living)
+                .where(_is(image_id))
                 .values(metadata=metadata)
                 .returning(images.c.collection_id)
             ).scalar()
-            if changed is None:
+            if collection_id is None:
                 raise _no_image(image_id)
-            replace_attributes(connection, changed, image_id, metadata)
+            replace_attributes(connection, collection_id, image_id, metadata)
 
     def delete(self, collection_id: int, image_ids: Iterable[int]) -> int:
-        """Delete these images of a collection; returns how many there were."""
+        """Delete these images of a collection; return how many there were."""
         with self._database.writing() as connection:
             revision = next_revision(connection, collection_id)
-            return sum(
-                bury(connection, collection_id, revision, images.c.id.in_(some))
-                for some in _slices(sorted(set(image_ids)))
-            )
+            ids = sorted(_possible(set(image_ids)))
+            return mark_deleted(connection, collection_id, revision, ids)
 
     def delete_all(self, collection_id: int) -> int:
-        """Delete every image of a collection; returns how many there were."""
+        """Delete every image of a collection; return how many there were."""
         with self._database.writing() as connection:
             revision = next_revision(connection, collection_id)
-            return bury(connection, collection_id, revision, images.c.id > 0)
+            return mark_deleted_where(connection, collection_id, revision, images.c.id > 0)
 
     def purge(self, collection_id: int) -> set[str]:
-        """Remove tombstones that every index has applied; returns digests of their uploads."""
+        """Remove tombstones that every index has applied; return the digests of their uploads."""
         unapplied = (
             exists()
             .where(
@@ -209,86 +188,110 @@ class Images:
             )
             .correlate(images)
         )
-        buried = and_(images.c.collection_id == collection_id, images.c.deleted, ~unapplied)
+        applied = and_(images.c.collection_id == collection_id, images.c.deleted, ~unapplied)
         with self._database.writing() as connection:
-            uploads = connection.execute(
-                select(sources.c.sha256)
-                .join(images, images.c.id == sources.c.image_id)
-                .where(buried, sources.c.kind == SourceKind.UPLOAD)
-                .distinct()
-            ).scalars()
-            digests = set(uploads)
-            connection.execute(delete(images).where(buried))
+            digests = upload_digests(connection, applied)
+            connection.execute(delete(images).where(applied))
             return digests
 
 
+def mark_deleted(
+    connection: Connection, collection_id: int, revision: int, image_ids: Sequence[int]
+) -> int:
+    """Make tombstones of these images of a collection; return how many there were."""
+    return sum(
+        mark_deleted_where(connection, collection_id, revision, images.c.id.in_(some))
+        for some in slices(image_ids)
+    )
+
+
+def mark_deleted_where(
+    connection: Connection, collection_id: int, revision: int, which: ColumnElement[bool]
+) -> int:
+    """Make tombstones of the images of a collection that meet a condition; return how many."""
+    chosen = and_(living_in(collection_id), which)
+    connection.execute(
+        update(descriptors)
+        .where(descriptors.c.image_id.in_(select(images.c.id).where(chosen)))
+        .values(revision=revision)
+    )
+    return int(connection.execute(update(images).where(chosen).values(deleted=True)).rowcount)
+
+
+def ids_by_digest(
+    connection: Connection, collection_id: int, digests: Iterable[str]
+) -> dict[str, int]:
+    """Return the ids of those images of a collection that have one of these digests."""
+    return {
+        row.sha256: row.id
+        for some in slices(sorted(set(digests)))
+        for row in connection.execute(
+            select(images.c.sha256, images.c.id).where(
+                living_in(collection_id), images.c.sha256.in_(some)
+            )
+        )
+    }
+
+
+def upload_digests(connection: Connection, which: ColumnElement[bool]) -> set[str]:
+    """Return the digests of the uploads that are sources of the images that meet a condition."""
+    statement = (
+        select(sources.c.sha256)
+        .join(images, images.c.id == sources.c.image_id)
+        .where(sources.c.kind == SourceKind.UPLOAD, which)
+        .distinct()
+    )
+    return set(connection.execute(statement).scalars())
+
+
 def _id_of(connection: Connection, collection_id: int, sha256: str) -> int | None:
-    given = {"collection": collection_id, "digest": sha256}
-    found: int | None = connection.execute(_HOLDER, given).scalar()
-    return found
+    values = {"collection": collection_id, "digest": sha256}
+    image_id: int | None = connection.execute(_WITH_DIGEST, values).scalar()
+    return image_id
 
 
-def _is(image_id: int) -> Any:
-    return images.c.id == (image_id if 0 < image_id <= _LARGEST_ID else 0)
+def _is(image_id: int) -> ColumnElement[bool]:
+    return and_(images.c.id == (image_id if _possible([image_id]) else 0), ~images.c.deleted)
+
+
+def _possible(image_ids: Iterable[int]) -> list[int]:
+    """Leave out numbers that no id can be; databases refuse those that are too large."""
+    return [image_id for image_id in image_ids if 0 < image_id <= _LARGEST_ID]
 
 
 def _no_image(image_id: int) -> ImageNotFound:
     return ImageNotFound(f"there is no image {image_id}; it may have been deleted")
 
 
-def bury(connection: Connection, collection_id: int, revision: int, which: Any) -> int:
-    """Make tombstones of the living images that a condition is true of; how many there were."""
-    wanted = and_(images.c.collection_id == collection_id, _living, which)
-    connection.execute(
-        update(descriptors)
-        .where(descriptors.c.image_id.in_(select(images.c.id).where(wanted)))
-        .values(revision=revision)
-    )
-    buried = connection.execute(update(images).where(wanted).values(deleted=True))
-    return int(buried.rowcount)
-
-
-def _slices(values: Iterable[Any]) -> Iterable[Sequence[Any]]:
-    """Parts that fit into one statement; numbers that no id can be are left out."""
-    ids = [value for value in values if not isinstance(value, int) or 0 < value <= _LARGEST_ID]
-    return slices(ids)
-
-
 def _select_images() -> Any:
     return (
         select(images, collections.c.name.label("collection"))
         .join(collections, collections.c.id == images.c.collection_id)
-        .where(_living)
+        .where(~images.c.deleted)
     )
 
 
-def _begins_with(prefix: str) -> Any:
-    """Paths are bytes, so the paths with a prefix are a range of them."""
-    encoded = os.fsencode(prefix)
-    above = os.fsdecode(encoded + b"\xff" * 8)
-    return and_(sources.c.path >= prefix, sources.c.path <= above)
+def _begins_with(prefix: str) -> ColumnElement[bool]:
+    """Return the condition that a source's path has a prefix: a range, as paths are bytes."""
+    end = os.fsdecode(os.fsencode(prefix) + b"\xff" * 8)
+    return and_(sources.c.path >= prefix, sources.c.path <= end)
 
 
-def _with_sources(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, ImageRecord]:
+def _records(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, ImageRecord]:
     found: dict[int, list[SourceRecord]] = {row.id: [] for row in rows}
-    for some in _slices(list(found)):
+    for some in slices(list(found)):
         statement = select(sources).where(sources.c.image_id.in_(some)).order_by(sources.c.id)
         for source in connection.execute(statement):
             found[source.image_id].append(
                 SourceRecord(SourceKind(source.kind), source.root, source.path)
             )
-    return {
-        row.id: ImageRecord(
-            id=row.id,
-            collection=row.collection,
-            sha256=row.sha256,
-            format=row.format,
-            width=row.width,
-            height=row.height,
-            bytes=row.bytes,
-            metadata=row.metadata,
-            created_at=row.created_at,
-            sources=tuple(found[row.id]),
-        )
-        for row in rows
-    }
+    return {row.id: _record(row._mapping, found[row.id]) for row in rows}
+
+
+def _record(row: Mapping[Any, Any], own_sources: Sequence[SourceRecord]) -> ImageRecord:
+    plain = ("id", "collection", "sha256", "format", "width", "height", "bytes", "metadata")
+    return ImageRecord(
+        **{name: row[name] for name in plain},
+        created_at=row["created_at"],
+        sources=tuple(own_sources),
+    )

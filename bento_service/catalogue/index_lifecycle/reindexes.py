@@ -1,51 +1,51 @@
-"""Bringing a collection to another descriptor version while the old one goes on to serve.
+"""Reindexing: a collection moves to another descriptor version while the old one still serves.
 
-A second index of the collection is prepared: a job describes every image anew, and what is trained
-meanwhile is written for both. Once nothing is missing, the collection's pointer moves to it in one
-transaction; the index before stays up to date, so that the pointer can move back.
+A second index of the collection is prepared: a job describes every image again, and new images are
+written for both indexes. Once no image is missing, one transaction points the collection at the new
+index. The former index follows all changes, so that the pointer can move back.
 """
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
 
-from bento_service.catalogue.collections import next_revision
-from bento_service.catalogue.database import Database
-from bento_service.catalogue.images.images import bury
+from bento_service.catalogue.database import TableGroup
+from bento_service.catalogue.images.images import living_in, mark_deleted_where
 from bento_service.catalogue.index_lifecycle.retired import retire
 from bento_service.catalogue.indexes import (
     add_index,
-    index_prefix,
     index_record,
     indexes_of,
+    new_index_name,
     select_indexes,
 )
-from bento_service.catalogue.jobs.idempotency_keys import keep, take
+from bento_service.catalogue.jobs.idempotency_keys import assign_job, claim_key
 from bento_service.catalogue.jobs.records import Claim, NewFile, NewJob
-from bento_service.catalogue.jobs.rows import add_job, all_done, close_job
-from bento_service.catalogue.missing import count_missing, is_missing, missing_after
+from bento_service.catalogue.jobs.rows import add_job, all_done, close_jobs
 from bento_service.catalogue.records import CollectionRecord, DescriptorSpace, IndexRecord
+from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.tables import (
     OPEN_STATES,
     SourceKind,
     collections,
+    descriptors,
+    images,
     indexes,
-    instance,
     jobs,
+    sources,
 )
 from bento_service.errors import Conflict
 from client_sdk.schemas import JobState
 
-_IMAGES_A_STEP = 500
+_IMAGES_PER_PAGE = 500
 
 
-class Reindexes:
-    """Indexes that are being prepared, and those that served before."""
+class Reindexes(TableGroup):
+    """Indexes that are being prepared, and those that served before.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Methods that write raise `CollectionNotFound` if the collection was deleted.
+    """
 
     def begin(
         self,
@@ -56,152 +56,133 @@ class Reindexes:
         retry_of: str | None = None,
         claim: Claim | None = None,
     ) -> str:
-        """Begin to prepare an index, or go on with one that lacked something; the job's id.
+        """Begin to prepare an index, or continue one that lacked images; return the job's id.
 
         Args:
-            collection: Whose.
-            space: What it is to hold.
-            drop_missing: Whether images that cannot be described are deleted in the end.
-            retry_of: The id of the job that is tried again.
-            claim: The caller's key; under one that was used before, it is the job of then.
+            collection: To reindex.
+            space: Of the new index.
+            drop_missing: True if images that cannot be described are deleted at the end.
+            retry_of: The id of the job that is retried.
+            claim: The caller's idempotency key; a key that was used before returns its job.
 
         Raises:
-            CollectionNotFound: It was deleted.
-            Conflict: It holds that already, or a reindex is under way; or something else was asked
-                for under that key.
+            Conflict: The collection has that space already, or another reindex is running, or the
+                key was used for another request.
         """
         with self._database.writing() as connection:
-            if (known := take(connection, claim)) is not None:
+            if (known := claim_key(connection, claim)) is not None:
                 return known
             next_revision(connection, collection.id)
-            held = indexes_of(connection, collection.id)
-            _refuse_if_needless(connection, held[0], space)
+            known_indexes = indexes_of(connection, collection.id)
+            _refuse_if_needless(connection, known_indexes[0], space)
+            own = indexes.c.collection_id == collection.id
             version = indexes.c.fingerprint == space.fingerprint
-            abandoned = and_(indexes.c.collection_id == collection.id, ~indexes.c.ready, ~version)
-            retire(connection, abandoned)
-            if all(index.space.fingerprint != space.fingerprint for index in held):
-                prefix = index_prefix(connection.execute(select(instance.c.id)).scalar_one())
-                name = f"{prefix}{uuid4().hex[:12]}"
+            retire(connection, and_(own, ~indexes.c.ready, ~version))  # abandoned ones
+            if all(index.space.fingerprint != space.fingerprint for index in known_indexes):
+                name = new_index_name(connection)
                 add_index(connection, collection.id, name, space, ready=False)
             job = NewJob(SourceKind.REINDEX, path=space.descriptor, retry_of=retry_of)
             number, job_id = add_job(connection, collection.id, collection.name, job)
-            keep(connection, claim, number)
-            connection.execute(
-                update(indexes)
-                .where(indexes.c.collection_id == collection.id, version)
-                .values(ready=False, drop_missing=drop_missing, job_number=number)
-            )
+            assign_job(connection, claim, number)
+            values = {"ready": False, "drop_missing": drop_missing, "job_number": number}
+            connection.execute(update(indexes).where(own, version).values(values))
             return job_id
 
     def target(self, job_number: int) -> IndexRecord:
-        """The index that a job prepares.
+        """Return the index that a job prepares.
 
         Raises:
-            Conflict: It was given up.
+            Conflict: The reindex was given up.
         """
-        with self._database.reading() as connection:
-            row = connection.execute(
-                select_indexes().where(indexes.c.job_number == job_number, ~indexes.c.ready)
-            ).one_or_none()
-        if row is None:
+        own = indexes.c.job_number == job_number
+        rows = self._database.rows(select_indexes().where(own, ~indexes.c.ready))
+        if not rows:
             raise Conflict("the reindex was given up; begin another one")
-        return index_record(row)
+        return index_record(rows[0])
 
     def drops_missing(self, job_number: int) -> bool:
-        """Whether the index that a job prepared is to lose what could not be described."""
+        """Return whether a job's index deletes images that could not be described."""
         statement = select(indexes.c.drop_missing).where(indexes.c.job_number == job_number)
-        with self._database.reading() as connection:
-            return bool(connection.execute(statement).scalar())
+        return bool(self._database.scalar(statement))
 
     def files(self, job_number: int) -> Iterator[NewFile]:
-        """The images that a job has to describe, by rising id.
+        """Yield the images that a job has to describe, by id.
 
         Raises:
             Conflict: The reindex was given up.
         """
         index = self.target(job_number)
         after = 0
-        while page := self._some_missing(index, after):
-            for image_id, sha256, path in page:
-                yield NewFile(str(image_id), path, sha256)
-            after = page[-1][0]
-
-    def _some_missing(self, index: IndexRecord, after: int) -> list[tuple[int, str, str]]:
-        with self._database.reading() as connection:
-            return missing_after(connection, index, after)
+        while page := self._database.rows(_select_missing(index, after)):
+            for row in page:
+                yield NewFile(str(row.id), row.path, row.sha256)
+            after = page[-1].id
 
     def missing(self, index: IndexRecord) -> int:
-        """How many living images of its collection an index lacks."""
+        """Return how many images of its collection an index lacks."""
         with self._database.reading() as connection:
-            return count_missing(connection, index)
+            return _count_missing(connection, index)
 
     def due(self) -> list[IndexRecord]:
-        """Indexes whose job has nothing left to describe, so that they can be switched to."""
+        """Return the indexes whose job has described everything, so that they can serve."""
         statement = (
             select_indexes()
             .join(jobs, jobs.c.number == indexes.c.job_number)
             .where(~indexes.c.ready, jobs.c.state.in_(OPEN_STATES), all_done)
         )
-        with self._database.reading() as connection:
-            return [index_record(row) for row in connection.execute(statement)]
+        return list(map(index_record, self._database.rows(statement)))
 
     def switch(self, index: IndexRecord) -> bool:
-        """Let searches use an index that holds everything, and complete its job.
+        """Let searches use a prepared index, and complete its job.
 
-        Where images are missing, they are deleted if that was asked for; else nothing is switched
-        and the job's detail says so. The index that served stays, the one before it goes.
+        If images are missing and `drop_missing` is not set, nothing is switched and the job's
+        detail says so. The index that served becomes the former one, and the one before it goes.
 
         Returns:
-            Whether searches use it.
-
-        Raises:
-            CollectionNotFound: It was deleted.
+            True if searches use the index.
         """
         with self._database.writing() as connection:
             revision = next_revision(connection, index.collection_id)
-            current = connection.execute(
-                select_indexes().where(indexes.c.id == index.id)
-            ).one_or_none()
+            own = select_indexes().where(indexes.c.id == index.id)
+            current = connection.execute(own).one_or_none()
             if current is None or current.ready:
                 return False
             job = jobs.c.number == index.job_number
-            missing = count_missing(connection, index)
+            missing = _count_missing(connection, index)
             if missing and not index.drop_missing:
-                close_job(connection, job, JobState.COMPLETED, _not_switched(index, missing))
+                close_jobs(connection, job, JobState.COMPLETED, _not_switched(index, missing))
                 return False
             if missing:
-                bury(connection, index.collection_id, revision, is_missing(index))
-            others = indexes.c.collection_id == index.collection_id
-            former = and_(others, indexes.c.ready, indexes.c.name != _serving_name(index))
+                mark_deleted_where(connection, index.collection_id, revision, _is_missing(index))
+            former = and_(indexes.c.ready, _is_beside_serving(index.collection_id))
             retire(connection, former)
             _point_at(connection, index)
             dropped = f"; {missing} images that could not be described are deleted"
             detail = f"searches use {_shown(index.space)} now{dropped if missing else ''}"
-            close_job(connection, job, JobState.COMPLETED, detail)
+            close_jobs(connection, job, JobState.COMPLETED, detail)
             return True
 
     def fail(self, index: IndexRecord, detail: str) -> None:
-        """Give up an index that was built wrongly; it is filled again from the beginning."""
+        """Fail the job of an index that was built wrongly; the index has to be filled again."""
         with self._database.writing() as connection:
-            close_job(connection, jobs.c.number == index.job_number, JobState.FAILED, detail)
+            close_jobs(connection, jobs.c.number == index.job_number, JobState.FAILED, detail)
             connection.execute(update(indexes).where(indexes.c.id == index.id).values(applied=0))
 
     def undo(self, collection: CollectionRecord) -> None:
-        """Let searches use the index again that served before; the present one stays.
+        """Let searches use the former index again; the present one stays.
 
         Raises:
-            CollectionNotFound: It was deleted.
-            Conflict: There is none, or it lacks images that came later.
+            Conflict: There is none, or it lacks images that were added later.
         """
         with self._database.writing() as connection:
             next_revision(connection, collection.id)
-            held = indexes_of(connection, collection.id)
-            former = next((one for one in held if one.ready and not one.serves), None)
+            own = indexes_of(connection, collection.id)
+            former = next((index for index in own if index.ready and not index.serves), None)
             if former is None:
                 raise Conflict(
                     f"collection {collection.name!r} has no former version to go back to"
                 )
-            if missing := count_missing(connection, former):
+            if missing := _count_missing(connection, former):
                 raise Conflict(
                     f"{missing} images came to {collection.name!r} since it held "
                     f"{_shown(former.space)}, and are not described in it; reindex to it instead"
@@ -209,19 +190,13 @@ class Reindexes:
             _point_at(connection, former)
 
     def forget(self, collection: CollectionRecord) -> int:
-        """Give up a reindex that is not finished, and drop the former version; how many went.
-
-        Raises:
-            CollectionNotFound: It was deleted.
-        """
+        """Give up an unfinished reindex and drop the former version; return how many indexes."""
         with self._database.writing() as connection:
             next_revision(connection, collection.id)
-            own = indexes.c.collection_id == collection.id
-            name = _serving_name_of(collection.id)
-            gone = retire(connection, and_(own, indexes.c.name != name))
+            retired = retire(connection, _is_beside_serving(collection.id))
             reindex = and_(jobs.c.collection_id == collection.id, jobs.c.kind == SourceKind.REINDEX)
-            close_job(connection, reindex, JobState.CANCELED, "the reindex was given up")
-            return gone
+            close_jobs(connection, reindex, JobState.CANCELED, "the reindex was given up")
+            return retired
 
 
 def _refuse_if_needless(
@@ -243,6 +218,37 @@ def _refuse_if_needless(
         )
 
 
+def _is_missing(index: IndexRecord) -> ColumnElement[bool]:
+    """Return the condition that an image has no descriptor in an index of its collection."""
+    described = exists().where(
+        descriptors.c.image_id == images.c.id, descriptors.c.index_id == index.id
+    )
+    return and_(living_in(index.collection_id), ~described.correlate(images))
+
+
+def _count_missing(connection: Connection, index: IndexRecord) -> int:
+    statement = select(func.count()).select_from(images).where(_is_missing(index))
+    return connection.execute(statement).scalar_one()
+
+
+def _select_missing(index: IndexRecord, after: int) -> Any:
+    """Return a select of id, digest and first path of missing images with ids above `after`."""
+    others = sources.alias()
+    first = (
+        select(func.min(others.c.id))
+        .where(others.c.image_id == images.c.id)
+        .correlate(images)
+        .scalar_subquery()
+    )
+    return (
+        select(images.c.id, images.c.sha256, sources.c.path)
+        .select_from(images.join(sources, sources.c.id == first))
+        .where(_is_missing(index), images.c.id > after)
+        .order_by(images.c.id)
+        .limit(_IMAGES_PER_PAGE)
+    )
+
+
 def _point_at(connection: Connection, index: IndexRecord) -> None:
     connection.execute(
         update(collections)
@@ -252,13 +258,11 @@ def _point_at(connection: Connection, index: IndexRecord) -> None:
     connection.execute(update(indexes).where(indexes.c.id == index.id).values(ready=True))
 
 
-def _serving_name(index: IndexRecord) -> Any:
-    return _serving_name_of(index.collection_id)
-
-
-def _serving_name_of(collection_id: int) -> Any:
-    return (
-        select(collections.c.index_name).where(collections.c.id == collection_id).scalar_subquery()
+def _is_beside_serving(collection_id: int) -> ColumnElement[bool]:
+    """Return the condition that an index of a collection is not the one that serves."""
+    serving = select(collections.c.index_name).where(collections.c.id == collection_id)
+    return and_(
+        indexes.c.collection_id == collection_id, indexes.c.name != serving.scalar_subquery()
     )
 
 

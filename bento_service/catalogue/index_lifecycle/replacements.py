@@ -1,69 +1,54 @@
-"""Exchanging an index in Milvus for one of another kind, which is filled beside it."""
-
-from uuid import uuid4
+"""Replacements: indexes of another type that are filled in the gallery while the old ones serve."""
 
 from sqlalchemy import delete, insert, select, update
 
-from bento_service.catalogue.database import Database
-from bento_service.catalogue.indexes import index_prefix
-from bento_service.catalogue.records import IndexRecord, Successor
-from bento_service.catalogue.tables import collections, indexes, instance, successors
+from bento_service.catalogue.database import TableGroup
+from bento_service.catalogue.indexes import new_index_name
+from bento_service.catalogue.records import IndexRecord, Replacement
+from bento_service.catalogue.tables import collections, indexes, replacements
 
 
-class Successors:
-    """The `successors` table. Descriptors and cursors of the other tables stay as they are."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class Replacements(TableGroup):
+    """The `successors` table, with an applied revision of its own for each replacement."""
 
     def begin(self, index: IndexRecord, kind: str) -> None:
-        """Record that an index is to be exchanged; one that was begun before is forgotten."""
-        own = successors.c.index_id == index.id
+        """Record that an index is to be replaced by one of a type; forget an earlier plan."""
+        own = replacements.c.index_id == index.id
         with self._database.writing() as connection:
-            connection.execute(delete(successors).where(own))
+            connection.execute(delete(replacements).where(own))
             still = connection.execute(select(indexes.c.id).where(indexes.c.id == index.id))
             if still.scalar() is None:  # its collection was deleted
                 return
-            prefix = index_prefix(connection.execute(select(instance.c.id)).scalar_one())
-            name = f"{prefix}{uuid4().hex[:12]}"
-            connection.execute(insert(successors).values(index_id=index.id, name=name, kind=kind))
+            values = {"index_id": index.id, "name": new_index_name(connection), "kind": kind}
+            connection.execute(insert(replacements).values(values))
 
-    def set_applied(self, successor: Successor, revision: int) -> None:
-        """Record that it holds every change up to `revision`."""
-        with self._database.writing() as connection:
-            connection.execute(
-                update(successors)
-                .where(successors.c.name == successor.name)
-                .values(applied=revision)
-            )
+    def set_applied(self, replacement: Replacement, revision: int) -> None:
+        """Record that a replacement has applied every change up to `revision`."""
+        own = replacements.c.name == replacement.name
+        self._database.write(update(replacements).where(own).values(applied=revision))
 
-    def switch(self, index: IndexRecord, successor: Successor) -> bool:
-        """Let an index be what its successor is; searches use it from here on.
+    def switch(self, index: IndexRecord, replacement: Replacement) -> bool:
+        """Let searches use the replacement from now on.
 
         Returns:
-            Whether that was still to be done.
+            False if another plan has taken its place.
         """
         with self._database.writing() as connection:
-            gone = connection.execute(
-                delete(successors)
-                .where(successors.c.index_id == index.id, successors.c.name == successor.name)
-                .returning(successors.c.applied)
+            applied = connection.execute(
+                delete(replacements)
+                .where(replacements.c.index_id == index.id, replacements.c.name == replacement.name)
+                .returning(replacements.c.applied)
             ).scalar()
-            if gone is None:
+            if applied is None:
                 return False
+            pointing = collections.c.index_name == index.name
             connection.execute(
-                update(collections)
-                .where(collections.c.index_name == index.name)
-                .values(index_name=successor.name)
+                update(collections).where(pointing).values(index_name=replacement.name)
             )
-            connection.execute(
-                update(indexes)
-                .where(indexes.c.id == index.id)
-                .values(name=successor.name, applied=gone)
-            )
+            values = {"name": replacement.name, "applied": applied}
+            connection.execute(update(indexes).where(indexes.c.id == index.id).values(values))
             return True
 
     def give_up(self, index: IndexRecord) -> None:
-        """Forget it; what is in Milvus is dropped by the caller."""
-        with self._database.writing() as connection:
-            connection.execute(delete(successors).where(successors.c.index_id == index.id))
+        """Forget a replacement; the caller drops it from the gallery."""
+        self._database.write(delete(replacements).where(replacements.c.index_id == index.id))

@@ -1,30 +1,23 @@
-"""What a dry run found: counted and written on its own list, and nothing else is changed."""
+"""The results of a dry run: counted and written on the job's list, without changing images."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from bento_service.catalogue.jobs.entry_states import no_such_image, still_todo, write_states
+from bento_service.catalogue.images.images import ids_by_digest
+from bento_service.catalogue.jobs.entry_states import still_todo, write_deletions, write_states
 from bento_service.catalogue.jobs.records import JobRecord, Outcome, Settled
-from bento_service.catalogue.jobs.removals import count_orphans, meant, replaced
-from bento_service.catalogue.jobs.results import holders
+from bento_service.catalogue.jobs.removals import count_orphans, replaced_sources, sources_to_delete
 from bento_service.catalogue.tables import FileAction, FileState, job_files
 
 
-def settle_checked(
+def settle_dry_run(
     connection: Connection, job: JobRecord, outcomes: Sequence[Outcome], collection_id: int
 ) -> Settled:
-    """Write what would become of files; each is judged by the collection as it is.
-
-    Args:
-        connection: In a writing transaction.
-        job: Whose files.
-        outcomes: One an entry.
-        collection_id: That it would change.
-    """
+    """Write which state files would get; each is compared with the collection as it is."""
     outcomes = still_todo(connection, outcomes)
-    added = [one for one in outcomes if one.file.action is FileAction.ADD]
-    deleting = [one for one in outcomes if one.file.action is FileAction.DELETE]
+    added = [outcome for outcome in outcomes if outcome.file.action is FileAction.ADD]
+    deleting = [outcome for outcome in outcomes if outcome.file.action is FileAction.DELETE]
     return _settle_added(connection, job, added, collection_id) + _settle_deleting(
         connection, job, deleting, collection_id
     )
@@ -33,12 +26,16 @@ def settle_checked(
 def _settle_added(
     connection: Connection, job: JobRecord, outcomes: Sequence[Outcome], collection_id: int
 ) -> Settled:
-    digests = {one.file.id: sha256 for one in outcomes if (sha256 := _digest(one)) is not None}
-    known = holders(connection, collection_id, set(digests.values())).keys()
-    seen = set(known) | _found_before(connection, job.number, digests.values())
+    digests = {
+        outcome.file.id: sha256
+        for outcome in outcomes
+        if (sha256 := outcome.checked_sha256 or outcome.known_sha256) is not None
+    }
+    known = ids_by_digest(connection, collection_id, digests.values()).keys()
+    seen = set(known) | _done_before(connection, job.number, digests.values())
     states = []
-    for one in outcomes:
-        sha256 = digests.get(one.file.id)
+    for outcome in outcomes:
+        sha256 = digests.get(outcome.file.id)
         if sha256 is None:
             states.append(FileState.FAILED)
         else:
@@ -47,32 +44,26 @@ def _settle_added(
     write_states(connection, outcomes, states)
     _write_digests(connection, digests)
     read = {
-        one.file.path: (digests[one.file.id], one.reading)
-        for one in outcomes
-        if one.file.id in digests
+        outcome.file.path: (digests[outcome.file.id], outcome.reading)
+        for outcome in outcomes
+        if outcome.file.id in digests
     }
-    found = replaced(connection, job, collection_id, read)
-    removed = count_orphans(connection, found.changed)
-    return Settled.of(states, removed=removed, other_files=len(found.other_files))
+    replaced = replaced_sources(connection, job, collection_id, read)
+    removed = count_orphans(connection, replaced.changed)
+    return Settled.of(states, removed=removed, other_files=len(replaced.other_files))
 
 
 def _settle_deleting(
     connection: Connection, job: JobRecord, outcomes: Sequence[Outcome], collection_id: int
 ) -> Settled:
-    wanted = [meant(connection, job, collection_id, one.file) for one in outcomes]
-    settled = [
-        one if doomed else no_such_image(one) for one, doomed in zip(outcomes, wanted, strict=True)
+    source_ids = [
+        sources_to_delete(connection, job, collection_id, outcome.file) for outcome in outcomes
     ]
-    states = [FileState.FAILED if one.code else FileState.DONE for one in settled]
-    write_states(connection, settled, states)
-    return Settled.of_removals(states, removed=count_orphans(connection, set().union(*wanted)))
+    states = write_deletions(connection, outcomes, had_sources=list(map(bool, source_ids)))
+    return Settled.of_removals(states, removed=count_orphans(connection, set().union(*source_ids)))
 
 
-def _digest(outcome: Outcome) -> str | None:
-    return outcome.checked_sha256 or outcome.known_sha256
-
-
-def _found_before(connection: Connection, number: int, digests: Iterable[str]) -> set[str]:
+def _done_before(connection: Connection, number: int, digests: Iterable[str]) -> set[str]:
     statement = select(job_files.c.sha256).where(
         job_files.c.job_number == number,
         job_files.c.state == FileState.DONE,
@@ -81,7 +72,7 @@ def _found_before(connection: Connection, number: int, digests: Iterable[str]) -
     return set(connection.execute(statement).scalars())
 
 
-def _write_digests(connection: Connection, digests: dict[int, str]) -> None:
+def _write_digests(connection: Connection, digests: Mapping[int, str]) -> None:
     if digests:
         connection.execute(
             update(job_files)

@@ -11,13 +11,13 @@ from bento_service.errors import ImageNotFound
 
 
 def still_todo(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Those whose entries were not settled before, in the order of the job's list."""
+    """Return the outcomes of entries that are still to do, in the order of the job's list."""
     statement = select(job_files.c.id).where(
         job_files.c.id.in_([outcome.file.id for outcome in outcomes]),
         job_files.c.state == FileState.TODO,
     )
-    waiting = set(connection.execute(statement).scalars())
-    left = [outcome for outcome in outcomes if outcome.file.id in waiting]
+    todo = set(connection.execute(statement).scalars())
+    left = [outcome for outcome in outcomes if outcome.file.id in todo]
     return sorted(left, key=lambda outcome: outcome.file.id)
 
 
@@ -26,8 +26,8 @@ def write_states(
 ) -> None:
     """Write the states of entries, except of those that are still to do."""
     changed = [
-        {"file": one.file.id, "state": state, "code": one.code, "detail": one.detail}
-        for one, state in zip(outcomes, states, strict=True)
+        {"file": outcome.file.id, "state": state, "code": outcome.code, "detail": outcome.detail}
+        for outcome, state in zip(outcomes, states, strict=True)
         if state is not FileState.TODO
     ]
     if changed:
@@ -39,7 +39,15 @@ def write_states(
         )
 
 
-def no_such_image(outcome: Outcome) -> Outcome:
-    """A deletion that has nothing to delete."""
+def write_deletions(
+    connection: Connection, outcomes: Sequence[Outcome], *, had_sources: Sequence[bool]
+) -> list[FileState]:
+    """Write the states of entries that delete, and return them; those without sources fail."""
     error = ImageNotFound("the collection has no such image; it may have been deleted before")
-    return replace(outcome, code=error.code, detail=str(error))
+    settled = [
+        outcome if had else replace(outcome, code=error.code, detail=str(error))
+        for outcome, had in zip(outcomes, had_sources, strict=True)
+    ]
+    states = [FileState.FAILED if outcome.code else FileState.DONE for outcome in settled]
+    write_states(connection, settled, states)
+    return states

@@ -1,77 +1,67 @@
-"""Keys by which callers repeat a call without starting a second job."""
+"""Idempotency keys, with which callers repeat a call without starting a second job."""
 
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from bento_service.catalogue.database import Database, insert_or_ignore
+from bento_service.catalogue.database import TableGroup, insert_or_ignore
 from bento_service.catalogue.jobs.records import Claim
 from bento_service.catalogue.tables import idempotency_keys, jobs
 from bento_service.errors import Conflict
 
 KEPT = timedelta(hours=24)
-"""How long a key stands for its job, from its first use."""
+"""How long after its first use a key stands for its job."""
 
 
-class Claims:
+class IdempotencyKeys(TableGroup):
     """The `idempotency_keys` table."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def job_of(self, claim: Claim) -> str | None:
-        """The id of the job that was started under a key; none where the key is new.
+        """Return the id of the job that was started under a key; `None` if the key is new.
 
         Raises:
-            Conflict: Something else was asked for under that key.
+            Conflict: The key was used for another request.
         """
         with self._database.reading() as connection:
-            return _held(connection, claim)
+            return _job_of(connection, claim)
 
-    def remove_old(self) -> None:
-        """Forget the keys that were kept long enough."""
-        with self._database.writing() as connection:
-            connection.execute(delete(idempotency_keys).where(_is_old()))
+    def remove_expired(self) -> None:
+        """Forget the keys that were first used longer than `KEPT` ago."""
+        self._database.write(delete(idempotency_keys).where(_is_expired()))
 
 
-def take(connection: Connection, claim: Claim | None) -> str | None:
-    """Take a key; or, where it is taken, the id of the job that was started under it.
+def claim_key(connection: Connection, claim: Claim | None) -> str | None:
+    """Claim a new key and return `None`, or return the id of the job that has the key.
 
-    Two who take the same key at once wait for each other, so that only one of them starts a job.
-
-    Args:
-        connection: In a writing transaction.
-        claim: The key and what it is for; where there is none, nothing happens.
+    Of two transactions that claim the same key at once, one waits for the other, so that only one
+    of them starts a job. Without a claim, nothing is done.
 
     Raises:
-        Conflict: Something else was asked for under that key.
+        Conflict: The key was used for another request.
     """
     if claim is None:
         return None
     own = idempotency_keys.c.key == claim.key
-    connection.execute(delete(idempotency_keys).where(own, _is_old()))
-    taken = connection.execute(
+    connection.execute(delete(idempotency_keys).where(own, _is_expired()))
+    inserted = connection.execute(
         insert_or_ignore(connection, idempotency_keys).returning(idempotency_keys.c.key),
         [{"key": claim.key, "digest": claim.digest, "created_at": datetime.now(UTC)}],
     ).all()
-    return None if taken else _held(connection, claim)
+    return None if inserted else _job_of(connection, claim)
 
 
-def keep(connection: Connection, claim: Claim | None, job_number: int) -> None:
-    """Let a key that was taken in this transaction stand for a job."""
+def assign_job(connection: Connection, claim: Claim | None, job_number: int) -> None:
+    """Let a key that was claimed in this transaction stand for a job."""
     if claim is not None:
-        connection.execute(
-            update(idempotency_keys)
-            .where(idempotency_keys.c.key == claim.key)
-            .values(job_number=job_number)
-        )
+        own = idempotency_keys.c.key == claim.key
+        connection.execute(update(idempotency_keys).where(own).values(job_number=job_number))
 
 
-def _held(connection: Connection, claim: Claim) -> str | None:
+def _job_of(connection: Connection, claim: Claim) -> str | None:
     row = connection.execute(
         select(idempotency_keys.c.digest, jobs.c.id)
         .join(jobs, jobs.c.number == idempotency_keys.c.job_number)
-        .where(idempotency_keys.c.key == claim.key, ~_is_old())
+        .where(idempotency_keys.c.key == claim.key, ~_is_expired())
     ).one_or_none()
     if row is None:
         return None
@@ -83,5 +73,5 @@ def _held(connection: Connection, claim: Claim) -> str | None:
     return str(row.id)
 
 
-def _is_old() -> ColumnElement[bool]:
+def _is_expired() -> ColumnElement[bool]:
     return idempotency_keys.c.created_at <= datetime.now(UTC) - KEPT

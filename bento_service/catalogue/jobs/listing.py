@@ -1,13 +1,12 @@
-"""Putting entries on the list of a job; what is known to be unchanged is done with at once."""
+"""Adding entries to the list of a job; files that are known to be unchanged are done at once."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from bento_service.catalogue.database import insert_or_ignore
+from bento_service.catalogue.database import insert_or_ignore, slices
 from bento_service.catalogue.jobs.records import NewFile, Stamp
-from bento_service.catalogue.slices import slices
 from bento_service.catalogue.tables import (
     FileAction,
     FileState,
@@ -20,20 +19,14 @@ from bento_service.catalogue.tables import (
 
 
 def list_files(connection: Connection, number: int, files: Sequence[NewFile]) -> None:
-    """Put entries on a job's list; those that are on it already are left alone.
-
-    Args:
-        connection: In a writing transaction.
-        number: Of the job.
-        files: The entries.
-    """
+    """Add entries to the list of a job; skip those that are on it already."""
     if not files:
         return
     unchanged = _unchanged(connection, number, [file for file in files if file.stamp is not None])
-    listed = insert_or_ignore(connection, job_files).returning(
+    inserting = insert_or_ignore(connection, job_files).returning(
         job_files.c.state, job_files.c.action
     )
-    added = connection.execute(listed, [_row(number, file, unchanged) for file in files]).all()
+    added = connection.execute(inserting, [_row(number, file, unchanged) for file in files]).all()
     states = [row.state for row in added]
     removals = [row.action for row in added].count(FileAction.DELETE)
     known = states.count(FileState.DUPLICATE)
@@ -52,22 +45,15 @@ def list_files(connection: Connection, number: int, files: Sequence[NewFile]) ->
 
 def _row(number: int, file: NewFile, unchanged: set[str]) -> dict[str, Any]:
     state = FileState.DUPLICATE if file.key in unchanged else FileState.TODO
-    return {
-        "job_number": number,
-        "key": file.key,
-        "path": file.path,
-        "sha256": file.sha256,
-        "state": FileState.FAILED if file.action is FileAction.REFUSED else state,
-        "action": file.action,
-        "metadata": file.metadata,
-        "image_id": file.image_id,
-        "code": file.code,
-        "detail": file.detail,
-    }
+    if file.action is FileAction.REFUSED:
+        state = FileState.FAILED
+    row = {**vars(file), "job_number": number, "state": state}
+    del row["stamp"], row["volume"]
+    return row
 
 
 def _unchanged(connection: Connection, number: int, files: Sequence[NewFile]) -> set[str]:
-    """Keys of the files that are as they were when their bytes were read."""
+    """Return the keys of files that have the stamp with which they were indexed."""
     keys: set[str] = set()
     moved: dict[str, list[int]] = {}
     for some in slices(files):
@@ -79,7 +65,7 @@ def _unchanged(connection: Connection, number: int, files: Sequence[NewFile]) ->
             keys.add(file.key)
             if file.volume not in (None, source.volume):
                 moved.setdefault(file.volume, []).append(source.id)
-    for volume, ids in moved.items():  # as of a disk whose files were copied to another one
+    for volume, ids in moved.items():  # the files of a disk were copied to another one
         for few in slices(ids):
             where = sources.c.id.in_(few)
             connection.execute(update(sources).where(where).values(volume=volume))
@@ -89,7 +75,7 @@ def _unchanged(connection: Connection, number: int, files: Sequence[NewFile]) ->
 def _known_sources(
     connection: Connection, number: int, paths: Iterable[str]
 ) -> dict[tuple[str, Stamp | None], Any]:
-    """What is known of the files at these paths in the collection and root of a job."""
+    """Return the sources at these paths in a job's root, by path and stamp."""
     statement = (
         select(sources.c.id, sources.c.path, sources.c.mtime_ns, sources.c.volume, images.c.bytes)
         .join(images, images.c.id == sources.c.image_id)

@@ -1,29 +1,29 @@
-"""Images whose files were walked no more, so that they can be looked for and removed."""
+"""Pruning: finding and removing sources whose files the walk of a folder did not list."""
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import and_, exists, func, select, true, update
+from sqlalchemy import ColumnElement, and_, exists, func, select, true, update
 
-from bento_service.catalogue.collections import next_revision
-from bento_service.catalogue.database import Database
+from bento_service.catalogue.database import TableGroup
+from bento_service.catalogue.images.images import living_in
 from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.catalogue.jobs.removals import count_orphans, read_before, remove_sources
-from bento_service.catalogue.jobs.rows import complete_if_done, hold_open
+from bento_service.catalogue.jobs.rows import complete_if_done, lock_if_open
+from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.tables import SourceKind, images, job_files, jobs, sources
 from bento_service.errors import CollectionNotFound
 
-_IMAGES_A_STEP = 500
+_IMAGES_PER_PAGE = 500
 
 
 @dataclass(frozen=True)
 class Missed:
-    """A source below a walked folder that the walk did not come by.
+    """A source below a walked folder that is not on the job's list.
 
     Attributes:
-        read_ns: A time before which it was certainly not read last, in nanoseconds since 1970.
-        volume: On which file system it was, where that is known.
+        read_ns: A time after which it was certainly read last, in nanoseconds since 1970.
+        volume: The file system that it was on, if that is known.
     """
 
     source_id: int
@@ -33,41 +33,31 @@ class Missed:
     volume: str | None = None
 
 
-class Pruning:
-    """The last step of jobs that remove what is gone."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class Pruning(TableGroup):
+    """The last step of jobs that remove images whose files are gone."""
 
     def missed(self, job: JobRecord, *, after: int) -> list[Missed]:
-        """Sources below a job's folder that are not on its list, of some images by rising id.
+        """Return sources below a job's folder that are not on its list, of some images by id.
 
         Args:
-            job: Whose walk has ended.
-            after: 0 at first, then the last image id of the call before; empty at the end.
+            job: A job whose walk has ended.
+            after: 0 at first, then the last image id of the call before, until nothing is left.
         """
-        which = _missed_by(job)
+        missed = _is_missed_by(job)
         some = (
             select(images.c.id)
             .join(sources, sources.c.image_id == images.c.id)
-            .where(which, images.c.id > after)
+            .where(missed, images.c.id > after)
             .distinct()
             .order_by(images.c.id)
-            .limit(_IMAGES_A_STEP)
+            .limit(_IMAGES_PER_PAGE)
         )
         with self._database.reading() as connection:
             ids = connection.execute(some).scalars().all()
             statement = (
-                select(
-                    sources.c.id,
-                    sources.c.image_id,
-                    sources.c.path,
-                    sources.c.read_ns,
-                    sources.c.volume,
-                    images.c.created_at,
-                )
+                select(sources, images.c.created_at)
                 .join(images, images.c.id == sources.c.image_id)
-                .where(which, images.c.id.in_(ids))
+                .where(missed, images.c.id.in_(ids))
                 .order_by(sources.c.image_id, sources.c.id)
             )
             return [
@@ -82,12 +72,12 @@ class Pruning:
             ]
 
     def remove(self, job: JobRecord, gone: set[int]) -> int:
-        """Remove sources, and count the images that go with them; a dry run only counts.
+        """Remove sources, and return how many images go with them; a dry run only counts.
 
-        All sources of one image have to come in one call. Of a job that was closed nothing goes.
+        All sources of an image have to come in one call. A closed job removes nothing.
 
         Raises:
-            CollectionNotFound: It was deleted.
+            CollectionNotFound: The collection was deleted.
         """
         if job.collection_id is None:
             raise CollectionNotFound(f"collection {job.collection!r} was deleted")
@@ -95,7 +85,7 @@ class Pruning:
             if job.dry_run:
                 return count_orphans(connection, gone)
             revision = next_revision(connection, job.collection_id)
-            if not hold_open(connection, job.number):
+            if not lock_if_open(connection, job.number):
                 return 0
             removed = remove_sources(connection, job.collection_id, revision, gone)
             own = jobs.c.number == job.number
@@ -103,15 +93,15 @@ class Pruning:
             return removed
 
     def finish(self, job: JobRecord, *, removed: int, detail: str | None) -> None:
-        """The step is done, and with it the job, unless that was closed before.
+        """End this step of a job, and complete the job if it is still open.
 
         Args:
-            job: Which.
-            removed: Images that would go, of a dry run.
-            detail: What people should know.
+            job: The job.
+            removed: How many images a dry run would remove.
+            detail: A remark for people.
         """
         with self._database.writing() as connection:
-            if not hold_open(connection, job.number):
+            if not lock_if_open(connection, job.number):
                 return
             own = jobs.c.number == job.number
             counted = {"removed": jobs.c.removed + removed} if job.dry_run else {}
@@ -123,22 +113,21 @@ class Pruning:
                 connection.execute(update(jobs).where(own).values(detail=before + detail))
 
 
-def _missed_by(job: JobRecord) -> Any:
+def _is_missed_by(job: JobRecord) -> ColumnElement[bool]:
     listed = exists().where(job_files.c.job_number == job.number, job_files.c.key == sources.c.path)
     return and_(
-        images.c.collection_id == job.collection_id,
-        ~images.c.deleted,
+        living_in(job.collection_id),
         sources.c.kind == SourceKind.FILE,
         sources.c.root == job.root,
-        _below(job.path),
+        _is_below(job.path),
         ~listed.correlate(sources),
     )
 
 
-def _below(folder: str) -> Any:
-    """Paths are bytes, so what is below a folder is a range of them."""
+def _is_below(folder: str) -> ColumnElement[bool]:
+    """Return the condition that a source is below a folder: a range, as paths are bytes."""
     if not folder:
         return true()
-    first = os.fsencode(folder) + b"/"
-    behind = os.fsencode(folder) + b"0"  # the byte after a slash
-    return and_(sources.c.path > os.fsdecode(first), sources.c.path < os.fsdecode(behind))
+    start = os.fsencode(folder) + b"/"
+    end = os.fsencode(folder) + b"0"  # the byte after a slash
+    return and_(sources.c.path > os.fsdecode(start), sources.c.path < os.fsdecode(end))

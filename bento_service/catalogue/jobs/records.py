@@ -1,6 +1,6 @@
-"""Jobs as the catalogue gives them out and takes them: frozen records instead of rows."""
+"""Frozen records of jobs, their files and results, instead of database rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,19 +14,47 @@ from client_sdk.schemas import JobState
 
 
 @dataclass(frozen=True)
-class JobRecord:
+class JobOptions:
+    """The work that a job is to do.
+
+    Attributes:
+        dry_run: True if the job only reports what it would change.
+        prune: True if images are deleted whose files below `path` are gone.
+        verify_bytes: True if files are read although they seem unchanged.
+        manifest: Digest of the stored manifest, whose paths begin at `path`.
+        manifest_name: The manifest's file name, for people.
+        retry_of: The id of the job that it retries.
+    """
+
+    kind: SourceKind
+    root: str = ""
+    path: str = ""
+    recursive: bool = True
+    ignore: tuple[str, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
+    prune: bool = False
+    verify_bytes: bool = False
+    manifest: str | None = None
+    manifest_name: str | None = None
+    retry_of: str | None = None
+
+
+@dataclass(frozen=True)
+class NewJob(JobOptions):
+    """A job to create; `files` is the whole list of an upload and empty for a folder."""
+
+    files: tuple["NewFile", ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord(JobOptions):
     """An ingest job as stored. `collection_id` is `None` once the collection was deleted."""
 
     number: int
     id: str
     collection_id: int | None
     collection: str
-    kind: SourceKind
-    root: str
-    path: str
-    recursive: bool
-    ignore: tuple[str, ...]
-    metadata: dict[str, Any]
     state: JobState
     walked: bool
     total: int
@@ -37,25 +65,19 @@ class JobRecord:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    retry_of: str | None = None
-    dry_run: bool = False
-    prune: bool = False
-    verify_bytes: bool = False
-    manifest: str | None = None
-    manifest_name: str | None = None
     unchanged: int = 0
     removed: int = 0
     removals_open: int = 0
 
     @property
     def done(self) -> int:
-        """Files that were dealt with, in whatever way."""
+        """The number of files that are indexed, known or failed."""
         return self.indexed + self.duplicates + self.failed
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells an unchanged file from a changed one without reading it."""
+    """The size and modification time of a file, which tell whether it changed."""
 
     size: int
     mtime_ns: int
@@ -66,9 +88,9 @@ class FileRecord:
     """One entry of a job's list.
 
     Attributes:
-        sha256: Known beforehand for uploads, and where a manifest deletes by it.
-        metadata: What a manifest says of the picture.
-        image_id: Which image a manifest deletes.
+        sha256: Known for uploads before they are read, and for deletions by digest.
+        metadata: From a manifest's line.
+        image_id: The image that a manifest's line deletes.
     """
 
     id: int
@@ -94,11 +116,11 @@ class NewFile:
     """An entry to put on a job's list; `key` tells those of one job apart.
 
     Attributes:
-        stamp: Of a file that may be known already.
-        volume: On which file system that is, where it is known.
-        action: With `REFUSED`, `code` and `detail` say why there is nothing to do.
-        metadata: What a manifest says of the picture.
-        image_id: Which image a manifest deletes.
+        stamp: Of a file that may be indexed already.
+        volume: The file system that the file is on, if that is known.
+        action: With `REFUSED`, `code` and `detail` say why the entry failed.
+        metadata: From a manifest's line.
+        image_id: The image that a manifest's line deletes.
     """
 
     key: str
@@ -115,11 +137,11 @@ class NewFile:
 
 @dataclass(frozen=True)
 class Described:
-    """A picture ready to be committed.
+    """A described picture, ready to be committed.
 
     Attributes:
         descriptors: By the fingerprints of their spaces, (D,) float32, of unit length.
-        hashes: `None` where they were not computed.
+        hashes: `None` if they were not computed.
     """
 
     sha256: str
@@ -133,7 +155,7 @@ class Described:
 
 @dataclass(frozen=True)
 class NewImage:
-    """A described picture as the image of a collection that it is to become."""
+    """A described picture that becomes an image of a collection."""
 
     described: Described
     metadata: dict[str, Any]
@@ -142,13 +164,13 @@ class NewImage:
 
 @dataclass(frozen=True)
 class Reading:
-    """When a file was read, in nanoseconds since 1970.
+    """The time at which a file was read, in nanoseconds since 1970.
 
     Attributes:
         read_ns: When the reading began.
-        changed_ns: When the file, or what is known about it, had changed last.
-        mtime_ns: When its bytes changed last, where a later change would have to show in it.
-        volume: On which file system it is, where that is known.
+        changed_ns: When the file or its metadata last changed.
+        mtime_ns: When its bytes last changed, if a later change is certain to change this time.
+        volume: The file system that it is on, if that is known.
     """
 
     read_ns: int
@@ -159,17 +181,17 @@ class Reading:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one entry: described, known already, or failed with a reason.
+    """The outcome of one entry: described, known already, or failed with a reason.
 
-    An entry that deletes has none of them: the catalogue finds out what it deletes.
+    The outcome of an entry that deletes has none of these.
 
     Attributes:
         described: The picture, unless it failed or was known.
-        known_sha256: The bytes' digest, where the collection already held them.
-        checked_sha256: The bytes' digest, where a dry run found nothing wrong with them.
-        reading: When the file was read; `None` where it failed, and for uploads.
-        code: Why it failed, one of the contract's error codes.
-        detail: The same for people.
+        known_sha256: The digest of bytes that the collection has already.
+        checked_sha256: The digest of bytes that a dry run could decode.
+        reading: When the file was read; `None` if it failed, and for uploads.
+        code: The error code of the contract, if it failed.
+        detail: The reason for people, if it failed.
     """
 
     file: FileRecord
@@ -182,39 +204,11 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class NewJob:
-    """A job to create; `files` is the whole list of an upload and empty for a folder.
-
-    Attributes:
-        dry_run: Whether nothing is changed, and the job only says what would be.
-        prune: Whether images go whose files below `path` are gone.
-        verify_bytes: Whether files are read that seem unchanged.
-        manifest: Digest of the stored manifest, whose paths begin at `path`.
-        manifest_name: Of that manifest, for people.
-        retry_of: The id of the job that it tries again.
-    """
-
-    kind: SourceKind
-    root: str = ""
-    path: str = ""
-    recursive: bool = True
-    ignore: tuple[str, ...] = ()
-    metadata: dict[str, Any] = field(default_factory=dict)
-    files: tuple[NewFile, ...] = ()
-    dry_run: bool = False
-    prune: bool = False
-    verify_bytes: bool = False
-    manifest: str | None = None
-    manifest_name: str | None = None
-    retry_of: str | None = None
-
-
-@dataclass(frozen=True)
 class Claim:
-    """What a caller asks for under a key, so that asking twice is asking once.
+    """A caller's idempotency key, with the request that it stands for.
 
     Attributes:
-        key: The caller's own.
+        key: Chosen by the caller.
         digest: Of the call and its body.
     """
 
@@ -224,25 +218,27 @@ class Claim:
 
 @dataclass(frozen=True)
 class Settled:
-    """What `FileState`s a batch of files ended in.
+    """How many files of a batch ended in each `FileState`.
 
     Attributes:
-        removed: Images that went.
-        removals: Entries that delete and were dealt with.
-        added: Entries that count from now on: deletions that failed.
+        removed: Images that were deleted.
+        removals: Entries that delete and are done.
+        added: Deletions that failed, and count as files from now on.
         other_files: Entries that are other files than those indexed at their paths.
     """
 
-    indexed: int
-    duplicates: int
-    failed: int
+    indexed: int = 0
+    duplicates: int = 0
+    failed: int = 0
     removed: int = 0
     removals: int = 0
     added: int = 0
     other_files: int = 0
 
     @classmethod
-    def of(cls, states: list[FileState], *, removed: int = 0, other_files: int = 0) -> "Settled":
+    def of(
+        cls, states: Sequence[FileState], *, removed: int = 0, other_files: int = 0
+    ) -> "Settled":
         """Count the states of files."""
         return cls(
             indexed=states.count(FileState.DONE),
@@ -253,8 +249,8 @@ class Settled:
         )
 
     @classmethod
-    def of_removals(cls, states: list[FileState], *, removed: int) -> "Settled":
-        """Count the states of entries that delete; those that failed are files from now on."""
+    def of_removals(cls, states: Sequence[FileState], *, removed: int) -> "Settled":
+        """Count the states of entries that delete."""
         failed = states.count(FileState.FAILED)
         return cls(0, 0, failed, removed=removed, removals=len(states), added=failed)
 

@@ -1,4 +1,4 @@
-"""Sources that go, and with the last of its sources the image, in the same transaction."""
+"""Removing sources, and images with their last source."""
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -7,89 +7,71 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select
 
-from bento_service.catalogue.images.images import bury
+from bento_service.catalogue.database import slices
+from bento_service.catalogue.images.images import living_in, mark_deleted
 from bento_service.catalogue.jobs.records import FileRecord, JobRecord, Reading
-from bento_service.catalogue.slices import slices
 from bento_service.catalogue.tables import SourceKind, images, sources
 
-_CLOCK_NS = 3 * 10**9  # file systems tell the time as coarsely as 2 s
+_CLOCK_NS = 3 * 10**9  # file systems store times as coarsely as 2 s
 _BEFORE_READINGS = timedelta(hours=1)
-"""An image is indexed at most so long after its first file was read; later releases know when."""
+"""Longest time between reading a file and indexing it, for sources without `read_ns`."""
 
 
 def remove_sources(
-    connection: Connection, collection_id: int, revision: int, doomed: Set[int]
+    connection: Connection, collection_id: int, revision: int, source_ids: Set[int]
 ) -> int:
-    """Remove sources of living images; images that have no other are deleted.
-
-    Args:
-        connection: In a writing transaction.
-        collection_id: Whose.
-        revision: Of the collection, raised for this transaction.
-        doomed: Ids of the sources.
-
-    Returns:
-        How many images are deleted.
-    """
-    held = _sources_beside(connection, doomed)
-    orphans = {image_id for image_id, others in held.items() if others <= doomed}
-    # A tombstone keeps its sources: they tell which uploads are needed no more.
-    kept = set().union(*(held[image_id] for image_id in orphans))
-    for some in slices(sorted(doomed - kept)):
+    """Remove sources; mark images that have no other source as deleted, and return how many."""
+    by_image = _all_sources(connection, source_ids)
+    orphans = {image_id for image_id, own in by_image.items() if own <= source_ids}
+    # A tombstone keeps its sources, which tell the uploads that nothing needs any more.
+    kept = set().union(*(by_image[image_id] for image_id in orphans))
+    for some in slices(sorted(source_ids - kept)):
         connection.execute(delete(sources).where(sources.c.id.in_(some)))
-    return sum(
-        bury(connection, collection_id, revision, images.c.id.in_(some))
-        for some in slices(sorted(orphans))
-    )
+    return mark_deleted(connection, collection_id, revision, sorted(orphans))
 
 
-def count_orphans(connection: Connection, doomed: Set[int]) -> int:
-    """How many images have no source but these."""
-    held = _sources_beside(connection, doomed)
-    return sum(others <= doomed for others in held.values())
+def count_orphans(connection: Connection, source_ids: Set[int]) -> int:
+    """Return how many images have no source but these."""
+    return sum(own <= source_ids for own in _all_sources(connection, source_ids).values())
 
 
-def _sources_beside(connection: Connection, doomed: Set[int]) -> dict[int, set[int]]:
-    """All sources of the images that have some of these, by image."""
-    held: dict[int, set[int]] = {}
-    for some in slices(sorted(doomed)):
+def _all_sources(connection: Connection, source_ids: Set[int]) -> dict[int, set[int]]:
+    """Return all sources of the images that have one of these, by image."""
+    by_image: dict[int, set[int]] = {}
+    for some in slices(sorted(source_ids)):
         affected = select(sources.c.image_id).where(sources.c.id.in_(some))
         statement = select(sources.c.id, sources.c.image_id).where(sources.c.image_id.in_(affected))
         for row in connection.execute(statement):
-            held.setdefault(row.image_id, set()).add(row.id)
-    return held
+            by_image.setdefault(row.image_id, set()).add(row.id)
+    return by_image
 
 
 @dataclass(frozen=True)
 class Replaced:
-    """Sources of living images at paths whose files have other bytes now.
+    """Sources at paths whose files have other bytes now.
 
     Attributes:
-        changed: Ids of those whose file changed.
-        other_files: Paths where another file is, such as one of another disk in the same place.
+        changed: Ids of the sources whose file changed.
+        other_files: Paths of other files, such as those of another disk in the same place.
     """
 
     changed: set[int]
     other_files: set[str]
 
 
-def replaced(
+def replaced_sources(
     connection: Connection,
     job: JobRecord,
     collection_id: int,
     read: Mapping[str, tuple[str, Reading | None]],
 ) -> Replaced:
-    """Find the sources that have other bytes now, because their files changed, or are others.
+    """Find the sources that have other bytes now, because their files changed or are others.
 
-    A file on another file system is another file. So is one that has not changed since another
-    one was read at its path: it existed then in another place, and its disk was mounted there
-    since, or its folder moved there. What was indexed before is not gone.
+    A file on another file system is another file. So is a file that has not changed since another
+    one was read at its path: it existed in another place then, and its disk was mounted there
+    since, or its folder was moved there. The file that was indexed before is not gone then.
 
-    Args:
-        connection: In a transaction.
-        job: Whose root the paths are in.
-        collection_id: Whose images.
-        read: The digest of the bytes that were read, and when that was, by path.
+    `read` has the digest of the bytes that the job read, and the time of reading, by path.
     """
     result = Replaced(set(), set())
     if job.kind is not SourceKind.FILE or not read:
@@ -111,11 +93,11 @@ def replaced(
 def read_before(read_ns: int | None, created_at: datetime) -> int:
     """Return a time, in nanoseconds since 1970, before which a source was certainly not read.
 
-    Clocks of file systems are coarse, so that a file can seem to be changed shortly before it was
-    read, and that of a server can be behind.
+    File systems have coarse clocks, so a file can seem to change shortly before it was read, and
+    the clock of a server can be behind.
 
     Args:
-        read_ns: When the source was read last, where that is known.
+        read_ns: When the source was read last, if that is known.
         created_at: When its image was indexed.
     """
     if read_ns is not None:
@@ -123,20 +105,20 @@ def read_before(read_ns: int | None, created_at: datetime) -> int:
     return int((created_at - _BEFORE_READINGS).timestamp() * 10**9)
 
 
-def meant(
+def sources_to_delete(
     connection: Connection, job: JobRecord, collection_id: int, entry: FileRecord
 ) -> set[int]:
-    """Sources of living images that an entry deletes: those at a path, or all of an image."""
+    """Return the sources that an entry deletes: those at a path, or all of an image."""
     if entry.image_id is None and entry.sha256 is None:
-        found = connection.execute(_at_paths(job, collection_id, [entry.path]))
-        return {row.id for row in found}
-    which = images.c.sha256 == entry.sha256
+        rows = connection.execute(_at_paths(job, collection_id, [entry.path]))
+        return {row.id for row in rows}
+    named = images.c.sha256 == entry.sha256
     if entry.image_id is not None:
-        which = images.c.id == entry.image_id
+        named = images.c.id == entry.image_id
     statement = (
         select(sources.c.id)
         .join(images, images.c.id == sources.c.image_id)
-        .where(images.c.collection_id == collection_id, ~images.c.deleted, which)
+        .where(living_in(collection_id), named)
     )
     return set(connection.execute(statement).scalars())
 
@@ -153,8 +135,7 @@ def _at_paths(job: JobRecord, collection_id: int, paths: Iterable[str]) -> Selec
         )
         .join(images, images.c.id == sources.c.image_id)
         .where(
-            images.c.collection_id == collection_id,
-            ~images.c.deleted,
+            living_in(collection_id),
             sources.c.kind == SourceKind.FILE,
             sources.c.root == job.root,
             sources.c.path.in_(list(paths)),

@@ -5,18 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    and_,
-    case,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
 
 from bento_service.catalogue.jobs.records import JobRecord, NewJob, Settled
 from bento_service.catalogue.tables import (
@@ -27,6 +16,7 @@ from bento_service.catalogue.tables import (
     job_files,
     jobs,
 )
+from bento_service.errors import JobNotFound
 from client_sdk.schemas import JobState
 
 OTHER_FILES = (
@@ -35,18 +25,44 @@ OTHER_FILES = (
     "this folder a name of its own in LOOKALIKE_IMAGE_ROOTS (`name=/folder`); if the images of "
     "before are not wanted any more, delete them"
 )
-"""What a job says that found another disk or folder where it was before."""
+"""The detail of a job that found another disk or folder at a path that was indexed before."""
 
 all_done = and_(
     jobs.c.walked,
     jobs.c.indexed + jobs.c.duplicates + jobs.c.failed >= jobs.c.total,
     jobs.c.removals_open == 0,
 )
-"""Whether a job has nothing left to do."""
+"""The condition that a job has nothing left to do."""
 
 
-def hold_open(connection: Connection, number: int) -> bool:
-    """Whether a job still has work; nobody else can close it until the transaction ends."""
+def job_row(connection: Connection, job_id: str) -> Row[Any]:
+    """Return the row of a job.
+
+    Raises:
+        JobNotFound: There is none with that id.
+    """
+    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
+    if row is None:
+        raise JobNotFound(f"there is no job {job_id!r}; GET /api/v2/jobs lists them")
+    return row
+
+
+def job_record(row: Row[Any]) -> JobRecord:
+    """Return the record of a row of the `jobs` table."""
+    values = {**row._mapping}
+    values["kind"] = SourceKind(row.kind)
+    values["state"] = JobState(row.state)
+    values["ignore"] = tuple(row.ignore)
+    return JobRecord(**values)
+
+
+def is_open(number: int) -> ColumnElement[bool]:
+    """Return the condition that a job is the one of this number and still has work."""
+    return and_(jobs.c.number == number, jobs.c.state.in_(OPEN_STATES))
+
+
+def lock_if_open(connection: Connection, number: int) -> bool:
+    """Return whether a job still has work; nothing else can close it in this transaction."""
     statement = select(jobs.c.number).where(is_open(number)).with_for_update()
     return connection.execute(statement).scalar() is not None
 
@@ -54,38 +70,28 @@ def hold_open(connection: Connection, number: int) -> bool:
 def add_job(
     connection: Connection, collection_id: int, collection: str, job: NewJob
 ) -> tuple[int, str]:
-    """Put a job on the list without its files; its number and its id."""
+    """Insert a job without its files; return its number and its id."""
     job_id = uuid4().hex
-    number = connection.execute(
-        insert(jobs)
-        .values(
-            id=job_id,
-            collection_id=collection_id,
-            collection=collection,
-            kind=job.kind,
-            root=job.root,
-            path=job.path,
-            recursive=job.recursive,
-            ignore=list(job.ignore),
-            metadata=job.metadata,
-            state=JobState.PENDING,
-            walked=job.kind is SourceKind.UPLOAD,
-            dry_run=job.dry_run,
-            prune=job.prune,
-            verify_bytes=job.verify_bytes,
-            manifest=job.manifest,
-            manifest_name=job.manifest_name,
-            removals_open=int(job.prune),
-            retry_of=job.retry_of,
-            created_at=datetime.now(UTC),
-        )
-        .returning(jobs.c.number)
-    ).scalar_one()
+    values = {
+        **vars(job),
+        "id": job_id,
+        "collection_id": collection_id,
+        "collection": collection,
+        "ignore": list(job.ignore),
+        "state": JobState.PENDING,
+        "walked": job.kind is SourceKind.UPLOAD,
+        "removals_open": int(job.prune),
+        "created_at": datetime.now(UTC),
+    }
+    del values["files"]
+    number = connection.execute(insert(jobs).values(values).returning(jobs.c.number)).scalar_one()
     return number, job_id
 
 
-def close_job(connection: Connection, which: Any, state: JobState, detail: str | None) -> int:
-    """End the open jobs that a condition is true of; how many there were."""
+def close_jobs(
+    connection: Connection, which: ColumnElement[bool], state: JobState, detail: str | None
+) -> int:
+    """End the open jobs that meet a condition; return how many there were."""
     now = datetime.now(UTC)
     closed = connection.execute(
         update(jobs)
@@ -100,16 +106,34 @@ def close_job(connection: Connection, which: Any, state: JobState, detail: str |
     return int(closed.rowcount)
 
 
-def is_open(number: int) -> ColumnElement[bool]:
-    """Of a job: is this one, and still has work."""
-    return and_(jobs.c.number == number, jobs.c.state.in_(OPEN_STATES))
+def complete_if_done(connection: Connection, number: int) -> None:
+    """Complete a job that has nothing left to do, except a reindex."""
+    # A reindex completes when its index has been checked and serves.
+    own = and_(jobs.c.number == number, jobs.c.kind != SourceKind.REINDEX)
+    close_jobs(connection, and_(own, all_done), JobState.COMPLETED, None)
+
+
+def add_to_counters(connection: Connection, number: int, settled: Settled) -> None:
+    """Add the results of a batch to the counters of its job."""
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.number == number)
+        .values(
+            total=jobs.c.total + settled.added,
+            indexed=jobs.c.indexed + settled.indexed,
+            duplicates=jobs.c.duplicates + settled.duplicates,
+            failed=jobs.c.failed + settled.failed,
+            removed=jobs.c.removed + settled.removed,
+            removals_open=jobs.c.removals_open - settled.removals,
+            detail=OTHER_FILES if settled.other_files else jobs.c.detail,
+        )
+    )
 
 
 def settled_before(connection: Connection, number: int, keys: Sequence[str]) -> set[str]:
-    """Which of these files the job that is retried, or one before it, has dealt with for good.
+    """Return the keys of files that a retry can skip: done, known or refused in an earlier try.
 
-    That is well, or by refusing them. None of a reindex: its list has only what is not described
-    yet.
+    A reindex skips none, since its list has only images that still lack a descriptor.
     """
     is_files = jobs.c.kind != SourceKind.REINDEX
     is_retry = select(jobs.c.retry_of).where(jobs.c.number == number, is_files)
@@ -127,36 +151,3 @@ def settled_before(connection: Connection, number: int, keys: Sequence[str]) -> 
         ),
     )
     return set(connection.execute(statement).scalars())
-
-
-def count(connection: Connection, number: int, settled: Settled) -> None:
-    """Add what became of a batch to the counters of its job."""
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.number == number)
-        .values(
-            total=jobs.c.total + settled.added,
-            indexed=jobs.c.indexed + settled.indexed,
-            duplicates=jobs.c.duplicates + settled.duplicates,
-            failed=jobs.c.failed + settled.failed,
-            removed=jobs.c.removed + settled.removed,
-            removals_open=jobs.c.removals_open - settled.removals,
-            detail=OTHER_FILES if settled.other_files else jobs.c.detail,
-        )
-    )
-
-
-def complete_if_done(connection: Connection, number: int) -> None:
-    """Complete a job that has nothing left to do, except a reindex."""
-    # A reindex has its index checked and switched to after the last of its files.
-    is_one = and_(jobs.c.number == number, jobs.c.kind != SourceKind.REINDEX)
-    close_job(connection, and_(is_one, all_done), JobState.COMPLETED, None)
-
-
-def job_record(row: Row[Any]) -> JobRecord:
-    """A row of the `jobs` table."""
-    values = {**row._mapping}
-    values["kind"] = SourceKind(row.kind)
-    values["state"] = JobState(row.state)
-    values["ignore"] = tuple(row.ignore)
-    return JobRecord(**values)

@@ -1,6 +1,5 @@
 """One file of a job: from its bytes to pixels, or to the reason why not."""
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -30,7 +29,7 @@ from bento_service.errors import (
 )
 from bento_service.pictures.formats import Colour
 from bento_service.pictures.perceptual_hash import hashes_of, stored
-from bento_service.pictures.picture import Decoder, Picture
+from bento_service.pictures.picture import Decoder, Picture, Source
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.uploads import Uploads
 
@@ -129,31 +128,30 @@ class Reader:
         return self._roots.opened(job.root, file.path)
 
     def _read(self, job: JobRecord, file: FileRecord, stream: BinaryIO) -> ReadPicture | Outcome:
-        sha256, size = file.sha256, stream.seek(0, 2)
+        size = stream.seek(0, 2)
         if size > self._max_bytes:
             raise TooLarge(
                 f"the file has {size} bytes; at most {self._max_bytes} are accepted: "
                 "LOOKALIKE_MAX_UPLOAD_BYTES raises that"
             )
-        stream.seek(0)
         before, now_ns = os.fstat(stream.fileno()), time.time_ns()
-        data = stream.read(self._max_bytes)
-        after = os.fstat(stream.fileno())
-        reading = Reading(
-            now_ns,
-            # Some file systems have no time of change, or no sensible one.
-            max(after.st_ctime_ns, after.st_mtime_ns),
-            trusted_mtime(before, after, now_ns),
-            self._roots.volume(after.st_dev),
-        )
-        sha256 = sha256 or hashlib.sha256(data).hexdigest()
-        if job.collection_id is not None and self._known(job.collection_id, sha256):
-            return Outcome(file, known_sha256=sha256, reading=reading)
-        picture = self._decoded(data)
+        with self._decoder.snapshot(stream, max_bytes=self._max_bytes) as snapshot:
+            after = os.fstat(stream.fileno())
+            reading = Reading(
+                now_ns,
+                # Some file systems have no time of change, or no sensible one.
+                max(after.st_ctime_ns, after.st_mtime_ns),
+                trusted_mtime(before, after, now_ns),
+                self._roots.volume(after.st_dev),
+            )
+            sha256, size = file.sha256 or snapshot.sha256, snapshot.size
+            if job.collection_id is not None and self._known(job.collection_id, sha256):
+                return Outcome(file, known_sha256=sha256, reading=reading)
+            picture = self._decoded(snapshot)
         if job.dry_run:
             return Outcome(file, checked_sha256=sha256, reading=reading)
         hashes = stored(hashes_of(picture.pixels))
-        return ReadPicture(file, sha256, len(data), picture, hashes, reading)
+        return ReadPicture(file, sha256, size, picture, hashes, reading)
 
     def _read_again(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
         sha256 = file.sha256 or ""
@@ -165,8 +163,8 @@ class Reader:
             return Outcome(file, known_sha256=sha256)
         return ReadPicture(file, sha256, len(data), self._decoded(data))
 
-    def _decoded(self, data: bytes) -> Picture:
-        return self._decoder.decode(data, side=self._side, padding=self._padding)
+    def _decoded(self, source: Source) -> Picture:
+        return self._decoder.decode(source, side=self._side, padding=self._padding)
 
 
 def trusted_mtime(before: os.stat_result, after: os.stat_result, now_ns: int) -> int | None:

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
 
-from sqlalchemy.exc import OperationalError
-
-from bento_service.errors import NotReady, Overloaded, StorageFull
+from bento_service.errors import CatalogueUnavailable, NotReady, Overloaded, StorageFull
 
 Result = TypeVar("Result")
 
-CATALOGUE_TROUBLE = (StorageFull, OperationalError)
+CATALOGUE_TROUBLE = (StorageFull, CatalogueUnavailable)
 _DECODER_TROUBLE = (NotReady, Overloaded)
 _RETRY_SECONDS = 2.0
 _log = logging.getLogger(__name__)

@@ -37,6 +37,8 @@ from client_sdk.schemas import JobState
 
 TURN = 8
 """Files of a job that are read, and later committed, together; more where a batch is larger."""
+UNDER_WAY = 2
+"""Turns that are described at once, so that the engine has the next when it is done with one."""
 
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN_SECONDS = 2.0
@@ -51,11 +53,11 @@ class _Taken:
 
 
 @dataclass(frozen=True)
-class _Done:
-    """What became of the files of one turn."""
+class _Described:
+    """What becomes of the files of one turn."""
 
     job: JobRecord
-    outcomes: list[Outcome]
+    outcomes: "asyncio.Task[list[Outcome]]"
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Worker:
         uploads: Uploads,
         computed: Computed,
         decoders: int,
-        batch: int = 2,
+        batch: int = TURN,
         on_commit: Callable[[], None],
     ) -> None:
         """Prepare.
@@ -94,7 +96,7 @@ class Worker:
             uploads: Where manifests are kept.
             computed: What the embedder gives.
             decoders: Files that are read and decoded at once.
-            batch: Pictures that are described together. A query waits behind at most one batch.
+            batch: Pictures that are sent to the embedder together.
             on_commit: Called after each commit, and when a list of files has grown or is whole.
         """
         self.rates = Rates()
@@ -113,7 +115,9 @@ class Worker:
         self._turns: dict[int, _Turn] = {}
         self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
         self._taken: asyncio.Queue[_Taken] = asyncio.Queue(1)
-        self._done: asyncio.Queue[_Done] = asyncio.Queue(1)
+        self._may_describe = asyncio.Semaphore(UNDER_WAY)
+        self._describing: set[asyncio.Task[list[Outcome]]] = set()
+        self._described: asyncio.Queue[_Described] = asyncio.Queue(1)
         self._stages: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Worker":
@@ -124,7 +128,7 @@ class Worker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        waited_for: list[asyncio.Future[Any]] = [*self._stages, *self._readings]
+        waited_for: list[asyncio.Future[Any]] = [*self._stages, *self._describing, *self._readings]
         for one in waited_for:
             one.cancel()
         await asyncio.gather(*waited_for, return_exceptions=True)
@@ -251,21 +255,33 @@ class Worker:
 
     async def _describe_stage(self) -> None:
         while True:
+            await self._may_describe.acquire()
             taken = await self._taken.get()
-            results = await taken.reading
-            outcomes = [result for result in results if isinstance(result, Outcome)]
-            pictures = [result for result in results if isinstance(result, ReadPicture)]
-            for at in range(0, len(pictures), self._batch):
-                if taken.job.number not in self._turns:  # closed, so nothing of it is committed
-                    break
-                some = pictures[at : at + self._batch]
-                images = np.stack([read.picture.pixels for read in some])
-                described = await self._descriptors(images)
-                outcomes += (
-                    read.described({space: rows[at] for space, rows in described.items()})
-                    for at, read in enumerate(some)
-                )
-            await self._done.put(_Done(taken.job, outcomes))
+            describing = asyncio.create_task(self._outcomes(taken))
+            self._describing.add(describing)
+            describing.add_done_callback(self._forget_described)
+            await self._described.put(_Described(taken.job, describing))
+
+    def _forget_described(self, describing: "asyncio.Task[list[Outcome]]") -> None:
+        self._describing.discard(describing)
+        self._may_describe.release()
+
+    async def _outcomes(self, taken: _Taken) -> list[Outcome]:
+        """Describe the pictures of one turn."""
+        results = await taken.reading
+        outcomes = [result for result in results if isinstance(result, Outcome)]
+        pictures = [result for result in results if isinstance(result, ReadPicture)]
+        for at in range(0, len(pictures), self._batch):
+            if taken.job.number not in self._turns:  # closed, so nothing of it is committed
+                break
+            some = pictures[at : at + self._batch]
+            images = np.stack([read.picture.pixels for read in some])
+            described = await self._descriptors(images)
+            outcomes += (
+                read.described({space: rows[at] for space, rows in described.items()})
+                for at, read in enumerate(some)
+            )
+        return outcomes
 
     async def _descriptors(
         self, images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -278,20 +294,21 @@ class Worker:
 
     async def _commit_stage(self) -> None:
         while True:
-            done = await self._done.get()
-            turn = self._turns.get(done.job.number)
-            await self._commit(done)
+            described = await self._described.get()
+            outcomes, job = await described.outcomes, described.job
+            turn = self._turns.get(job.number)
+            await self._commit(job, outcomes)
             if turn is not None:
-                turn.in_flight -= len(done.outcomes)
-            self.rates.add(done.job.number, len(done.outcomes), time.monotonic())
+                turn.in_flight -= len(outcomes)
+            self.rates.add(job.number, len(outcomes), time.monotonic())
             self._on_commit()
 
-    async def _commit(self, done: _Done) -> None:
+    async def _commit(self, job: JobRecord, outcomes: list[Outcome]) -> None:
         """Commit; nothing is dropped."""
         try:
-            await patiently(self._catalogue.jobs.settle, done.job, done.outcomes)
+            await patiently(self._catalogue.jobs.settle, job, outcomes)
         except (CollectionNotFound, Conflict) as error:
-            await patiently(self._catalogue.jobs.fail, done.job.number, str(error))
+            await patiently(self._catalogue.jobs.fail, job.number, str(error))
 
 
 def _tell_if_failed(stage: "asyncio.Task[None]") -> None:

@@ -19,7 +19,6 @@ import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from PIL import AvifImagePlugin
 
@@ -54,16 +53,16 @@ def main(arguments: list[str]) -> None:
     channel = socket.socket(fileno=0)
     accepted, here = _Caps(*numbers[:2]), _Caps(*numbers[2:])
     frames.send(channel.sendall, {"ready": True})
-    with channel.makefile("rb") as requests, contextlib.suppress(frames.BrokenFrame, OSError):
+    with contextlib.suppress(frames.BrokenFrame, OSError):
         while True:
             # Nothing of one picture is kept while the next one is waited for.
-            frames.send(channel.sendall, *_next_answer(requests, accepted, here, seconds))
+            frames.send(channel.sendall, *_next_answer(channel, accepted, here, seconds))
 
 
 def _next_answer(
-    requests: BinaryIO, accepted: _Caps, here: _Caps, seconds: float
+    channel: socket.socket, accepted: _Caps, here: _Caps, seconds: float
 ) -> tuple[frames.Header, bytes]:
-    header, data = frames.receive(requests.read, max_payload=sys.maxsize)
+    header, data = frames.receive_request(channel)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         return _answer(header, data, accepted, here)

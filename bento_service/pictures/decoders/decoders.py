@@ -9,7 +9,7 @@ well, or that crashes a decoder, is refused: only its own caller learns of it.
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from threading import BoundedSemaphore
 from typing import BinaryIO, Generic, Self, TypeVar
@@ -24,11 +24,12 @@ from bento_service.errors import (
     UnsupportedMediaType,
 )
 from bento_service.pictures.decoders import messages as frames
+from bento_service.pictures.decoders.buffers import Buffers, SharedSnapshot
 from bento_service.pictures.decoders.fair_turns import BUSY, Turns
 from bento_service.pictures.decoders.pool import Pool
 from bento_service.pictures.decoders.process import DecoderLimits, DecoderLost, Reason
 from bento_service.pictures.formats import MEDIA_TYPES, Colour, Region
-from bento_service.pictures.picture import Picture, pixels_of
+from bento_service.pictures.picture import Picture, Snapshot, Source, pixels_of
 
 _T = TypeVar("_T")
 _MEBIBYTE = 2**20
@@ -67,7 +68,7 @@ class _Question(Generic[_T]):
     """
 
     header: frames.Header
-    source: bytes | BinaryIO
+    source: Source
     max_payload: int
     understood: Callable[[frames.Header, bytearray], _T]
 
@@ -76,14 +77,9 @@ class _Question(Generic[_T]):
         """Bytes of the picture."""
         if isinstance(self.source, bytes):
             return len(self.source)
+        if isinstance(self.source, Snapshot):
+            return self.source.size
         return self.source.seek(0, os.SEEK_END)
-
-    def data(self) -> bytes:
-        """Of the picture."""
-        if isinstance(self.source, bytes):
-            return self.source
-        self.source.seek(0)
-        return self.source.read()
 
 
 class Decoders:
@@ -115,10 +111,12 @@ class Decoders:
         self._tries = tries
         self.quick = Pool(_quick(limits), count=count, keeps_spare=True)
         self.slow = Pool(limits, count=count)
+        self._buffers = Buffers(kept=count)
         self._closing = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
+            opened.callback(self._buffers.close)
             opened.enter_context(self.quick)
             opened.enter_context(self.slow)
             if self._tries:
@@ -141,9 +139,15 @@ class Decoders:
         """The living processes."""
         return self.quick.pids + self.slow.pids
 
+    def snapshot(
+        self, source: bytes | BinaryIO, *, max_bytes: int | None = None
+    ) -> AbstractContextManager[SharedSnapshot]:
+        """See `vision.picture.Decoder`."""
+        return self._buffers.snapshot(source, max_bytes=max_bytes)
+
     def decode(
         self,
-        source: bytes | BinaryIO,
+        source: Source,
         *,
         side: int,
         padding: Colour | None = None,
@@ -156,10 +160,9 @@ class Decoders:
             return _picture(told, samples, side)
 
         header = {"make": "square", "side": side, "padding": padding, "region": region}
-        question = _Question(header, source, 3 * side * side, understood)
-        return self._answer(question, sender)
+        return self._answer(_Question(header, source, 3 * side * side, understood), sender)
 
-    def thumbnail(self, source: bytes | BinaryIO, *, side: int, sender: str | None = None) -> bytes:
+    def thumbnail(self, source: Source, *, side: int, sender: str | None = None) -> bytes:
         """See `vision.picture.Decoder`."""
         header = {"make": "thumbnail", "side": side}
         # Pixels and a header are more than any WebP of them.
@@ -171,7 +174,7 @@ class Decoders:
         try:
             if question.size <= _QUICK_BYTES:
                 with self._place():
-                    return _asked(self.quick, question, deadline, overrun=Reason.SLOW)
+                    return self._asked(self.quick, question, deadline, overrun=Reason.SLOW)
         except _Elsewhere:
             pass
         except DecoderLost as lost:
@@ -181,9 +184,50 @@ class Decoders:
             # A job is not to blame for the time that it has waited.
             deadline = self._deadline(sender) if sender is None else deadline
             try:
-                return _asked(self.slow, question, deadline)
+                return self._asked(self.slow, question, deadline)
             except DecoderLost as lost:
                 raise _explained(lost.reason, sender) from lost
+
+    def _asked(
+        self, pool: Pool, question: _Question[_T], deadline: float, *, overrun: Reason | None = None
+    ) -> _T:
+        """What a decoder of one lane answers.
+
+        Args:
+            pool: The lane's decoders.
+            question: For one of them.
+            deadline: Of the monotonic clock.
+            overrun: What it is called there that a picture takes too much.
+
+        Raises:
+            DecoderLost: There was no answer; the decoder is replaced.
+            LookalikeError: The answer is a refusal.
+        """
+        # Not before there is a decoder, so that those who wait for one hold no copies.
+        with pool.process() as process, self._shared(question.source) as picture:
+            try:
+                told, payload = process.ask(
+                    question.header,
+                    picture,
+                    max_payload=question.max_payload,
+                    seconds=deadline - time.monotonic(),
+                )
+                _check_refusal(told)
+                return _trusted(question.understood, told, payload)
+            except DecoderLost as lost:
+                reason = overrun or lost.reason if lost.reason is Reason.TIME else lost.reason
+                pool.lose(process, reason)
+                raise DecoderLost(reason) from lost
+            except ImageTooExpensive as error:
+                pool.lose(process, overrun or Reason.MEMORY)
+                if overrun is None:
+                    raise
+                raise DecoderLost(overrun) from error
+
+    def _shared(self, source: Source) -> AbstractContextManager[SharedSnapshot]:
+        if isinstance(source, SharedSnapshot):
+            return nullcontext(source)
+        return self.snapshot(bytes(source.data) if isinstance(source, Snapshot) else source)
 
     def _deadline(self, sender: str | None) -> float:
         """Until when a picture may take, of the monotonic clock.
@@ -218,42 +262,6 @@ def _quick(limits: DecoderLimits) -> DecoderLimits:
             min(limits.max_jpeg_pixels, _QUICK_JPEG_PIXELS),
         ),
     )
-
-
-def _asked(
-    pool: Pool, question: _Question[_T], deadline: float, *, overrun: Reason | None = None
-) -> _T:
-    """What a decoder of one lane answers.
-
-    Args:
-        pool: The lane's decoders.
-        question: For one of them.
-        deadline: Of the monotonic clock.
-        overrun: What it is called there that a picture takes too much.
-
-    Raises:
-        DecoderLost: There was no answer; the decoder is replaced.
-        LookalikeError: The answer is a refusal.
-    """
-    with pool.process() as process:
-        try:
-            told, payload = process.ask(
-                question.header,
-                question.data(),
-                max_payload=question.max_payload,
-                seconds=deadline - time.monotonic(),
-            )
-            _check_refusal(told)
-            return _trusted(question.understood, told, payload)
-        except DecoderLost as lost:
-            reason = overrun or lost.reason if lost.reason is Reason.TIME else lost.reason
-            pool.lose(process, reason)
-            raise DecoderLost(reason) from lost
-        except ImageTooExpensive as error:
-            pool.lose(process, overrun or Reason.MEMORY)
-            if overrun is None:
-                raise
-            raise DecoderLost(overrun) from error
 
 
 def _explained(reason: Reason, sender: str | None) -> LookalikeError:

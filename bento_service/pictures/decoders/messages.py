@@ -1,10 +1,15 @@
 """Messages between the service and a decoder: a header of JSON, and bytes.
 
+The bytes of an answer follow its header. Those of a request are at the beginning of a file whose
+descriptor comes with it.
+
 The service trusts nothing that a decoder answers, so nothing here could run code (as unpickling
 could), and lengths are checked before anything is read.
 """
 
 import json
+import os
+import socket
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -28,6 +33,34 @@ def send(write: Callable[[bytes], object], header: Mapping[str, Any], payload: b
         write(payload)
 
 
+def send_request(
+    channel: socket.socket, header: Mapping[str, Any], *, file: int, size: int
+) -> None:
+    """Send one message whose bytes, so many, are in an open file."""
+    encoded = json.dumps(header).encode()
+    message = _LENGTHS.pack(len(encoded), size) + encoded
+    sent = socket.send_fds(channel, [message], [file])
+    channel.sendall(message[sent:])
+
+
+def receive_request(channel: socket.socket) -> tuple[Header, bytes]:
+    """Receive one message whose bytes are in an open file.
+
+    Raises:
+        BrokenFrame: There is none.
+    """
+    lengths, files, _, _ = socket.recv_fds(channel, _LENGTHS.size, 1)
+    try:
+        if len(lengths) != _LENGTHS.size or len(files) != 1:
+            raise BrokenFrame
+        header_length, size = _LENGTHS.unpack(lengths)
+        header = _header(channel.recv(header_length, socket.MSG_WAITALL))
+        return header, _whole(lambda count: os.pread(files[0], count, 0), size)
+    finally:
+        for file in files:
+            os.close(file)
+
+
 def receive(read: Callable[[int], Data], *, max_payload: int) -> tuple[Header, Data]:
     """Receive one message.
 
@@ -41,13 +74,18 @@ def receive(read: Callable[[int], Data], *, max_payload: int) -> tuple[Header, D
     header_length, payload_length = _LENGTHS.unpack(_whole(read, _LENGTHS.size))
     if header_length > _MAX_HEADER or payload_length > max_payload:
         raise BrokenFrame
+    header = _header(_whole(read, header_length))
+    return header, _whole(read, payload_length)
+
+
+def _header(encoded: bytes | bytearray) -> Header:
     try:
-        header = json.loads(_whole(read, header_length))
+        header = json.loads(encoded)
     except (ValueError, RecursionError) as error:
         raise BrokenFrame from error
     if not isinstance(header, dict):
         raise BrokenFrame
-    return header, _whole(read, payload_length)
+    return header
 
 
 def _whole(read: Callable[[int], Data], length: int) -> Data:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bento_service.errors import NotReady
 from bento_service.pictures.decoders import messages as frames
+from bento_service.pictures.decoders.buffers import SharedSnapshot
 
 _PACKAGES = Path(__file__).parents[3]
 _COMMAND = (
@@ -124,7 +125,7 @@ class DecoderProcess:
             raise NotReady("a decoder of pictures does not start; see the service's log") from error
 
     def ask(
-        self, header: frames.Header, data: bytes, *, max_payload: int, seconds: float
+        self, header: frames.Header, picture: SharedSnapshot, *, max_payload: int, seconds: float
     ) -> tuple[frames.Header, bytearray]:
         """Send a request and wait for the answer, so many seconds by the clock.
 
@@ -133,7 +134,8 @@ class DecoderProcess:
         """
         self._deadline = time.monotonic() + seconds
         try:
-            frames.send(self._write, header, data)
+            self._channel.settimeout(self._left())
+            frames.send_request(self._channel, header, file=picture.file, size=picture.size)
             return frames.receive(self._read, max_payload=max_payload)
         except TimeoutError as error:
             raise DecoderLost(Reason.CLOCK) from error
@@ -156,10 +158,6 @@ class DecoderProcess:
             if self._process.wait(1.0) == -signal.SIGPROF:
                 return Reason.TIME
         return Reason.DIED
-
-    def _write(self, data: bytes) -> None:
-        self._channel.settimeout(self._left())
-        self._channel.sendall(data)
 
     def _read(self, count: int) -> bytearray:
         received = bytearray(count)

@@ -1,4 +1,4 @@
-"""Filters answered by each database; what passes is told from the pictures alone by `passes`."""
+"""Filters that each database answers, compared with `passes` for each image."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -85,9 +85,7 @@ def listed(catalogue, collection, which, **page):
     metadata=st.lists(METADATA, min_size=3, max_size=3),
     which=st.lists(EXPRESSIONS, min_size=10, max_size=10),
 )
-def test_the_database_and_the_pictures_themselves_agree_on_what_passes(
-    catalogue, cats, add, metadata, which
-):
+def test_the_database_and_the_filter_of_one_image_agree(catalogue, cats, add, metadata, which):
     ids = add(cats, "1.png", "2.png", "3.png")
     for image_id, one in zip(ids, metadata, strict=True):
         catalogue.images.set_metadata(image_id, one)
@@ -136,9 +134,7 @@ def test_the_database_and_the_pictures_themselves_agree_on_what_passes(
         ('"$width" == 1', [3]),
     ],
 )
-def test_what_the_documentation_promises_is_what_passes(
-    text, passing, catalogue, cats, described_as
-):
+def test_filters_work_as_documented(text, passing, catalogue, cats, described_as):
     ids = described_as(
         {"price": 7, "shop": "north", "size": {"width": 3}, "tags": ["red", "blue"]},
         {"price": 12.5, "shop": "north", "size": {"width": 4}, "tags": "red"},
@@ -151,7 +147,7 @@ def test_what_the_documentation_promises_is_what_passes(
 
 
 @pytest.mark.parametrize("prefix", ["a\ud7ff", "a\U0010ffff", "\U0010ffff", "z", "%"])
-def test_a_prefix_finds_just_what_begins_with_it_up_to_the_last_letter(
+def test_a_prefix_matches_exactly_the_strings_that_begin_with_it(
     prefix, catalogue, cats, described_as
 ):
     texts = [prefix, prefix + "a", prefix + "\U0010ffff", prefix[:-1] + "\ue000", "b", "", "~"]
@@ -175,7 +171,7 @@ def test_metadata_of_a_train_is_filtered_like_metadata_that_was_set(
     assert catalogue.filtered.count(cats.id, parse('shop == "north"')) == 2
 
 
-def test_changed_metadata_is_no_longer_found_as_it_was(catalogue, cats, described_as):
+def test_old_values_of_changed_metadata_are_not_found(catalogue, cats, described_as):
     (image_id,) = described_as({"price": 7, "shop": "north"})
 
     catalogue.images.set_metadata(image_id, {"price": 8})
@@ -195,7 +191,7 @@ def test_other_collections_are_left_alone(catalogue, cats, space, add, described
     assert listed(catalogue, dogs, parse("price == 7")) == [dog]
 
 
-def test_what_passes_is_deleted_and_nothing_else(catalogue, cats, described_as, ids):
+def test_exactly_the_passing_images_are_deleted(catalogue, cats, described_as, ids):
     _, dear, unknown, _ = described_as({"price": 1}, {"price": 9}, {}, {"price": 2})
 
     assert catalogue.filtered.delete(cats.id, parse("price < 5")) == 2
@@ -205,7 +201,7 @@ def test_what_passes_is_deleted_and_nothing_else(catalogue, cats, described_as, 
     assert catalogue.filtered.delete(cats.id, parse("price < 5")) == 0
 
 
-def test_deleted_images_leave_nothing_behind(catalogue, cats, described_as):
+def test_deleted_images_leave_no_rows_behind(catalogue, cats, described_as):
     described_as({"price": 1}, {"price": 2})
     catalogue.filtered.delete(cats.id, parse("price == 1"))
     for index in catalogue.indexes.of(cats.id):
@@ -268,7 +264,7 @@ def test_descriptors_come_with_their_ids(catalogue, cats, described_as):
     np.testing.assert_array_equal(vectors, [[1, 0, 0, 0]] * len(numbers))
 
 
-def test_values_travel_beside_the_statement_and_never_in_it(catalogue, cats, described_as):
+def test_values_are_bound_and_never_part_of_the_statement(catalogue, cats, described_as):
     (image_id,) = described_as({"a": "x' OR '1'='1", "b'); --": 1})
 
     assert listed(catalogue, cats, parse("""a == "x' OR '1'='1" """)) == [image_id]

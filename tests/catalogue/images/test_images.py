@@ -22,7 +22,7 @@ def purged(catalogue, collection, *, up_to):
     return catalogue.images.purge(collection.id)
 
 
-def test_an_image_comes_back_as_it_was_described(catalogue, cats, folder_job, described):
+def test_an_image_is_returned_as_it_was_described(catalogue, cats, folder_job, described):
     job = folder_job(cats, "a/tom.png", metadata={"x": 1})
     (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
     picture = replace(described("tom"), width=640, height=480, bytes=12345, format="GIF")
@@ -36,7 +36,7 @@ def test_an_image_comes_back_as_it_was_described(catalogue, cats, folder_job, de
     assert catalogue.images.get(image.id) == image
 
 
-def test_descriptors_come_back_bit_by_bit(catalogue, cats, folder_job, described):
+def test_descriptors_are_returned_bit_by_bit(catalogue, cats, folder_job, described):
     job = folder_job(cats, "tom")
     (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
     components = np.array([1e-38, -0.5, 1 / 3, 0.0], np.float32)
@@ -79,7 +79,7 @@ def test_collections_do_not_share_images(catalogue, cats, space, add):
 # Deleting
 
 
-def test_a_deleted_image_is_gone_from_every_answer(catalogue, cats, add, digest):
+def test_a_deleted_image_is_in_no_answer(catalogue, cats, add, digest):
     tom, kit = add(cats, "tom", "kit")
     assert catalogue.images.delete(cats.id, [tom]) == 1
     assert catalogue.images.count(cats.id) == 1
@@ -102,7 +102,7 @@ def test_a_deleted_image_is_a_tombstone_for_the_index(catalogue, cats, add):
     ]
 
 
-def test_only_what_was_there_is_counted_as_deleted(catalogue, cats, space, add):
+def test_only_existing_images_are_counted_as_deleted(catalogue, cats, space, add):
     dogs = catalogue.collections.create("dogs", space)
     (tom,), (rex,) = add(cats, "tom"), add(dogs, "rex")
     assert catalogue.images.delete(cats.id, [tom, tom, rex, 10**6, 0, -1, 2**63, 2**80]) == 1
@@ -118,7 +118,7 @@ def test_deleting_everything_leaves_the_collection(catalogue, cats, add, ids):
     assert catalogue.collections.named("cats").id == cats.id
 
 
-def test_deleting_from_a_collection_that_has_gone_is_told(catalogue, cats):
+def test_deleting_from_a_deleted_collection_is_an_error(catalogue, cats):
     catalogue.collections.delete(cats.id)
     with pytest.raises(CollectionNotFound):
         catalogue.images.delete(cats.id, [1])
@@ -126,7 +126,7 @@ def test_deleting_from_a_collection_that_has_gone_is_told(catalogue, cats):
         catalogue.images.delete_all(cats.id)
 
 
-def test_a_picture_that_comes_again_gets_a_new_id(catalogue, cats, add):
+def test_a_picture_that_is_added_again_gets_a_new_id(catalogue, cats, add):
     (first,) = add(cats, "tom")
     catalogue.images.delete(cats.id, [first])
     (second,) = add(cats, "tom")
@@ -134,7 +134,7 @@ def test_a_picture_that_comes_again_gets_a_new_id(catalogue, cats, add):
     assert {c.image_id: c.deleted for c in changed(catalogue, cats)} == {first: True, second: False}
 
 
-def test_an_id_is_never_given_twice(catalogue, cats, add):
+def test_an_id_is_never_used_twice(catalogue, cats, add):
     (first,) = add(cats, "tom")
     catalogue.images.delete_all(cats.id)
     purged(catalogue, cats, up_to=10**9)
@@ -174,7 +174,7 @@ def test_tombstones_are_removed_when_the_index_has_applied_them(catalogue, cats,
     assert catalogue.images.count(cats.id) == 1
 
 
-def test_purging_tells_which_uploads_it_touched(
+def test_purging_returns_the_uploads_of_removed_images(
     catalogue, cats, add, upload_job, settle_all, digest
 ):
     add(cats, "from a folder")
@@ -221,7 +221,7 @@ def test_every_change_has_a_higher_revision_than_those_before(catalogue, cats, a
     assert catalogue.collections.named("cats").index.revision == 3
 
 
-def test_ids_are_told_by_what_the_index_knows(catalogue, cats, add):
+def test_ids_are_split_by_the_revision_that_the_index_has_applied(catalogue, cats, add):
     (old,), (gone,), (new,) = add(cats, "old"), add(cats, "gone"), add(cats, "new")
     catalogue.images.delete(cats.id, [gone])  # revision 4
     assert catalogue.changes.living_ids(cats.index.id, up_to=2) == {old}
@@ -287,9 +287,7 @@ def test_paths_that_are_not_text_are_kept_byte_by_byte(catalogue, cats, add):
 # At once
 
 
-def test_many_at_once_lose_nothing_and_wait_for_each_other(
-    catalogue, cats, folder_job, described, ids
-):
+def test_concurrent_writers_lose_nothing(catalogue, cats, folder_job, described, ids):
     failures = []
 
     def work(job, names):
@@ -299,7 +297,7 @@ def test_many_at_once_lose_nothing_and_wait_for_each_other(
                 some = catalogue.images.page(cats.id, after=0, limit=3)
                 catalogue.images.set_metadata(some[-1].id, {"by": job.number})
                 catalogue.images.delete(cats.id, [10**9])
-        except Exception as error:  # noqa: BLE001 - told to the test's own thread
+        except Exception as error:  # noqa: BLE001 - reported to the thread of the test
             failures.append(error)
 
     lists = [[f"{thread}-{n}" for n in range(8)] + ["shared"] for thread in range(4)]
@@ -316,7 +314,7 @@ def test_many_at_once_lose_nothing_and_wait_for_each_other(
     assert revisions == sorted(set(revisions))
 
 
-def test_of_many_digests_those_are_told_whose_bytes_are_there(catalogue, cats, space, add, digest):
+def test_of_many_digests_the_known_ones_are_returned(catalogue, cats, space, add, digest):
     dogs = catalogue.collections.create("dogs", space)
     _, kit = add(cats, "tom", "kit")
     add(dogs, "rex")

@@ -137,7 +137,7 @@ def test_an_empty_collection_is_switched_at_once(catalogue, cats, reindexed):
     assert serving(catalogue) == OTHER
 
 
-def test_what_is_trained_meanwhile_is_written_for_both(
+def test_images_added_meanwhile_are_written_for_both_indexes(
     catalogue, cats, add, begin, describe_anew, folder_job, both
 ):
     add(cats, "old")
@@ -152,7 +152,7 @@ def test_what_is_trained_meanwhile_is_written_for_both(
         assert len(catalogue.changes.living_ids(one.id, up_to=10**9)) == 2
 
 
-def test_an_image_deleted_meanwhile_is_gone_on_both_sides(
+def test_an_image_deleted_meanwhile_is_deleted_from_both_indexes(
     catalogue, cats, add, begin, describe_anew, digest
 ):
     early, late, _ = add(cats, "early", "late", "kept")
@@ -211,9 +211,7 @@ def test_images_that_could_not_be_described_keep_the_old_index_serving(
     assert catalogue.images.count(cats.id) == 3
 
 
-def test_missing_images_are_deleted_where_that_was_asked_for(
-    catalogue, cats, add, begin, describe_anew
-):
+def test_drop_missing_deletes_missing_images(catalogue, cats, add, begin, describe_anew):
     a, b = add(cats, "a", "b")
     job = begin(cats, drop_missing=True)
     describe_anew(job, missing=["b"])
@@ -235,9 +233,7 @@ def test_a_version_that_serves_or_is_being_prepared_is_a_conflict(catalogue, cat
             begin(cats, wanted)
 
 
-def test_another_version_takes_the_place_of_one_that_was_not_finished(
-    catalogue, cats, add, begin, describe_anew
-):
+def test_another_version_replaces_an_unfinished_one(catalogue, cats, add, begin, describe_anew):
     add(cats, "a")
     describe_anew(begin(cats), missing=["a"])
     (index,) = catalogue.reindexes.due()
@@ -252,7 +248,7 @@ def test_only_the_version_before_the_last_switch_is_kept(catalogue, cats, add, b
     assert [one.space for one in catalogue.indexes.of(cats.id)] == [THIRD, OTHER]
 
 
-def test_undoing_goes_back_at_once_and_again_forth(catalogue, cats, space, add, reindexed):
+def test_undo_switches_back_and_forth_at_once(catalogue, cats, space, add, reindexed):
     with pytest.raises(Conflict, match="no former version"):
         catalogue.reindexes.undo(cats)
     (tom,) = add(cats, "tom")
@@ -264,7 +260,7 @@ def test_undoing_goes_back_at_once_and_again_forth(catalogue, cats, space, add, 
     assert serving(catalogue) == OTHER
 
 
-def test_going_back_by_reindex_describes_only_what_came_since(
+def test_reindexing_to_the_former_version_describes_only_newer_images(
     catalogue, cats, space, add, begin, describe_anew, reindexed, folder_job, both
 ):
     add(cats, "before")
@@ -282,7 +278,7 @@ def test_going_back_by_reindex_describes_only_what_came_since(
     assert serving(catalogue) == space
 
 
-def test_a_canceled_reindex_drops_what_it_prepared_and_nothing_else(
+def test_a_canceled_reindex_drops_only_the_index_that_it_prepared(
     catalogue, cats, space, add, begin, describe_anew
 ):
     add(cats, "tom")
@@ -314,7 +310,7 @@ def test_a_retry_of_a_canceled_reindex_describes_everything(
     assert catalogue.reindexes.switch(catalogue.reindexes.target(again.number))
 
 
-def test_forgetting_drops_everything_but_what_serves_and_ends_the_job(
+def test_forget_drops_all_but_the_serving_index_and_ends_the_job(
     catalogue, cats, space, add, begin, describe_anew
 ):
     (tom,) = add(cats, "tom")
@@ -329,7 +325,7 @@ def test_forgetting_drops_everything_but_what_serves_and_ends_the_job(
     assert catalogue.images.descriptor(tom, cats.index.id).tolist() == OLD_VECTOR.tolist()
 
 
-def test_an_index_that_was_built_wrongly_fails_its_job_and_is_filled_again(
+def test_a_defective_index_fails_its_job_and_is_filled_again(
     catalogue, cats, space, add, begin, describe_anew
 ):
     add(cats, "tom")
@@ -347,7 +343,7 @@ def test_an_index_that_was_built_wrongly_fails_its_job_and_is_filled_again(
     assert [one.job_number for one in catalogue.reindexes.due()] == [again.number]
 
 
-def test_a_train_into_a_version_that_is_not_computed_writes_nothing(
+def test_a_version_that_is_not_computed_is_a_conflict_and_writes_nothing(
     catalogue, cats, add, reindexed, folder_job, both
 ):
     reindexed(cats)
@@ -358,7 +354,7 @@ def test_a_train_into_a_version_that_is_not_computed_writes_nothing(
     assert catalogue.images.count(cats.id) == 0
 
 
-def test_a_collection_deleted_meanwhile_takes_its_reindex_along(catalogue, cats, add, begin):
+def test_a_collection_deleted_meanwhile_ends_its_reindex(catalogue, cats, add, begin):
     add(cats, "tom")
     job = begin(cats)
     (index,) = [one for one in catalogue.indexes.of(cats.id) if not one.serves]

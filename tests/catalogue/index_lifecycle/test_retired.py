@@ -1,9 +1,8 @@
-"""Descriptors of indexes that nobody uses any more: unused at once, deleted little by little."""
+"""Retired indexes: unused at once, while their descriptors are deleted in small parts."""
 
 import pytest
 from sqlalchemy import func, select
 
-import bento_service.catalogue.index_lifecycle.retired as retired_module
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.tables import descriptors, indexes
 
@@ -13,8 +12,7 @@ OTHER = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 2, "fp32")
 @pytest.fixture
 def rows(catalogue):
     def count(table):
-        with catalogue.database.reading() as connection:
-            return connection.execute(select(func.count()).select_from(table)).scalar_one()
+        return catalogue.database.scalar(select(func.count()).select_from(table))
 
     return lambda: (count(indexes), count(descriptors))
 
@@ -37,21 +35,20 @@ def given_up(catalogue, cats, add, described, digest, folder_job):
     return prepared
 
 
-def test_what_is_given_up_is_gone_at_once_while_its_rows_are_not(catalogue, cats, given_up, rows):
+def test_a_retired_index_is_gone_at_once_while_its_rows_remain(catalogue, cats, given_up, rows):
     assert [one.id for one in catalogue.indexes.all()] == [cats.index.id]
     assert catalogue.indexes.get(given_up.id) is None
     assert rows() == (2, 8)
 
 
-def test_rows_go_some_at_a_time_and_the_index_after_them(catalogue, given_up, rows, monkeypatch):
-    monkeypatch.setattr(retired_module, "_ROWS_A_TIME", 2)
+def test_rows_are_deleted_in_parts_and_the_index_after_them(catalogue, given_up, rows):
     seen = []
-    while catalogue.retired.sweep():
+    while catalogue.retired_indexes.sweep(rows=2):
         seen.append(rows())
     assert seen == [(2, 6), (1, 5)]
 
 
-def test_its_version_can_be_prepared_again_before_its_rows_have_gone(
+def test_a_retired_version_can_be_prepared_before_its_rows_are_deleted(
     catalogue, cats, given_up, rows
 ):
     catalogue.reindexes.begin(cats, OTHER, drop_missing=False)
@@ -59,12 +56,12 @@ def test_its_version_can_be_prepared_again_before_its_rows_have_gone(
     assert again.space.fingerprint == OTHER.fingerprint
     assert again.id != given_up.id
     assert catalogue.reindexes.missing(again) == 5
-    while catalogue.retired.sweep():
+    while catalogue.retired_indexes.sweep():
         pass
     assert rows() == (2, 5)
 
 
-def test_tombstones_do_not_wait_for_an_index_that_nobody_uses(catalogue, cats, given_up):
+def test_tombstones_do_not_wait_for_a_retired_index(catalogue, cats, given_up):
     catalogue.images.delete_all(cats.id)
     index = catalogue.collections.named("cats").index
     catalogue.indexes.set_applied(index.id, index.revision)
@@ -72,7 +69,7 @@ def test_tombstones_do_not_wait_for_an_index_that_nobody_uses(catalogue, cats, g
     assert catalogue.changes.page(index.id, after=(0, 0), limit=10) == []
 
 
-def test_where_nothing_is_retired_nothing_is_done(catalogue, cats, add, rows):
+def test_without_retired_indexes_a_sweep_does_nothing(catalogue, cats, add, rows):
     add(cats, "a")
-    assert not catalogue.retired.sweep()
+    assert not catalogue.retired_indexes.sweep()
     assert rows() == (1, 1)

@@ -68,7 +68,7 @@ def test_nothing_is_committed_after_a_job_was_canceled(
     catalogue.jobs.finish_walk(job.number)
     assert catalogue.jobs.get(job.id) == before
     assert catalogue.images.count(cats.id) == 0
-    assert todo(catalogue, job) == []  # nobody reads them any more
+    assert todo(catalogue, job) == []  # the worker reads them no more
 
 
 def test_a_finished_job_cannot_be_canceled(catalogue, cats, folder_job, settle_all):
@@ -84,9 +84,7 @@ def test_a_finished_job_cannot_be_canceled(catalogue, cats, folder_job, settle_a
         catalogue.job_control.cancel("nope")
 
 
-def test_canceling_against_commits_leaves_counters_that_are_true(
-    catalogue, cats, folder_job, described
-):
+def test_canceling_during_commits_leaves_correct_counters(catalogue, cats, folder_job, described):
     job = folder_job(cats, *(str(n) for n in range(300)))
     files = todo(catalogue, job)
     seen = []
@@ -120,7 +118,7 @@ def test_canceling_against_commits_leaves_counters_that_are_true(
 # Retrying
 
 
-def test_a_retry_of_a_finished_job_has_what_failed(catalogue, cats, upload_job, fail, retry):
+def test_a_retry_of_a_finished_job_has_the_failed_files(catalogue, cats, upload_job, fail, retry):
     job = upload_job(cats, "a.png", "b.png", "c.png")
     first = {file.path: file.sha256 for file in todo(catalogue, job)}
     fail(job, "a.png", "c.png")
@@ -137,7 +135,7 @@ def test_a_retry_of_a_finished_job_has_what_failed(catalogue, cats, upload_job, 
     assert again.created_at > job.created_at
 
 
-def test_a_retry_leaves_out_what_went_well(catalogue, cats, folder_job, described, fail, retry):
+def test_a_retry_leaves_out_successful_files(catalogue, cats, folder_job, described, fail, retry):
     job = folder_job(cats, *"abcd", ignore=("*.gif",), metadata={"x": 1}, recursive=False)
     a, *_ = todo(catalogue, job)
     catalogue.jobs.settle(job, [Outcome(a, described=described("a"))])
@@ -148,7 +146,7 @@ def test_a_retry_leaves_out_what_went_well(catalogue, cats, folder_job, describe
     assert [getattr(again, name) for name in kept] == [getattr(job, name) for name in kept]
 
 
-def test_a_retry_of_a_canceled_job_has_what_failed_and_what_was_not_reached(
+def test_a_retry_of_a_canceled_job_has_failed_and_unreached_files(
     catalogue, cats, folder_job, described, fail, retry
 ):
     job = folder_job(cats, *"abcd")
@@ -161,7 +159,7 @@ def test_a_retry_of_a_canceled_job_has_what_failed_and_what_was_not_reached(
     assert again.walked
 
 
-def test_a_retry_walks_again_where_the_walk_was_not_whole(
+def test_a_retry_walks_again_if_the_walk_was_not_finished(
     catalogue, cats, folder_job, described, settle_all, fail, retry
 ):
     job = folder_job(cats, *"abc", walked=False)
@@ -195,16 +193,14 @@ def test_a_retry_that_walks_again_may_find_nothing_new(
     assert (ended.state, counted(ended)) == (JobState.COMPLETED, (0, 0, 0, 0, 0))
 
 
-def test_where_nothing_failed_there_is_nothing_to_retry(
-    catalogue, cats, folder_job, settle_all, retry
-):
+def test_a_job_without_failures_cannot_be_retried(catalogue, cats, folder_job, settle_all, retry):
     job = folder_job(cats, "a")
     settle_all(job)
     with pytest.raises(Conflict, match="nothing to retry"):
         retry(job)
 
 
-def test_a_job_is_retried_by_one_job_at_a_time(catalogue, cats, folder_job, fail, retry):
+def test_a_job_has_one_open_retry_at_a_time(catalogue, cats, folder_job, fail, retry):
     job = folder_job(cats, "a")
     fail(job, "a")
     together, made, refused = threading.Barrier(4), [], []

@@ -1,13 +1,13 @@
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import func, select, update
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs import idempotency_keys as claims
 from bento_service.catalogue.jobs.records import Claim, NewFile, NewJob
 from bento_service.catalogue.records import DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.tables import SourceKind, idempotency_keys
 from bento_service.errors import Conflict
 from tests.support.waiting import run_threads
 
@@ -18,24 +18,24 @@ NEW = NewJob(SourceKind.UPLOAD, files=(NewFile("1", "tom.png", "b" * 64),))
 def test_the_same_claim_again_is_the_same_job(catalogue, cats):
     first = catalogue.jobs.create(cats.id, "cats", NEW, CLAIM)
     assert catalogue.jobs.create(cats.id, "cats", NEW, CLAIM) == first
-    assert catalogue.claims.job_of(CLAIM) == first.id
+    assert catalogue.idempotency_keys.job_of(CLAIM) == first.id
     assert [job.id for job in catalogue.jobs.open()] == [first.id]
     assert first.total == 1
 
 
-def test_a_key_that_is_used_for_something_else_is_refused(catalogue, cats):
+def test_a_key_of_another_request_is_refused(catalogue, cats):
     first = catalogue.jobs.create(cats.id, "cats", NEW, CLAIM)
     other = Claim(CLAIM.key, "c" * 64)
     for ask in (
         lambda: catalogue.jobs.create(cats.id, "cats", NEW, other),
-        lambda: catalogue.claims.job_of(other),
+        lambda: catalogue.idempotency_keys.job_of(other),
     ):
         with pytest.raises(Conflict, match=f"'order 17' was used for another.*{first.id}"):
             ask()
     assert len(catalogue.jobs.open()) == 1
 
 
-def test_without_a_claim_every_job_is_its_own(catalogue, cats):
+def test_without_a_key_every_call_starts_a_job(catalogue, cats):
     made = {catalogue.jobs.create(cats.id, "cats", NEW).id for _ in range(2)}
     assert len(made) == 2
 
@@ -50,7 +50,7 @@ def test_a_claim_of_a_call_that_failed_can_be_used(catalogue, cats):
     space = DescriptorSpace("vgg16-mac", "vgg16:one", cats.space.fingerprint, 4, "fp32")
     with pytest.raises(Conflict, match="already"):
         catalogue.reindexes.begin(cats, space, drop_missing=False, claim=CLAIM)
-    assert catalogue.claims.job_of(CLAIM) is None
+    assert catalogue.idempotency_keys.job_of(CLAIM) is None
     assert catalogue.jobs.create(cats.id, "cats", NEW, CLAIM).id
 
 
@@ -60,19 +60,26 @@ def test_a_reindex_under_the_same_claim_is_begun_once(catalogue, cats):
     assert catalogue.reindexes.begin(cats, space, drop_missing=False, claim=CLAIM) == first
 
 
-def test_a_key_is_forgotten_after_a_day(catalogue, cats, monkeypatch):
+def test_a_key_expires_after_a_day(catalogue, cats):
+    def age(period):
+        statement = update(idempotency_keys).values(created_at=datetime.now(UTC) - period)
+        catalogue.database.write(statement)
+
     first = catalogue.jobs.create(cats.id, "cats", NEW, CLAIM)
-    assert timedelta(hours=24) == claims.KEPT
-    monkeypatch.setattr(claims, "KEPT", timedelta(0))
-    assert catalogue.claims.job_of(CLAIM) is None
+    age(timedelta(hours=23, minutes=59))
+    catalogue.idempotency_keys.remove_expired()
+    assert catalogue.idempotency_keys.job_of(CLAIM) == first.id
+    age(timedelta(hours=24))
+    assert catalogue.idempotency_keys.job_of(CLAIM) is None
     second = catalogue.jobs.create(cats.id, "cats", NEW, CLAIM)
     assert second.id != first.id
-    catalogue.claims.remove_old()
-    monkeypatch.undo()
-    assert catalogue.claims.job_of(CLAIM) is None
+    age(timedelta(hours=24))
+    catalogue.idempotency_keys.remove_expired()
+    keys = select(func.count()).select_from(idempotency_keys)
+    assert catalogue.database.scalar(keys) == 0
 
 
-def test_of_many_who_use_a_key_at_once_one_starts_a_job(catalogue, cats):
+def test_of_many_concurrent_calls_with_one_key_one_starts_a_job(catalogue, cats):
     together = threading.Barrier(8)
     made = []
 

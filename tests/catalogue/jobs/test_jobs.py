@@ -50,7 +50,7 @@ def test_a_new_job_waits_for_its_walk(catalogue, cats):
     assert catalogue.jobs.get(job.id) == job
 
 
-def test_an_upload_knows_all_its_files_from_the_beginning(catalogue, cats, upload_job, digest):
+def test_all_files_of_an_upload_are_listed_when_it_is_created(catalogue, cats, upload_job, digest):
     job = upload_job(cats, "a.png", "b.png", "a.png")
     assert job.walked
     assert job.total == 3
@@ -59,7 +59,7 @@ def test_an_upload_knows_all_its_files_from_the_beginning(catalogue, cats, uploa
     assert [file.sha256 for file in files] == [digest(name) for name in ("a.png", "b.png", "a.png")]
 
 
-def test_a_job_that_does_not_exist_is_told(catalogue):
+def test_an_unknown_job_is_an_error(catalogue):
     with pytest.raises(JobNotFound, match="'nope'"):
         catalogue.jobs.get("nope")
 
@@ -127,9 +127,7 @@ def test_the_same_file_listed_twice_is_on_the_list_once(catalogue, cats, folder_
     assert [file.path for file in todo(catalogue, job)] == ["a", "b", "c"]
 
 
-def test_a_walk_that_begins_again_does_not_undo_what_was_done(
-    catalogue, cats, folder_job, settle_all
-):
+def test_a_repeated_walk_keeps_the_results(catalogue, cats, folder_job, settle_all):
     job = folder_job(cats, "a", "b", walked=False)
     settle_all(job)
     catalogue.jobs.add_files(job.number, [NewFile(path, path) for path in ("a", "b", "c")])
@@ -142,14 +140,14 @@ def test_two_jobs_may_list_the_same_file(catalogue, cats, folder_job):
     assert (one.total, two.total) == (1, 1)
 
 
-def test_the_list_is_read_in_its_order_and_in_steps(catalogue, cats, folder_job):
+def test_the_list_is_read_in_order_and_in_pages(catalogue, cats, folder_job):
     job = folder_job(cats, *(f"{n:03}" for n in reversed(range(10))))
     first = todo(catalogue, job, limit=4)
     rest = todo(catalogue, job, after=first[-1].id)
     assert [file.path for file in first + rest] == [f"{n:03}" for n in reversed(range(10))]
 
 
-def test_a_long_list_is_counted_right(catalogue, cats, folder_job):
+def test_a_long_list_is_counted_correctly(catalogue, cats, folder_job):
     job = folder_job(cats, *(str(n) for n in range(5000)), walked=False)
     catalogue.jobs.add_files(job.number, [NewFile(str(n), str(n)) for n in range(4000, 6000)])
     assert catalogue.jobs.get(job.id).total == 6000
@@ -158,7 +156,7 @@ def test_a_long_list_is_counted_right(catalogue, cats, folder_job):
 @pytest.mark.parametrize(
     "path", ["a\udcff\udc80.jpg", "two\nlines", "日本.jpg", "'; DROP TABLE jobs"]
 )
-def test_paths_come_back_as_they_were(path, catalogue, cats, folder_job, settle_all):
+def test_paths_are_returned_unchanged(path, catalogue, cats, folder_job, settle_all):
     job = folder_job(cats, path, path=path)
     assert job.path == path
     assert todo(catalogue, job)[0].path == path
@@ -175,7 +173,7 @@ def test_two_names_that_look_alike_as_text_are_two_files(catalogue, cats, folder
 # What becomes of its files
 
 
-def test_every_file_is_counted_once_by_what_became_of_it(catalogue, cats, folder_job, described):
+def test_every_file_is_counted_once_by_its_outcome(catalogue, cats, folder_job, described):
     job = folder_job(cats, "new", "same", "bad", "more")
     new, same, bad, more = todo(catalogue, job)
     settled = catalogue.jobs.settle(
@@ -206,7 +204,7 @@ def test_failures_are_listed_with_their_reasons(catalogue, cats, folder_job):
     assert catalogue.jobs.failures(job.number, after=0, limit=1) == failures[:1]
 
 
-def test_failures_are_paged_right_while_more_files_fail(catalogue, cats, folder_job):
+def test_pages_of_failures_are_complete_while_more_files_fail(catalogue, cats, folder_job):
     job = folder_job(cats, *"abcdef")
     files = todo(catalogue, job)
     seen, after = [], 0
@@ -219,7 +217,9 @@ def test_failures_are_paged_right_while_more_files_fail(catalogue, cats, folder_
     assert [one.path for one in seen] == list("abcdef")
 
 
-def test_a_job_is_completed_when_all_is_walked_and_done(catalogue, cats, folder_job, settle_all):
+def test_a_job_is_completed_when_its_walk_and_all_files_are_done(
+    catalogue, cats, folder_job, settle_all
+):
     job = folder_job(cats, "a", "b", walked=False)
     settle_all(job)
     assert catalogue.jobs.get(job.id).state is not JobState.COMPLETED  # the walk may bring more
@@ -292,7 +292,7 @@ def test_settling_is_all_or_nothing(catalogue, cats, folder_job, described):
     assert catalogue.images.count(cats.id) == 0
 
 
-def test_settling_for_a_collection_that_has_gone_is_told(catalogue, cats, folder_job, described):
+def test_settling_for_a_deleted_collection_is_an_error(catalogue, cats, folder_job, described):
     job = folder_job(cats, "a")
     outcomes = [Outcome(file, described=described("a")) for file in todo(catalogue, job)]
     catalogue.collections.delete(cats.id)
@@ -314,7 +314,7 @@ def test_known_bytes_become_a_source_of_their_image(
     assert [source.path for source in image.sources] == ["first", "second"]
 
 
-def test_known_bytes_that_were_deleted_meanwhile_are_to_be_described_after_all(
+def test_known_bytes_that_were_deleted_meanwhile_are_to_do_again(
     catalogue, cats, add, folder_job, digest, described
 ):
     ids = add(cats, "tom")
@@ -342,7 +342,7 @@ def test_metadata_of_a_job_goes_to_every_new_image(catalogue, cats, folder_job, 
     assert [image.metadata for image in found] == [{"album": "été"}] * 2
 
 
-def test_what_was_settled_is_there_for_others_at_once(cats, folder_job, settle_all, url):
+def test_settled_files_are_visible_to_others_at_once(cats, folder_job, settle_all, url):
     settle_all(folder_job(cats, "a"))
     with Catalogue.open(url) as other:
         assert other.images.count(cats.id) == 1

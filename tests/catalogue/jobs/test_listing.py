@@ -43,9 +43,9 @@ def listed(catalogue, cats):
 
 
 def unneeded(catalogue, digests, ended_after=None):
-    """What nobody needs; where nothing else is said, nothing is kept for retries."""
+    """Return the unneeded uploads; by default, none are kept for retries."""
     after = ended_after or datetime.now(UTC)
-    return catalogue.upload_needs.unneeded(digests, ended_after=after)
+    return catalogue.upload_references.unneeded(digests, ended_after=after)
 
 
 def left(catalogue, job):
@@ -81,7 +81,7 @@ def test_files_that_are_on_the_list_already_are_not_counted_twice(catalogue, kno
     assert (again.total, again.unchanged) == (2, 1)
 
 
-def test_a_refused_entry_has_failed_and_cannot_be_worked_on(catalogue, cats):
+def test_a_refused_entry_has_failed_and_is_never_to_do(catalogue, cats):
     refused = NewFile("1", "x", action=FileAction.REFUSED, code="forbidden", detail="why")
     new = NewJob(SourceKind.UPLOAD, files=(refused,))
     job = catalogue.jobs.create(cats.id, "cats", new)
@@ -90,7 +90,7 @@ def test_a_refused_entry_has_failed_and_cannot_be_worked_on(catalogue, cats):
     assert (failure.path, failure.code, failure.detail) == ("x", "forbidden", "why")
 
 
-def test_deletions_are_not_in_the_total_and_end_the_job_when_they_are_made(catalogue, cats, known):
+def test_deletions_are_not_in_the_total_and_complete_the_job(catalogue, cats, known):
     known(a=1, b=2)
     job = catalogue.jobs.create(cats.id, "cats", NewJob(SourceKind.FILE, root="pictures"))
     entries = [NewFile(str(n), path, action=FileAction.DELETE) for n, path in enumerate("axb")]
@@ -150,8 +150,8 @@ def test_a_manifest_that_was_not_read_to_the_end_is_kept_for_a_retry(catalogue, 
     a_second = timedelta(seconds=1)
     assert unneeded(catalogue, stored, ended - a_second) == set()
     assert unneeded(catalogue, stored, ended) == stored
-    assert catalogue.upload_needs.left_between(ended - a_second, ended) == stored
-    assert catalogue.upload_needs.left_between(ended + a_second, ended + a_second) == set()
+    assert catalogue.upload_references.left_between(ended - a_second, ended) == stored
+    assert catalogue.upload_references.left_between(ended + a_second, ended + a_second) == set()
 
 
 def test_a_retry_counts_its_deletions_and_its_pruning_by_themselves(catalogue, cats, known):
@@ -179,7 +179,7 @@ def test_a_retry_counts_its_deletions_and_its_pruning_by_themselves(catalogue, c
     assert (delete.action, delete.image_id) == (FileAction.DELETE, 7)
 
 
-def test_what_the_walk_missed_comes_with_its_images_in_order(catalogue, cats, known, listed):
+def test_missed_sources_are_listed_in_the_order_of_their_images(catalogue, cats, known, listed):
     known(**{"x/a": 1, "x/b": 2, "x/c/d": 3, "xy": 4, "y": 5})
     job = listed(times={"x/b": 2}, path="x", prune=True)
     missed = catalogue.pruning.missed(job, after=0)
@@ -194,7 +194,7 @@ def test_what_the_walk_missed_comes_with_its_images_in_order(catalogue, cats, kn
     assert (job.state, job.removed, job.detail) == (JobState.COMPLETED, 2, "so it is")
 
 
-def test_of_a_canceled_pruning_nothing_goes_any_more(catalogue, cats, known, listed):
+def test_a_canceled_pruning_removes_nothing(catalogue, cats, known, listed):
     known(a=1)
     job = listed(times={"b": 2}, prune=True)
     (missed,) = catalogue.pruning.missed(job, after=0)

@@ -69,7 +69,7 @@ def test_every_image_keeps_its_own_descriptor_and_facts(catalogue, cats, files_o
         assert tuple(catalogue.images.descriptor(image.id, cats.index.id)) == axes[source.path]
 
 
-def test_one_commit_can_hold_all_that_can_become_of_a_file(
+def test_one_commit_can_have_every_kind_of_outcome(
     catalogue, cats, add, files_of, described, digest
 ):
     add(cats, "old")

@@ -10,9 +10,9 @@ def purged(catalogue, collection, *, up_to):
 
 
 def unneeded(catalogue, digests, *, ended_after=None):
-    """What nobody needs; where nothing else is said, nothing is kept for retries."""
+    """Return the unneeded uploads; by default, none are kept for retries."""
     now = datetime.now(UTC)
-    return catalogue.upload_needs.unneeded(digests, ended_after=ended_after or now)
+    return catalogue.upload_references.unneeded(digests, ended_after=ended_after or now)
 
 
 def test_an_upload_is_needed_from_its_job_to_its_tombstone(
@@ -32,7 +32,7 @@ def test_an_upload_is_needed_from_its_job_to_its_tombstone(
     assert not_needed() == {*sent, digest("never sent")}
 
 
-def test_an_upload_that_another_image_came_of_is_needed(
+def test_an_upload_of_another_image_is_needed(
     catalogue, cats, space, upload_job, settle_all, digest
 ):
     dogs = catalogue.collections.create("dogs", space)
@@ -50,16 +50,14 @@ def test_an_upload_of_a_job_that_cannot_go_on_is_not_needed(catalogue, cats, upl
     assert unneeded(catalogue, {digest("sent")}) == {digest("sent")}
 
 
-def test_an_upload_that_failed_is_not_needed_for_ever(catalogue, cats, upload_job, digest):
+def test_a_failed_upload_is_needed_for_a_limited_time(catalogue, cats, upload_job, digest):
     job = upload_job(cats, "bad")
     (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
     catalogue.jobs.settle(job, [Outcome(file, code="image_unreadable", detail="why")])
     assert unneeded(catalogue, {digest("bad")}) == {digest("bad")}
 
 
-def test_what_an_upload_failed_at_or_did_not_reach_is_kept_for_a_retry(
-    catalogue, cats, upload_job, digest
-):
+def test_failed_and_unreached_uploads_are_kept_for_a_retry(catalogue, cats, upload_job, digest):
     job = upload_job(cats, "bad", "not reached")
     bad, _ = catalogue.jobs.todo(job.number, after=0, limit=2)
     catalogue.jobs.settle(job, [Outcome(bad, code="image_unreadable", detail="why")])
@@ -69,5 +67,5 @@ def test_what_an_upload_failed_at_or_did_not_reach_is_kept_for_a_retry(
     ended = catalogue.jobs.get(job.id).finished_at
     assert unneeded(catalogue, sent, ended_after=ended - timedelta(seconds=1)) == set()
     assert unneeded(catalogue, sent, ended_after=ended) == sent
-    assert catalogue.upload_needs.left_between(ended - timedelta(seconds=1), ended) == sent
-    assert catalogue.upload_needs.left_between(ended + timedelta(seconds=1), ended) == set()
+    assert catalogue.upload_references.left_between(ended - timedelta(seconds=1), ended) == sent
+    assert catalogue.upload_references.left_between(ended + timedelta(seconds=1), ended) == set()

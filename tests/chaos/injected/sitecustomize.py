@@ -173,13 +173,21 @@ def _side_by_side(replay, index):
 
 SABOTAGES = {
     "replay off": (_REPLAY, "Replay._apply", lambda *_: None),
-    "the cursor moves without rows": (_REPLAY, "Replay._apply_step", lambda *_: 0),
+    "the cursor moves without rows": (
+        "bento_service.indexing.cursor",
+        "apply_changes",
+        lambda *_: 0,
+    ),
     "the index deletes nothing": (
         "bento_service.gallery.milvus_gallery",
         "MilvusGallery.delete",
         lambda *_: None,
     ),
-    "deletes are not buried": ("bento_service.catalogue.images.images", "bury", lambda *_: 1),
+    "deletions leave no tombstones": (
+        "bento_service.catalogue.images.images",
+        "mark_deleted_where",
+        lambda *_: 1,
+    ),
 }
 
 

@@ -194,13 +194,15 @@ def test_who_finds_no_free_decoder_is_told_to_come_again(opened, good):
     (pid,) = decoders.pids
     os.kill(pid, signal.SIGSTOP)
     picture, is_asked = io.BytesIO(good[0]), threading.Event()
-    picture.read = lambda: is_asked.set() or good[0]
+    picture.readinto = lambda room: is_asked.set() or io.BytesIO(good[0]).readinto(room)
     thread = threading.Thread(target=assert_answers, args=(decoders, (picture, good[1])))
     thread.start()
+    waiting = io.BytesIO(good[0])
+    waiting.readinto = lambda _: pytest.fail("a caller that waits for a decoder holds a copy")
     try:
         assert is_asked.wait(60)
         with pytest.raises(Overloaded, match="try again"):
-            decoders.decode(good[0], side=16)
+            decoders.decode(waiting, side=16)
     finally:
         os.kill(pid, signal.SIGCONT)
     join(thread)

@@ -1,0 +1,214 @@
+"""How long a query waits at the embedder while a job keeps it busy, and what the job loses by it.
+
+    python -m benchmarks.queries_first [--rounds N] [--queries N] [--models FOLDER]
+
+A real embedder process describes pictures of noise, asked as the service asks it. One caller sends
+one query after another, a moment apart; beside it a job sends pictures in three ways, in turns:
+
+small    two pictures in a message, one message at a time, among the queries, as it once was;
+large    eight pictures in a message, two messages at a time, among the queries;
+apart    the same messages to the method for jobs, behind the queries.
+
+Printed are, for each way and round, what a query waited, as it is and divided by what it waits
+alone, and pictures a second and CPU milliseconds of the embedder a picture, queries included.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import machine, processes
+from benchmarks.models import model_folder
+from bento_service.descriptors.choice import choose
+from bento_service.descriptors.hardware import Hardware
+from bento_service.descriptors.model import find_versions
+from bento_service.serving.remote_embedder import RemoteEmbedder
+from bento_service.settings import Settings
+
+_PROJECT = Path(__file__).parents[1]
+_PAUSE_SECONDS = 0.05
+_READY_TRIES = 3000
+_ANSWER_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """How pictures of a job are sent: so many in a message, so many messages at a time."""
+
+    pictures: int
+    messages: int
+    is_apart: bool
+
+
+_JOBS = {
+    "small": Job(2, 1, is_apart=False),
+    "large": Job(8, 2, is_apart=False),
+    "apart": Job(8, 2, is_apart=True),
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one situation gave.
+
+    Attributes:
+        waited: Milliseconds of each query.
+        per_second: Pictures of the job and queries.
+        cpu_ms: Of the embedder, for each of them.
+    """
+
+    waited: list[float]
+    per_second: float
+    cpu_ms: float
+
+    def percentile(self, percent: float) -> float:
+        """Of what queries waited, in milliseconds."""
+        return float(np.percentile(self.waited, percent))
+
+
+@dataclass(frozen=True)
+class Room:
+    """A running embedder, and pictures for it."""
+
+    embedder: RemoteEmbedder
+    home: Path
+    images: NDArray[np.uint8]
+    queries: int
+
+    async def measure(self, job: Job | None) -> Figures:
+        """Ask so many queries, one after another, beside a job or alone."""
+        done, is_over = 0, False
+
+        async def send(job: Job) -> None:
+            nonlocal done
+            embedder = self.embedder
+            ask = embedder.describe_ingest if job.is_apart else embedder.describe_query
+            while not is_over:
+                await ask(self.images[: job.pictures])
+                done += job.pictures
+
+        jobs = [job] * job.messages if job else []
+        sending = [asyncio.create_task(send(one)) for one in jobs]
+        await asyncio.sleep(0.5)
+        before, cpu, started = done, self._cpu_seconds(), time.perf_counter()
+        waited = [await self._query() for _ in range(self.queries)]
+        seconds, used = time.perf_counter() - started, self._cpu_seconds() - cpu
+        described = done - before + self.queries
+        is_over = True
+        await asyncio.gather(*sending)
+        return Figures(waited, described / seconds, 1000 * used / described)
+
+    async def _query(self) -> float:
+        await asyncio.sleep(_PAUSE_SECONDS)
+        started = time.perf_counter()
+        await self.embedder.describe_query(self.images[:1])
+        return 1000 * (time.perf_counter() - started)
+
+    def _cpu_seconds(self) -> float:
+        found = processes.of_server(self.home)
+        return sum(one.cpu_seconds for one in found if one.name == "vgg16-embedder")
+
+
+@contextmanager
+def _running(folder: Path, models: Path) -> Iterator[str]:
+    """Start an embedder, and stop it at the end; its URL."""
+    home = folder / "bentoml"
+    home.mkdir()
+    (home / "models").symlink_to(models.resolve())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "bentoml_cli._internal.start", "start-http-server"]
+    service = ["bento_service.service:ImageSearch", "--service-name", "vgg16-embedder"]
+    environment = {**os.environ, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"}
+    with (folder / "embedder.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, *service, "--host", "127.0.0.1", "--port", str(port)],
+            cwd=_PROJECT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+async def _measured(options: argparse.Namespace, folder: Path, url: str) -> None:
+    choice = choose(Settings.from_environment(), Hardware.detect())
+    versions = find_versions(model_folder(options.models), choice)
+    async with RemoteEmbedder(url, versions, answer_seconds=_ANSWER_SECONDS) as embedder:
+        images = np.random.default_rng(1).integers(0, 256, (8, 224, 224, 3), np.uint8)
+        room = Room(embedder, folder / "bentoml", images, options.queries)
+        for _ in range(_READY_TRIES):
+            if await embedder.is_ready():
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+        await room.measure(None)
+        await _rounds(room, options.rounds)
+
+
+async def _rounds(room: Room, rounds: int) -> None:
+    ratios: dict[str, list[float]] = {name: [] for name in _JOBS}
+    speeds: list[float] = []
+    names = ("round", "job", "p50 ms", "p95 ms", "/ alone", "pictures/s", "CPU ms")
+    print("".join(f"{name:>12}" for name in names), flush=True)
+    for number in range(1, rounds + 1):
+        alone = await room.measure(None)
+        _print(number, "none", alone, 1.0)
+        per_second = {}
+        for name, job in _JOBS.items():
+            figures = await room.measure(job)
+            ratios[name].append(figures.percentile(50) / alone.percentile(50))
+            per_second[name] = figures.per_second
+            _print(number, name, figures, ratios[name][-1])
+        speeds.append(per_second["apart"] / per_second["small"])
+    for name, found in ratios.items():
+        print(f"a query beside a job, {name} / alone, median: {statistics.median(found):.2f}")
+    print(f"pictures/s, apart / small, median: {statistics.median(speeds):.2f}")
+
+
+def _print(number: int, name: str, figures: Figures, ratio: float) -> None:
+    values = (
+        f"{figures.percentile(50):.0f}",
+        f"{figures.percentile(95):.0f}",
+        f"{ratio:.2f}",
+        f"{figures.per_second:.2f}",
+        f"{figures.cpu_ms:.0f}",
+    )
+    print("".join(f"{value:>12}" for value in (number, name, *values)), flush=True)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.queries_first", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--queries", type=int, default=20, help="in each situation (20)")
+    parser.add_argument("--models", type=Path, default=Path("data/bentoml/models"))
+    options = parser.parse_args()
+    print(machine.described(), flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with _running(folder, options.models) as url:
+            asyncio.run(_measured(options, folder, url))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""The revision of a collection, which counts the transactions that changed its images."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, update
+
+from bento_service.catalogue.tables import collections
+from bento_service.errors import CollectionNotFound
+
+
+def next_revision(connection: Connection, collection_id: int) -> int:
+    """Raise a collection's revision; locks it against other writers until the transaction ends.
+
+    Raises:
+        CollectionNotFound: The collection was deleted in the meantime.
+    """
+    raised = connection.execute(
+        update(collections)
+        .where(collections.c.id == collection_id)
+        .values(revision=collections.c.revision + 1, changed_at=datetime.now(UTC))
+        .returning(collections.c.revision)
+    ).scalar()
+    if raised is None:
+        raise CollectionNotFound("the collection was deleted; create it again")
+    return int(raised)

@@ -1,0 +1,162 @@
+"""Memory that the service shares with its decoders: encoded pictures on their way to them.
+
+A picture's file is read once, into such memory; the service hashes it there and a decoder gets the
+memory's descriptor. So the digest is of exactly the bytes that are decoded, whatever happens to the
+file, and nothing is sent through a pipe. Only the service can write there: decoders, which share
+its user and could open the memory again, are kept out by seals.
+"""
+
+import errno
+import fcntl
+import io
+import mmap
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol, cast
+
+from bento_service.errors import Overloaded
+from bento_service.pictures.picture import Snapshot
+
+_KEPT_BYTES = 4 * 2**20
+"""Size of the buffers that are used again, which saves the kernel clearing them: most pictures'."""
+_FIXED_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+_FUTURE_WRITE = 0x0010
+"""F_SEAL_FUTURE_WRITE (Linux 5.1): only mappings that exist already may write."""
+
+
+@dataclass(frozen=True)
+class SharedSnapshot(Snapshot):
+    """A snapshot in shared memory.
+
+    Attributes:
+        file: The memory's descriptor; the picture is at its beginning.
+    """
+
+    file: int
+
+
+class _Readable(Protocol):
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+class _Buffer:
+    """Anonymous memory with a descriptor, mapped into this process."""
+
+    def __init__(self, size: int) -> None:
+        """Make it.
+
+        Raises:
+            Overloaded: There is no room for it, or too many files are open.
+        """
+        self.size = size
+        with ExitStack() as on_failure:
+            try:
+                self.file = os.memfd_create("picture", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+                on_failure.callback(os.close, self.file)
+                os.ftruncate(self.file, size)
+                self.memory = mmap.mmap(self.file, size)
+                self.is_sealed = _sealed(self.file)
+            except OSError as error:
+                raise Overloaded(
+                    f"there is no room for another picture ({error.strerror}); try again shortly"
+                ) from error
+            on_failure.pop_all()
+
+    def close(self) -> None:
+        """Give the memory back once no decoder holds it."""
+        os.close(self.file)
+        with suppress(BufferError):  # a failure that is being handled refers to it; it follows that
+            self.memory.close()
+
+
+class Buffers:
+    """Shared memory for as many pictures as there are callers. Threads may share it."""
+
+    def __init__(self, *, kept: int) -> None:
+        """Begin with none.
+
+        Args:
+            kept: Most buffers that are kept for the next picture.
+        """
+        self._kept = kept
+        self._idle: list[_Buffer] = []
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Give all memory back that is not in use; the rest follows its users."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for buffer in idle:
+            buffer.close()
+
+    @contextmanager
+    def snapshot(
+        self, source: bytes | BinaryIO, *, max_bytes: int | None = None
+    ) -> Iterator[SharedSnapshot]:
+        """See `vision.picture.Decoder`.
+
+        Raises:
+            Overloaded: There is no room for it, or too many files are open.
+        """
+        stream = io.BytesIO(source) if isinstance(source, bytes) else source
+        size = min(stream.seek(0, os.SEEK_END), sys.maxsize if max_bytes is None else max_bytes)
+        stream.seek(0)
+        buffer = self._taken(size)
+        try:
+            with memoryview(buffer.memory) as memory:
+                with memory[:size] as room:
+                    length = _read(cast(_Readable, stream), room)
+                with memory[:length] as data:
+                    yield SharedSnapshot(data, buffer.file)
+        finally:
+            self._put_back(buffer)
+
+    def _taken(self, size: int) -> _Buffer:
+        if size > _KEPT_BYTES:
+            return _Buffer(size)
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return _Buffer(_KEPT_BYTES)
+
+    def _put_back(self, buffer: _Buffer) -> None:
+        is_wanted = buffer.is_sealed and buffer.size == _KEPT_BYTES
+        with self._lock:
+            if is_wanted and not self._is_closed and len(self._idle) < self._kept:
+                self._idle.append(buffer)
+                return
+        buffer.close()
+
+
+def _sealed(file: int) -> bool:
+    """Fix a file's size, and keep other processes from writing to it.
+
+    False on kernels that cannot do the latter. A decoder that was taken over could then change
+    other pictures later, unless each of them gets memory of its own.
+    """
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, _FIXED_SIZE)
+    try:
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _FUTURE_WRITE | fcntl.F_SEAL_SEAL)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return False
+    return True
+
+
+def _read(stream: _Readable, memory: memoryview) -> int:
+    """Read until the end or until the memory is full; return the number of bytes."""
+    length = 0
+    while length < len(memory):
+        with memory[length:] as rest:
+            count = stream.readinto(rest)
+        if not count:
+            break
+        length += count
+    return length

@@ -1,0 +1,143 @@
+"""What the embedder answers, checked before BentoML sees a request.
+
+The embedder may be a deployment of its own, which others can reach. So it has no routes but these,
+takes no body but arrays of images, knows how large each is before it reads it, and holds only so
+many at once. Every answer says which descriptors it computes.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bento_service.descriptors.describing import DESCRIPTORS_HEADER, MAX_ROWS
+from bento_service.descriptors.version import DescriptorVersion, identity
+from bento_service.serving.array_messages import ARRAY_KEY, InvalidArray, images_kind
+from client_sdk.schemas import Problem
+
+_LOOKED_AT = ("/livez", "/readyz", "/healthz", "/metrics")
+_MAX_ROWS_UNDER_WAY = 2048
+_BODY_SECONDS = 20.0
+_SLOWEST_BYTES_A_SECOND = 2**20
+
+
+class EmbedderEntrance:
+    """ASGI middleware before BentoML's routes of the embedder."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        routes: Sequence[str],
+        versions: Callable[[], Sequence[DescriptorVersion]],
+        body_seconds: float = _BODY_SECONDS,
+        max_rows_under_way: int = _MAX_ROWS_UNDER_WAY,
+    ) -> None:
+        """Guard an application.
+
+        Args:
+            app: BentoML's.
+            routes: Paths that take images.
+            versions: Returns what the embedder computes, once it serves.
+            body_seconds: A body may fall so far behind 1 MiB a second.
+            max_rows_under_way: Images of all requests at once.
+        """
+        self._app = app
+        self._routes = routes
+        self._versions = versions
+        self._body_seconds = body_seconds
+        self._max_rows_under_way = max_rows_under_way
+        self._rows_under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, _naming(send, identity(self._versions())))
+        else:
+            await send({"type": "websocket.close"})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        if path in _LOOKED_AT and method in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+        elif path not in self._routes:
+            known = ", ".join((*self._routes, *_LOOKED_AT))
+            await _problem(404, "not_found", f"the embedder answers {known}")(scope, receive, send)
+        elif method != "POST":
+            refusal = _problem(405, "method_not_allowed", "send POST", {"allow": "POST"})
+            await refusal(scope, receive, send)
+        else:
+            await self._describe(scope, receive, send)
+
+    async def _describe(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = images_kind(self._versions()[0].preprocessing.size, MAX_ROWS)
+        try:
+            rows = kind.rows(Headers(scope=scope))
+        except InvalidArray as error:
+            await _problem(400, "bad_request", str(error))(scope, receive, send)
+            return
+        if self._rows_under_way + rows > self._max_rows_under_way:
+            text = f"{self._rows_under_way} images are being described; try again shortly"
+            refusal = _problem(429, "overloaded", text, {"retry-after": "1"})
+            await refusal(scope, receive, send)
+            return
+        self._rows_under_way += rows
+        try:
+            scope[ARRAY_KEY] = kind.array(await self._body(receive, rows * kind.row_bytes), rows)
+        except TimeoutError:
+            await _problem(408, "request_timeout", "the body comes too slowly")(
+                scope, receive, send
+            )
+        except InvalidArray as error:
+            await _problem(400, "bad_request", str(error))(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+        finally:
+            self._rows_under_way -= rows
+
+    async def _body(self, receive: Receive, announced: int) -> bytearray:
+        """Return a body, or what came of it before its sender hung up.
+
+        Raises:
+            TimeoutError: It comes too slowly.
+        """
+        body = bytearray()
+        async with asyncio.timeout(self._body_seconds + announced / _SLOWEST_BYTES_A_SECOND):
+            while len(body) < announced:
+                message = await receive()
+                body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    break
+        return body
+
+
+def _naming(send: Send, descriptors: str) -> Send:
+    """Return a `send` that adds what is computed to the headers of an answer."""
+
+    async def named(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)[DESCRIPTORS_HEADER] = descriptors
+        await send(message)
+
+    return named
+
+
+def _problem(
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    problem = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=uuid4().hex,
+    )
+    return Response(
+        problem.model_dump_json(), status, headers, media_type="application/problem+json"
+    )

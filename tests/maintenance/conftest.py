@@ -1,0 +1,3 @@
+from tests.support.indexes import catalogue
+
+__all__ = ["catalogue"]
