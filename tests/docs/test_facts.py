@@ -135,7 +135,7 @@ def test_every_message_in_troubleshooting_is_one_of_the_code():
                 for _, told in _CODE_SPAN.findall(re.split(r"(?<!\\)\|", row)[1]):
                     if told not in FOREIGN and not is_in(told, texts):
                         missing.append(told)
-    assert missing == []
+    assert not missing, missing
 
 
 FOREIGN = {  # printed by others, put together, or a name
