@@ -39,7 +39,7 @@ chaos: $(VENV)/dev.stamp ## The whole fault campaign, for hours; CHAOS="--backen
 chaos-uploads: $(VENV)/dev.stamp ## A thousand uploads through lost connections and a restart, to the whole service
 	$(BIN)/python -m tests.chaos.uploads
 
-hostile: $(VENV)/dev.stamp ## The whole hostile campaign, for an hour; HOSTILE="--light", see docs/security.md
+hostile: $(VENV)/dev.stamp ## The whole hostile campaign, for an hour; HOSTILE="--light", see docs/reliability.md
 	$(BIN)/python -m tests.hostile $(HOSTILE)
 
 audit: $(VENV)/uv.stamp ## Ask for known vulnerabilities in what the service is built from

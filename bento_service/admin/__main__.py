@@ -2,7 +2,7 @@
 
 They read the same LOOKALIKE_ settings as the service. The answer goes to standard output, progress
 to standard error. Exit codes: 0 success, 1 done but something needs attention, 2 the command cannot
-run. docs/operations.md explains each command.
+run. docs/admin.md explains each command.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The types of index that Milvus builds over descriptors, and which one a collection should have.
 
-The limits come from `python -m benchmarks.index`; docs/benchmarks.md has the table.
+The limits come from `python -m benchmarks.index`; docs/performance.md has the table.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A real nginx in front of real services, with the configuration that docs/security.md shows."""
+"""A real nginx in front of real services, with the configuration that docs/access.md shows."""
 
 import re
 import ssl
@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "access.md"
 NGINX = Path("/usr/sbin/nginx")
 TOKEN = "t" * 32
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

@@ -11,24 +11,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import yaml
 
 from client_sdk import Client
 from tests.conftest import Server
-
-PROJECT = Path(__file__).parents[2]
-PAGES = (
-    "README.md",
-    "docs/sdk.md",
-    "docs/testing.md",
-    "docs/duplicates.md",
-    "docs/local.md",
-    "docs/recording.md",
-)
-FENCED = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+from tests.support.documents import PROJECT, Block, blocks, pages
 
 CONFTEST = """
 import pytest
@@ -67,39 +56,22 @@ def driver(page):
 """
 
 
-class Snippet(NamedTuple):
-    """One fenced block of a page, and the line where it begins."""
-
-    page: str
-    line: int
-    language: str
-    code: str
-
-    @property
-    def name(self) -> str:
-        return f"{Path(self.page).stem.lower()}_{self.line}"
-
-    @property
-    def kind(self) -> str:
-        """Who runs it."""
-        if "unittest.main()" in self.code:
-            return "unittest"
-        return "pytest" if re.search(r"^(async )?def test_", self.code, re.MULTILINE) else "python"
+def kind_of(block: Block) -> str:
+    """Return what runs a snippet."""
+    if "unittest.main()" in block.text:
+        return "unittest"
+    return "pytest" if re.search(r"^(async )?def test_", block.text, re.MULTILINE) else "python"
 
 
-def snippets(*languages: str) -> list[Snippet]:
-    found = []
-    for page in PAGES:
-        path = PROJECT / page
-        text = path.read_text() if path.exists() else ""
-        for block in FENCED.finditer(text):
-            line = text.count("\n", 0, block.start()) + 1
-            found.append(Snippet(page, line, block[1], block[2]))
-    return [one for one in found if one.language in languages]
+def snippets(language: str) -> list[Block]:
+    """Return the snippets of a language, without the files of tutorials, which have commands."""
+    return [
+        one for page in pages() for one in blocks(page) if one.language == language and not one.file
+    ]
 
 
-def of_kind(*kinds: str) -> list[Snippet]:
-    return [one for one in snippets("python") if one.kind in kinds]
+def of_kind(kind: str) -> list[Block]:
+    return [one for one in snippets("python") if kind_of(one) == kind]
 
 
 @pytest.fixture
@@ -144,9 +116,9 @@ def run(service: Server, folder: Path, *arguments: str) -> subprocess.CompletedP
     )
 
 
-def write(snippet: Snippet, folder: Path, service: Server) -> Path:
+def write(snippet: Block, folder: Path, service: Server) -> Path:
     path = folder / f"test_{snippet.name}.py"
-    path.write_text(snippet.code.replace("http://127.0.0.1:8001", service.url))
+    path.write_text(snippet.text.replace("http://127.0.0.1:8001", service.url))
     return path
 
 
@@ -182,4 +154,4 @@ def test_the_snippets_of_pytest_pass_once_their_baselines_are_there(folder, serv
 
 @pytest.mark.parametrize("snippet", snippets("yaml"), ids=lambda one: one.name)
 def test_a_file_of_settings_can_be_read(snippet):
-    assert isinstance(yaml.safe_load(snippet.code), dict | list)
+    assert isinstance(yaml.safe_load(snippet.text), dict | list)

@@ -60,7 +60,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument(
         "--light", action="store_true", help="without BentoML and with a small descriptor"
     )
-    parser.add_argument("--write", action="store_true", help="into docs/security.md")
+    parser.add_argument("--write", action="store_true", help="into docs/reliability.md")
     return parser.parse_args()
 
 

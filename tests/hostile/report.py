@@ -9,7 +9,7 @@ import numpy as np
 from tests.hostile.attack import Outcome, p95
 from tests.hostile.campaign import Tally
 
-SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
+RELIABILITY = Path(__file__).parents[2] / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- hostile -->", "<!-- end of hostile -->"
 _MEBIBYTE = 2**20
 _COLUMNS = (
@@ -71,7 +71,7 @@ def _row(kind: str, outcome: Outcome, grown: float, decoders: float) -> str:
     )
 
 
-def write(tally: Tally, conditions: str, path: Path = SECURITY) -> None:
+def write(tally: Tally, conditions: str, path: Path = RELIABILITY) -> None:
     """Exchange the block in a document.
 
     Raises:
