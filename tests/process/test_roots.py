@@ -28,7 +28,10 @@ HARD = [
 ]
 SHOWS = f"""#!{sys.executable}
 import json, os, sys
-print(json.dumps([sys.argv[1:], os.environ["BENTOML_HOME"]]))
+if sys.argv[1] == "-c":
+    exec(sys.argv[2])  # make asks for the version
+else:
+    print(json.dumps([sys.argv[1:], os.environ["BENTOML_HOME"]]))
 """
 
 
