@@ -26,11 +26,11 @@ def check_version(response: httpx.Response) -> None:
     if OLDEST <= (major, minor) < TOO_NEW:
         return
     oldest, too_new = (".".join(map(str, version)) for version in (OLDEST, TOO_NEW))
-    fitting = f"pip install 'lookalike=={major}.{minor}.*'"
+    fitting = f"the client of Lookalike {major}.{minor}"
     remedy = (
-        f"upgrade the service, or use the client that goes with it: {fitting}"
+        f"upgrade the service, or install {fitting}"
         if (major, minor) < OLDEST
-        else f"upgrade this client: {fitting}"
+        else f"install {fitting}"
     )
     raise VersionMismatch(
         f"the service is version {told[:40]}, and this client, {__version__}, understands those "

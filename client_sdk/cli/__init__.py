@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(
             f"error: the command lookalike needs {error.name}, which is not installed; "
-            "pip install 'lookalike[cli]'\n"
+            "install Lookalike's extra `cli`, as docs/install.md says\n"
         )
         return _NOT_INSTALLED
     return run(arguments)

@@ -23,9 +23,9 @@ def test_a_service_of_this_time_is_understood_without_a_further_request(version,
 @pytest.mark.parametrize(
     ("version", "remedy"),
     [
-        ("0.2.0", "upgrade this client: pip install 'lookalike==0.2.*'"),
-        ("1.0.0", "upgrade this client: pip install 'lookalike==1.0.*'"),
-        ("0.0.9", "upgrade the service, or use the client that goes with it"),
+        ("0.2.0", "install the client of Lookalike 0.2"),
+        ("1.0.0", "install the client of Lookalike 1.0"),
+        ("0.0.9", "upgrade the service, or install the client of Lookalike 0.0"),
     ],
 )
 @pytest.mark.parametrize("status", [200, 404])

@@ -159,5 +159,5 @@ def test_without_the_extra_the_command_says_what_to_install():
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == (
         "error: the command lookalike needs typer, which is not installed; "
-        "pip install 'lookalike[cli]'\n"
+        "install Lookalike's extra `cli`, as docs/install.md says\n"
     )
