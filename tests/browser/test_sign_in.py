@@ -32,7 +32,7 @@ def guarded(new_server, tokens_file):
 
 def test_the_client_sends_its_token_and_gets_what_its_scopes_allow(guarded, photographs):
     with Client(guarded.url, token=WRITER) as writer, Client(guarded.url, token=READER) as reader:
-        writer.wait(writer.upload([photographs / "coins.jpg"]))
+        writer.upload([photographs / "coins.jpg"]).wait()
         assert reader.search(photographs / "coins.jpg").hits[0].score > 0.999
         with pytest.raises(Forbidden, match="'reader' does not have the scope train"):
             reader.upload([photographs / "coins.jpg"])
@@ -69,7 +69,7 @@ def test_a_token_is_exchanged_without_a_restart(guarded, tokens_file):
 
 def test_the_log_has_audit_lines_and_no_token(guarded, photographs):
     with Client(guarded.url, token=WRITER) as writer:
-        writer.wait(writer.upload([photographs / "ihc.jpg"]))
+        writer.upload([photographs / "ihc.jpg"]).wait()
     log = guarded.log.read_text()
     assert "audit caller=writer from=127.0.0.1 POST /api/v2/train 202" in log
     assert WRITER not in log
@@ -111,11 +111,12 @@ def test_the_page_asks_for_a_token_and_then_shows_pictures(guarded, browser, pho
         ({"LOOKALIKE_REQUESTS_PER_SECOND": "0"}, "LOOKALIKE_REQUESTS_PER_SECOND is '0'"),
     ],
 )
-def test_what_would_be_unsafe_or_wrong_is_said_at_the_start(settings, what, tmp_path):
+def test_what_would_be_unsafe_or_wrong_is_said_at_the_start(settings, what, tmp_path, models):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LOOKALIKE_")}
+    environment |= {"BENTOML_HOME": str(models.parent), "LOOKALIKE_DATA_DIR": str(tmp_path)}
     answer = subprocess.run(
         [sys.executable, "-m", "bento_service"],
-        env={**environment, "LOOKALIKE_DATA_DIR": str(tmp_path), **settings},
+        env=environment | settings,
         capture_output=True,
         text=True,
         timeout=60,
