@@ -157,7 +157,7 @@ def test_a_search_takes_little_more_of_the_service_than_a_look_at_an_image(serve
         pid for pid, line in server.processes().items() if "--service-name lookalike" in line
     )
     with Client(server.url, timeout=60) as client:
-        look, search = repeated(client.image), repeated(client.search_by_id)
+        look, search = repeated(client.image), repeated(client.search)
         search()
         looking, searching = cpu_of([service], look), cpu_of([service], search)
 
