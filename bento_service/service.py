@@ -1,4 +1,4 @@
-"""The two BentoML services: one describes images, the other is what callers see."""
+"""The two BentoML services: the embedder, and the image search that callers use."""
 
 import asyncio
 import logging
@@ -47,18 +47,18 @@ except SettingsError as error:
     sys.exit(f"lookalike: {error}")
 if _SETTINGS.log_level != "debug":
     be_discreet(_SETTINGS.folders)
-exchange_only_arrays()  # in every process, since each imports this module
+exchange_only_arrays()  # runs in every process, since each imports this module
 _ENVIRONMENT = [{"name": name, "value": value} for name, value in SERVING.items()]
 
 
 @bentoml.service(name="vgg16-embedder", envs=_ENVIRONMENT, **EMBEDDER_OPTIONS)
 class Vgg16Embedder:
-    """Describes images with the saved VGG16, several callers' images at a time."""
+    """The embedder: the saved VGG16, which describes images of several callers at once."""
 
     model = bentoml.models.BentoModel(_MODEL_TAG)
 
     def __init__(self) -> None:
-        # The runtime is loaded here, because every process imports this module.
+        # Imported here, because only this process needs the runtime.
         from bento_service.descriptors.engine_queue import EngineQueue
         from bento_service.descriptors.model import Model
 
@@ -70,12 +70,12 @@ class Vgg16Embedder:
 
     @bentoml.api(route=QUERY_ROUTE, **batching_options(_CHOICE.max_batch))
     async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Images (N, S, S, 3) uint8, RGB, to (N, sum of all D) float32; see `Model`."""
+        """Describe images (N, S, S, 3) uint8, RGB, as (N, sum of all D) float32; see `Model`."""
         return await self._engine.describe_query(images)
 
     @bentoml.api(route=INGEST_ROUTE)
     async def describe_ingest(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The same for images of jobs, behind those of callers."""
+        """Describe images of jobs, after those of callers; see `describe_query`."""
         return await self._engine.describe_ingest(images)
 
     @bentoml.on_shutdown
@@ -84,7 +84,7 @@ class Vgg16Embedder:
         self._engine.close()
 
 
-# The decorator has made a service of the class, and has no types.
+# The decorator, which has no types, has replaced the class by a service.
 cast("Any", Vgg16Embedder).add_asgi_middleware(
     EmbedderEntrance,
     routes=(QUERY_ROUTE, INGEST_ROUTE),
@@ -114,7 +114,7 @@ async def _opening() -> "AsyncIterator[Application]":
 
 @asynccontextmanager
 async def _lifespan(entrance: Starlette) -> "AsyncIterator[None]":
-    # Every process imports this module, but only one needs the surface and all that is behind it.
+    # Every process imports this module, but only one needs the HTTP surface.
     from bento_service.api.app import configured_surface
     from bento_service.api.middleware.entrance import enter
 
@@ -128,20 +128,20 @@ _ENTRANCE = Starlette(lifespan=_lifespan)
 
 
 class _Entrance:
-    """Comes before BentoML's routes, which would answer some requests in their own way."""
+    """Middleware in front of BentoML's routes, which would answer some requests differently."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._bentoml = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; everything else is BentoML's."""
+        """Serve one request; BentoML handles the lifespan."""
         if scope["type"] == "lifespan":
             await self._bentoml(scope, receive, send)
         else:
             await _ENTRANCE.state.enter(self._bentoml, scope, receive, send)
 
 
-if "uvicorn" in sys.modules:  # as in each process that serves
+if "uvicorn" in sys.modules:  # true in each serving process
     from bento_service.serving.connections import guard_connections
 
     guard_connections(head_seconds=_SETTINGS.head_seconds)
@@ -167,12 +167,12 @@ def _tls() -> dict[str, Any]:
     metrics={"enabled": False},
     http={"host": _SETTINGS.host, "port": _SETTINGS.port},
     ssl=_tls(),
-    # Only so that BentoML's own limit, which answers in its own way, is never reached.
+    # Longer than our own limit, so that ours answers with a problem document first.
     traffic={"timeout": _SETTINGS.request_seconds + _LONGER_SECONDS},
 )
 @bentoml.asgi_app(_ENTRANCE, path="/")
 class ImageSearch:
-    """Trains, searches, counts and deletes over HTTP."""
+    """The image search over HTTP."""
 
     embedder = bentoml.depends(Vgg16Embedder)
     model = bentoml.models.BentoModel(_MODEL_TAG)
@@ -193,14 +193,14 @@ class ImageSearch:
         logging.getLogger("bento_service").setLevel(_SETTINGS.log_level.upper())
 
     async def __is_ready__(self) -> bool:
-        """Whether searches can be answered; behind `/readyz`."""
+        """Return true if searches can be answered, for `/readyz`."""
         application, remote = self.application, self.remote
         if application is None or remote is None or not await remote.is_ready():
             return False
         return await asyncio.to_thread(lambda: application.is_ready)
 
     async def __is_alive__(self) -> bool:
-        """Whether ingest and replay run, or have not begun yet; behind `/livez`."""
+        """Return true if ingest and replay run or have not begun yet, for `/livez`."""
         return self.application is None or self.application.is_alive
 
 

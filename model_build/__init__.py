@@ -1,1 +1,1 @@
-"""Builds the model that the service loads: `python -m model_build`."""
+"""The build of the model that the service loads: `python -m model_build`."""

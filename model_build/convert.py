@@ -1,4 +1,4 @@
-"""Converts weights to the files that the service runs, and compares the two with PyTorch."""
+"""Conversion of weights to the files that the service runs, and comparison with PyTorch."""
 
 import importlib.util
 import json
@@ -37,8 +37,8 @@ class Agreement:
 
     Attributes:
         output: A descriptor or a tap.
-        precision: The network's.
-        mean_cosine: Over the photographs.
+        precision: The network's precision.
+        mean_cosine: Mean cosine over the photographs.
         min_cosine: Lowest cosine of a photograph.
         worst: The name of that photograph.
     """

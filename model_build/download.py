@@ -28,9 +28,9 @@ class TimeLimits:
     """Time limits of a download, in seconds.
 
     Attributes:
-        connect: Until the response starts, including name lookup and all addresses.
-        read: For the next bytes.
-        total: For the whole file.
+        connect: Limit until the response starts, including name lookup and all addresses.
+        read: Limit for the next bytes.
+        total: Limit for the whole file.
     """
 
     connect: float = 10
@@ -42,8 +42,8 @@ def download(url: str, folder: Path, limits: TimeLimits) -> Path:
     """Download a file whose name ends with a prefix of its SHA-256, unless it is present.
 
     Args:
-        url: Such as `https://…/vgg16_features-88682ab5.pth`.
-        folder: Where files are kept; created if missing. A present file is verified again.
+        url: The address, such as `https://…/vgg16_features-88682ab5.pth`.
+        folder: Folder of the files; created if missing. A present file is verified again.
         limits: Time limits of the transfer.
 
     Raises:

@@ -17,7 +17,7 @@ def export(folder: Path, target: Path) -> str:
 
     Args:
         folder: Folder with all of `MODEL_FILES`.
-        target: Created if missing; an existing model is replaced.
+        target: Folder of the copy; created if missing, and an existing model is replaced.
 
     Returns:
         The exact tag, the same as in BentoML's store.

@@ -43,7 +43,7 @@ def photographs(names: Iterable[str], preprocessing: Preprocessing) -> NDArray[n
 
     Args:
         names: Some of `CHECKED`.
-        preprocessing: How they are resized to squares of S pixels.
+        preprocessing: The way they are resized to squares of S pixels.
 
     Returns:
         (N, S, S, 3) uint8, RGB.

@@ -36,27 +36,27 @@ class _Graph:
         return self._made[key]
 
     def constant(self, value: object, kind: type[np.generic]) -> str:
-        """Add a constant; returns its name."""
+        """Add a constant, and return its name."""
         array = np.array(value, kind)
         name = f"pooling.{array.dtype}.{'_'.join(map(str, np.atleast_1d(array)))}"
         self.constants[name] = array
         return name
 
     def normalised(self, vectors: str, eps: float) -> str:
-        """L2 over the second axis."""
+        """Divide vectors by their L2 norm over the second axis, and return the output's name."""
         lengths = self.add("ReduceL2", vectors, self.constant([1], np.int64), keepdims=1)
         return self.add("Div", vectors, self.add("Max", lengths, self.constant(eps, np.float32)))
 
 
 def pooling_graph(versions: Sequence[DescriptorVersion]) -> tuple[list[onnx.NodeProto], Constants]:
-    """From feature maps to descriptors.
+    """Return the graph from feature maps to descriptors.
 
     Args:
-        versions: What to compute, from tensors called like the taps, (N, C, H, W) float32; all
-            for images of one size.
+        versions: Versions to compute, all for images of one size. The inputs are tensors with the
+            names of the taps, (N, C, H, W) float32.
 
     Returns:
-        The nodes, whose last outputs are called like the versions, and their constants.
+        The nodes, whose last outputs have the names of the versions, and their constants.
     """
     graph = _Graph(versions[0].preprocessing.size)
     for version in versions:
@@ -72,7 +72,7 @@ def pooling_graph(versions: Sequence[DescriptorVersion]) -> tuple[list[onnx.Node
 
 
 def _weighted(graph: _Graph, part: Part, eps: float) -> str:
-    """A part's vectors (N, C), normalised and weighted."""
+    """Add a part's vectors (N, C), normalised and weighted; return the output's name."""
     unit = graph.normalised(_pooled(graph, part, eps), eps)
     if part.weight == 1.0:
         return unit
@@ -98,7 +98,7 @@ def _gem(graph: _Graph, maps: str, exponent: int) -> str:
 
 
 def _rmac(graph: _Graph, maps: str, levels: int, eps: float) -> str:
-    """Regions of one size are found along one axis and then along the other."""
+    """Add R-MAC; maxima of regions are taken along one axis and then along the other."""
     levels_maxima = []
     for size, starts in rmac_regions(graph.image_side // PIXELS_A_PLACE[maps], levels):
         at = graph.constant(starts, np.int64)
@@ -106,7 +106,7 @@ def _rmac(graph: _Graph, maps: str, levels: int, eps: float) -> str:
         rows = graph.add("Gather", rows, at, axis=2)
         both = graph.add("MaxPool", rows, kernel_shape=[1, size], strides=[1, 1])
         both = graph.add("Gather", both, at, axis=3)
-        # Not -1, which an empty batch leaves open.
+        # Not -1, which is ambiguous for an empty batch.
         regions_last = graph.constant([0, 0, len(starts) ** 2], np.int64)
         levels_maxima.append(graph.add("Reshape", both, regions_last, allowzero=0))
     regions = graph.normalised(graph.add("Concat", *levels_maxima, axis=2), eps)

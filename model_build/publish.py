@@ -1,4 +1,4 @@
-"""Puts a built model into BentoML's store, under a tag that its contents determine."""
+"""Publishing of a built model in BentoML's store, under a tag of its contents."""
 
 import logging
 import os
@@ -20,18 +20,18 @@ _LOG = logging.getLogger(__name__)
 def publish(
     folder: Path, versions: Sequence[DescriptorVersion], agreements: Sequence[Agreement]
 ) -> str:
-    """Copy a model into the store that BENTOML_HOME names; one that is there already is kept.
+    """Copy a model into the store that BENTOML_HOME names; keep an equal one that exists.
 
     Args:
         folder: Folder with all of `MODEL_FILES`.
-        versions: What it can compute.
-        agreements: How well it was found to compute that.
+        versions: The descriptor versions that it computes.
+        agreements: The measured agreement of its outputs with PyTorch.
 
     Returns:
-        The exact tag. The same files always get the same one.
+        The exact tag; equal files have equal tags.
 
     Raises:
-        PublishingFailed: BentoML refuses, or the disk does.
+        PublishingFailed: BentoML or the disk failed.
     """
     tag = tag_of(folder)
     if is_stored(tag):
@@ -42,7 +42,7 @@ def publish(
 
 
 def _save(tag: str, folder: Path, labels: dict[str, str], metadata: dict[str, Any]) -> None:
-    # Saving a model would tell BentoML's makers; whoever wants that sets the variable.
+    # BentoML would send usage statistics to its makers; the operator can allow that.
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     import bentoml
 
@@ -51,7 +51,7 @@ def _save(tag: str, folder: Path, labels: dict[str, str], metadata: dict[str, An
             _LOG.warning("%s is in the store but damaged; it is replaced", tag)
             bentoml.models.delete(tag)
         with bentoml.models.create(tag, labels=labels, metadata=metadata) as model:
-            Path(model.path).chmod(0o755)  # BentoML leaves it closed to the container's user
+            Path(model.path).chmod(0o755)  # BentoML creates it unreadable for the container's user
             for name in MODEL_FILES:
                 shutil.copyfile(folder / name, model.path_of(name))
     except (bentoml.exceptions.BentoMLException, OSError) as error:
@@ -72,7 +72,7 @@ def _metadata(
     return {
         "versions": [
             {"fingerprint": version.fingerprint}
-            | version.model_dump(mode="json", exclude_none=True)  # BentoML takes no None
+            | version.model_dump(mode="json", exclude_none=True)  # BentoML rejects None
             for version in versions
         ],
         "agreement_with_pytorch": [asdict(agreement) for agreement in agreements],

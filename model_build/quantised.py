@@ -37,7 +37,7 @@ def quantised_network(
 
     Args:
         weights: The convolutions.
-        versions: As for `model_build.network.network`.
+        versions: Versions to compute; see `model_build.network.network`.
         ranges: Activation ranges of each layer; larger activations are clipped.
 
     Returns:

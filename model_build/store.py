@@ -1,4 +1,4 @@
-"""What lies in BentoML's store, told without importing BentoML."""
+"""The contents of BentoML's store, read without importing BentoML."""
 
 import hashlib
 import os
@@ -26,8 +26,8 @@ MODEL_FILES = (WEIGHTS_FILE, *NETWORK_FILES.values(), GOLDEN_FILE, VERSIONS_FILE
 """The files of a model."""
 
 TAG_FILE = Path(bento_service.__file__).parent / "model_tag.txt"
-"""Names the model that the service loads. `:latest` would not do: inside a finished Bento it
-means the newest model in the store."""
+"""The file with the tag of the model that the service loads. `:latest` would not work: inside a
+finished Bento it means the newest model in the store."""
 
 _NAME = "vgg16"
 

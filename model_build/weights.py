@@ -47,7 +47,7 @@ class Vgg16Weights:
     """All thirteen convolutions in order; the first takes red, green, blue planes.
 
     Attributes:
-        convolutions: For an input on the 0..255 scale after the mean is subtracted.
+        convolutions: Kernels for an input on the 0..255 scale after the mean is subtracted.
         source: A readable name of their origin.
     """
 

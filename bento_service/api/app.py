@@ -64,7 +64,7 @@ def configured_surface(opening: Opening, settings: Settings) -> FastAPI:
 
     Args:
         opening: Opens the application.
-        settings: The operator's.
+        settings: The operator's settings.
 
     Raises:
         TokensError: See `Tokens`.
@@ -122,7 +122,7 @@ def http_surface(
     Args:
         opening: Opens the application.
         limits: Sizes, rates and times.
-        access: Who may call.
+        access: The rules of access.
     """
 
     @asynccontextmanager

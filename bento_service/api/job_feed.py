@@ -40,7 +40,7 @@ class _Listener(Generic[Shown]):
 
 
 class Feed(Generic[Shown]):
-    """Queries the catalogue four times a second while anybody listens. Use it as `async with`."""
+    """The feed of job changes: four queries a second while a client listens. Use `async with`."""
 
     def __init__(
         self,

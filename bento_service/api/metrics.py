@@ -13,7 +13,7 @@ from bento_service.application import Application
 
 
 class Metrics:
-    """Counts requests as middleware, and renders all metrics as a page."""
+    """The metrics: a middleware that counts requests, and a page of all metrics."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()

@@ -37,7 +37,7 @@ from client_sdk.schemas.compare import (
 )
 
 SHOWN_ERRORS = 20
-"""How many failed files a `Job` lists; `/jobs/{id}/errors` lists all."""
+"""Number of failed files that a `Job` lists; `/jobs/{id}/errors` lists all."""
 
 
 def printable(path: str) -> str:

@@ -18,7 +18,7 @@ class Backing:
     Attributes:
         gallery: Opens the index of a catalogue.
         roots: Returns the image roots.
-        tries_decoder: Start a decoder at once, to report early if none can start.
+        tries_decoder: True if a decoder is started at once, to report early if none can start.
         by: Name of the embedded index, for messages.
         most: Number of images that the embedded index serves well.
     """

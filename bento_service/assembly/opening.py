@@ -65,7 +65,7 @@ def open_catalogue(settings: Settings, computed: Computed) -> Iterator[Catalogue
 
 
 def open_uploads(settings: Settings, catalogue: Catalogue) -> Uploads:
-    """Return the stored uploads, which keep all that the catalogue needs."""
+    """Return the stored uploads; cleanup keeps those that the catalogue needs."""
 
     def unneeded(digests: set[str]) -> set[str]:
         ended_after = settings.retriable_since()

@@ -30,7 +30,7 @@ class Collections(TableGroup):
     """The `collections` table."""
 
     def instance_id(self) -> str:
-        """Return the random id that tells this catalogue from others on the same Milvus server."""
+        """Return the random id of this catalogue, which is unique on a Milvus server."""
         with self._database.writing() as connection:
             return instance_id(connection)
 
@@ -40,9 +40,9 @@ class Collections(TableGroup):
         """Create a collection.
 
         Args:
-            name: Of the collection.
+            name: Name of the collection.
             space: The descriptor space of its images.
-            ttl_seconds: How long after its last change it expires; never if `None`.
+            ttl_seconds: Seconds from its last change to its expiry; it never expires if `None`.
 
         Raises:
             Conflict: The name is taken.

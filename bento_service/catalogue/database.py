@@ -100,7 +100,7 @@ class TableGroup:
 
 @contextmanager
 def _raising_own_errors() -> Iterator[None]:
-    """Turn failures of the database into errors of this service; defects of ours pass."""
+    """Turn failures of the database into errors of this service; pass on defects of ours."""
     try:
         yield
     except (DatabaseError, InterfaceError, NoFreeConnection) as error:

@@ -26,7 +26,7 @@ class DescriptorSpace:
         model: Tag of the model.
         fingerprint: Digest of the descriptor version.
         dimension: D, components of a descriptor.
-        precision: Of the network that computes it.
+        precision: Precision of the network that computes it.
     """
 
     descriptor: str
@@ -41,7 +41,7 @@ class Computed:
     """The descriptor spaces that the running service computes in one run of the network.
 
     Attributes:
-        spaces: New collections get the first one unless another one is named.
+        spaces: The spaces; new collections get the first one unless another one is named.
     """
 
     spaces: tuple[DescriptorSpace, ...]
@@ -73,7 +73,7 @@ class Replacement:
     """An index of another type that is built in the gallery to replace an index.
 
     Attributes:
-        name: In the gallery.
+        name: Name in the gallery.
         kind: Its index type.
         applied: The revision of the collection up to which it holds all changes.
     """
@@ -88,8 +88,8 @@ class IndexRecord:
     """An index of a collection; it lacks the changes between `applied` and `revision`.
 
     Attributes:
-        name: In the gallery.
-        revision: Of the collection.
+        name: Name in the gallery.
+        revision: Revision of the collection.
         applied: The revision up to which it holds all changes of the collection.
         serves: True if searches use it.
         ready: True if searches use it or used it before.
@@ -122,8 +122,8 @@ class CollectionRecord:
     """A collection, with the index that searches use.
 
     Attributes:
-        changed_at: When its images last changed.
-        ttl_seconds: How long after that the collection expires; `None` for never.
+        changed_at: The time of the last change of its images.
+        ttl_seconds: Seconds from then to the collection's expiry; `None` for never.
     """
 
     id: int
@@ -140,7 +140,7 @@ class CollectionRecord:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When it is deleted unless it changes before; `None` for never."""
+        """The time at which it is deleted unless it changes before; `None` for never."""
         if self.ttl_seconds is None:
             return None
         return self.changed_at + timedelta(seconds=self.ttl_seconds)
@@ -151,8 +151,8 @@ class RootRecord:
     """The name of an image root, and the folder that it is bound to; `None` if that is not known.
 
     Attributes:
-        path: Absolute, without symbolic links.
-        spelled: Absolute, as the operator wrote it, if that differs.
+        path: The absolute path without symbolic links.
+        spelled: The absolute path as the operator wrote it, if that differs.
     """
 
     name: str

@@ -13,7 +13,7 @@ class Roots(TableGroup):
     """The `roots` table: the image roots that hold the files of images or jobs."""
 
     def all(self) -> list[RootRecord]:
-        """Return the roots that images or jobs refer to, in the order in which they came."""
+        """Return the roots that images or jobs refer to, oldest first."""
         is_source = exists().where(
             sources.c.kind == SourceKind.FILE, sources.c.root == roots.c.name
         )
@@ -30,7 +30,7 @@ class Roots(TableGroup):
         names = [record.name for record in bound]
         with self._database.writing() as connection:
             connection.execute(delete(roots).where(roots.c.name.not_in(names)))
-            # No two may have one path, not even for a moment.
+            # Paths must be unique even between two statements.
             connection.execute(update(roots).values(path=None))
             reserve(connection, names)
             for record in bound:

@@ -103,7 +103,7 @@ instance = Table(
     metadata,
     Column("id", String(32), primary_key=True),
 )
-"""One row: the id that tells this catalogue's indexes from another's on the same Milvus server."""
+"""One row: the random id of this catalogue, which its indexes' names contain."""
 
 collections = Table(
     "collections",
@@ -354,7 +354,7 @@ job_files = Table(
     UniqueConstraint("job_number", "key"),
     sqlite_autoincrement=True,
 )
-"""`key` tells the files of one job apart: the path, or the position of an upload or of a line.
+"""Files of jobs; `key` is unique within a job: the path, or the position of an upload or a line.
 
 `metadata` and `image_id` come from a manifest's line.
 """
@@ -388,4 +388,4 @@ idempotency_keys = Table(
     Column("job_number", _id, ForeignKey("jobs.number", ondelete="CASCADE")),
     Column("created_at", Moment, nullable=False),
 )
-"""Keys with which callers repeat a call safely; `digest` is that of the request."""
+"""Keys with which callers repeat a call safely; `digest` is the digest of the request."""

@@ -48,7 +48,7 @@ class _Examined:
 
 
 class Comparer:
-    """Compares pictures by their bytes, their hashes and their descriptors.
+    """The comparison of pictures by their bytes, hashes and descriptors.
 
     Args:
         originals: The bytes of stored images, read if a hash or descriptor is missing.
@@ -79,7 +79,7 @@ class Comparer:
         Args:
             a: The first picture.
             b: The second picture.
-            collection: Whose descriptor space is used; stored images may be in any collection.
+            collection: The collection whose descriptor space is used; stored images may be in any.
             sender: The caller; senders of expensive pictures take turns.
 
         Raises:

@@ -37,10 +37,10 @@ class GroupQuery:
     """A page of groups to find.
 
     Attributes:
-        collection: Of the images.
+        collection: The collection of the images.
         min_score: The score from which on images are linked; the descriptor's threshold for
             `near_duplicate` if `None`.
-        after: Only groups whose smallest id is above this.
+        after: The id above which the smallest id of each group must be.
         limit: Most groups to return.
     """
 
@@ -85,12 +85,12 @@ class GroupPage:
 
 
 class Duplicates:
-    """Finds groups of duplicates in all collections.
+    """The search for groups of duplicates in all collections.
 
     Args:
         lines: The thresholds of the computed spaces.
         max_group: Most images of a group.
-        link_limits: How many images are examined for links.
+        link_limits: The limits of finding links.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Duplicates:
                 after, examined = image_id, examined + 1
                 if group is not None:
                     groups.append(group)
-                # Finish the images that were examined together, unless that takes as long again.
+                # Finish the images that were examined together, for at most the same time again.
                 if len(groups) == query.limit or time.monotonic() > deadline + seconds:
                     break
             if len(ids) < size and (not ids or after == ids[-1]):

@@ -2,8 +2,8 @@
 
 Two pictures are a `duplicate` if they have the same bytes, hashes that differ in few bits, or a
 score from the descriptor's first threshold on; a `near_duplicate` if their score is from the second
-threshold on; otherwise `similar`. `docs/duplicates.md` tells what this finds and misses, and where
-the thresholds come from.
+threshold on; otherwise `similar`. `docs/duplicates.md` explains the results and the origin of
+the thresholds.
 """
 
 import math
@@ -27,12 +27,12 @@ STRENGTH = (Verdict.SIMILAR, Verdict.NEAR_DUPLICATE, Verdict.DUPLICATE)
 
 @dataclass(frozen=True)
 class Likeness:
-    """How alike two pictures are.
+    """The likeness of two pictures.
 
     Attributes:
         score: Cosine of their descriptors.
         same_bytes: True if their files are equal.
-        closeness: Of their hashes; `None` if a picture has none.
+        closeness: The closeness of their hashes; `None` if a picture has none.
         lines: The thresholds of the descriptor version.
     """
 

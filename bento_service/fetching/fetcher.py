@@ -60,7 +60,7 @@ class Fetcher:
         resolve: Resolve | None = None,
         trusted: ssl.SSLContext | None = None,
     ) -> None:
-        """Prepare.
+        """Set the rules of downloads.
 
         Args:
             rules: The operator's rules.

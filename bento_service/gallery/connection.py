@@ -40,7 +40,7 @@ _SERVER_CHANNEL = {"grpc.use_local_subchannel_pool": 1}
 
 
 class BackingOff(ConnectionError):
-    """Milvus did not answer a moment ago, so it was not called."""
+    """A refused call, because Milvus did not answer a moment ago."""
 
 
 class Connection:

@@ -53,7 +53,7 @@ class Gallery(Protocol):
         The caller compares its rows with the catalogue.
 
         Args:
-            name: Of the index.
+            name: Name of the index.
             dimension: D, components of a descriptor.
         """
         ...
@@ -88,7 +88,7 @@ class Gallery(Protocol):
         """Put descriptors into an index; replace those with a known id.
 
         Args:
-            name: Of the index.
+            name: Name of the index.
             image_ids: N different ids.
             descriptors: N vectors (D,) float32, of unit length.
         """
@@ -118,11 +118,11 @@ class Gallery(Protocol):
         """Return the nearest images of an index, best first.
 
         Args:
-            name: Of the index.
+            name: Name of the index.
             query: (D,) float32, of unit length.
             top_k: Most images to return, up to `MAX_NEIGHBOURS`.
-            among: Search only among images with these ids.
-            below: Search only among images with a smaller id.
+            among: Ids of the images to search among; all if `None`.
+            below: The id below which images are searched; no limit if `None`.
         """
         ...
 
@@ -132,7 +132,7 @@ class Gallery(Protocol):
         """Return the nearest images of each query, in one call that other callers do not share.
 
         Args:
-            name: Of the index.
+            name: Name of the index.
             queries: (N, D) float32, of unit length.
             top_k: Most images to return for each, up to `MAX_NEIGHBOURS`.
         """

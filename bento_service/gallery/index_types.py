@@ -103,7 +103,7 @@ class IndexRule:
 
         Args:
             present: The type that it has.
-            images: How many images it has.
+            images: The number of its images.
         """
         if self.embedded:
             return IndexType.FLAT
@@ -125,5 +125,5 @@ class IndexRule:
 
     @property
     def advice(self) -> str:
-        """What the operator can do about a collection that is too large."""
+        """The advice to the operator about a collection that is too large."""
         return f"{self.by} serves up to {self.most} images well; use a Milvus server"

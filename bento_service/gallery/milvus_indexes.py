@@ -61,7 +61,7 @@ class MilvusIndexes:
         empty: the caller compares it with the catalogue.
 
         Args:
-            name: Of the index.
+            name: Name of the index.
             dimension: D, components of a descriptor.
         """
         with self._writing, self._connection.calling("open"):

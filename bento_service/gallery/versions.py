@@ -16,7 +16,7 @@ def check_version(version: str) -> None:
     """Refuse a server that is too old, and warn of an untested version.
 
     Args:
-        version: As the server reports it: `v2.3.5`, `2.4.1-gpu` or anything else.
+        version: The version that the server reports: `v2.3.5`, `2.4.1-gpu` or anything else.
 
     Raises:
         IndexUnavailable: The server is older than 2.3.

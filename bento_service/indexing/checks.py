@@ -32,7 +32,7 @@ class RowComparison:
     """The rows of an index compared with the catalogue; pending changes are no difference.
 
     Attributes:
-        rows: How many rows the index has.
+        rows: The number of the index's rows.
         expected: Ids of the images that the index should have.
         missing: Ids that it should have and does not have.
         unknown: Ids that it has and should not have.

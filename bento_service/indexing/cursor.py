@@ -16,7 +16,7 @@ class Step:
     """Some changes of an index.
 
     Attributes:
-        applied: Up to this revision, all changes are in this step or before it.
+        applied: The revision up to which all changes are in this step or before it.
         is_last: True if there are no more changes at present.
         end: Revision and image id where the next step starts.
     """

@@ -25,7 +25,7 @@ _RETRY_SECONDS = 3600.0
 
 
 class IndexSwap:
-    """Plans and advances swaps, in the thread that writes to the indexes.
+    """The planned and running swaps, in the thread that writes to the indexes.
 
     Args:
         rule: The index type that each collection should have.

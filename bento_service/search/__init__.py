@@ -1,1 +1,1 @@
-"""From a query to ranked hits."""
+"""Searches, from a query to ranked hits."""

@@ -19,7 +19,7 @@ from bento_service.search.ranking import nearest_of, presentable, ranked
 
 
 class SearchMethod(StrEnum):
-    """How a search found its images, for people."""
+    """The method by which a search found its images, for people."""
 
     INDEX = "by the index"
     ALL_COMPARED = "compared with every image"
@@ -48,7 +48,7 @@ class NearestSearch:
         Args:
             index: The index to ask.
             descriptor: The query.
-            count: How many neighbours are needed.
+            count: Number of neighbours that are needed.
             always: Images that are compared even if an approximate index misses them, such as the
                 query's own.
 

@@ -46,10 +46,10 @@ class SearchResult:
 
     Attributes:
         space: The descriptor space in which images were compared.
-        lag: How many changes the index had not applied.
-        method: How the hits were found.
-        index_type: Of the collection's index; empty if the index does not answer.
-        warnings: About the query picture.
+        lag: Number of changes that the index had not applied.
+        method: The method by which the hits were found.
+        index_type: Type of the collection's index; empty if the index does not answer.
+        warnings: Warnings about the query picture.
     """
 
     hits: tuple[RankedImage, ...]

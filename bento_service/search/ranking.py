@@ -22,7 +22,7 @@ def merged(
     of their scores; see `NearestSearch`.
 
     Args:
-        neighbours: From the index, best first.
+        neighbours: The index's neighbours, best first.
         pending: Changes that the index has not applied.
         descriptor: (D,) float32 of the query.
     """

@@ -1,8 +1,7 @@
-"""Arrays as HTTP messages between the service and its embedder: typed, of a checked size.
+"""Arrays as HTTP messages between the service and its embedder, with type and size checks.
 
-The body is the array's bytes, little-endian and in C order; its type and its shape are in the
-headers. So nothing is parsed that could do more than be wrong, and how large a body may be is known
-before any of it is read.
+The body is the array's bytes, little-endian and in C order. The headers hold its type and its
+shape. So no parser runs on the body, and its size is known before any of it is read.
 """
 
 import re
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 MEDIA_TYPE = "application/vnd.lookalike.array"
 TYPE_HEADER, SHAPE_HEADER = "array-type", "array-shape"
 ARRAY_KEY = "lookalike.array"
-"""In the scope of a request: the array that was read from its body."""
+"""The key of an ASGI scope for the array that was read from the request's body."""
 _SHAPE = re.compile(r"[0-9]{1,9}(?:,[0-9]{1,9}){0,7}")
 
 
@@ -30,9 +29,9 @@ class ArrayKind:
     """The arrays that a message may hold.
 
     Attributes:
-        dtype: Of its components.
+        dtype: The type of its components.
         row: The shape without the first axis.
-        max_rows: Most rows along the first axis, of which there is at least one.
+        max_rows: Most rows along the first axis; the least is one.
     """
 
     dtype: "np.dtype[Any]"
@@ -41,14 +40,14 @@ class ArrayKind:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row."""
+        """The size of one row in bytes."""
         return prod(self.row) * self.dtype.itemsize
 
     def rows(self, headers: Mapping[str, str]) -> int:
-        """Return how many rows a message announces.
+        """Return the number of rows that a message declares.
 
         Args:
-            headers: Of the message, with names in small letters or of any case.
+            headers: The message's headers, by lower-case names or in a case-insensitive mapping.
 
         Raises:
             InvalidArray: The headers are those of another kind of message, or contradict each
@@ -75,7 +74,7 @@ class ArrayKind:
         return sizes[0]
 
     def array(self, body: bytes | bytearray, rows: int) -> NDArray[Any]:
-        """Return the array in a body of so many rows; it shares the body's memory.
+        """Return the array in a body with a number of rows; it shares the body's memory.
 
         Raises:
             InvalidArray: The body is shorter or longer.
@@ -96,7 +95,7 @@ def array_headers(array: NDArray[Any]) -> dict[str, str]:
 
 
 def array_body(array: NDArray[Any]) -> memoryview:
-    """Return the body of a message that holds an array, without a copy where that can be."""
+    """Return the body of a message that holds an array, without a copy if possible."""
     plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     return plain.reshape(-1).view(np.uint8).data
 

@@ -1,8 +1,8 @@
 """BentoML's serialisation of requests and answers, replaced by typed arrays.
 
-BentoML chooses how it reads a body by the content type that the sender names, and one of its
-choices unpickles the body, which runs whatever the sender likes. Here a request is the array that
-`EmbedderEntrance` has read from it, whatever its content type, and nothing where there is none.
+BentoML chooses a deserialiser by the content type that the sender names. One of them unpickles the
+body, which executes any code of the sender. Here every content type gives the array that
+`EmbedderEntrance` has read from the request, and a request without such an array is rejected.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from bento_service.serving.array_messages import ARRAY_KEY, MEDIA_TYPE, array_bo
 
 
 class ArraySerde(serde.Serde):
-    """Gives methods the arrays that were read, and writes the arrays that they return."""
+    """A serialiser that passes received arrays to methods and sends the arrays they return."""
 
     media_type = MEDIA_TYPE
 
@@ -23,7 +23,7 @@ class ArraySerde(serde.Serde):
         """Return the arguments of a method that takes one array.
 
         Raises:
-            BadInput: None was read.
+            BadInput: The request has no array.
         """
         if ARRAY_KEY not in request.scope:
             raise BadInput(f"no bodies are read here but {MEDIA_TYPE}")
@@ -31,24 +31,24 @@ class ArraySerde(serde.Serde):
         return cls.model_validate({argument: request.scope[ARRAY_KEY]})
 
     def serialize_model(self, model: Any) -> serde.Payload:
-        """Return the answer of a method that gives one array."""
+        """Return the answer of a method that returns one array."""
         return serde.Payload((array_body(model.root),), array_headers(model.root))
 
     def deserialize_model(self, payload: serde.Payload, cls: Any) -> Any:
-        """Refuse: answers are read by `RemoteEmbedder`."""
+        """Raise `NotImplementedError`: `RemoteEmbedder` reads the answers."""
         raise NotImplementedError
 
     def serialize(self, obj: Any, schema: dict[str, Any]) -> serde.Payload:
-        """Refuse: values without a model are not sent."""
+        """Raise `NotImplementedError`: values without a model are not sent."""
         raise NotImplementedError
 
     def deserialize(self, payload: serde.Payload, schema: dict[str, Any]) -> Any:
-        """Refuse: values without a model are not read."""
+        """Raise `NotImplementedError`: values without a model are not read."""
         raise NotImplementedError
 
 
 def exchange_only_arrays() -> None:
-    """Have BentoML read and write nothing but arrays in this process, under any content type."""
+    """Make BentoML exchange only arrays in this process, for every content type."""
     known: Any = serde.ALL_SERDE
     for media_type in (*known, MEDIA_TYPE):
         known[media_type] = ArraySerde

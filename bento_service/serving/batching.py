@@ -1,10 +1,10 @@
-"""Adaptive batching: the options that hold, and what takes its sting out.
+"""BentoML's adaptive batching: its options, and patches that limit its waits.
 
-After a burst, BentoML 1.4.39 holds a lone query back for as long as queries waited on average
-over the last fifty batches: 715 to 975 ms were measured where describing takes 58, for tens of
-seconds, whatever `max_latency_ms` says. While it is learning it holds queries back by a guess of
-two seconds a picture. Here neither wait is longer than `MAX_CORK_SECONDS`. What is patched is
-private, so BentoML's version is pinned, and a test fails when these names change.
+After a burst, BentoML 1.4.39 delays a single query by the average wait of the last fifty batches,
+regardless of `max_latency_ms`. Delays of 715 to 975 ms were measured for tens of seconds, where
+describing takes 58 ms. While it learns, it assumes two seconds a picture and delays queries by
+that. Here neither wait exceeds `MAX_CORK_SECONDS`. The patched names are private, so BentoML's
+version is pinned, and a test fails when they change.
 """
 
 from collections.abc import Callable
@@ -16,16 +16,16 @@ _NEVER = 10**9
 REQUEST_SECONDS = 600
 EMBEDDER_OPTIONS: dict[str, Any] = {
     "workers": 1,
-    # Of BentoML's own probes, all that still goes over its connections: recycling one breaks them.
+    # Only BentoML's own probes use these connections, and recycling a connection breaks them.
     "runner_connection": {"max_requests": _NEVER, "max_age": float(_NEVER)},
     "traffic": {"timeout": REQUEST_SECONDS},
 }
 MAX_CORK_SECONDS = 0.005
-"""The longest that a query is held back in the hope of company."""
+"""The longest delay of a query that waits for others to share its batch."""
 
 
 def batching_options(max_batch: int) -> dict[str, Any]:
-    """Of a method that takes up to so many pictures in one call."""
+    """Return the options of a method that takes up to `max_batch` pictures in one call."""
     return {
         "batchable": True,
         "max_batch_size": max_batch,
@@ -34,7 +34,7 @@ def batching_options(max_batch: int) -> dict[str, Any]:
 
 
 def limit_waiting() -> None:
-    """Cap the waits of every dispatcher of this process. Calling it twice is the same as once."""
+    """Limit the waits of every dispatcher of this process; repeated calls do no harm."""
     setattr(dispatcher.Optimizer, "trigger_refresh", _refreshed)
     setattr(dispatcher.CorkDispatcher, "train_optimizer", _without_training)
 
@@ -53,4 +53,4 @@ async def _without_training(
     num_reqs_to_train: int,
     training_batch_size: int,
 ) -> None:
-    """Learn from real queries alone."""
+    """Do nothing, so that the dispatcher learns from real queries only."""

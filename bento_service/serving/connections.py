@@ -1,8 +1,8 @@
-"""Connections that cannot be held open for nothing: uvicorn's, with limits that it has not.
+"""uvicorn's HTTP connection, with the timeouts and size limits that uvicorn lacks.
 
-uvicorn waits for ever for the head of a request, reads a head of any size, and waits for ever for
-somebody who does not read his answer. BentoML starts it and has no options for any of this, so
-what uvicorn makes for each connection is replaced; a test fails when that has no effect any more.
+uvicorn waits without limit for the head of a request, reads a head of any size, and waits without
+limit for a client that does not read its answer. BentoML starts uvicorn and has no options for
+these limits, so uvicorn's protocol class is replaced. A test fails if that loses its effect.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ _READ_BYTES = 32 * 1024
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """How long a connection is kept for whom.
+    """The limits of connections.
 
     Attributes:
-        head_seconds: Until the head of a request must have come.
-        head_bytes: Bytes that may come without being part of a body.
-        rest_seconds: For what is still sent of a request that was answered.
-        unread_seconds: For an answer of which next to nothing is read.
-        connections: Open at once; for another one, one that waits for a request is closed.
+        head_seconds: Time limit for the head of a request.
+        head_bytes: Most bytes received in a row that are not part of a body.
+        rest_seconds: Time limit for the rest of a request that was answered early.
+        unread_seconds: Time in which the client must read some of its answer.
+        connections: Most open connections; a further one closes an idle one.
     """
 
     head_seconds: float
@@ -44,7 +44,7 @@ class ConnectionLimits:
 
 
 def guard_connections(*, head_seconds: float) -> None:
-    """Have uvicorn guard the connections of all servers that this process starts from now on."""
+    """Make uvicorn guard the connections of all servers that this process starts later."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     limits = ConnectionLimits(head_seconds, connections=max(16, files // 2))
     guarded = type("Guarded", (GuardedConnection,), {"limits": limits})
@@ -52,7 +52,7 @@ def guard_connections(*, head_seconds: float) -> None:
 
 
 class GuardedConnection(HttpToolsProtocol):
-    """One connection over TCP. Others, such as those of BentoML's own services, are left alone."""
+    """A connection with limits, if it uses TCP; BentoML's own services connect without."""
 
     limits: ClassVar[ConnectionLimits]
 
@@ -63,20 +63,20 @@ class GuardedConnection(HttpToolsProtocol):
         self._without_body = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
+        """Start the timeout of the first request's head."""
         super().connection_made(transport)
         if self._is_guarded:
             self._make_room()
             self._after("head", self.limits.head_seconds, self._on_late_head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Cancel all timeouts."""
         for name in tuple(self._timers):
             self._stop(name)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse a piece, and count it unless it was part of a body."""
+        """Parse received bytes, and count those that are not part of a body."""
         self._without_body += len(data)
         super().data_received(data)
         if not self._is_guarded or self.transport.is_closing():
@@ -87,32 +87,32 @@ class GuardedConnection(HttpToolsProtocol):
             self._after("head", self.limits.head_seconds, self._on_late_head)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Record the real peer in the request's scope."""
         self._awaits_head = True
         super().on_message_begin()
-        # uvicorn believes the forwarding headers of every process on this machine.
+        # uvicorn trusts the forwarding headers of every process on this machine.
         cast("dict[str, Any]", self.scope)[CONNECTION] = (self.client, self.scheme)
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
+        """Cancel the timeout of the head, which is complete."""
         self._awaits_head = False
         self._without_body = 0
         self._stop("head")
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
+        """Restart the count of bytes outside of bodies."""
         self._without_body = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The body is there."""
+        """Cancel the timeout of the rest of the request, which is complete."""
         self._awaits_head = True
         self._stop("rest")
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The answer is on its way."""
+        """Start the timeout of the request's rest if the answer came before it."""
         super().on_response_complete()
         if self._is_guarded and not self._awaits_head:
             self._after("rest", self.limits.rest_seconds, self._close)
@@ -120,27 +120,27 @@ class GuardedConnection(HttpToolsProtocol):
             self._close()
 
     def pause_writing(self) -> None:
-        """The other side does not read what is sent."""
+        """Start the timeout of a client that does not read its answer."""
         super().pause_writing()
         if self._is_guarded:
             self._watch_reader()
 
     def resume_writing(self) -> None:
-        """It reads on."""
+        """Cancel the timeout of a client that reads again."""
         self._stop("unread")
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nothing more was asked for."""
+        """Close a connection without a further request."""
         self._close()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
+        """Reject a message that is not HTTP."""
         self._refuse(400, "bad_request", "this is not an HTTP request")
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is being worked on."""
+        """True while no request is in progress."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
@@ -148,13 +148,13 @@ class GuardedConnection(HttpToolsProtocol):
         return self.client is not None
 
     def _should_upgrade_to_ws(self) -> bool:
-        return False  # there are no web sockets here; the request is served as if it had not asked
+        return False  # web sockets are not supported; the request is served as plain HTTP
 
     def _unsupported_upgrade_warning(self) -> None:
         pass
 
     def _on_late_head(self) -> None:
-        if not self.is_idle:  # it may have come and wait behind the request before it
+        if not self.is_idle:  # the head may have arrived and wait for the request before it
             self._after("head", self.limits.head_seconds, self._on_late_head)
         elif self._without_body:
             seconds = f"{self.limits.head_seconds:g} s"
@@ -163,13 +163,13 @@ class GuardedConnection(HttpToolsProtocol):
             self._close()
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
-        """Answer in uvicorn's place and hang up; only hang up where an answer is under way."""
+        """Send a problem document unless an answer is in progress, and close the connection."""
         if self.is_idle and not self.transport.is_closing():
             self.transport.write(_refusal(status, code, detail))
         self._close()
 
     def _close(self) -> None:
-        """Close once the other side has read the rest, if it does."""
+        """Close once the client has read its answer, or stops reading it."""
         self.transport.close()
         self._watch_reader()
 
@@ -207,7 +207,7 @@ class GuardedConnection(HttpToolsProtocol):
 
 
 def _refusal(status: int, code: str, detail: str) -> bytes:
-    """A whole answer."""
+    """Return a complete answer with a problem document."""
     line = STATUS_LINE[status]
     request_id = uuid4().hex
     title = line.split(b" ", 2)[2].strip().decode()

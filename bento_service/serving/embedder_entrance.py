@@ -1,8 +1,8 @@
-"""What the embedder answers, checked before BentoML sees a request.
+"""Checks of the embedder's requests before BentoML sees them.
 
-The embedder may be a deployment of its own, which others can reach. So it has no routes but these,
-takes no body but arrays of images, knows how large each is before it reads it, and holds only so
-many at once. Every answer says which descriptors it computes.
+The embedder may be a separate deployment that strangers can reach. So it has only these routes and
+accepts only arrays of images. It knows the size of each body before reading it, and limits the
+images in memory. Every answer names the descriptors that the embedder computes.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _SLOWEST_BYTES_A_SECOND = 2**20
 
 
 class EmbedderEntrance:
-    """ASGI middleware before BentoML's routes of the embedder."""
+    """ASGI middleware in front of the embedder's BentoML routes."""
 
     def __init__(
         self,
@@ -40,11 +40,11 @@ class EmbedderEntrance:
         """Guard an application.
 
         Args:
-            app: BentoML's.
-            routes: Paths that take images.
-            versions: Returns what the embedder computes, once it serves.
-            body_seconds: A body may fall so far behind 1 MiB a second.
-            max_rows_under_way: Images of all requests at once.
+            app: BentoML's application.
+            routes: The paths that take images.
+            versions: Returns the descriptor versions that the embedder computes, once it serves.
+            body_seconds: Seconds that a body may fall behind 1 MiB a second.
+            max_rows_under_way: Most images of all concurrent requests together.
         """
         self._app = app
         self._routes = routes
@@ -102,10 +102,10 @@ class EmbedderEntrance:
             self._rows_under_way -= rows
 
     async def _body(self, receive: Receive, announced: int) -> bytearray:
-        """Return a body, or what came of it before its sender hung up.
+        """Return a body, or the part that arrived before its sender disconnected.
 
         Raises:
-            TimeoutError: It comes too slowly.
+            TimeoutError: The body arrives too slowly.
         """
         body = bytearray()
         async with asyncio.timeout(self._body_seconds + announced / _SLOWEST_BYTES_A_SECOND):
@@ -118,7 +118,7 @@ class EmbedderEntrance:
 
 
 def _naming(send: Send, descriptors: str) -> Send:
-    """Return a `send` that adds what is computed to the headers of an answer."""
+    """Return a `send` that names the computed descriptors in the headers of an answer."""
 
     async def named(message: Message) -> None:
         if message["type"] == "http.response.start":

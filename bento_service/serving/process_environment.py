@@ -1,16 +1,16 @@
-"""The environment that every process of a service has to be started with.
+"""The environment variables that every process of a service must start with.
 
-Libraries read it when they are loaded, so it is set before Python starts: BentoML does it for the
-processes that serve, `python -m bento_service` for the one that starts them. What the operator has
-set himself is kept.
+Libraries read them when they are loaded, so they are set before Python starts: by BentoML for the
+serving processes, and by `python -m bento_service` for the process that starts those. Variables
+that the operator has set are kept.
 """
 
-# OpenBLAS and OpenMP give each process a thread for every core, and those threads wait for the
-# next matrix product by spinning: tens of milliseconds of a core after every search, which the
-# engine lacks. The products are small, and onnxruntime and PyTorch are told their threads.
+# OpenBLAS and OpenMP start a thread for every core in each process. Those threads spin while they
+# wait for the next matrix product, which takes tens of milliseconds of a core from the engine after
+# every search. The products are small; onnxruntime and PyTorch have their own thread settings.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-# So that freed memory goes back to the system: glibc keeps the more, the larger the blocks are that
-# were freed, unless it is told how much; Arrow's own allocator, under Milvus Lite, keeps even more.
+# These settings return freed memory to the system. Without a threshold glibc keeps more memory the
+# larger the freed blocks are; Arrow's own allocator, which Milvus Lite uses, keeps even more.
 _ALLOCATORS = {"MALLOC_TRIM_THRESHOLD_": "131072", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 SERVING = ONE_THREAD | _ALLOCATORS
-"""Of the processes that serve."""
+"""The environment variables of the serving processes."""

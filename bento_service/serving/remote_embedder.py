@@ -1,4 +1,4 @@
-"""The embedder in another process, perhaps on another machine: arrays over HTTP."""
+"""A client of the embedder in another process, perhaps on another machine."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ from bento_service.serving.array_messages import (
 )
 
 _KEPT_SECONDS = 3.0
-"""How long idle connections are kept: not as long as the embedder keeps them, which is 5 s."""
+"""The lifetime of idle connections; shorter than the 5 s after which the embedder closes them."""
 _CONNECT_SECONDS = 10.0
 _PROBE_SECONDS = 5.0
 _GREETING_SECONDS = 1.0
@@ -33,21 +33,22 @@ _log = logging.getLogger(__name__)
 
 
 class RemoteEmbedder:
-    """Asks an embedder for descriptors. Use it with `async with`.
+    """An `Embedder` over HTTP. Use it with `async with`.
 
-    Each answer says which descriptors it holds; those of another model or precision are refused,
-    because they look the same and rank wrongly.
+    Each answer names its descriptors. Those of another model or precision are rejected, because
+    they have the same form but rank wrongly.
     """
 
     def __init__(
         self, url: str, versions: Sequence[DescriptorVersion], *, answer_seconds: float
     ) -> None:
-        """Prepare to ask.
+        """Set the address and the expected descriptors; `async with` connects.
 
         Args:
-            url: Of the embedder: `http://`, `https://`, `tcp://`, or `file://` for a Unix socket.
-            versions: What it has to compute, in this order.
-            answer_seconds: The longest that a call may take.
+            url: Address of the embedder: `http://`, `https://`, `tcp://`, or `file://` for a Unix
+                socket.
+            versions: The descriptor versions that it must compute, in this order.
+            answer_seconds: Time limit of a call.
         """
         self._url = url
         where = urlsplit(url).hostname
@@ -84,7 +85,7 @@ class RemoteEmbedder:
         await self._session.close()
 
     async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See `Embedder`.
+        """Describe images of queries; see `Embedder`.
 
         Raises:
             ConnectionError: The connection was lost; the call can be repeated.
@@ -93,18 +94,18 @@ class RemoteEmbedder:
         return await self._ask(QUERY_ROUTE, images)
 
     async def describe_ingest(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See `Embedder` and `describe_query`."""
+        """Describe images of jobs; see `Embedder` and `describe_query`."""
         return await self._ask(INGEST_ROUTE, images)
 
     async def is_ready(self) -> bool:
-        """Return whether the embedder answers and computes what it has to."""
+        """Return true if the embedder answers and computes the expected descriptors."""
         try:
             return await self._probe()
-        except NotReady:  # it is in the log
+        except NotReady:  # already logged
             return False
 
     async def _greet(self) -> None:
-        """Ask until there is an answer, so that a wrong embedder is in the log from the start."""
+        """Probe until the embedder answers, so that a wrong one is logged at the start."""
         while True:
             try:
                 if await self._probe():
@@ -145,10 +146,10 @@ class RemoteEmbedder:
         return kind.array(body, rows)
 
     def _check(self, response: aiohttp.ClientResponse) -> None:
-        """Refuse an answer of an embedder that computes something else.
+        """Check that an answer comes from an embedder that computes the expected descriptors.
 
         Raises:
-            NotReady: It does.
+            NotReady: The embedder computes other descriptors.
         """
         given = response.headers.get(DESCRIPTORS_HEADER, "")
         trouble = "" if given == self._expected else self._mismatch(given)
@@ -174,6 +175,6 @@ async def _pieces(body: memoryview) -> AsyncIterator[memoryview]:
 
 
 def _named(descriptors: str) -> str:
-    """Return an `identity` with short fingerprints, for people; nothing if it is none."""
+    """Return an `identity` with short fingerprints, for people; empty if it is invalid."""
     found = _NAMED.findall(descriptors[:1000])
     return ", ".join(f"{name} in {precision} ({digest[:12]})" for name, precision, digest in found)

@@ -30,8 +30,8 @@ from model_build.evaluation.protocol import MAX_PIXELS
 from model_build.store import TAG_FILE, stored_folder
 
 NAMES = (*DESCRIPTORS, COLOUR_HISTOGRAM)
-"""What is evaluated unless something is asked for. A descriptor of the model may be followed by a
-precision and by `pad` or `squash`, as in `vgg16-rmac4/int8` and `vgg16-rmac4/fp32/pad`."""
+"""The descriptors that are evaluated by default. A name of the model may be followed by a precision
+and by `pad` or `squash`, as in `vgg16-rmac4/int8` and `vgg16-rmac4/fp32/pad`."""
 
 _HISTOGRAM_SIDE = 224
 _PADDING: dict[str, Colour | None] = {"pad": (124, 117, 104), "squash": None}
@@ -86,7 +86,7 @@ def describers(names: Sequence[str], models: Path | None, *, threads: int) -> li
     """Return the describers that compute some descriptors.
 
     Args:
-        names: Some of `NAMES`, or more specific ones; see there.
+        names: Some of `NAMES`, or more specific ones.
         models: The `models` folder of a store; by default BentoML's own.
         threads: Cores for a network.
 

@@ -14,7 +14,7 @@ from model_build.evaluation.describers import Describer
 from model_build.evaluation.protocol import Picture
 
 BATCH = 8
-"""Pictures that a network gets at a time."""
+"""Number of pictures that a network describes at a time."""
 
 _Pixels = list[NDArray[np.uint8]]
 
@@ -24,7 +24,7 @@ class Described:
     """The descriptors of N pictures.
 
     Attributes:
-        descriptors: By name, (N, D) float32; rows of unreadable pictures are zeros.
+        descriptors: Arrays (N, D) float32 by name; rows of unreadable pictures are zeros.
         unreadable: Reasons why pictures could not be described, by position.
     """
 
@@ -38,7 +38,7 @@ def describe(pictures: Sequence[Picture], describers: Sequence[Describer]) -> De
     Args:
         pictures: Originals before the copies made from them: if a file is unreadable, so is every
             later picture of it.
-        describers: Each runs once a batch.
+        describers: The describers; each runs once a batch.
     """
     rows: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
     described: list[int] = []

@@ -17,9 +17,9 @@ from bento_service.pictures.square import thumbnail
 from model_build.evaluation.protocol import MAX_PIXELS
 
 LONGEST_SIDE = 1024
-"""What is edited is what a web site shows: a WebP of at most so many pixels a side."""
+"""The longest side, in pixels, of the WebP that is edited, as a web site would show it."""
 QUALITY = 90
-"""Of the JPEG that every copy is saved as, unless the edit is another quality."""
+"""The quality of the JPEG of every copy, unless the edit is another quality."""
 
 _Edit = Callable[[Image.Image, np.random.Generator], Image.Image]
 
@@ -183,5 +183,5 @@ EDITS: Mapping[str, _Edit] = {
     "border": _bordered,
     "screenshot": _on_a_screen,
 }
-"""By name, in the order of reports. A number after `jpeg` is the quality, after `crop` the share of
-the area in percent, after `rotate` degrees."""
+"""The edits by name, in the order of reports. A number after `jpeg` is the quality, after `crop`
+the share of the area in percent, after `rotate` degrees."""

@@ -27,7 +27,7 @@ class Row:
         descriptor: Its name.
         origin: A readable name of what computed it.
         dimension: D.
-        measures: By the names in `MEASURES`.
+        measures: Estimates by the names in `MEASURES`.
         differences: Differences to the first row's measures; empty in the first row.
         robustness: Results by edit; empty without edits.
         index_recall: Share of the exact first ten that the index returned, if measured.

@@ -12,7 +12,7 @@ from model_build.evaluation.protocol import Picture, Protocol, Question
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 )
-"""Files with these endings are pictures; what else lies in a labelled folder is left alone."""
+"""The endings of picture files; other files in a labelled folder are ignored."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from model_build.evaluation.measures import scores_of_questions
 from model_build.evaluation.protocol import Protocol
 
 K = 10
-"""Of the recall@k."""
-_ROUNDING = 1e-6  # of sums of products of unit vectors in single precision
+"""The k of the recall@k."""
+_ROUNDING = 1e-6  # rounding of sums of products of unit vectors in single precision
 
 
 def index_recalls(
@@ -29,8 +29,8 @@ def index_recalls(
     """Return, by descriptor, the share of the exact first ten that the index returns.
 
     Args:
-        protocol: At least one question.
-        descriptors: By name, (N, D) float32 of unit length, one for each of the pictures.
+        protocol: A protocol with at least one question.
+        descriptors: Unit vectors (N, D) float32 by name, one for each of the pictures.
 
     Raises:
         IndexUnavailable: Milvus Lite does not start here.
@@ -51,7 +51,7 @@ def recall_of_found(
         scores: (G,) exact scores, larger is better.
         ranked: (G,) which pictures are ranked, at least one; the others are left out.
         found: Distinct positions in `scores`, best first, of ranked pictures.
-        k: At least 1; if fewer are ranked, all of them count.
+        k: Number of best pictures, at least 1; if fewer are ranked, all of them count.
     """
     best = np.sort(scores[ranked])[::-1][:k]
     good_enough = scores[list(found[:k])] >= best[-1] - _ROUNDING

@@ -16,7 +16,7 @@ from model_build.evaluation.ranking import (
 from model_build.evaluation.statistics import Estimate, bootstrap_mean
 
 MEASURES = ("mean_average_precision", "recall_at_1", "recall_at_10")
-"""By these names in JSON and in `--fail-under`."""
+"""The names of the measures in JSON and in `--fail-under`."""
 _QUESTIONS_AT_ONCE = 256
 
 
@@ -25,7 +25,7 @@ class Answers:
     """Results of Q questions.
 
     Attributes:
-        measures: By the names in `MEASURES`, (Q,) float64 between 0 and 1.
+        measures: Values (Q,) float64 between 0 and 1, by the names in `MEASURES`.
         scores: (Q,) float32, score of the best relevant picture.
     """
 
@@ -52,7 +52,7 @@ def answers(protocol: Protocol, descriptors: NDArray[np.float32]) -> Answers:
     """Answer every question.
 
     Args:
-        protocol: At least one question.
+        protocol: A protocol with at least one question.
         descriptors: (N, D) float32 of unit length, one for each of the protocol's pictures.
     """
     rows = []

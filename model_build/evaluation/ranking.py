@@ -56,6 +56,6 @@ def recall_at(ranks: NDArray[np.intp], k: int) -> float:
 
     Args:
         ranks: (R,) ascending ranks of all relevant pictures, at least one, from 1.
-        k: At least 1.
+        k: Number of first places, at least 1.
     """
     return float(ranks[0] <= k)

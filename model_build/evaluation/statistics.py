@@ -31,7 +31,7 @@ class Estimate:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the whole interval lies on one side of 0."""
+        """True if the whole interval lies on one side of 0."""
         return self.low > 0 or self.high < 0
 
 
@@ -67,13 +67,13 @@ def _means_of_drawn(
     rows: int,
     random: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """(rows,) the mean over the queries of as many drawn units as there are, so many times."""
+    """Return (rows,) means, each over the queries of as many drawn units as there are units."""
     drawn = random.integers(len(sums), size=(rows, len(sums)))
     means: NDArray[np.float64] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     return means
 
 
 def _parts(resamples: int, units: int) -> list[int]:
-    """Sizes of parts of the resamples, so that one part's draws fit into memory."""
+    """Return the sizes of parts of the resamples; the draws of one part fit into memory."""
     size = max(1, _DRAWS_AT_ONCE // units)
     return [min(size, resamples - done) for done in range(0, resamples, size)]

@@ -57,7 +57,7 @@ class Threshold:
             )
 
     def failure(self, rows: Sequence[Row]) -> str | None:
-        """What is wrong, or none where the value is reached."""
+        """Return a message if the value is not reached, or `None`."""
         (row,) = (row for row in rows if row.descriptor == self.descriptor)
         reached = row.measures[self.measure].value
         if reached >= self.value:

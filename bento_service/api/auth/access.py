@@ -27,7 +27,7 @@ _PUBLIC = ("/", "/static", "/api/v2/session")
 
 @dataclass(frozen=True)
 class Needs:
-    """Scopes of which a route needs one; `needs` declares them at the route."""
+    """The scopes of a route, of which a caller needs one; `needs` declares them."""
 
     any_of: tuple[May, ...]
 

@@ -28,7 +28,7 @@ async def enter(
 
 
 class OnlyProblems:
-    """Rewrites failures that other code answered as problem documents."""
+    """Middleware that rewrites other code's failures as problem documents."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -24,11 +24,11 @@ class HttpLimits:
 
     Attributes:
         max_request_bytes: Largest form.
-        max_json_bytes: Largest other body; it is held in memory.
+        max_json_bytes: Largest other body; it is kept in memory.
         in_flight: Concurrent requests, without event streams.
         streams: Concurrent event streams.
-        body_seconds: How far a body may fall behind 16 KiB a second.
-        request_seconds: From a request's first byte to the start of its answer.
+        body_seconds: Seconds that a body may fall behind 16 KiB a second.
+        request_seconds: Time limit from a request's first byte to the start of its answer.
     """
 
     max_request_bytes: int
@@ -40,7 +40,7 @@ class HttpLimits:
 
 
 class InFlight:
-    """Rejects requests above the limit of concurrent ones.
+    """Middleware that rejects requests above the limit of concurrent ones.
 
     A request counts until its whole answer is sent; large answers are sent in pieces, so that a
     slow reader keeps its place. An event stream, mostly idle, counts only until it has started.
@@ -90,7 +90,7 @@ def _pieces(message: Message) -> Iterator[Message]:
 
 
 class TimeLimit:
-    """Times out slow bodies, and answers that do not start in time."""
+    """Middleware that times out slow bodies, and answers that do not start in time."""
 
     def __init__(self, app: ASGIApp, body_seconds: float, request_seconds: float) -> None:
         self._app = app

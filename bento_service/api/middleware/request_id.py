@@ -16,13 +16,13 @@ from client_sdk.schemas import VERSION_HEADER
 
 _log = logging.getLogger("bento_service.access")
 _MAX_DRAINED = 32 * 2**20
-# Forms are written to disk while they arrive; every other body is held in memory.
+# Forms are written to disk while they arrive; every other body is kept in memory.
 _TAKE_FILES = ("/api/v2/train", "/api/v2/search", "/api/v1/search")
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestId:
-    """Gives every request an id, the caller's own if it is well-formed, and logs its outcome.
+    """Middleware that gives requests an id, the caller's if well-formed, and logs outcomes.
 
     Answers to known callers also carry the service's version.
     """
@@ -60,7 +60,7 @@ class RequestId:
 
 
 class BodyLimit:
-    """Rejects bodies over a limit, by their declared and by their received size."""
+    """Middleware that rejects bodies over a limit, by declared and by received size."""
 
     def __init__(self, app: ASGIApp, max_bytes: int, max_json_bytes: int) -> None:
         """Wrap an app.

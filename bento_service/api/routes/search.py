@@ -30,7 +30,7 @@ from client_sdk.schemas import SearchOptions, SearchRequest, SearchResponse
 router = APIRouter(prefix="/api/v2")
 
 Subject = BinaryIO | bytes | int
-"""What a search is for: an encoded picture, or the id of a stored image."""
+"""The subject of a search: an encoded picture, or the id of a stored image."""
 
 
 def _search_form() -> dict[str, Any]:

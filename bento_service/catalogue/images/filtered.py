@@ -46,10 +46,10 @@ class FilteredImages(TableGroup):
         """Yield an index's descriptors of the images that pass, in batches.
 
         Args:
-            collection_id: Of the images.
+            collection_id: Id of the images' collection.
             which: The filter.
-            index_id: Of the descriptors.
-            among: Ids, if only these images are looked at.
+            index_id: Id of the descriptors' index.
+            among: Ids of the only images to look at; all if `None`.
         """
         statement = select_descriptors(index_id).where(_passing(collection_id, which))
         statements = [statement]

@@ -106,7 +106,7 @@ class Images(TableGroup):
         """Return images of a collection in the order of their ids.
 
         Args:
-            collection_id: Of the images.
+            collection_id: Id of the images' collection.
             after: 0 for the first page, then the last id of the page before.
             limit: Most images to return.
             prefix: Return only images with a source whose path begins like this.

@@ -18,7 +18,7 @@ class Changes(TableGroup):
         """Return changes that an index has to apply, tombstones included, oldest first.
 
         Args:
-            index_id: Of the index.
+            index_id: Id of the index.
             after: Revision and image id of the last known change.
             limit: Most changes to return.
         """

@@ -59,8 +59,8 @@ class Reindexes(TableGroup):
         """Begin to prepare an index, or continue one that lacked images; return the job's id.
 
         Args:
-            collection: To reindex.
-            space: Of the new index.
+            collection: Name of the collection to reindex.
+            space: The descriptor space of the new index.
             drop_missing: True if images that cannot be described are deleted at the end.
             retry_of: The id of the job that is retried.
             claim: The caller's idempotency key; a key that was used before returns its job.

@@ -10,7 +10,7 @@ from bento_service.catalogue.tables import idempotency_keys, jobs
 from bento_service.errors import Conflict
 
 KEPT = timedelta(hours=24)
-"""How long after its first use a key stands for its job."""
+"""The time from its first use for which a key stands for its job."""
 
 
 class IdempotencyKeys(TableGroup):

@@ -67,7 +67,7 @@ class Jobs(TableGroup):
         """Create a job, with its files if it is an upload; a folder's files are listed later.
 
         Args:
-            collection_id: Of the collection that its images go to.
+            collection_id: Id of the collection that its images go to.
             collection: The name of that collection.
             job: The job to create.
             claim: The caller's idempotency key; a key that was used before returns its job.

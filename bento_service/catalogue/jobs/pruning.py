@@ -97,7 +97,7 @@ class Pruning(TableGroup):
 
         Args:
             job: The job.
-            removed: How many images a dry run would remove.
+            removed: Number of images that a dry run would remove.
             detail: A remark for people.
         """
         with self._database.writing() as connection:

@@ -77,7 +77,7 @@ class JobRecord(JobOptions):
 
 @dataclass(frozen=True)
 class Stamp:
-    """The size and modification time of a file, which tell whether it changed."""
+    """The size and modification time of a file, which show a change."""
 
     size: int
     mtime_ns: int
@@ -88,8 +88,8 @@ class FileRecord:
     """One entry of a job's list.
 
     Attributes:
-        sha256: Known for uploads before they are read, and for deletions by digest.
-        metadata: From a manifest's line.
+        sha256: Digest of an upload before it is read, or of a deletion by digest.
+        metadata: Metadata from a manifest's line.
         image_id: The image that a manifest's line deletes.
     """
 
@@ -113,13 +113,13 @@ class FailureRecord:
 
 @dataclass(frozen=True)
 class NewFile:
-    """An entry to put on a job's list; `key` tells those of one job apart.
+    """An entry to put on a job's list; `key` is unique within a job.
 
     Attributes:
-        stamp: Of a file that may be indexed already.
+        stamp: Stamp of a file that may be indexed already.
         volume: The file system that the file is on, if that is known.
-        action: With `REFUSED`, `code` and `detail` say why the entry failed.
-        metadata: From a manifest's line.
+        action: Action on the entry; with `REFUSED`, `code` and `detail` give the reason.
+        metadata: Metadata from a manifest's line.
         image_id: The image that a manifest's line deletes.
     """
 
@@ -140,8 +140,8 @@ class Described:
     """A described picture, ready to be committed.
 
     Attributes:
-        descriptors: By the fingerprints of their spaces, (D,) float32, of unit length.
-        hashes: `None` if they were not computed.
+        descriptors: Unit vectors (D,) float32, by the fingerprints of their spaces.
+        hashes: Perceptual hashes; `None` if they were not computed.
     """
 
     sha256: str
@@ -167,9 +167,9 @@ class Reading:
     """The time at which a file was read, in nanoseconds since 1970.
 
     Attributes:
-        read_ns: When the reading began.
-        changed_ns: When the file or its metadata last changed.
-        mtime_ns: When its bytes last changed, if a later change is certain to change this time.
+        read_ns: The time at which the reading began.
+        changed_ns: The time at which the file or its metadata last changed.
+        mtime_ns: The file's mtime, if a later change is certain to alter it.
         volume: The file system that it is on, if that is known.
     """
 
@@ -189,7 +189,7 @@ class Outcome:
         described: The picture, unless it failed or was known.
         known_sha256: The digest of bytes that the collection has already.
         checked_sha256: The digest of bytes that a dry run could decode.
-        reading: When the file was read; `None` if it failed, and for uploads.
+        reading: The time of reading; `None` if the file failed, and for uploads.
         code: The error code of the contract, if it failed.
         detail: The reason for people, if it failed.
     """
@@ -208,8 +208,8 @@ class Claim:
     """A caller's idempotency key, with the request that it stands for.
 
     Attributes:
-        key: Chosen by the caller.
-        digest: Of the call and its body.
+        key: The key that the caller chose.
+        digest: Digest of the call and its body.
     """
 
     key: str
@@ -218,7 +218,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Settled:
-    """How many files of a batch ended in each `FileState`.
+    """The number of files of a batch that ended in each `FileState`.
 
     Attributes:
         removed: Images that were deleted.
@@ -239,7 +239,7 @@ class Settled:
     def of(
         cls, states: Sequence[FileState], *, removed: int = 0, other_files: int = 0
     ) -> "Settled":
-        """Count the states of files."""
+        """Return the counts of files' states."""
         return cls(
             indexed=states.count(FileState.DONE),
             duplicates=states.count(FileState.DUPLICATE),
@@ -250,7 +250,7 @@ class Settled:
 
     @classmethod
     def of_removals(cls, states: Sequence[FileState], *, removed: int) -> "Settled":
-        """Count the states of entries that delete."""
+        """Return the counts of the states of entries that delete."""
         failed = states.count(FileState.FAILED)
         return cls(0, 0, failed, removed=removed, removals=len(states), added=failed)
 

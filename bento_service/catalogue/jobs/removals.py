@@ -23,7 +23,7 @@ def remove_sources(
     """Remove sources; mark images that have no other source as deleted, and return how many."""
     by_image = _all_sources(connection, source_ids)
     orphans = {image_id for image_id, own in by_image.items() if own <= source_ids}
-    # A tombstone keeps its sources, which tell the uploads that nothing needs any more.
+    # A tombstone keeps its sources, since they name the uploads that become unneeded.
     kept = set().union(*(by_image[image_id] for image_id in orphans))
     for some in slices(sorted(source_ids - kept)):
         connection.execute(delete(sources).where(sources.c.id.in_(some)))
@@ -97,8 +97,8 @@ def read_before(read_ns: int | None, created_at: datetime) -> int:
     the clock of a server can be behind.
 
     Args:
-        read_ns: When the source was read last, if that is known.
-        created_at: When its image was indexed.
+        read_ns: The time at which the source was read last, if that is known.
+        created_at: The time at which its image was indexed.
     """
     if read_ns is not None:
         return read_ns - _CLOCK_NS

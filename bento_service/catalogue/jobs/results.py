@@ -35,9 +35,9 @@ class Batch:
     """Files of a job whose results are committed together, one outcome for each.
 
     Attributes:
-        connection: In a writing transaction.
-        collection_id: Of the collection that the job changes.
-        revision: Of that collection, raised for this transaction.
+        connection: A connection in a writing transaction.
+        collection_id: Id of the collection that the job changes.
+        revision: Revision of that collection, raised for this transaction.
     """
 
     connection: Connection

@@ -29,8 +29,8 @@ class UploadReferences(TableGroup):
         the manifest that it has not read to the end.
 
         Args:
-            digests: Of the uploads.
-            ended_after: Jobs that ended later than this can be retried.
+            digests: Digests of the uploads.
+            ended_after: The time after which ended jobs can be retried.
         """
         wanted = sorted(set(digests))
         needed: set[str] = set()

@@ -1,4 +1,4 @@
-"""Run by Alembic: the connection comes from `Database.migrate`, never from a file."""
+"""Alembic's entry point; the connection comes from `Database.migrate`, never from a file."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""What a job is to work off: the files of a folder, the lines of a manifest, or images."""
+"""Lists of a job's entries: the files of a folder, the lines of a manifest, or images."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -13,7 +13,7 @@ from bento_service.storage.uploads import Uploads
 
 
 class Lists:
-    """Finds the entries of jobs, each time in the same order."""
+    """The entries of jobs, in the same order at every call."""
 
     def __init__(
         self,
@@ -26,10 +26,10 @@ class Lists:
         self._uploads = uploads
 
     def of(self, job: JobRecord) -> Iterator[NewFile]:
-        """The entries of a job, one after the other.
+        """Yield the entries of a job.
 
         Raises:
-            LookalikeError: What is to be listed is not there, or is not what it was.
+            LookalikeError: The folder or the manifest is missing or has been replaced.
         """
         if job.kind is SourceKind.REINDEX:
             return self._catalogue.reindexes.files(job.number)
@@ -38,7 +38,7 @@ class Lists:
         return self._of_folder(job)
 
     def close(self, job: JobRecord) -> None:
-        """Everything is listed; what was only kept for that can go."""
+        """Discard the manifest of a job whose entries are all listed."""
         if job.manifest is not None:
             self._uploads.discard({job.manifest})
 
@@ -78,7 +78,7 @@ class Lists:
         )
 
     def _path(self, job: JobRecord, path: str) -> str:
-        """A path as a manifest says it, below the job's root."""
+        """Return a manifest's path relative to the job's root."""
         if path.startswith("/"):
             located = self._roots.locate(path)
         else:

@@ -1,4 +1,4 @@
-"""Taking images out of a collection whose files are gone, without being fooled by a lost disk."""
+"""Removal of images whose files are gone; images of a disk that is not mounted stay."""
 
 import threading
 
@@ -19,17 +19,17 @@ def prune(
 ) -> None:
     """Remove the sources below a job's folder whose files are gone, and end the job.
 
-    Every source that the walk did not come by is looked for once more. It goes only if its file
-    is certainly not there; what the job's patterns leave out, and what it did not walk, stays.
+    Every source that the walk did not list is looked up again. It is removed only if its file is
+    certainly missing. Sources that the job ignores or did not walk stay.
 
     Args:
-        catalogue: Where the images are.
-        roots: Where their files were.
-        job: Whose walk has ended, with nothing left to index.
+        catalogue: The catalogue of the images.
+        roots: The image roots of their files.
+        job: A job whose walk has ended, with nothing left to index.
         unwanted: Set when the job has been closed in the meantime.
 
     Raises:
-        CollectionNotFound: It was deleted.
+        CollectionNotFound: The collection was deleted.
         LookalikeError: The folder is gone; see `ImageRoots.walk`.
     """
     if _finds_nothing(roots, job):
@@ -55,17 +55,17 @@ def prune(
 
 
 def _finds_nothing(roots: ImageRoots, job: JobRecord) -> bool:
-    """Whether there is no file in a job's folder."""
+    """Return true if a job's folder holds no file."""
     if job.retry_of is None:
         return job.total == 0
-    # The list of a retry has only what was left, perhaps long ago.
+    # A retry's list has only the unfinished files of an earlier job, which may be long ago.
     located = roots.locate(job.path or ".", job.root)
     files = roots.walk(located, recursive=job.recursive, ignore=job.ignore)
     return next(iter(files), None) is None
 
 
 class _Scope:
-    """What a job would have walked."""
+    """The paths that a job walks."""
 
     def __init__(self, job: JobRecord) -> None:
         self._prefix = f"{job.path}/" if job.path else ""

@@ -1,4 +1,4 @@
-"""One file of a job: from its bytes to pixels, or to the reason why not."""
+"""Reading of a job's files: from bytes to pixels, or to the reason of the failure."""
 
 import os
 import time
@@ -33,7 +33,7 @@ from bento_service.pictures.picture import Picture, Source
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.uploads import Uploads
 
-_YOUNG_NS = 3 * 10**9  # file systems and servers tell the time as coarsely as 2 s
+_YOUNG_NS = 3 * 10**9  # file systems and servers have clocks as coarse as 2 s
 _LARGEST = 2**63 - 1
 
 
@@ -49,7 +49,7 @@ class ReadPicture:
     reading: Reading | None = None
 
     def described(self, descriptors: Mapping[str, NDArray[np.float32]]) -> Outcome:
-        """What became of the file, given its descriptors: (D,) float32, by fingerprint."""
+        """Return the file's outcome with its descriptors: (D,) float32, by fingerprint."""
         return Outcome(
             self.file,
             described=Described(
@@ -66,7 +66,7 @@ class ReadPicture:
 
 
 class Reader:
-    """Reads the files of jobs, from image roots and from stored uploads."""
+    """A reader of jobs' files, from image roots and from stored uploads."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Reader:
             uploads: The stored uploads.
             describer: Decodes pictures.
             known: Returns true if a collection holds the bytes of a digest.
-            original: Reads the bytes of a collection's image again; none if it was deleted.
+            original: Reads the bytes of a collection's image again; `None` if it was deleted.
             max_bytes: Largest file.
         """
         self._roots = roots
@@ -96,10 +96,10 @@ class Reader:
         self._max_bytes = max_bytes
 
     def read(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
-        """Read one file; whatever is wrong with it is an outcome, never an exception.
+        """Read one file; a fault of the file is an outcome, never an exception.
 
         Raises:
-            NotReady, Overloaded: No decoder is free, which is not the file's fault; try again.
+            NotReady, Overloaded: No decoder is free, which is no fault of the file; try again.
         """
         if file.action is FileAction.DELETE:
             return Outcome(file)
@@ -133,7 +133,7 @@ class Reader:
             after = os.fstat(stream.fileno())
             reading = Reading(
                 now_ns,
-                # Some file systems have no time of change, or no sensible one.
+                # Some file systems have no ctime, or a wrong one.
                 max(after.st_ctime_ns, after.st_mtime_ns),
                 trusted_mtime(before, after, now_ns),
                 self._roots.volume(after.st_dev),
@@ -151,7 +151,7 @@ class Reader:
         sha256 = file.sha256 or ""
         try:
             data = None if job.collection_id is None else self._original(job.collection_id, sha256)
-        except ImageNotFound as error:  # the image is there, its file is not
+        except ImageNotFound as error:  # the image exists, but its file is missing
             raise PathNotFound(str(error)) from error
         if data is None:
             return Outcome(file, known_sha256=sha256)
@@ -162,15 +162,15 @@ class Reader:
 
 
 def trusted_mtime(before: os.stat_result, after: os.stat_result, now_ns: int) -> int | None:
-    """When a file that was read changed last, if every later change would give another time.
+    """Return the mtime of a file in nanoseconds if every later change must alter it, or `None`.
 
     A file that changed just before it was read can change again within the same tick of its
-    file system's clock; its time tells nothing, so that it is read again the next time.
+    file system's clock. Its mtime is not trusted, so the file is read again the next time.
 
     Args:
-        before: The file before it was read.
-        after: And afterwards.
-        now_ns: When the reading began.
+        before: The file's status before it was read.
+        after: The file's status after it was read.
+        now_ns: The time at which the reading began, in nanoseconds since 1970.
     """
     is_steady = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     is_old = before.st_mtime_ns <= now_ns - _YOUNG_NS

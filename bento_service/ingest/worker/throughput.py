@@ -1,4 +1,4 @@
-"""How fast jobs go, over a sliding window."""
+"""The throughput of jobs, over a sliding window."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -9,41 +9,41 @@ _LEAST_SECONDS = 0.5
 
 @dataclass
 class _Done:
-    """What was dealt with of one job: moments and numbers of files, those in the window."""
+    """The processed files of one job: times in the window, each with a number of files."""
 
     since: float
     moments: deque[tuple[float, int]] = field(default_factory=deque)
 
 
 class Rates:
-    """Files that were dealt with in the last `WINDOW_SECONDS`, by job.
+    """The files that were processed in the last `WINDOW_SECONDS`, by job.
 
-    Moments are those of a monotonic clock, in seconds.
+    Times come from a monotonic clock, in seconds.
     """
 
     def __init__(self) -> None:
         self._done: dict[int, _Done] = {}
 
     def begin(self, job_number: int, now: float) -> None:
-        """A job is worked on from now on."""
+        """Begin to measure a job."""
         self._done[job_number] = _Done(now)
 
     def add(self, job_number: int, files: int, now: float) -> None:
-        """Count files of a job that was begun; those of another one are left out."""
+        """Count processed files of a job; ignore a job that is not measured."""
         if done := self._done.get(job_number):
             done.moments.append((now, files))
             while done.moments[0][0] <= now - WINDOW_SECONDS:
                 done.moments.popleft()
 
     def forget(self, job_number: int) -> None:
-        """A job is not worked on any more."""
+        """Stop measuring a job."""
         self._done.pop(job_number, None)
 
     def per_second(self, job_number: int, now: float) -> float | None:
-        """Files a second of a job over the window, or since it was begun if that is later.
+        """Return a job's files per second over the window, or since `begin` if that is later.
 
-        A pause counts as time: it lowers the rate while it is in the window. `None` where that
-        says nothing: just after the beginning, and where nothing was done in the window.
+        A pause counts as time, so it lowers the rate while it is in the window. The result is
+        `None` just after `begin`, and if no file was processed in the window.
         """
         done = self._done.get(job_number)
         if done is None:

@@ -1,4 +1,4 @@
-"""Waiting out what passes: a full disk, a lost database."""
+"""Retries after temporary failures, such as a full disk or a lost database."""
 
 import asyncio
 import logging
@@ -19,12 +19,12 @@ _log = logging.getLogger(__name__)
 async def patiently(
     act: Callable[..., Result], *arguments: object, executor: Executor | None = None
 ) -> Result:
-    """Call in a thread, again and again while the catalogue or the decoders are in trouble.
+    """Call a function in a thread, and retry while the catalogue or the decoders are unavailable.
 
     Args:
-        act: Can be repeated.
-        arguments: Given to it.
-        executor: Whose thread; the event loop's own if none is given.
+        act: The function; it must be repeatable.
+        arguments: The function's arguments.
+        executor: The threads to call it in; by default those of the event loop.
     """
     loop = asyncio.get_running_loop()
     while True:
@@ -37,6 +37,6 @@ async def patiently(
 
 
 async def wait_for(what: str, error: Exception) -> None:
-    """Wait a while for somebody to be back, and say why."""
+    """Log the failure of a dependency, and wait before the next attempt."""
     _log.error("ingest waits for %s: %s", what, error)
     await asyncio.sleep(_RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""Walks of folders, and readings of manifests, into the lists of their jobs."""
+"""Walks of folders and manifests, which fill the lists of their jobs."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ class _Walk:
 
 
 class Walks:
-    """The walks that are under way, in threads of their own."""
+    """The running walks, in threads of their own."""
 
     def __init__(
         self,
@@ -38,24 +38,24 @@ class Walks:
         *,
         on_step: Callable[[], object],
     ) -> None:
-        """Prepare.
+        """Create the threads; no walk has begun yet.
 
         Args:
-            catalogue: Where the lists are.
-            roots: Where folders are walked.
-            uploads: Where manifests are kept.
+            catalogue: The catalogue with the jobs' lists.
+            roots: The image roots with the folders.
+            uploads: The stored uploads with the manifests.
             on_step: Called on the event loop when a list has grown and when a walk has ended.
         """
         self._catalogue = catalogue
         self._roots = roots
         self._lists = Lists(catalogue, roots, uploads)
         self._on_step = on_step
-        # Not the event loop's own few threads, which searches need.
+        # Separate threads, since the event loop has few and searches need them.
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="walk")
         self._begun: dict[int, _Walk] = {}
 
     def begin(self, job: JobRecord) -> None:
-        """Walk a job's folder, unless that is done or was begun before."""
+        """Start the walk of a job, unless it is running or done."""
         has_work = not job.walked or (job.prune and job.removals_open > 0)
         if has_work and job.number not in self._begun:
             unwanted = threading.Event()
@@ -98,7 +98,7 @@ class Walks:
     def _list_files(
         self, job: JobRecord, unwanted: threading.Event, on_step: Callable[[], object]
     ) -> None:
-        # Looked at before every file: a folder can be slow, or have none for a long while.
+        # Checked before every file, since a slow folder can take long to yield one.
         files = takewhile(lambda _: not unwanted.is_set(), self._lists.of(job))
         while some := list(islice(files, _ROWS_A_STEP)):
             if unwanted.is_set() or not self._catalogue.jobs.add_files(job.number, some):
@@ -109,7 +109,7 @@ class Walks:
             self._lists.close(job)
 
     async def _prune(self, job: JobRecord, unwanted: threading.Event) -> None:
-        """Remove what is gone, after everything else: a file that was moved is the same image."""
+        """Prune after all files are indexed, since a moved file is the same image."""
         threads = self._threads
         while not unwanted.is_set():
             now = await patiently(self._catalogue.jobs.get, job.id, executor=threads)

@@ -1,9 +1,9 @@
-"""The ingest worker: decode, describe and commit, each stage ahead of the next.
+"""The ingest worker: the stages decode, describe and commit, which run concurrently.
 
-Jobs take turns, some files each, so that one picture does not wait behind a long folder; a new job
-has its first turn next, however many others there are. Memory is bounded by the turns between the
-stages, whatever the number of pictures. What has been done is in the catalogue's rows; a worker
-that starts again goes on with the files that are still to do.
+Jobs take turns of some files each, so a single picture does not wait for a long folder. A new job
+has its first turn next, however many other jobs are open. The number of turns between the stages is
+limited, so memory does not grow with the number of pictures. Progress is stored in the catalogue,
+so a restarted worker continues with the files that are still to do.
 """
 
 import asyncio
@@ -36,9 +36,9 @@ from bento_service.storage.uploads import Uploads
 from client_sdk.schemas import JobState
 
 TURN = 8
-"""Files of a job that are read, and later committed, together; more where a batch is larger."""
+"""Files of a job that are read and committed together; more if a batch is larger."""
 UNDER_WAY = 2
-"""Turns that are described at once, so that the engine has the next when it is done with one."""
+"""Turns that are described at once, so that the engine never waits for the next one."""
 
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN_SECONDS = 2.0
@@ -46,7 +46,7 @@ _LOOK_AGAIN_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class _Taken:
-    """Files of one turn, which are being read."""
+    """The files of one turn while they are read."""
 
     job: JobRecord
     reading: "asyncio.Future[list[ReadPicture | Outcome]]"
@@ -54,7 +54,7 @@ class _Taken:
 
 @dataclass(frozen=True)
 class _Described:
-    """What becomes of the files of one turn."""
+    """The future outcomes of the files of one turn."""
 
     job: JobRecord
     outcomes: "asyncio.Task[list[Outcome]]"
@@ -62,7 +62,7 @@ class _Described:
 
 @dataclass
 class _Turn:
-    """How far the worker has read one job's list; `is_read` to its end, with nothing to come."""
+    """The worker's position in one job's list; `is_read` once the complete list is read."""
 
     job: JobRecord
     after: int = 0
@@ -71,7 +71,7 @@ class _Turn:
 
 
 class Worker:
-    """Works on all open jobs until it is stopped. Start it with `async with`."""
+    """The worker on all open jobs. Start and stop it with `async with`."""
 
     def __init__(
         self,
@@ -86,18 +86,18 @@ class Worker:
         batch: int = TURN,
         on_commit: Callable[[], None],
     ) -> None:
-        """Prepare.
+        """Create the queues and threads; the stages start with `async with`.
 
         Args:
-            catalogue: Where jobs are and where results go.
-            roots: Where folders are walked.
+            catalogue: The catalogue with the jobs and their results.
+            roots: The image roots with the folders.
             reader: Reads and decodes files.
             describe: Asks the embedder.
-            uploads: Where manifests are kept.
-            computed: What the embedder gives.
-            decoders: Files that are read and decoded at once.
-            batch: Pictures that are sent to the embedder together.
-            on_commit: Called after each commit, and when a list of files has grown or is whole.
+            uploads: The stored uploads with the manifests.
+            computed: The descriptor spaces that the embedder computes.
+            decoders: Number of files that are read and decoded at once.
+            batch: Number of pictures that are sent to the embedder together.
+            on_commit: Called after each commit, and when a list of files has grown or is complete.
         """
         self.rates = Rates()
         self._catalogue = catalogue
@@ -136,19 +136,19 @@ class Worker:
         self._decoders.shutdown(cancel_futures=True)
 
     def wake(self) -> None:
-        """Tell that there is a new job. Only from the event loop's thread."""
+        """Look for new jobs now. Call it only in the event loop's thread."""
         self._has_newer = True
         self._wake.set()
 
     def drop(self, job_number: int) -> None:
-        """Do no more for a job that was closed. Only from the event loop's thread."""
+        """Stop the work on a closed job. Call it only in the event loop's thread."""
         self._turns.pop(job_number, None)
         self._walks.forget(job_number)
         self.rates.forget(job_number)
 
     @property
     def alive(self) -> bool:
-        """Whether every stage still runs."""
+        """True while every stage runs."""
         return all(not stage.done() for stage in self._stages)
 
     async def _decode_stage(self) -> None:
@@ -160,26 +160,26 @@ class Worker:
                 await wait_for("the catalogue", error)
                 continue
             if not busy:
-                # Python 3.11's wait_for can lose a cancellation, and the stop would hang.
+                # In Python 3.11 wait_for can lose a cancellation, and the stop would hang.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
                         await self._wake.wait()
 
     async def _round(self) -> bool:
-        """Give every open job one turn; whether there was anything to do."""
+        """Give every open job one turn; return true if any had work."""
         self._has_newer = False
         jobs = await asyncio.to_thread(self._catalogue.jobs.open)
         self._forget_closed({job.number for job in jobs})
         self._newest = max((job.number for job in jobs), default=self._newest)
         busy = False
         for job in jobs:
-            if self._has_newer:  # once, since under a stream of new jobs there are always some
+            if self._has_newer:  # once, so that a stream of new jobs lets the round end
                 busy |= await self._serve_newer()
             busy |= await self._serve(job)
         return busy
 
     async def _serve_newer(self) -> bool:
-        """Give the jobs that came since the round began their turn in between."""
+        """Give jobs that are newer than the round one turn; return true if any had work."""
         self._has_newer = False
         jobs = await asyncio.to_thread(self._catalogue.jobs.open, after=self._newest)
         busy = False
@@ -197,7 +197,7 @@ class Worker:
         return await self._take_turn(turn)
 
     async def _admit(self, job: JobRecord) -> bool:
-        """Begin with a job, or go on with it after a start, perhaps with another model."""
+        """Begin or resume a job; return false if the running service cannot do it."""
         try:
             await asyncio.to_thread(self._check, job)
         except (CollectionNotFound, Conflict) as error:
@@ -237,11 +237,11 @@ class Worker:
         turn.is_read = turn.job.walked and not files
         if not files:
             if turn.in_flight == 0:
-                turn.after = 0  # a file can fall back to the list, behind where we have read
+                turn.after = 0  # a file that was read can be put back on the list
             return False
         turn.after = files[-1].id
         turn.in_flight += len(files)
-        # Not awaited here: the next turn's files are read while the last of this one's still are.
+        # Not awaited here, so that the next turn starts before the last file of this one is read.
         reading = asyncio.gather(
             *(
                 patiently(self._reader.read, turn.job, file, executor=self._decoders)
@@ -267,12 +267,12 @@ class Worker:
         self._may_describe.release()
 
     async def _outcomes(self, taken: _Taken) -> list[Outcome]:
-        """Describe the pictures of one turn."""
+        """Describe the pictures of one turn; return the outcomes of its files."""
         results = await taken.reading
         outcomes = [result for result in results if isinstance(result, Outcome)]
         pictures = [result for result in results if isinstance(result, ReadPicture)]
         for at in range(0, len(pictures), self._batch):
-            if taken.job.number not in self._turns:  # closed, so nothing of it is committed
+            if taken.job.number not in self._turns:  # a closed job commits nothing
                 break
             some = pictures[at : at + self._batch]
             images = np.stack([read.picture.pixels for read in some])
@@ -304,7 +304,7 @@ class Worker:
             self._on_commit()
 
     async def _commit(self, job: JobRecord, outcomes: list[Outcome]) -> None:
-        """Commit; nothing is dropped."""
+        """Commit outcomes, with retries; fail the job if its collection or space is gone."""
         try:
             await patiently(self._catalogue.jobs.settle, job, outcomes)
         except (CollectionNotFound, Conflict) as error:

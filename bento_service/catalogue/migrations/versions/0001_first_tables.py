@@ -12,7 +12,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.create_table(
         "collections",
         sa.Column("id", _ID, nullable=False),
@@ -165,6 +165,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     for table in ("sources", "job_files", "jobs", "images", "instance", "collections"):
         op.drop_table(table)

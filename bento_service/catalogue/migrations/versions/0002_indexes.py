@@ -13,10 +13,10 @@ _MOVED = ("descriptor", "model", "fingerprint", "dimension", "applied")
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     _create_indexes()
     _create_descriptors()
-    # Which precision a former release computed in was not written down.
+    # Former releases did not record the precision.
     op.execute(
         "INSERT INTO indexes (collection_id, name, descriptor, precision, model, fingerprint, "
         "dimension, applied, ready, drop_missing) "
@@ -29,7 +29,7 @@ def upgrade() -> None:
         "FROM images JOIN indexes ON indexes.collection_id = images.collection_id"
     )
     op.drop_index("ix_images_collection_id_revision", "images")
-    # Alembic would copy the tables, and dropping the old ones deletes what refers to them.
+    # Not by Alembic: it would copy the tables, and dropping the old ones deletes referring rows.
     for column in ("descriptor", "revision"):
         op.execute(f"ALTER TABLE images DROP COLUMN {column}")
     for column in _MOVED:
@@ -102,9 +102,9 @@ def _create_descriptors() -> None:
 
 
 def downgrade() -> None:
-    """Take back.
+    """Raise, since this migration cannot be reverted.
 
     Raises:
-        NotImplementedError: Always; the older program has no place for what is kept here.
+        NotImplementedError: The older program has no place for this data.
     """
     raise NotImplementedError("restore the copy of the catalogue from before")

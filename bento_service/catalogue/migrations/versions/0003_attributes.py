@@ -1,4 +1,4 @@
-"""The values of metadata one by one, for filters, and counting living images by an index alone."""
+"""A table of the values of metadata, for filters, and an index to count living images."""
 
 import json
 
@@ -17,7 +17,7 @@ _IMAGES_A_TIME = 1000
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     table = op.create_table(
         "attributes",
         sa.Column("image_id", _ID, nullable=False),
@@ -63,7 +63,7 @@ def _index_the_living(columns: list[str]) -> None:
 
 
 def _fill(connection: sa.Connection, table: sa.Table) -> None:
-    """With what the images have already."""
+    """Fill the table with the attributes of the existing images."""
     some = sa.text(
         "SELECT id, collection_id, CAST(metadata AS TEXT) AS metadata FROM images "
         "WHERE id > :after AND NOT deleted ORDER BY id LIMIT :limit"
@@ -88,6 +88,6 @@ def _fill(connection: sa.Connection, table: sa.Table) -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     _index_the_living(["collection_id", "id"])
     op.drop_table("attributes")

@@ -1,4 +1,4 @@
-"""Retries of jobs, the keys of calls that may be repeated, and finding uploads that failed."""
+"""Retries of jobs, idempotency keys, and an index to find uploads that failed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.add_column("jobs", sa.Column("retry_of", sa.String(length=32), nullable=True))
     op.create_index("ix_jobs_retry_of", "jobs", ["retry_of"])
     op.create_table(
@@ -39,7 +39,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     op.drop_index("ix_job_files_sha256_failed", "job_files")
     op.drop_table("idempotency_keys")
     op.drop_index("ix_jobs_retry_of", "jobs")

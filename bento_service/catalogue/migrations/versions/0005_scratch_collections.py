@@ -1,4 +1,4 @@
-"""Collections that are deleted when they have been left alone for so long."""
+"""Collections that are deleted after a time without changes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.add_column("collections", sa.Column("ttl_seconds", sa.Integer(), nullable=True))
     moment = sa.DateTime(timezone=True)
     op.add_column("collections", sa.Column("changed_at", moment, nullable=True))

@@ -1,4 +1,4 @@
-"""Indexes that take the place of others, and those whose descriptors are being deleted."""
+"""Indexes that replace others, and retired indexes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.create_table(
         "successors",
         sa.Column("index_id", _ID, nullable=False),
@@ -38,7 +38,7 @@ def _of_an_index(name: str) -> sa.ForeignKeyConstraint:
 
 
 def downgrade() -> None:
-    """Take back; what is retired goes, which may take a while."""
+    """Revert the migration; deleting the retired descriptors may take a while."""
     op.execute("DELETE FROM indexes WHERE id IN (SELECT index_id FROM retired_indexes)")
     op.drop_table("retired_indexes")
     op.drop_table("successors")

@@ -1,4 +1,4 @@
-"""When files changed last, what manifests say of them, and jobs that remove or only look."""
+"""Modification times of files, data from manifests, and jobs that prune or run dry."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def _of_files() -> list[sa.Column[Any]]:
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     for column in _of_jobs():
         op.add_column("jobs", column)
     for column in _of_files():
@@ -50,11 +50,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     op.drop_index("ix_job_files_job_number_sha256_done", "job_files")
     op.drop_index("ix_sources_root_path", "sources")
     columns = [("jobs", one.name) for one in _of_jobs()]
     columns += [("job_files", one.name) for one in _of_files()]
-    # Alembic would copy the tables, and dropping the old ones deletes what refers to them.
+    # Not by Alembic: it would copy the tables, and dropping the old ones deletes referring rows.
     for table, name in [*columns, ("sources", "mtime_ns")]:
         op.execute(f"ALTER TABLE {table} DROP COLUMN {name}")

@@ -1,4 +1,4 @@
-"""Perceptual hashes of the images; those that are there already get theirs little by little."""
+"""Perceptual hashes of the images; existing images get theirs by the backfill."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.add_column("images", sa.Column("hashes", sa.LargeBinary(), nullable=True))
     op.create_index(
         "ix_images_id_unhashed",
@@ -22,7 +22,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     op.drop_index("ix_images_id_unhashed", "images")
-    # Alembic would copy the table, and dropping the old one deletes what refers to it.
+    # Not by Alembic: it would copy the table, and dropping the old one deletes referring rows.
     op.execute("ALTER TABLE images DROP COLUMN hashes")

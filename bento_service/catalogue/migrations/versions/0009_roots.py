@@ -1,6 +1,6 @@
-"""The folders of the image roots, and when each source was read.
+"""The folders of the image roots, and the times at which sources were read.
 
-Of roots that were used before, only the names are known; see `bento_service.storage.root_bindings`.
+Only the names of roots that were used before are known; see `bento_service.storage.root_bindings`.
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.create_table(
         "roots",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -34,8 +34,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
-    # Alembic would copy the table, and dropping the old one deletes what refers to it.
+    """Revert the migration."""
+    # Not by Alembic: it would copy the table, and dropping the old one deletes referring rows.
     for column in ("volume", "read_ns"):
         op.execute(f"ALTER TABLE sources DROP COLUMN {column}")
     op.drop_table("roots")
