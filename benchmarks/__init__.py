@@ -1,1 +1,1 @@
-"""Measurements, each of both sides in one run: `python -m benchmarks.<name>`."""
+"""Benchmarks that measure both compared sides in one run: `python -m benchmarks.<name>`."""

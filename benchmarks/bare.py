@@ -1,4 +1,4 @@
-"""The two things that have to be computed for a picture, each alone: decoding and describing."""
+"""The bare cost of a picture: decoding alone and describing alone."""
 
 import statistics
 import time
@@ -26,11 +26,11 @@ MAX_PIXELS = 10**8
 
 @dataclass(frozen=True)
 class Cost:
-    """What one picture costs.
+    """The cost of one picture.
 
     Attributes:
-        seconds: Of the clock.
-        cpu_seconds: Of all cores together.
+        seconds: Wall-clock seconds.
+        cpu_seconds: CPU seconds of all cores together.
     """
 
     seconds: float
@@ -38,7 +38,7 @@ class Cost:
 
     @classmethod
     def mean(cls, *costs: "Cost") -> "Cost":
-        """Of several measurements."""
+        """Return the mean of several measurements."""
         return cls(
             statistics.mean(cost.seconds for cost in costs),
             statistics.mean(cost.cpu_seconds for cost in costs),
@@ -64,21 +64,21 @@ class Bare:
         return cls(model, choice)
 
     def decoded(self, encoded: bytes) -> NDArray[np.uint8]:
-        """(S, S, 3) pixels of a picture."""
+        """Return the pixels of a picture, (S, S, 3)."""
         how = self.model.version.preprocessing
         return decode(encoded, side=how.size, padding=how.padding, max_pixels=MAX_PIXELS).pixels
 
     def decoding(self, encoded: Sequence[bytes], *, seconds: float) -> Cost:
-        """What decoding a picture costs on one core, measured for so long."""
+        """Return the cost of decoding a picture on one core, measured for `seconds`."""
         return _measured(cycle(encoded).__next__, self.decoded, 1, seconds)
 
     def describing(self, pixels: NDArray[np.uint8], *, batch: int, seconds: float) -> Cost:
-        """What describing a picture costs on all cores, measured for so long.
+        """Return the cost of describing a picture on all cores.
 
         Args:
-            pixels: (N, S, S, 3) uint8, described over and over.
-            batch: Pictures at a time, N at the most.
-            seconds: How long.
+            pixels: (N, S, S, 3) uint8, described repeatedly.
+            batch: Pictures in one run, at most N.
+            seconds: The duration of the measurement.
         """
         whole = len(pixels) - len(pixels) % batch
         parts = cycle(pixels[at : at + batch] for at in range(0, whole, batch))

@@ -1,15 +1,15 @@
-"""How much faster an ingest is than the system that was replaced.
+"""Benchmark of ingest against the system that was replaced.
 
     python3.11 -m venv .cache/baseline
     .cache/baseline/bin/pip install --require-hashes -r requirements/baseline.txt
     python -m benchmarks.baseline FOLDER --baseline-python .cache/baseline/bin/python
 
-That system described one picture at a time by Keras' VGG16 in TensorFlow; here it gets the weights
-of our model and does nothing but describe. A real server ingests the same pictures, made from the
-photographs of FOLDER, in parts: decoded, described, committed and searchable. The two take turns,
-so that a machine that changes its speed changes both. Then the descriptors that the server stored
-are compared with Keras': with the same resampling they must be the same, or the comparison would
-not be fair, and the exit code is 1.
+That system described one picture at a time with Keras' VGG16 in TensorFlow. Here it uses the
+weights of our model and only describes. A real server ingests the same pictures, made from the
+photographs of FOLDER, in parts: it decodes, describes, commits and makes them searchable. The two
+sides take turns, so that a change of the machine's speed affects both. Then the stored descriptors
+are compared with those of Keras. With the same resampling they must be equal; otherwise the
+comparison is not fair and the exit code is 1.
 """
 
 import argparse
@@ -41,13 +41,13 @@ _SIZES = {"500x375": photos.SMALL, "4000x3000": photos.LARGE}
 
 @dataclass(frozen=True)
 class Keras:
-    """What the replaced way made of some files.
+    """The result of the replaced system for some files.
 
     Attributes:
-        images_per_second: Without loading TensorFlow and building the network.
-        descriptors: (N, 512) float32 by how `load_img` resized: `nearest`, which is its default
-            and was the replaced system's, and `bilinear`.
-        peak_bytes: The most memory that it used.
+        images_per_second: The speed without loading TensorFlow and building the network.
+        descriptors: (N, 512) float32 by the resampling of `load_img`: `nearest`, its default, which
+            the replaced system used, and `bilinear`.
+        peak_bytes: The peak memory in bytes.
     """
 
     images_per_second: float
@@ -85,7 +85,7 @@ def main() -> int:
 
 
 def _of_set(server: Server, place: Path, python: Path, weights: Path) -> float:
-    """Both sides in turn; the mean cosine between their descriptors."""
+    """Measure both sides in turn; return the mean cosine between their descriptors."""
     print(f"\n{place.name}\n{'Keras/s':>12}{'ingest/s':>12}{'times':>12}")
     times: list[float] = []
     peaks: list[int] = []
@@ -123,7 +123,7 @@ def _through_keras(python: Path, weights: Path, files: Sequence[Path]) -> Keras:
 
 
 def _stored(server: Server, paths: Sequence[str]) -> NDArray[np.float32]:
-    """The descriptors (N, D) that the service keeps of files below its image root."""
+    """Return the stored descriptors (N, D) of files below the service's image root."""
     with Catalogue.open(f"sqlite:///{server.data_dir / 'catalogue.db'}") as catalogue:
         collection = catalogue.collections.named(DEFAULT_COLLECTION)
         ids = {

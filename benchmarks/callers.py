@@ -1,4 +1,4 @@
-"""Callers who search at a service, one query after another each, and what they had to wait."""
+"""Callers that search a service, each one query after another, and their waiting times."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ _PATIENCE_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Answered:
-    """One query: milliseconds that its caller waited, and those that the service accounts for."""
+    """One query: the milliseconds that its caller waited, and those that the service reports."""
 
     total: float
     decode: float
@@ -33,19 +33,19 @@ class Answers:
 
     @property
     def per_second(self) -> float:
-        """Queries answered a second."""
+        """The number of answered queries a second."""
         return len(self.answered) / self.seconds
 
     def percentile(self, percent: float) -> float:
-        """Of the milliseconds that callers waited."""
+        """Return a percentile of the milliseconds that callers waited."""
         return float(np.percentile([one.total for one in self.answered], percent))
 
     def shares(self, describe_ms: float) -> tuple[float, ...]:
-        """What callers waited for, in the order of `STAGES`, as shares of the whole.
+        """Return each stage's share of the waiting time, in the order of `STAGES`.
 
         Args:
-            describe_ms: What the engine needs for one picture. The rest of what describing took,
-                and all that no stage accounts for, such as travelling, is waiting: `queue`.
+            describe_ms: The engine's milliseconds for one picture. The rest of the time for
+                describing, and all time outside of the stages, such as transfer, counts as `queue`.
         """
         total = sum(one.total for one in self.answered)
         decode = sum(one.decode for one in self.answered)
@@ -65,15 +65,15 @@ def searches(
     at_least: int = 1,
     going_on: Callable[[], bool] = lambda: False,
 ) -> Answers:
-    """Let callers search until time is up, enough was asked, and nothing goes on any more.
+    """Let callers search until all three conditions for the end are met.
 
     Args:
-        url: Of the service.
-        pictures: Queries, asked in turn.
-        callers: How many ask at the same time.
-        seconds: How long at least.
-        at_least: How many queries at least.
-        going_on: Whether to go on even so.
+        url: The service's URL.
+        pictures: The queries, sent in turn.
+        callers: The number of callers at the same time.
+        seconds: The shortest duration.
+        at_least: The smallest number of queries.
+        going_on: Returns True while the callers must continue.
     """
     return asyncio.run(_searches(url, pictures, callers, seconds, at_least, going_on))
 

@@ -1,12 +1,12 @@
-"""How long the catalogue takes to count, list, filter and delete by filter.
+"""Benchmark of counting, listing, filtering and deleting by filter in the catalogue.
 
     python -m benchmarks.catalogue [--rows N] [--rounds N]
 
-A catalogue in SQLite is filled with rows that look like a shop's, without pictures. Every question
-is asked through the catalogue and, as the other side, of plain SQL over a table that holds the same
-values in ordinary columns with an index on each, which is what somebody would write who knew the
-metadata beforehand. Both sides take turns. The time of the processor is printed too, since other
-programs do not count in it. The exit code is 1 where a 95th percentile misses the goal.
+A catalogue in SQLite is filled with rows like those of a shop, without pictures. Every operation
+runs through the catalogue and, for comparison, as plain SQL on a table with the same values in
+ordinary columns with an index on each, the design for metadata that is known in advance. Both sides
+take turns. Processor time is printed too, because other programs do not affect it. The exit code is
+1 if a 95th percentile misses the goal.
 """
 
 import argparse
@@ -53,7 +53,7 @@ _FILTERS = {
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of one image."""
+    """The values of one image."""
 
     number: int
     shop: str
@@ -62,17 +62,17 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Of the article."""
+        """The name of the article."""
         return f"article {self.number}"
 
     @property
     def batch(self) -> int:
-        """In which it came."""
+        """The number of the batch that brought the image."""
         return self.number // _DELETED
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """As a caller would send it."""
+        """The metadata as a caller would send it."""
         size = {"width": self.width}
         return {
             "shop": self.shop,
@@ -84,7 +84,7 @@ class Row:
 
 
 class Plain:
-    """The other side: SQLite without any layer, a column for each value."""
+    """The compared side: plain SQLite with a column for each value."""
 
     def __init__(self, file: Path) -> None:
         self._connection = sqlite3.connect(file, isolation_level=None)
@@ -109,7 +109,7 @@ class Plain:
         self._connection.execute("COMMIT")
 
     def ask(self, statement: str) -> int:
-        """Run a statement; how many rows it gave or changed."""
+        """Run a statement; return the number of rows that it returned or changed."""
         cursor = self._connection.execute(statement)
         rows = cursor.fetchall()
         return len(rows) if cursor.description else cursor.rowcount
@@ -120,7 +120,7 @@ class Plain:
 
 
 class Room:
-    """Both sides, filled, and what was measured."""
+    """Both sides, filled, and their measurements."""
 
     def __init__(self, catalogue: Catalogue, plain: Plain, rows: int) -> None:
         space = DescriptorSpace("none", "none", "0" * 64, _DIMENSION, "fp32")
@@ -136,10 +136,10 @@ class Room:
             plain.add(some)
 
     def measure(self, number: int) -> None:
-        """Every question once on each side.
+        """Run every operation once on each side.
 
         Args:
-            number: Of the round, from 0.
+            number: The number of the round, from 0.
         """
         ours, plain, own = self._catalogue, self._plain, self._collection.id
         self._pair(
@@ -155,7 +155,7 @@ class Room:
         )
         for name, (text, condition) in _FILTERS.items():
             self._filtered(name, text, condition, after)
-        # From the end, so that the questions above go on meeting what they met.
+        # Rows are deleted from the end, so that the operations above find the same rows.
         batch = (self._last - 1) // _DELETED - number
         self._pair(
             f"delete {_DELETED} by filter",
@@ -265,7 +265,7 @@ def main() -> int:
 
 
 def _judge(room: Room) -> int:
-    """Print the figures; the exit code."""
+    """Print the figures and return the exit code."""
     missed = 0
     columns = ("p50", "p95", "CPU p95", "plain p50", "ratio")
     print(f"{'milliseconds':<34}" + "".join(f"{column:>11}" for column in columns))

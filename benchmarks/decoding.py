@@ -1,13 +1,13 @@
-"""What it costs to decode in processes of their own, beside threads of the service's process.
+"""Benchmark of decoding in child processes against decoding in threads of the service.
 
     python -m benchmarks.decoding [FOLDER] [--seconds N] [--rounds N]
 
 Both sides decode the same pictures, of 500 x 375 and of 12 megapixels, made from the photographs of
 FOLDER (those of scikit-image if none is given), as many at once as there are cores. They take
-turns, so that a machine that changes its speed changes both; first alone, then beside a loop of
-plain Python in the service's place. How far that comes says what is left of Python to the API. The
-exit code is 1 where a picture takes more CPU than the goal allows; throughput says as much only on
-a machine that does nothing else.
+turns, so that a change of the machine's speed affects both: first alone, then while a loop of plain
+Python runs in place of the service. The speed of the loop shows how much of Python is left for the
+API. The exit code is 1 if a picture takes more CPU than the goal allows. Throughput is meaningful
+only on an otherwise idle machine.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from bento_service.pictures.picture import Decoder
 from bento_service.settings import Settings
 
 GOAL = 1.15
-"""CPU seconds of a picture in processes, by those in threads."""
+"""The highest ratio of a picture's CPU seconds in processes to those in threads."""
 _SIDE, _PADDING = 224, (124, 117, 104)
 _SIZES = {"500x375": (photos.SMALL, 32), "4000x3000": (photos.LARGE, 8)}
 _MEBIBYTE = 2**20
@@ -43,13 +43,13 @@ _TRIM_THRESHOLD = -1
 
 @dataclass(frozen=True)
 class Speed:
-    """Of one side, in one round.
+    """The speed of one side in one round.
 
     Attributes:
-        pictures: A second.
-        cpu_seconds: Of one picture, all processes together, without the loop's.
-        beside: Pictures a second beside the loop.
-        loops: Of plain Python, a second.
+        pictures: Pictures a second.
+        cpu_seconds: CPU seconds for one picture in all processes, without those of the loop.
+        beside: Pictures a second while the loop runs.
+        loops: Iterations of the plain Python loop a second.
     """
 
     pictures: float
@@ -58,7 +58,7 @@ class Speed:
     loops: float
 
     def by(self, other: "Speed") -> "Speed":
-        """The ratio of each."""
+        """Return the ratio of each figure to that of the other side."""
         return Speed(
             self.pictures / other.pictures,
             self.cpu_seconds / other.cpu_seconds,
@@ -101,9 +101,9 @@ def main() -> int:
 
 
 def _compared(decoders: Decoders, encoded: list[bytes], rounds: int, seconds: float) -> float:
-    """The median of a picture's CPU seconds in processes by those in threads."""
+    """Return the median ratio of a picture's CPU seconds in processes to those in threads."""
     local = LocalDecoder(10**9)
-    _decoded(decoders, encoded, seconds / 4)  # so that all of them have started
+    _decoded(decoders, encoded, seconds / 4)  # starts all decoders
     ratios: list[Speed] = []
     for _ in range(rounds):
         threads = _measured(local, encoded, seconds, ())
@@ -142,7 +142,7 @@ def _measured(
 
 
 def _decoded(decoder: Decoder, encoded: list[bytes], seconds: float) -> tuple[int, float]:
-    """Decode on all cores for so long; how many pictures, and the seconds that it took."""
+    """Decode on all cores for `seconds`; return the number of pictures and the time taken."""
     started = time.perf_counter()
 
     def work(first: int) -> int:
@@ -159,7 +159,7 @@ def _decoded(decoder: Decoder, encoded: list[bytes], seconds: float) -> tuple[in
 
 @contextmanager
 def _counting() -> Iterator[Callable[[], int]]:
-    """Run a loop of plain Python beside; says how often it ran."""
+    """Run a loop of plain Python in a thread; yield a function that returns its iterations."""
     loops, is_over = 0, False
 
     def loop() -> None:

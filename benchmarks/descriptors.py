@@ -1,10 +1,9 @@
-"""As many descriptors as a measurement needs, that look like those of photographs.
+"""Synthetic descriptors with the distribution of photographs, for benchmarks.
 
-Photographs are described with the service's own model; what is needed beyond them is grown from
-them. A grown descriptor lies between a few real ones, near one of them, and is then shaken by noise
-that has the covariance of the real ones. So it has their mean, their few strong directions
-and their clusters, on which the recall of an index depends; independent noise has none of
-that, and is the hardest thing that an index can meet.
+Photographs are described with the service's own model. Further descriptors are grown from these. A
+grown descriptor lies between a few real ones, near one of them, plus noise with the covariance of
+the real ones. So it has their mean, their few strong directions and their clusters, which decide
+the recall of an index. Independent noise has none of these and is the hardest input for an index.
 """
 
 from collections.abc import Iterator
@@ -22,20 +21,20 @@ Matrix = NDArray[np.float32]
 PHOTOGRAPHS = 400
 _PARENTS = 3
 _LEANING = (6.0, 2.0, 1.0)
-"""Of the shares that parents have: the first has most of it."""
+"""The Dirichlet parameters of the parents' shares; the first parent has the largest share."""
 _NOISE = 0.35
-"""Against the spread of the real descriptors."""
+"""The strength of the noise, relative to the spread of the real descriptors."""
 _BLOCK = 10_000
 
 
 def described(photographs: Path, models: Path, name: str, *, kept: Path) -> Matrix:
-    """Descriptors of up to `PHOTOGRAPHS` pictures, (N, D), of unit length.
+    """Return the descriptors of up to `PHOTOGRAPHS` pictures, (N, D), of unit length.
 
     Args:
-        photographs: A folder with pictures; every n-th of them is taken.
+        photographs: A folder with pictures; every n-th of them is used.
         models: The models folder of a BentoML home.
-        name: Of the descriptor, such as `vgg16-rgem`.
-        kept: Where they are kept for the next time.
+        name: The name of the descriptor, such as `vgg16-rgem`.
+        kept: The file that caches them for the next run.
     """
     if kept.exists():
         return np.asarray(np.load(kept), np.float32)
@@ -60,12 +59,12 @@ def _decoded(bare: Bare, folder: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 def blocks(seeds: Matrix, count: int, *, seed: int) -> Iterator[Matrix]:
-    """Grow `count` descriptors, some at a time; the same ones for the same seed.
+    """Yield `count` grown descriptors in blocks; equal seeds give equal descriptors.
 
     Args:
-        seeds: (N, D) real ones.
-        count: How many.
-        seed: Of the chance.
+        seeds: (N, D) real descriptors.
+        count: The number of descriptors.
+        seed: The seed of the random generator.
     """
     spread = np.linalg.svd(seeds - seeds.mean(axis=0), full_matrices=False)
     directions = (spread.S[:, np.newaxis] * spread.Vh / np.sqrt(len(seeds))).astype(np.float32)

@@ -1,12 +1,12 @@
-"""How fast, how right and how large it is to find duplicates by searching, beside all with all.
+"""Benchmark of finding duplicates by search against comparing all pairs: time, result, memory.
 
     python -m benchmarks.duplicates [--images 3000 20000] [--milvus http://localhost:19530]
 
-A catalogue and an index are filled with descriptors as those of photographs lie: most are alone,
-some have copies above the line, some only turned ones whose hashes say so and whose scores do not.
-Then both sides run in one process: every pair by NumPy with a graph of all pairs in memory, and the
-walk of the service, page by page as a client asks for it. At last another caller searches while a
-page is looked for.
+A catalogue and an index are filled with descriptors distributed like those of photographs: most
+have no copy, some have copies above the threshold, and some have only rotated or mirrored copies,
+which the hashes find and the scores do not. Then both sides run in one process: NumPy compares
+every pair with a graph of all pairs in memory, and the service returns its groups page by page, as
+for a client. Finally another caller searches while a page is computed.
 """
 
 import argparse
@@ -44,21 +44,24 @@ _COPIED, _TURNED = 0.10, 0.02
 _BLOCK = 1000
 _PAUSE = 0.05
 _ALONE_SECONDS = 5.0
-_TURNED_ORDER = [4, 5, 6, 7, 0, 1, 2, 3]  # of the hashes of what was mirrored
+_TURNED_ORDER = [4, 5, 6, 7, 0, 1, 2, 3]  # the order of a mirrored picture's hashes
 
 Groups = set[frozenset[int]]
 
 
 @dataclass(frozen=True)
 class _Made:
-    """(N, D) descriptors and (N, 8) hashes."""
+    """Synthetic images: (N, D) descriptors and (N, 8) hashes."""
 
     vectors: NDArray[np.float32]
     hashes: NDArray[np.uint64]
 
 
 def _made(count: int, random: np.random.Generator) -> _Made:
-    """Around a few hundred themes, as photographs are, so that strangers have scores up to 0.9."""
+    """Return images around a few hundred themes, like photographs.
+
+    Unrelated images have scores up to 0.9.
+    """
     themes = random.standard_normal((max(2, count // 50), _DIMENSION))
     chosen = themes[random.integers(0, len(themes), count)]
     vectors = chosen + random.uniform(0.5, 1.5, (count, 1)) * random.standard_normal(chosen.shape)
@@ -81,7 +84,7 @@ def _made(count: int, random: np.random.Generator) -> _Made:
 
 
 def _fill(catalogue: Catalogue, made: _Made) -> None:
-    """Write the images as trains would have, but in large pieces."""
+    """Write the images as training jobs would, but in larger transactions."""
     record = catalogue.collections.create("pictures", _SPACE)
     moment = record.created_at
     with catalogue.database.writing() as connection:
@@ -128,7 +131,7 @@ def _fill(catalogue: Catalogue, made: _Made) -> None:
 
 
 def _all_with_all(made: _Made) -> tuple[Groups, int]:
-    """Every pair by its score and by its hashes; the groups, and how many pairs there are."""
+    """Compare every pair by score and hashes; return the groups and the number of pairs."""
     pairs: list[tuple[int, int]] = []
     for at in range(0, len(made.vectors), _BLOCK):
         scores = made.vectors[at : at + _BLOCK] @ made.vectors.T
@@ -156,7 +159,7 @@ def _all_with_all(made: _Made) -> tuple[Groups, int]:
 
 
 def _walked(duplicates: Duplicates) -> tuple[list[Group], list[float]]:
-    """All groups, and the seconds that each page took."""
+    """Return all groups, and the seconds of each page."""
     groups: list[Group] = []
     seconds: list[float] = []
     after: int | None = 0
@@ -171,7 +174,7 @@ def _walked(duplicates: Duplicates) -> tuple[list[Group], list[float]]:
 
 @contextmanager
 def _searching(gallery: Gallery, name: str, query: NDArray[np.float32]) -> Iterator[list[float]]:
-    """Another caller, who searches twenty times a second; how many seconds each one took."""
+    """Run a caller that searches twenty times a second; yield the list of its seconds."""
     took: list[float] = []
     ended = threading.Event()
 
@@ -252,7 +255,7 @@ def _compare_both(made: _Made, catalogue: Catalogue, gallery: Gallery) -> None:
 
 @dataclass
 class _Seconds:
-    """How long something took; of processor time, this process's, which holds Milvus Lite."""
+    """The duration of a block, and the processor time of this process with Milvus Lite."""
 
     clock: float = 0.0
     processor: float = 0.0

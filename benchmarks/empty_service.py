@@ -1,11 +1,11 @@
-"""The least that a server like ours costs with BentoML: two services that do nothing."""
+"""Two BentoML services that do nothing, as the minimum cost of a server like ours."""
 
 import bentoml
 
 
 @bentoml.service(name="empty-behind", workers=1)
 class EmptyBehind:
-    """Stands where the embedder is."""
+    """A service in place of the embedder."""
 
     @bentoml.api
     def nothing(self) -> str:
@@ -15,7 +15,7 @@ class EmptyBehind:
 
 @bentoml.service(name="empty", workers=1, metrics={"enabled": False})
 class Empty:
-    """Stands where the image search is."""
+    """A service in place of the image search."""
 
     behind = bentoml.depends(EmptyBehind)
 

@@ -1,15 +1,15 @@
-"""How fast the engines are, beside plain PyTorch and beside what the machine can do at all.
+"""Benchmark of the engines against plain PyTorch and against the limits of the machine.
 
     python -m benchmarks.engine [--models FOLDER] [--rounds N] [--json FILE]
 
-Sides: VGG16's convolutions in PyTorch as one writes them down (eager, fp32, channels last), and
-every engine that this machine can run. In each round every side has a short turn, and so have the
-limits: a plain matrix product in the same precision, and the multiply-and-add instructions alone
-(`peak.c`, if there is a C compiler). Ratios are formed within a round, so a machine that changes
-its speed changes both sides; the medians are printed.
+The sides are VGG16's convolutions in plain PyTorch (eager, fp32, channels last) and every engine
+that this machine can run. In each round every side has a short turn, and so have the limits: a
+plain matrix product in the same precision, and the multiply-and-add instructions alone (`peak.c`,
+if there is a C compiler). Ratios are computed within a round, so that a change of the machine's
+speed affects both sides. The medians are printed.
 
-The goals are for onnxruntime in int8 on a processor with VNNI at a batch of 8; the exit code is 1
-where that engine runs and misses one.
+The goals apply to onnxruntime in int8 on a processor with VNNI and a batch of 8. The exit code is 1
+if that engine runs and misses a goal.
 """
 
 import argparse
@@ -45,7 +45,7 @@ _GPU_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SECONDS = 1.0
 _EAGER = "torch eager fp32"
 _GOALS = {"times_eager": 4.5, "share_of_product": 0.95, "share_of_peak": 0.80}
-# Rows, depth and columns of matrix products: those of block 3 and block 5, and a large square one.
+# The rows, depth and columns of matrix products: of block 3, of block 5, and a large square.
 _PRODUCTS = ((3136, 2304, 256), (1568, 4608, 512), (2048, 2048, 2048))
 
 
@@ -61,7 +61,7 @@ class Side:
 
 @dataclass
 class Figures:
-    """What was measured of one side at one batch size, a number a round."""
+    """The measurements of one side at one batch size, one number a round."""
 
     images_per_second: list[float] = field(default_factory=list)
     times_eager: list[float] = field(default_factory=list)
@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def operations_a_picture() -> int:
-    """Multiplications and additions of the thirteen convolutions on 224 x 224 pixels."""
+    """Return the multiplications and additions of the 13 convolutions on 224 x 224 pixels."""
     planes, side, total = 3, 224, 0
     for block, channels in zip(BLOCKS, (64, 128, 256, 512, 512), strict=True):
         for _ in block:
@@ -123,7 +123,7 @@ def _sides(folder: Path, hardware: Hardware) -> list[Side]:
 def _eager(
     weights: Path, hardware: Hardware, threads: int
 ) -> Callable[[NDArray[np.uint8]], object]:
-    """VGG16 of torchvision up to pool5, fp32, channels last, as one writes it down."""
+    """Return torchvision's plain VGG16 up to pool5, in fp32 with channels last."""
     import safetensors.torch
     import torch
     import torchvision
@@ -144,7 +144,7 @@ def _eager(
 
 
 def _measured(sides: Sequence[Side], peak: "_Peak", rounds: int) -> dict[tuple[str, int], Figures]:
-    """In each round, every side and every limit has a short turn at each batch size."""
+    """Measure every side and every limit for a short turn a round at each batch size."""
     products = {
         (precision, on_gpu): _fastest_product(precision, on_gpu=on_gpu)
         for precision, on_gpu in {(side.precision, side.on_gpu) for side in sides}
@@ -179,7 +179,7 @@ def _describing(side: Side, batch: int) -> Callable[[], object]:
 
 
 def _rate(run: Callable[[], object], work: float) -> float:
-    """Work a second, over a turn of at least `_SECONDS`, after one run that does not count."""
+    """Return the work a second in a turn of at least `_SECONDS`, after one warm-up run."""
     run()
     runs, began = 0, time.perf_counter()
     while runs == 0 or time.perf_counter() - began < _SECONDS:
@@ -190,14 +190,14 @@ def _rate(run: Callable[[], object], work: float) -> float:
 
 @dataclass(frozen=True)
 class _Product:
-    """A matrix product, and how many operations one is."""
+    """A matrix product and its number of operations."""
 
     run: Callable[[], object]
     work: float
 
 
 def _fastest_product(precision: Precision, *, on_gpu: bool) -> _Product:
-    """Of some plain matrix products, the one with most operations a second."""
+    """Return the plain matrix product with the most operations a second."""
     products = [
         _Product(
             _int8_product(*size)
@@ -264,7 +264,7 @@ class _Peak:
             print("no C compiler for this processor: the instructions' peak is not measured")
 
     def measured(self) -> dict[Precision, float]:
-        """Operations a second by precision; nothing where there are no such instructions."""
+        """Return operations a second by precision; empty if `peak.c` cannot run here."""
         if self._program is None:
             return {}
         running = [

@@ -1,13 +1,13 @@
-"""How fast, how right and how large indexes are, by the number of descriptors.
+"""Benchmark of indexes: speed, recall and size by the number of descriptors.
 
     python -m benchmarks.index PHOTOGRAPHS --models MODELS [--milvus http://localhost:19530]
         [--sizes 10000 100000 1000000] [--targets numpy faiss lite server] [--work FOLDER]
 
-Up to 400 photographs are described with the service's model, and grown to as many descriptors as
-are needed (`benchmarks/descriptors.py`). Each size and target is measured in a process of its own,
-next to brute force in NumPy and to faiss; what is done is kept in the work folder and not done
-again. Then comes what eight callers of Milvus Lite get who share its calls, against the same calls
-one by one. At the end the table, and the rule for the choice of an index that follows from it.
+Up to 400 photographs are described with the service's model, and further descriptors are grown from
+them (`benchmarks/descriptors.py`). Each size and target is measured in a process of its own, and
+compared with brute force in NumPy and with faiss. Results are kept in the work folder and reused.
+Then eight callers that share calls of Milvus Lite are compared with the same calls one by one. At
+the end the table is printed, and the rule for the choice of an index that follows from it.
 """
 
 import argparse
@@ -34,7 +34,7 @@ _COLUMNS = ("rows", "inserted/s", "build s", "p50 ms", "p99 ms", "recall@10", "M
 
 
 def _made(options: argparse.Namespace, size: int) -> Data:
-    """Descriptors of that size with what has to be found in them, made once."""
+    """Return the descriptors of a size with the expected results; they are made once."""
     folder: Path = options.work
     name = options.descriptor
     seeds = described(options.photographs, options.models, name, kept=folder / f"{name}.npy")
@@ -55,7 +55,7 @@ def _made(options: argparse.Namespace, size: int) -> Data:
 
 
 def _nearest(base: Matrix, queries: Matrix) -> "np.ndarray[tuple[int, int], np.dtype[np.int64]]":
-    """The places of the nearest, (Q, `NEAREST`), in double precision."""
+    """Return the indexes of the nearest, (Q, `NEAREST`), computed in double precision."""
     ids = np.empty((len(queries), 0), np.int64)
     scores = np.empty((len(queries), 0))
     wide = queries.astype(np.float64)
@@ -69,7 +69,7 @@ def _nearest(base: Matrix, queries: Matrix) -> "np.ndarray[tuple[int, int], np.d
 
 
 def _measure(options: argparse.Namespace, size: int, target: str) -> list[Row]:
-    """Measure in another process, unless it was done before."""
+    """Measure in another process, unless the result is in the work folder."""
     kept = options.work / f"{target}-{size}.json"
     if not kept.exists():
         print(f"measuring {target} at {size:,} ...", file=sys.stderr, flush=True)
@@ -129,7 +129,7 @@ def _parsed() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Measure what is not measured yet, and print."""
+    """Run the missing measurements, and print all."""
     options = _parsed()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.one:
@@ -160,7 +160,7 @@ def main() -> int:
 
 
 def _rule(rows: list[Row]) -> list[str]:
-    """What to choose on a server at each size, by the goals."""
+    """Return the index to choose on a server at each size, by the goals."""
     said = []
     for size in sorted({row.rows for row in rows}):
         served = [row for row in rows if row.rows == size and row.target.startswith("server")]

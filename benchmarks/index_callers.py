@@ -1,4 +1,4 @@
-"""What callers get who share calls of Milvus Lite, against the same calls one by one."""
+"""Comparison of callers that share calls of Milvus Lite with the same calls one by one."""
 
 import statistics
 import threading
@@ -22,7 +22,7 @@ _ROWS_A_CALL = 1000
 
 @dataclass(frozen=True)
 class Rate:
-    """How fast a side was in one round: searches a second of the clock, and of the processor."""
+    """A side's speed in one round: searches by wall-clock second and by processor second."""
 
     per_second: float
     per_cpu_second: float
@@ -30,14 +30,14 @@ class Rate:
 
 @dataclass(frozen=True)
 class Shared:
-    """The rounds of each side, which took turns."""
+    """The rounds of both sides, which took turns."""
 
     bare: list[Rate]
     bare_together: list[Rate]
     shared: list[Rate]
 
     def described(self, rows: int) -> str:
-        """For people."""
+        """Return the result as text."""
         pairs = list(zip(self.shared, self.bare, strict=True))
         ratios = [ours.per_second / theirs.per_second for ours, theirs in pairs]
         of_cpu = [ours.per_cpu_second / theirs.per_cpu_second for ours, theirs in pairs]
@@ -60,9 +60,9 @@ def measured(base: Matrix, queries: Matrix, folder: Path) -> Shared:
     """Measure in this process.
 
     Args:
-        base: (N, D) descriptors that are searched.
-        queries: (Q, D) others.
-        folder: Where Milvus Lite may write.
+        base: (N, D) descriptors to search.
+        queries: (Q, D) other descriptors.
+        folder: The folder in which Milvus Lite may write.
     """
     place = str(folder / "callers.db")
     with MilvusGallery(place) as gallery:
@@ -93,7 +93,7 @@ def measured(base: Matrix, queries: Matrix, folder: Path) -> Shared:
 
 
 def _rate(search: Callable[[int], object], callers: int) -> Rate:
-    """How fast so many threads search."""
+    """Return the speed of this number of searching threads."""
     search(0)
     done, end = [0] * callers, time.perf_counter() + _SECONDS
 

@@ -1,7 +1,7 @@
-"""What can hold descriptors and search them, each measured in a process of its own.
+"""Targets of the index benchmark, each measured in a process of its own.
 
-Every target is filled, built and searched in the same way. Milvus is asked as the service asks it,
-through its gallery, so its times hold what pymilvus and gRPC cost.
+Every target is filled, built and searched in the same way. Milvus is used through the service's
+gallery, so its times include the cost of pymilvus and gRPC.
 """
 
 import sys
@@ -39,13 +39,14 @@ _FAISS_HNSW_UP_TO = 100_000
 
 @dataclass(frozen=True)
 class Data:
-    """What is searched, and what has to be found.
+    """The descriptors to search and the expected results.
 
     Attributes:
-        base: (N, D) descriptors; their ids are their places.
-        queries: (Q, D) others.
+        base: (N, D) descriptors; their ids are their row numbers.
+        queries: (Q, D) other descriptors.
         truth: (Q, `NEAREST`) ids of the nearest, best first.
-        patience: Seconds in which other programs may come to rest before searches are timed.
+        patience: The longest wait for other programs to become idle before searches are timed, in
+            seconds.
     """
 
     base: Matrix
@@ -56,7 +57,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. Megabytes are of 2**20 bytes."""
+    """One line of the table. A megabyte is 2**20 bytes."""
 
     target: str
     rows: int
@@ -69,18 +70,18 @@ class Row:
     disk_mb: float
 
     def record(self) -> dict[str, object]:
-        """For a file."""
+        """Return the line as a record for a file."""
         return asdict(self)
 
 
 def measured(name: str, data: Data, folder: Path, milvus: str) -> Iterator[Row]:
-    """Measure one target; several rows where it can be searched with more or less effort.
+    """Yield the rows of one target, one for each search effort that it supports.
 
     Args:
         name: One of `TARGETS`.
-        data: What is searched.
-        folder: Where a target may write.
-        milvus: URL of a Milvus server, for those that are on one.
+        data: The descriptors and the expected results.
+        folder: The folder in which a target may write.
+        milvus: The URL of a Milvus server, for targets that need one.
     """
     yield from TARGETS[name](data, folder, milvus)
 
@@ -133,7 +134,7 @@ def _lite(data: Data, folder: Path, _: str) -> Iterator[Row]:
 
 
 def _lite_hnsw(data: Data, folder: Path, _: str) -> Iterator[Row]:
-    """Without the gallery, which keeps faiss out of the process."""
+    """Yield rows measured without the gallery, which keeps faiss out of the process."""
     before, place = _memory(), folder / "lite-hnsw.db"
     client = MilvusClient(str(place))
     client.create_collection("hnsw", data.base.shape[1], metric_type="IP", index_params=None)
@@ -190,12 +191,12 @@ def _server(data: Data, _: Path, milvus: str) -> Iterator[Row]:
 def _is_built(gallery: MilvusGallery, name: str, kind: IndexType) -> bool:
     try:
         return gallery.build(name, kind)
-    except IndexUnavailable:  # it builds, and has no time to say so
+    except IndexUnavailable:  # it is building, and too busy to answer
         return False
 
 
 def _drop_other(client: MilvusClient, name: str, kind: IndexType) -> None:
-    """Drop an index of another kind; one that an earlier run had built is used."""
+    """Drop an index of another kind; an index of this kind from an earlier run is reused."""
     for made in client.list_indexes(name):
         if client.describe_index(name, made)["index_type"] != kind:
             client.release_collection(name)
@@ -203,7 +204,7 @@ def _drop_other(client: MilvusClient, name: str, kind: IndexType) -> None:
 
 
 def _upserted_once(gallery: MilvusGallery, client: MilvusClient, name: str, base: Matrix) -> float:
-    """Fill an index, unless an earlier run did; 0 seconds then."""
+    """Fill an index; return the seconds, 0 if an earlier run filled it."""
     if client.has_collection(name):
         if client.get_collection_stats(name)["row_count"] == len(base):
             return 0.0
@@ -223,7 +224,7 @@ TARGETS: dict[str, Callable[[Data, Path, str], Iterator[Row]]] = {
 
 @dataclass(frozen=True)
 class _Filled:
-    """What filling took."""
+    """The cost of a filled target."""
 
     rows: int
     insert_seconds: float
@@ -232,7 +233,7 @@ class _Filled:
     disk: float
 
     def row(self, target: str, data: Data, search: Search) -> Row:
-        """Search, and say how it went."""
+        """Search, and return the line of the table."""
         if data.patience and not machine.await_quiet(data.patience):
             print(f"{target}: other programs were busy all the time", file=sys.stderr, flush=True)
         times, found = _timed(data.queries, search)
@@ -254,7 +255,7 @@ class _Filled:
 
 
 def _timed(queries: Matrix, search: Search) -> "tuple[list[float], list[NDArray[np.int64]]]":
-    """Milliseconds of each search, and what it found; fewer queries where they are slow."""
+    """Return the milliseconds and the result of each search; slow targets get fewer queries."""
     for query in queries[:5]:
         search(query)
     times, found, began = [], [], time.perf_counter()
@@ -268,7 +269,7 @@ def _timed(queries: Matrix, search: Search) -> "tuple[list[float], list[NDArray[
 
 
 def _through(gallery: MilvusGallery, name: str, kind: IndexType, base: Matrix) -> Search:
-    """As the service asks: for more than is shown, and with scores of whole descriptors."""
+    """Return a search like the service's: more hits than shown, scores of full descriptors."""
     asked = NEAREST + 1 if kind.is_exact else TIERS[0]
 
     def search(query: Matrix) -> "NDArray[np.int64]":
@@ -293,7 +294,7 @@ def _upserted(gallery: MilvusGallery, name: str, base: Matrix) -> float:
 
 
 def _listening_on(port: int) -> psutil.Process | None:
-    """The server's process, where it is one of this machine."""
+    """Return the server's process, if it runs on this machine."""
     for process in psutil.process_iter():
         try:
             if any(c.laddr.port == port for c in process.net_connections() if c.status == "LISTEN"):
@@ -304,7 +305,7 @@ def _listening_on(port: int) -> psutil.Process | None:
 
 
 def _disk(process: psutil.Process | None) -> float:
-    """Bytes of the server's data, where they lie in the folder that it runs in."""
+    """Return the bytes of the server's data, if they are in its working directory."""
     if process is None or not Path(process.cwd(), "configs", "milvus.yaml").exists():
         return 0.0
     return _size(Path(process.cwd()))
@@ -317,6 +318,6 @@ def _memory(process: psutil.Process | None = None) -> float:
 def _size(folder: Path) -> float:
     total = 0
     for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # it was merged with others meanwhile
+        with suppress(FileNotFoundError):  # a merge removed it
             total += file.stat().st_size if file.is_file() else 0
     return float(total)

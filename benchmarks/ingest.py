@@ -1,16 +1,16 @@
-"""How near an ingest comes to the least that it could cost.
+"""Benchmark of ingest against its minimum cost.
 
     python -m benchmarks.ingest FOLDER [--pictures N] [--parts N] [--models FOLDER]
 
-Decoding and describing share the cores, so the most that a machine can ingest is its cores divided
-by the CPU seconds of decoding one picture and of describing one: the additive ideal. A real server
-ingests pictures of 500 x 375 and of 12 megapixels, made from the photographs of FOLDER, by path
-and in parts. Before and after each part decoding runs alone on one core and the bare engine on all
-of them, so that a machine that changes its speed changes both sides. Afterwards every picture
-searches for itself. The exit code is 1 where the median share of the ideal is below the goal.
+Decoding and describing share the cores. So the highest possible rate is the number of cores divided
+by the CPU seconds for decoding and describing one picture: the additive ideal. A real server
+ingests pictures of 500 x 375 and of 12 megapixels, made from the photographs of FOLDER, by path and
+in parts. Before and after each part, decoding runs alone on one core and the bare engine on all
+cores, so that a change of the machine's speed affects both sides. Afterwards every picture is
+searched with itself. The exit code is 1 if the median share of the ideal is below the goal.
 
-Where other programs use much of the machine (`elsewhere`), the shares by the clock mean little;
-the share by CPU says which part of the server's CPU seconds was decoding and describing.
+If other programs use much of the machine (`elsewhere`), the shares by wall-clock time mean little.
+The share by CPU is the part of the server's CPU seconds that was decoding and describing.
 """
 
 import argparse
@@ -47,9 +47,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Alone:
-    """What one picture costs where nothing else is done: decoding on one core, describing on all.
+    """The cost of one picture without other work: decoding on one core, describing on all.
 
-    Both in milliseconds of CPU: describing takes all cores for as long as it lasts.
+    Both are milliseconds of CPU. Describing uses all cores for its whole duration.
     """
 
     decode: Cost
@@ -57,13 +57,13 @@ class Alone:
 
     @property
     def ideal(self) -> float:
-        """Images a second if nothing but decoding and describing took time."""
+        """The images a second if only decoding and describing took time."""
         cores = machine.cores()
         return cores / (self.decode.seconds + cores * self.describe.seconds)
 
     @property
     def cpu_seconds(self) -> float:
-        """CPU seconds of one picture."""
+        """The CPU seconds of one picture."""
         return self.decode.cpu_seconds + self.describe.cpu_seconds
 
 
@@ -72,10 +72,10 @@ class Ingested:
     """One part of an ingest.
 
     Attributes:
-        images_per_second: As the service says.
-        cpu_seconds: Of the server, for one picture.
-        elsewhere: Share of the machine that other programs used meanwhile.
-        resident_bytes: Of the server, afterwards.
+        images_per_second: The rate that the service reports.
+        cpu_seconds: The server's CPU seconds for one picture.
+        elsewhere: The share of the machine that other programs used meanwhile.
+        resident_bytes: The server's resident memory afterwards, in bytes.
     """
 
     images_per_second: float
@@ -116,7 +116,7 @@ def main() -> int:
 
 
 def _of_set(server: Server, bare: Bare, place: Path, *, seconds: float) -> float:
-    """Ingest a set of pictures part by part; the median share of the ideal."""
+    """Ingest a set of pictures part by part; return the median share of the ideal."""
     files = sorted(place.rglob("*.jpg"))
     mean_bytes = statistics.mean(file.stat().st_size for file in files)
     print(f"\n{place.name}: {len(files)} pictures of {mean_bytes / 1000:,.0f} kB")
@@ -186,7 +186,7 @@ def _print_part(alone: Alone, ingested: Ingested, compared: tuple[float, float, 
 
 
 def _self_search(client: Client) -> str:
-    """Whether every image finds itself first; they are deleted afterwards."""
+    """Return as text whether every image finds itself first; delete the images afterwards."""
     first, lowest, count = 0, 1.0, client.count()
     for image in client.images(page_size=1000):
         best = client.search(image.id, top_k=1).hits[0]

@@ -1,11 +1,11 @@
-"""The replaced system's way to describe pictures: one at a time through Keras' VGG16.
+"""The replaced system's descriptors: one picture at a time through Keras' VGG16.
 
     python -m benchmarks.keras_vgg16 WEIGHTS.npz RESULT.npz FILE...
 
-It runs in a process of its own, perhaps with another Python, and needs only what the extra
-`baseline` installs. `WEIGHTS.npz` holds what `keras_arrays` gives. `RESULT.npz` gets descriptors
-(N, 512) by how `load_img` resized, `nearest` and `bilinear`, the `seconds` that the first took,
-and `peak_bytes`, the most memory in use.
+This script runs in a process of its own, perhaps with another Python, and needs only what the extra
+`baseline` installs. `WEIGHTS.npz` contains the result of `keras_arrays`. `RESULT.npz` receives
+descriptors (N, 512) by the resampling of `load_img`, `nearest` and `bilinear`, the `seconds` that
+`nearest` took, and `peak_bytes`, the peak memory.
 """
 
 import resource
@@ -22,9 +22,9 @@ SIDE = 224
 
 
 def main() -> None:
-    """Describe the files; loading TensorFlow and building the network is not timed."""
+    """Describe the files; loading TensorFlow and building the network are not timed."""
     weights, result, *files = sys.argv[1:]
-    # Only here, so that the side that starts this one needs no TensorFlow.
+    # Imported here, so that the caller of `keras_arrays` needs no TensorFlow.
     from keras.applications.vgg16 import VGG16, preprocess_input
     from keras.utils import img_to_array, load_img
 
@@ -41,7 +41,7 @@ def main() -> None:
         unit: NDArray[np.float32] = features / np.linalg.norm(features)
         return unit
 
-    described(files[0], "nearest")  # the first one compiles
+    described(files[0], "nearest")  # the first call compiles
     began = time.perf_counter()
     as_replaced = [described(file, "nearest") for file in files]  # load_img's default
     seconds = time.perf_counter() - began
@@ -57,13 +57,15 @@ def main() -> None:
 
 
 def keras_arrays(arrays: Mapping[str, NDArray[np.float32]]) -> dict[str, Any]:
-    """Convolutions by Keras' names and in Keras' order.
+    """Return convolutions with Keras' names and in Keras' order.
 
     Args:
-        arrays: By torchvision's names, kernels (O, I, 3, 3) whose first takes red, green, blue.
+        arrays: Convolutions by torchvision's names, kernels (O, I, 3, 3); the input channels of the
+            first are red, green, blue.
 
     Returns:
-        Kernels (3, 3, I, O) whose first takes blue, green, red, and biases (O,).
+        Kernels (3, 3, I, O) and biases (O,); the input channels of the first kernel are blue,
+        green, red.
     """
     kernels = [name for name in arrays if name.endswith(".weight")]
     converted: dict[str, Any] = {}

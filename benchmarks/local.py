@@ -1,9 +1,9 @@
-"""A service inside of a process: how fast it opens, describes and searches, and what it holds.
+"""Benchmark of the in-process service: time to open, describe and search, and its memory.
 
-`python -m benchmarks.local MODEL` measures a fresh process each time: importing the client,
-`Client.local`, and the first search, in CPU seconds and by the clock, with the memory at its most.
-Then it describes pictures of noise, and searches among 1,000 and 20,000 rows, of which the
-descriptors are random and all the rest is as it is always.
+`python -m benchmarks.local MODEL` starts a new process for each measurement: importing the client,
+`Client.local`, and the first search, in CPU seconds and wall-clock time, with the peak memory. Then
+it describes pictures of noise, and searches among 1,000 and 20,000 rows, whose descriptors are
+random and whose other values are realistic.
 """
 
 import argparse
@@ -50,7 +50,7 @@ STEPS = ("import", "open", "first search", "close")
 
 
 def noise(seed: int, side: int = 500) -> bytes:
-    """A JPEG that no other seed gives."""
+    """Return a JPEG of noise, different for each seed."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side // 8, side // 8, 3), np.uint8)
     encoded = io.BytesIO()
     Image.fromarray(pixels).resize((side, side * 3 // 4)).save(encoded, "JPEG")
@@ -58,7 +58,7 @@ def noise(seed: int, side: int = 500) -> bytes:
 
 
 def starts(model: Path, folder: Path, picture: Path) -> None:
-    """Fresh processes over one folder; the medians."""
+    """Measure new processes over one folder, and print the medians."""
     taken = []
     for _ in range(STARTS):
         command = [sys.executable, "-c", _START, str(model), str(folder), str(picture)]
@@ -77,7 +77,7 @@ def starts(model: Path, folder: Path, picture: Path) -> None:
 
 
 def describing(model: Path, folder: Path) -> None:
-    """Pictures that are uploaded, to the end of their job."""
+    """Measure uploaded pictures until the end of their job."""
     with Client.local(folder, model=model) as client:
         client.search(noise(0))
         pictures = [(f"{n}.jpg", noise(n)) for n in range(1, PICTURES + 1)]
@@ -87,7 +87,7 @@ def describing(model: Path, folder: Path) -> None:
 
 
 def fill(folder: Path, rows: int, dimension: int) -> None:
-    """Rows whose descriptors are random."""
+    """Write rows with random descriptors."""
     random = np.random.default_rng(rows)
     with Catalogue.open(f"sqlite:///{folder / 'catalogue.db'}") as catalogue:
         collection = catalogue.collections.named("default")
@@ -141,7 +141,7 @@ def fill(folder: Path, rows: int, dimension: int) -> None:
 
 
 def searching(model: Path, folder: Path, rows: int) -> None:
-    """Searches by id, in which nothing is described, and with pictures."""
+    """Measure searches by id, which describe nothing, and searches with pictures."""
     with Client.local(folder, model=model) as client:
         dimension = client.info().dimension
     fill(folder, rows, dimension)

@@ -1,4 +1,4 @@
-"""What a measurement was made on, and what else the machine did meanwhile."""
+"""The machine of a measurement, and its load by other programs."""
 
 import os
 import platform
@@ -10,13 +10,13 @@ from pathlib import Path
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _IDLE, _WAITING = 3, 4
 _FIELDS_OF_TIME = 8
-"""Of a line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal."""
+"""The fields of a line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal."""
 
 _QUIET_SECONDS, _QUIET_SHARE = 3.0, 0.2
 
 
 def described() -> str:
-    """One line: date, processor, cores, the vector instructions that matter, memory."""
+    """Return one line: date, processor, cores, relevant vector instructions, memory."""
     facts = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":")[1].strip() for line in facts if "model name" in line), "unknown")
     flags = next((line.split(":")[1].split() for line in facts if line.startswith("flags")), [])
@@ -30,22 +30,22 @@ def described() -> str:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def busy_seconds() -> float:
-    """CPU seconds that all programs of the machine have had, with what its host took away."""
+    """Return the CPU seconds of all programs of the machine, and those stolen by its host."""
     first, *_ = Path("/proc/stat").read_text().splitlines()
     ticks = [int(field) for field in first.split()[1 : 1 + _FIELDS_OF_TIME]]
     return (sum(ticks) - ticks[_IDLE] - ticks[_WAITING]) / _TICKS_A_SECOND
 
 
 def await_quiet(seconds: float) -> bool:
-    """Wait until all programs together leave most of the processors alone; whether they did.
+    """Wait until most of the processors are idle; return True if they are.
 
     Args:
-        seconds: At most so long; 0 does not wait.
+        seconds: The longest wait; 0 does not wait.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -57,16 +57,16 @@ def await_quiet(seconds: float) -> bool:
 
 
 def own_seconds() -> float:
-    """CPU seconds that this process has had."""
+    """Return the CPU seconds of this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
 def seconds_of(process: Path) -> float:
-    """CPU seconds of a process, given by its folder in /proc.
+    """Return the CPU seconds of a process, given by its folder in /proc.
 
     Raises:
-        OSError: It has ended.
+        OSError: The process has ended.
     """
     after_name = (process / "stat").read_text().rpartition(")")[2].split()
     user, system = after_name[11:13]

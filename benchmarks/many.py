@@ -1,14 +1,13 @@
-"""Whether memory stays flat while many files are trained, and what training them again costs.
+"""Benchmark of memory while many files are trained, and of the cost of training them again.
 
     python -m benchmarks.many FOLDER [--files N] [--distinct N] [--models FOLDER]
 
 A real server trains N small files. Describing 20,000 different pictures would take more than an
-hour on two cores, so only some are different; the others are copies of their bytes under other
-names. New ones come evenly, so that describing goes on until the end, and no copy comes while its
-first is still being described. Every file has its row, is read, hashed and
-committed all the same. Then the same folder is trained twice more: as it is, and with every byte
-read. The exit code is 1 where the memory of the process that callers talk to grows by more than
-the goal after the warm-up.
+hour on two cores, so only some are different; the others are copies under other names. Different
+pictures are spread evenly, so that describing continues until the end, and no copy is read while
+its original is still being described. Every file is read, hashed and committed, and has its row.
+Then the same folder is trained twice more: unchanged, and with every byte read. The exit code is 1
+if the memory of the API process grows by more than the goal after the warm-up.
 """
 
 import argparse
@@ -82,7 +81,7 @@ def _written(source: Path, folder: Path, *, files: int, distinct: int) -> Path:
 
 
 def _which(number: int, *, files: int, distinct: int) -> int:
-    """Which picture a file is: a new one, or one that was indexed long before."""
+    """Return the picture of a file: a new one, or one that was indexed long before."""
     shown = _FIRST + (number + 1 - _FIRST) * (distinct - _FIRST) // (files - _FIRST)
     before = _FIRST + (number - _FIRST) * (distinct - _FIRST) // (files - _FIRST)
     if number < _FIRST:
@@ -91,7 +90,7 @@ def _which(number: int, *, files: int, distinct: int) -> int:
 
 
 def _measured(server: Server, home: Path, images: Path) -> int:
-    """Train three times; how much memory grew during the first, in bytes."""
+    """Train three times; return the growth of memory during the first, in bytes."""
     samples: list[Sample] = []
     first, took = _trained(server, images, lambda job, at: samples.append(_sample(home, job, at)))
     _print_samples(samples)
@@ -117,7 +116,7 @@ def _trained(
     *,
     verify_bytes: bool = False,
 ) -> tuple[Job, float]:
-    """The job and the seconds that it took."""
+    """Train a folder; return the job and its seconds."""
     started = time.perf_counter()
     job = server.client.train(str(images), verify_bytes=verify_bytes)
     last = job.wait(

@@ -1,4 +1,4 @@
-"""Where the model lies that the service would load."""
+"""The folder of the model that the service would load."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import bento_service
 
 
 def model_folder(models: Path) -> Path:
-    """The folder of the published model.
+    """Return the folder of the published model.
 
     Args:
         models: The models folder of a BentoML home.

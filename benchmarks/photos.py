@@ -1,4 +1,4 @@
-"""Sets of pictures for measurements, made from photographs that somebody has."""
+"""Sets of pictures for measurements, made from the user's photographs."""
 
 import os
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ SMALL = (500, 375)
 LARGE = (4000, 3000)
 _QUALITY = 90
 _GRAIN = 7.0
-"""Standard deviation of the noise in enlarged pictures, which makes their files 3 to 5 MB."""
+"""The standard deviation of noise in enlarged pictures, which makes their files 3 to 5 MB."""
 
 
 class NoPhotographs(Exception):
-    """A folder holds none."""
+    """A folder without photographs."""
 
 
 def make(
@@ -30,20 +30,20 @@ def make(
 ) -> None:
     """Write JPEGs of one size into `target/0`, `target/1` and so on.
 
-    No two are the same: where there are too few photographs they come again mirrored, and then
-    with other crops. Enlarged ones get noise like a sensor's, without which their files would be
-    a third as large as those of a telephone, and faster to decode.
+    No two are the same: if there are too few photographs, they are reused mirrored, and then with
+    other crops. Enlarged pictures get noise like a sensor's. Without it, their files would be a
+    third as large as those of a telephone, and faster to decode.
 
     Args:
         source: A folder with photographs.
-        target: An empty folder, or one to be made.
-        size: Width and height in pixels.
-        count: How many.
-        parts: Into how many folders.
-        first: The number of the first one; the same number is the same picture.
+        target: An empty folder, or one to create.
+        size: The width and height in pixels.
+        count: The number of pictures.
+        parts: The number of folders.
+        first: The number of the first picture; equal numbers give equal pictures.
 
     Raises:
-        NoPhotographs: `source` holds none.
+        NoPhotographs: `source` has no photographs.
     """
     grain = np.random.default_rng(0).normal(0, _GRAIN, (size[1], size[0], 1)).astype(np.int16)
     for number, photo in islice(enumerate(_endlessly(source)), first, first + count):

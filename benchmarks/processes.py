@@ -1,4 +1,4 @@
-"""The processes of a BentoML server, told by its home, and what they use."""
+"""The processes of a BentoML server, identified by its home, and the resources they use."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from benchmarks import machine
 Measured = TypeVar("Measured")
 
 _PARENT, _DECODER = "parent", "decoder"
-# It has no environment of ours, but is told whose it is.
+# A decoder lacks the server's environment; an argument has its parent's process id.
 _DECODER_OF = re.compile(r"\0bento_service\.vision\.decoder\0(\d+)\0")
 _SERVICE = re.compile(r"--service-name\0([^\0]+)")
 _KIBIBYTES = re.compile(r"^(Rss|Pss): +(\d+) kB$", re.MULTILINE)
@@ -19,13 +19,13 @@ _KIBIBYTES = re.compile(r"^(Rss|Pss): +(\d+) kB$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Process:
-    """What one process uses.
+    """The resources of one process.
 
     Attributes:
-        name: Of the BentoML service that it runs; or `decoder`, or `parent`.
-        resident: Bytes of memory, pages that processes share counted in each (RSS).
-        proportional: Bytes of memory, each process charged its share of a shared page (PSS).
-        cpu_seconds: Since it was started.
+        name: The name of the BentoML service that it runs, or `decoder`, or `parent`.
+        resident: The memory in bytes, with shared pages counted in each process (RSS).
+        proportional: The memory in bytes, with shared pages divided between processes (PSS).
+        cpu_seconds: The CPU seconds since its start.
     """
 
     name: str
@@ -35,17 +35,17 @@ class Process:
 
 
 def of_server(home: Path) -> list[Process]:
-    """The living processes of the server with this BENTOML_HOME, by name."""
+    """Return the living processes of the server with this BENTOML_HOME, sorted by name."""
     found = of_each(f"BENTOML_HOME={home}\0".encode(), process_of)
     return sorted(found, key=lambda process: process.name)
 
 
 def of_each(marker: bytes, measure: Callable[[Path], Measured]) -> list[Measured]:
-    """What is measured of each process that has this in its environment, and of their decoders.
+    """Return a measurement of each process with this environment variable, and of its decoders.
 
     Args:
-        marker: A variable with its value.
-        measure: Takes a folder of `/proc`.
+        marker: The variable with its value.
+        measure: Measures a process, given by its folder in `/proc`.
     """
     main = dict(_found(lambda folder: marker in (folder / "environ").read_bytes(), measure))
     decoders = dict(_found(lambda folder: _parent_of_decoder(folder) in main, measure))
@@ -59,7 +59,7 @@ def _found(
         try:
             if folder.name.isdigit() and is_wanted(folder):
                 yield folder.name, measure(folder)
-        except OSError:  # it has ended, or is another user's
+        except OSError:  # it has ended, or belongs to another user
             continue
 
 

@@ -1,16 +1,18 @@
-"""How long a query waits at the embedder while a job keeps it busy, and what the job loses by it.
+"""Benchmark of queries at an embedder that a job keeps busy, and of the cost for the job.
 
     python -m benchmarks.queries_first [--rounds N] [--queries N] [--models FOLDER]
 
-A real embedder process describes pictures of noise, asked as the service asks it. One caller sends
-one query after another, a moment apart; beside it a job sends pictures in three ways, in turns:
+A real embedder process describes pictures of noise, called as the service calls it. One caller
+sends one query after another, with a short pause. At the same time a job sends pictures in three
+ways, in turns:
 
-small    two pictures in a message, one message at a time, among the queries, as it once was;
+small    two pictures in a message, one message at a time, among the queries, as in early releases;
 large    eight pictures in a message, two messages at a time, among the queries;
 apart    the same messages to the method for jobs, behind the queries.
 
-Printed are, for each way and round, what a query waited, as it is and divided by what it waits
-alone, and pictures a second and CPU milliseconds of the embedder a picture, queries included.
+For each way and round, the benchmark prints the waiting time of a query, absolute and divided by
+its waiting time without a job, and the embedder's pictures a second and CPU milliseconds a picture,
+queries included.
 """
 
 import argparse
@@ -47,7 +49,7 @@ _ANSWER_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Job:
-    """How pictures of a job are sent: so many in a message, so many messages at a time."""
+    """A job's way to send pictures: pictures in a message, and messages at a time."""
 
     pictures: int
     messages: int
@@ -63,12 +65,12 @@ _JOBS = {
 
 @dataclass(frozen=True)
 class Figures:
-    """What one situation gave.
+    """The measurements of one situation.
 
     Attributes:
-        waited: Milliseconds of each query.
-        per_second: Pictures of the job and queries.
-        cpu_ms: Of the embedder, for each of them.
+        waited: The waiting time of each query, in milliseconds.
+        per_second: The pictures of the job and the queries, a second.
+        cpu_ms: The embedder's CPU milliseconds for each of them.
     """
 
     waited: list[float]
@@ -76,7 +78,7 @@ class Figures:
     cpu_ms: float
 
     def percentile(self, percent: float) -> float:
-        """Of what queries waited, in milliseconds."""
+        """Return a percentile of the queries' waiting times, in milliseconds."""
         return float(np.percentile(self.waited, percent))
 
 
@@ -90,7 +92,7 @@ class Room:
     queries: int
 
     async def measure(self, job: Job | None) -> Figures:
-        """Ask so many queries, one after another, beside a job or alone."""
+        """Send queries one after another, with or without a job at the same time."""
         done, is_over = 0, False
 
         async def send(job: Job) -> None:
@@ -125,7 +127,7 @@ class Room:
 
 @contextmanager
 def _running(folder: Path, models: Path) -> Iterator[str]:
-    """Start an embedder, and stop it at the end; its URL."""
+    """Start an embedder, yield its URL, and stop it at the end."""
     home = folder / "bentoml"
     home.mkdir()
     (home / "models").symlink_to(models.resolve())

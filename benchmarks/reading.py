@@ -1,16 +1,16 @@
-"""CPU that a picture costs besides decoding and describing: reading, SHA-256, transfer and hash.
+"""Benchmark of a picture's CPU time for reading, SHA-256, transfer and perceptual hash.
 
     python -m benchmarks.reading [FOLDER] [--rounds N]
 
 Three comparisons on the same pictures, of 500 x 375 and of 12 megapixels, made from the photographs
-of FOLDER (those of scikit-image if none is given). Each side's CPU seconds are those of all its
-processes, and the sides take turns, so that a machine that changes its speed changes both.
+of FOLDER (those of scikit-image if none is given). Each side's CPU seconds include all its
+processes. The sides take turns, so that a change of the machine's speed affects both.
 
-- Transfer: a file is read, hashed and handed to another process, as bytes through a socket or by
-  the service's shared memory.
-- Perceptual hash: ImageHash in eight orientations, or the service's.
-- Whole: what ingest does with a file (read, SHA-256, decode in a process, perceptual hash), and
-  decoding alone, of bytes in memory in one process. The difference is what the goal is about.
+- Transfer: a file is read, hashed and passed to another process, as bytes through a socket or
+  through the service's shared memory.
+- Perceptual hash: ImageHash in eight orientations, or the service's hash.
+- Whole: the steps of ingest for a file (read, SHA-256, decode in a process, perceptual hash), and
+  decoding alone, of bytes in memory in one process. The goal applies to the difference.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from bento_service.pictures.perceptual_hash import hashes_of
 from bento_service.settings import Settings
 
 GOALS = {"500x375": 4.0, "4000x3000": 10.0}
-"""Milliseconds of CPU besides decoding and describing."""
+"""The most CPU milliseconds of a picture besides decoding and describing, by its size."""
 _SIDE = 224
 _SIZES = {"500x375": (photos.SMALL, 16, 20), "4000x3000": (photos.LARGE, 6, 4)}
 _TRIM_THRESHOLD = -1
@@ -122,7 +122,7 @@ def _measured(size: str, paths: list[Path], rounds: int) -> bool:
 def _compared(
     name: str, *sides: tuple[str, _Side, tuple[int, ...]], paths: list[Path], rounds: int
 ) -> list[float]:
-    """Print and return the medians of all sides, in milliseconds."""
+    """Measure all sides; print and return their medians, in milliseconds."""
     for _, work, _ in sides:
         work(paths[0])
     taken: list[list[float]] = [[] for _ in sides]

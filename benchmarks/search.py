@@ -1,12 +1,12 @@
-"""How long callers wait for a search: alone, in company, after a burst and during a train.
+"""Benchmark of search latency: one caller, many callers, after a burst and during training.
 
     python -m benchmarks.search FOLDER [--pictures N] [--rounds N] [--models FOLDER]
 
-A real server holds pictures made from the photographs of FOLDER, and callers search with them,
-each one query after another. In each round 1, 8 and 32 callers search, and before and after the 8
-the bare engine describes the same pictures in batches; then one caller searches again, and before,
-during and after trains of small and of 12-megapixel pictures. The exit code is 1 where a goal is
-missed.
+A real server has indexed pictures made from the photographs of FOLDER. Callers search with them,
+each one query after another. In each round 1, 8 and 32 callers search. Before and after the 8
+callers, the bare engine describes the same pictures in batches. Then one caller searches again, and
+before, during and after training with small and with 12-megapixel pictures. The exit code is 1 if a
+goal is missed.
 """
 
 import argparse
@@ -33,17 +33,17 @@ _TRAINED = ("500x375", "4000x3000")
 
 @dataclass(frozen=True)
 class Goal:
-    """What a ratio must reach, or must not exceed."""
+    """A value that a ratio must reach or must not exceed."""
 
     limit: float
     at_least: bool
 
     def verdict(self, ratio: float) -> str:
-        """For people."""
+        """Return the verdict on a ratio as text."""
         return "reached" if self.is_reached(ratio) else "MISSED"
 
     def is_reached(self, ratio: float) -> bool:
-        """Whether a ratio is good enough."""
+        """Return True if a ratio reaches the goal."""
         return ratio >= self.limit if self.at_least else ratio <= self.limit
 
 
@@ -59,7 +59,7 @@ _GOALS = {
 
 @dataclass
 class Figures:
-    """What was measured: answers by situation, and a number or ratio a round."""
+    """The measurements: answers by situation, and a number or ratio a round."""
 
     answers: dict[str, list[Answers]] = field(default_factory=lambda: defaultdict(list))
     bare: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -67,7 +67,7 @@ class Figures:
 
 
 class Room:
-    """A running server that holds pictures, and everything to measure it with."""
+    """A running server with indexed pictures, and the tools to measure it."""
 
     def __init__(self, server: Server, bare: Bare, made: Path, seconds: float) -> None:
         self._server = server
@@ -80,7 +80,7 @@ class Room:
         server.client.train(str(made / "held")).wait(timeout=7200)
 
     def measure(self) -> None:
-        """One round of everything."""
+        """Run one round of all measurements."""
         alone = self._searches("1 caller", callers=1)
         before = self._bare_speeds()
         company = self._searches("8 callers", callers=8)
@@ -115,7 +115,7 @@ class Room:
         return answers
 
     def _bare_speeds(self) -> dict[int, float]:
-        """Pictures a second of the bare engine, by batch."""
+        """Return the bare engine's pictures a second, by batch size."""
         speeds = {}
         for batch in _BATCHES:
             cost = self._bare.describing(self._pixels, batch=batch, seconds=self._seconds / 2)
@@ -173,7 +173,7 @@ def _print(figures: Figures) -> None:
 
 
 def _judge(figures: Figures) -> int:
-    """Print whether the goals are reached; the exit code."""
+    """Print whether the goals are reached, and return the exit code."""
     print()
     missed = 0
     for name, goal in _GOALS.items():

@@ -1,4 +1,4 @@
-"""A real server for a measurement, over a data folder of its own."""
+"""A real server for a measurement, with a data folder of its own."""
 
 import os
 import signal
@@ -22,22 +22,22 @@ _PROJECT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Server:
-    """A running server, and what its processes have used so far."""
+    """A running server, and the resources that its processes have used so far."""
 
     url: str
     client: Client
     data_dir: Path
 
     def cpu_seconds(self) -> float:
-        """CPU seconds of all its processes."""
+        """Return the CPU seconds of all its processes."""
         return sum(self._of_each(machine.seconds_of))
 
     def seconds_elsewhere(self) -> float:
-        """CPU seconds that neither the server nor this process had, but others."""
+        """Return the CPU seconds of all programs except the server and this process."""
         return machine.busy_seconds() - self.cpu_seconds() - machine.own_seconds()
 
     def resident_bytes(self) -> int:
-        """Memory of all its processes, shared pages counted once in each."""
+        """Return the memory of all its processes in bytes, with shared pages counted in each."""
         return sum(self._of_each(_resident_bytes))
 
     def _of_each(self, measure: Callable[[Path], Number]) -> list[Number]:
@@ -46,13 +46,13 @@ class Server:
 
 @contextmanager
 def running(folder: Path, *, images: Path, models: Path, **settings: str) -> Iterator[Server]:
-    """Start a server, and stop it at the end.
+    """Start a server, yield it, and stop it at the end.
 
     Args:
-        folder: For everything that it writes.
-        images: Its image root.
+        folder: The folder for everything that the server writes.
+        images: The server's image root.
         models: The models folder of a BentoML home.
-        **settings: Further ones, by their names in the environment.
+        **settings: Further settings, by their names in the environment.
     """
     home = folder / "bentoml"
     home.mkdir()

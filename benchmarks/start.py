@@ -1,14 +1,13 @@
-"""How long the service takes to be ready, and how much memory it holds then.
+"""Benchmark of the service's start: time until it is ready, and its memory then.
 
     python -m benchmarks.start [--starts N] [--pictures FOLDER] [--models FOLDER]
 
-Our server and one whose two services do nothing (`benchmarks.empty_service`) are started in turn:
-BentoML and Python are in both, so the ratio is what we add. The first of our starts makes the
-catalogue and the index, the others find them. With FOLDER, the last of them also ingests pictures
-and searches before its memory is read again. Resident memory (RSS) counts a page that several
-processes share in each of them, proportional memory (PSS) counts it once, but gives a part of it to
-any other program that has it too: stop other servers of the same environment. The exit code is 1
-where a goal is missed.
+Our server and one whose two services do nothing (`benchmarks.empty_service`) are started in turn.
+Both include BentoML and Python, so the ratio shows the cost of our code. The first of our starts
+creates the catalogue and the index, the others open them. With FOLDER, the last start also ingests
+pictures and searches before its memory is read again. Resident memory (RSS) counts a shared page in
+each process. Proportional memory (PSS) counts it once, but divides it between all programs that use
+it: stop other servers of the same environment. The exit code is 1 if a goal is missed.
 """
 
 import argparse
@@ -45,12 +44,12 @@ class Side:
     """One of the two servers that are compared, and its starts so far.
 
     Attributes:
-        name: For people.
-        home: Its BENTOML_HOME, where all that it writes is.
-        arguments: What Python runs, without the port.
-        ready: Seconds of each start until `/readyz` said yes.
-        cpu: CPU seconds of all its processes until then.
-        others: CPU seconds that other programs of the machine took meanwhile.
+        name: The name to print.
+        home: The server's BENTOML_HOME, which contains everything that it writes.
+        arguments: The arguments of Python, without the port.
+        ready: The seconds of each start until `/readyz` succeeded.
+        cpu: The CPU seconds of all its processes until then.
+        others: The CPU seconds that other programs of the machine used meanwhile.
     """
 
     name: str
@@ -62,7 +61,7 @@ class Side:
 
     @contextmanager
     def started(self) -> Iterator[int]:
-        """Start it, note what that took, give its port, and stop it at the end."""
+        """Start the server, record the cost, yield its port, and stop it at the end."""
         port = _free_port()
         environment = {
             **os.environ,
@@ -90,7 +89,7 @@ class Side:
             process.wait(60)
 
     def printed(self) -> str:
-        """A line for each start's time, CPU seconds and disturbance."""
+        """Return the time, CPU seconds and load by others of each start as text."""
         return "\n".join(
             f"{self.name:9}  {what:26}" + "".join(f"{value:7.2f}" for value in values)
             for what, values in (
@@ -102,7 +101,7 @@ class Side:
 
 
 def main() -> int:
-    """Measure and print; the exit code is 1 where a goal is missed."""
+    """Measure and print; return 1 if a goal is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.start", description=__doc__)
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--pictures", type=Path, help=f"a folder; {_PICTURES} are taken")

@@ -1,1 +1,1 @@
-"""RGB pixels to unit vectors."""
+"""Description of RGB pixels by unit vectors."""

@@ -1,4 +1,4 @@
-"""What the service computes, on what and in which precision: from the settings and the hardware."""
+"""Choice of descriptor, engine and precision by the settings and the hardware."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -22,13 +22,13 @@ _Name = TypeVar("_Name", bound=str)
 
 @dataclass(frozen=True)
 class Choice:
-    """What runs.
+    """The chosen descriptor, engine and precision.
 
     Attributes:
-        descriptor: What is computed.
-        engine: The library.
-        precision: Of its arithmetic.
-        on_gpu: Whether it runs on a CUDA device.
+        descriptor: The descriptor to compute.
+        engine: The library that computes it.
+        precision: The precision of the arithmetic.
+        on_gpu: True if the engine runs on a CUDA device.
     """
 
     descriptor: DescriptorName
@@ -38,29 +38,26 @@ class Choice:
 
     @property
     def max_batch(self) -> int:
-        """Pictures in one run. More does not raise a CPU's throughput, only its memory."""
+        """Most pictures in one run. On a CPU, more would need more memory without being faster."""
         return 64 if self.on_gpu else 8
 
     @property
     def ingest_run(self) -> int:
-        """Pictures of jobs in one run; a query waits for at most one such run."""
+        """Most pictures of jobs in one run; a query waits for at most one such run."""
         return 32 if self.on_gpu else 2
 
     @property
     def ingest_message(self) -> int:
-        """Pictures of jobs that are sent to the engine together, so that it never waits for any."""
+        """Pictures of jobs in one message to the engine, enough to keep the engine busy."""
         return 64 if self.on_gpu else 8
 
 
 def choose(settings: Settings, hardware: Hardware) -> Choice:
-    """Decide.
-
-    The fastest engine is taken in its fastest precision; a setting takes precedence, even where
-    it is slower.
+    """Return the fastest engine in its fastest precision; settings override both.
 
     Raises:
-        SettingsError: A setting names what there is not, an engine that is not installed, or
-            one without that precision.
+        SettingsError: A setting has an unknown value, or the engine is not installed or lacks the
+            precision.
     """
     descriptor = _named("DESCRIPTOR", settings.descriptor, DESCRIPTORS)
     engine = _engine(settings, hardware)

@@ -1,4 +1,4 @@
-"""How the service asks for descriptors: one call to the embedder, repeated where that is safe."""
+"""Requests for descriptors: calls to the embedder, retried after lost connections."""
 
 import asyncio
 import logging
@@ -11,47 +11,47 @@ from numpy.typing import NDArray
 from bento_service.errors import NotReady
 
 Descriptors = Mapping[str, NDArray[np.float32]]
-"""By the fingerprints of their spaces, (N, D) float32 of unit length."""
+"""(N, D) float32 of unit length for each space, by the fingerprint of the space."""
 Describe = Callable[[NDArray[np.uint8]], Awaitable[Descriptors]]
-"""Images (N, S, S, 3) uint8 to their descriptors in every space that is computed."""
+"""A function from images (N, S, S, 3) uint8 to their descriptors in every computed space."""
 Embed = Callable[[NDArray[np.uint8]], Awaitable[NDArray[np.float32]]]
-"""The same, (N, sum of all D) float32: the spaces' descriptors one after the other."""
+"""The same with (N, sum of all D) float32: the descriptors of all spaces, concatenated."""
 
 MAX_ROWS = 64
 """Most images of one call to the embedder."""
 QUERY_ROUTE, INGEST_ROUTE = "/describe_query", "/describe_ingest"
-"""Where the embedder takes images of callers who wait, and of jobs."""
+"""The embedder's routes for images of waiting callers and for images of jobs."""
 DESCRIPTORS_HEADER = "descriptors"
-"""In every answer of the embedder: the `identity` of what it computes."""
+"""The response header in which the embedder sends the `identity` of its descriptors."""
 
 _log = logging.getLogger(__name__)
 _PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Embedder(Protocol):
-    """Describes images for callers who wait and for jobs; up to `MAX_ROWS` in one call."""
+    """A describer of images for waiting callers and for jobs; up to `MAX_ROWS` in one call."""
 
     async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Describe the images of a caller who waits; see `Embed`."""
+        """Describe images of a waiting caller; see `Embed`."""
         ...
 
     async def describe_ingest(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Describe images of a job, behind those of callers who wait; see `Embed`."""
+        """Describe images of a job, after those of waiting callers; see `Embed`."""
         ...
 
 
 def patient(embed: Embed, dimensions: Mapping[str, int]) -> Describe:
-    """Asks the embedder, again after lost connections, and tells the spaces apart.
+    """Return a function that retries `embed` after lost connections and splits its result by space.
 
-    The embedder closes idle connections, which can cross with a call, and a dead embedder is back
-    within seconds. Describing changes nothing, so asking again is safe.
+    The embedder closes idle connections, possibly while a call is being sent, and a crashed
+    embedder restarts within seconds. Describing changes nothing, so a retry is safe.
 
     Args:
-        embed: Asks once; a lost connection is a `ConnectionError`.
-        dimensions: Of the spaces that it gives, by fingerprint, in this order.
+        embed: Sends one request; raises `ConnectionError` if the connection is lost.
+        dimensions: The dimension of each space by its fingerprint, in the order of the result.
 
     Raises:
-        NotReady: The embedder did not come back.
+        NotReady: The returned function got no answer after several retries.
     """
     ends = np.cumsum(list(dimensions.values()))[:-1]
 

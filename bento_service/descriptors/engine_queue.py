@@ -1,8 +1,8 @@
-"""One engine for callers who wait and for jobs: queries first, and jobs never left behind.
+"""Queue of one engine: queries have priority, and jobs always make progress.
 
-An engine computes one run at a time, and on a CPU a run of two pictures is as fast for each as a
-run of eight. So the pictures of jobs come in large messages, which keeps the engine busy, and are
-computed in small runs, between which the engine is given to queries.
+An engine computes one run at a time. On a CPU, a run of two pictures needs as much time for each
+picture as a run of eight. So the pictures of jobs arrive in large messages, which keep the engine
+busy, and are computed in small runs, between which the engine can compute queries.
 """
 
 import asyncio
@@ -20,36 +20,37 @@ from bento_service.errors import NotReady
 Images = NDArray[np.uint8]
 Rows = NDArray[np.float32]
 QUERIES_A_TURN = 4
-"""While both wait, queries get so many times the pictures of jobs, hence jobs a fifth of all."""
+"""The pictures of queries for each picture of a job while both wait.
+
+Jobs then get a fifth of all pictures.
+"""
 _CLOSE_SECONDS = 60.0
 
 
 @dataclass
 class _Run:
-    """Pictures that are computed together."""
+    """A batch of pictures that are computed together."""
 
     images: Images
     described: "Future[Rows]" = field(default_factory=Future)
 
 
 class EngineQueue:
-    """Describes pictures in a thread of its own, which runs until `close`.
+    """A queue that describes pictures in a thread of its own, which runs until `close`.
 
-    A query waits for the run that is under way, and for nothing else unless queries alone keep the
-    engine busy. Then each run of a job follows at most `QUERIES_A_TURN` times as many pictures of
-    queries as it has itself, or one run of queries if that is larger.
+    A query waits only for the current run, unless queries alone keep the engine busy. Then each run
+    of a job waits for at most `QUERIES_A_TURN` times its own number of pictures from queries, or
+    for one run of queries if that is larger.
+
+    Args:
+        describe: Computes one run.
+        query_run: Most pictures of a run of queries.
+        ingest_run: Most pictures of a run of jobs; a query waits for one such run.
     """
 
     def __init__(
         self, describe: Callable[[Images], Rows], *, query_run: int, ingest_run: int
     ) -> None:
-        """Start the thread.
-
-        Args:
-            describe: Computes one run.
-            query_run: Most pictures of a run of queries.
-            ingest_run: Most pictures of a run of jobs; a query waits for one such run.
-        """
         self._describe = describe
         self._query_run = query_run
         self._ingest_run = ingest_run
@@ -62,7 +63,7 @@ class EngineQueue:
         self._thread.start()
 
     async def describe_query(self, images: Images) -> Rows:
-        """Describe pictures of a caller who waits.
+        """Describe pictures of a waiting caller.
 
         Raises:
             NotReady: The queue is closed.
@@ -74,7 +75,7 @@ class EngineQueue:
         return await self._described(self._ingest, images, self._ingest_run)
 
     def close(self) -> None:
-        """Let the run that is under way end, and drop those that wait."""
+        """Finish the current run, and fail the waiting ones with `NotReady`."""
         with self._changed:
             self._is_closed = True
             waiting = (*self._queries, *self._ingest)
@@ -96,7 +97,7 @@ class EngineQueue:
         try:
             rows = await asyncio.gather(*(asyncio.wrap_future(run.described) for run in runs))
         finally:
-            for run in runs:  # of no use to anybody if one has failed, or the caller has gone
+            for run in runs:  # the rest is useless if one failed or the caller left
                 run.described.cancel()
         return np.concatenate(rows)
 
@@ -105,9 +106,9 @@ class EngineQueue:
             if run.described.set_running_or_notify_cancel():
                 try:
                     run.described.set_result(self._describe(run.images))
-                except Exception as error:  # noqa: BLE001 - the caller's
+                except Exception as error:  # noqa: BLE001 - raised in the caller
                     run.described.set_exception(error)
-            del run  # and the pictures with it, before the thread waits
+            del run  # free its pictures before the thread waits
 
     def _next(self) -> _Run | None:
         with self._changed:

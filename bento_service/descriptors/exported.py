@@ -1,15 +1,15 @@
-"""A model's folder outside of BentoML's store: the same files, and one with the model's tag."""
+"""Model folders outside of BentoML's store: the same files, and a file with the model's tag."""
 
 from pathlib import Path
 
 TAG_FILE = "model_tag.txt"
-"""Names the model; it is written last, so that a folder that has it is whole."""
+"""The file with the model's tag. It is written last, so a folder that has it is complete."""
 
 
 def read_tag(folder: Path) -> str:
-    """The tag of an exported model.
+    """Return the tag of an exported model.
 
     Raises:
-        FileNotFoundError: There is none.
+        FileNotFoundError: The folder has no tag.
     """
     return (folder / TAG_FILE).read_text().strip()

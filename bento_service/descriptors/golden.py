@@ -1,8 +1,8 @@
-"""Golden vectors: pictures with the descriptors that every right build gives for them.
+"""Golden vectors: pictures with the descriptors that every correct build computes for them.
 
 Wrong input conventions fail silently: swapped channels or another mean still give plausible
-descriptors that cost a few points of ranking quality. Only comparing with known answers shows it.
-The same check finds a processor whose 8-bit arithmetic overflows.
+descriptors, with a few points less ranking quality. Only a comparison with known results shows it.
+The same check detects a processor whose 8-bit arithmetic overflows.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ GOLDEN_FILE = "golden.npz"
 """The golden vectors in a model's folder."""
 
 MIN_COSINE = 0.9999
-"""What every golden picture must reach, on every machine."""
+"""The lowest accepted cosine of a golden picture, on every machine."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class GoldenVectors:
     """Pictures and their descriptors of one version.
 
     Attributes:
-        version: Whose.
+        version: The version of the descriptors.
         pictures: (N, S, S, 3) uint8, RGB, already resized.
         descriptors: (N, D) float32, unit length.
     """
@@ -38,7 +38,7 @@ class GoldenVectors:
 
     @classmethod
     def load(cls, path: Path, version: DescriptorVersion) -> Self:
-        """Read those of a version from a file that `save_golden` wrote."""
+        """Read the golden vectors of a version from a file that `save_golden` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
             return cls(
                 version=version,
@@ -47,12 +47,12 @@ class GoldenVectors:
             )
 
     def worst_cosine(self, descriptors: NDArray[np.float32]) -> float:
-        """The lowest cosine between the expected descriptors and these, both (N, D)."""
+        """Return the lowest cosine between the expected and the given descriptors, both (N, D)."""
         return float(cosines(self.descriptors, descriptors).min())
 
 
 def save_golden(golden: Iterable[GoldenVectors], path: Path) -> None:
-    """Write to a `.npz` file; equal vectors give equal bytes."""
+    """Write golden vectors to an `.npz` file; equal vectors give equal bytes."""
     arrays: dict[str, Any] = {}
     for vectors in golden:
         arrays[_pictures_key(vectors.version)] = vectors.pictures
@@ -61,10 +61,10 @@ def save_golden(golden: Iterable[GoldenVectors], path: Path) -> None:
 
 
 def cosines(expected: NDArray[np.float32], descriptors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The cosine of each row with the expected one, which has unit length; both (N, D).
+    """Return the cosine of each row with the expected row of unit length; both (N, D).
 
-    It is computed as 1 - |a - b|² / 2, which is the cosine of two unit vectors and less where the
-    second has another length, so that a missing normalisation is found too.
+    It is computed as 1 - |a - b|² / 2, which is the cosine of two unit vectors. It is smaller if
+    the second has another length, which detects a missing normalisation.
     """
     differences = expected.astype(np.float64) - descriptors
     similarities: NDArray[np.float64] = 1.0 - (differences**2).sum(axis=1) / 2.0

@@ -1,4 +1,4 @@
-"""What the machine can compute with, found out without loading anything large."""
+"""Detection of the machine's hardware without loading large libraries."""
 
 import ctypes
 import importlib.util
@@ -13,13 +13,14 @@ _DOT_PRODUCT_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
 
 @dataclass(frozen=True)
 class Hardware:
-    """What decides which engine runs.
+    """The hardware and libraries that decide which engine runs.
 
     Attributes:
-        dot_products: The processor multiplies and adds 8-bit integers without overflow (VNNI), in
-            a quarter of the time of fp32. Others need longer for it than for fp32.
-        cuda: An NVIDIA device and its driver are there, and PyTorch is installed.
-        torch: PyTorch is installed.
+        dot_products: True if the processor multiplies and adds 8-bit integers without overflow
+            (VNNI). It then needs a quarter of the time of fp32; other processors are slower in
+            8 bits than in fp32.
+        cuda: True if there are an NVIDIA device and its driver, and PyTorch is installed.
+        torch: True if PyTorch and safetensors are installed.
     """
 
     dot_products: bool
@@ -28,7 +29,7 @@ class Hardware:
 
     @classmethod
     def detect(cls) -> "Hardware":
-        """Of this machine."""
+        """Return the hardware of this machine."""
         torch = all(importlib.util.find_spec(name) for name in ("torch", "safetensors"))
         return cls(
             dot_products=has_dot_products(cpu_facts()),
@@ -38,12 +39,12 @@ class Hardware:
 
 
 def cpu_facts() -> str:
-    """What the kernel says of the processor; empty where it does not."""
+    """Return the kernel's description of the processor, or an empty text if there is none."""
     return _CPU_FACTS.read_text() if _CPU_FACTS.exists() else ""
 
 
 def has_dot_products(cpu_facts: str) -> bool:
-    """Whether a text like that of `/proc/cpuinfo` names 8-bit dot products."""
+    """Return True if a text like `/proc/cpuinfo` lists 8-bit dot products."""
     if platform.machine() == "arm64":
         return True
     for line in cpu_facts.splitlines():
@@ -54,7 +55,7 @@ def has_dot_products(cpu_facts: str) -> bool:
 
 
 def _cuda_devices() -> int:
-    """How many devices the driver offers; PyTorch would need seconds to say so."""
+    """Return the driver's number of devices; importing PyTorch for this would take seconds."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:

@@ -1,4 +1,4 @@
-"""Images in, descriptors out: what every engine does, and how a model's folder becomes one."""
+"""Models that compute descriptors of images: the engines' interface and loading from a folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from bento_service.descriptors.version import (
 from bento_service.errors import NotReady
 
 WEIGHTS_FILE = "weights.safetensors"
-"""The convolutions in a model's folder, by torchvision's names."""
+"""The file of the convolutions in a model's folder, with torchvision's names."""
 NETWORK_FILES: dict[Precision, str] = {"fp32": "vgg16-fp32.onnx", "int8": "vgg16-int8.onnx"}
-"""The networks in a model's folder: input `images`, outputs by the descriptors' names."""
+"""The network files in a model's folder: input `images`, outputs named like the descriptors."""
 
 
 class Engine(Protocol):
-    """Describes images on some hardware in some precision."""
+    """The interface of engines, each for certain hardware and one precision."""
 
     name: str
     precision: Precision
@@ -35,7 +35,7 @@ class Engine(Protocol):
         """Describe a batch by the chosen descriptor.
 
         Args:
-            images: (N, S, S, 3) uint8, RGB, S the version's size.
+            images: (N, S, S, 3) uint8, RGB, where S is the version's size.
 
         Returns:
             (N, D) float32, each row of unit length.
@@ -52,10 +52,10 @@ class Engine(Protocol):
 
         Args:
             images: As for `describe`.
-            names: Of the descriptors, such as `vgg16-mac`.
+            names: The names of the descriptors, such as `vgg16-mac`.
 
         Returns:
-            By name, (N, D) float32, each row of unit length.
+            For each name, (N, D) float32, each row of unit length.
 
         Raises:
             InvalidArgument: The array has another shape or type.
@@ -68,9 +68,10 @@ class Model:
     """A loaded model.
 
     Attributes:
-        engine: Computes.
-        version: Of the chosen descriptor.
-        versions: Of all descriptors that one run of the convolutions gives, that one included.
+        engine: The engine that computes the descriptors.
+        version: The version of the chosen descriptor.
+        versions: The versions of all descriptors that one run of the convolutions gives, the
+            chosen one first.
     """
 
     engine: Engine
@@ -82,9 +83,9 @@ class Model:
         """Load a model folder and check it against its golden vectors.
 
         Args:
-            folder: What `python -m model_build` published.
-            choice: Which of its descriptors to compute, on what, and in which precision.
-            threads: How many cores one batch may use.
+            folder: A folder that `python -m model_build` published.
+            choice: The descriptor, the engine and the precision.
+            threads: The number of cores that one batch may use.
 
         Raises:
             NotReady: The folder lacks that version, or the engine does not reproduce the golden
@@ -96,7 +97,7 @@ class Model:
         given = model.engine.outputs(golden[0].pictures, [version.name for version in versions])
         for expected in golden:
             worst = expected.worst_cosine(given[expected.version.name])
-            if not worst >= MIN_COSINE:  # so that NaN fails too
+            if not worst >= MIN_COSINE:  # `not >=`, because NaN must fail too
                 raise _not_reproduced(expected.version, choice, folder, worst)
         return model
 
@@ -104,10 +105,10 @@ class Model:
         """Describe a batch by every version.
 
         Args:
-            images: (N, S, S, 3) uint8, RGB, S the versions' size.
+            images: (N, S, S, 3) uint8, RGB, where S is the versions' size.
 
         Returns:
-            (N, sum of all D) float32: the unit vectors of `versions`, one after the other.
+            (N, sum of all D) float32: the unit vectors of `versions`, concatenated.
 
         Raises:
             InvalidArgument: The array has another shape or type.
@@ -117,9 +118,9 @@ class Model:
 
 
 def find_versions(folder: Path, choice: Choice) -> tuple[DescriptorVersion, ...]:
-    """The versions that are computed together, the chosen one first.
+    """Return the versions that are computed together, the chosen one first.
 
-    They are those of the chosen precision that take the same pixels.
+    They have the chosen precision and the same preprocessing.
 
     Raises:
         NotReady: See `find_version`.
@@ -138,10 +139,10 @@ def find_versions(folder: Path, choice: Choice) -> tuple[DescriptorVersion, ...]
 def find_version(
     folder: Path, descriptor: DescriptorName, precision: Precision
 ) -> DescriptorVersion:
-    """The version of that name and precision in a model's folder.
+    """Return the version with this name and precision from a model's folder.
 
     Raises:
-        NotReady: There is none, or another release made the folder.
+        NotReady: The folder has no such version, or another release wrote it.
     """
     try:
         versions = read_versions(folder)
@@ -173,7 +174,7 @@ def _not_reproduced(
 def _engine(
     folder: Path, versions: tuple[DescriptorVersion, ...], choice: Choice, threads: int
 ) -> Engine:
-    # Each library is loaded only where it runs.
+    # Each library is imported only if its engine is chosen.
     if choice.engine == "torch":
         from bento_service.descriptors.torch_engine import TorchEngine
 

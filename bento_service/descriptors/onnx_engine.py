@@ -1,4 +1,4 @@
-"""The network through onnxruntime on the CPU."""
+"""The engine for onnxruntime on the CPU."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,29 +13,28 @@ from bento_service.descriptors.version import Precision
 from bento_service.errors import InvalidArgument
 
 SLOWER_PRODUCTS = "session.x64quantprecision"
-"""onnxruntime's option for products of bytes that cannot overflow without VNNI."""
+"""onnxruntime's option for 8-bit products that do not overflow on processors without VNNI."""
 SPINNING = ("session.intra_op.allow_spinning", "session.inter_op.allow_spinning")
-"""onnxruntime's options for threads that wait for work by spinning."""
-# A batch does not make fp32 faster, but its feature maps take 50 MB a picture.
+"""onnxruntime's options that let threads spin while they wait for work."""
+# Batches do not make fp32 faster, and its feature maps take 50 MB a picture.
 _PICTURES_A_RUN: dict[Precision, int] = {"fp32": 1, "int8": 8}
 
 
 class OnnxEngine:
-    """Describes images with a saved ONNX network."""
+    """An engine for a saved ONNX network.
+
+    Args:
+        network: An ONNX file with the input `images` and outputs named like the descriptors.
+        descriptor: The output that `describe` returns.
+        precision: The precision of the network's arithmetic.
+        threads: The number of cores that one batch may use.
+    """
 
     name = "onnxruntime"
 
     def __init__(
         self, network: Path, *, descriptor: str, precision: Precision, threads: int
     ) -> None:
-        """Load the network.
-
-        Args:
-            network: An ONNX file with the input `images` and outputs by descriptors' names.
-            descriptor: Which of them `describe` gives.
-            precision: Of the network's arithmetic.
-            threads: How many cores one batch may use.
-        """
         options = session_options(threads=threads)
         self.descriptor = descriptor
         self.precision: Precision = precision
@@ -51,14 +50,14 @@ class OnnxEngine:
     def outputs(
         self, images: NDArray[np.uint8], names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        """Several of the network's outputs, from one run of its convolutions.
+        """Return several of the network's outputs from one run of its convolutions.
 
         Args:
             images: (N, S, S, 3) uint8, RGB.
-            names: Such as `vgg16-mac`.
+            names: The names of the outputs, such as `vgg16-mac`.
 
         Returns:
-            By name, (N, D) float32.
+            For each name, (N, D) float32.
 
         Raises:
             InvalidArgument: The array has another shape or type.
@@ -78,16 +77,16 @@ class OnnxEngine:
 
 
 def session_options(*, threads: int) -> onnxruntime.SessionOptions:
-    """How onnxruntime computes on this machine.
+    """Return onnxruntime's options for this machine.
 
-    Without VNNI the fast products of unsigned and signed bytes overflow, so slower ones are taken.
-    With VNNI none do, and the slower ones would take nearly three times as long.
+    Without VNNI, the fast products of unsigned and signed bytes overflow, so the slower ones are
+    used. With VNNI they do not overflow, and the slower ones take nearly three times as long.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    for entry in SPINNING:  # it wins nothing under load, and takes a core from others between runs
+    for entry in SPINNING:  # no gain under load, and it blocks a core between runs
         options.add_session_config_entry(entry, "0")
     if not has_dot_products(cpu_facts()):
         options.add_session_config_entry(SLOWER_PRODUCTS, "1")

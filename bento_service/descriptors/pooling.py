@@ -1,6 +1,6 @@
-"""Descriptors from feature maps: pure functions of arrays.
+"""Pooling of feature maps to descriptors, as pure functions of arrays.
 
-The saved networks pool inside their graphs; these are the same definitions in NumPy, for golden
+The saved networks pool inside their graphs. These are the same definitions in NumPy, for golden
 vectors and for checking the graphs.
 """
 
@@ -12,28 +12,28 @@ from numpy.typing import NDArray
 from bento_service.descriptors.version import Part, Pooling
 
 GEM_FLOOR = 1e-6
-"""What GeM takes smaller numbers for."""
+"""The value to which GeM raises smaller numbers."""
 
 
 def mac(feature_maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Maximum activations of convolutions (Tolias et al., arXiv:1511.05879).
+    """Return the maximum activations of convolutions, MAC (Tolias et al., arXiv:1511.05879).
 
     Args:
         feature_maps: (N, C, H, W) float32.
 
     Returns:
-        (N, C) float32, the maximum of each map over its places; not normalised.
+        (N, C) float32, the maximum of each map over its positions; not normalised.
     """
     maxima: NDArray[np.float32] = feature_maps.max(axis=(2, 3))
     return maxima
 
 
 def gem(feature_maps: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
-    """Generalised mean (Radenovic et al., arXiv:1711.02512): the mean of x^p, to the 1/p.
+    """Return the generalised mean, the mean of x^p to the 1/p (Radenovic et al., arXiv:1711.02512).
 
     Args:
-        feature_maps: (N, C, H, W) float32; what is below 1e-6 counts as that.
-        exponent: p; 1 is the mean, and large ones come near to the maximum.
+        feature_maps: (N, C, H, W) float32; values below 1e-6 count as 1e-6.
+        exponent: p; 1 gives the mean, and large values approach the maximum.
 
     Returns:
         (N, C) float32, not normalised.
@@ -44,12 +44,12 @@ def gem(feature_maps: NDArray[np.float32], exponent: float) -> NDArray[np.float3
 
 
 def rmac(feature_maps: NDArray[np.float32], levels: int, eps: float = 1e-12) -> NDArray[np.float32]:
-    """Regional maximum activations (Tolias et al., arXiv:1511.05879), without whitening.
+    """Return regional maximum activations (Tolias et al., arXiv:1511.05879), without whitening.
 
     Args:
-        feature_maps: (N, C, S, S) float32; square ones.
+        feature_maps: (N, C, S, S) float32, square.
         levels: L; level l has l x l overlapping square regions.
-        eps: Lower bound of the norms that are divided by.
+        eps: The lower bound of the norms used as divisors.
 
     Returns:
         (N, C) float32: the sum of the regions' normalised MACs; not normalised itself.
@@ -65,10 +65,10 @@ def rmac(feature_maps: NDArray[np.float32], levels: int, eps: float = 1e-12) -> 
 
 
 def rmac_regions(side: int, levels: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """R-MAC's regions of a square map: for each level its regions' size and where they start.
+    """Return the size and the start positions of R-MAC's regions in a square map, for each level.
 
-    Level l has l x l regions of side 2S / (l + 1), rounded down, spread evenly. On a square map
-    the starts along one axis are those along the other.
+    Level l has l x l regions of side 2S / (l + 1), rounded down, spread evenly. In a square map
+    both axes have the same start positions.
     """
     regions = []
     for level in range(1, levels + 1):
@@ -79,18 +79,18 @@ def rmac_regions(side: int, levels: int) -> tuple[tuple[int, tuple[int, ...]], .
 
 
 def l2_normalised(vectors: NDArray[np.float32], eps: float = 1e-12) -> NDArray[np.float32]:
-    """Rows of (N, D) divided by their Euclidean length, or by `eps` where they are shorter."""
+    """Return the rows of (N, D), each divided by its Euclidean length, or by `eps` if shorter."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     normalised: NDArray[np.float32] = vectors / np.maximum(lengths, np.float32(eps))
     return normalised
 
 
 def pooled(pooling: Pooling, taps: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Descriptors from the feature maps that a pooling names.
+    """Return descriptors from the feature maps that a pooling names.
 
     Args:
-        pooling: The recipe.
-        taps: By name, each (N, C, H, W) float32.
+        pooling: The pooling.
+        taps: The feature maps by name, each (N, C, H, W) float32.
 
     Returns:
         (N, D) float32, rows of unit length.

@@ -1,7 +1,7 @@
-"""The network through PyTorch, for NVIDIA devices; it also runs on the CPU, slowly.
+"""The engine for PyTorch on NVIDIA devices; it also runs on the CPU, slowly.
 
-On a device the convolutions run in bf16 with the channels last, as its matrix units want them, and
-each batch size is recorded once as a CUDA graph, so that the processor only says "again".
+On a device, the convolutions run in bf16 with channels last, the layout that its matrix units need.
+Each batch size is recorded once as a CUDA graph, so that the CPU only replays it.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,31 +17,30 @@ from bento_service.descriptors.pooling import GEM_FLOOR, rmac_regions
 from bento_service.descriptors.version import DescriptorVersion, Part, Pooling, Precision
 from bento_service.errors import InvalidArgument
 
-# After these convolutions, by their place in torchvision's layers, comes a pooling.
+# A pooling follows these convolutions, given by their index in torchvision's layers.
 _LAST_OF_BLOCK = (2, 7, 14, 21)
 _TAP_OF_LAYER = {21: "conv4_3", 28: "conv5_3"}
 _RECORDED = (1, 2, 4, 8, 16, 32, 64)
 
 Network = Callable[[torch.Tensor], torch.Tensor]
-"""Images (N, S, S, 3) uint8 to descriptors (N, sum of all D) float32, on one device."""
+"""A function from images (N, S, S, 3) uint8 to (N, sum of all D) float32 on one device."""
 
 
 class TorchEngine:
-    """Describes images with PyTorch."""
+    """An engine for PyTorch.
+
+    Args:
+        weights: A safetensors file with torchvision's names.
+        versions: The versions to compute, of one precision; `describe` returns the first.
+        on_gpu: Run on the first CUDA device instead of the CPU.
+        threads: The number of cores that one batch may use on the CPU.
+    """
 
     name = "torch"
 
     def __init__(
         self, weights: Path, versions: Sequence[DescriptorVersion], *, on_gpu: bool, threads: int
     ) -> None:
-        """Load the convolutions.
-
-        Args:
-            weights: A safetensors file with torchvision's names.
-            versions: What to compute, in one precision; `describe` gives the first.
-            on_gpu: On the first CUDA device, else on the CPU.
-            threads: How many cores one batch may use on the CPU.
-        """
         torch.set_num_threads(threads)
         self.precision: Precision = versions[0].precision
         self._side = versions[0].preprocessing.size
@@ -59,7 +58,7 @@ class TorchEngine:
     def outputs(
         self, images: NDArray[np.uint8], names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        """Several descriptors from one run of the convolutions; see `Engine.outputs`."""
+        """Describe a batch by several descriptors; see `Engine.outputs`."""
         side = self._side
         if images.dtype != np.uint8 or images.shape[1:] != (side, side, 3):
             raise InvalidArgument(
@@ -73,17 +72,16 @@ class TorchEngine:
 
 
 class Vgg16(torch.nn.Module):
-    """VGG16 up to conv5_3 with versions' poolings (Simonyan and Zisserman, arXiv:1409.1556)."""
+    """VGG16 (Simonyan and Zisserman, arXiv:1409.1556) up to conv5_3, followed by poolings.
+
+    Args:
+        weights: The float32 convolutions by torchvision's names.
+        versions: The versions whose poolings are computed, of one preprocessing and precision.
+    """
 
     def __init__(
         self, weights: dict[str, torch.Tensor], versions: Sequence[DescriptorVersion]
     ) -> None:
-        """Take the convolutions.
-
-        Args:
-            weights: By torchvision's names, float32.
-            versions: Of one preprocessing and precision, whose poolings are meant.
-        """
         super().__init__()
         kind = torch.bfloat16 if versions[0].precision == "bf16" else torch.float32
         preprocessing = versions[0].preprocessing
@@ -101,13 +99,13 @@ class Vgg16(torch.nn.Module):
             self.register_buffer(f"_bias{place}", weights[f"features.{place}.bias"].to(kind))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (N, S, S, 3) uint8 to the versions' descriptors, (N, sum of all D) float32."""
+        """Return the descriptors (N, sum of all D) float32 of images (N, S, S, 3) uint8."""
         taps = self.taps(images)
         return torch.cat([_descriptors(pooling, taps) for pooling in self._poolings], dim=1)
 
     def taps(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The feature maps that are pooled, (N, C, H, W) float32, by name."""
-        # Permuted bytes with the channels last already lie as the convolutions want them.
+        """Return the feature maps that are pooled, each (N, C, H, W) float32, by name."""
+        # The permuted bytes already have the channels-last layout of the convolutions.
         samples = (images.permute(0, 3, 1, 2).float() - self.get_buffer("_mean")) * self._scale
         maps = samples.to(self._kind).contiguous(memory_format=torch.channels_last)
         taps = {}
@@ -122,25 +120,26 @@ class Vgg16(torch.nn.Module):
 
 
 class CudaGraphs:
-    """A network recorded for some batch sizes; a batch is padded to the next of them."""
+    """A network recorded for some batch sizes; a batch is padded to the next larger size.
+
+    Every size is recorded at the start, so that no query waits for it.
+
+    Args:
+        network: The network, on a CUDA device.
+        side: S, the side of the images, in pixels.
+    """
 
     def __init__(self, network: Vgg16, side: int) -> None:
-        """Record every size, so that no query waits for it.
-
-        Args:
-            network: On a CUDA device.
-            side: S of the images.
-        """
         torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
         self._describe: Network = network
         self._side = side
-        pool = torch.cuda.graph_pool_handle()  # they never run at the same time
+        pool = torch.cuda.graph_pool_handle()  # shared: only one graph runs at a time
         self._recorded = {size: self._record(size, pool) for size in reversed(_RECORDED)}
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """Describe; see `Network`."""
+        """Describe a batch; see `Network`."""
         largest = _RECORDED[-1]
         if len(images) > largest:
             parts = [self(images[at : at + largest]) for at in range(0, len(images), largest)]
@@ -156,11 +155,11 @@ class CudaGraphs:
     def _record(
         self, size: int, pool: tuple[int, int]
     ) -> "tuple[torch.cuda.CUDAGraph, torch.Tensor, torch.Tensor]":
-        """The graph of a batch size, where it reads and where it writes."""
+        """Return the graph of a batch size, its input tensor and its output tensor."""
         source = torch.zeros((size, self._side, self._side, 3), dtype=torch.uint8, device="cuda")
         aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):  # so that cuDNN has chosen before it is recorded
+        with torch.cuda.stream(aside):  # cuDNN must choose its algorithms before the recording
             for _ in range(3):
                 self._describe(source)
         torch.cuda.current_stream().wait_stream(aside)
@@ -180,7 +179,7 @@ def _descriptors(pooling: Pooling, taps: dict[str, torch.Tensor]) -> torch.Tenso
 
 
 def _pooled(part: Part, maps: torch.Tensor, eps: float) -> torch.Tensor:
-    """The same definitions as `bento_service.descriptors.pooling`."""
+    """Return a pooled part, as defined in `bento_service.descriptors.pooling`."""
     if part.pooling == "mac":
         return maps.amax(dim=(2, 3))
     if part.parameter is None:

@@ -1,8 +1,8 @@
-"""What a descriptor depends on, written down once and saved with the weights.
+"""Descriptor versions: records of everything that a descriptor depends on, saved with the weights.
 
-Two descriptors can be compared only if everything recorded here is equal, so the digest of this
-record, its fingerprint, sits on every collection and another version's descriptors are refused.
-The model's metadata is the only home of means, sizes, pooling and thresholds.
+Two descriptors can be compared only if their records are equal. So every collection stores the
+digest of the record, its fingerprint, and descriptors of another version are rejected. Means,
+sizes, pooling and thresholds are stored only in the model's metadata.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 VERSIONS_FILE = "descriptor_versions.json"
-"""These records in a model's folder: one for each descriptor in each precision."""
+"""The file of the records in a model's folder, one for each descriptor in each precision."""
 
 DescriptorName = Literal["vgg16-mac", "vgg16-rgem", "vgg16-rmac4"]
 DESCRIPTORS: tuple[DescriptorName, ...] = get_args(DescriptorName)
@@ -30,8 +30,8 @@ class Weights(_Record):
     """The thirteen convolutions of VGG16 (Simonyan and Zisserman, arXiv:1409.1556).
 
     Attributes:
-        digest: SHA-256 over kernels (O, I, 3, 3; RGB input order) and biases, float32, in order.
-        source: Where this build took them from. Not part of the fingerprint.
+        digest: The SHA-256 of kernels (O, I, 3, 3; RGB input order) and biases, float32, in order.
+        source: The source of this build's weights; not part of the fingerprint.
     """
 
     digest: str
@@ -39,24 +39,24 @@ class Weights(_Record):
 
 
 class Preprocessing(_Record):
-    """How bytes become the network's input.
+    """The conversion of encoded pictures to the network's input.
 
     Attributes:
-        orientation: `exif`: the picture is turned upright first.
-        alpha: Colour that transparent pixels are laid on.
-        colour: How other colour models become RGB.
-        profile: When the colours of a picture with an ICC profile become those of sRGB.
-        deep_samples: How more than 8 bits a sample become 8.
-        deep_range: What brightest level a sample of 16 bits is scaled by: that of the bits in use.
-        size: Side of the square input in pixels.
-        padding: Colour, RGB, of the square on which the picture is laid in the middle, its longer
-            side `size`; none: both sides are squashed to `size`, whatever the shape.
-        resampling: The filter, and the library whose arithmetic is meant.
-        jpeg_scaling: How far a JPEG may be scaled while it is decoded; pixels beyond the
-            picture's edge, where the scale does not divide its sides, are left out.
-        channel_order: Of the convolutions' input planes.
-        mean: Subtracted from each plane, in `channel_order`, on the 0..255 scale.
-        scale: Multiplied after that.
+        orientation: `exif`: the picture is first rotated upright by its EXIF orientation.
+        alpha: The colour that transparent pixels are blended onto.
+        colour: The conversion of other colour models to RGB.
+        profile: The step at which colours with an ICC profile are converted to sRGB.
+        deep_samples: The conversion of samples with more than 8 bits to 8 bits.
+        deep_range: The range that a 16-bit sample is scaled by: that of the bits in use.
+        size: The side of the square input, in pixels.
+        padding: The RGB colour of the square around the centred picture, whose longer side is
+            `size`; if `None`, both sides are squashed to `size`.
+        resampling: The filter, and the library that defines its arithmetic.
+        jpeg_scaling: The limit for scaling a JPEG during decoding; pixels beyond the picture's
+            edge, which appear if the scale does not divide its sides, are left out.
+        channel_order: The order of the convolutions' input planes.
+        mean: The values subtracted from each plane, in `channel_order`, on the 0..255 scale.
+        scale: The factor applied after the subtraction.
     """
 
     orientation: Literal["exif"] = "exif"
@@ -81,9 +81,9 @@ class Part(_Record):
 
     Attributes:
         tap: The convolution whose output, after its ReLU, is pooled.
-        pooling: How places become one number for each channel.
-        parameter: GeM's exponent, or R-MAC's number of levels.
-        weight: What the normalised vector is multiplied by.
+        pooling: The reduction of all positions to one number for each channel.
+        parameter: The exponent of GeM, or the number of levels of R-MAC.
+        weight: The factor of the normalised vector.
     """
 
     tap: Literal["conv4_3", "conv5_3"]
@@ -93,13 +93,13 @@ class Part(_Record):
 
 
 class Pooling(_Record):
-    """How feature maps become one vector.
+    """The reduction of feature maps to one vector.
 
     Attributes:
-        parts: In order.
-        joined: Whether the parts are added, or put one after the other.
-        norm: Of each part and of the result.
-        eps: Lower bound of the norms that are divided by.
+        parts: The parts, in order.
+        joined: The operation that joins the parts: their sum or their concatenation.
+        norm: The norm of each part and of the result.
+        eps: The lower bound of the norms used as divisors.
     """
 
     parts: tuple[Part, ...]
@@ -109,12 +109,12 @@ class Pooling(_Record):
 
 
 class Quantisation(_Record):
-    """The constants of 8-bit arithmetic, without which no component can be reproduced.
+    """The constants of 8-bit arithmetic, which are needed to reproduce a descriptor.
 
     Attributes:
-        scheme: Static; weights signed with a scale for each output channel, activations unsigned
-            with one for each tensor.
-        digest: SHA-256 over the activation ranges that the scales were computed from.
+        scheme: The static scheme: signed weights with a scale for each output channel, unsigned
+            activations with a scale for each tensor.
+        digest: The SHA-256 of the activation ranges that the scales were computed from.
     """
 
     scheme: Literal["static-per-channel-u8s8"] = "static-per-channel-u8s8"
@@ -122,11 +122,11 @@ class Quantisation(_Record):
 
 
 class Thresholds(_Record):
-    """Cosines at which two images are called the same picture or nearly so.
+    """The cosines from which two images count as duplicates or near duplicates.
 
     Attributes:
-        duplicate: At or above: the same picture.
-        near_duplicate: At or above: an edited copy, with 1 % false positives.
+        duplicate: The lowest cosine of two copies of the same picture.
+        near_duplicate: The lowest cosine of a picture and an edited copy, at 1 % false positives.
     """
 
     duplicate: float
@@ -134,16 +134,20 @@ class Thresholds(_Record):
 
 
 class DescriptorVersion(_Record):
-    """One way to describe images.
+    """The record of everything that one kind of descriptor depends on.
 
     Attributes:
-        name: What people call it, such as `vgg16-rmac4`.
-        dimension: D, components of a descriptor.
-        precision: Of the convolutions' arithmetic.
-        quantisation: Where that is `int8`.
-        storage: Of stored descriptors.
-        metric: `ip`: inner product of unit vectors, which is their cosine.
-        hash_kind: Perceptual hash that is stored with an image, if any.
+        name: The name of the descriptor, such as `vgg16-rmac4`.
+        weights: The network's weights.
+        preprocessing: The conversion of pictures to the network's input.
+        pooling: The reduction of feature maps to the descriptor.
+        dimension: D, the number of components of a descriptor.
+        precision: The precision of the convolutions' arithmetic.
+        quantisation: The constants of 8-bit arithmetic, if the precision is `int8`.
+        storage: The data type of stored descriptors.
+        metric: `ip`: the inner product of unit vectors, which is their cosine.
+        hash_kind: The perceptual hash that is stored with an image, if any.
+        thresholds: The thresholds for duplicates; not part of the fingerprint.
     """
 
     name: DescriptorName
@@ -160,15 +164,15 @@ class DescriptorVersion(_Record):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 (64 hexadecimal digits) of all that a descriptor's components depend on."""
+        """The SHA-256 (64 hexadecimal digits) of everything that the components depend on."""
         relevant = self.model_dump(mode="json", exclude={"weights": {"source"}, "thresholds": True})
         return hashlib.sha256(canonical_json(relevant)).hexdigest()
 
 
 def identity(versions: Sequence[DescriptorVersion]) -> str:
-    """Return what tells descriptor versions from others: name, precision and fingerprint of each.
+    """Return a text with the name, precision and fingerprint of each version.
 
-    Equal texts mean that descriptors can be compared, and that they come in the same order.
+    Equal texts mean that descriptors can be compared and have the same order.
     """
     return ", ".join(
         f"{version.name} {version.precision} {version.fingerprint}" for version in versions
@@ -179,7 +183,7 @@ _VERSIONS = TypeAdapter(tuple[DescriptorVersion, ...])
 
 
 def read_versions(folder: Path) -> tuple[DescriptorVersion, ...]:
-    """All versions that a model's folder can compute.
+    """Return all versions that a model's folder can compute.
 
     Raises:
         FileNotFoundError, ValidationError: Another release wrote the folder.
@@ -188,12 +192,12 @@ def read_versions(folder: Path) -> tuple[DescriptorVersion, ...]:
 
 
 def write_versions(versions: tuple[DescriptorVersion, ...], folder: Path) -> None:
-    """Write them beside the network; equal versions give equal bytes."""
+    """Write the versions to a model's folder; equal versions give equal bytes."""
     records = _VERSIONS.dump_python(versions, mode="json")
     text = json.dumps(records, indent=2, sort_keys=True)
     (folder / VERSIONS_FILE).write_text(f"{text}\n")
 
 
 def canonical_json(value: object) -> bytes:
-    """The same bytes for equal values: sorted keys, no spaces."""
+    """Return JSON with sorted keys and without spaces; equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

@@ -1,1 +1,1 @@
-"""Encoded bytes to upright RGB pixels."""
+"""Decoding of encoded pictures to upright RGB pixels."""

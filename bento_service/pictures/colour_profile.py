@@ -1,7 +1,7 @@
-"""Colours of pictures that carry an ICC profile, converted to sRGB by LittleCMS.
+"""Conversion of pictures with an ICC profile to sRGB, by LittleCMS.
 
-Most profiles are sRGB's own, which is told by their name and costs nothing. A broken profile leaves
-the picture as it is.
+Most profiles are sRGB itself. Their name says so, and those pictures need no conversion. A broken
+profile leaves the picture unchanged.
 """
 
 import io
@@ -12,24 +12,24 @@ from PIL import Image, ImageCms
 BROKEN_PROFILE = "the picture's colour profile cannot be read and is ignored"
 _RGB = "RGB "
 _MODES = ("RGB", "RGBA", "RGBX", "P", "PA")
-"""Modes of pictures whose samples an RGB profile describes."""
+"""The Pillow modes whose samples an RGB profile can describe."""
 _MOST_BYTES = 2**20
 _BLACK_POINT = ImageCms.Flags.BLACKPOINTCOMPENSATION
 
 
 class BrokenProfile(Exception):
-    """A picture carries a profile that cannot be used."""
+    """A colour profile that cannot be used."""
 
 
 def profile_of(image: Image.Image) -> bytes | None:
-    """Return the ICC profile of a loaded picture, if it is one of its red, green and blue."""
+    """Return the ICC profile of a loaded picture; `None` if it has none or is not RGB."""
     profile = image.info.get("icc_profile")
     is_usable = isinstance(profile, bytes) and image.mode in _MODES
     return profile if is_usable and profile else None
 
 
 def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return a picture in RGB with its colours in sRGB.
+    """Return an RGB picture with its colours converted from the profile to sRGB.
 
     Raises:
         BrokenProfile: The profile cannot be used.
@@ -45,7 +45,7 @@ def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
         raise BrokenProfile from error
 
 
-@lru_cache(maxsize=4)  # making one takes some milliseconds, and a camera has one profile
+@lru_cache(maxsize=4)  # building one takes milliseconds; a camera has one profile
 def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
     given = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile
     if given.xcolor_space != _RGB or (given.profile_description or "").startswith("sRGB"):

@@ -1,4 +1,4 @@
-"""The picture formats that are read, and by which bytes they begin."""
+"""The supported picture formats and their signatures."""
 
 import struct
 
@@ -11,7 +11,7 @@ MEDIA_TYPES = {
     "TIFF": "image/tiff",
     "AVIF": "image/avif",
 }
-"""By Pillow's names, with the media types that they are served as."""
+"""The media type of each supported format, by Pillow's name of the format."""
 
 Colour = tuple[int, int, int]
 """Red, green, blue, 0..255."""
@@ -50,16 +50,16 @@ _NOT_READ_FROM_START = (
 )
 
 BEGINNING = 1024
-"""Bytes of a file that the functions below look at."""
+"""The number of bytes at the start of a file that the functions below need."""
 
 
 def begins_like_a_picture(beginning: bytes) -> bool:
-    """Whether a file that begins so is of a format that is read."""
+    """Return True if a file with this beginning has a supported format."""
     return _is_webp(beginning) or beginning.startswith(_SIGNATURES) or beginning[4:12] in _BRANDS
 
 
 def format_not_read(beginning: bytes) -> str:
-    """Say what a file is that is not read, by its beginning and never by its name."""
+    """Return why a file is not supported, judged by its beginning and never by its name."""
     if not beginning:
         return "the file is empty"
     text = beginning.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -73,9 +73,10 @@ def format_not_read(beginning: bytes) -> str:
 
 
 def webp_size(beginning: bytes) -> tuple[int, int] | None:
-    """Width and height of a WebP, of which Pillow holds all pixels before it tells them.
+    """Return the width and height of a WebP from its header; see RFC 9649, sections 2.5 to 2.7.
 
-    See RFC 9649, sections 2.5 to 2.7. None where it is no WebP, or does not say.
+    Pillow allocates all pixels before it returns the size. The result is `None` if the file is not
+    a WebP or its header has no size.
     """
     if not _is_webp(beginning) or len(beginning) < _WEBP_HEADER:
         return None

@@ -1,6 +1,6 @@
-"""Decoding in the process itself, for whom the pictures are its own: builds and measurements.
+"""Decoding in the current process, for trusted pictures: model builds and benchmarks.
 
-The service decodes what callers send in child processes; see `bento_service.pictures.decoders`.
+The service decodes untrusted pictures in child processes; see `bento_service.pictures.decoders`.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -36,7 +36,7 @@ def decode(
 
 @dataclass(frozen=True)
 class LocalDecoder:
-    """A `Decoder` without processes, and so without limits of time and memory."""
+    """A `Decoder` without child processes, and so without limits of time and memory."""
 
     max_pixels: int
     max_jpeg_pixels: int | None = None

@@ -1,10 +1,10 @@
-"""Perceptual hashes: 64 bits that stay nearly as they are while a picture is scaled or compressed.
+"""Perceptual hashes: 64 bits that hardly change when a picture is scaled or compressed.
 
 The hash is pHash (Zauner, "Implementation and benchmarking of perceptual image hash functions",
-2010) with the bits that ImageHash computes: which of the 64 lowest frequencies of the grey picture
-are above their median. Uniform borders are left out first. A picture has a hash for each of the
-eight orientations that turning and mirroring give it, so that any two pictures can be compared in
-all of them by their stored hashes alone.
+2010) with the same bits as ImageHash: a bit is set if one of the 64 lowest frequencies of the grey
+picture is above their median. Uniform borders are removed first. A picture has one hash for each of
+the eight orientations that rotation and mirroring give, so the stored hashes of two pictures are
+enough to compare them in every orientation.
 """
 
 from dataclasses import dataclass
@@ -16,31 +16,37 @@ from client_sdk.schemas.compare import Orientation
 
 HASH_BITS = 64
 MAX_HASH_DISTANCE = 6
-"""Up to so many different bits two pictures are the same one.
+"""The largest number of different bits at which two pictures count as the same.
 
-Among 1,065 photographs that finds 78 % of 1,584 edited copies and takes no other photograph for
-one; with 8 bits it takes one for another, with 10 forty-two. See `docs/duplicates.md`.
+Among 1,065 photographs this finds 78 % of 1,584 edited copies without a false match. A limit of 8
+bits gives one false match, and 10 bits give forty-two. See `docs/duplicates.md`.
 """
 ORIENTATIONS = tuple(Orientation)
-_INVERSE = (0, 3, 2, 1, 4, 5, 6, 7)  # what undoes each of them; mirrored ones undo themselves
+_INVERSE = (0, 3, 2, 1, 4, 5, 6, 7)  # of each orientation; mirrored ones are their own inverse
 _STORED = np.dtype(">u8")
 _SIDE = 32
 _FREQUENCIES = 8
 _DECIMALS = 6
-"""Of frequencies: far above the error of their arithmetic, far below what tells pictures apart."""
+"""The decimals that frequencies are rounded to.
+
+The step is far above rounding errors and far below the differences between pictures.
+"""
 _WAVES = 2.0 * np.cos(
     np.pi / 64 * np.arange(8).reshape(4, 2, 1).swapaxes(0, 1) * (2 * np.arange(16) + 1)
 )
-"""(2, 4, 16): half of the DCT-II's even cosines, then of its odd ones."""
+"""(2, 4, 16): half of each even cosine of the DCT-II, then half of each odd one."""
 _LINES_AT_ONCE = 16
 _BORDER_TOLERANCE = 8
-"""Levels by which the pixels of a border may differ: a saved JPEG's do."""
+"""The levels by which a border's pixels may differ, since JPEG compression changes them."""
 _MIXED_LINES = 2
 _RINGING_LINES = 8
 _LEAST_CONTRAST = 5.0
-"""Levels of standard deviation beside an even slope. Photographs have 11 and more, copies 9."""
+"""The lowest standard deviation, in levels, after an even gradient is subtracted.
+
+Photographs have at least 11, their copies at least 9.
+"""
 _LEAST_BITS = 24
-"""Half of the bits are set, unless frequencies are all alike because there is nothing in them."""
+"""The fewest set bits of a hash. Half are set, unless a flat picture has equal frequencies."""
 
 _Box = tuple[float, float, float, float]
 Hashes = NDArray[np.uint64]
@@ -49,11 +55,11 @@ Hashes = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Closeness:
-    """How near the hashes of two pictures are.
+    """The similarity of two pictures by their hashes.
 
     Attributes:
-        distance: Bits that differ in the orientation that fits best.
-        orientation: What has to be done to the second picture for that.
+        distance: The number of different bits in the best orientation.
+        orientation: The transformation that brings the second picture into that orientation.
     """
 
     distance: int
@@ -61,18 +67,18 @@ class Closeness:
 
     @property
     def is_same(self) -> bool:
-        """Whether the hashes alone say that it is the same picture."""
+        """True if the hashes alone show that both are the same picture."""
         return self.distance <= MAX_HASH_DISTANCE
 
 
 def hashes_of(pixels: NDArray[np.uint8]) -> Hashes | None:
-    """The hashes of a picture; none where they say nothing, as those of a flat one.
+    """Return the hashes of a picture, or `None` if it has too little contrast, such as a flat one.
 
     Args:
         pixels: (S, S, 3), RGB, the whole picture squashed to a square, which changes neither its
-            frequencies nor how it can be turned.
+            frequencies nor its orientations.
     """
-    # Loaded here, because a service without pictures does not need it.
+    # Imported here, because a service without pictures does not need Pillow.
     from PIL import Image
 
     clean, box = _unframed(pixels)
@@ -89,15 +95,15 @@ def hashes_of(pixels: NDArray[np.uint8]) -> Hashes | None:
 
 
 def stored(hashes: Hashes | None) -> bytes:
-    """Hashes as the catalogue keeps them; empty where there are none."""
+    """Return hashes in the catalogue's format; empty for `None`."""
     return b"" if hashes is None else hashes.astype(_STORED).tobytes()
 
 
 def restored(data: bytes | None) -> Hashes | None:
-    """Hashes from the catalogue.
+    """Return hashes from the catalogue's format.
 
     Raises:
-        ValueError: The bytes are none.
+        ValueError: The bytes are not in that format.
     """
     if not data:
         return None
@@ -105,9 +111,9 @@ def restored(data: bytes | None) -> Hashes | None:
 
 
 def closeness(a: Hashes | None, b: Hashes | None) -> Closeness | None:
-    """How near two pictures are by their hashes; none where one of them has none.
+    """Return the closeness of two pictures by their hashes; `None` if one of them has none.
 
-    The same both ways: that of b in any orientation against a, and that of a against b.
+    The distance is symmetric: the smaller of b in any orientation against a, and a against b.
     """
     if a is None or b is None:
         return None
@@ -116,7 +122,7 @@ def closeness(a: Hashes | None, b: Hashes | None) -> Closeness | None:
 
 
 def closeness_of_each(a: Hashes, others: NDArray[np.uint64]) -> list[Closeness]:
-    """How near each of some pictures is to one, by their hashes (N, 8)."""
+    """Return the closeness of each of the other pictures, with hashes (N, 8), to `a`."""
     forth = np.bitwise_count(others ^ a[0])
     back = np.bitwise_count(a[np.array(_INVERSE)] ^ others[:, :1])
     distances = np.minimum(forth, back)
@@ -132,10 +138,9 @@ def closeness_of_each(a: Hashes, others: NDArray[np.uint64]) -> list[Closeness]:
 def _low_frequencies(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the lowest frequencies (8, 8) of a grey picture (32, 32), by its DCT-II.
 
-    Even frequencies are the same on both sides of the middle and need only the sums of opposite
-    pixels, odd ones only their differences. Sums and differences of whole numbers are exact, so the
-    odd frequencies of a symmetrical picture are exactly 0 and no rounding error lifts them above
-    the median.
+    Even cosines are symmetric about the middle and need only the sums of opposite pixels. Odd ones
+    need only the differences. Sums and differences of integers are exact, so the odd frequencies
+    of a symmetric picture are exactly 0 and no rounding error lifts them above the median.
     """
     folded = _folded(_folded(grey.astype(np.float64)).transpose(2, 0, 1)).transpose(2, 0, 3, 1)
     parts = _WAVES[:, np.newaxis] @ folded @ _WAVES.swapaxes(1, 2)
@@ -152,8 +157,8 @@ def _folded(lines: NDArray[np.float64]) -> NDArray[np.float64]:
 def _orientations(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the frequencies (8, 64) of a picture in each of the `ORIENTATIONS`.
 
-    Mirroring a picture negates its odd frequencies in that direction, and turning it by 90 degrees
-    exchanges the directions and mirrors it.
+    Mirroring a picture negates its odd frequencies in that direction. A rotation by 90 degrees
+    exchanges the directions and mirrors the picture.
     """
     upright, turned = frequencies, frequencies.T
     across = np.resize((1.0, -1.0), _FREQUENCIES)
@@ -168,13 +173,13 @@ def _orientations(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
 def _unframed(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], _Box]:
     """Return a picture, and the box in it that lies within uniform borders.
 
-    The box is the whole picture if hardly anything would be left. If the picture was scaled, the
-    lines at its edge are mixed with the border; the next line replaces them, because a trace of a
-    bright border can be more than all that a dark picture holds.
+    The box is the whole picture if too little would be left. Scaling mixes the lines at the edge
+    with the border. The next line replaces them, because a trace of a bright border can be stronger
+    than the whole content of a dark picture.
     """
     side, edges, clean = len(pixels), [], pixels
     whole = (0.0, 0.0, side, side)
-    for _ in range(4):  # the top, then the right, the bottom and the left, each turned to the top
+    for _ in range(4):  # top, right, bottom and left, each rotated to the top
         edge = _edge(clean)
         if edge > side - _SIDE:
             return pixels, whole
@@ -190,15 +195,13 @@ def _unframed(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], _Box]:
 
 
 def _edge(lines: NDArray[np.uint8]) -> float:
-    """Return where the border above the picture ends, in lines and parts of one; 0 if none."""
+    """Return the height of the border above the picture, in lines with a fraction; 0 if none."""
     first = lines[0]
-    if (
-        first.max(axis=0) - first.min(axis=0) > 2 * _BORDER_TOLERANCE
-    ).any():  # it has no one colour
+    if (first.max(axis=0) - first.min(axis=0) > 2 * _BORDER_TOLERANCE).any():  # not uniform
         return 0.0
     colour = np.median(first, axis=0)
     plain = _plain_lines(lines, colour)
-    if plain:  # a JPEG's picture rings into its border
+    if plain:  # JPEG compression rings into the border
         deviation = np.abs(lines[plain : plain + _RINGING_LINES] - colour)
         rings = deviation.mean(axis=(1, 2)) <= _BORDER_TOLERANCE
         plain += int((~rings).argmax()) if not rings.all() else len(rings)
@@ -223,7 +226,7 @@ def _plain_lines(lines: NDArray[np.uint8], colour: NDArray[np.float64]) -> int:
 
 
 def _contrast(grey: NDArray[np.float64]) -> float:
-    """Standard deviation beside an even slope, such as an evening sky's."""
+    """Return the standard deviation without an even gradient, such as that of an evening sky."""
     places = np.linspace(-1.0, 1.0, len(grey))
     rest = grey - grey.mean()
     share = float((places**2).sum()) * len(places)

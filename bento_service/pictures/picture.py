@@ -1,4 +1,4 @@
-"""A picture as the rest of the service sees it: pixels, and what is worth knowing about them."""
+"""Decoded pictures, snapshots of encoded ones, and the interface of decoders."""
 
 import hashlib
 from contextlib import AbstractContextManager
@@ -18,10 +18,10 @@ class Picture:
 
     Attributes:
         pixels: (S, S, 3) uint8, RGB.
-        width: Of the whole upright picture, in pixels.
-        height: Likewise.
+        width: The width of the whole upright picture, in pixels.
+        height: Its height, in pixels.
         format: One of the keys of `MEDIA_TYPES`.
-        warnings: What the user should know, such as that only the first frame counts.
+        warnings: Messages for the user, such as that only the first frame is used.
     """
 
     pixels: NDArray[np.uint8]
@@ -33,53 +33,57 @@ class Picture:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The bytes of an encoded picture, which stay as they are whatever happens to its file."""
+    """The bytes of an encoded picture, which do not change when its file does.
+
+    Attributes:
+        data: The bytes.
+    """
 
     data: bytes | memoryview
 
     @property
     def size(self) -> int:
-        """Number of bytes."""
+        """The number of bytes."""
         return len(self.data)
 
     @cached_property
     def sha256(self) -> str:
-        """Digest of the bytes, 64 hexadecimal digits."""
+        """The SHA-256 of the bytes, 64 hexadecimal digits."""
         return hashlib.sha256(self.data).hexdigest()
 
 
 Source = bytes | BinaryIO | Snapshot
-"""An encoded picture: its bytes, a file open for reading that can seek, or a snapshot."""
+"""An encoded picture: its bytes, a seekable file open for reading, or a snapshot."""
 
 
 def pixels_of(samples: bytearray, side: int) -> NDArray[np.uint8]:
-    """The samples of a square, row by row, as (side, side, 3); not copied.
+    """Return the samples of a square, stored row by row, as (side, side, 3), without a copy.
 
     Raises:
-        ValueError: There are more or fewer.
+        ValueError: The number of samples does not fit.
     """
     return np.frombuffer(samples, np.uint8).reshape(side, side, 3)
 
 
 class Decoder(Protocol):
-    """Makes pictures of untrusted bytes, within limits of its own. Threads may share it.
+    """A decoder of untrusted pictures, with limits of its own. Threads may share it.
 
-    Decoding and thumbnails raise:
-        UnsupportedMediaType: Not one of the supported formats.
-        TooLarge: More pixels than are accepted.
-        ImageUnreadable: Truncated or corrupt.
-        ImageTooExpensive: It takes more time or memory than a picture may take.
-        NotReady, Overloaded: Not the picture's fault; try again.
+    `decode` and `thumbnail` raise:
+        UnsupportedMediaType: The picture has no supported format.
+        TooLarge: The picture has more pixels than are accepted.
+        ImageUnreadable: The picture is truncated or corrupt.
+        ImageTooExpensive: The picture takes more time or memory than one picture may.
+        NotReady, Overloaded: The picture is not the cause; try again.
     """
 
     def snapshot(
         self, source: bytes | BinaryIO, *, max_bytes: int | None = None
     ) -> AbstractContextManager[Snapshot]:
-        """Read an encoded picture once, so that its digest and its pixels are of the same bytes.
+        """Read an encoded picture once, so that its digest and its pixels have the same bytes.
 
         Args:
             source: The encoded picture.
-            max_bytes: Read no more than these.
+            max_bytes: Most bytes to read.
         """
 
     def decode(
@@ -91,18 +95,18 @@ class Decoder(Protocol):
         region: Region | None = None,
         sender: str | None = None,
     ) -> Picture:
-        """Decode a picture and make it a square; see `vision.square.square`.
+        """Decode a picture and make it a square; see `pictures.square.square`.
 
         Args:
             source: The encoded picture; a snapshot of the same decoder is not copied.
-            side: Of the square.
-            padding: See there.
-            region: See there.
-            sender: Who waits for the answer; `None` where it is a job.
+            side: The side of the square, in pixels.
+            padding: See `square`.
+            region: See `square`.
+            sender: The caller that waits for the answer; `None` for a job.
 
         Raises:
-            InvalidArgument: `region` is empty or outside of the picture.
+            InvalidArgument: `region` is empty or not inside the picture.
         """
 
     def thumbnail(self, source: Source, *, side: int, sender: str | None = None) -> bytes:
-        """A small upright WebP that fits in a square of `side` pixels, without metadata."""
+        """Return a small upright WebP that fits in a square of `side` pixels, without metadata."""

@@ -1,21 +1,21 @@
-"""Pillow's PNG reader without its limits on text, which nothing here needs.
+"""Pillow's PNG reader, which skips texts that are too large instead of rejecting the picture.
 
-Pillow refuses a whole picture for a text or a colour profile that takes more than a mebibyte when
-it is unpacked, or for texts of more than 64 MiB together. Here such a chunk is left out.
+Pillow rejects a picture if an unpacked text or colour profile has more than 1 MiB, or if all texts
+together have more than 64 MiB. Here such a chunk is skipped; nothing here needs the texts.
 """
 
 from PIL import PngImagePlugin
 
 LEFT_OUT_PROFILE = b"left out"
-"""What stands for a profile that is too large, so that it is reported like a broken one."""
+"""The replacement of a profile that is too large, so that it is reported as broken."""
 _TEXTS_AND_PROFILE = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
 
 
 class PngStream(PngImagePlugin.PngStream):
-    """Chunks of a PNG."""
+    """A PNG's stream of chunks."""
 
     def call(self, cid: bytes, pos: int, length: int) -> bytes:
-        """Read one chunk."""
+        """Read one chunk; skip a text or profile that is too large."""
         if cid not in _TEXTS_AND_PROFILE or self.fp is None:
             return super().call(cid, pos, length)
         if self.text_memory <= PngImagePlugin.MAX_TEXT_MEMORY:

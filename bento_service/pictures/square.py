@@ -1,7 +1,7 @@
-"""Pictures as squares for the network, and as thumbnails.
+"""Decoding of pictures to squares for the network, and to thumbnails.
 
-JPEGs are scaled while they are decoded (by their DCT blocks), never below twice the side that is
-asked for, which leaves the descriptor within a cosine of 0.99998 of a full decode.
+JPEGs are scaled during decoding (by their DCT blocks), never below twice the requested side. The
+cosine between the descriptor and that of a full decode is at least 0.99998.
 """
 
 import io
@@ -22,17 +22,25 @@ from bento_service.pictures.formats import Colour, Region
 from bento_service.pictures.upright import format_of, opened, orientation_of, upright_rgb
 
 _SIDES_EXCHANGED = (5, 6, 7, 8)
-# Where the encoded picture's upper left corner comes to lie at the right, or at the bottom.
+# EXIF orientations that move the encoded upper left corner to the right, or to the bottom.
 _RIGHT_TO_LEFT = (2, 3, 6, 7)
 _BOTTOM_TO_TOP = (3, 4, 7, 8)
 
 Box = tuple[float, float, float, float]
-"""Left, top, right and bottom in pixels."""
+"""The left, top, right and bottom edges, in pixels."""
 
 
 @dataclass(frozen=True)
 class Square:
-    """What `Picture` says, the pixels still as bytes: S rows of S pixels of red, green, blue."""
+    """A `Picture` whose pixels are still bytes.
+
+    Attributes:
+        samples: S rows of S pixels of red, green, blue.
+        width: See `Picture`.
+        height: See `Picture`.
+        format: See `Picture`.
+        warnings: See `Picture`.
+    """
 
     samples: bytes
     width: int
@@ -53,17 +61,17 @@ def square(
     """Decode a picture and make it a square.
 
     Args:
-        source: An encoded picture, or a file open for reading that can seek.
-        side: S, side of the result in pixels.
+        source: An encoded picture, or a seekable file open for reading.
+        side: S, the side of the result, in pixels.
         max_pixels: Most pixels of the encoded picture.
-        max_jpeg_pixels: The same where it is a JPEG; as `max_pixels` if none is given.
-        padding: Keep the picture's shape and fill the square up with this colour; squash it to
-            the square if none is given.
-        region: Use only this part of the upright picture.
+        max_jpeg_pixels: Most pixels of a JPEG; `max_pixels` if `None`.
+        padding: The colour that fills the square around a picture of unchanged shape; if `None`,
+            the picture is squashed to the square.
+        region: The part of the upright picture to use; all of it if `None`.
 
     Raises:
         UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive: See `opened`.
-        InvalidArgument: `region` is empty or outside of the picture.
+        InvalidArgument: `region` is empty or not inside the picture.
     """
     with opened(source, max_pixels=max_pixels, max_jpeg_pixels=max_jpeg_pixels) as image:
         encoded_size = image.size
@@ -85,7 +93,7 @@ def square(
         target = _fitted((box[2] - box[0], box[3] - box[1]), side) if padding else (side, side)
         made = upright.resize(target, Image.Resampling.BILINEAR, box)
         try:
-            made = in_srgb(made, profile)  # of few pixels, which is quick
+            made = in_srgb(made, profile)  # after resizing, when few pixels are left
         except BrokenProfile:
             notes += (BROKEN_PROFILE,)
         made = _padded(made, side, padding) if padding else made
@@ -95,7 +103,7 @@ def square(
 def thumbnail(
     source: bytes | BinaryIO, *, side: int, max_pixels: int, max_jpeg_pixels: int | None = None
 ) -> bytes:
-    """A small upright WebP that fits in a square of `side` pixels, without metadata.
+    """Return a small upright WebP that fits in a square of `side` pixels, without metadata.
 
     Raises:
         UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive: See `opened`.
@@ -108,21 +116,21 @@ def thumbnail(
         with suppress(BrokenProfile):
             upright = in_srgb(upright, profile_of(image))
         encoded = io.BytesIO()
-        # Left to itself Pillow 11 keeps the colour profile, of another colour model at times.
+        # Pillow 11 would keep the profile, sometimes that of another colour model.
         upright.save(encoded, "WEBP", quality=80, icc_profile="")
         return encoded.getvalue()
 
 
 def _turned(box: Box, size: tuple[int, int], orientation: int) -> Box:
-    """Where the picture lies in its upright pixels, when it lay in `box` of the encoded ones.
+    """Return the picture's box in the upright pixels, given its box in the encoded ones.
 
-    A JPEG whose sides the scale does not divide is decoded into whole pixels that reach a little
-    beyond it, at the right and at the bottom.
+    If the scale does not divide a JPEG's sides, its decoded pixels extend a little beyond the
+    picture, at the right and at the bottom.
 
     Args:
-        box: From the upper left corner.
-        size: Of all the upright pixels.
-        orientation: EXIF's.
+        box: The box in the encoded pixels; it begins at the upper left corner.
+        size: The width and height of all upright pixels.
+        orientation: The EXIF orientation.
     """
     width, height = (box[3], box[2]) if orientation in _SIDES_EXCHANGED else (box[2], box[3])
     left = size[0] - width if orientation in _RIGHT_TO_LEFT else 0.0
@@ -131,20 +139,20 @@ def _turned(box: Box, size: tuple[int, int], orientation: int) -> Box:
 
 
 def _padded(fitted: Image.Image, side: int, colour: Colour) -> Image.Image:
-    """Return a square with a picture in its middle, whose longer side is `side`."""
+    """Return a square of this colour with a picture, whose longer side is `side`, in the middle."""
     square = Image.new("RGB", (side, side), colour)
     square.paste(fitted, ((side - fitted.width) // 2, (side - fitted.height) // 2))
     return square
 
 
 def _fitted(size: tuple[float, float], side: int) -> tuple[int, int]:
-    """A size of the same shape, at least 1, whose longer side is `side`."""
+    """Return a size of the same shape whose longer side is `side` and shorter side at least 1."""
     longer = max(size)
     return max(1, round(size[0] * side / longer)), max(1, round(size[1] * side / longer))
 
 
 def _warnings(image: Image.Image) -> tuple[str, ...]:
-    # A JPEG's further pictures are the same one again: its gain map, a preview, the other eye's.
+    # Further pictures in a JPEG belong to the first: a gain map, a preview, a stereo view.
     if format_of(image) != "JPEG" and getattr(image, "is_animated", False):
         return ("the picture has several frames; only the first is used",)
     return ()

@@ -1,7 +1,7 @@
-"""Untrusted bytes to upright RGB pixels, or one of our errors. Pillow decodes, without NumPy.
+"""Decoding of untrusted bytes to upright RGB pixels with Pillow, without NumPy.
 
-The format is told by content, never by name, and the size by the header before anything is
-decoded.
+The content decides the format, never the name. The size is checked in the header before anything
+is decoded. Every failure of Pillow becomes one of our errors.
 """
 
 import io
@@ -41,7 +41,7 @@ from bento_service.pictures.formats import (
 )
 from bento_service.pictures.png_stream import PngStream
 
-# Where they are not there yet Pillow loads all that it has, some forty.
+# Imported here, because Pillow would otherwise load all of its about forty plugins.
 _PLUGINS = (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -52,7 +52,7 @@ _PLUGINS = (
     TiffImagePlugin,
     WebPImagePlugin,
 )
-# What Pillow was seen to raise for broken pictures, over its own corpus and mutations of it.
+# Pillow raised these for broken pictures: its own corpus and mutations of it.
 _PILLOW_ERRORS = (
     OSError,
     ValueError,
@@ -82,22 +82,22 @@ _UPRIGHT_BY = {
 }
 _DEEP_MODES = ("I", "F")
 _DEPTHS = (8, 10, 12, 14, 16)
-"""Bits that cameras and scanners store in samples of 16."""
+"""The bits that cameras and scanners use in 16-bit samples."""
 _ROWS_AT_ONCE = 256
 _WHITE = (255, 255, 255, 255)
 
-# The cap below is on width times height. Pillow's own would warn first and refuse at twice that.
+# `_check_pixels` limits width times height. Pillow's own limit only warns up to twice its value.
 Image.MAX_IMAGE_PIXELS = None
-# Pillow makes its stream by this name.
+# Pillow creates its stream by this name.
 PngImagePlugin.PngStream = PngStream  # type: ignore[misc]
 
 
 class TooManyPixels(TooLarge):
-    """By the picture's header.
+    """A picture whose header declares more pixels than are accepted.
 
     Attributes:
-        size: Width and height.
-        scales: Whether it is of a kind that is scaled while it is decoded.
+        size: The width and height in pixels.
+        scales: True if pictures of its format are scaled during decoding.
     """
 
     def __init__(self, size: tuple[int, int], max_pixels: int, *, scales: bool) -> None:
@@ -113,19 +113,19 @@ class TooManyPixels(TooLarge):
 def opened(
     source: bytes | BinaryIO, *, max_pixels: int, max_jpeg_pixels: int | None = None
 ) -> Iterator[Image.Image]:
-    """Open by content, check the declared size, and turn all that Pillow raises into our errors.
+    """Open a picture by its content, check its declared size, and translate Pillow's errors.
 
     Args:
-        source: An encoded picture, or a file open for reading that can seek.
+        source: An encoded picture, or a seekable file open for reading.
         max_pixels: Most pixels.
-        max_jpeg_pixels: Most pixels of a JPEG, which is scaled while it is decoded; as
-            `max_pixels` if none is given.
+        max_jpeg_pixels: Most pixels of a JPEG, which is scaled during decoding; `max_pixels` if
+            `None`.
 
     Raises:
-        UnsupportedMediaType: Not one of the supported formats.
-        TooLarge: More pixels.
-        ImageUnreadable: Truncated or corrupt.
-        ImageTooExpensive: There is not the memory.
+        UnsupportedMediaType: The picture has no supported format.
+        TooLarge: The picture has more pixels.
+        ImageUnreadable: The picture is truncated or corrupt.
+        ImageTooExpensive: There is not enough memory to decode it.
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     beginning = stream.read(BEGINNING)
@@ -162,7 +162,7 @@ def _check_pixels(size: tuple[int, int], max_pixels: int | None, *, scales: bool
 
 
 def _check_preview(image: Image.Image) -> None:
-    """Refuse a TIFF or raw file that begins with a reduced copy of the picture it holds."""
+    """Reject a TIFF or raw file that begins with a reduced copy of its picture."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return
     is_reduced = image.tag_v2.get(_NEW_SUBFILE_TYPE, 0) & _REDUCED
@@ -174,13 +174,13 @@ def _check_preview(image: Image.Image) -> None:
 
 
 def format_of(image: Image.Image) -> str:
-    """One of the keys of `MEDIA_TYPES`."""
-    # A JPEG that carries further pictures, as telephones write it.
+    """Return the format of a picture, one of the keys of `MEDIA_TYPES`."""
+    # MPO is a JPEG with further pictures, as telephones write it.
     return "JPEG" if image.format == "MPO" else image.format or ""
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation of a loaded picture; where that cannot be read, it is upright."""
+    """Return the EXIF orientation of a loaded picture; 1 (upright) if it cannot be read."""
     try:
         given = image.getexif().get(_ORIENTATION, 1)
     except _PILLOW_ERRORS:
@@ -189,10 +189,10 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
-    """A loaded picture turned upright, in RGB; what is transparent lies on white.
+    """Return a loaded picture upright and in RGB, with transparent pixels blended onto white.
 
     Raises:
-        ImageUnreadable: It has samples that are not numbers.
+        ImageUnreadable: The picture has samples that are not numbers.
     """
     opaque = image
     if image.mode in _DEEP_MODES or image.mode.startswith("I;16"):
@@ -205,7 +205,10 @@ def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """In RGB, some rows at a time: whole pictures with their alpha would be held four times."""
+    """Return a picture in RGB, blended onto white.
+
+    It is blended some rows at a time, since blending it whole would need four copies in memory.
+    """
     width, height = image.size
     opaque = Image.new("RGB", image.size)
     for top in range(0, height, _ROWS_AT_ONCE):
@@ -216,10 +219,10 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
-    """Return 16-bit samples scaled by the bits that they use, wider ones by their range.
+    """Return 16-bit samples scaled by the bits in use, and wider ones scaled by their range.
 
-    A plain conversion would clip everything above 255 to white. Samples of 10 or 12 bits in 16 are
-    nearly black by the scale of 16 bits.
+    A plain conversion would clip everything above 255 to white. Samples that use 10 or 12 of 16
+    bits would be nearly black on the 16-bit scale.
     """
     if image.mode not in (*_DEEP_MODES, "I;16"):
         image = image.convert("I")  # the other byte orders
@@ -227,7 +230,7 @@ def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
     if image.mode != "F" and low >= 0 and high < 2 ** _DEPTHS[-1]:
         low, high = 0.0, next(2.0**bits - 1 for bits in _DEPTHS if high < 2**bits)
     factor = 255.0 / max(high - low, 1e-12)
-    # Half a step more, since the conversion to whole numbers cuts off.
+    # Half a step is added, because the conversion to integers truncates.
     shift = 0.5 - low * factor
     return image.convert("F").point(lambda sample: sample * factor + shift).convert("L")
 
@@ -237,7 +240,7 @@ def _extrema(image: Image.Image) -> tuple[float, float]:
     is_number = math.isfinite(low) and math.isfinite(high)
     if image.mode == "F" and is_number:
         differing = ImageMath.lambda_eval(lambda given: given["a"] != given["a"], a=image)
-        is_number = differing.getextrema() == (0, 0)  # only what is no number differs from itself
+        is_number = differing.getextrema() == (0, 0)  # only NaN differs from itself
     if not is_number:
         raise ImageUnreadable("the picture has samples that are not numbers")
     return low, high

@@ -1,9 +1,9 @@
-"""Memory that the service shares with its decoders: encoded pictures on their way to them.
+"""Shared memory that passes encoded pictures from the service to its decoders.
 
-A picture's file is read once, into such memory; the service hashes it there and a decoder gets the
-memory's descriptor. So the digest is of exactly the bytes that are decoded, whatever happens to the
-file, and nothing is sent through a pipe. Only the service can write there: decoders, which share
-its user and could open the memory again, are kept out by seals.
+A picture's file is read once, into shared memory. The service hashes it there, and a decoder
+receives the memory's file descriptor. So the digest belongs to exactly the bytes that are decoded,
+even if the file changes, and no picture is sent through a pipe. Decoders run as the service's user
+and could open the memory again, so seals allow only the service to write to it.
 """
 
 import errno
@@ -22,10 +22,13 @@ from bento_service.errors import Overloaded
 from bento_service.pictures.picture import Snapshot
 
 _KEPT_BYTES = 4 * 2**20
-"""Size of the buffers that are used again, which saves the kernel clearing them: most pictures'."""
+"""The size of reused buffers, in bytes, enough for most pictures.
+
+The kernel need not clear a reused buffer.
+"""
 _FIXED_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 _FUTURE_WRITE = 0x0010
-"""F_SEAL_FUTURE_WRITE (Linux 5.1): only mappings that exist already may write."""
+"""F_SEAL_FUTURE_WRITE (Linux 5.1): only existing mappings may write."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class SharedSnapshot(Snapshot):
     """A snapshot in shared memory.
 
     Attributes:
-        file: The memory's descriptor; the picture is at its beginning.
+        file: The memory's file descriptor; the picture is at its beginning.
     """
 
     file: int
@@ -44,13 +47,13 @@ class _Readable(Protocol):
 
 
 class _Buffer:
-    """Anonymous memory with a descriptor, mapped into this process."""
+    """Anonymous memory with a file descriptor, mapped into this process."""
 
     def __init__(self, size: int) -> None:
-        """Make it.
+        """Allocate and seal the memory.
 
         Raises:
-            Overloaded: There is no room for it, or too many files are open.
+            Overloaded: There is not enough memory, or too many files are open.
         """
         self.size = size
         with ExitStack() as on_failure:
@@ -67,28 +70,27 @@ class _Buffer:
             on_failure.pop_all()
 
     def close(self) -> None:
-        """Give the memory back once no decoder holds it."""
+        """Free the memory as soon as no decoder has it open."""
         os.close(self.file)
-        with suppress(BufferError):  # a failure that is being handled refers to it; it follows that
+        with suppress(BufferError):  # a traceback still refers to it, and frees it later
             self.memory.close()
 
 
 class Buffers:
-    """Shared memory for as many pictures as there are callers. Threads may share it."""
+    """Shared memory for the pictures of all callers. Threads may share it.
+
+    Args:
+        kept: Most idle buffers that are kept for reuse.
+    """
 
     def __init__(self, *, kept: int) -> None:
-        """Begin with none.
-
-        Args:
-            kept: Most buffers that are kept for the next picture.
-        """
         self._kept = kept
         self._idle: list[_Buffer] = []
         self._lock = threading.Lock()
         self._is_closed = False
 
     def close(self) -> None:
-        """Give all memory back that is not in use; the rest follows its users."""
+        """Free all idle memory; memory in use is freed when its user is done."""
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []
@@ -99,10 +101,10 @@ class Buffers:
     def snapshot(
         self, source: bytes | BinaryIO, *, max_bytes: int | None = None
     ) -> Iterator[SharedSnapshot]:
-        """See `vision.picture.Decoder`.
+        """See `pictures.picture.Decoder`.
 
         Raises:
-            Overloaded: There is no room for it, or too many files are open.
+            Overloaded: There is not enough memory, or too many files are open.
         """
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
         size = min(stream.seek(0, os.SEEK_END), sys.maxsize if max_bytes is None else max_bytes)
@@ -135,10 +137,10 @@ class Buffers:
 
 
 def _sealed(file: int) -> bool:
-    """Fix a file's size, and keep other processes from writing to it.
+    """Fix a file's size and forbid other processes to write to it; return whether both worked.
 
-    False on kernels that cannot do the latter. A decoder that was taken over could then change
-    other pictures later, unless each of them gets memory of its own.
+    The result is False on kernels that cannot forbid writes. A compromised decoder could then
+    change later pictures, so such memory must not be reused.
     """
     fcntl.fcntl(file, fcntl.F_ADD_SEALS, _FIXED_SIZE)
     try:
@@ -151,7 +153,7 @@ def _sealed(file: int) -> bool:
 
 
 def _read(stream: _Readable, memory: memoryview) -> int:
-    """Read until the end or until the memory is full; return the number of bytes."""
+    """Read until the stream ends or the memory is full; return the number of bytes."""
     length = 0
     while length < len(memory):
         with memory[length:] as rest:

@@ -1,12 +1,13 @@
-"""A decoder process: pictures come in, pixels go out, and nothing else is here.
+"""The main program of a decoder process, which receives pictures and returns pixels.
 
     python -m bento_service.pictures.decoders.child PARENT MAX_PIXELS MAX_JPEG_PIXELS HERE \
         JPEG_HERE MEMORY_BYTES SECONDS
 
-A picture may have MAX_PIXELS; one of more than HERE is only looked at and belongs to another
-decoder. Standard input is a socket to the service that started it; see `messages` and `process`.
-The kernel limits the process to MEMORY_BYTES above what it uses at its start, and to SECONDS of
-processor time for a picture. The process also ends with the thread that started it.
+A picture may have MAX_PIXELS. If it has more than HERE, this process reads only its header and
+answers that it belongs to another decoder. Standard input is a socket to the service that started
+the process; see `messages` and `process`. The kernel limits the process to MEMORY_BYTES above what
+it uses at its start, and to SECONDS of processor time for one picture. The process also ends with
+the thread that started it.
 """
 
 import contextlib
@@ -35,19 +36,24 @@ _NICENESS = 10
 
 @dataclass(frozen=True)
 class _Caps:
-    """Most pixels of a picture, and of a JPEG."""
+    """Most pixels of a picture.
+
+    Attributes:
+        others: Most pixels of a picture that is not a JPEG.
+        jpeg: Most pixels of a JPEG.
+    """
 
     others: int
     jpeg: int
 
 
 def main(arguments: list[str]) -> None:
-    """Decode until the other side of the socket is closed."""
+    """Decode pictures until the service closes the socket."""
     parent, *numbers, memory_bytes = map(int, arguments[:6])
     seconds = float(arguments[6])
     sys.excepthook = _say
     _end_with(parent)
-    # As many pictures are decoded at once as is right; each thread would need memory of its own.
+    # The service limits parallel decoding, and each thread would need memory of its own.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     _limit(memory_bytes)
     channel = socket.socket(fileno=0)
@@ -55,7 +61,7 @@ def main(arguments: list[str]) -> None:
     frames.send(channel.sendall, {"ready": True})
     with contextlib.suppress(frames.BrokenFrame, OSError):
         while True:
-            # Nothing of one picture is kept while the next one is waited for.
+            # No variable may keep a picture alive during the wait for the next one.
             frames.send(channel.sendall, *_next_answer(channel, accepted, here, seconds))
 
 
@@ -107,22 +113,25 @@ def _made(header: frames.Header, data: bytes, here: _Caps) -> tuple[frames.Heade
 
 
 def _say(_: object, error: BaseException, __: object) -> None:
-    """In the service's log, where no stack trace belongs."""
+    """Write one line to the service's log instead of a stack trace."""
     sys.stderr.write(f"a decoder of pictures ends: {in_short(error)}\n")
 
 
 def _end_with(parent: int) -> None:
-    """Be killed as soon as the service has ended, however it does, and by no signal before."""
+    """Let the kernel kill this process when the service ends, and ignore signals until then."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit("the service has ended already")
-    # Those of a terminal or a supervisor are for the service, which still needs its decoders.
+    # A terminal or supervisor signals the whole group, and the service still needs its decoders.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
 def _limit(memory_bytes: int) -> None:
-    """Leave this process so much more memory, a few files, and neither files to write nor dumps."""
+    """Limit this process to its present memory plus `memory_bytes` and to a few open files.
+
+    It cannot write files or core dumps.
+    """
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for kind, most in (
         (resource.RLIMIT_AS, size + memory_bytes),
@@ -131,8 +140,8 @@ def _limit(memory_bytes: int) -> None:
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
     ):
         resource.setrlimit(kind, (most, most))
-    os.nice(_NICENESS)  # what answers callers comes first
-    # Where the machine itself has no memory left, this is the process to end.
+    os.nice(_NICENESS)  # the service answers callers and has priority
+    # If the machine runs out of memory, the kernel kills this process first.
     Path("/proc/self/oom_score_adj").write_text("1000")
 
 

@@ -1,9 +1,9 @@
-"""Decoders of pictures, in two lanes: one for those that are quick, one for all the others.
+"""Decoders of pictures in two lanes: one for quick pictures, one for expensive ones.
 
-Every picture is begun in the first lane, unless its file is large, and may take little there. What
-its header or the time shows to be expensive is begun again in the second lane, where senders take
-turns, so that the quick ones of others always find a decoder. One that takes too much there as
-well, or that crashes a decoder, is refused: only its own caller learns of it.
+Every picture starts in the quick lane, with tight limits, unless its file is large. If its header
+or the time limit shows that it is expensive, it is decoded again in the slow lane. Senders take
+turns there, so quick pictures of other senders always find a decoder. A picture that exceeds the
+limits of the slow lane, or crashes a decoder, is rejected. Only its own caller sees the error.
 """
 
 import os
@@ -33,7 +33,7 @@ from bento_service.pictures.picture import Picture, Snapshot, Source, pixels_of
 
 _T = TypeVar("_T")
 _MEBIBYTE = 2**20
-# What is quick; the rest is measured in docs/design.md.
+# Limits of the quick lane; docs/design.md has the measurements.
 _QUICK_BYTES = 16 * _MEBIBYTE
 _QUICK_PIXELS = 3_000_000
 _QUICK_JPEG_PIXELS = 16_000_000
@@ -53,18 +53,18 @@ _REFUSALS: dict[str, type[LookalikeError]] = {
 
 
 class _Elsewhere(Exception):
-    """The picture is not for the lane of the quick ones."""
+    """A picture that is too large for the quick lane."""
 
 
 @dataclass(frozen=True)
 class _Question(Generic[_T]):
-    """What a decoder is asked.
+    """A request to a decoder.
 
     Attributes:
-        header: For the decoder.
+        header: The header of the message.
         source: The encoded picture.
         max_payload: Most bytes of an answer.
-        understood: What an answer means.
+        understood: Converts an answer to the result.
     """
 
     header: frames.Header
@@ -74,7 +74,7 @@ class _Question(Generic[_T]):
 
     @property
     def size(self) -> int:
-        """Bytes of the picture."""
+        """The number of bytes of the encoded picture."""
         if isinstance(self.source, bytes):
             return len(self.source)
         if isinstance(self.source, Snapshot):
@@ -83,7 +83,15 @@ class _Question(Generic[_T]):
 
 
 class Decoders:
-    """Both lanes, each with processes of its own. A `Decoder`; open it with `with`."""
+    """A `Decoder` with two lanes, each with processes of its own; open it with `with`.
+
+    Args:
+        limits: The limits for one picture.
+        count: Most processes of each lane.
+        tries: Start one process when opened, to check that decoders can start.
+        free_seconds: The longest wait for a decoder of the quick lane.
+        job_factor: The wall-clock limit of a job's picture, as a multiple of its processor time.
+    """
 
     def __init__(
         self,
@@ -94,15 +102,6 @@ class Decoders:
         free_seconds: float = 30.0,
         job_factor: float = 20.0,
     ) -> None:
-        """Prepare.
-
-        Args:
-            limits: What one picture may take.
-            count: Most processes of each lane.
-            tries: Start one beforehand, so that it is known whether it does.
-            free_seconds: The longest wait for a decoder of the first lane.
-            job_factor: A picture of a job may take this many times its processor time by the clock.
-        """
         self._limits = limits
         self._free_seconds = free_seconds
         self._job_factor = job_factor
@@ -130,19 +129,19 @@ class Decoders:
 
     @property
     def replaced(self) -> dict[str, int]:
-        """How many decoders were replaced, by reason."""
+        """The number of replaced decoders, by reason."""
         replaced = self.quick.lost + self.slow.lost
         return {str(reason): replaced[reason] for reason in Reason}
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The living processes."""
+        """The ids of the living processes."""
         return self.quick.pids + self.slow.pids
 
     def snapshot(
         self, source: bytes | BinaryIO, *, max_bytes: int | None = None
     ) -> AbstractContextManager[SharedSnapshot]:
-        """See `vision.picture.Decoder`."""
+        """See `pictures.picture.Decoder`."""
         return self._buffers.snapshot(source, max_bytes=max_bytes)
 
     def decode(
@@ -154,7 +153,7 @@ class Decoders:
         region: Region | None = None,
         sender: str | None = None,
     ) -> Picture:
-        """See `vision.picture.Decoder`."""
+        """See `pictures.picture.Decoder`."""
 
         def understood(told: frames.Header, samples: bytearray) -> Picture:
             return _picture(told, samples, side)
@@ -163,13 +162,13 @@ class Decoders:
         return self._answer(_Question(header, source, 3 * side * side, understood), sender)
 
     def thumbnail(self, source: Source, *, side: int, sender: str | None = None) -> bytes:
-        """See `vision.picture.Decoder`."""
+        """See `pictures.picture.Decoder`."""
         header = {"make": "thumbnail", "side": side}
-        # Pixels and a header are more than any WebP of them.
+        # A WebP is never larger than its raw pixels and a header.
         return self._answer(_Question(header, source, 4 * side * side + 2**16, _webp), sender)
 
     def _answer(self, question: _Question[_T], sender: str | None) -> _T:
-        """Ask in one lane, then in the other where that is needed."""
+        """Ask in the quick lane, then in the slow lane if necessary."""
         deadline = self._deadline(sender)
         try:
             if question.size <= _QUICK_BYTES:
@@ -181,7 +180,7 @@ class Decoders:
             if lost.reason is not Reason.SLOW:
                 raise _explained(lost.reason, sender) from lost
         with self._turns.turn(sender, seconds=deadline - time.monotonic()):
-            # A job is not to blame for the time that it has waited.
+            # The time limit of a job does not include its wait for a turn.
             deadline = self._deadline(sender) if sender is None else deadline
             try:
                 return self._asked(self.slow, question, deadline)
@@ -191,19 +190,20 @@ class Decoders:
     def _asked(
         self, pool: Pool, question: _Question[_T], deadline: float, *, overrun: Reason | None = None
     ) -> _T:
-        """What a decoder of one lane answers.
+        """Return the answer of a decoder of one lane.
 
         Args:
             pool: The lane's decoders.
-            question: For one of them.
-            deadline: Of the monotonic clock.
-            overrun: What it is called there that a picture takes too much.
+            question: The request.
+            deadline: The time limit, on the monotonic clock.
+            overrun: The reason to report if the picture exceeds the lane's processor time or
+                memory; the actual one if `None`.
 
         Raises:
             DecoderLost: There was no answer; the decoder is replaced.
-            LookalikeError: The answer is a refusal.
+            LookalikeError: The decoder rejected the picture.
         """
-        # Not before there is a decoder, so that those who wait for one hold no copies.
+        # The copy is made after a decoder is free, so that waiting callers hold no copies.
         with pool.process() as process, self._shared(question.source) as picture:
             try:
                 told, payload = process.ask(
@@ -230,10 +230,9 @@ class Decoders:
         return self.snapshot(bytes(source.data) if isinstance(source, Snapshot) else source)
 
     def _deadline(self, sender: str | None) -> float:
-        """Until when a picture may take, of the monotonic clock.
+        """Return the time limit of a picture, on the monotonic clock.
 
-        Somebody who waits for an answer gets one soon, whatever the machine is busy with; a job
-        has time.
+        A caller that waits gets an answer soon, even on a busy machine. A job can wait longer.
         """
         if sender is None:
             seconds = self._job_factor * self._limits.seconds
@@ -252,7 +251,7 @@ class Decoders:
 
 
 def _quick(limits: DecoderLimits) -> DecoderLimits:
-    """Those of the first lane."""
+    """Return the limits of the quick lane."""
     return replace(
         limits,
         memory_bytes=min(limits.memory_bytes, _QUICK_MEMORY_BYTES),
@@ -265,7 +264,7 @@ def _quick(limits: DecoderLimits) -> DecoderLimits:
 
 
 def _explained(reason: Reason, sender: str | None) -> LookalikeError:
-    """What a caller has to know."""
+    """Return the error that tells a caller why its picture was not decoded."""
     if reason is Reason.CLOCK and sender is not None:
         return Overloaded(BUSY)
     if reason in (Reason.CLOCK, Reason.TIME):
@@ -277,7 +276,7 @@ def _explained(reason: Reason, sender: str | None) -> LookalikeError:
 
 
 def _check_refusal(told: frames.Header) -> None:
-    """Raise what a decoder says of a picture."""
+    """Raise the error that a decoder answered, if any."""
     if told.get("elsewhere"):
         raise _Elsewhere
     if "error" not in told:
@@ -298,10 +297,10 @@ def _trusted(
 
 
 def _picture(told: frames.Header, samples: bytearray, side: int) -> Picture:
-    """What a decoder says, if it is a picture.
+    """Return the picture that a decoder answered.
 
     Raises:
-        KeyError, TypeError, ValueError: It is none.
+        KeyError, TypeError, ValueError: The answer is not a picture.
     """
     width, height, name = told["width"], told["height"], told["format"]
     warnings = tuple(told["warnings"])

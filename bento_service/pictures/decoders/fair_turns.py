@@ -1,4 +1,7 @@
-"""Whose expensive picture is next: nobody fills all places, and who holds the fewest is first."""
+"""Fair turns for expensive pictures.
+
+No sender occupies all places, and the sender with the fewest places is next.
+"""
 
 import threading
 import time
@@ -13,28 +16,27 @@ BUSY = (
     "the picture takes long to decode, and others of that kind are being decoded; try again "
     "shortly, or scale it down first"
 )
-"""What somebody is told whose picture cannot be decoded in time."""
-_MOST = 16  # half of the threads that searches decode in
+"""The message for a caller whose picture cannot be decoded in time."""
+_MOST = 16  # half of the threads in which searches decode
 _MOST_OF_ONE = 8
 
 
 @dataclass(eq=False)
 class _Turn:
-    """Somebody who waits for a place or has it. Compared by identity."""
+    """A request that waits for a place or has one. Turns are compared by identity."""
 
     sender: str | None
     has_place: bool = False
 
 
 class Turns:
-    """Places that several senders share. Threads may share it, too."""
+    """Places that several senders share. Threads may share it.
+
+    Args:
+        count: The number of places; a sender has at most all but one of them.
+    """
 
     def __init__(self, count: int) -> None:
-        """Prepare.
-
-        Args:
-            count: Places; a sender has at most all but one of them.
-        """
         self._count = count
         self._most = max(1, count - 1)
         self._turns: list[_Turn] = []
@@ -43,27 +45,27 @@ class Turns:
 
     @property
     def number(self) -> int:
-        """How many wait for a place or have one."""
+        """The number of requests that wait for a place or have one."""
         with self._changed:
             return len(self._turns)
 
     def close(self) -> None:
-        """Let nobody wait any longer."""
+        """Reject all waiting requests, and all later ones."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
 
     @contextmanager
     def turn(self, sender: str | None, *, seconds: float) -> Iterator[None]:
-        """Hold a place.
+        """Wait for a place and keep it within the block.
 
         Args:
-            sender: Whose picture it is; `None` where it is of a job. Jobs are one sender, and as
-                many of their files may wait as they like.
-            seconds: The longest to wait.
+            sender: The sender of the picture; `None` for a job. All jobs are one sender, without a
+                limit on waiting files.
+            seconds: The longest wait.
 
         Raises:
-            Overloaded: There was none in time, or too many wait already.
+            Overloaded: No place became free in time, or too many requests are waiting.
             NotReady: The service is stopping.
         """
         turn = _Turn(sender)
@@ -87,17 +89,17 @@ class Turns:
             if self._is_closed:
                 raise NotReady("the service is stopping")
             turn.has_place = True
-            self._changed.notify_all()  # there may be another place for the next one
+            self._changed.notify_all()  # another place may be free for the next turn
 
     def _is_next(self, turn: _Turn) -> bool:
-        """Whether a place is free, and it is for this turn."""
+        """Return True if a place is free and this turn is next."""
         held = Counter(one.sender for one in self._turns if one.has_place)
         waiting = [
             one for one in self._turns if not one.has_place and held[one.sender] < self._most
         ]
         if held.total() == self._count or not waiting:
             return False
-        return min(waiting, key=lambda one: held[one.sender]) is turn  # the first of several
+        return min(waiting, key=lambda one: held[one.sender]) is turn  # `min` keeps the order
 
     def _check_queue(self, sender: str | None) -> None:
         waiting = [one.sender for one in self._turns if one.sender is not None]

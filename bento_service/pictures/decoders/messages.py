@@ -1,10 +1,10 @@
-"""Messages between the service and a decoder: a header of JSON, and bytes.
+"""Messages between the service and a decoder: a JSON header and bytes.
 
-The bytes of an answer follow its header. Those of a request are at the beginning of a file whose
-descriptor comes with it.
+The bytes of an answer follow its header. The bytes of a request are at the beginning of a file
+whose descriptor is sent with the header.
 
-The service trusts nothing that a decoder answers, so nothing here could run code (as unpickling
-could), and lengths are checked before anything is read.
+The service does not trust a decoder's answers. So nothing here can run code, as unpickling could,
+and lengths are checked before anything is read.
 """
 
 import json
@@ -22,11 +22,11 @@ Data = TypeVar("Data", bytes, bytearray)
 
 
 class BrokenFrame(Exception):
-    """What came is no message, or the other side has ended."""
+    """Received data that is not a message, or a connection that the other side closed."""
 
 
 def send(write: Callable[[bytes], object], header: Mapping[str, Any], payload: bytes = b"") -> None:
-    """Send one message by a function that writes all that it is given."""
+    """Send one message with a function that writes all of its argument."""
     encoded = json.dumps(header).encode()
     write(_LENGTHS.pack(len(encoded), len(payload)) + encoded)
     if payload:
@@ -36,7 +36,7 @@ def send(write: Callable[[bytes], object], header: Mapping[str, Any], payload: b
 def send_request(
     channel: socket.socket, header: Mapping[str, Any], *, file: int, size: int
 ) -> None:
-    """Send one message whose bytes, so many, are in an open file."""
+    """Send one message whose bytes are the first `size` bytes of an open file."""
     encoded = json.dumps(header).encode()
     message = _LENGTHS.pack(len(encoded), size) + encoded
     sent = socket.send_fds(channel, [message], [file])
@@ -47,7 +47,7 @@ def receive_request(channel: socket.socket) -> tuple[Header, bytes]:
     """Receive one message whose bytes are in an open file.
 
     Raises:
-        BrokenFrame: There is none.
+        BrokenFrame: There is no complete message.
     """
     lengths, files, _, _ = socket.recv_fds(channel, _LENGTHS.size, 1)
     try:
@@ -65,11 +65,11 @@ def receive(read: Callable[[int], Data], *, max_payload: int) -> tuple[Header, D
     """Receive one message.
 
     Args:
-        read: Reads so many bytes; fewer only where there will be no more.
-        max_payload: Most bytes beside the header.
+        read: Reads a number of bytes; fewer only at the end of the stream.
+        max_payload: Most bytes after the header.
 
     Raises:
-        BrokenFrame: There is none.
+        BrokenFrame: There is no complete message, or it is too long.
     """
     header_length, payload_length = _LENGTHS.unpack(_whole(read, _LENGTHS.size))
     if header_length > _MAX_HEADER or payload_length > max_payload:

@@ -1,4 +1,4 @@
-"""Decoder processes of one kind, each for one caller at a time."""
+"""Pools of decoder processes with the same limits, each used by one caller at a time."""
 
 import logging
 import threading
@@ -15,16 +15,15 @@ _log = logging.getLogger(__name__)
 
 
 class Pool:
-    """Processes, each started when it is needed first. Open it with `with`."""
+    """Decoder processes that start on demand; open it with `with`.
+
+    Args:
+        limits: The limits for one picture.
+        count: Most callers at once; the caller of the pool has to enforce it.
+        keeps_spare: Start the next process before it is needed, so that no caller waits for it.
+    """
 
     def __init__(self, limits: DecoderLimits, *, count: int, keeps_spare: bool = False) -> None:
-        """Prepare.
-
-        Args:
-            limits: What one picture may take.
-            count: Most callers at once, which whoever calls has to see to.
-            keeps_spare: Start the next one before it is needed, so that nobody waits for it.
-        """
         self._limits = limits
         self._count = count
         self._keeps_spare = keeps_spare
@@ -34,7 +33,7 @@ class Pool:
         self._idle: deque[DecoderProcess] = deque()
         self._next: Future[DecoderProcess] | None = None
         self._living: set[DecoderProcess] = set()
-        self._number = 0  # of those that live or are being started
+        self._number = 0  # processes that live or are being started
         self._is_closed = False
         self._lost: Counter[Reason] = Counter()
 
@@ -44,7 +43,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self._is_closed = True
         for process in tuple(self._living):
-            process.kill()  # whoever waits for one of them ends it
+            process.kill()  # the caller that uses the process ends it
         self._starter.shutdown()
         while self._idle:
             self._end(self._idle.pop())
@@ -54,20 +53,20 @@ class Pool:
 
     @property
     def lost(self) -> Counter[Reason]:
-        """How many were ended, by reason."""
+        """The number of processes ended by `lose`, by reason."""
         with self._lock:
             return Counter(self._lost)
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The living processes."""
+        """The ids of the living processes."""
         return tuple(process.pid for process in tuple(self._living))
 
     def start(self) -> None:
-        """Start one before it is needed, and wait for it.
+        """Start a process before it is needed, and wait until it is ready.
 
         Raises:
-            NotReady: None can be started.
+            NotReady: No process can be started.
         """
         with self._lock:
             self._next = self._begun()
@@ -75,10 +74,10 @@ class Pool:
 
     @contextmanager
     def process(self) -> Iterator[DecoderProcess]:
-        """One for a caller, who may `lose` it.
+        """Yield a process for one caller, who may call `lose` for it.
 
         Raises:
-            NotReady: None can be started, or the service is stopping.
+            NotReady: No process can be started, or the service is stopping.
         """
         process = self._taken()
         try:
@@ -90,10 +89,10 @@ class Pool:
                 self._idle.append(process)
 
     def lose(self, process: DecoderProcess, reason: Reason) -> None:
-        """End one that is of no more use.
+        """End a process that can no longer be used, and count the reason.
 
         Raises:
-            NotReady: It ended because the service is stopping.
+            NotReady: The process ended because the service is stopping.
         """
         self._end(process)
         with self._lock:
@@ -121,14 +120,14 @@ class Pool:
         return starting.result()
 
     def _prepare(self) -> None:
-        """Start the next one where nobody could be served at once."""
-        with self._lock, suppress(NotReady):  # then the next caller tries
+        """Start a spare process if there is none for the next caller."""
+        with self._lock, suppress(NotReady):  # the next caller tries again
             is_wanted = self._keeps_spare and not self._idle and self._next is None
             if is_wanted and self._number < self._count:
                 self._next = self._begun()
 
     def _begun(self) -> Future[DecoderProcess]:
-        """One that is being started. Only with the lock."""
+        """Start a process and return its future. The caller must have the lock."""
         if self._is_closed:
             raise NotReady("the service is stopping")
         try:

@@ -1,4 +1,4 @@
-"""One decoder process, from the side of the service that started it."""
+"""The service's side of one decoder process."""
 
 import os
 import signal
@@ -25,8 +25,8 @@ _COMMAND = (
     "-m",
     "bento_service.pictures.decoders.child",
 )
-# What pictures of usual sizes take is kept for the next one, since asking the system for it anew
-# costs a third of decoding; what a large one took goes back. Nothing else of ours gets in.
+# A decoder keeps the memory of usual pictures, because allocating it again would cost a third
+# of decoding; it frees the memory of large ones. It gets no other variables of the service.
 _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(4 * 2**20),
@@ -37,10 +37,10 @@ _END_SECONDS = 10.0
 
 
 class Reason(StrEnum):
-    """Why a decoder is of no more use.
+    """The reason why a decoder has to be replaced.
 
-    `TIME` is of a processor, `CLOCK` of the wall. `SLOW` is a picture that is begun again among
-    the expensive ones.
+    `TIME` is processor time, `CLOCK` is wall-clock time. `SLOW` is a picture that is too expensive
+    for the quick lane and is decoded again in the slow lane.
     """
 
     TIME = "time"
@@ -51,7 +51,7 @@ class Reason(StrEnum):
 
 
 class DecoderLost(Exception):
-    """A decoder gave no answer that could be understood."""
+    """A decoder that gave no valid answer."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -60,15 +60,15 @@ class DecoderLost(Exception):
 
 @dataclass(frozen=True)
 class DecoderLimits:
-    """What one picture may take.
+    """The limits for one picture.
 
     Attributes:
         max_pixels: Most pixels.
         max_jpeg_pixels: Most pixels of a JPEG.
-        memory_bytes: Beside what a decoder needs for itself.
-        seconds: Of processor time.
-        here: Most pixels that this decoder decodes, and of a JPEG; it says of larger ones that
-            they belong elsewhere. All if none are given.
+        memory_bytes: Most memory beyond the decoder's own at its start, in bytes.
+        seconds: Most processor time.
+        here: Most pixels that this decoder decodes, and most of a JPEG; it answers that larger
+            pictures belong to another decoder. No further limit if `None`.
     """
 
     max_pixels: int
@@ -79,13 +79,13 @@ class DecoderLimits:
 
 
 class DecoderProcess:
-    """A decoder, for one caller at a time. It ends with the thread that makes this object."""
+    """A decoder for one caller at a time. It ends with the thread that creates this object."""
 
     def __init__(self, limits: DecoderLimits) -> None:
-        """Start it, and do not wait.
+        """Start the process without waiting until it is ready.
 
         Raises:
-            OSError: The system has no room for another process.
+            OSError: The system cannot start another process.
         """
         caps = (limits.max_pixels, limits.max_jpeg_pixels)
         numbers = (*caps, *(limits.here or caps), limits.memory_bytes, limits.seconds)
@@ -105,19 +105,19 @@ class DecoderProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return int(self._process.pid)
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still runs."""
+        """True while the process runs."""
         return self._process.poll() is None
 
     def wait_until_ready(self) -> None:
-        """Wait until it can be asked.
+        """Wait until the process accepts requests.
 
         Raises:
-            NotReady: It does not start; what it says itself is in the log.
+            NotReady: The process does not start; its own message is in the service's log.
         """
         try:
             frames.receive(self._read, max_payload=0)
@@ -127,10 +127,10 @@ class DecoderProcess:
     def ask(
         self, header: frames.Header, picture: SharedSnapshot, *, max_payload: int, seconds: float
     ) -> tuple[frames.Header, bytearray]:
-        """Send a request and wait for the answer, so many seconds by the clock.
+        """Send a request and wait for the answer, at most `seconds` of wall-clock time.
 
         Raises:
-            DecoderLost: There is none in time. The process has to be ended.
+            DecoderLost: There is no valid answer in time. The caller must end the process.
         """
         self._deadline = time.monotonic() + seconds
         try:
@@ -143,14 +143,14 @@ class DecoderProcess:
             raise DecoderLost(self._why_ended()) from error
 
     def kill(self) -> None:
-        """End it; who waits for its answer loses it."""
+        """Kill the process; a caller that waits for its answer gets `DecoderLost`."""
         self._process.kill()
 
     def end(self) -> None:
-        """Kill it and give back what it held. Only for its caller."""
+        """Kill the process and free its resources. Only the caller that uses it may do this."""
         self.kill()
         self._channel.close()
-        with suppress(subprocess.TimeoutExpired):  # the kernel has not finished with it
+        with suppress(subprocess.TimeoutExpired):  # the kernel has not yet ended it
             self._process.wait(_END_SECONDS)
 
     def _why_ended(self) -> Reason:
