@@ -81,7 +81,7 @@ def watched(
 
 
 def describe(job: Job) -> str:
-    """Describe the progress of a job in one line."""
+    """Return a description of the progress of a job in one line."""
     line = f"{job.state}: {job.done} of {job.total}"
     if job.images_per_second:
         line += f", {job.images_per_second:.1f} images/s"
