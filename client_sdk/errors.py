@@ -130,7 +130,7 @@ class ApiError(LookalikeError):
 
     Attributes:
         status: The HTTP status.
-        code: The error code of the contract; such as `http_502` if the answer has none.
+        code: The error code of the contract; if the answer has none, one such as `http_502`.
         detail: The reason as a sentence.
         request_id: The id of the request in the log of the service; `None` if the answer has none.
         retry_after: Seconds to wait before a retry; `None` if the service names none.

@@ -236,7 +236,7 @@ class JobCalls:
             images: One picture or archive, or several.
             collection: The collection of the images.
             metadata: Metadata to store with every image of this call.
-            idempotency_key: As in `train`.
+            idempotency_key: The same as in `train`.
 
         Raises:
             UsageError: If there is no picture, or an argument cannot be used.
@@ -262,7 +262,7 @@ class JobCalls:
         Args:
             manifest: The manifest: a path, bytes, `(name, bytes)` or a file opened in binary mode.
             path: The folder to which its paths are relative; by default the image root.
-            **options: As in `train`.
+            **options: The same as in `train`.
 
         Raises:
             UsageError: If the manifest or an option cannot be used.
@@ -310,7 +310,7 @@ class JobCalls:
             descriptor: The name of the new descriptor; by default the service chooses.
             drop_missing: If true, delete images whose originals are gone. Otherwise such an image
                 prevents the switch to the new descriptors.
-            idempotency_key: As in `train`.
+            idempotency_key: The same as in `train`.
         """
         body = given(descriptor=descriptor, drop_missing=drop_missing)
         headers = calls.key_header(idempotency_key)

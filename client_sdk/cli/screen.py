@@ -1,7 +1,7 @@
 """The output of answers: JSON, lines for pipes, or tables for terminals.
 
-Data of a service is not trusted: control characters are removed before it is printed to a terminal,
-and it is never interpreted as markup.
+Data of a service is not trusted: control characters are replaced before it is printed, and it is
+never interpreted as markup.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -227,7 +227,7 @@ def _add(table: Table, column: Column[ItemT], cells: Sequence[Text]) -> None:
 
 
 def as_json(item: BaseModel, *, indent: int | None = None) -> str:
-    """Return a wire model as JSON with all control characters escaped."""
+    """Return a wire model as JSON; escapes replace control characters and change no value."""
     text = item.model_dump_json(indent=indent)
     return "".join(
         letter if letter.isprintable() or letter == "\n" else _escaped(letter) for letter in text

@@ -99,7 +99,7 @@ class VisualAssertions(TestCase):
 
     @_of(Visual.soft)
     def softVisual(self) -> None:  # noqa: N802 - as unittest names them
-        """Continue after failed assertions in a block; see `Visual.soft`."""
+        """Return a block that continues after failed assertions; see `Visual.soft`."""
 
     def _bound(self) -> Visual:
         options = self.visual_options or self.options_of_run or from_environment()

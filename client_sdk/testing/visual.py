@@ -186,8 +186,8 @@ class Visual:
 
         Args:
             image: The picture.
-            among: As in `assert_known`.
-            min_score: As in `assert_known`.
+            among: The same as in `assert_known`.
+            min_score: The same as in `assert_known`.
 
         Raises:
             VisualMismatch: If the picture is known.
