@@ -15,8 +15,8 @@ del TYPE_CHECKING
 def __getattr__(name: str) -> object:
     """Load the client on first use.
 
-    pytest loads the plugin, and with it this package, in every suite of every environment where it
-    is installed; a suite that does not use it must not pay for httpx and pydantic.
+    Wherever this package is installed, pytest imports it in every suite, because of the plugin. A
+    suite that does not use it must not wait for the import of httpx and pydantic.
     """
     if name == "__all__" or not (name.startswith("_") or _spec_of(f"{__name__}.{name}")):
         exports = _load("client_sdk._exports")

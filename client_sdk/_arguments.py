@@ -1,6 +1,6 @@
-"""Checks of what callers pass: a mistake becomes a `UsageError` that names the argument.
+"""Checks of arguments; a wrong one raises a `UsageError` that names it.
 
-A text can be iterated like a list: without a check `delete("12")` would delete images 1 and 2.
+A string can be iterated like a list: without a check `delete("12")` would delete images 1 and 2.
 """
 
 import json
@@ -15,33 +15,33 @@ MAX_SHOWN = 60
 
 
 def texts(name: str, given: object, items: str) -> Iterator[str]:
-    """Yield the texts of a list; the list is checked at once, each text when its turn comes.
+    """Yield the strings of a list; the list is checked at once, each string when it is reached.
 
     Args:
-        name: What the caller calls the argument.
+        name: The name of the argument.
         given: The list.
-        items: What it has to hold, for the error.
+        items: A description of valid items, for the error message.
 
     Raises:
-        UsageError: If it is no list, or one of its items is no text.
+        UsageError: If it is not a list, or one of its items is not a string.
     """
     return _texts(name, listed(name, given, items), items)
 
 
 def text_or_texts(name: str, given: object, items: str) -> list[str]:
-    """Return the texts of a list, or the one that is given alone.
+    """Return the strings of a list, or a list of a single given string.
 
     Raises:
-        UsageError: If it is neither.
+        UsageError: If it is neither a string nor a list of strings.
     """
     return list(texts(name, (given,) if isinstance(given, str) else given, items))
 
 
 def listed(name: str, given: object, items: str) -> Iterable[object]:
-    """Return a list as it is.
+    """Return a list unchanged.
 
     Raises:
-        UsageError: If it is a single text, bytes, a mapping, or cannot be iterated.
+        UsageError: If it is a single string, bytes, a mapping, or cannot be iterated.
     """
     is_single = isinstance(given, str | bytes | bytearray | memoryview | Mapping)
     if is_single or not isinstance(given, Iterable):
@@ -57,17 +57,17 @@ def _texts(name: str, given: Iterable[object], items: str) -> Iterator[str]:
 
 
 def is_whole(value: object, least: int) -> bool:
-    """Tell whether a value is a whole number and not below `least`."""
+    """Return True if a value is an integer, at least `least`."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def is_seconds(value: object) -> bool:
-    """Tell whether a value is a finite number of seconds, 0 or more."""
+    """Return True if a value is a finite number of seconds, 0 or more."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def check_names(method: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse keywords that a method does not have."""
+    """Raise a `UsageError` for a keyword that a method does not have."""
     options = list(known)
     for name in given:
         if name not in options:
@@ -77,7 +77,7 @@ def check_names(method: str, given: Iterable[str], known: Iterable[str]) -> None
 
 
 def metadata_of(metadata: object) -> dict[str, Any]:
-    """Return metadata as a dictionary that JSON can carry."""
+    """Return metadata as a dictionary, after checking that it can be written as JSON."""
     if metadata is None:
         return {}
     if not isinstance(metadata, Mapping):

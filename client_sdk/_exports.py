@@ -1,4 +1,4 @@
-"""The public names of `client_sdk`, which are loaded on first use."""
+"""The public names of `client_sdk`, loaded on first use."""
 
 from client_sdk._async.client import AsyncClient
 from client_sdk._async.jobs import AsyncJobHandle

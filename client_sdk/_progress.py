@@ -1,4 +1,4 @@
-"""The progress of a job on stderr: one line that changes, or a line now and then in a log."""
+"""Progress on stderr: one line that is updated in a terminal, or a few lines in a log."""
 
 import sys
 import time
@@ -12,10 +12,10 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """Shows lines about work in progress: all of them in a terminal, a few in a log.
+    """A progress display: every update in a terminal, one every few seconds in a log.
 
     Args:
-        stream: The output; a terminal gets one line that changes.
+        stream: The output; in a terminal, one line is updated in place.
         clock: A monotonic clock, in seconds.
     """
 
@@ -38,7 +38,7 @@ class Progress:
             self._show()
 
     def end(self) -> None:
-        """Show the last line, if a log lacks it; end the line that changes."""
+        """Show the last line if it was skipped, and end the updated line of a terminal."""
         self._show()
         if self._live and self._shown:
             self._stream.write("\n")
@@ -55,7 +55,7 @@ class Progress:
 
 @contextmanager
 def showing(*, shown: bool) -> Generator[Callable[[str], object] | None]:
-    """Provide the function that shows a line on stderr; `None` if nothing is to be shown."""
+    """Yield a function that shows a line on stderr; `None` unless `shown`."""
     progress = Progress(sys.stderr) if shown else None
     try:
         yield None if progress is None else progress.line
@@ -68,7 +68,7 @@ def showing(*, shown: bool) -> Generator[Callable[[str], object] | None]:
 def watched(
     on_progress: Callable[[Job], object] | None, *, shown: bool
 ) -> Generator[Callable[[Job], object]]:
-    """Provide the function that is called with a job after each look at it."""
+    """Yield a function to call with a job after each poll; it shows and reports the progress."""
     with showing(shown=shown) as show:
 
         def look(job: Job) -> None:
@@ -81,7 +81,7 @@ def watched(
 
 
 def describe(job: Job) -> str:
-    """Describe the progress of a job in one line."""
+    """Return a description of the progress of a job in one line."""
     line = f"{job.state}: {job.done} of {job.total}"
     if job.images_per_second:
         line += f", {job.images_per_second:.1f} images/s"
@@ -91,5 +91,5 @@ def describe(job: Job) -> str:
 
 
 def harmless(line: str) -> str:
-    """Replace control characters, which file names may contain and a terminal would obey."""
+    """Replace control characters; file names may contain them, and a terminal executes them."""
     return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -1,4 +1,4 @@
-"""Every failure that the client raises: one tree.
+"""The errors that the client raises, as one tree.
 
     LookalikeError
      ├─ UsageError                      an argument or a setting cannot be used
@@ -9,7 +9,7 @@
      ├─ VersionMismatch                 the service is too old or too new for this client
      ├─ JobFailed                       a job ended `failed` or `canceled`
      ├─ UploadStopped                   the upload of a folder could not go on
-     └─ ApiError                        the service refused
+     └─ ApiError                        the service rejected the request
          ├─ BadRequest             400  bad_request
          ├─ Unauthenticated        401  unauthenticated
          ├─ Forbidden              403  forbidden
@@ -34,8 +34,8 @@
          ├─ TimeExceeded           503  time_exceeded
          └─ StorageFull            507  storage_full
 
-`UsageError` is a `ValueError` too, `ConnectError` a `ConnectionError` and `TimeoutExceeded` a
-`TimeoutError`. Files of the caller that cannot be read raise Python's own `OSError`.
+`UsageError` is also a `ValueError`, `ConnectError` a `ConnectionError` and `TimeoutExceeded` a
+`TimeoutError`. A local file that cannot be read raises Python's own `OSError`.
 """
 
 from datetime import UTC, datetime
@@ -61,28 +61,28 @@ __all__ = [
 # fmt: on
 
 MAX_QUOTED_CHARACTERS = 200
-"""Characters that an error quotes of an answer that is not a problem document."""
+"""The number of characters that an error quotes from an answer without a problem document."""
 
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
-"""Statuses after which the same request may well succeed a little later."""
+"""HTTP statuses of temporary failures: the same request may succeed later."""
 
 
 class LookalikeError(Exception):
-    """Anything that goes wrong between the caller and the service.
+    """The base class of all errors of the client.
 
     Attributes:
-        is_passing: Whether the same request may well succeed a little later.
+        is_passing: True if the failure is temporary: the same request may succeed later.
     """
 
     is_passing: bool = False
 
 
 class UsageError(LookalikeError, ValueError):
-    """An argument, an environment variable or a client that cannot be used; the text names it."""
+    """An argument, an environment variable or a client is not usable; the message names it."""
 
 
 class LocalUnavailable(LookalikeError):
-    """A service cannot be opened in this process or cannot go on; the text says what to do."""
+    """A service cannot start or continue in this process; the message says what to do."""
 
 
 class ConnectError(LookalikeError, ConnectionError):
@@ -92,13 +92,13 @@ class ConnectError(LookalikeError, ConnectionError):
 
 
 class TimeoutExceeded(LookalikeError, TimeoutError):
-    """The service did not answer in time, or what was waited for did not happen in time."""
+    """The service did not answer in time, or a wait timed out."""
 
     is_passing: bool = True
 
 
 class UnexpectedAnswer(LookalikeError):
-    """The answer is not what the contract says; perhaps something else listens there."""
+    """The answer does not follow the contract; another program may listen at the address."""
 
 
 class VersionMismatch(LookalikeError):
@@ -106,10 +106,10 @@ class VersionMismatch(LookalikeError):
 
 
 class JobFailed(LookalikeError):
-    """A job ended without doing its work to the end.
+    """A job ended before its work was complete.
 
     Attributes:
-        job: The job as it was last seen, `failed` or `canceled`.
+        job: The job in its last state, `failed` or `canceled`.
     """
 
     def __init__(self, job: Job) -> None:
@@ -123,17 +123,17 @@ class JobFailed(LookalikeError):
 
 
 class ApiError(LookalikeError):
-    """The service answered with a failure.
+    """The service rejected the request or failed.
 
-    Raised as it is for a code that this version of the client does not know; every code of the
-    contract has a subclass.
+    Every code of the contract has a subclass. A code that this version of the client does not know
+    raises `ApiError` itself.
 
     Attributes:
         status: The HTTP status.
-        code: The contract's word for the reason; `http_502` where the answer names none.
-        detail: The same for people.
-        request_id: What to look for in the log of the service.
-        retry_after: Seconds after which to try again, where the service says so.
+        code: The error code of the contract; if the answer has none, one such as `http_502`.
+        detail: The reason as a sentence.
+        request_id: The id of the request in the log of the service; `None` if the answer has none.
+        retry_after: Seconds to wait before a retry; `None` if the service names none.
     """
 
     known_status: ClassVar[int | None] = None
@@ -168,11 +168,11 @@ class BadRequest(ApiError, code="bad_request"):
 
 
 class Unauthenticated(ApiError, code="unauthenticated"):
-    """No token, or a wrong one."""
+    """The token is missing or wrong."""
 
 
 class Forbidden(ApiError, code="forbidden"):
-    """The token may not do this, or the path lies outside the image roots."""
+    """The token lacks the permission, or the path is outside the image roots."""
 
 
 class CollectionNotFound(ApiError, code="collection_not_found"):
@@ -188,35 +188,35 @@ class JobNotFound(ApiError, code="job_not_found"):
 
 
 class PathNotFound(ApiError, code="path_not_found"):
-    """Nothing of that name lies under the image root."""
+    """There is no file or folder of that name under the image root."""
 
 
 class RouteNotFound(ApiError, code="not_found"):
-    """The service has no such call; perhaps it is older, or its address lacks a path."""
+    """The service has no such route; it may be older, or its address may lack a path."""
 
 
 class MethodNotAllowed(ApiError, code="method_not_allowed"):
-    """The address is there, but takes no such call."""
+    """The route exists, but not for this HTTP method."""
 
 
 class RequestTimeout(ApiError, code="request_timeout"):
-    """The body of the request came too slowly, or not to its end."""
+    """The body of the request arrived too slowly or is incomplete."""
 
 
 class Conflict(ApiError, code="conflict"):
-    """The request contradicts what is stored."""
+    """The request conflicts with the stored state."""
 
 
 class TooLarge(ApiError, code="too_large"):
-    """More bytes or more pixels than allowed."""
+    """The request has more bytes, or the picture more pixels, than allowed."""
 
 
 class UnsupportedMediaType(ApiError, code="unsupported_media_type"):
-    """The bytes are not one of the supported picture formats."""
+    """The bytes are not in a supported picture format."""
 
 
 class InvalidArgument(ApiError, code="invalid_argument"):
-    """A value is outside of what the contract allows."""
+    """A value is not allowed by the contract."""
 
 
 class ImageUnreadable(ApiError, code="image_unreadable"):
@@ -228,19 +228,19 @@ class ImageTooExpensive(ApiError, code="image_too_expensive"):
 
 
 class UrlUnreachable(ApiError, code="url_unreachable"):
-    """The service could not fetch a picture from a URL, or may not; it does not say which."""
+    """The service could not fetch the URL, or is not allowed to; it does not say which."""
 
 
 class Overloaded(ApiError, code="overloaded"):
-    """More requests in flight than allowed; `retry_after` says when to try again."""
+    """Too many requests are in flight; `retry_after` says when to retry."""
 
 
 class InternalError(ApiError, code="internal_error"):
-    """A defect of the service; its log has the details under the `request_id`."""
+    """The service has a defect; its log has the details under the `request_id`."""
 
 
 class IndexUnavailable(ApiError, code="index_unavailable"):
-    """The index does not answer; nothing is lost, searches work again once it does."""
+    """The index does not answer; no data is lost, and searches work again once it answers."""
 
 
 class NotReady(ApiError, code="not_ready"):
@@ -248,18 +248,18 @@ class NotReady(ApiError, code="not_ready"):
 
 
 class TimeExceeded(ApiError, code="time_exceeded"):
-    """The answer took longer than any may; it may be quicker later."""
+    """The request exceeded the time limit of the service; a retry may be faster."""
 
 
 class StorageFull(ApiError, code="storage_full"):
-    """The disk of the service has no room for what was sent."""
+    """The disk of the service is full."""
 
 
 def from_response(response: httpx.Response) -> ApiError:
     """Return the error for an answer with a status other than 2xx, whose body has been read.
 
-    A code that is not known, or an answer of a proxy that names none, becomes the class of its
-    status where the contract has only one for it, and a plain `ApiError` elsewhere.
+    The code selects the class. If the code is unknown or missing, as in the answer of a proxy, the
+    status selects it, provided that only one class has this status; otherwise it is `ApiError`.
     """
     problem = _problem(response)
     known = ApiError.__subclasses__()
@@ -272,7 +272,7 @@ def from_response(response: httpx.Response) -> ApiError:
 
 
 def from_httpx(error: Exception, address: str) -> LookalikeError:
-    """Return the error for an exception of httpx; `address` names the service in its message."""
+    """Return the error for an exception of httpx; its message names the service by `address`."""
     reason = str(error) or type(error).__name__
     if isinstance(error, httpx.TimeoutException):
         return TimeoutExceeded(f"no answer from {address} in time: {reason}")
@@ -302,7 +302,7 @@ def _problem(response: httpx.Response) -> Problem:
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds that `Retry-After` asks for, which holds a number or a date."""
+    """Return the seconds of the header `Retry-After`, a number or a date; `None` without one."""
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
@@ -310,6 +310,6 @@ def retry_after(response: httpx.Response) -> float | None:
         then = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    if then.tzinfo is None:  # written as -0000, which means UTC too
+    if then.tzinfo is None:  # the zone -0000 means UTC too
         then = then.replace(tzinfo=UTC)
     return max(0.0, (then - datetime.now(UTC)).total_seconds())

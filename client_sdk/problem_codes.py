@@ -1,4 +1,4 @@
-"""Codes of the failures of the HTTP contract, for the service and the client.
+"""The error codes of the HTTP contract, shared by the service and the client.
 
 Decoder processes load this module, so it must not load pydantic.
 """

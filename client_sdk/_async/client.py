@@ -1,4 +1,4 @@
-"""The client."""
+"""The client of a service."""
 
 import asyncio
 import os
@@ -39,12 +39,13 @@ from client_sdk.schemas.compare import Comparison, DuplicateGroup, DuplicateGrou
 
 
 class AsyncClient(AsyncJobCalls):
-    """Talks to one Lookalike service.
+    """A client of one Lookalike service.
 
-    Every method raises `ApiError` if the service refuses, `ConnectError` or `TimeoutExceeded` if it
-    does not answer, `UnexpectedAnswer` if something else answers, `VersionMismatch` if the service
-    is too old or too new, and `UsageError` if an argument cannot be used; all of them are
-    `LookalikeError`. A client keeps its connections until `close`; a `Client` serves many threads.
+    Every method raises `ApiError` if the service rejects the request, `ConnectError` or
+    `TimeoutExceeded` if it does not answer, `UnexpectedAnswer` if the answer does not follow the
+    contract, `VersionMismatch` if the service is too old or too new, and `UsageError` if an
+    argument cannot be used. All of them are `LookalikeError`. A client keeps its connections open
+    until `close`. Several threads may share one `Client`.
 
         async with AsyncClient() as client:
             job = await client.train("holidays")
@@ -53,13 +54,13 @@ class AsyncClient(AsyncJobCalls):
 
     Args:
         base_url: The address of the service; else `LOOKALIKE_URL`, else `http://127.0.0.1:8001`.
-        token: Sent as a bearer token; else `LOOKALIKE_TOKEN`. Empty sends none.
+        token: The bearer token; else `LOOKALIKE_TOKEN`. An empty string sends none.
         timeout: Seconds that each step of a request may take; else `LOOKALIKE_TIMEOUT`, else 60.
         transport: The transport of the requests, instead of httpx's own.
-        retries: How often a call that failed for a moment and may be repeated is sent again: a
-            `Retries` sets every detail, a number only the further attempts. By default `Retries()`;
-            over a `transport` of yours nothing is repeated.
-        check_version: Whether to refuse answers of a service that is too old or too new.
+        retries: The retries of repeatable calls after a temporary failure: a `Retries` with all
+            limits, or the number of further attempts. The default is `Retries()`; with a
+            `transport` of your own it is no retries.
+        check_version: If true, raise `VersionMismatch` if the service is too old or too new.
 
     Raises:
         UsageError: If the address, the token, the timeout or the proxy cannot be used.
@@ -90,19 +91,20 @@ class AsyncClient(AsyncJobCalls):
         threads: int | None = None,
         timeout: float | None = None,
     ) -> Self:
-        """Open a service in this process, with no server beside it.
+        """Open a service inside this process, without a server.
 
-        It answers as a server does: the same pictures get the same scores. Everything is stored in
-        the folder, which one client at a time may use. Opening takes about a second. It needs the
-        extra `local` and a model; see docs/local.md.
+        It answers as a server does: the same pictures get the same scores. It stores its data in
+        `folder`, which only one client at a time may use. Opening takes about a second. It needs
+        the extra `local` and a model; see docs/local.md.
 
         Args:
-            folder: The folder of the data, made if need be; by default a temporary one.
-            model: The folder of the model; else `LOOKALIKE_MODEL`, else one of the user's cache.
-            roots: The only folders from which `train` may read; by default every file.
-            precision: `int8` or `fp32`; by default the faster one of this machine.
-            threads: Cores that describe pictures; by default all.
-            timeout: As for a service elsewhere.
+            folder: The data folder, created if needed; by default a temporary one.
+            model: The folder of the model; else `LOOKALIKE_MODEL`, else one in the user's cache.
+            roots: The folders from which `train` may read; by default it may read every file.
+            precision: `int8` or `fp32`; by default the faster one on this machine.
+            threads: The number of cores that describe pictures; by default all.
+            timeout: Seconds that each step of a request may take; else `LOOKALIKE_TIMEOUT`, else
+                60.
 
         Raises:
             UsageError: If an argument cannot be used.
@@ -124,23 +126,23 @@ class AsyncClient(AsyncJobCalls):
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections. The client cannot be used afterwards."""
+        """Close the connections; the client cannot be used afterwards."""
         await self._connection.close()
 
     async def wait_ready(
         self,
         *,
-        timeout: float = 60.0,  # noqa: ASYNC109 - the last look gets time of its own
+        timeout: float = 60.0,  # noqa: ASYNC109 - the last poll gets extra time
         interval: float = 0.2,
     ) -> None:
         """Wait until the service can answer searches.
 
         Args:
-            timeout: Seconds to wait at most.
-            interval: Seconds before the second look; grows gently up to 2 s.
+            timeout: The longest wait, in seconds.
+            interval: Seconds between the first two polls; the pauses grow up to 2 s.
 
         Raises:
-            TimeoutExceeded: If it is not ready in time.
+            TimeoutExceeded: If the service is not ready in time.
         """
         patience = Patience(timeout=timeout, interval=interval)
         ready = Call("GET", "/readyz", nothing)
@@ -152,7 +154,7 @@ class AsyncClient(AsyncJobCalls):
             await asyncio.sleep(pause)
 
     async def info(self) -> Info:
-        """Return what runs: versions, model, engine, index and limits."""
+        """Return the version, model, engine, index and limits of the service."""
         return await self._connection.send(get("/info", Info))
 
     # Search
@@ -161,35 +163,37 @@ class AsyncClient(AsyncJobCalls):
         """Find the images nearest to a picture.
 
         Args:
-            image: The query: a picture in any form; a URL (`http://` or `https://`) from which the
-                service fetches one, if its operator allows that; or the id of a stored image.
-            **options: `collection` to search; `top_k` (10), how many hits at most, and `offset`
-                (0), how many to skip; `min_score`, in [-1, 1], to leave out worse hits;
-                `region`, `(x, y, width, height)` in pixels of the upright query, only for a
-                picture that is sent; `exact` (no), to compare with every image; `filter`, an
-                expression over the metadata; `explain` (no), to get an explanation.
+            image: The query: a `Picture`; a URL (`http://` or `https://`) from which the service
+                fetches the picture, if its operator allows that; or the id of a stored image.
+            **options: Each with its default in parentheses: `collection`, the collection to search
+                (`default`); `top_k`, the largest number of hits (10); `offset`, the number of hits
+                to skip (0); `min_score`, the lowest score of a hit, in [-1, 1] (none); `region`,
+                the part of the picture to search with, `(x, y, width, height)` in pixels of the
+                upright query, only for a picture that is sent (all); `exact`, compare with every
+                image (no); `filter`, an expression over the metadata that hits must pass (none);
+                `explain`, add an explanation to the answer (no).
 
         Raises:
             OSError: If the file cannot be read.
             UsageError: If the query or an option cannot be used.
-            UrlUnreachable: If the service could not fetch the URL, or may not.
+            UrlUnreachable: If the service could not fetch the URL, or is not allowed to.
         """
         return await self._connection.send(calls.search(image, options))
 
     async def compare(
         self, a: Query, b: Query, *, collection: str = DEFAULT_COLLECTION
     ) -> Comparison:
-        """Compare two pictures: are they the same, nearly the same, or only similar?
+        """Decide whether two pictures are the same, nearly the same, or only similar.
 
         Args:
             a: A picture, or the id of a stored image.
-            b: The other one.
-            collection: The collection whose descriptor compares them; stored images may be in any.
+            b: The other picture or id.
+            collection: The collection whose descriptor is used; stored images may be in any.
 
         Raises:
-            ImageNotFound: If there is no image of that id.
+            ImageNotFound: If there is no image with that id.
             OSError: If a file cannot be read.
-            UsageError: If one of them is neither.
+            UsageError: If `a` or `b` is neither a picture nor an id.
         """
         return await self._connection.send(compare(a, b, collection=collection))
 
@@ -200,17 +204,18 @@ class AsyncClient(AsyncJobCalls):
         min_score: float | None = None,
         page_size: int = 20,
     ) -> AsyncIterator[DuplicateGroup]:
-        """Walk over the groups of images that are the same picture or nearly so.
+        """Yield the groups of images that are the same picture or nearly so.
 
-        Each group comes once and whole, in the order of its smallest id. The service looks for
-        them during the walk, so that the first ones of a large collection come soon.
+        Each group is yielded once and complete, in the order of its smallest id. The service
+        searches while the caller iterates, so that the first groups of a large collection arrive
+        early.
 
         Args:
             collection: The collection.
-            min_score: The score from which two images belong together, besides those that their
-                hashes join; by default the line of the collection's descriptor for
+            min_score: The lowest score that puts two images into one group; similar hashes do
+                so at any score. By default the threshold of the collection's descriptor for
                 `near_duplicate`.
-            page_size: How many groups to fetch at a time.
+            page_size: The number of groups that one request fetches.
         """
         body = given(collection=collection, min_score=min_score, limit=page_size)
         first = post("/duplicates", DuplicateGroups, body, is_harmless=True)
@@ -218,33 +223,36 @@ class AsyncClient(AsyncJobCalls):
             for group in page.groups:
                 yield group
 
-    # Index; `train`, `upload`, `job` and others are in `AsyncJobCalls`
+    # Indexing; `train`, `upload`, `job` and others are in `AsyncJobCalls`
 
     async def upload_folder(
         self, folder: str | os.PathLike[str], **options: Unpack[FolderKeywords]
     ) -> UploadReport:
         """Send the pictures of a folder that the service does not have yet.
 
-        Files are read and sent in batches, so that a folder may be of any size. Each request may
-        be repeated: nothing is lost or doubled, and after an interruption the same call goes on
-        with the rest.
+        Files are read and sent in batches, so that a folder of any size fits in memory. Requests
+        are safe to repeat: no file is lost or stored twice, and after an interruption the same
+        call continues with the rest.
 
         Args:
-            folder: The folder. The source of each image is its path below it.
-            **options: `collection` of the images; `pattern`, which files to take (the usual names
-                of picture files; `*` for every file), and `ignore`, which to leave out, both as in
-                a `.gitignore`; `recursive` (yes); `metadata`, stored with every new image;
-                `concurrency` (4), how many requests at once, `batch_files` (100) and `batch_bytes`
-                (32 MiB), the size of one; `skip_known` (yes), to ask first which files the
-                collection holds; `wait` (yes) for the jobs, each at most `timeout` seconds
-                (3600); `progress` (no), to show the progress on stderr.
+            folder: The folder. The source of each image is its path relative to it.
+            **options: Each with its default in parentheses: `collection` of the images
+                (`default`); `pattern`, the files to send (the usual names of picture files; `*`
+                selects every file), and `ignore`, the files to skip (none), both as in a
+                `.gitignore`; `recursive`, include subfolders (yes); `metadata`, stored with every
+                new image (none); `concurrency`, the number of parallel requests (4); `batch_files`
+                (100) and `batch_bytes` (32 MiB), the limits of one request; `skip_known`, ask the
+                service first which files the collection has, and skip them (yes); `wait`, wait for
+                the jobs (yes), each for at most `timeout` seconds (3600); `progress`, show the
+                progress on stderr (no).
 
         Returns:
-            The outcome of every file. Files that failed raise nothing.
+            The outcome of every file. A failed file is reported and raises nothing.
 
         Raises:
-            UsageError: If it is no folder, or an option cannot be used.
-            UploadStopped: If it cannot go on, such as because the service is away for too long.
+            UsageError: If `folder` is not a folder, or an option cannot be used.
+            UploadStopped: If the upload cannot continue, for example because the service is
+                unreachable for too long.
         """
         upload = AsyncFolderUpload(self._connection, FolderOptions.of(options))
         return await upload.run(folder)
@@ -259,13 +267,13 @@ class AsyncClient(AsyncJobCalls):
         filter: str | None = None,  # noqa: A002 - the contract's word
         page_size: int = 100,
     ) -> AsyncIterator[Image]:
-        """Walk over the images of a collection by rising id.
+        """Yield the images of a collection in the order of their ids.
 
         Args:
             collection: The collection.
-            prefix: Only images whose source begins with this.
-            filter: Only images that pass this expression over their metadata.
-            page_size: How many to fetch at a time.
+            prefix: Yield only images whose source begins with this.
+            filter: Yield only images that pass this expression over their metadata.
+            page_size: The number of images that one request fetches.
         """
         what: dict[str, str | None] = {"prefix": prefix, "filter": filter}
         first = get("/images", ImageList, collection=collection, **what, limit=page_size)
@@ -292,12 +300,12 @@ class AsyncClient(AsyncJobCalls):
         return await self._connection.send(api("GET", image_path(image_id, "/content"), content_of))
 
     async def thumbnail(self, image_id: int, *, size: int | None = None) -> bytes:
-        """Return a small WebP of an image, whose longer side has `size` pixels."""
+        """Return a thumbnail of an image as WebP; its longer side has `size` pixels."""
         path, params = image_path(image_id, "/thumbnail"), given(size=size)
         return await self._connection.send(api("GET", path, content_of, params=params))
 
     async def update_metadata(self, image_id: int, metadata: Mapping[str, Any]) -> Image:
-        """Replace the metadata of one image; what it had before is dropped."""
+        """Replace all metadata of one image, and return the image."""
         path, body = image_path(image_id), {"metadata": metadata_of(metadata)}
         return await self._connection.send(
             api("PATCH", path, model(Image), json=body, is_harmless=True)
@@ -311,17 +319,17 @@ class AsyncClient(AsyncJobCalls):
         all: bool = False,  # noqa: A002 - the contract's word
         collection: str = DEFAULT_COLLECTION,
     ) -> int:
-        """Delete images of a collection, and return how many were deleted.
+        """Delete images of a collection, and return the number of deleted images.
 
         Args:
-            ids: The id of an image, or several.
-            filter: Instead of ids, an expression over the metadata, such as
-                `shop == "north" and price < 20`.
+            ids: The id of an image, or several ids.
+            filter: Instead of ids, an expression over the metadata that selects the images, such
+                as `shop == "north" and price < 20`.
             all: Instead of ids, every image of the collection.
             collection: The collection.
 
         Raises:
-            UsageError: If none of the three is given, or more than one.
+            UsageError: If not exactly one of `ids`, `filter` and `all` is given.
         """
         call = calls.delete(ids, filter=filter, all=all, collection=collection)
         return (await self._connection.send(call)).deleted
@@ -329,7 +337,7 @@ class AsyncClient(AsyncJobCalls):
     # Collections; `reindex` is in `AsyncJobCalls`
 
     async def collections(self) -> tuple[Collection, ...]:
-        """Return all collections, by name."""
+        """Return all collections, sorted by name."""
         return (await self._connection.send(get("/collections", CollectionList))).collections
 
     async def create_collection(
@@ -338,10 +346,11 @@ class AsyncClient(AsyncJobCalls):
         """Create an empty collection.
 
         Args:
-            name: Letters, digits, `-`, `_` and `.`.
-            descriptor: The name of its descriptor, such as `vgg16-rmac4`; by default the service's
-                choice.
-            ttl_seconds: Delete it so long after its last change, for scratch collections.
+            name: The name, of letters, digits, `-`, `_` and `.`.
+            descriptor: The name of its descriptor, such as `vgg16-rmac4`; by default the service
+                chooses.
+            ttl_seconds: The service deletes the collection this many seconds after its last
+                change; by default never.
         """
         body = given(name=name, descriptor=descriptor, ttl_seconds=ttl_seconds)
         return await self._connection.send(post("/collections", Collection, body))

@@ -1,4 +1,4 @@
-"""The upload of a folder, a bounded number of requests at a time."""
+"""The upload of a folder, with a limited number of parallel requests."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ class AsyncFolderUpload:
         self._open: deque[_Sent] = deque()
 
     async def run(self, folder: str | os.PathLike[str]) -> UploadReport:
-        """Send the files that the service does not have, and report on all of them."""
+        """Send the files that the service does not have, and return a report on all files."""
         with counted(shown=self._options.progress) as self._tally:
             files = plan.steps(plan.files_of(folder, self._options, self._tally))
             info = await self._connection.send(get("/info", Info))
@@ -53,11 +53,11 @@ class AsyncFolderUpload:
         call = known(digests, collection=self._options.collection)
         try:
             return set((await self._connection.send(call)).known)
-        except CollectionNotFound:  # the first upload makes it
+        except CollectionNotFound:  # the first upload creates it
             return set()
 
     async def _send(self, batch: list[FolderFile]) -> list[_Sent]:
-        """Send some files in one request, or in several where one of the files is at fault."""
+        """Send files in one request; if it is rejected because of a file, send each half alone."""
         call = upload(
             tuple(Part("files", file.name, file.path) for file in batch),
             collection=self._options.collection,

@@ -10,11 +10,11 @@ from client_sdk._transport.local import Exchange, Service, async_result_of, begu
 
 
 class AsyncLocalTransport(httpx.AsyncBaseTransport):
-    """Carries requests to a service in this process, and closes the service at the end."""
+    """A transport to a service inside this process; closing it closes the service."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        # A client that is dropped without `close` must not wait, unlike `close`.
+        # Garbage collection of a client must not wait for the service, as `close` does.
         self._forgotten = weakref.finalize(self, service.abandon)
         self._forgotten.atexit = False
 
@@ -31,7 +31,7 @@ class AsyncLocalTransport(httpx.AsyncBaseTransport):
 
 
 class _AsyncPieces(httpx.AsyncByteStream):
-    """The body of an answer, which arrives in pieces."""
+    """The body of an answer, as a stream of pieces."""
 
     def __init__(self, exchange: Exchange, request: httpx.Request) -> None:
         self._exchange = exchange

@@ -1,4 +1,4 @@
-"""The transport that sends a request again where that helps and does no harm."""
+"""The transport that retries requests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,16 +9,17 @@ from client_sdk._transport.retries import BROKEN, Course, Retries, is_repeatable
 
 
 class AsyncRetryTransport(httpx.AsyncBaseTransport):
-    """Sends over another transport, and again where that helps and does no harm.
+    """A transport that sends requests over another one, and again after a temporary failure.
 
-    Sent again are GET, HEAD, OPTIONS and DELETE, requests with an `Idempotency-Key`, and those
-    whose extension `lookalike.repeatable` says that they change nothing; never a request whose body
-    cannot be read twice. The answers to such requests are read whole before they are passed on.
+    It retries GET, HEAD, OPTIONS and DELETE, requests with an `Idempotency-Key`, and requests that
+    the extension `lookalike.repeatable` marks as safe to repeat. It never retries a request whose
+    body cannot be read twice. It reads the complete answer to a retryable request before returning
+    it.
 
     Args:
         transport: The transport that sends; httpx's own by default.
-        retries: The limits.
-        sleep: Waits for a number of seconds.
+        retries: The limits; `Retries()` by default.
+        sleep: A function that waits for a number of seconds.
     """
 
     def __init__(

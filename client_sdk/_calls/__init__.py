@@ -1,1 +1,1 @@
-"""The calls of the HTTP contract as values: what to send, and how to read the answer."""
+"""The calls of the HTTP contract, as values that connections send."""

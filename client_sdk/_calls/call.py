@@ -1,6 +1,6 @@
-"""One call as a value: what to send, and how to read the answer.
+"""One call as a value: its request, and the reader of its answer.
 
-Nothing here talks to a service. `AsyncConnection` and `Connection` send these values.
+`AsyncConnection` and `Connection` send these values; this module does no I/O of its own.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -24,7 +24,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 Param = str | int | Sequence[str]
 
 FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
-"""Every root of the errors that httpx raises."""
+"""The base classes of all errors that httpx raises."""
 
 
 class Page(Protocol):
@@ -32,7 +32,7 @@ class Page(Protocol):
 
     @property
     def next_cursor(self) -> str | None:
-        """Where the next page begins; `None` on the last one."""
+        """The position of the next page; `None` on the last one."""
 
 
 PageT = TypeVar("PageT", bound=Page)
@@ -40,11 +40,11 @@ PageT = TypeVar("PageT", bound=Page)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[AnswerT]):
-    """One call: what to send, and how to read a successful answer.
+    """One call: its request, and the reader of a successful answer.
 
     Attributes:
-        is_harmless: Whether repeating it changes nothing further, though its method does not say
-            so.
+        read: Reads a successful answer.
+        is_harmless: True if the call is idempotent although its HTTP method is not.
     """
 
     method: str
@@ -60,7 +60,7 @@ class Call(Generic[AnswerT]):
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it may be sent again when its answer was lost."""
+        """True if the call may be sent again when its answer was lost."""
         harmless = (
             self.is_harmless or self.method in ("GET", "DELETE") or KEY_HEADER in self.headers
         )
@@ -72,11 +72,11 @@ class Call(Generic[AnswerT]):
 
     @property
     def cursor(self) -> object:
-        """Where the page begins that this asks for; `None` for the first one."""
+        """The position of the requested page; `None` for the first one."""
         return (self.params if self.json is None else self.json).get("cursor")
 
     def after(self, cursor: str) -> "Call[AnswerT]":
-        """Return the same call for the page that begins at a cursor."""
+        """Return the same call for the page at a cursor."""
         if self.json is not None:
             return replace(self, json={**self.json, "cursor": cursor})
         return replace(self, params={**self.params, "cursor": cursor})
@@ -85,7 +85,7 @@ class Call(Generic[AnswerT]):
     def prepared(
         self, http: httpx.Client | httpx.AsyncClient, timeout: httpx.Timeout, *, once: bool = False
     ) -> Generator[httpx.Request]:
-        """Build the request, to be sent inside this context; close its files afterwards."""
+        """Yield the request, to be sent within the block; close its files afterwards."""
         if http.is_closed:
             raise errors.UsageError("this client is closed; make another one")
         files = [(part.field, part.opened()) for part in self.parts]
@@ -96,7 +96,7 @@ class Call(Generic[AnswerT]):
         except RuntimeError as error:
             if not (http.is_closed or "loop" in str(error)):
                 raise
-            # Another thread has closed it, or the event loop of its connections has ended.
+            # Another thread has closed the client, or the event loop of its connections has ended.
             raise errors.UsageError(f"this client cannot send any more: {error}") from error
         finally:
             for _, (_, content, _) in files:
@@ -104,7 +104,7 @@ class Call(Generic[AnswerT]):
                     content.close()
 
     def answer(self, response: httpx.Response) -> AnswerT:
-        """Return what the service answered."""
+        """Return the value of an answer, or raise the error that it stands for."""
         if not response.is_success:
             raise errors.from_response(response)
         try:
@@ -144,7 +144,7 @@ class Call(Generic[AnswerT]):
 
 
 def get(path: str, kind: type[ModelT], **params: Param | None) -> Call[ModelT]:
-    """Return the call that reads a wire model; parameters that are `None` are left out."""
+    """Return the GET call that reads a wire model; parameters that are `None` are omitted."""
     present = {name: value for name, value in params.items() if value is not None}
     return api("GET", path, model(kind), params=present)
 
@@ -152,19 +152,19 @@ def get(path: str, kind: type[ModelT], **params: Param | None) -> Call[ModelT]:
 def post(
     path: str, kind: type[ModelT], body: Mapping[str, object] | None = None, **options: Any
 ) -> Call[ModelT]:
-    """Return the call that sends JSON and reads a wire model."""
+    """Return the POST call that sends JSON and reads a wire model."""
     return api("POST", path, model(kind), json=body, **options)
 
 
 def api(
     method: str, path: str, read: Callable[[httpx.Response], AnswerT], **options: Any
 ) -> Call[AnswerT]:
-    """Return a call of the API, whose path begins below its version."""
+    """Return a call of the API; its path is relative to the version prefix."""
     return Call(method, f"{API}{path}", read, **options)
 
 
 def next_call(call: Call[AnswerT], cursor: str | None) -> Call[AnswerT] | None:
-    """Return the call for the page after one that ended with `cursor`; `None` after the last."""
+    """Return the call for the next page, at `cursor`; `None` after the last page."""
     if cursor is None:
         return None
     if cursor == call.cursor:
@@ -173,7 +173,7 @@ def next_call(call: Call[AnswerT], cursor: str | None) -> Call[AnswerT] | None:
 
 
 def model(kind: type[ModelT]) -> Callable[[httpx.Response], ModelT]:
-    """Return a reader of answers that are a wire model."""
+    """Return a function that reads an answer as a wire model."""
     return lambda response: kind.model_validate_json(response.content)
 
 
@@ -183,7 +183,7 @@ def content_of(response: httpx.Response) -> bytes:
 
 
 def nothing(response: httpx.Response) -> None:
-    """Read an answer without a body."""
+    """Return nothing, for an answer without a body."""
     del response
 
 
@@ -193,14 +193,14 @@ def given(**values: object) -> dict[str, object]:
 
 
 def segment(text: str) -> str:
-    """Quote a text as one part of a path."""
+    """Return a string quoted as one segment of a path."""
     if not isinstance(text, str) or text.strip(".") == "":  # pyright: ignore[reportUnnecessaryIsInstance]
         raise errors.UsageError(f"{text!r} cannot be part of an address")
     return quote(text, safe="")
 
 
 def form_of(fields: Mapping[str, object]) -> dict[str, str]:
-    """Return values as the fields of a form."""
+    """Return values as the text fields of a form; a list becomes comma-separated."""
 
     def text(value: object) -> str:
         if isinstance(value, list):

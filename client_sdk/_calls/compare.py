@@ -8,7 +8,7 @@ from client_sdk.schemas.compare import Comparison
 
 
 def compare(a: Query, b: Query, *, collection: str) -> Call[Comparison]:
-    """Compare two pictures, each a picture or the id of a stored image."""
+    """Return the call that compares two pictures; each is a picture or the id of a stored image."""
     body: dict[str, object] = {"collection": collection}
     parts: list[Part] = []
     for number, (name, picture) in enumerate((("a", a), ("b", b)), 1):

@@ -1,4 +1,4 @@
-"""Ids of images as callers give them, checked before anything is sent."""
+"""Ids of images given by callers, checked before the request is sent."""
 
 from client_sdk._arguments import MAX_SHOWN, listed
 from client_sdk._calls.pictures import stored_id
@@ -6,10 +6,10 @@ from client_sdk.errors import UsageError
 
 
 def image_id(given: object) -> int:
-    """Return the id of one image, also a whole number of NumPy.
+    """Return the id of one image; a NumPy integer is accepted too.
 
     Raises:
-        UsageError: If it is something else, such as a text of digits.
+        UsageError: If it is not an integer, such as a string of digits.
     """
     found = stored_id(given)
     if found is None:
@@ -21,10 +21,10 @@ def image_id(given: object) -> int:
 
 
 def image_ids(given: object) -> list[int]:
-    """Return the ids of several images, or of the one that is given alone.
+    """Return the ids of several images, or a list of a single given id.
 
     Raises:
-        UsageError: If it is no list of ids, or one of them is no id.
+        UsageError: If it is neither an id nor a list of ids.
     """
     single = stored_id(given)
     if single is not None:
@@ -33,10 +33,10 @@ def image_ids(given: object) -> list[int]:
 
 
 def whole_numbers(name: str, given: object) -> list[int]:
-    """Return a list of whole numbers.
+    """Return a list of integers.
 
     Raises:
-        UsageError: If it is no list, or one of them is no whole number.
+        UsageError: If it is not a list, or one of its items is not an integer.
     """
     numbers = list(listed(name, given, "whole numbers"))
     whole = [found for number in numbers if (found := stored_id(number)) is not None]

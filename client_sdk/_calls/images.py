@@ -1,4 +1,4 @@
-"""The calls about images whose arguments need work before they can be sent."""
+"""The calls for images whose arguments must be checked or converted before they are sent."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict, cast
@@ -27,7 +27,7 @@ class SearchKeywords(TypedDict, total=False):
 
 
 def search(query: Query, options: SearchKeywords) -> Call[SearchResponse]:
-    """Search with a picture, with one that the service fetches, or with a stored one."""
+    """Return the call that searches with a picture, a URL, or the id of a stored image."""
     fields = _search_options(options)
     if is_url(query):
         return _search(json={"url": query, **fields})
@@ -57,7 +57,7 @@ def delete(
     all: bool,  # noqa: A002 - the contract's word
     collection: str,
 ) -> Call[Deleted]:
-    """Delete images by ids, by a filter, or all of a collection."""
+    """Return the call that deletes images by ids, by a filter, or all of a collection."""
     if [ids is not None, filter is not None, all].count(True) != 1:
         raise UsageError(
             "delete() takes exactly one of ids, filter=... and all=True; nothing was deleted"
@@ -72,11 +72,11 @@ def delete(
 
 
 def known(sha256: Iterable[str], *, collection: str = DEFAULT_COLLECTION) -> Call[Known]:
-    """Ask which of some bytes a collection holds, by their digests."""
+    """Return the call that asks which files, given by digest, a collection has."""
     body = {"collection": collection, "sha256": list(texts("sha256", sha256, _DIGESTS))}
     return post("/known", Known, body, is_harmless=True)
 
 
 def image_path(image_id: int, part: str = "") -> str:
-    """Return the address of an image, or of a part of it."""
+    """Return the path of an image, or of a resource below it, such as `/content`."""
     return f"/images/{given_ids.image_id(image_id)}{part}"

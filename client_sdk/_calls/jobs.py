@@ -1,4 +1,4 @@
-"""The calls that start jobs, and the addresses of jobs."""
+"""The calls that start jobs, and the paths of jobs."""
 
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -13,7 +13,7 @@ from client_sdk.schemas import DEFAULT_COLLECTION, Job
 
 
 class TrainKeywords(TypedDict, total=False):
-    """The options of every kind of train call; see `Client.train`."""
+    """The options that all train calls share; see `Client.train`."""
 
     collection: str
     root: str | None
@@ -24,7 +24,7 @@ class TrainKeywords(TypedDict, total=False):
 
 
 def train(fields: Mapping[str, object], options: TrainKeywords) -> Call[Job]:
-    """Index a file or a folder that the service can read, or apply a manifest."""
+    """Return the call that indexes a path that the service can read, or applies a manifest."""
     if "path" not in fields and "manifest" not in fields:
         raise UsageError("train() needs a path, or manifest=...")
     return _train(options, json={**fields, **given(**_train_options("train", options))})
@@ -33,7 +33,7 @@ def train(fields: Mapping[str, object], options: TrainKeywords) -> Call[Job]:
 def upload_manifest(
     manifest: Picture, path: str | PurePath | None, options: TrainKeywords
 ) -> Call[Job]:
-    """Apply a manifest that travels with the request."""
+    """Return the call that sends and applies a manifest."""
     fields = given(path=posix("path", path), **_train_options("upload_manifest", options))
     form = _with_metadata(fields)
     return _train(options, form=form, parts=(to_part("manifest", manifest),))
@@ -46,7 +46,7 @@ def upload(
     metadata: Mapping[str, Any] | None,
     idempotency_key: str | None = None,
 ) -> Call[Job]:
-    """Index pictures that travel with the request."""
+    """Return the call that sends and indexes pictures."""
     form = _with_metadata({"collection": collection, "metadata": metadata_of(metadata)})
     return _train({"idempotency_key": idempotency_key}, form=form, parts=parts)
 
@@ -58,7 +58,7 @@ def _train(options: TrainKeywords, **sent: Any) -> Call[Job]:
 
 def _train_options(method: str, options: TrainKeywords) -> dict[str, object]:
     check_names(method, options, TrainKeywords.__annotations__)
-    # A field that an older service does not know is sent only when it was asked for.
+    # An older service rejects fields that it does not know: send only those that are set.
     return {
         "collection": options.get("collection", DEFAULT_COLLECTION),
         "root": options.get("root"),
@@ -75,7 +75,7 @@ def _with_metadata(fields: dict[str, object]) -> dict[str, str]:
 
 
 def key_header(key: str | None) -> dict[str, str]:
-    """Return the header that makes a call safe to repeat, with a new key unless one is given."""
+    """Return the idempotency header of a call, with a new key unless one is given."""
     return {KEY_HEADER: uuid4().hex if key is None else key}
 
 
@@ -90,17 +90,17 @@ def identify(job: Job | str | None) -> str:
 
 
 def job_path(job: Job | str, verb: str = "") -> str:
-    """Return the address of a job, or of something that it has or does."""
+    """Return the path of a job, or of an action or resource below it, such as `/cancel`."""
     return f"/jobs/{segment(identify(job))}{verb}"
 
 
 def reindex_path(name: str, verb: str = "") -> str:
-    """Return the address of the reindex of a collection."""
+    """Return the path of the reindex of a collection, or of an action below it."""
     return f"/collections/{segment(name)}/reindex{verb}"
 
 
 def posix(name: str, path: str | PurePath | None) -> str | None:
-    """Return the path of a file or a folder of the service, with slashes."""
+    """Return a path on the service's machine with forward slashes."""
     if isinstance(path, PurePath):
         return path.as_posix()
     if not isinstance(path, str | None):  # pyright: ignore[reportUnnecessaryIsInstance]

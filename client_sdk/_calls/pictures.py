@@ -1,4 +1,4 @@
-"""The kinds of pictures that a caller may pass, and the parts of a form that carry them."""
+"""The types of pictures that a caller may pass, and the multipart parts that carry them."""
 
 import inspect
 import io
@@ -16,30 +16,31 @@ from client_sdk.errors import UsageError
 
 _Raw = bytes | bytearray | memoryview
 Picture = str | os.PathLike[str] | _Raw | tuple[str, bytes] | BinaryIO | PillowImage | PixelArray
-"""A picture: the path of a file, bytes, `(name, bytes)`, a file object opened in binary mode, an
-image of Pillow, or an array of NumPy.
+"""A picture: the path of a file, bytes, `(name, bytes)`, a file object opened in binary mode, a
+Pillow image, or a NumPy array.
 
-A path is opened and closed by the client. A file object is sent from its beginning, where it has
-one, and stays open: it belongs to the caller. Screenshots of Playwright and Selenium
-(`get_screenshot_as_png`) are bytes. An image of Pillow is sent upright, as a PNG. An array is
-uint8, `(H, W)`, `(H, W, 3)` or `(H, W, 4)`, in the order red, green, blue, and sent as a PNG too.
+The client opens and closes the file of a path. A seekable file object is sent from its beginning,
+another one from its position; the client does not close it. Screenshots of Playwright and Selenium
+(`get_screenshot_as_png`) are bytes. A Pillow image is sent upright, as a PNG. An array is uint8 of
+shape `(H, W)`, `(H, W, 3)` or `(H, W, 4)`, in the order red, green, blue (and alpha); it is sent as
+a PNG.
 """
 
 Query = Picture | SupportsIndex
-"""The query of a search: a picture, a URL from which the service fetches one, or the id of a stored
-image."""
+"""The query of a search: a picture, the URL of a picture that the service fetches, or the id of a
+stored image."""
 
 _URLS = ("http://", "https://")
 _BASE64 = ("iVBORw0KGgo", "/9j/4A", "UklGR", "data:")
 _LONGEST_PATH = 4096
 
-MEDIA_TYPE = "application/octet-stream"  # the service tells a format by its content
+MEDIA_TYPE = "application/octet-stream"  # the service detects the format from the bytes
 
 
 class DiskFile:
-    """A file that is open only while its bytes are sent, so that a thousand fit in one request.
+    """A file that is open only while it is sent, so that one request can have a thousand files.
 
-    It has what httpx needs of a file: its length ahead of time, and pieces of its content.
+    It has the methods that httpx uses: they give the length in advance, and the content in pieces.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,22 +52,22 @@ class DiskFile:
 
     @property
     def is_open(self) -> bool:
-        """Whether the file is open at this moment."""
+        """True while the file is open."""
         return self._file is not None
 
     def tell(self) -> int:
-        """Return 0: httpx asks only in order to come back to the beginning."""
+        """Return 0: httpx uses the position only to seek back to the beginning."""
         return 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Return the length, with `SEEK_END`, or go back to the beginning."""
+        """Return the length for `SEEK_END`; otherwise go back to the beginning."""
         if whence == os.SEEK_END:
             return self._size
         self.close()
         return offset
 
     def read(self, size: int = -1) -> bytes:
-        """Return at most `size` bytes; the empty piece at the end closes the file."""
+        """Return at most `size` bytes; the file is closed when its end is reached."""
         if self._file is None:
             self._file = self._path.open("rb")
         piece = self._file.read(size)
@@ -75,7 +76,7 @@ class DiskFile:
         return piece
 
     def close(self) -> None:
-        """Close the file; reading again would start from the beginning."""
+        """Close the file; the next read starts at the beginning."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -83,7 +84,7 @@ class DiskFile:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of a multipart body, not opened or encoded yet."""
+    """One file of a multipart body, opened or encoded only when it is sent."""
 
     field: str
     name: str
@@ -91,18 +92,18 @@ class Part:
 
     @property
     def is_replayable(self) -> bool:
-        """Whether it can be sent a second time."""
+        """True if the part can be sent a second time."""
         if isinstance(self.content, Path | bytes) or callable(self.content):
             return True
         seekable = getattr(self.content, "seekable", None)
         return seekable is not None and bool(seekable())
 
     def encoded(self) -> "Part":
-        """Return the same part, ready to be sent."""
+        """Return the same part with its picture encoded."""
         return replace(self, content=self.content()) if callable(self.content) else self
 
     def opened(self) -> tuple[str, IO[bytes] | bytes, str]:
-        """Return the part as httpx takes it."""
+        """Return the part as the tuple that httpx expects: name, content and media type."""
         if isinstance(self.content, Path):
             return self.name, cast("IO[bytes]", DiskFile(self.content)), MEDIA_TYPE
         content = self.content() if callable(self.content) else self.content
@@ -110,22 +111,22 @@ class Part:
 
 
 def is_url(picture: object) -> TypeGuard[str]:
-    """Tell whether a query is a URL."""
+    """Return True if a query is a URL."""
     return isinstance(picture, str) and picture.lower().startswith(_URLS)
 
 
 def stored_id(query: object) -> int | None:
-    """Return the id of a stored image, if a query is one; NumPy's whole numbers are too."""
+    """Return the id if a query is an integer, also of NumPy; otherwise `None`."""
     if isinstance(query, bool) or is_array(query) or not isinstance(query, SupportsIndex):
         return None
     try:
         return operator.index(query)
-    except TypeError:  # a tensor, of which only a single whole number is one
+    except TypeError:  # a tensor is an integer only if it has one integer element
         return None
 
 
 def to_part(field: str, picture: Picture, number: int = 1) -> Part:
-    """Return the part that carries a picture; `number` names one without a name."""
+    """Return the part that carries a picture; `number` is in the name of an unnamed picture."""
     if isinstance(picture, str | os.PathLike):
         path = _path(picture)
         return Part(field, printable(path.name), path)
@@ -143,7 +144,7 @@ def to_part(field: str, picture: Picture, number: int = 1) -> Part:
 
 
 def to_parts(field: str, pictures: Picture | Iterable[Picture]) -> tuple[Part, ...]:
-    """Return the parts that carry one picture or many; `(name, bytes)` is one picture."""
+    """Return the parts that carry one or several pictures; `(name, bytes)` is one picture."""
     parts = tuple(
         to_part(field, picture, number) for number, picture in enumerate(_listed(pictures), 1)
     )
@@ -210,5 +211,5 @@ def _listed(pictures: Picture | Iterable[Picture]) -> list[Picture]:
 
 
 def printable(name: str) -> str:
-    """Return a file name as text that JSON and a form can carry, whatever bytes it has."""
+    """Return a file name as valid Unicode, for JSON and forms, whatever bytes it has."""
     return os.fsencode(name).decode("utf-8", "replace")

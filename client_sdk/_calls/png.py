@@ -1,6 +1,6 @@
-"""Pictures of Pillow and NumPy as PNG bytes, without importing either.
+"""Pillow images and NumPy arrays as PNG bytes, without importing either library.
 
-Who hands over such a picture has imported its library; who does not, need not have it.
+A caller who passes such a picture has imported its library; other callers do not need it.
 """
 
 import io
@@ -12,13 +12,13 @@ from typing import Any, Protocol, TypeGuard
 from client_sdk.errors import UsageError
 
 _ORIENTATION = 0x0112
-# EXIF orientations, and by which of `PIL.Image.Transpose` a picture becomes upright.
+# The `PIL.Image.Transpose` that makes a picture upright, by EXIF orientation.
 _UPRIGHT_BY = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
-# Modes that a PNG holds, and what the others are turned into.
+# Modes that a PNG supports, and the conversions of other modes.
 _AS_THEY_ARE = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _TURNED_INTO = {"PA": "RGBA", "RGBa": "RGBA", "La": "LA", "I": "I;16"}
-_FAST = 1  # the network is quicker than a smaller PNG
-_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of a PNG, by samples of a pixel
+_FAST = 1  # stronger compression takes longer than it saves in transfer
+_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of a PNG, by samples per pixel
 _TO_8_BIT = {
     "f": "; floats from 0 to 1 become (255 * array).round().astype('uint8')",
     "b": "; for a mask, array.astype('uint8') * 255",
@@ -27,7 +27,7 @@ _TO_8_BIT = {
 
 
 class PillowImage(Protocol):
-    """What is needed of a `PIL.Image.Image`."""
+    """The used part of `PIL.Image.Image`."""
 
     @property
     def mode(self) -> str: ...
@@ -37,7 +37,7 @@ class PillowImage(Protocol):
 
 
 class PixelArray(Protocol):
-    """What is needed of a `numpy.ndarray`."""
+    """The used part of `numpy.ndarray`."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -47,24 +47,24 @@ class PixelArray(Protocol):
 
 
 def is_pillow(picture: object) -> TypeGuard[PillowImage]:
-    """Tell whether it is an image of Pillow."""
+    """Return True if an object is a Pillow image."""
     return _is_a(picture, "PIL.Image", "Image")
 
 
 def is_array(picture: object) -> TypeGuard[PixelArray]:
-    """Tell whether it is an array of NumPy."""
+    """Return True if an object is a NumPy array."""
     return _is_a(picture, "numpy", "ndarray")
 
 
 def pillow_png(image: Any) -> bytes:
-    """Return an image of Pillow as an upright PNG, with no metadata but its colour profile."""
+    """Return a Pillow image as an upright PNG without metadata except its colour profile."""
     orientation = image.getexif().get(_ORIENTATION, 1)
     upright = image.transpose(_UPRIGHT_BY[orientation]) if orientation in _UPRIGHT_BY else image
     encoded = io.BytesIO()
     options: dict[str, Any] = {"exif": b"", "compress_level": _FAST}
     if upright.mode not in _AS_THEY_ARE:
         upright = _plain(upright)
-        options["icc_profile"] = None  # it was made for what the colours were before
+        options["icc_profile"] = None  # the profile describes the colours before the conversion
     upright.save(encoded, "PNG", **options)
     return encoded.getvalue()
 
@@ -74,7 +74,7 @@ def array_png(array: PixelArray) -> bytes:
     height, width, samples = _checked(array)
     row = width * samples
     pixels = array.tobytes()
-    # Each row begins with the number of its filter; 0 is none.
+    # Each row begins with the number of its filter; 0 means no filter.
     lines = b"".join(b"\0" + pixels[at : at + row] for at in range(0, height * row, row))
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[samples], 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, _FAST)), (b"IEND", b""))
@@ -92,7 +92,7 @@ def _plain(image: Any) -> Any:
             "a Pillow image of floats (mode F) has no fixed white; scale it to 0..255 and convert "
             "it to L first"
         )
-    if image.mode.startswith("I;16"):  # in another order of bytes
+    if image.mode.startswith("I;16"):  # in another byte order
         return image.convert("I").convert("I;16")
     if image.mode == "I" and not 0 <= min(image.getextrema()) <= max(image.getextrema()) < 2**16:
         raise UsageError(
@@ -103,7 +103,7 @@ def _plain(image: Any) -> Any:
 
 
 def _checked(array: PixelArray) -> tuple[int, int, int]:
-    """Return height, width and samples of a pixel; refuse other shapes and types."""
+    """Return the height, the width and the samples per pixel; raise for other shapes and types."""
     shape = tuple(int(length) for length in array.shape)
     if str(array.dtype) != "uint8":
         hint = _TO_8_BIT.get(str(array.dtype.kind), "")

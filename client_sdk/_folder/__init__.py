@@ -1,1 +1,1 @@
-"""The upload of a folder: which files, in which requests, and the report."""
+"""The upload of a folder: selection of the files, batches and the report."""

@@ -1,6 +1,6 @@
-"""The upload of a folder: its files, its options, and what goes into one request.
+"""The upload of a folder: its files, its options, and the batch of each request.
 
-Nothing here talks to the service; `AsyncFolderUpload` and `FolderUpload` do.
+`AsyncFolderUpload` and `FolderUpload` send the requests; this module sends nothing.
 """
 
 import hashlib
@@ -23,19 +23,19 @@ PICTURES = (
     *("*.jpg", "*.jpeg", "*.jpe", "*.jfif", "*.png", "*.webp", "*.gif"),
     *("*.bmp", "*.dib", "*.tif", "*.tiff", "*.avif"),
 )
-"""The names that files of the readable formats usually have."""
+"""The usual file names of the supported formats, as patterns."""
 
 FILES_A_STEP = 1000
-"""Files that are listed in memory at once, and asked about in one call."""
+"""The number of files that are in memory at once, and whose digests one call sends."""
 
-_ROOM_OF_A_FORM = 0.9  # of the largest request; the rest is for names and boundaries
+_ROOM_OF_A_FORM = 0.9  # share of the largest request; the rest is for names and boundaries
 _REFUSED = frozenset({400, 413, 415, 422})
 
 T = TypeVar("T")
 
 
 class FolderKeywords(TypedDict, total=False):
-    """The options of an upload of a folder; see `Client.upload_folder`."""
+    """The options of the upload of a folder; see `Client.upload_folder`."""
 
     collection: str
     pattern: str | Iterable[str]
@@ -53,7 +53,7 @@ class FolderKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderOptions:
-    """The same options with their defaults, checked."""
+    """The checked options of the upload of a folder, with their defaults."""
 
     collection: str = DEFAULT_COLLECTION
     pattern: str | Iterable[str] = PICTURES
@@ -70,7 +70,7 @@ class FolderOptions:
 
     @classmethod
     def of(cls, options: FolderKeywords) -> "FolderOptions":
-        """Return the options that a caller gave as keywords."""
+        """Return the options of a caller's keywords."""
         check_names("upload_folder", options, FolderKeywords.__annotations__)
         metadata_of(options.get("metadata"))
         return cls(**options)
@@ -86,7 +86,7 @@ class FolderOptions:
 def files_of(
     folder: str | os.PathLike[str], options: FolderOptions, tally: Tally
 ) -> Iterator[FolderFile]:
-    """Yield the selected files of a folder by path; links to folders are not followed."""
+    """Yield the selected files of a folder in a fixed order; links to folders are not followed."""
     root = Path(folder)
     if not root.is_dir():
         raise UsageError(f"{str(root)!r} is not a folder; `upload` takes files")
@@ -130,7 +130,7 @@ def steps(files: Iterable[T], count: int = FILES_A_STEP) -> Iterator[list[T]]:
 
 
 def digested(file: FolderFile) -> FolderFile | FailedFile:
-    """Return the file with the digest of its bytes, or the reason why it cannot be read."""
+    """Return the file with its digest, or a failure if it cannot be read."""
     try:
         with file.path.open("rb") as opened:
             return replace(file, sha256=hashlib.file_digest(opened, "sha256").hexdigest())
@@ -141,7 +141,7 @@ def digested(file: FolderFile) -> FolderFile | FailedFile:
 def to_send(
     files: Sequence[FolderFile | FailedFile], known: Iterable[str], tally: Tally
 ) -> list[FolderFile]:
-    """Return the readable files that are not known and do not repeat an earlier file."""
+    """Return the readable files whose bytes are neither known nor those of an earlier file."""
     readable = [file for file in files if isinstance(file, FolderFile)]
     tally.add(failed=tuple(file for file in files if isinstance(file, FailedFile)))
     skipped, wanted = set(known), list[FolderFile]()
@@ -156,7 +156,7 @@ def to_send(
 def batches(
     files: Iterable[FolderFile], options: FolderOptions, info: Info, tally: Tally
 ) -> Iterator[list[FolderFile]]:
-    """Yield the files of each request; refuse those that are too large for the service."""
+    """Yield the files of each request; a file over the service's limit is counted as failed."""
     room = min(options.batch_bytes, int(info.limits.max_request_bytes * _ROOM_OF_A_FORM))
     batch, size = list[FolderFile](), 0
     for file in files:
@@ -175,19 +175,19 @@ def batches(
 
 
 def is_about_files(error: Exception) -> bool:
-    """Tell whether the files of a request are at fault, so that other requests may succeed."""
+    """Return True if an error is caused by the files of a request; others may still succeed."""
     if isinstance(error, ApiError):
         return error.status in _REFUSED
     return isinstance(error, UsageError) or not isinstance(error, LookalikeError)
 
 
 def digests_of(files: Iterable[FolderFile | FailedFile]) -> list[str]:
-    """Return the digests of the files that could be read."""
+    """Return the digests of the readable files."""
     return [file.sha256 for file in files if isinstance(file, FolderFile)]
 
 
 def names_without(files: Iterable[FolderFile | FailedFile], held: set[str]) -> list[str]:
-    """Return the names of the files whose bytes are not among the given digests."""
+    """Return the names of the files whose digests are not in `held`, and of unreadable files."""
     return [
         file.name if isinstance(file, FolderFile) else file.path
         for file in files

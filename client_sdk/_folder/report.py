@@ -17,8 +17,9 @@ class FolderFile:
     """A file of the folder.
 
     Attributes:
-        name: The path below the folder, with slashes.
-        sha256: The digest of its bytes; empty until it was read.
+        name: The path relative to the folder, with slashes.
+        size: The number of bytes.
+        sha256: The SHA-256 of its bytes, in hex; empty until the file was read.
     """
 
     path: Path
@@ -32,10 +33,10 @@ class FailedFile:
     """A file that is not indexed.
 
     Attributes:
-        path: The path below the folder, with slashes.
-        code: One of the contract's error codes, or `unreadable` for a file that could not be read
-            here.
-        detail: The reason, for people.
+        path: The path relative to the folder, with slashes.
+        code: An error code of the contract, or `unreadable` for a file that the client could not
+            read.
+        detail: The reason as a sentence.
     """
 
     path: str
@@ -48,14 +49,15 @@ class UploadReport:
     """The outcome of every file of a folder.
 
     Attributes:
-        found: Files that the patterns select.
-        known: Files that were not sent, because the collection or an earlier file of the folder
-            has the same bytes.
-        sent: Files that the service accepted.
-        indexed: Accepted files that became images; 0 unless their jobs were waited for.
-        duplicates: Accepted files whose bytes had come into the collection meanwhile.
-        failed: Files that are not indexed, with the reasons.
-        bytes_sent: The bytes of all accepted files.
+        found: The number of files that the patterns select.
+        known: The number of files that were not sent, because the collection or an earlier file
+            of the folder has the same bytes.
+        sent: The number of files that the service accepted.
+        indexed: The number of accepted files that became images; 0 with `wait=False`.
+        duplicates: The number of accepted files whose bytes were added to the collection by
+            another call in the meantime; 0 with `wait=False`.
+        failed: The files that are not indexed, with the reasons.
+        bytes_sent: The total size of all accepted files, in bytes.
         jobs: The ids of the jobs.
     """
 
@@ -70,12 +72,13 @@ class UploadReport:
 
 
 class UploadStopped(LookalikeError):
-    """The upload of a folder could not go on; its cause says why.
+    """The upload of a folder could not continue; `__cause__` is the error that stopped it.
 
-    Nothing is lost or doubled: what was sent is there, and the same call goes on with the rest.
+    The service keeps the files that were sent; the same call continues with the rest.
 
     Attributes:
-        report: The outcome until then.
+        report: The outcome of the files until the error.
+        reason: The reason as a sentence.
     """
 
     def __init__(self, report: UploadReport, reason: str) -> None:
@@ -91,10 +94,10 @@ class UploadStopped(LookalikeError):
 
 
 class Tally:
-    """Counts the outcome of the files, from several threads.
+    """Counts of the outcomes of files; several threads may add to them.
 
     Args:
-        on_change: Called with a line that describes the counts.
+        on_change: A function to call with a line that describes the counts.
     """
 
     def __init__(self, on_change: Callable[[str], object] | None = None) -> None:
@@ -123,7 +126,7 @@ class Tally:
 
 
 def describe(report: UploadReport) -> str:
-    """Describe an upload in one line."""
+    """Return a description of an upload in one line."""
     done = report.indexed + report.duplicates
     return (
         f"{report.found} found, {report.known} known, {report.sent} sent, {done} done, "
@@ -132,7 +135,7 @@ def describe(report: UploadReport) -> str:
 
 
 def failure_of(name: str, error: Exception) -> FailedFile:
-    """Return the file that an error kept from being sent."""
+    """Return the failure of a file that could not be sent because of an error."""
     if isinstance(error, ApiError):
         return FailedFile(name, error.code, error.detail)
     reason = error.strerror if isinstance(error, OSError) else None
@@ -141,12 +144,16 @@ def failure_of(name: str, error: Exception) -> FailedFile:
 
 @contextmanager
 def counted(*, shown: bool) -> Generator[Tally]:
-    """Provide the counts of an upload, which are shown on stderr if wanted."""
+    """Yield the counts of an upload, and show them on stderr if `shown`.
+
+    Raises:
+        UploadStopped: If an error other than a `UsageError` stops the upload.
+    """
     with showing(shown=shown) as show:
         tally = Tally(show)
         try:
             yield tally
         except UsageError:
-            raise  # nothing was begun
+            raise  # raised before anything was sent
         except LookalikeError as error:
             raise UploadStopped(tally.report, str(error)) from error

@@ -1,6 +1,6 @@
-"""Calls that run several at once: in threads for `Client`, as tasks for `AsyncClient`.
+"""Concurrent calls: in threads for `Client`, as tasks for `AsyncClient`.
 
-This seam is written by hand, because threads and tasks differ by more than words.
+Both are written by hand, because the generator of `_sync` cannot turn tasks into threads.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ ItemT = TypeVar("ItemT")
 
 
 def each(function: Callable[[ItemT], T], items: Iterable[ItemT], most: int) -> list[T]:
-    """Call a function for each item, at most `most` at once; an error drops the waiting items."""
+    """Call a function for each item, at most `most` at once; an error cancels the waiting calls."""
     with ThreadPoolExecutor(most) as pool:
         running = [pool.submit(function, item) for item in items]
         try:
@@ -25,7 +25,7 @@ def each(function: Callable[[ItemT], T], items: Iterable[ItemT], most: int) -> l
 async def async_each(
     function: Callable[[ItemT], Awaitable[T]], items: Iterable[ItemT], most: int
 ) -> list[T]:
-    """Await a function for each item, at most `most` at once; an error cancels the others."""
+    """Await a function for each item, at most `most` at once; an error cancels the other calls."""
     free = asyncio.Semaphore(most)
 
     async def bounded(item: ItemT) -> T:

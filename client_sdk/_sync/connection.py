@@ -14,7 +14,7 @@ from client_sdk._transport.retries import Retries
 
 
 class Connection:
-    """Sends calls to one service; see `Client` for its arguments."""
+    """The connection that sends calls to one service; see `Client` for its arguments."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Connection:
         self._http.close()
 
     def pages(self, first: Call[PageT]) -> Iterator[PageT]:
-        """Yield page after page, each when it is needed."""
+        """Yield the pages of a list; each is fetched when it is needed."""
         call: Call[PageT] | None = first
         while call is not None:
             page = self.send(call)
@@ -52,7 +52,7 @@ class Connection:
             call = next_call(call, page.next_cursor)
 
     def send(self, call: Call[AnswerT], within: float = math.inf) -> AnswerT:
-        """Send a call and return its answer; with `within` seconds, once and in that time."""
+        """Send a call and return its answer; a finite `within` allows one attempt, in seconds."""
         if call.parts:
             call = call.encoded()
         timeout, once = self._settings.limits(within), math.isfinite(within)
@@ -64,7 +64,7 @@ class Connection:
     def events(
         self, call: Call[None], begin: Callable[[httpx.Response], object]
     ) -> Generator[ServerSentEvent]:
-        """Yield the events of a stream, after `begin` has checked its head."""
+        """Yield the events of a stream, after `begin` has checked its status and headers."""
         with call.prepared(self._http, self._settings.stream_limits, once=True) as request:
             response = self._http.send(request, stream=True)
             try:

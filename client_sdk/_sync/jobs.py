@@ -1,5 +1,5 @@
 # Generated from client_sdk/_async/jobs.py by `make sync`; edit that file instead.
-"""Jobs: starting them, and what can be done with one."""
+"""Jobs: starting, finding, watching, cancelling and retrying them."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,23 +31,23 @@ from client_sdk.schemas import (
 
 
 class JobHandle(Job):
-    """A job as a client returns it, with the methods that watch, end and repeat it.
+    """A job with methods that watch, cancel and retry it.
 
-    It is frozen and shows the job at the moment of the call; `refresh` returns a newer one. It is
-    equal to a `Job` with the same fields, and becomes one when it is pickled.
+    It is immutable and has the state of the job when it was returned; `refresh` returns the current
+    state. It equals a `Job` with the same fields, and is pickled as a `Job`.
     """
 
     _connection: Connection | None = PrivateAttr(default=None)
 
     @classmethod
     def of(cls, job: Job, connection: Connection) -> Self:
-        """Return a job, bound to the connection that it came from."""
+        """Return a job that is bound to a connection."""
         handle = cls.model_validate(job.model_dump(exclude_unset=True))
         handle._connection = connection
         return handle
 
     def refresh(self) -> Self:
-        """Return the same job as it is now."""
+        """Return the current state of the job."""
         return self._asked(get(job_path(self), Job))
 
     def wait(
@@ -58,20 +58,20 @@ class JobHandle(Job):
         on_progress: Callable[[Job], object] | None = None,
         progress: bool = False,
     ) -> Self:
-        """Wait until the job is completed. A service that is away for a moment does no harm.
+        """Wait until the job is completed; temporary failures of the service are retried.
 
         Args:
-            timeout: Seconds to wait at most.
-            interval: Seconds before the second look; grows gently up to 2 s.
-            on_progress: Called with the job after each look.
-            progress: Whether to show the progress on stderr.
+            timeout: The longest wait, in seconds.
+            interval: Seconds between the first two polls; the pauses grow up to 2 s.
+            on_progress: A function to call with the job after each poll.
+            progress: If true, show the progress on stderr.
 
         Returns:
             The completed job; some of its files may have failed.
 
         Raises:
             JobFailed: If the job failed or was canceled.
-            TimeoutExceeded: If it is not completed in time; the job goes on.
+            TimeoutExceeded: If the job is not completed in time; it continues to run.
         """
         patience = Patience(timeout=timeout, interval=interval)
         job_id, seen = identify(self), None
@@ -95,15 +95,15 @@ class JobHandle(Job):
         *,
         timeout: float = 60.0,
     ) -> Iterator[Self]:
-        """Follow the job: yield it as it is now, after every change, and at its end.
+        """Yield the job now, after every change, and at its end.
 
-        A connection that breaks is opened again.
+        A broken connection is opened again.
 
         Args:
-            timeout: Seconds that the service may be away.
+            timeout: The longest time without an answer of the service, in seconds.
 
         Raises:
-            TimeoutExceeded: If the service is away for longer.
+            TimeoutExceeded: If the service does not answer for longer.
         """
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
         call = api("GET", job_path(self, "/events"), nothing, headers=headers)
@@ -121,23 +121,23 @@ class JobHandle(Job):
                 time.sleep(following.pause(missed))
 
     def cancel(self) -> Self:
-        """End the job if it is not finished. What it has indexed stays; nothing more is added.
+        """Cancel an unfinished job; images that it has indexed stay.
 
         Raises:
-            Conflict: If it is completed or failed already.
+            Conflict: If the job is already completed or failed.
         """
         return self._asked(post(job_path(self, "/cancel"), Job, is_harmless=True))
 
     def retry(self) -> Self:
-        """Start a new job for the files that this one failed at or did not reach.
+        """Start a new job for the failed and unreached files of this one.
 
         Raises:
-            Conflict: If it is not finished, or there is nothing to retry.
+            Conflict: If the job is not finished, or has nothing to retry.
         """
         return self._asked(post(job_path(self, "/retry"), Job))
 
     def all_errors(self) -> Iterator[JobError]:
-        """Walk over all files that it could not index; `errors` holds the first of them."""
+        """Yield all files that the job could not index; `errors` has only the first of them."""
         first = get(job_path(self, "/errors"), JobErrorList, limit=100)
         for page in self._sender.pages(first):
             for error in page.errors:
@@ -160,10 +160,10 @@ class JobHandle(Job):
     __hash__ = Job.__hash__
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        return self  # it is frozen, and a connection cannot be copied
+        return self  # a handle is immutable, and a connection cannot be copied
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Another process gets the job alone: the connections stay here.
+        # A connection cannot be pickled.
         return Job.model_validate, (self.model_dump(),)
 
 
@@ -188,24 +188,27 @@ class JobCalls:
 
         Args:
             path: The path on the service's machine: absolute and under an image root, or relative
-                to one. With a manifest, the folder where its paths begin; by default they begin at
-                the manifest's own folder.
-            manifest: An NDJSON or CSV file of the service's machine that lists images to add and
-                to delete.
-            recursive: Whether to walk into subfolders.
-            ignore: Patterns (`*.gif`, `drafts/`, `**/thumbs/**`) of what to leave out.
-            prune: Delete images whose files are gone from the folder.
-            **options: `collection` of the images; `root`, the name of the image root of a relative
-                path, where the service has several; `metadata`, stored with every new image;
-                `verify_bytes` (no), to read also what seems unchanged; `dry_run` (no), to change
-                nothing and report what would happen to every file; `idempotency_key`: the same
-                call again under this key, within 24 hours, returns the job of the first call.
+                to one. With a manifest, the folder to which its paths are relative; by default the
+                manifest's own folder.
+            manifest: The path, on the service's machine, of an NDJSON or CSV file that lists images
+                to add and to delete.
+            recursive: If true, include subfolders.
+            ignore: Patterns of files and folders to skip, such as `*.gif`, `drafts/` or
+                `**/thumbs/**`.
+            prune: If true, delete images whose files are gone from the folder.
+            **options: Each with its default in parentheses: `collection` of the images
+                (`default`); `root`, the name of the image root of a relative path, required if the
+                service has several; `metadata`, stored with every new image (none);
+                `verify_bytes`, read also files that seem unchanged (no); `dry_run`, change
+                nothing and report what would happen to every file (no); `idempotency_key`: a
+                second call with the same key within 24 hours returns the job of the first one (a
+                new key for each call).
 
         Returns:
-            The job as it was accepted; `wait` waits for its end.
+            The accepted job; its `wait` waits for its end.
 
         Raises:
-            UsageError: If neither path nor manifest is named, or an option cannot be used.
+            UsageError: If neither `path` nor `manifest` is given, or an option cannot be used.
         """
         fields = given(
             path=calls.posix("path", path),
@@ -224,15 +227,16 @@ class JobCalls:
         metadata: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> JobHandle:
-        """Send pictures to be indexed. Files are read while they are sent, one after the other.
+        """Send pictures and start to index them.
 
-        A zip or tar archive (.gz, .bz2, .xz, .zst) stands for the pictures in it.
+        All are sent in one request. Each file is open only while it is sent. A zip or tar archive
+        (.gz, .bz2, .xz, .zst) is unpacked, and the pictures in it are indexed.
 
         Args:
-            images: One picture or archive, or many, in one request.
+            images: One picture or archive, or several.
             collection: The collection of the images.
-            metadata: Stored with every image of this call.
-            idempotency_key: As for `train`.
+            metadata: Metadata to store with every image of this call.
+            idempotency_key: The same as in `train`.
 
         Raises:
             UsageError: If there is no picture, or an argument cannot be used.
@@ -253,12 +257,12 @@ class JobCalls:
         path: str | PurePath | None = None,
         **options: Unpack[TrainKeywords],
     ) -> JobHandle:
-        """Send a manifest of files under an image root, to add and to delete.
+        """Send a manifest and start to apply it: it lists files under an image root.
 
         Args:
-            manifest: A path, bytes, `(name, bytes)` or a file opened in binary mode.
-            path: The folder where its paths begin; by default the image root.
-            **options: As for `train`.
+            manifest: The manifest: a path, bytes, `(name, bytes)` or a file opened in binary mode.
+            path: The folder to which its paths are relative; by default the image root.
+            **options: The same as in `train`.
 
         Raises:
             UsageError: If the manifest or an option cannot be used.
@@ -267,9 +271,9 @@ class JobCalls:
         return self._started(calls.upload_manifest(manifest, path, options))
 
     def job(self, job: Job | str | None = None) -> JobHandle:
-        """Return a job by its id, or the newest one.
+        """Return a job by its id; without an id, the newest job.
 
-        Before the first job, the newest one has the state `idle` and the id `None`.
+        Before the first job, this is a job with the state `idle` and the id `None`.
         """
         return self._started(get("/process" if job is None else job_path(job), Job))
 
@@ -279,11 +283,11 @@ class JobCalls:
         state: JobState | str | Iterable[JobState | str] = (),
         collection: str | None = None,
     ) -> Iterator[JobHandle]:
-        """Walk over the jobs, newest first.
+        """Yield the jobs, newest first.
 
         Args:
-            state: Only jobs in this state, or in one of these.
-            collection: Only jobs of this collection.
+            state: Yield only jobs in this state, or in one of these states.
+            collection: Yield only jobs of this collection.
         """
         states = text_or_texts("state", state, "states, such as `failed`")
         first = get("/jobs", JobList, state=states or None, collection=collection, limit=100)
@@ -299,24 +303,25 @@ class JobCalls:
         drop_missing: bool = False,
         idempotency_key: str | None = None,
     ) -> JobHandle:
-        """Start to describe the images of a collection again; searches go on meanwhile.
+        """Start to describe all images of a collection again; searches continue to work.
 
         Args:
             name: The collection.
-            descriptor: The name of the new descriptor; by default the service's choice.
-            drop_missing: Delete images whose originals are gone, instead of not switching.
-            idempotency_key: As for `train`.
+            descriptor: The name of the new descriptor; by default the service chooses.
+            drop_missing: If true, delete images whose originals are gone. Otherwise such an image
+                prevents the switch to the new descriptors.
+            idempotency_key: The same as in `train`.
         """
         body = given(descriptor=descriptor, drop_missing=drop_missing)
         headers = calls.key_header(idempotency_key)
         return self._started(post(calls.reindex_path(name), Job, body, headers=headers))
 
     def undo_reindex(self, name: str) -> Collection:
-        """Let searches use the former descriptors again; a second call reverts the first."""
+        """Switch searches back to the former descriptors; a second call reverts the first."""
         return self._connection.send(post(calls.reindex_path(name, "/undo"), Collection))
 
     def forget_reindex(self, name: str) -> None:
-        """Give up a reindex that is not finished, and drop the former descriptors."""
+        """Cancel an unfinished reindex, and drop the former descriptors."""
         self._connection.send(api("DELETE", calls.reindex_path(name), nothing))
 
     def _started(self, call: Call[Job]) -> JobHandle:

@@ -1,1 +1,1 @@
-"""Settings, retries, versions and waiting: what both halves of the client share."""
+"""Settings, retries, version checks and polling, shared by both halves of the client."""

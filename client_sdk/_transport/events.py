@@ -1,4 +1,4 @@
-"""Following a job by server-sent events, also across streams that break."""
+"""Following a job by server-sent events, across broken streams."""
 
 import httpx
 from httpx_sse import ServerSentEvent
@@ -15,8 +15,8 @@ class Following:
     """The state of following a job.
 
     Args:
-        job_id: The job.
-        timeout: Seconds that the service may be away.
+        job_id: The id of the job.
+        timeout: The longest time without an answer of the service, in seconds.
 
     Raises:
         UsageError: If the timeout is not a number of seconds.
@@ -31,11 +31,11 @@ class Following:
 
     @property
     def is_over(self) -> bool:
-        """Whether the job has ended."""
+        """True once the job has ended."""
         return self._last is not None and self._last.state.is_final
 
     def begin(self, response: httpx.Response) -> None:
-        """Check the head of a stream, whose body has been read if the service refused."""
+        """Check the status and headers of a stream; the body of an error must have been read."""
         if not response.is_success:
             raise from_response(response)
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
@@ -45,7 +45,7 @@ class Following:
             )
 
     def read(self, event: ServerSentEvent) -> list[Job]:
-        """Return the job of an event, if it has changed."""
+        """Return the job of an event, or an empty list if it has not changed."""
         self._heard = True
         if event.event != "job":
             return []
@@ -59,7 +59,7 @@ class Following:
         return [job] if changed else []
 
     def pause(self, error: LookalikeError | None) -> float:
-        """Return the seconds until the stream is opened again; raise once the time is over."""
+        """Return the seconds until the stream is reopened; raise once the time is over."""
         if self._heard:
             self._patience, self._heard = self._fresh(), False
         return self._patience.pause(f"job {self._job_id} cannot be followed any more", error)

@@ -1,7 +1,7 @@
-"""A service inside this process: the only module of the client that loads the service's code.
+"""A service inside this process; the only module of the client that imports the service.
 
-The code is loaded by its name on first use: it needs the extra `local`, and nothing else of the
-client depends on it.
+The import happens on first use, by name: it needs the extra `local`, on which the rest of the
+client does not depend.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from client_sdk._transport import settings
 from client_sdk.errors import LocalUnavailable, UsageError
 
 URL = "http://localhost"
-"""Stands for the service in requests and messages; nothing is sent there."""
+"""The address of the service in requests and messages; nothing is sent to it."""
 _MODULE = "bento_service.local.opening"
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ def open_service(
 ) -> Service:
     """Open a service in this process; see `Client.local`."""
     folders = listed("roots", roots, "folders")
-    settings.resolve(URL, "", timeout)  # before there is something to be closed
+    settings.resolve(URL, "", timeout)  # fails before a service is opened
     opening = _opening()
     try:
         return opening.open_local(
@@ -63,7 +63,7 @@ def _opening() -> Any:
 
 
 def begun(service: Service, request: httpx.Request) -> Exchange:
-    """Hand a request to the service."""
+    """Start a request to the service."""
     if not isinstance(request.stream, httpx.SyncByteStream):
         raise UsageError("a body that can only be read asynchronously cannot be sent from here")
     path, _, query = request.url.raw_path.partition(b"?")
@@ -81,7 +81,7 @@ def _seconds(request: httpx.Request) -> float | None:
 
 
 def result_of(exchange: Exchange, answer: "Future[T]", request: httpx.Request) -> T:
-    """Wait for a part of an answer; raise what httpx raises where it does not come."""
+    """Wait for a part of an answer; raise the errors of httpx if it does not arrive."""
     seconds = _seconds(request)
     try:
         return answer.result(seconds)

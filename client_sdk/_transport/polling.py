@@ -1,4 +1,4 @@
-"""The pauses and the time limit of waiting for a service or for a job."""
+"""Pauses and the time limit of polling a service or a job."""
 
 import time
 from collections.abc import Callable
@@ -13,11 +13,11 @@ LAST_LOOK_SECONDS = 1.0
 
 
 class Patience:
-    """A time limit, and pauses until then that grow gently up to two seconds.
+    """A time limit, and pauses between polls that grow up to two seconds.
 
     Args:
-        timeout: Seconds until the waiting times out.
-        interval: Seconds of the first pause.
+        timeout: The time limit, in seconds.
+        interval: The first pause, in seconds; a larger one than two seconds does not grow.
         clock: A monotonic clock, in seconds.
 
     Raises:
@@ -39,11 +39,20 @@ class Patience:
 
     @property
     def request_seconds(self) -> float:
-        """The seconds that the next look may take; never so few that it could not succeed."""
+        """The seconds that the next poll may take, at least `LAST_LOOK_SECONDS`."""
         return max(self._end - self._clock(), LAST_LOOK_SECONDS)
 
     def pause(self, awaited: str, error: LookalikeError | None = None) -> float:
-        """Return the seconds to pause before the next look."""
+        """Return the seconds until the next poll.
+
+        Args:
+            awaited: A description of the missing event, for the message of a timeout.
+            error: The error of the last poll, if it failed.
+
+        Raises:
+            LookalikeError: If the error is not temporary.
+            TimeoutExceeded: If the time limit is over.
+        """
         if error is not None and not error.is_passing:
             raise error
         left = self._end - self._clock()
@@ -56,14 +65,14 @@ class Patience:
 
 
 def is_complete(job: Job) -> bool:
-    """Tell whether a job is completed."""
+    """Return True if a job is completed; raise `JobFailed` if it ended otherwise."""
     if job.state.is_final and job.state is not JobState.COMPLETED:
         raise JobFailed(job)
     return job.state is JobState.COMPLETED
 
 
 def standing(identifier: str, job: Job | None) -> str:
-    """Describe the state of a job, for the message of `TimeoutExceeded`."""
+    """Return a description of the state of a job, for the message of `TimeoutExceeded`."""
     if job is None:
         return f"job {identifier} could not be asked for"
     return f"job {identifier} is still {job.state} with {job.done} of {job.total}; it goes on"

@@ -1,7 +1,7 @@
 """The rules of retries: which requests are sent again, when, and how often.
 
 The pauses are random, below a limit that doubles ("full jitter"; M. Brooker, Exponential Backoff
-and Jitter, 2015), so that clients which failed together do not come back together. The seconds of
+and Jitter, 2015), so that clients that failed together do not retry together. The seconds of
 `Retry-After` (RFC 9110, section 10.2.3) are added.
 """
 
@@ -16,31 +16,33 @@ from client_sdk._arguments import is_seconds, is_whole
 from client_sdk.errors import PASSING_STATUSES, UsageError, retry_after
 
 REPEATABLE = "lookalike.repeatable"
-"""The extension of a request that says whether it may be sent twice."""
+"""The extension of a request that allows or forbids a retry."""
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 BROKEN = (httpx.ConnectTimeout, httpx.NetworkError, httpx.ProxyError, httpx.RemoteProtocolError)
-"""The exceptions after which a request is sent again."""
+"""The exceptions after which a request is retried."""
 
-# Before a byte of the request was sent: nothing can have come of it.
+# Raised before the request was sent, so that it had no effect.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
-    """How often, and for how long, a call that failed for a moment is sent again.
+    """The limits of retries after a temporary failure.
 
-    Sent again are calls whose connection cannot be made or breaks, also in the middle of the
-    answer, and those answered with 429, 502, 503 or 504. A call that times out is not repeated.
+    A call is retried if its connection cannot be made or breaks, also in the middle of the answer,
+    and if the answer is 429, 502, 503 or 504. A call that times out is not retried.
 
     Attributes:
-        attempts: The largest number of attempts; 1 sends nothing again.
-        seconds: No attempt begins later than this after the first one.
-        first_pause: The longest pause before the second attempt; it doubles with each attempt.
-        longest_pause: The limit of that doubling; a pause that the service asks for may be longer.
+        attempts: The largest number of attempts; 1 means no retries.
+        seconds: The longest time between the first attempt and the start of another one.
+        first_pause: The longest pause before the second attempt, in seconds; it doubles with each
+            attempt.
+        longest_pause: The limit of that doubling, in seconds; a pause that the service asks for
+            may be longer.
 
     Raises:
-        UsageError: If a value makes no sense.
+        UsageError: If a value is out of range.
     """
 
     attempts: int = 5
@@ -55,7 +57,7 @@ class Retries:
 
     @classmethod
     def of(cls, given: "Retries | int") -> "Retries":
-        """Return the given object, or the defaults with a given number of further attempts."""
+        """Return the given object, or the default limits with a number of further attempts."""
         if isinstance(given, Retries):
             return given
         if not is_whole(given, 0):
@@ -66,7 +68,7 @@ class Retries:
 
 
 class Course:
-    """The attempts of one request: counts them and computes the pauses.
+    """The counter of the attempts of one request; it computes the pauses between them.
 
     Args:
         request: The request.
@@ -109,9 +111,10 @@ class Course:
         return pause if self._clock() + pause < self._end else None
 
     def last(self, response: httpx.Response) -> httpx.Response:
-        """Return the answer for the caller.
+        """Return the final answer of the request.
 
-        A DELETE whose first answer was lost and whose second is 404 has succeeded: it becomes 204.
+        If the answer to a DELETE was lost, its retry may answer 404 because the first attempt has
+        succeeded. Such a 404 becomes 204.
         """
         if self._may_be_done and self._request.method == "DELETE" and response.status_code == 404:
             return httpx.Response(204, request=self._request)
@@ -119,7 +122,7 @@ class Course:
 
 
 def is_repeatable(request: httpx.Request) -> bool:
-    """Tell whether a request may be sent twice; a body that can be read only once forbids it."""
+    """Return True if a request may be retried; a body that can be read only once forbids it."""
     said = request.extensions.get(REPEATABLE)
     if said is not None:
         return bool(said)
@@ -128,7 +131,7 @@ def is_repeatable(request: httpx.Request) -> bool:
 
 
 def with_body(response: httpx.Response, body: bytes) -> httpx.Response:
-    """Return the response with a complete body, which is still encoded as it came."""
+    """Return the response with a complete body, which is still content-encoded."""
     return httpx.Response(
         response.status_code,
         headers=response.headers,

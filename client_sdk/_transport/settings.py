@@ -1,4 +1,4 @@
-"""The address, token, timeouts and proxy: the only module that reads the environment."""
+"""Address, token, timeouts and proxy; this module reads the environment."""
 
 import ipaddress
 import math
@@ -18,10 +18,10 @@ from client_sdk.errors import UsageError
 DEFAULT_URL = "http://127.0.0.1:8001"
 DEFAULT_TIMEOUT = 60.0
 MAX_CONNECT_SECONDS = 5.0
-MAX_SILENCE_SECONDS = 45.0  # of a stream; the service gives a sign of life every 15 s
+MAX_SILENCE_SECONDS = 45.0  # of a stream; the service sends a heartbeat every 15 s
 
-# An idle connection is dropped well before the service does it, after 5 s: a request that is sent
-# while the other side hangs up would fail.
+# Drop an idle connection well before the service does, after 5 s: a request that is sent while the
+# service closes the connection would fail.
 _CONNECTIONS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
 
 TransportT = TypeVar("TransportT")
@@ -32,8 +32,8 @@ class Settings:
     """The settings of a client.
 
     Attributes:
-        base_url: Scheme, host, port and perhaps a path, such as `https://host/lookalike`.
-        token: Sent as a bearer token; `None` sends none.
+        base_url: The scheme, host, port and optional path, such as `https://host/lookalike`.
+        token: The bearer token; `None` sends none.
         timeout: Seconds that each step of a request may take: sending a piece, or waiting for
             the next piece of the answer.
     """
@@ -48,13 +48,13 @@ class Settings:
         return {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
 
     def limits(self, within: float = math.inf) -> httpx.Timeout:
-        """Return the time limits of one request, which has to be answered `within` seconds."""
+        """Return the time limits of one request; no step may take longer than `within` seconds."""
         seconds = min(self.timeout, within)
         return httpx.Timeout(seconds, connect=min(seconds, MAX_CONNECT_SECONDS))
 
     @property
     def stream_limits(self) -> httpx.Timeout:
-        """The time limits of a stream, in which heartbeats may be the only pieces."""
+        """The time limits of a stream, which may receive nothing but heartbeats."""
         usual = self.limits()
         read = max(self.timeout, MAX_SILENCE_SECONDS)
         return httpx.Timeout(self.timeout, connect=usual.connect, read=read)
@@ -68,7 +68,7 @@ def resolve(
 ) -> Settings:
     """Return the settings: each from its argument, else from the environment, else the default.
 
-    An empty token sends none, whatever the environment says.
+    An empty token sends none, even if the environment has one.
     """
     if token is None:
         token = environ.get("LOOKALIKE_TOKEN", "")
@@ -88,7 +88,7 @@ def model_folder(
 ) -> Path:
     """Return the folder of the model of a service in this process.
 
-    It is the given one, else `LOOKALIKE_MODEL`, else a folder of the user's cache.
+    It is the given folder, else `LOOKALIKE_MODEL`, else a folder in the user's cache.
     """
     named = given or environ.get("LOOKALIKE_MODEL")
     if named:
@@ -98,14 +98,14 @@ def model_folder(
 
 
 def transport_of(kind: Callable[..., TransportT], base_url: str) -> TransportT:
-    """Make a transport of httpx that goes through the proxy of the environment."""
+    """Return an httpx transport that uses the proxy of the environment."""
     proxy = proxy_of(base_url)
     try:
         return kind(limits=_CONNECTIONS, proxy=proxy)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         if proxy is None:
             raise
-        shown = re.sub(r"//.*@", "//...@", proxy)  # as the message of httpx, it holds a password
+        shown = re.sub(r"//.*@", "//...@", proxy)  # it may contain a password
         is_socks = isinstance(error, ImportError)
         reason = "SOCKS needs `pip install 'httpx[socks]'`" if is_socks else "not an HTTP proxy"
         raise UsageError(
@@ -115,7 +115,7 @@ def transport_of(kind: Callable[..., TransportT], base_url: str) -> TransportT:
 
 
 def proxy_of(base_url: str) -> str | None:
-    """Return the proxy that the environment names for an address, as most programs read it."""
+    """Return the proxy of the environment for an address, or `None`; loopback needs none."""
     url = httpx.URL(base_url)
     if _is_this_machine(url.host) or proxy_bypass(url.netloc.decode("ascii")):
         return None

@@ -1,4 +1,4 @@
-"""The versions of services that this client understands; each answer names its version."""
+"""The versions of the service that this client supports; each answer names its version."""
 
 import re
 
@@ -9,15 +9,15 @@ from client_sdk.errors import VersionMismatch
 from client_sdk.schemas import VERSION_HEADER
 
 OLDEST = (0, 1)
-"""Major and minor number of the first service that is understood."""
+"""The major and minor number of the oldest supported service."""
 TOO_NEW = (0, 2)
-"""The first that may not be."""
+"""The major and minor number of the first unsupported newer service."""
 
 _NUMBERS = re.compile(r"(\d+)\.(\d+)")
 
 
 def check_version(response: httpx.Response) -> None:
-    """Refuse an answer of a service that is too old or too new; one without a version passes."""
+    """Raise if the service is too old or too new; an answer without a version passes."""
     told = response.headers.get(VERSION_HEADER, "")
     numbers = _NUMBERS.match(told)
     if numbers is None:

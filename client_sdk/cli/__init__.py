@@ -1,6 +1,6 @@
-"""The command `lookalike`: everything that a service does, in a terminal, a pipe or a script.
+"""The command `lookalike`, for terminals, pipes and scripts; it has all features of the service.
 
-Needs the extra `cli`. docs/cli.md describes every command and exit code.
+It needs the extra `cli`. docs/cli.md describes every command and exit code.
 """
 
 import sys
@@ -11,10 +11,10 @@ _NOT_INSTALLED = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code.
+    """Run one command, and return the exit code.
 
     Args:
-        arguments: The words after `lookalike`; those of the process where none are given.
+        arguments: The arguments after `lookalike`; by default those of the process.
     """
     try:
         from client_sdk.cli.app import run

@@ -1,4 +1,4 @@
-"""The commands, put together."""
+"""The application `lookalike` with all its commands."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -41,7 +41,7 @@ command(app)(info)
 
 
 def run(arguments: Sequence[str] | None = None, around: Surroundings | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command, and return the exit code."""
     return commands.run(app, arguments, around or Surroundings())
 
 

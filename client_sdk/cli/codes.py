@@ -1,4 +1,4 @@
-"""What a command ends with, so that scripts and continuous integration can go by it."""
+"""The exit codes of commands, for scripts and continuous integration."""
 
 from enum import IntEnum
 
@@ -10,14 +10,14 @@ class Code(IntEnum):
     """The exit codes.
 
     Attributes:
-        DONE: What was asked for is done.
-        NO: It was asked and answered, and the answer is no: nothing found, a check that failed, a
-            job that failed.
-        USAGE: The command makes no sense, or a file of the caller cannot be read or written.
-        AWAY: The service cannot be reached, is not ready, too busy, or is something else.
-        REFUSED: The service refused: no such collection, no picture, not allowed.
-        INTERRUPTED: Ctrl-C.
-        NOBODY_READS: What reads the output has ended, such as `head`.
+        DONE: The command succeeded.
+        NO: The service answered, and the answer is no: nothing found, a failed check, or a failed
+            job.
+        USAGE: The arguments are wrong, or a local file cannot be read or written.
+        AWAY: The service cannot be reached, is not ready or too busy, or is another program.
+        REFUSED: The service rejected the request: no such collection, not a picture, not allowed.
+        INTERRUPTED: The user pressed Ctrl-C.
+        NOBODY_READS: The reader of the output has ended, such as `head`.
     """
 
     DONE = 0
@@ -30,7 +30,7 @@ class Code(IntEnum):
 
 
 def code_of(error: LookalikeError) -> Code:
-    """The exit code that stands for an error."""
+    """Return the exit code of an error."""
     if isinstance(error, UploadStopped) and isinstance(error.__cause__, LookalikeError):
         return code_of(error.__cause__)
     if isinstance(error, JobFailed):

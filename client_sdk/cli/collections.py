@@ -1,4 +1,4 @@
-"""`lookalike collections`: makes, deletes and reindexes collections."""
+"""`lookalike collections`: lists, creates, deletes and reindexes collections."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What all commands share: the options of the connection, the client, and how they end."""
+"""The common part of all commands: shared options, the client and the exit code."""
 
 import inspect
 import os
@@ -58,10 +58,10 @@ _SHARED = {"url": (_Url, None), "token_file": (_TokenFile, None), "timeout": (_T
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a command touches outside of the service.
+    """The environment of a command: its streams, and the transport to the service.
 
     Attributes:
-        transport: What carries the calls instead of httpx's own.
+        transport: The transport of the calls; `None` for httpx's own.
     """
 
     stdin: BinaryIO = field(default_factory=lambda: sys.stdin.buffer)
@@ -72,7 +72,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One command at work."""
+    """The client, the output and the environment of a running command."""
 
     client: Client
     screen: Screen
@@ -80,27 +80,27 @@ class Session:
 
     @property
     def asks(self) -> bool:
-        """Whether there is somebody to ask."""
+        """True if the command can ask the user."""
         return self.around.stdin.isatty() and self.around.stderr.isatty()
 
 
 class No(Exception):
-    """The answer is no; `Code.NO`, with the reason."""
+    """The answer of a command is no, for the given reason; the exit code is `Code.NO`."""
 
 
 def command(
     app: typer.Typer, name: str | None = None, *, group: bool = False, **settings: Any
 ) -> Callable[[FunctionT], FunctionT]:
-    """Makes a function a command, with the options that all commands have.
+    """Return a decorator that makes a function a command with the shared options.
+
+    The function is called with a `Session` and its own parameters. It returns its exit code, or
+    `None` for `Code.DONE`.
 
     Args:
-        app: Where it belongs.
-        name: Its word; the function's name where none is given.
-        group: Whether it is what a group does when no command of the group is named.
-        **settings: Of Typer.
-
-    The function is called with a `Session` and its own parameters; it returns its exit code, or
-    nothing for `Code.DONE`.
+        app: The application or group of the command.
+        name: The name of the command; by default that of the function.
+        group: If true, the function is the default command of the group.
+        **settings: More options for Typer.
     """
 
     def register(function: FunctionT) -> FunctionT:
@@ -115,7 +115,7 @@ def command(
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None, around: Surroundings) -> int:
-    """Run the command that the arguments name; returns the exit code."""
+    """Run the command that the arguments name, and return the exit code."""
     screen = Screen(around.stdout, around.stderr)
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -181,7 +181,7 @@ def _runner(function: Callable[..., int | None]) -> Callable[..., None]:
 
 
 def _ending(work: Callable[[], int | None], screen: Screen) -> int:
-    """The exit code of some work; what went wrong is said in one line."""
+    """Run a function and return the exit code; an error is printed in one line."""
     try:
         code = work() or Code.DONE
         screen.flush()
@@ -218,7 +218,7 @@ def _token(path: Path) -> str:
 def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "lookalike"
-    option = getattr(error, "option_name", None)  # of the error that there is no such option
+    option = getattr(error, "option_name", None)  # only the error of an unknown option has it
     hint = ""
     if option and path == "lookalike":
         hint = f"; options come after the command: lookalike COMMAND ... {option}"
@@ -226,7 +226,7 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _check_nothing_is_lost(context: typer.Context) -> None:
-    """Refuse an option before the command of a group, which would be ignored otherwise."""
+    """Reject an option before the command of a group, because it would be ignored."""
     given = [
         name
         for name in context.params
@@ -240,11 +240,11 @@ def _check_nothing_is_lost(context: typer.Context) -> None:
 
 
 def _leave_pipe(stream: TextIO) -> None:
-    """Let Python end without trying once more to write to a pipe that nobody reads."""
+    """Redirect a closed pipe to the null device, so that the flush at exit does not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, stream.fileno())
     except OSError:
-        pass  # a stream of a test
+        pass  # a stream of a test has no file descriptor
     finally:
         os.close(nowhere)

@@ -1,4 +1,4 @@
-"""`lookalike compare` and `lookalike duplicates`: the same, nearly so, or only similar."""
+"""`lookalike compare` and `lookalike duplicates`."""
 
 from collections.abc import Callable
 from typing import Annotated, ClassVar
@@ -115,7 +115,7 @@ def duplicates(
 
 
 def verdict_text(verdict: Verdict) -> Text:
-    """A verdict, in its colour."""
+    """Return a verdict in its colour."""
     return Text(verdict.replace("_", " "), style=STYLES[verdict])
 
 

@@ -1,4 +1,4 @@
-"""`lookalike delete`: images by id, by a filter, or all of a collection."""
+"""`lookalike delete`: deletes images by id, by a filter, or all of a collection."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -53,10 +53,10 @@ def delete(
 
 
 def confirm(session: Session, question: str, *, yes: bool) -> None:
-    """Ask before something that cannot be taken back.
+    """Ask for confirmation of an irreversible action, unless `yes` is true.
 
     Raises:
-        UsageError: If there is nobody to ask.
+        UsageError: If there is no terminal to ask on.
         Abort: If the answer is not yes.
     """
     if yes:

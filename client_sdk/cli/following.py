@@ -1,4 +1,4 @@
-"""Watching jobs: a bar in a terminal, a line now and then in a log, and the summary."""
+"""Following jobs: a progress bar in a terminal, a few lines in a log, and the summary."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ ERROR_COLUMNS = (
 
 
 def watched(session: Session, job: JobHandle, *, wait: bool = True) -> JobHandle:
-    """Watch a job to its end and return it, whatever its state; Ctrl-C ends only the watching."""
+    """Watch a job to its end, and return its last state; Ctrl-C does not cancel the job."""
     if not wait or job.state.is_final or job.state is JobState.IDLE:
         return job
     last = job
@@ -52,12 +52,12 @@ def watched(session: Session, job: JobHandle, *, wait: bool = True) -> JobHandle
 
 
 def report(session: Session, job: Job, *, strict: bool = False) -> int:
-    """Show what a job did; returns the exit code.
+    """Show the summary of a job, and return the exit code.
 
     Args:
-        session: The command at work.
-        job: The job as it was last seen.
-        strict: Whether a single file that failed is a failure.
+        session: The running command.
+        job: The last state of the job.
+        strict: If true, a single failed file makes the exit code `Code.NO`.
 
     Raises:
         No: If the job failed or was canceled.
@@ -75,7 +75,7 @@ def report(session: Session, job: Job, *, strict: bool = False) -> int:
 
 
 def stream(session: Session, job: JobHandle) -> int:
-    """Follow a job: print a line for every change, or show a bar in a terminal."""
+    """Follow a job with one line for every change, or a bar in a terminal; return the exit code."""
     screen = session.screen
     if screen.form is Form.TABLE:
         return report(session, watched(session, job))
@@ -86,7 +86,7 @@ def stream(session: Session, job: JobHandle) -> int:
 
 
 def fields_of(job: Job) -> list[Field]:
-    """Everything about a job, by name."""
+    """Return the fields of a job to show."""
     rate = job.images_per_second
     return [
         Field("id", job.id),
@@ -111,13 +111,13 @@ def fields_of(job: Job) -> list[Field]:
 
 
 def state_of(job: Job) -> Text:
-    """The state, in its colour."""
+    """Return the state of a job in its colour."""
     return Text(job.state, style=STYLES.get(job.state, ""))
 
 
 @contextmanager
 def bar(session: Session) -> Generator[Progress]:
-    """A place for bars; nothing is drawn where errors do not go to a terminal."""
+    """Yield a progress display on stderr; it is disabled if stderr is not a terminal."""
     console = session.screen.err
     with Progress(
         SpinnerColumn(),
@@ -140,7 +140,7 @@ def _showing(session: Session) -> "Generator[Show]":
 
 
 class Show:
-    """Shows a job each time that it has changed."""
+    """A display of the progress of one job."""
 
     def __init__(self, session: Session, progress: Progress) -> None:
         self._progress = progress
@@ -148,7 +148,7 @@ class Show:
         self._log = telling.Progress(session.screen.log) if progress.disable else None
 
     def __call__(self, job: Job) -> None:
-        """Show the job as it is now."""
+        """Show the current state of the job."""
         if self._log is not None:
             self._log(job)
             return

@@ -1,4 +1,4 @@
-"""`lookalike images`: looks at stored images one by one, and keeps metadata with them."""
+"""`lookalike images`: lists and shows stored images, gets their bytes, and sets metadata."""
 
 import json
 import sys

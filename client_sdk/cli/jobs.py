@@ -1,4 +1,4 @@
-"""`lookalike jobs` and `lookalike process`: what the service works at, and what became of it."""
+"""`lookalike jobs` and `lookalike process`: lists, follows, cancels and retries jobs."""
 
 from itertools import islice
 from typing import Annotated
@@ -24,7 +24,7 @@ from client_sdk.schemas import Job, JobState
 app: typer.Typer = typer.Typer(help="List jobs, follow, cancel or retry one, read its errors.")
 
 _WHOLE_ID = 32
-_SHOWN = 12  # letters of an id in a table; so many name it well enough
+_SHOWN = 12  # characters of an id in a table; so many are unique in practice
 _SHORTEST = 6
 _LOOKED_THROUGH = 1000  # newest jobs
 
@@ -100,10 +100,10 @@ def retry(session: Session, job: given.JobArgument, *, wait: given.WaitOption = 
 
 
 def named(session: Session, job: str | None) -> JobHandle:
-    """Return a job by its id, by the beginning of it as a table shows it, or the newest one.
+    """Return a job by its id or by the prefix of it that a table shows; without one, the newest.
 
     Raises:
-        UsageError: If the ids of several newer jobs begin like this.
+        UsageError: If several recent jobs have this prefix.
     """
     if job is None or not _SHORTEST <= len(job) < _WHOLE_ID or set(job) - set("0123456789abcdef"):
         return session.client.job(job)

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands have."""
+"""Options and arguments of several commands."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 def _names(incomplete: str) -> list[str]:
-    """Names of collections for shell completion; none where the service does not answer soon."""
+    """Return names of collections for shell completion; none if the service is slow or fails."""
     try:
         with Client(timeout=_COMPLETION_SECONDS) as client:
             names = [collection.name for collection in client.collections()]
@@ -26,7 +26,7 @@ def _names(incomplete: str) -> list[str]:
 
 
 def _jobs(incomplete: str) -> list[tuple[str, str]]:
-    """Ids of the newest jobs for shell completion, with what they are."""
+    """Return ids of the newest jobs for shell completion, each with its state and source."""
     try:
         with Client(timeout=_COMPLETION_SECONDS) as client:
             newest = [job for job, _ in zip(client.jobs(), range(20), strict=False)]
@@ -78,10 +78,10 @@ DEFAULT = DEFAULT_COLLECTION
 
 
 def metadata_of(pairs: Iterable[str]) -> dict[str, Any]:
-    """Metadata from `name=value` on the command line; values that look like JSON are read as it.
+    """Return the metadata of `name=value` arguments; values that look like JSON are parsed.
 
     Raises:
-        UsageError: If something has no name or no value.
+        UsageError: If an argument has no name or no `=`.
     """
     metadata: dict[str, Any] = {}
     for pair in pairs:

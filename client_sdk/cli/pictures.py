@@ -1,4 +1,4 @@
-"""Pictures in a terminal: graphics of kitty or sixels where it knows them, else half blocks."""
+"""Pictures in a terminal, as kitty graphics or sixels if it supports them, else half blocks."""
 
 import io
 import os
@@ -16,22 +16,22 @@ from client_sdk.cli.commands import Session
 from client_sdk.cli.screen import Form
 from client_sdk.errors import LookalikeError
 
-_PIXELS = 256  # of the longer side; what the service keeps ready
+_PIXELS = 256  # of the longer side; the service caches this size
 _AT_ONCE = 8
 _MOST_PIXELS = 50_000_000
 _STDIN = 0
 _NO_PICTURE = Text("?", style="dim")
 
 Draw = Callable[[bytes, int, int], RenderableType]
-"""Makes a picture of bytes that fits in so many columns and lines."""
+"""A function that renders the bytes of a picture within a number of columns and lines."""
 
 
 def drawing(session: Session, *, wanted: bool | None) -> Draw | None:
-    """How pictures are drawn, `None` where they are not.
+    """Return the function that draws pictures, or `None` to draw none.
 
     Args:
-        session: The command at work.
-        wanted: Whether pictures were asked for; `None` leaves it to the terminal.
+        session: The running command.
+        wanted: True or false as the user requested; `None` lets the terminal decide.
     """
     console = session.screen.out
     able = session.screen.form is Form.TABLE and not console.is_dumb_terminal
@@ -40,8 +40,8 @@ def drawing(session: Session, *, wanted: bool | None) -> Draw | None:
     with _terminal_answers() as answers:
         if not answers and not wanted:
             return None
-        import PIL.Image  # takes a while, and few commands need it
-        from textual_image import renderable  # asks the terminal what it can
+        import PIL.Image  # slow to import, and few commands need it
+        from textual_image import renderable  # queries the terminal when it is imported
     kind = renderable.Image if answers else renderable.HalfcellImage
 
     def draw(content: bytes, columns: int, lines: int) -> RenderableType:
@@ -57,9 +57,9 @@ def drawing(session: Session, *, wanted: bool | None) -> Draw | None:
 def thumbnails(
     session: Session, draw: Draw, ids: Sequence[int], *, columns: int = 18, lines: int = 7
 ) -> Mapping[int, RenderableType]:
-    """Small pictures of stored images, asked for side by side.
+    """Return the drawn thumbnails of stored images by id, fetched in parallel.
 
-    One that cannot be had, because it was deleted just now, is a blank.
+    A thumbnail that cannot be fetched, as of an image that was just deleted, is a question mark.
     """
 
     def one(image_id: int) -> RenderableType:
@@ -74,7 +74,7 @@ def thumbnails(
 
 @dataclass(frozen=True, slots=True)
 class _Framed:
-    """A picture as large as fits into so many columns and lines, in its own shape."""
+    """A picture scaled to fit a number of columns and lines, with its aspect ratio."""
 
     picture: Any
     columns: int
@@ -86,7 +86,7 @@ class _Framed:
             yield from console.render(
                 self.picture, options.update(max_width=columns, height=self.lines)
             )
-        except ValueError:  # a picture so narrow that it would have no column
+        except ValueError:  # the picture is so narrow that it has no column
             yield _NO_PICTURE
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
@@ -96,9 +96,9 @@ class _Framed:
 
 @contextmanager
 def _terminal_answers() -> Generator[bool]:
-    """Whether the terminal can be asked what it can, which needs its keyboard as standard input.
+    """Yield True if the terminal can be queried, which needs it as standard input.
 
-    Where a pipe is standard input, the terminal takes its place for the moment.
+    If standard input is a pipe, the terminal replaces it within the block.
     """
     if os.isatty(_STDIN):
         yield True

@@ -1,4 +1,4 @@
-"""How a picture is named on the command line."""
+"""Pictures and queries named on the command line."""
 
 import re
 from pathlib import Path
@@ -12,10 +12,10 @@ _URL = re.compile(r"https?://", re.IGNORECASE)
 
 
 def picture_of(text: str, stdin: BinaryIO) -> Picture | int:
-    """A picture: `-` is standard input, `id:7` the stored image 7, anything else a file.
+    """Return a picture: `-` is standard input, `id:7` the stored image 7, other text a file.
 
     Raises:
-        UsageError: If standard input is a terminal, or gives nothing.
+        UsageError: If standard input is a terminal or empty.
     """
     if text == "-":
         return "stdin", _all_of(stdin)
@@ -25,10 +25,10 @@ def picture_of(text: str, stdin: BinaryIO) -> Picture | int:
 
 
 def query_of(text: str, stdin: BinaryIO) -> Query:
-    """What to search with: a picture as above, or an address that the service fetches it from.
+    """Return a query: a picture as in `picture_of`, or a URL that the service fetches.
 
     Raises:
-        UsageError: If standard input is a terminal, or gives nothing.
+        UsageError: If standard input is a terminal or empty.
     """
     return text if _URL.match(text) else picture_of(text, stdin)
 

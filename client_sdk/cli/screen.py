@@ -1,7 +1,7 @@
-"""How answers are shown: JSON, lines for pipes, or tables for people.
+"""The output of answers: JSON, lines for pipes, or tables for terminals.
 
-What comes from a service may hold anything, so it reaches a terminal only as text without control
-characters, never as markup.
+Data of a service is not trusted: control characters are replaced before it is printed, and it is
+never interpreted as markup.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ _WIDEST = 40
 
 
 class Form(Enum):
-    """How answers are shown."""
+    """The form of the output."""
 
     JSON = "json"
     LINES = "lines"
@@ -38,12 +38,12 @@ class Column(Generic[ItemT]):
     """One column of a list.
 
     Attributes:
-        name: Its head.
-        text: What an item has there; in a pipe exactly that.
-        shown: What a table has there instead, such as a rounded number.
-        right: Whether it is a number.
-        style: How a table shows it.
-        folds: Whether a table may break it into lines, or cuts it.
+        name: The heading.
+        text: Returns the value of an item; a pipe gets it unchanged.
+        shown: Returns the text of an item in a table, such as a rounded number.
+        right: If true, the column is aligned to the right, as for numbers.
+        style: The style in a table.
+        folds: If true, a table wraps long text; otherwise it cuts it.
     """
 
     name: str
@@ -54,26 +54,26 @@ class Column(Generic[ItemT]):
     folds: bool = False
 
     def line(self, item: ItemT) -> str:
-        """What a pipe gets."""
+        """Return the text of an item for a pipe."""
         value = self.text(item)
         return "" if value is None else harmless(str(value))
 
     def cell(self, item: ItemT) -> Text:
-        """What a table gets."""
+        """Return the text of an item for a table."""
         value = self.line(item) if self.shown is None else self.shown(item)
         return value if isinstance(value, Text) else Text(harmless(value), style=self.style)
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line about a single thing: a name and what it is."""
+    """One field of a single item: its name and value."""
 
     name: str
     value: object
     shown: str | Text | None = None
 
     def cell(self) -> Text:
-        """What a terminal gets."""
+        """Return the value for a terminal."""
         if isinstance(self.shown, Text):
             return self.shown
         if isinstance(self.value, datetime):
@@ -81,18 +81,18 @@ class Field:
         return Text(harmless(str(self.value) if self.shown is None else self.shown))
 
     def line(self) -> str:
-        """What a pipe gets."""
+        """Return the line for a pipe: the name, a tab and the value."""
         value = self.value.isoformat() if isinstance(self.value, datetime) else self.value
         return f"{harmless(self.name)}\t{harmless(str(value))}"
 
 
 class Screen:
-    """Where a command writes its answers, and where its errors.
+    """The output of a command: answers and errors.
 
     Args:
-        out: For answers; a terminal gets tables.
-        err: For errors and progress.
-        as_json: Whether answers are JSON wherever they go.
+        out: The stream of answers; a terminal gets tables.
+        err: The stream of errors and progress.
+        as_json: If true, answers are JSON, also in a terminal.
     """
 
     def __init__(self, out: TextIO, err: TextIO, *, as_json: bool = False) -> None:
@@ -109,12 +109,12 @@ class Screen:
         *,
         picture: Callable[[ItemT], RenderableType] | None = None,
     ) -> None:
-        """Show a list while it comes: JSON or tab-separated values line by line, or tables.
+        """Show a list while it is read: as lines of JSON or tab-separated values, or as tables.
 
         Args:
             items: The list.
-            columns: What is shown of each; JSON has everything.
-            picture: What a table has before the columns, if anything.
+            columns: The columns to show; JSON has all fields.
+            picture: Returns the picture of an item, shown by a table before the columns.
         """
         if self.form is Form.TABLE:
             self._tables(items, columns, picture)
@@ -134,7 +134,7 @@ class Screen:
         *,
         picture: RenderableType | None = None,
     ) -> None:
-        """Show one thing: a JSON document, or its fields one a line; those without value not."""
+        """Show one item: as a JSON document, or one field a line without the empty fields."""
         if self.form is Form.JSON:
             self.line(as_json(item, indent=2))
             return
@@ -155,34 +155,34 @@ class Screen:
         self.out.print(beside)
 
     def flush(self) -> None:
-        """Write out what is still held back."""
+        """Flush the stream of answers."""
         self._stream.flush()
 
     def line(self, text: str) -> None:
-        """Write one line as it is, at once."""
+        """Write one line unchanged, and flush it."""
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
     def number(self, item: BaseModel, value: int) -> None:
-        """Show an answer that is one number."""
+        """Show an answer that is one number: as its JSON document, or the number alone."""
         self.line(as_json(item, indent=2) if self.form is Form.JSON else str(value))
 
     def say(self, text: str) -> None:
-        """Say a sentence to who reads tables; nothing in pipes and JSON."""
+        """Show a sentence with tables; pipes and JSON omit it."""
         if self.form is Form.TABLE:
             self.out.print(Text(harmless(text)))
 
     def aside(self, text: str) -> None:
-        """The same, less loudly."""
+        """Show a dimmed sentence with tables; pipes and JSON omit it."""
         if self.form is Form.TABLE:
             self.out.print(Text(harmless(text), style="dim"))
 
     def warn(self, text: str) -> None:
-        """Say something on the side of errors, in one line."""
+        """Write one line to the stream of errors."""
         self.err.print(Text(harmless(text)), soft_wrap=True)
 
     def fail(self, text: str) -> None:
-        """Say in one line why a command ends without its answer."""
+        """Write the error that ends a command to the stream of errors, in one line."""
         line = Text.assemble(("error:", "bold red"), " ", harmless(" ".join(text.split())))
         self.err.print(line, soft_wrap=True)
 
@@ -214,7 +214,7 @@ class Screen:
 
 
 def _add(table: Table, column: Column[ItemT], cells: Sequence[Text]) -> None:
-    """A column that folds, or one that is never narrower than what is in it."""
+    """Add a column to a table: one that wraps, or one that is as wide as its widest cell."""
     widest = max(len(column.name), *(cell.cell_len for cell in cells))
     table.add_column(
         column.name,
@@ -227,7 +227,7 @@ def _add(table: Table, column: Column[ItemT], cells: Sequence[Text]) -> None:
 
 
 def as_json(item: BaseModel, *, indent: int | None = None) -> str:
-    """The wire model as JSON in which no letter drives a terminal; equal for equal models."""
+    """Return a wire model as JSON; escapes replace control characters and change no value."""
     text = item.model_dump_json(indent=indent)
     return "".join(
         letter if letter.isprintable() or letter == "\n" else _escaped(letter) for letter in text
@@ -240,7 +240,7 @@ def _escaped(letter: str) -> str:
 
 
 def _console(stream: TextIO) -> Console:
-    # Texts are given as `Text`: what looks like markup or an emoji is a name.
+    # Names may look like markup or emoji codes, so rich must not interpret any text.
     width = None if stream.isatty() else _PLAIN_WIDTH
     return Console(file=stream, markup=False, highlight=False, emoji=False, width=width)
 

@@ -1,4 +1,4 @@
-"""`lookalike search`: the pictures that look like one."""
+"""`lookalike search`: finds the pictures that look like a picture."""
 
 from typing import Annotated
 
@@ -79,7 +79,7 @@ def search(
 
 
 def score_text(score: float) -> Text:
-    """A score, brighter the better it is."""
+    """Return a score; a better one has a brighter colour."""
     style = "bold green" if score >= 0.9 else "green" if score >= 0.7 else ""
     return Text(f"{score:.3f}", style=style)
 

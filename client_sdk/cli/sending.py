@@ -1,4 +1,4 @@
-"""`lookalike train --upload`: sends what is on this machine."""
+"""`lookalike train --upload`: sends files of this machine."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -30,7 +30,7 @@ class Failed(BaseModel):
 
 
 class Sent(BaseModel):
-    """What became of everything that was named; the fields of `client_sdk.UploadReport`."""
+    """The outcome of all sent files; it has the fields of `client_sdk.UploadReport`."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
 
@@ -62,7 +62,7 @@ def send_all(
     wait: bool,
     strict: bool,
 ) -> int:
-    """Send folders, files and archives, and show what became of them; returns the exit code."""
+    """Send folders, files and archives, show the outcome, and return the exit code."""
     keywords: FolderKeywords = {
         "collection": collection,
         "metadata": metadata,

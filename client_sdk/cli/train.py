@@ -1,4 +1,4 @@
-"""`lookalike train`: indexes what the service can read, or what is sent to it."""
+"""`lookalike train`: indexes files that the service can read, or that are sent to it."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,10 +1,10 @@
-"""The wire models of the HTTP contract, version 2: what travels between client and service.
+"""The wire models of the HTTP contract, version 2.
 
-Shared by both sides, so a field exists once. Every model is frozen. Unknown fields are ignored
-when an answer is read, so that an older client keeps working with a newer service; requests
-refuse them and values of another type: a text is neither a number nor a list, also when it holds
-digits. Those of jobs are defined in
-`client_sdk.schemas.jobs`; those of comparing are in `client_sdk.schemas.compare`.
+The client and the service share them, so that each field is defined once. Every model is immutable.
+Answers ignore unknown fields, so that an older client works with a newer service. Requests reject
+unknown fields and values of a wrong type: a string is neither a number nor a list, even if it has
+only digits. The models of jobs are in `client_sdk.schemas.jobs`, those of comparisons in
+`client_sdk.schemas.compare`.
 """
 
 from datetime import datetime
@@ -31,13 +31,13 @@ MAX_TOP_K = 1000
 """The largest `top_k` of a search."""
 
 MAX_IDS = 100_000
-"""Ids that one call takes."""
+"""The largest number of ids in one call."""
 
 MAX_DIGESTS = 10_000
-"""Digests that one call takes."""
+"""The largest number of digests in one call."""
 
 VERSION_HEADER = "X-Lookalike-Version"
-"""Says on every answer to a known caller which version of the service it comes from."""
+"""The header with the version of the service, in every answer to an authenticated client."""
 
 _Path = Annotated[str, Field(min_length=1, max_length=4096)]
 _Url = Annotated[str, Field(min_length=1, max_length=2048)]
@@ -50,30 +50,30 @@ FILTER_LANGUAGE = (
     "and over `$id`, `$width`, `$height`, `$bytes`, `$format`, `$sha256`, `$created_at`. A "
     "comparison with a missing key, or with a value of another kind, is false."
 )
-"""What a `filter` is, in the API description."""
+"""The description of a `filter` in the API description."""
 
 
 class Count(Answer):
-    """How many images a collection holds. Counts what was acknowledged, read-your-writes."""
+    """The number of images in a collection. It includes every acknowledged change."""
 
     collection: str
     count: int
 
 
 class Deleted(Answer):
-    """How many images a delete call removed."""
+    """The number of images that a delete call removed."""
 
     collection: str
     deleted: int
 
 
 class Source(Answer):
-    """One place where the bytes of an image were found.
+    """One origin of the bytes of an image.
 
     Attributes:
         kind: `file` for a file under an image root, `upload` for bytes sent by a client.
-        root: The name of the image root, `None` for uploads.
-        path: The path below the root, or the name of the uploaded file.
+        root: The name of the image root; `None` for uploads.
+        path: The path relative to the root, or the name of the uploaded file.
     """
 
     kind: str
@@ -82,7 +82,7 @@ class Source(Answer):
 
 
 class Image(Answer):
-    """One image of a collection. The same bytes found twice are one image with two sources."""
+    """One image of a collection. Two files with equal bytes are one image with two sources."""
 
     id: int
     collection: str
@@ -101,28 +101,28 @@ class Image(Answer):
 
 
 class ImageList(Answer):
-    """Images by rising id. `next_cursor` is `None` on the last page."""
+    """One page of images, sorted by id. `next_cursor` is `None` on the last page."""
 
     images: tuple[Image, ...]
     next_cursor: str | None = None
 
 
 class Known(Answer):
-    """Which of some bytes a collection holds, by their SHA-256, in the order of the question."""
+    """The requested SHA-256 digests whose files a collection has, in the order of the request."""
 
     collection: str
     known: tuple[str, ...]
 
 
 class Hit(Answer):
-    """One found image.
+    """One hit of a search.
 
     Attributes:
-        rank: Place in the whole result, from 1; with an `offset` of 10 the first hit has 11.
-        score: Cosine of the two descriptors, in [-1, 1]; larger is better.
-        distance: Euclidean distance of the two unit vectors, `sqrt(2 - 2 score)`.
-        content_url: Where the bytes are, relative to the service.
-        thumbnail_url: Where a small WebP is, relative to the service.
+        rank: The position in the whole result, from 1; with an `offset` of 10 the first hit has 11.
+        score: The cosine of the two descriptors, in [-1, 1]; larger is better.
+        distance: The Euclidean distance of the two unit vectors, `sqrt(2 - 2 score)`.
+        content_url: The URL of the bytes, relative to the service.
+        thumbnail_url: The URL of a small WebP, relative to the service.
     """
 
     rank: int
@@ -139,7 +139,7 @@ class Hit(Answer):
 
 
 class Took(Answer):
-    """Milliseconds that each stage of a search took."""
+    """The time of each stage of a search, in milliseconds."""
 
     decode: float
     describe: float
@@ -151,10 +151,10 @@ class SearchResponse(Answer):
     """The images nearest to a query, best first, ties by id.
 
     Attributes:
-        model: Tag of the model that described the query.
-        warnings: What the user should know about the query, such as that an animation was
-            described by its first frame.
-        explanation: How the answer was found; only with `explain`.
+        model: The tag of the model that described the query.
+        warnings: Remarks about the query, such as that an animation was described by its first
+            frame.
+        explanation: An explanation of the search; `None` without `explain`.
     """
 
     collection: str
@@ -169,18 +169,22 @@ class Collection(Answer):
     """A named gallery: images described by one descriptor version.
 
     Attributes:
-        dimension: Components of a descriptor.
-        precision: In which the network computes it; empty where that was not written down.
-        fingerprint: Digest of the descriptor version; another version's descriptors are refused.
-        former: The descriptor before the last reindex, to which `undo` goes back.
-        preparing: The descriptor that a reindex prepares, until searches use it.
-        index_type: How Milvus searches it, such as `FLAT` (every descriptor is compared) or
-            `HNSW`; empty where Milvus does not answer.
-        building: The kind of index that is to take its place.
-        advice: What its operator should do.
-        lag: Changes acknowledged by the catalogue that the index does not hold yet. Searches see
-            them all the same.
-        expires_at: When the service deletes it if no change comes before; `None` for never.
+        count: The number of images.
+        dimension: The number of components of a descriptor.
+        descriptor: The name of the descriptor.
+        precision: The precision in which the network computes it; empty if it was not recorded.
+        fingerprint: The digest of the descriptor version; the collection rejects descriptors of
+            another version.
+        former: The descriptor before the last reindex; `undo` switches back to it.
+        preparing: The descriptor of a running reindex, until searches use it.
+        index_type: The type of the Milvus index, such as `FLAT` (every descriptor is compared) or
+            `HNSW`; empty if Milvus does not answer.
+        building: The type of the index that is being built as its replacement.
+        advice: Advice for the operator.
+        lag: The number of acknowledged changes that the index does not have yet. Searches include
+            them.
+        expires_at: The time at which the service deletes the collection unless it changes before;
+            `None` for never.
     """
 
     name: str
@@ -201,13 +205,13 @@ class Collection(Answer):
 
 
 class CollectionList(Answer):
-    """All collections, by name."""
+    """All collections, sorted by name."""
 
     collections: tuple[Collection, ...]
 
 
 class Limits(Answer):
-    """What the service accepts."""
+    """The limits and the picture formats of the service."""
 
     max_upload_bytes: int
     max_request_bytes: int
@@ -218,13 +222,14 @@ class Limits(Answer):
 
 
 class Info(Answer):
-    """What runs: versions, model, engine, index and limits.
+    """The version, model, engine, index and limits of the service.
 
     Attributes:
-        index_type: Of the default collection's index.
-        index_types: Of each collection's, by name; empty where Milvus does not answer.
-        milvus_lite: Whether the index is the embedded one.
-        advice: What the operator should do, by collection.
+        index_type: The type of the default collection's index.
+        index_types: The type of each collection's index, by the collection's name; an empty string
+            if Milvus does not answer.
+        milvus_lite: True if the index is the embedded Milvus Lite.
+        advice: Advice for the operator, by the collection's name.
     """
 
     version: str
@@ -254,19 +259,21 @@ class Problem(Answer):
 
 
 class TrainRequest(_Request):
-    """Index a file or a folder that the service can read, or work off a manifest.
+    """A request to index a file or a folder that the service can read, or to apply a manifest.
 
     Attributes:
-        path: Absolute and under an image root, or relative to the root. With a manifest, the
-            folder where its paths begin; else they begin at the manifest's own folder.
-        manifest: A file, NDJSON or CSV, that says what to add and what to delete.
-        root: Name of the image root that relative paths start from; needed only where the
-            service has several.
-        ignore: Patterns (`*.gif`, `drafts/`, `**/thumbs/**`) of what to leave out below `path`.
-        metadata: Stored with every new image of this call.
-        prune: Delete images whose files are gone from the folder.
-        verify_bytes: Read every file, also those whose size and time of change are as before.
-        dry_run: Change nothing, and say what would become of every file.
+        path: The path, absolute and under an image root, or relative to the root. With a manifest,
+            the folder to which its paths are relative; by default the manifest's own folder.
+        manifest: The path of an NDJSON or CSV file that lists images to add and to delete.
+        root: The name of the image root of relative paths; required if the service has several.
+        recursive: If true, include subfolders.
+        ignore: Patterns of files and folders below `path` to skip, such as `*.gif`, `drafts/` or
+            `**/thumbs/**`.
+        metadata: Metadata to store with every new image of this call.
+        prune: If true, delete images whose files are gone from the folder.
+        verify_bytes: If true, read every file, also those with an unchanged size and time of
+            change.
+        dry_run: If true, change nothing and report what would happen to every file.
     """
 
     path: _Path | None = None
@@ -282,13 +289,16 @@ class TrainRequest(_Request):
 
 
 class SearchOptions(_Request):
-    """What to search and how much to return; the same for every kind of query.
+    """The options of a search, the same for every kind of query.
 
     Attributes:
-        min_score: Leave out hits with a lower score.
-        region: `(x, y, width, height)` in pixels of the upright query picture.
-        exact: Compare with every descriptor instead of asking an approximate index.
-        explain: Add an `explanation` to the answer.
+        top_k: The largest number of hits.
+        offset: The number of hits to skip.
+        min_score: The lowest score of a hit, in [-1, 1].
+        region: The part of the query picture to search with, `(x, y, width, height)` in pixels of
+            the upright picture.
+        exact: If true, compare with every descriptor instead of using an approximate index.
+        explain: If true, add an `explanation` to the answer.
     """
 
     collection: _Name = DEFAULT_COLLECTION
@@ -310,10 +320,10 @@ class SearchRequest(SearchOptions):
 
 
 class KnownRequest(_Request):
-    """Which of some bytes does a collection hold?
+    """A request for those of some digests whose files a collection has.
 
     Attributes:
-        sha256: Digests of whole files, as 64 hexadecimal digits in lower case.
+        sha256: The digests of whole files, each 64 hexadecimal digits in lower case.
     """
 
     collection: _Name = DEFAULT_COLLECTION
@@ -321,7 +331,7 @@ class KnownRequest(_Request):
 
 
 class DeleteRequest(_Request):
-    """What to delete: exactly one of `ids`, `filter` and `all=True`."""
+    """A request to delete images, with exactly one of `ids`, `filter` and `all=True`."""
 
     collection: _Name = DEFAULT_COLLECTION
     ids: _Listed[_Whole] | None = Field(default=None, max_length=MAX_IDS)
@@ -333,12 +343,13 @@ MAX_TTL_SECONDS = 366 * 24 * 3600
 
 
 class CollectionRequest(_Request):
-    """A collection to create.
+    """A request to create a collection.
 
     Attributes:
-        descriptor: What its images are described by, such as `vgg16-rmac4`; the service's own
-            choice where none is named.
-        ttl_seconds: Delete it so long after its last change; an open job keeps it.
+        descriptor: The name of its descriptor, such as `vgg16-rmac4`; by default the service
+            chooses.
+        ttl_seconds: The service deletes the collection this many seconds after its last change,
+            but not during an unfinished job; by default never.
     """
 
     name: _Name
@@ -347,11 +358,12 @@ class CollectionRequest(_Request):
 
 
 class ReindexRequest(_Request):
-    """How to describe a collection anew.
+    """A request to describe all images of a collection again.
 
     Attributes:
-        descriptor: By which descriptor; the service's own choice where none is named.
-        drop_missing: Delete images whose originals are gone, instead of not switching.
+        descriptor: The name of the new descriptor; by default the service chooses.
+        drop_missing: If true, delete images whose originals are gone. Otherwise such an image
+            prevents the switch to the new descriptors.
     """
 
     descriptor: _Name | None = None

@@ -1,4 +1,4 @@
-"""The wire models of comparing two pictures and of finding duplicates; see `client_sdk.schemas`."""
+"""The wire models of comparisons and of duplicates; see `client_sdk.schemas`."""
 
 from enum import StrEnum
 
@@ -7,11 +7,11 @@ from pydantic import Field
 from client_sdk.schemas.fields import DEFAULT_COLLECTION, Answer, Name, Real, Request, Whole
 
 MAX_GROUPS = 100
-"""Groups of duplicates in one page, at the most."""
+"""The largest number of groups of duplicates in one page."""
 
 
 class Verdict(StrEnum):
-    """What two pictures are to each other; what the words mean is in `docs/duplicates.md`."""
+    """The result of comparing two pictures; `docs/duplicates.md` defines the values."""
 
     DUPLICATE = "duplicate"
     NEAR_DUPLICATE = "near_duplicate"
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
 
 class Orientation(StrEnum):
-    """How a picture lies: mirrored left to right or not, and then turned clockwise by degrees."""
+    """The orientation of a picture: mirrored left to right or not, then turned clockwise."""
 
     UPRIGHT = "upright"
     TURNED_90 = "turned_90"
@@ -32,12 +32,13 @@ class Orientation(StrEnum):
 
 
 class Lines(Answer):
-    """Where the verdicts begin. The scores belong to one descriptor version.
+    """The thresholds of the verdicts. The scores are valid for one descriptor version.
 
     Attributes:
-        duplicate: From this score on: `duplicate`.
-        near_duplicate: From this score on: `near_duplicate`.
-        hash_distance: Up to so many different bits of the hashes: `duplicate`, whatever the score.
+        duplicate: The lowest score of a `duplicate`.
+        near_duplicate: The lowest score of a `near_duplicate`.
+        hash_distance: The largest number of different bits of the hashes of a `duplicate`; it
+            applies at any score.
     """
 
     duplicate: float
@@ -46,17 +47,17 @@ class Lines(Answer):
 
 
 class Evidence(Answer):
-    """What a verdict rests on; everything that was looked at, also where it decided nothing.
+    """The evidence for a verdict, including measurements that did not decide it.
 
     Attributes:
-        same_bytes: Whether the two files are equal byte by byte.
-        hash_distance: Bits of the perceptual hashes that differ, in the orientation that fits
-            best; `None` where a hash says nothing, as that of a flat picture.
-        hash_bits: Bits of a hash.
-        orientation: What has to be done to the second picture for the hashes to fit best; `None`
+        same_bytes: True if the two files are equal byte by byte.
+        hash_distance: The number of different bits of the perceptual hashes, in the orientation
+            that fits best; `None` if a hash is not meaningful, as that of a flat picture.
+        hash_bits: The number of bits of a hash.
+        orientation: The change of the second picture that makes the hashes fit best; `None`
             without a `hash_distance`.
-        lines: What score and distance were held against.
-        reasons: The same for people, such as `pHash 2/64, mirrored`; what decided comes first.
+        lines: The thresholds for the score and the hash distance.
+        reasons: The evidence as text, such as `pHash 2/64, mirrored`; the deciding one is first.
     """
 
     same_bytes: bool
@@ -68,18 +69,21 @@ class Evidence(Answer):
 
 
 class Comparison(Answer):
-    """What two pictures are to each other.
+    """The comparison of two pictures.
 
     Attributes:
-        collection: Whose descriptor they were compared by.
-        model: Tag of the model.
-        descriptor: Name of the descriptor version.
-        fingerprint: Its digest; scores of another one are not comparable with this one.
-        score: Cosine of the two descriptors, in [-1, 1]; larger is better.
-        distance: Euclidean distance of the two unit vectors, `sqrt(2 - 2 score)`.
-        probability: That they are the same picture; `None` as long as nothing is calibrated.
-        warnings: What the user should know about the pictures, such as that an animation was
-            described by its first frame.
+        collection: The collection whose descriptor was used.
+        model: The tag of the model.
+        descriptor: The name of the descriptor version.
+        fingerprint: The digest of the descriptor version; scores of different versions are not
+            comparable.
+        score: The cosine of the two descriptors, in [-1, 1]; larger is better.
+        distance: The Euclidean distance of the two unit vectors, `sqrt(2 - 2 score)`.
+        verdict: The result: the same picture, nearly the same, or only similar.
+        probability: The probability that they are the same picture; `None` without a calibration.
+        evidence: The evidence for the verdict.
+        warnings: Remarks about the pictures, such as that an animation was described by its first
+            frame.
     """
 
     collection: str
@@ -95,16 +99,17 @@ class Comparison(Answer):
 
 
 class Likeness(Answer):
-    """Why an image is in a group: the member before it that it is most like, and how much.
+    """The likeness of an image to the most similar earlier member of its group.
 
     Attributes:
-        image_id: Of that member.
-        score: Cosine of the two descriptors, in [-1, 1].
-        distance: Euclidean distance of the two unit vectors.
-        hash_distance: Bits of the hashes that differ; `None` where a hash says nothing or an
-            image has none.
-        orientation: What has to be done to this image for the hashes to fit best.
-        reasons: The same for people; what decided comes first.
+        image_id: The id of that member.
+        score: The cosine of the two descriptors, in [-1, 1].
+        distance: The Euclidean distance of the two unit vectors.
+        verdict: The verdict on the two images.
+        hash_distance: The number of different bits of the hashes; `None` if a hash is missing or
+            not meaningful.
+        orientation: The change of this image that makes the hashes fit best.
+        reasons: The evidence as text; the deciding one is first.
     """
 
     image_id: int
@@ -120,9 +125,9 @@ class GroupedImage(Answer):
     """One image of a group of duplicates.
 
     Attributes:
-        content_url: Where the bytes are, relative to the service.
-        thumbnail_url: Where a small WebP is, relative to the service.
-        like: Why it is in the group; `None` for the first.
+        content_url: The URL of the bytes, relative to the service.
+        thumbnail_url: The URL of a small WebP, relative to the service.
+        like: The reason why it is in the group; `None` for the first image.
     """
 
     id: int
@@ -137,12 +142,14 @@ class GroupedImage(Answer):
 
 
 class DuplicateGroup(Answer):
-    """Images of one collection that are the same picture or nearly so, at least two.
+    """Two or more images of one collection that are the same picture or nearly so.
 
     Attributes:
-        images: The one with the smallest id first; each other one behind the one that it is like.
-        verdict: The weakest of those that hold the group together.
-        is_whole: Whether that is all of them; `False` where there are more than a group may have.
+        images: The images; the one with the smallest id is first, and each other one follows the
+            image that it is like.
+        verdict: The weakest of the verdicts that join the group.
+        is_whole: True if the group is complete; false if it has more images than one answer may
+            list.
     """
 
     images: tuple[GroupedImage, ...]
@@ -151,14 +158,15 @@ class DuplicateGroup(Answer):
 
 
 class DuplicateGroups(Answer):
-    """Some groups of duplicates, by the smallest id of each.
+    """One page of groups of duplicates, sorted by the smallest id of each.
 
-    A page may have fewer groups than were asked for, or none: the service looks for them only so
-    long. `next_cursor` alone tells the end: it is `None` on the last page.
+    The service limits the time of one page, so a page may have fewer groups than requested, or
+    none. Only the last page has the `next_cursor` `None`.
 
     Attributes:
-        min_score: From which score on two images belong together.
-        examined: How many images were looked at for this page.
+        min_score: The lowest score that puts two images into one group.
+        lines: The thresholds of the verdicts.
+        examined: The number of images that the service examined for this page.
     """
 
     collection: str
@@ -173,10 +181,12 @@ class DuplicateGroups(Answer):
 
 
 class CompareRequest(Request):
-    """Two stored images to compare; in a form, a picture can take the place of either.
+    """A request to compare two stored images; a form may have pictures instead of ids.
 
     Attributes:
-        collection: By whose descriptor; the images may be in any.
+        collection: The collection whose descriptor is used; the images may be in any collection.
+        a_id: The id of one image.
+        b_id: The id of the other image.
     """
 
     collection: Name = DEFAULT_COLLECTION
@@ -185,7 +195,7 @@ class CompareRequest(Request):
 
 
 class CompareForm(Request):
-    """The text fields of a form: the id of a stored image in place of a picture `a` or `b`."""
+    """The text fields of a comparison form; an id replaces the picture `a` or `b`."""
 
     collection: Name = DEFAULT_COLLECTION
     a_id: Whole | None = None
@@ -193,13 +203,13 @@ class CompareForm(Request):
 
 
 class DuplicatesRequest(Request):
-    """Where to look for duplicates.
+    """A request for one page of groups of duplicates.
 
     Attributes:
-        min_score: From which score on two images belong together, besides those that their hashes
-            join; the descriptor's line for `near_duplicate` where none is given.
-        limit: How many groups at the most.
-        cursor: `next_cursor` of the page before.
+        min_score: The lowest score that puts two images into one group; similar hashes do so at any
+            score. By default the descriptor's threshold for `near_duplicate`.
+        limit: The largest number of groups.
+        cursor: The `next_cursor` of the previous page.
     """
 
     collection: Name = DEFAULT_COLLECTION

@@ -1,7 +1,7 @@
-"""The parts that requests are made of: strict types, and how the text of a form becomes them.
+"""The strict types of request fields, and their conversion from the text of a form.
 
-A JSON body has to hold the types of the contract: a text of digits is no number, a text is no list.
-A form holds nothing but text, so `Request.from_form` reads numbers, truth values and lists from it.
+A JSON body must have the types of the contract: a string of digits is not a number, and a string is
+not a list. A form has only text, so `Request.from_form` reads numbers, booleans and lists from it.
 """
 
 import json
@@ -21,11 +21,11 @@ _MAX_SHOWN = 60
 ItemT = TypeVar("ItemT")
 
 DEFAULT_COLLECTION = "default"
-"""The collection that a call without one means."""
+"""The collection of a call that names none."""
 
 
 class Answer(BaseModel):
-    """What the service answers; fields that this client does not know are left out."""
+    """The base class of answers; unknown fields are ignored."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore")
 
@@ -74,19 +74,19 @@ Name = Annotated[str, Field(max_length=255)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Real = Annotated[float, BeforeValidator(_real)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
-# Not strict itself, since a list of JSON becomes a tuple; its items are strict all the same.
+# Not strict itself, because a JSON list becomes a tuple; its items stay strict.
 Listed = Annotated[tuple[ItemT, ...], BeforeValidator(_list), Strict(strict=False)]
 Region = Annotated[tuple[Whole, Whole, Whole, Whole], BeforeValidator(_list), Strict(strict=False)]
 
 
 class Request(BaseModel):
-    """What a client sends; a misspelt field is an error, and so is a value of another type."""
+    """The base class of requests; an unknown field or a value of a wrong type is an error."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     @classmethod
     def from_form(cls, fields: Mapping[str, object]) -> Self:
-        """Read the fields of a form, in which numbers, truth values and lists are text.
+        """Return the request of a form, in which numbers, booleans and lists are text.
 
         Raises:
             ValidationError: If a field is unknown, or its text is not of the field's type.

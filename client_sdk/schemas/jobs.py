@@ -7,7 +7,7 @@ from client_sdk.schemas.fields import Answer
 
 
 class JobState(StrEnum):
-    """Where an ingest job stands. `IDLE` is the answer of `process` before the first job."""
+    """The state of a job. `IDLE` is the answer of `process` before the first job."""
 
     IDLE = "idle"
     PENDING = "pending"
@@ -18,7 +18,7 @@ class JobState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether a job in this state will never change again by itself."""
+        """True if a job in this state has ended."""
         return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELED)
 
 
@@ -26,9 +26,9 @@ class JobError(Answer):
     """One file that could not be indexed.
 
     Attributes:
-        source: Which file, as `root-relative/path.jpg` or the name of the uploaded file.
-        code: The reason, one of the contract's error codes.
-        detail: The same for people.
+        source: The path of the file, as `root-relative/path.jpg`, or the name of an uploaded file.
+        code: The error code of the contract.
+        detail: The reason as a sentence.
     """
 
     source: str
@@ -37,24 +37,34 @@ class JobError(Answer):
 
 
 class Job(Answer):
-    """One ingest job: a train call and how far it has come.
+    """One job and its progress.
 
-    `done = indexed + duplicates + failed`, and `unchanged` files, which were not read again, are
-    duplicates; `removed` images were deleted because their files are gone or changed, or because
-    a manifest says so. With `dry_run` all of that would be, and is not. While `state` is
-    `in_progress` the total may still grow, because folders are walked while their first pictures
-    are already being indexed.
-
-    A job with some bad files is `completed`; `failed` means that it could not go on, and
-    `detail` then says why. `source` is `upload`, or the root and path that are indexed, or what
-    a collection is reindexed to.
+    `done = indexed + duplicates + failed`. A job with some failed files is `completed`; `failed`
+    means that the job itself could not continue. While `state` is `in_progress`, `total` may still
+    grow, because the first pictures of a folder are indexed while the rest of it is listed.
 
     Attributes:
+        id: The id; `None` before the first job.
         kind: `file` for a folder or file of an image root, `upload` or `reindex`; `None` before
             the first job.
-        retry_of: The id of the job whose failed or unreached files this one tries again.
-        images_per_second: Over the last 30 s while it is in progress, over all of it at the end.
-        eta_seconds: Until it ends, at that rate; `None` while its folder is still being walked.
+        source: `upload`, the root and path that are indexed, or the new descriptor of a reindex.
+        retry_of: The id of the job whose failed or unreached files this one retries.
+        total: The number of files found so far.
+        done: The number of files that are finished.
+        indexed: The number of files that became images.
+        duplicates: The number of files whose bytes the collection had already, with the
+            `unchanged` ones.
+        failed: The number of files that could not be indexed.
+        unchanged: The number of files that did not change and were not read again.
+        removed: The number of images that were deleted, because their files are gone or changed,
+            or because a manifest lists them.
+        dry_run: True if the job changes nothing; the counts then say what it would do.
+        images_per_second: The speed, over the last 30 s while the job is in progress, and over the
+            whole job at its end.
+        eta_seconds: The estimated time until the end at this speed, in seconds; `None` while the
+            folder is still being listed.
+        detail: The reason why a `failed` job could not continue.
+        errors: The first files that could not be indexed.
     """
 
     id: str | None
@@ -81,14 +91,14 @@ class Job(Answer):
 
 
 class JobList(Answer):
-    """Jobs, newest first. `next_cursor` is `None` on the last page."""
+    """One page of jobs, newest first. `next_cursor` is `None` on the last page."""
 
     jobs: tuple[Job, ...]
     next_cursor: str | None = None
 
 
 class JobErrorList(Answer):
-    """The failed files of one job, in the order of the walk."""
+    """One page of the failed files of a job, in the order in which the job read them."""
 
     errors: tuple[JobError, ...]
     next_cursor: str | None = None

@@ -1,4 +1,4 @@
-"""Assertions about pictures, for suites of pytest and unittest; needs the extra `pytest`.
+"""Assertions about pictures, for pytest and unittest; needs the extra `pytest`.
 
     from client_sdk import Client
     from client_sdk.testing import assert_similar
@@ -6,8 +6,8 @@
     with Client() as client:
         assert_similar(client, "actual.png", "expected.png", also_pixels=0.001)
 
-In pytest the fixtures `visual`, `lookalike` and `lookalike_collection` are there by themselves;
-`VisualAssertions` is for `unittest`.
+In pytest the fixtures `visual`, `lookalike` and `lookalike_collection` need no import. For
+`unittest` there is `VisualAssertions`.
 """
 
 from importlib import import_module as _load
@@ -71,7 +71,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load a name with its first use: pytest loads this package in every suite."""
+    """Load a name on first use, because pytest imports this package in every suite."""
     for home, names in _HOMES.items():
         if name in names:
             return getattr(_load(f"{__name__}.{home}"), name)

@@ -1,4 +1,4 @@
-"""Files of failures: the pictures and a `result.json`, each failure in a folder of its own."""
+"""Files of failures: the pictures and a `result.json`, in one folder for each failure."""
 
 import hashlib
 import json
@@ -17,10 +17,10 @@ REPORT = "report.html"
 
 
 def keep(judged: Judged, report: Path) -> Judged:
-    """Write the files of a failure below the folder of the report; a success leaves none.
+    """Write the files of a failure below the folder of the report; a success has none.
 
     Returns:
-        The same with the names of the files.
+        The same judgement, with the names of the files.
     """
     outcome = judged.outcome
     if outcome.passed:
@@ -38,7 +38,7 @@ def keep(judged: Judged, report: Path) -> Judged:
 
 
 def forget_others(report: Path, outcomes: Collection[Outcome]) -> None:
-    """Remove what an earlier run has left: folders with a `result.json` of ours, nothing else."""
+    """Remove the failure folders of earlier runs: only folders with our `result.json`."""
     current = {outcome.folder for outcome in outcomes}
     for result in report.glob(f"*/*/{RESULT}"):
         folder = result.parent
@@ -53,7 +53,7 @@ def _begin(report: Path, folder: Path) -> None:
         report.mkdir(parents=True)
         (report / ".gitignore").write_text("*\n", "utf-8")
     if folder.exists():
-        shutil.rmtree(folder)  # the same test again, by a plugin that repeats
+        shutil.rmtree(folder)  # a plugin has repeated the test
     folder.mkdir(parents=True)
 
 

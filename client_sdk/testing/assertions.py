@@ -1,7 +1,7 @@
 """The assertions of `Visual` as functions, for any test runner; they write no files.
 
-Each takes a client and then what the method of `Visual` takes. A relative path of a baseline begins
-at the working directory.
+Each takes a client, then the arguments of the method of `Visual`. The path of a baseline is
+relative to the working directory.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ R = TypeVar("R")
 def _of(
     assertion: Callable[Concatenate[Visual, P], R],
 ) -> Callable[[Callable[[], None]], Callable[Concatenate[Client, P], R]]:
-    """Give a function the parameters, the result and the body of an assertion of `Visual`."""
+    """Return a decorator that makes a function call an assertion of `Visual`."""
 
     def derive(named: Callable[[], None]) -> Callable[Concatenate[Client, P], R]:
         def function(client: Client, /, *arguments: P.args, **options: P.kwargs) -> R:
@@ -34,22 +34,22 @@ def _of(
 
 @_of(Visual.assert_similar)
 def assert_similar() -> None:
-    """Assert that a picture looks like another one; see `Visual.assert_similar`."""
+    """Assert that a picture looks like another picture; see `Visual.assert_similar`."""
 
 
 @_of(Visual.assert_nearest)
 def assert_nearest() -> None:
-    """Assert which image of a collection is the nearest; see `Visual.assert_nearest`."""
+    """Assert that one image of a collection is the nearest; see `Visual.assert_nearest`."""
 
 
 @_of(Visual.assert_known)
 def assert_known() -> None:
-    """Assert that a picture is among others; see `Visual.assert_known`."""
+    """Assert that a picture is among other pictures; see `Visual.assert_known`."""
 
 
 @_of(Visual.assert_new)
 def assert_new() -> None:
-    """Assert that a picture is not among others; see `Visual.assert_new`."""
+    """Assert that a picture is not among other pictures; see `Visual.assert_new`."""
 
 
 @_of(Visual.assert_no_duplicates)

@@ -1,4 +1,4 @@
-"""Baselines: the pictures that tests compare with, kept beside them."""
+"""Baselines: the pictures that tests compare with, stored next to the tests."""
 
 import re
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from client_sdk.testing.pictures import Shot, as_png
 
 PNG = b"\x89PNG\r\n\x1a\n"
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
-"""What files of pictures end in; the service tells them by content, a folder by this."""
+"""The suffixes of picture files in a folder; the service detects formats by content instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which test it is, and where its baselines lie.
+    """The place of a test, which determines the paths of its baselines.
 
     Attributes:
-        folder: The folder of its file.
-        test: What it is called in reports, such as `tests/test_page.py::test_login[dark]`.
-        own_name: What its first baseline without a name is called.
+        folder: The folder of the test's file.
+        test: The name of the test in reports, such as `tests/test_page.py::test_login[dark]`.
+        own_name: The name of the test's first unnamed baseline.
     """
 
     folder: Path
@@ -28,18 +28,18 @@ class Place:
 
     @classmethod
     def of(cls, file: Path, test: str, name: str) -> "Place":
-        """The place of a test in a file; its baselines without a name have that of the test."""
+        """Return the place of a test in a file; its unnamed baselines get the name of the test."""
         return cls(file.parent, test, f"{file.stem}/{plain(name)}")
 
 
 def located(name: Path, place: Place, baselines: Path) -> Path:
-    """The file of a baseline.
+    """Return the path of a baseline.
 
     Args:
-        name: A path, absolute or below the folder of baselines; `.png` is added where it ends
-            in nothing that pictures end in.
-        place: The test.
-        baselines: The folder of baselines, absolute or below that of the test.
+        name: The path, absolute or relative to the folder of baselines; `.png` is added if it has
+            no suffix of a picture.
+        place: The place of the test.
+        baselines: The folder of baselines, absolute or relative to that of the test.
     """
     if name.suffix.lower() not in SUFFIXES:
         name = name.with_name(f"{name.name}.png")
@@ -47,10 +47,10 @@ def located(name: Path, place: Place, baselines: Path) -> Path:
 
 
 def write(path: Path, shot: Shot) -> None:
-    """Write a picture as a baseline; another format than that of its name is made PNG.
+    """Write a picture as a baseline; for a `.png` path, another format is converted to PNG.
 
     Raises:
-        UsageError: If the name is not one of a PNG file, and the picture is not of its format.
+        UsageError: If the path has another suffix, and the picture does not have the same.
     """
     data = shot.data
     if path.suffix.lower() == ".png":
@@ -62,15 +62,15 @@ def write(path: Path, shot: Shot) -> None:
 
 
 def plain(text: str) -> str:
-    """A text as the name of a file or a folder."""
+    """Return a text as a safe name of a file or a folder."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:100] or "picture"
 
 
 def pictures_below(folder: Path) -> tuple[Path, ...]:
-    """The pictures in a folder and those below it, by path; told by what their names end in.
+    """Return the paths of the pictures in a folder and its subfolders, sorted; by suffix.
 
     Raises:
-        UsageError: If there is none.
+        UsageError: If there is no picture.
     """
     found = sorted(
         path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()

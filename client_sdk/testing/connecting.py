@@ -1,4 +1,4 @@
-"""A client for a suite: of a service, or of the engine in this process."""
+"""The client of a test suite, for a service or for the engine in this process."""
 
 import os
 from collections.abc import Mapping
@@ -7,20 +7,21 @@ from client_sdk._sync.client import Client
 from client_sdk.errors import LookalikeError
 
 LOCAL = "local:"
-"""What the address begins with where no service is meant, but a folder: `local:FOLDER`.
+"""The prefix of an address that opens the engine in this process: `local:FOLDER`.
 
-`local:` alone means a temporary folder."""
+`local:` alone uses a temporary folder."""
 
 
 def open_client(url: str | None = None, environ: Mapping[str, str] = os.environ) -> Client:
-    """A client that is known to get answers.
+    """Return a client, after checking that the service answers.
 
     Args:
-        url: Where the service is, or `local:FOLDER`; else `LOOKALIKE_URL`, else the usual place.
-        environ: The environment.
+        url: The address of the service, or `local:FOLDER`; else `LOOKALIKE_URL`, else the default
+            address.
+        environ: The environment variables.
 
     Raises:
-        LookalikeError: If there are no answers.
+        LookalikeError: If the service does not answer.
     """
     address = url or environ.get("LOOKALIKE_URL") or ""
     if address.startswith(LOCAL):

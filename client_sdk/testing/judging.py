@@ -1,4 +1,4 @@
-"""What pictures are to each other, judged; nothing is raised, written or skipped here."""
+"""Judgements of pictures, without raising on a failure, writing files or skipping tests."""
 
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
@@ -13,13 +13,13 @@ from client_sdk.testing.pictures import Box, Shot, as_png, masked
 from client_sdk.testing.pixels import PixelDifference, Pixels, difference
 
 LISTED = 3
-"""How many of the nearest images a failure tells."""
+"""The number of nearest images that a failure lists."""
 
 LOOKED_AT = 100
-"""Among how many hits the expected image is looked for."""
+"""The number of hits among which the expected image must be."""
 
 Expected = str | int | Collection[str | int]
-"""Which image is meant: its file's name, its source or its id; or several, of which any will do."""
+"""The expected image: the name of its file, its source or its id; or several alternatives."""
 
 
 def similar(
@@ -32,21 +32,21 @@ def similar(
     ignored: tuple[Box, ...] = (),
     collection: str,
 ) -> Judged:
-    """Whether a picture looks like another one.
+    """Judge if a picture looks like another one.
 
     Files that are equal byte by byte are not sent: their score is 1 by definition.
 
     Args:
-        client: What compares.
-        actual: The picture of now.
-        expected: What it should look like.
-        min_score: Smallest cosine that passes.
-        pixels: How to look at the pixels too.
-        ignored: Boxes that are painted over in both.
-        collection: By whose descriptor they are compared.
+        client: The client that compares.
+        actual: The current picture.
+        expected: The expected picture.
+        min_score: The smallest cosine that passes.
+        pixels: The rule of the pixel comparison; `None` compares no pixels.
+        ignored: Boxes that are painted over in both pictures.
+        collection: The collection whose descriptor is used.
 
     Raises:
-        LookalikeError: If the service does not answer, or reads one of them not.
+        LookalikeError: If the service does not answer, or cannot read one of the pictures.
     """
     one, other = masked(actual, ignored), masked(expected, ignored)
     score, verdict = 1.0, str(Verdict.DUPLICATE)
@@ -85,17 +85,17 @@ def similar(
 def nearest(
     client: Client, shot: Shot, expected: Expected, *, margin: float, collection: str
 ) -> Judged:
-    """Whether one image of a collection is nearer to a picture than all others.
+    """Judge if one image of a collection is nearer to a picture than all others.
 
     Args:
-        client: What searches.
+        client: The client that searches.
         shot: The picture.
-        expected: Which image is to be the nearest.
-        margin: How much its score has to be above that of the next other image.
-        collection: Where to search.
+        expected: The image that must be the nearest.
+        margin: The smallest difference of its score to that of the best other image.
+        collection: The collection to search.
 
     Raises:
-        LookalikeError: If the service does not answer, or does not read the picture.
+        LookalikeError: If the service does not answer, or cannot read the picture.
     """
     hits = client.search((shot.name, shot.data), collection=collection, top_k=LOOKED_AT).hits
     right = next((hit for hit in hits if _is_meant(hit, expected)), None)
@@ -124,17 +124,17 @@ def nearest(
 def known(
     client: Client, shot: Shot, *, wanted: bool, known_score: float | None, collection: str
 ) -> Judged:
-    """Whether a collection holds a picture, as it is or nearly so.
+    """Judge if a collection has a picture, or nearly the same picture.
 
     Args:
-        client: What searches.
+        client: The client that searches.
         shot: The picture.
-        wanted: Whether it has to be known, or has to be new.
-        known_score: From which score on it is known; `None` for the verdict of the service.
-        collection: Where to search.
+        wanted: True if the picture must be known, false if it must be new.
+        known_score: The lowest score of a known picture; `None` uses the verdict of the service.
+        collection: The collection to search.
 
     Raises:
-        LookalikeError: If the service does not answer, or does not read the picture.
+        LookalikeError: If the service does not answer, or cannot read the picture.
     """
     hits = client.search((shot.name, shot.data), collection=collection, top_k=LISTED).hits
     verdict, threshold, is_known = None, known_score, False
@@ -173,16 +173,19 @@ def duplicates(
     known_score: float | None,
     same_bytes: Mapping[str, tuple[str, ...]],
 ) -> tuple[Judged, ...]:
-    """Which images of a collection are the same picture, one outcome for each group.
+    """Judge if images of a collection are the same picture, or nearly so.
 
     Args:
-        client: What looks for them.
-        collection: Where.
-        known_score: From which score on two are the same; `None` for the verdict of the service.
-        same_bytes: Names of files with the same bytes as one of the collection, by its name.
+        client: The client that searches for duplicates.
+        collection: The collection.
+        known_score: The lowest score of the same picture; `None` uses the verdict of the service.
+        same_bytes: The names of files with the same bytes as an image, by the image's name.
 
     Returns:
-        A failed outcome for each group, or one that has passed.
+        A failed outcome for each group, or one outcome that has passed.
+
+    Raises:
+        LookalikeError: If the service does not answer.
     """
     found: list[Judged] = []
     told: set[str] = set()
@@ -216,7 +219,7 @@ def duplicates(
 
 
 def neighbours(hits: Collection[Hit]) -> tuple[Neighbour, ...]:
-    """The first hits, as a failure tells them."""
+    """Return the first hits in the form that a failure lists."""
     return tuple(Neighbour(name=hit.name, score=hit.score) for hit in [*hits][:LISTED])
 
 

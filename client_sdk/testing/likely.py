@@ -1,4 +1,4 @@
-"""Which baselines a failed picture looks most like: perhaps it shows another page."""
+"""The baselines nearest to a failed picture, which may show that it is of another page."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from client_sdk.testing.pictures import Shot
 from client_sdk.testing.scratch import ScratchCollection
 
 MAX_BASELINES = 200
-"""A folder with more of them is not searched: a failure shall not take minutes."""
+"""The largest number of baselines in a searched folder, so that a failure does not take minutes."""
 
 
 class BaselineNeighbours:
-    """Searches folders of baselines; each is indexed with its first failure, and deleted at last.
+    """A search in folders of baselines; each is indexed at its first failure, until `close`.
 
     Args:
-        client: What searches.
+        client: The client that indexes and searches.
     """
 
     def __init__(self, client: Client) -> None:
@@ -26,9 +26,9 @@ class BaselineNeighbours:
         self._indexed: dict[Path, ScratchCollection | None] = {}
 
     def nearest(self, shot: Shot, folder: Path) -> tuple[Neighbour, ...]:
-        """The baselines of a folder nearest to a picture; none where that cannot be told.
+        """Return the baselines of a folder nearest to a picture, or none if the search fails.
 
-        It only explains a failure, so that what goes wrong here is no error of its own.
+        The result only explains a failure, so an error of the service is not raised.
         """
         try:
             if folder not in self._indexed:
@@ -44,7 +44,7 @@ class BaselineNeighbours:
         return neighbours(answer.hits)
 
     def close(self) -> None:
-        """Delete what was indexed."""
+        """Delete the collections of the indexed folders."""
         for collection in self._indexed.values():
             if collection is not None:
                 collection.delete()

@@ -1,4 +1,4 @@
-"""What a failed assertion says."""
+"""The messages of failed assertions."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ BLIND = (
     "Descriptors see layout, shapes and colours, and hardly a changed word or number: "
     "also_pixels=0.001 looks at the pixels too."
 )
-"""Said wherever a score was all that was looked at."""
+"""The note of every failure that compared scores but no pixels."""
 
 _WIDTH = 10
 
 
 def describe(outcome: Outcome, report: Path | None = None) -> str:
-    """A failed or a passed assertion in some lines.
+    """Return a description of a failed or passed assertion, of several lines.
 
     Args:
-        outcome: What was found.
-        report: The folder of the report, where pictures were kept.
+        outcome: The outcome of the assertion.
+        report: The folder of the report; `None` if no pictures were written.
     """
     facts = [
         ("score", _score(outcome)),
@@ -38,19 +38,19 @@ def describe(outcome: Outcome, report: Path | None = None) -> str:
 
 
 def is_blind(outcome: Outcome) -> bool:
-    """Whether a score was all that two pictures were compared by."""
+    """Return True if two pictures were compared by score but not by pixels."""
     looked = outcome.pixels is not None and outcome.pixels.max_share is not None
     return outcome.assertion == "assert_similar" and outcome.score is not None and not looked
 
 
 def short(path: Path) -> str:
-    """A path as somebody in the folder at hand would write it."""
+    """Return a path relative to the working directory, if it is below it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def percent(share: float) -> str:
-    """A share for people, never 0 % for a little."""
+    """Return a share in percent; a small one is `less than 0.01 %`, never `0.00 %`."""
     if share and share < 0.0001:
         return "less than 0.01 %"
     return f"{100 * share:.2f} %"

@@ -1,4 +1,4 @@
-"""What a failed assertion raises."""
+"""The exceptions of failed assertions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,12 +8,12 @@ from client_sdk.testing.outcome import Judged, Neighbour, Outcome
 
 
 class VisualMismatch(AssertionError):
-    """Pictures are not what an assertion says, or several of them after soft assertions.
+    """One assertion failed, or several soft assertions.
 
     Attributes:
-        outcomes: What each failed assertion has found.
-        pictures: The pictures of the first, by what they show: `actual`, `expected`, `diff`.
-        report: The folder under which the pictures were kept, `None` where they were not.
+        outcomes: The outcome of each failed assertion.
+        pictures: The pictures of the first one, by role, such as `actual`, `expected`, `diff`.
+        report: The folder with the pictures; `None` if none were written.
     """
 
     def __init__(self, judged: Sequence[Judged], report: Path | None = None) -> None:
@@ -24,27 +24,27 @@ class VisualMismatch(AssertionError):
 
     @property
     def score(self) -> float | None:
-        """The score of the first that failed."""
+        """The score of the first failed assertion."""
         return self.outcomes[0].score
 
     @property
     def threshold(self) -> float | None:
-        """The score that it asked for."""
+        """The threshold of the first failed assertion."""
         return self.outcomes[0].threshold
 
     @property
     def verdict(self) -> str | None:
-        """The service's word for its two pictures."""
+        """The verdict of the service in the first failed assertion."""
         return self.outcomes[0].verdict
 
     @property
     def nearest(self) -> tuple[Neighbour, ...]:
-        """The images most like it, best first."""
+        """The images nearest to the picture of the first failed assertion, best first."""
         return self.outcomes[0].nearest
 
     @property
     def artefacts(self) -> Path | None:
-        """The folder of its pictures and its `result.json`."""
+        """The folder with the pictures and the `result.json` of the first failed assertion."""
         folder = self.outcomes[0].folder
         return None if self.report is None or folder is None else self.report / folder
 
@@ -56,7 +56,7 @@ class VisualMismatch(AssertionError):
 
 
 class BaselinesWritten(VisualMismatch):
-    """Baselines were written by `--visual-update`, and somebody has to look at them."""
+    """Baselines were written by `--visual-update`, and need a review."""
 
     def _text(self) -> str:
         count = len(self.outcomes)
@@ -68,4 +68,4 @@ class BaselinesWritten(VisualMismatch):
 
 
 for _kind in (VisualMismatch, BaselinesWritten):
-    _kind.__module__ = "client_sdk.testing"  # as users import it, and as a traceback names it
+    _kind.__module__ = "client_sdk.testing"  # the name that users import, for tracebacks

@@ -1,4 +1,4 @@
-"""The assertions for `unittest`."""
+"""The assertions as a `TestCase` for `unittest`."""
 
 import inspect
 import sys
@@ -27,7 +27,7 @@ def _of(
 ) -> Callable[
     [Callable[["VisualAssertions"], None]], Callable[Concatenate["VisualAssertions", P], R]
 ]:
-    """Give a method the parameters, the result and the body of an assertion of `Visual`."""
+    """Return a decorator that makes a method call an assertion of `Visual`."""
 
     def derive(
         named: Callable[["VisualAssertions"], None],
@@ -45,10 +45,14 @@ def _of(
 class VisualAssertions(TestCase):
     """The assertions of `Visual` as methods of a `TestCase`.
 
-    The service is at `LOOKALIKE_URL`, the options are those of the environment, such as
-    `LOOKALIKE_VISUAL_MIN_SCORE`; a class may set `visual_options` and `visual_client` instead.
-    Failures leave their pictures and a report in `visual-report`. Under pytest the options are
-    those of pytest, and failures are in its report.
+    The address of the service is `LOOKALIKE_URL`. The options come from the environment, such as
+    `LOOKALIKE_VISUAL_MIN_SCORE`. A class may set `visual_options` and `visual_client` instead.
+    Failures write their pictures and a report to `visual-report`. Under pytest the options are
+    those of pytest, and its report has the failures.
+
+    Attributes:
+        visual_options: The options, instead of those of the environment.
+        visual_client: The client, instead of one for `LOOKALIKE_URL`; the caller closes it.
 
         class TestShop(VisualAssertions):
             def test_the_shelf(self) -> None:
@@ -58,7 +62,7 @@ class VisualAssertions(TestCase):
     visual_options: ClassVar[Options | None] = None
     visual_client: ClassVar[Client | None] = None
 
-    # Set by the plugin of pytest, which then writes the report.
+    # Set by the pytest plugin, which then writes the report.
     options_of_run: ClassVar[Options | None] = None
     url_of_run: ClassVar[str | None] = None
     is_reported_by_pytest: ClassVar[bool] = False
@@ -79,15 +83,15 @@ class VisualAssertions(TestCase):
 
     @_of(Visual.assert_nearest)
     def assertNearest(self) -> None:  # noqa: N802 - as unittest names them
-        """Assert which image of a collection is the nearest; see `Visual.assert_nearest`."""
+        """Assert that one image of a collection is the nearest; see `Visual.assert_nearest`."""
 
     @_of(Visual.assert_known)
     def assertKnown(self) -> None:  # noqa: N802 - as unittest names them
-        """Assert that a picture is among others; see `Visual.assert_known`."""
+        """Assert that a picture is among other pictures; see `Visual.assert_known`."""
 
     @_of(Visual.assert_new)
     def assertNew(self) -> None:  # noqa: N802 - as unittest names them
-        """Assert that a picture is not among others; see `Visual.assert_new`."""
+        """Assert that a picture is not among other pictures; see `Visual.assert_new`."""
 
     @_of(Visual.assert_no_duplicates)
     def assertNoDuplicates(self) -> None:  # noqa: N802 - as unittest names them
@@ -95,7 +99,7 @@ class VisualAssertions(TestCase):
 
     @_of(Visual.soft)
     def softVisual(self) -> None:  # noqa: N802 - as unittest names them
-        """Let assertions inside go on when they fail; see `Visual.soft`."""
+        """Return a block that continues after failed assertions; see `Visual.soft`."""
 
     def _bound(self) -> Visual:
         options = self.visual_options or self.options_of_run or from_environment()

@@ -1,4 +1,4 @@
-"""What assertions go by where the call says nothing: command line, ini file, environment."""
+"""The default options of assertions, from the command line, the ini file and the environment."""
 
 import os
 from collections.abc import Mapping
@@ -18,21 +18,25 @@ FALSE = ("", "0", "false", "no", "off")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What an assertion goes by where its call says nothing.
+    """The options of assertions, used for the arguments that a call omits.
 
     Attributes:
-        min_score: The score that `assert_similar` asks for. The default lets the same page
-            through that was drawn by another machine, and hardly a missing part of it.
-        known_score: From which score on `assert_known`, `assert_new` and `assert_no_duplicates`
-            take two pictures for the same; `None` leaves it to the verdict of the service.
-        margin: How far `assert_nearest` wants the expected image ahead of others.
-        pixels: How `assert_similar` looks at pixels; `None` does not.
-        collection: What is searched.
-        baselines: The folder of baselines; a relative one lies beside each test's file.
-        report: The folder of pictures and report.
-        update: Whether baselines are written, and then fail for review.
-        offline: Whether tests are skipped or fail where the service does not answer.
-        in_ci: Whether this is a machine that nobody sits at, so that it makes no baselines.
+        min_score: The smallest score that passes `assert_similar`, in [-1, 1]. The same page
+            rendered by another machine passes the default; a page without one of its parts
+            usually fails it.
+        known_score: The lowest score of the same picture in `assert_known`, `assert_new` and
+            `assert_no_duplicates`, in [-1, 1]; `None` uses the verdict of the service.
+        margin: The smallest difference of scores between the expected image and the best other
+            one that passes `assert_nearest`.
+        pixels: The rule of the pixel comparison of `assert_similar`; `None` compares no pixels.
+        collection: The collection to search.
+        baselines: The folder of baselines; a relative path starts at the folder of each test.
+        report: The folder of the pictures of failures and of the report.
+        update: If true, missing and different baselines are written, and the test fails for
+            review.
+        in_ci: True on a machine of continuous integration; messages then advise to write
+            baselines on another machine.
+        offline: `skip` or `fail`, the result of tests if the service does not answer.
     """
 
     min_score: float = 0.99
@@ -49,17 +53,17 @@ class Options:
     def __post_init__(self) -> None:
         checked_score("min_score", self.min_score)
         checked_score("known_score", self.known_score)
-        checked_score("margin", self.margin, most=2.0)  # the widest distance of two scores
+        checked_score("margin", self.margin, most=2.0)  # the largest difference of two scores
 
 
 ScoreT = TypeVar("ScoreT", float, float | None)
 
 
 def checked_score(name: str, value: ScoreT, most: float = 1.0) -> ScoreT:
-    """Return a score that an assertion may ask for.
+    """Return a score unchanged, or `None`.
 
     Raises:
-        UsageError: If no two pictures can have such a score.
+        UsageError: If it is not a possible score.
     """
     if value is None:
         return value
@@ -69,10 +73,10 @@ def checked_score(name: str, value: ScoreT, most: float = 1.0) -> ScoreT:
 
 
 def layered(*layers: Mapping[str, str | None], in_ci: bool = False) -> Options:
-    """Options from texts by name; the first layer that has one wins.
+    """Return the options of layers of texts by option name; earlier layers take precedence.
 
     Raises:
-        UsageError: If a text is not what the option takes.
+        UsageError: If a text is not a valid value of its option.
     """
 
     def said(name: str) -> str | None:
@@ -95,13 +99,17 @@ def layered(*layers: Mapping[str, str | None], in_ci: bool = False) -> Options:
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Options:
-    """Options from `LOOKALIKE_VISUAL_MIN_SCORE` and so on, for suites without pytest."""
+    """Return the options of the environment, such as `LOOKALIKE_VISUAL_MIN_SCORE`.
+
+    Raises:
+        UsageError: If a variable is not a valid value of its option.
+    """
     texts = {name: environ.get(f"LOOKALIKE_VISUAL_{name.upper()}") for name in (*VALUES, "update")}
     return layered(texts, in_ci=is_ci(environ))
 
 
 def is_ci(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the environment says that this is a machine of continuous integration."""
+    """Return True if the environment variable `CI` is set to a true value."""
     return environ.get("CI", "").lower() not in FALSE
 
 

@@ -1,4 +1,4 @@
-"""What an assertion has found: the content of `result.json`, and what a failure tells."""
+"""The outcome of an assertion: the content of `result.json` and of failure messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA = "lookalike-visual/1"
-"""Names the form of `result.json`. Fields are added under it; a change of one has a new name."""
+"""The version of `result.json`. New fields keep it; a changed field gets a new version."""
 
 Assertion = Literal[
     "assert_similar",
@@ -23,11 +23,11 @@ class _Found(BaseModel):
 
 
 class Neighbour(_Found):
-    """One of the images nearest to what was looked at.
+    """One of the images nearest to the picture of an assertion.
 
     Attributes:
-        name: Name of its file.
-        score: Cosine of the two descriptors, in [-1, 1].
+        name: The name of its file.
+        score: The cosine of the two descriptors, in [-1, 1].
     """
 
     name: str
@@ -35,7 +35,7 @@ class Neighbour(_Found):
 
 
 class PixelCount(_Found):
-    """What a comparison pixel by pixel has shown; see `PixelDifference`."""
+    """The result of a pixel comparison; see `PixelDifference`."""
 
     differing: int
     smoothed: int
@@ -47,29 +47,29 @@ class PixelCount(_Found):
 
 
 class Outcome(_Found):
-    """What one assertion has found.
+    """The outcome of one assertion.
 
     Attributes:
-        schema_name: `lookalike-visual/1`.
+        schema_name: The version of this schema, `lookalike-visual/1`.
         test: The test, as pytest or unittest names it; empty for a plain function.
-        number: Its place among the assertions of the test, from 1.
-        assertion: Name of the assertion.
-        name: What was looked at: the name of the baseline, else of the picture.
-        passed: Whether it held.
-        reason: Why it did not, or did, in one sentence.
-        score: Cosine of the two descriptors, in [-1, 1]; `None` where nothing was compared.
-        threshold: The score that was asked for, or, for `assert_new`, the one not to reach.
-        margin: How far the expected image is ahead of the next other one.
-        min_margin: How far it has to be ahead.
-        verdict: The service's word for the two pictures: `duplicate`, `near_duplicate`, `similar`.
-        evidence: What that word rests on.
-        nearest: The images most like it, best first, three at the most.
-        pixels: The comparison pixel by pixel.
-        ignored: Boxes that did not count, `(x, y, width, height)` in pixels.
-        baseline: The file of the baseline; `None` where it is none.
-        written: Whether that file was written by `--visual-update`.
-        folder: Where the pictures are, below the folder of the report; `None` without pictures.
-        pictures: File names there, by what they show: `actual`, `expected`, `diff`.
+        number: The position among the assertions of the test, from 1.
+        assertion: The name of the assertion.
+        name: The name of the baseline, else of the picture.
+        passed: True if the assertion passed.
+        reason: The reason why it passed or failed, in one sentence.
+        score: The cosine of the two descriptors, in [-1, 1]; `None` if nothing was compared.
+        threshold: The lowest score that passes; for `assert_new` the lowest score that fails.
+        margin: The score of the expected image minus that of the best other image.
+        min_margin: The smallest margin that passes.
+        verdict: The verdict of the service: `duplicate`, `near_duplicate` or `similar`.
+        evidence: The evidence for the verdict.
+        nearest: The nearest images, best first, at most three.
+        pixels: The result of the pixel comparison.
+        ignored: The ignored boxes, `(x, y, width, height)` in pixels.
+        baseline: The file of the baseline; `None` if there is none.
+        written: True if `--visual-update` has written that file.
+        folder: The folder of the pictures, relative to that of the report; `None` without pictures.
+        pictures: The file names of the pictures, by role, such as `actual`, `expected`, `diff`.
     """
 
     schema_name: str = SCHEMA
@@ -96,11 +96,11 @@ class Outcome(_Found):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An outcome and the pictures that show it.
+    """An outcome and its pictures.
 
     Attributes:
-        outcome: What was found.
-        pictures: PNG or other files, by what they show: `actual`, `expected`, `diff`.
+        outcome: The outcome.
+        pictures: The bytes of picture files, by role, such as `actual`, `expected`, `diff`.
     """
 
     outcome: Outcome

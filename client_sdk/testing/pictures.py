@@ -1,4 +1,4 @@
-"""What an assertion takes as a picture, and the boxes of it that do not count."""
+"""The pictures that assertions take, and the boxes of a picture to ignore."""
 
 import io
 import math
@@ -21,18 +21,18 @@ Box = tuple[float, float, float, float]
 """`(x, y, width, height)` in pixels of the picture, from its upper left corner."""
 
 AnyBox = Iterable[float] | Mapping[str, float]
-"""A box, or what `bounding_box()` of Playwright and `rect` of Selenium give."""
+"""A box, or the mapping of Playwright's `bounding_box()` or Selenium's `rect`."""
 
 MASK = (128, 128, 128)
-"""The colour of what does not count; grey is the least of an edge to most surroundings."""
+"""The RGB colour of ignored boxes; grey has a weak edge to most surroundings."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture that is looked at.
+    """One picture of an assertion.
 
     Attributes:
-        name: What to call it.
+        name: The name of the picture in messages.
         data: The bytes of its file.
     """
 
@@ -41,10 +41,10 @@ class Shot:
 
     @cached_property
     def image(self) -> Image.Image:
-        """The upright picture in RGB; what is transparent is white.
+        """The upright picture in RGB; transparent pixels are white.
 
         Raises:
-            UsageError: If the bytes are no picture that Pillow reads.
+            UsageError: If Pillow cannot read the bytes.
         """
         try:
             with Image.open(io.BytesIO(self.data)) as opened:
@@ -57,20 +57,20 @@ class Shot:
 
     @property
     def size(self) -> str:
-        """Width and height for people."""
+        """The width and height as text, such as `640 x 480`."""
         return "{} x {}".format(*self.image.size)
 
 
 def read(picture: VisualPicture, name: str = "picture") -> Shot:
-    """A picture, read.
+    """Read a picture.
 
     Args:
         picture: The picture. A file object is read from its beginning and stays open.
-        name: What to call it where it has no name of its own.
+        name: The name of a picture that has none.
 
     Raises:
         OSError: If a file cannot be read.
-        UsageError: If it is nothing that a picture may be.
+        UsageError: If it is not a `VisualPicture`.
     """
     match picture:
         case (str() as given, bytes() as data):
@@ -96,7 +96,7 @@ def read(picture: VisualPicture, name: str = "picture") -> Shot:
 
 
 def as_png(image: Image.Image) -> bytes:
-    """The picture as the bytes of a PNG file."""
+    """Return a picture as the bytes of a PNG file."""
     buffer = io.BytesIO()
     kept = image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA") else image.convert("RGB")
     kept.save(buffer, "PNG")
@@ -104,17 +104,17 @@ def as_png(image: Image.Image) -> bytes:
 
 
 def boxes(given: Iterable[AnyBox]) -> tuple[Box, ...]:
-    """Boxes in one form, checked.
+    """Return the checked boxes as tuples.
 
     Raises:
-        UsageError: If it is no list, or one of them is no box or has no area.
+        UsageError: If it is not a list, or one of its items is not a box or has no area.
     """
     several = listed("ignore", given, "boxes, (x, y, width, height) each")
     return tuple(_box(cast("AnyBox", one)) for one in several)
 
 
 def masked(shot: Shot, ignored: tuple[Box, ...]) -> Shot:
-    """The picture with the boxes painted over; the same picture where there are none."""
+    """Return a picture with boxes painted over; without boxes, the same picture."""
     if not ignored:
         return shot
     painted = shot.image.copy()

@@ -1,4 +1,4 @@
-"""How many pixels of two pictures differ: what descriptors do not see, such as a changed word."""
+"""Pixel comparison of pictures, for changes that descriptors miss, such as a changed word."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,27 +10,30 @@ from pixelmatch.utils import antialiased
 from client_sdk.errors import UsageError
 
 MAX_EDGES = 50_000
-"""Pixels that are looked at for smoothed edges: more are a change of the whole, and cost time."""
+"""The most differing pixels to check for smoothed edges; more are a large change, and slow."""
 
-FAINT = 0.75  # how much white lies over what is equal
+FAINT = 0.75  # share of white that is blended over the expected picture
 DIFFERENT = (214, 32, 32)
 HALO = (255, 196, 190)
-HALO_SIDE = 13  # pixels, so that one changed letter is found in a small picture too
+HALO_SIDE = 13  # pixels, so that one changed letter is visible in a thumbnail too
 SMOOTHED = (240, 173, 32)
-_FULL = 35215.0  # the largest colour distance there is
-_FINE = 1000.0  # so that every distance above the limit is at least 1 as a whole number
+_FULL = 35215.0  # the largest possible colour distance
+_FINE = 1000.0  # scale, so that every distance above the limit is at least 1 as an integer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pixels:
-    """How two pictures are compared pixel by pixel.
+    """The rule of a pixel comparison.
 
     Attributes:
         max_share: The largest share of differing pixels that passes, in [0, 1].
-        threshold: From which difference in colour on a pixel differs, in [0, 1]: a share of the
-            largest difference that there is, as people see colours (Kotsarenko and Ramos, 2010).
-        smoothed_edges: Whether pixels count that differ by the smoothing of an edge alone
+        threshold: The smallest colour difference of a differing pixel, in [0, 1]: a share of the
+            largest possible perceived difference (Kotsarenko and Ramos, 2010).
+        smoothed_edges: If true, count also pixels that differ only by the anti-aliasing of an edge
             (Vysniauskas, 2009).
+
+    Raises:
+        UsageError: If a number is outside [0, 1].
     """
 
     max_share: float = 0.0
@@ -45,15 +48,17 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelDifference:
-    """What a comparison pixel by pixel has shown.
+    """The result of a pixel comparison.
 
     Attributes:
-        differing: Pixels that differ.
-        total: Pixels of both pictures laid over each other.
-        smoothed: Pixels that differ by the smoothing of an edge alone, and do not count.
-        box: `(x, y, width, height)` around the differing pixels; `None` where there are none.
-        sizes_differ: Whether one picture is larger; what it has more differs.
-        max_share: The share that passes; `None` where none was asked for.
+        differing: The number of differing pixels.
+        total: The number of pixels of the area that the two pictures cover, with equal upper left
+            corners.
+        smoothed: The number of pixels that differ only by the anti-aliasing of an edge; they do
+            not count as differing.
+        box: The bounding box of the differing pixels, `(x, y, width, height)`; `None` without any.
+        sizes_differ: True if the sizes differ; pixels outside of either picture count as differing.
+        max_share: The largest share that passes; `None` if every share passes.
     """
 
     differing: int
@@ -70,23 +75,23 @@ class PixelDifference:
 
     @property
     def passed(self) -> bool:
-        """Whether no more pixels differ than may."""
+        """True if the share of differing pixels is allowed."""
         return self.max_share is None or self.share <= self.max_share
 
 
 def difference(
     actual: Image.Image, expected: Image.Image, pixels: Pixels | None
 ) -> tuple[PixelDifference, Image.Image]:
-    """How much two RGB pictures differ, and a picture of it.
+    """Compare two RGB pictures pixel by pixel.
 
     Args:
-        actual: One of them.
-        expected: The other one. A smaller picture lies in the upper left corner.
-        pixels: How to compare; with `None` the usual way, and nothing fails by it.
+        actual: The current picture.
+        expected: The expected picture. A smaller picture lies in the upper left corner.
+        pixels: The rule; `None` uses the default rule with no limit for the share.
 
     Returns:
-        The numbers; and the expected picture, faint, with differing pixels red in a pale halo,
-        and those of smoothed edges yellow.
+        The difference, and a picture of it: the faded expected picture with differing pixels in
+        red with a pale halo, and pixels of smoothed edges in yellow.
     """
     rule = pixels or Pixels()
     size = max(actual.width, expected.width), max(actual.height, expected.height)
@@ -127,7 +132,7 @@ def _around(mask: Image.Image) -> tuple[int, int, int, int] | None:
 
 
 def _far(one: Image.Image, other: Image.Image, threshold: float) -> Image.Image:
-    """White where the colours are farther apart than the threshold, in YIQ as pixelmatch does."""
+    """Return a mask of colour differences above the threshold, in YIQ like pixelmatch."""
     bands = {
         f"{channel}{number}": band
         for number, image in enumerate((one, other))
@@ -149,7 +154,7 @@ def _far(one: Image.Image, other: Image.Image, threshold: float) -> Image.Image:
 
 
 def _smoothed(one: Image.Image, other: Image.Image, differing: Image.Image) -> Image.Image:
-    """White where the pixels differ by the smoothing of an edge alone."""
+    """Return a mask of the pixels that differ only by the anti-aliasing of an edge."""
     width, height = differing.size
     first, second = one.convert("RGBA").tobytes(), other.convert("RGBA").tobytes()
     found = bytearray(width * height)

@@ -1,7 +1,7 @@
 """The pytest plugin: options, fixtures, and the report of a run.
 
-pytest loads this file in every suite of every environment where it is installed. So nothing but
-pytest and some words is imported here; all else comes with the first test that asks for it.
+Wherever this package is installed, pytest imports this module in every suite. So it imports only
+pytest and some constants; the first test that uses a fixture imports the rest.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from client_sdk.testing.visual import Visual
 
 TOLD = "lookalike"
-"""The attribute of a test report that carries outcomes, also from a worker of xdist."""
+"""The attribute of a test report that carries outcomes, also from an xdist worker."""
 
 _visual = pytest.StashKey["Visual"]()
 _run = pytest.StashKey["Run"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options; each but `--visual-update` can be set in the ini file too."""
+    """Add the options; each except `--visual-update` can be set in the ini file too."""
     group = parser.getgroup("lookalike", "pictures, compared by Lookalike")
     url = "where the service is, or local:FOLDER (LOOKALIKE_URL)"
     group.addoption("--lookalike-url", metavar="URL", help=url)
@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Listen to reports, in the one process that gets all of them."""
+    """Register the collector of outcomes, in the one process that gets all test reports."""
     run = config.stash[_run] = Run(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(run, "lookalike-run")
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def lookalike(_visual_session: VisualSession) -> Client:
-    """A client of the service that answers; without one, tests are skipped or fail."""
+    """Return a client of a service that answers; without one, skip or fail the test."""
     return _visual_session.client
 
 
@@ -62,7 +62,7 @@ def lookalike(_visual_session: VisualSession) -> Client:
 def lookalike_collections(
     _visual_session: VisualSession,
 ) -> Callable[[str], ScratchCollection]:
-    """Makes scratch collections for fixtures of a module or a session: `make("shelf")`."""
+    """Return a function that creates scratch collections for wider fixtures: `make("shelf")`."""
     return _visual_session.scratch
 
 
@@ -70,7 +70,7 @@ def lookalike_collections(
 def lookalike_collection(
     request: pytest.FixtureRequest, _visual_session: VisualSession
 ) -> Iterator[ScratchCollection]:
-    """A collection of this test alone, empty at first and gone at the end."""
+    """Yield an empty collection for one test, and delete it at the end."""
     collection = _visual_session.scratch(request.node.name)
     yield collection
     collection.delete()
@@ -78,7 +78,7 @@ def lookalike_collection(
 
 @pytest.fixture
 def visual(request: pytest.FixtureRequest, _visual_session: VisualSession) -> Visual:
-    """The assertions: `visual.assert_similar(screenshot, "name")` and so on."""
+    """Return the assertions, such as `visual.assert_similar(screenshot, "name")`."""
     uses_scratch = "lookalike_collection" in request.fixturenames
     collection = request.getfixturevalue("lookalike_collection") if uses_scratch else None
     made = _visual_session.visual(request.node, collection)
@@ -95,7 +95,7 @@ def _visual_session(pytestconfig: pytest.Config) -> Iterator[VisualSession]:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Give the options of pytest to a `unittest` class with the mixin."""
+    """Set the options of pytest on a subclass of `VisualAssertions`."""
     cls = getattr(item, "cls", None)
     if cls is not None and hasattr(cls, "is_reported_by_pytest"):
         from client_sdk.testing.session import adopt
@@ -117,7 +117,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the report of a test carry what its assertions have found."""
+    """Add the outcomes of a test's assertions to its report."""
     instance = getattr(item, "instance", None)
     made = item.stash.get(_visual, None) or getattr(instance, "bound_visual", None)
     outcomes = [] if made is None else made.take()
@@ -132,10 +132,10 @@ def pytest_runtest_makereport(
 
 
 class Run:
-    """What the assertions of a run have found, and its report.
+    """The outcomes of all assertions of a run, and the report of the run.
 
     Args:
-        config: Of the run.
+        config: The configuration of the run.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -144,7 +144,7 @@ class Run:
         self._lines: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep what a test has found; a test that is repeated counts by its last try."""
+        """Collect the outcomes of a test; of a repeated test, only those of the last try."""
         if report.when == "setup":
             self._found.pop(report.nodeid, None)
         if told := getattr(report, TOLD, None):
@@ -152,7 +152,7 @@ class Run:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Write the report, if there is something to tell."""
+        """Write the report, if there are outcomes."""
         if self._found:
             from client_sdk.testing.session import finish
 
@@ -161,7 +161,7 @@ class Run:
             )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say where the report is."""
+        """Print the summary and the address of the report."""
         if self._lines:
             terminalreporter.section("visual")
             for line in self._lines:

@@ -1,4 +1,4 @@
-"""Collections that are there for one test."""
+"""Temporary collections for tests."""
 
 import hashlib
 import re
@@ -13,18 +13,18 @@ from client_sdk.errors import CollectionNotFound, LookalikeError
 from client_sdk.testing.pictures import Shot, VisualPicture, read
 
 KEPT_SECONDS = 3600
-"""After so long without a change the service deletes what a killed suite has left behind."""
+"""Seconds without a change after which the service deletes the collection of a killed suite."""
 
 MAX_HINT = 60
 
 BATCH_BYTES = 8 * 2**20
-"""From how many bytes on pictures are sent."""
+"""The size of a batch, in bytes, at which it is sent."""
 
 
 class ScratchCollection(str):
-    """A collection of its own, to be given as `collection=` wherever one is asked for.
+    """The name of a temporary collection, accepted by every argument `collection=`.
 
-    As a context manager it deletes itself at the end.
+    As a context manager it deletes the collection at the end.
 
         with ScratchCollection.create(client, "shoes") as shoes:
             shoes.add("red.jpg", "blue.jpg")
@@ -35,11 +35,11 @@ class ScratchCollection(str):
 
     @classmethod
     def create(cls, client: Client, hint: str = "scratch") -> Self:
-        """A new, empty collection under a name that nobody else has.
+        """Create an empty collection with a unique name.
 
         Args:
-            client: Where.
-            hint: What the name begins with, for who looks at the service meanwhile.
+            client: The client of the service.
+            hint: A readable part of the name, for users who list the collections.
         """
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", hint).strip("-.")[:MAX_HINT] or "scratch"
         made = cls(f"test-{name}-{uuid4().hex[:12]}")
@@ -48,24 +48,25 @@ class ScratchCollection(str):
         return made
 
     def add(self, *pictures: VisualPicture) -> None:
-        """Index pictures, and wait until they are.
+        """Index pictures, and wait until they are indexed.
 
         Raises:
-            LookalikeError: If the service refuses, or could not read one of them.
+            OSError: If a file cannot be read.
+            LookalikeError: If the service rejects the upload or cannot read one of the pictures.
         """
         self.add_distinct(read(one, f"picture-{number}") for number, one in enumerate(pictures, 1))
 
     def add_distinct(self, shots: Iterable[Shot]) -> dict[str, tuple[str, ...]]:
-        """Index pictures, a few at a time; the service keeps equal bytes once.
+        """Index pictures in batches; of pictures with equal bytes, only the first is sent.
 
         Args:
-            shots: The pictures, which need not be in memory all at once.
+            shots: The pictures; an iterator keeps only one batch in memory.
 
         Returns:
-            The names of files whose bytes came before under another name, by that name.
+            The names of pictures that repeat the bytes of an earlier one, by its name.
 
         Raises:
-            LookalikeError: If the service refuses, or could not read one of them.
+            LookalikeError: If the service rejects the upload or cannot read one of the pictures.
         """
         first: dict[bytes, str] = {}
         again: dict[str, tuple[str, ...]] = {}
@@ -85,7 +86,7 @@ class ScratchCollection(str):
         return again
 
     def delete(self) -> None:
-        """Delete it and its images; nothing happens where it is gone already."""
+        """Delete the collection and its images, unless it is already deleted."""
         with suppress(CollectionNotFound):
             self._client.delete_collection(self)
 

@@ -1,4 +1,4 @@
-"""What the plugin does once a test asks for it: everything that costs something to load."""
+"""The part of the pytest plugin that is imported on first use, because its imports are slow."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from client_sdk.testing.values import VALUES
 from client_sdk.testing.visual import Visual
 
 AWAY = (ConnectError, TimeoutExceeded, NotReady)
-"""What a service that is not there is told by."""
+"""The errors of a service that is unreachable or not ready."""
 
 
 class VisualSession:
-    """The client of a run, and what is made for its tests and deleted at its end.
+    """The client and the temporary collections of a run; `close` deletes the collections.
 
     Args:
-        client: A client that gets answers.
-        options: What holds where a call says nothing.
+        client: A client of a service that answers.
+        options: The default options of assertions.
     """
 
     def __init__(self, client: Client, options: Options) -> None:
@@ -43,31 +43,31 @@ class VisualSession:
         self._scratch: list[ScratchCollection] = []
 
     def scratch(self, hint: str = "scratch") -> ScratchCollection:
-        """A scratch collection that is gone at the end of the run at the latest."""
+        """Create a scratch collection, which is deleted at the end of the run at the latest."""
         self._scratch.append(ScratchCollection.create(self.client, hint))
         return self._scratch[-1]
 
     def visual(self, item: pytest.Item, collection: str | None) -> Visual:
-        """The assertions of one test, which search its own collection where it has one."""
+        """Return the assertions of one test; they search its own collection, if it has one."""
         options = replace(self._options, collection=collection or self._options.collection)
         place = Place.of(item.path, item.nodeid, item.nodeid.partition("::")[2])
         return Visual(self.client, options, place=place, keep=True, neighbours=self._neighbours)
 
     def close(self) -> None:
-        """Delete what is left, and give the connections back."""
+        """Delete the remaining collections, and close the connections."""
         try:
             self._neighbours.close()
             for collection in self._scratch:
                 collection.delete()
         except AWAY:
-            pass  # the service went away; it deletes them by itself, an hour later
+            pass  # the service itself deletes them an hour later
         finally:
             self.client.close()
 
 
 @contextmanager
 def opened(config: pytest.Config) -> Generator[VisualSession]:
-    """The session of a run; skips or fails where the service does not answer."""
+    """Yield the session of a run; skip or fail if the service does not answer."""
     options = options_of(config)
     session = VisualSession(_reached(config, options), options)
     try:
@@ -77,17 +77,21 @@ def opened(config: pytest.Config) -> Generator[VisualSession]:
 
 
 def url_of(config: pytest.Config) -> str | None:
-    """Where the service is: as the command line, the environment or the ini file says."""
+    """Return the address of the command line, else of the environment, else of the ini file."""
     line: str | None = config.getoption("lookalike_url", None)
     url = line or os.environ.get("LOOKALIKE_URL") or config.getini("lookalike_url") or None
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if url and worker and url.startswith(LOCAL) and url != LOCAL:
-        return f"{url}/{worker}"  # one folder serves one process at a time
+        return f"{url}/{worker}"  # only one process at a time may use a folder
     return url
 
 
 def options_of(config: pytest.Config) -> Options:
-    """The options: those of the command line, else of the ini file, else the usual ones."""
+    """Return the options: from the command line, else the ini file, else the defaults.
+
+    Raises:
+        pytest.UsageError: If an option has an invalid value.
+    """
     line = {name: config.getoption(f"visual_{name}", None) for name in VALUES}
     ini = {name: str(config.getini(f"visual_{name}") or "") or None for name in VALUES}
     if line["report"]:
@@ -103,14 +107,14 @@ def options_of(config: pytest.Config) -> Options:
 
 
 def adopt(cls: type[VisualAssertions], config: pytest.Config) -> None:
-    """Let a `unittest` class go by the options of pytest, and leave the report to it."""
+    """Set the options of pytest on a `unittest` class, and leave the report to the plugin."""
     cls.is_reported_by_pytest = True
     cls.options_of_run = options_of(config)
     cls.url_of_run = url_of(config)
 
 
 def properties_of(outcomes: Sequence[Outcome]) -> list[tuple[str, object]]:
-    """What JUnit files tell of each assertion: `visual_1_score` and so on."""
+    """Return the JUnit properties of each assertion, such as `visual_1_score`."""
     found: list[tuple[str, object]] = []
     for one in outcomes:
         values = {
@@ -133,14 +137,14 @@ def properties_of(outcomes: Sequence[Outcome]) -> list[tuple[str, object]]:
 
 
 def finish(config: pytest.Config, told: Sequence[dict[str, Any]]) -> list[str]:
-    """Write the report of a run, if there is one to write.
+    """Write the report of a run, if something failed, if it is requested, or if one exists.
 
     Args:
-        config: Of the run.
-        told: What its tests have found.
+        config: The configuration of the run.
+        told: The outcomes of the run, as JSON objects.
 
     Returns:
-        What to tell at its end.
+        The lines of the summary.
     """
     outcomes = [Outcome.model_validate(one) for one in told]
     folder = options_of(config).report

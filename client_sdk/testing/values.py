@@ -1,4 +1,4 @@
-"""The options that a command line, an ini file or the environment may set, in words."""
+"""The options of the command line, the ini file and the environment, with their help texts."""
 
 VALUES = {
     "min_score": "smallest score that assert_similar lets pass (0.99)",

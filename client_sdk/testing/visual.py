@@ -1,4 +1,4 @@
-"""The assertions, bound to a client, to options and to a test."""
+"""The assertions, bound to a client, options and a test."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -21,24 +21,24 @@ from client_sdk.testing.pixels import Pixels
 from client_sdk.testing.scratch import ScratchCollection
 
 AlsoPixels = float | Pixels | Literal[False] | None
-"""The largest share of differing pixels, or all of the rule; `False` for none at all."""
+"""The largest share of differing pixels, or a whole rule; `False` compares no pixels."""
 
 Among = str | Path | Iterable[VisualPicture]
-"""The name of a collection, a folder of pictures, or pictures."""
+"""The name of a collection, a folder of pictures as a `Path`, or pictures."""
 
 
 class Visual:
-    """Assertions about pictures. What a call leaves out is as the options say.
+    """Assertions about pictures. The options replace the arguments that a call omits.
 
     Args:
-        client: What compares and searches.
-        options: What holds where a call says nothing.
-        place: The test, and where its baselines lie; else the folder at hand.
-        keep: Whether failures leave pictures below `options.report`.
-        neighbours: Where the baselines nearest to a picture are looked for, once it has failed.
+        client: The client that compares and searches.
+        options: The options; by default those of `Options()`.
+        place: The place of the test, for its baselines; by default the working directory.
+        keep: If true, failures write their pictures below `options.report`.
+        neighbours: The search for the baselines nearest to a failed picture; `None` omits it.
 
     Attributes:
-        outcomes: What each assertion has found so far.
+        outcomes: The outcome of each assertion so far.
     """
 
     def __init__(
@@ -78,25 +78,28 @@ class Visual:
     ) -> float:
         """Assert that a picture looks like its baseline.
 
-        The score tells layout, shapes and colours, and is blind to small changes of text; for
-        those there is `also_pixels`.
+        The score reacts to layout, shapes and colours, but hardly to small changes of text; use
+        `also_pixels` to find those.
 
         Args:
-            actual: The picture of now: a path, bytes such as of a screenshot, a file, a PIL image.
-            baseline: What it should look like: a file in the folder of baselines (`.png` need not
-                be written), or the picture itself; else a file with the name of the test.
-            min_score: Smallest score that passes, the cosine of the two descriptors in [-1, 1].
+            actual: The current picture: a path, bytes such as a screenshot, `(name, bytes)`, a
+                binary file, or a PIL image.
+            baseline: The expected picture: a file in the folder of baselines (`.png` may be
+                omitted), or the picture itself; by default a file with the name of the test.
+            min_score: The smallest score that passes, the cosine of the two descriptors, in
+                [-1, 1].
             also_pixels: The largest share of pixels that may differ, in [0, 1], or a `Pixels`;
-                `False` looks at none, whatever the options say.
-            ignore: Boxes `(x, y, width, height)` in pixels, or as `bounding_box()` of Playwright
-                gives them, that are painted over in both pictures.
-            collection: By whose descriptor they are compared.
+                `False` compares no pixels, even if the options do.
+            ignore: Boxes to paint over in both pictures: `(x, y, width, height)` in pixels, or the
+                mapping of Playwright's `bounding_box()`.
+            collection: The collection whose descriptor is used.
 
         Returns:
             The score.
 
         Raises:
-            VisualMismatch: If it does not.
+            VisualMismatch: If the picture does not look like its baseline, or there is no baseline.
+            OSError: If a file cannot be read.
             LookalikeError: If the service does not answer, or a picture cannot be read.
         """
         __tracebackhide__ = True
@@ -133,14 +136,15 @@ class Visual:
 
         Args:
             image: The picture.
-            expected: The name of the image's file, with or without what it ends in, its source or
-                its id; or several of those, of which any will do.
-            margin: How much its score has to be above that of the next other image.
-            collection: Where to search.
+            expected: The expected image: the name of its file, with or without the suffix, its
+                source or its id; or several, any of which passes.
+            margin: The smallest difference of its score to that of the best other image.
+            collection: The collection to search.
 
         Raises:
-            VisualMismatch: If another one is as near.
-            LookalikeError: If the service does not answer, or does not read the picture.
+            VisualMismatch: If another image is nearer, or the margin is too small.
+            OSError: If a file cannot be read.
+            LookalikeError: If the service does not answer, or cannot read the picture.
         """
         __tracebackhide__ = True
         self._settle(
@@ -158,17 +162,18 @@ class Visual:
     def assert_known(
         self, image: VisualPicture, among: Among | None = None, *, min_score: float | None = None
     ) -> None:
-        """Assert that a picture is among others, as it is or nearly so.
+        """Assert that the same picture, or nearly the same, is among other pictures.
 
         Args:
             image: The picture.
             among: The name of a collection; or a folder, as a `Path`, or pictures, which are
-                indexed for this one question.
-            min_score: From which score on it is known; else the service's verdict says so, which
-                looks at scores and hashes.
+                indexed only for this assertion. The default is the collection of the options.
+            min_score: The lowest score of a known picture; by default the verdict of the service
+                decides, which uses scores and hashes.
 
         Raises:
-            VisualMismatch: If it is new.
+            VisualMismatch: If the picture is new.
+            OSError: If a file cannot be read.
             LookalikeError: If the service does not answer, or a picture cannot be read.
         """
         __tracebackhide__ = True
@@ -177,7 +182,18 @@ class Visual:
     def assert_new(
         self, image: VisualPicture, among: Among | None = None, *, min_score: float | None = None
     ) -> None:
-        """Assert that a picture is not among others, not even nearly so; as `assert_known`."""
+        """Assert that neither the same nor nearly the same picture is among other pictures.
+
+        Args:
+            image: The picture.
+            among: The same as in `assert_known`.
+            min_score: The same as in `assert_known`.
+
+        Raises:
+            VisualMismatch: If the picture is known.
+            OSError: If a file cannot be read.
+            LookalikeError: If the service does not answer, or a picture cannot be read.
+        """
         __tracebackhide__ = True
         self._settle(self._known(image, among, min_score, wanted=False))
 
@@ -185,13 +201,14 @@ class Visual:
         """Assert that no two pictures are the same, or nearly so.
 
         Args:
-            folder: A folder, as a `Path`, with those below it; or pictures; or the name of a
+            folder: A folder with its subfolders, as a `Path`; or pictures; or the name of a
                 collection.
-            min_score: From which score on two are the same; else the service's verdict says so,
-                which looks at scores and hashes.
+            min_score: The lowest score of the same picture; by default the verdict of the service
+                decides, which uses scores and hashes.
 
         Raises:
-            VisualMismatch: If some are; it tells every group.
+            VisualMismatch: If some are the same; it lists every group.
+            OSError: If a file cannot be read.
             LookalikeError: If the service does not answer, or a picture cannot be read.
         """
         __tracebackhide__ = True
@@ -209,30 +226,30 @@ class Visual:
         self._settle(*judged)
 
     def soft(self) -> AbstractContextManager[None]:
-        """Let the assertions inside go on when they fail, and fail once at the end, with all.
+        """Return a block that continues after failed assertions and raises all at its end.
 
-        An error of another kind ends the block, and takes the failures along as notes. Blocks
-        may lie in each other; the outermost one fails.
+        Another error ends the block; the failures are added to it as notes. Blocks may be nested;
+        the outermost one raises.
 
         Raises:
-            VisualMismatch: If some did not hold.
+            VisualMismatch: At the end of the block, if an assertion failed.
         """
         return Soft(self)
 
     def review(self) -> BaselinesWritten | None:
-        """What to fail with after a test that wrote baselines: somebody has to look at them."""
+        """Return the error of a test that wrote baselines, which need a review, or `None`."""
         written, self._written = self._written, []
         return BaselinesWritten(written, self._report) if written else None
 
     def begin_soft(self) -> bool:
-        """Collect failures from now on; returns whether they were not collected before."""
+        """Start to collect failures; return True if the block is the outermost."""
         is_outermost = self._soft is None
         if is_outermost:
             self._soft = []
         return is_outermost
 
     def end_soft(self, error: BaseException | None) -> None:
-        """Raise failures no longer later, and those that were collected now."""
+        """Stop collecting failures; raise them, or add them as notes to the error of the block."""
         __tracebackhide__ = True
         failed, self._soft = self._soft or [], None
         if failed and error is None:
@@ -242,7 +259,7 @@ class Visual:
                 error.add_note(describe(one.outcome, self._report))
 
     def take(self) -> list[Outcome]:
-        """What was found since the last time that this was asked."""
+        """Return the outcomes since the last call."""
         new = self.outcomes[self._taken :]
         self._taken = len(self.outcomes)
         return new
@@ -343,10 +360,10 @@ class Visual:
 
 
 class Soft(AbstractContextManager[None]):
-    """A block of soft assertions; a class, so that no frame of it is in a traceback.
+    """A block of soft assertions; a class, so that tracebacks have no frame of it.
 
     Args:
-        visual: Whose assertions go on.
+        visual: The assertions.
     """
 
     def __init__(self, visual: Visual) -> None:

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing else, neither hosts nor files."""
+"""The report of a run: one self-contained HTML file."""
 
 import base64
 import hashlib
@@ -22,12 +22,12 @@ def write(folder: Path, outcomes: Sequence[Outcome], *, now: datetime | None = N
     """Write the report of a run.
 
     Args:
-        folder: Where the pictures of its failures are, and the report will be.
-        outcomes: What all assertions of the run have found.
-        now: The time that it tells; else that of the clock.
+        folder: The folder of the pictures of failures; the report is written to it.
+        outcomes: The outcomes of all assertions of the run.
+        now: The time in the report; by default the current time.
 
     Returns:
-        The file.
+        The path of the report.
     """
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / REPORT
@@ -38,7 +38,7 @@ def write(folder: Path, outcomes: Sequence[Outcome], *, now: datetime | None = N
 
 
 def render(folder: Path, outcomes: Sequence[Outcome], *, now: datetime | None = None) -> str:
-    """The report as text; see `write`."""
+    """Return the report as HTML; see `write`."""
     failed = [one for one in outcomes if not one.passed and not one.written]
     written = [one for one in outcomes if one.written]
     shown = [*failed, *written]

@@ -1,4 +1,4 @@
-"""Pictures inside of a page, small enough that hundreds of failures fit in one file."""
+"""Pictures embedded in the page, small enough for hundreds of failures in one file."""
 
 import base64
 import io
@@ -10,25 +10,25 @@ from PIL import Image
 from client_sdk.testing.outcome import Outcome
 
 BUDGET_BYTES = 24 * 2**20
-"""What all pictures of a report may take, before they are written as text."""
+"""The size of all pictures of a report, in bytes before their base64 encoding."""
 
 SIDES = (1280, 960, 640, 400, 240)
-"""Pixels of the longer side, tried in turn until a picture has its share of the budget."""
+"""The lengths of the longer side, in pixels, tried in turn until a picture fits its share."""
 
-TALLEST = 3.0  # times its width; what is below that of a long page is in the file beside the report
+TALLEST = 3.0  # times the width; the file of the picture has the rest of a longer page
 QUALITY = 80
-EFFORT = 1  # of 6; more is slow, and hardly smaller
+EFFORT = 1  # of 6; more is slow, and saves little
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """One picture inside of the page.
+    """One picture embedded in the page.
 
     Attributes:
-        source: A `data:` address.
-        width: Pixels of the picture itself.
-        height: The same.
-        is_cut: Whether the page shows only its upper part.
+        source: The picture as a `data:` URL.
+        width: The width of the original picture, in pixels.
+        height: The height of the original picture, in pixels.
+        is_cut: True if the page shows only its upper part.
     """
 
     source: str
@@ -38,11 +38,11 @@ class Embedded:
 
 
 class Embedder:
-    """Makes pictures of failures part of a page.
+    """A function that embeds the pictures of failures in the page.
 
     Args:
-        folder: Of the report.
-        count: How many pictures there are to share the budget.
+        folder: The folder of the report.
+        count: The number of pictures that share the budget.
     """
 
     def __init__(self, folder: Path, count: int) -> None:
@@ -50,7 +50,7 @@ class Embedder:
         self._share = BUDGET_BYTES // max(1, count)
 
     def __call__(self, outcome: Outcome, role: str) -> Embedded | None:
-        """One picture of a failure; `None` where there is none, or its file is gone."""
+        """Return one picture of a failure; `None` if there is none, or its file cannot be read."""
         name = outcome.pictures.get(role)
         if name is None or outcome.folder is None:
             return None
