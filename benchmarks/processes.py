@@ -12,7 +12,7 @@ Measured = TypeVar("Measured")
 
 _PARENT, _DECODER = "parent", "decoder"
 # A decoder lacks the server's environment; an argument has its parent's process id.
-_DECODER_OF = re.compile(r"\0bento_service\.vision\.decoder\0(\d+)\0")
+_DECODER_OF = re.compile(r"\0bento_service\.pictures\.decoders\.child\0(\d+)\0")
 _SERVICE = re.compile(r"--service-name\0([^\0]+)")
 _KIBIBYTES = re.compile(r"^(Rss|Pss): +(\d+) kB$", re.MULTILINE)
 

@@ -1,5 +1,6 @@
 """Searching with a picture that the service fetches: off, and on for one address."""
 
+import httpx
 import pytest
 
 from client_sdk import (
@@ -89,8 +90,9 @@ def test_nothing_inside_is_contacted_or_told_from_nothing(searching, fetching, w
         said.add((refused.value.status, refused.value.code, refused.value.detail))
     assert len(said) == 1
     for url in ("file:///etc/passwd", f"http://a:b@127.0.0.1:{web.port}/", "http://127.0.0.1:22/"):
-        with pytest.raises(InvalidArgument, match="url: "):
-            searching.search(url)
+        answer = httpx.post(f"{fetching.url}/api/v2/search", json={"url": url}, timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_argument")
+        assert answer.json()["detail"].startswith("url: ")
 
 
 def test_it_is_off_where_nobody_has_turned_it_on(client, web):

@@ -108,7 +108,7 @@ def space_of(info):
 def write_rows(file, space, number):
     rows = np.random.default_rng(5).standard_normal((number, space.dimension)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    columns = schema(space, "default")
+    columns = schema(space, "default", "another catalogue")
     plain = {
         "id": range(1, number + 1),
         "sha256": [f"{one:064x}" for one in range(number)],
