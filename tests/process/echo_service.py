@@ -24,7 +24,7 @@ from bento_service.serving.embedder_entrance import EmbedderEntrance
 from bento_service.serving.remote_embedder import RemoteEmbedder
 from model_build.recipes import descriptor_version
 
-WORK_SECONDS = float(os.environ["ECHO_WORK_SECONDS"])
+WORK_SECONDS = float(os.environ.get("ECHO_WORK_SECONDS", "0"))
 VERSION = descriptor_version("vgg16-mac", Weights(digest="0" * 64, source="none"))
 VERSIONS = (VERSION.model_copy(update={"dimension": 3}),)
 open_embedder = SimpleNamespace(describe=None, describe_ingest=None)
