@@ -96,9 +96,10 @@ def files_of(
 
 
 def _patterns(name: str, patterns: str | Iterable[str]) -> Patterns:
+    lines = text_or_texts(name, patterns, "patterns, such as `*.png`")
     try:
-        return Patterns(text_or_texts(name, patterns, "patterns, such as `*.png`"))
-    except (AttributeError, ValueError) as error:
+        return Patterns(lines)
+    except ValueError as error:
         raise UsageError(
             f"{name}={patterns!r}; give patterns as in a .gitignore: {error}"
         ) from error
