@@ -58,7 +58,7 @@ def test_a_photograph_that_was_changed_is_refused(monkeypatch, tmp_path):
 
 def test_a_photograph_that_is_not_there_is_told(monkeypatch, tmp_path):
     monkeypatch.setattr(photographs, "_folder", lambda: tmp_path)
-    with pytest.raises(PhotographsMissing, match=r"carries no coffee\.png"):
+    with pytest.raises(PhotographsMissing, match=r"ships no coffee\.png"):
         photographs.photographs(["coffee.png"], SQUASHED)
 
 

@@ -802,7 +802,7 @@ def test_a_folder_that_vanished_before_its_walk_fails_the_job(room):
     (room.pictures / "many").rename(room.pictures / "elsewhere")
     room.work()
     assert room.job(job).state is JobState.FAILED
-    assert "'many' cannot be opened" in room.job(job).detail
+    assert "'many' does not exist" in room.job(job).detail
 
 
 def test_a_root_that_vanished_fails_the_job_without_telling_its_path(room):

@@ -80,7 +80,7 @@ def test_only_the_region_is_described(tmp_path, two_colours, describer):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "not a picture"), (b"hello", "not a picture"), (b"\x89PNG\r\n\x1a\n", "damaged")],
+    [(b"", "the file is empty"), (b"hello", "not a picture"), (b"\x89PNG\r\n\x1a\n", "damaged")],
 )
 def test_unreadable_pictures_are_noted_and_do_not_stop_the_others(
     pictures, describer, content, reason, monkeypatch
