@@ -63,17 +63,23 @@ class Terminal:
         return self._process.wait(SECONDS)
 
     def until_idle(self):
-        """Wait until the main thread waits: a signal just before a wait is seen only after it."""
-        main_thread = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/stat")
+        """Wait until the main thread stays in one wait: a signal just before it is seen after it.
 
-        def waits():
-            before = main_thread.read_text().rsplit(")", 1)[1].split()
-            time.sleep(0.2)
-            after = main_thread.read_text().rsplit(")", 1)[1].split()
-            state, ticks = slice(0, 1), slice(11, 13)
-            return before[state] == after[state] == ["S"] and before[ticks] == after[ticks]
+        A thread that waits for its turn of the interpreter wakes every few milliseconds.
+        """
+        main_thread = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/status")
 
-        wait_until(waits)
+        def sleeps():
+            lines = main_thread.read_text().splitlines()
+            counts = [line for line in lines if "ctxt_switches" in line]
+            return counts if any(line.startswith("State:\tS") for line in lines) else None
+
+        def stays():
+            before = sleeps()
+            time.sleep(0.5)
+            return before is not None and before == sleeps()
+
+        wait_until(stays)
 
     def type(self, keys):
         os.write(self._master, keys)
