@@ -19,7 +19,6 @@ import argparse
 import asyncio
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from numpy.typing import NDArray
 
 from benchmarks import machine, processes
 from benchmarks.models import model_folder
+from benchmarks.server import free_port, linked_home
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware
 from bento_service.descriptors.model import find_versions
@@ -128,12 +128,7 @@ class Room:
 @contextmanager
 def _running(folder: Path, models: Path) -> Iterator[str]:
     """Start an embedder, yield its URL, and stop it at the end."""
-    home = folder / "bentoml"
-    home.mkdir()
-    (home / "models").symlink_to(models.resolve())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    home, port = linked_home(folder, models), free_port()
     command = [sys.executable, "-m", "bentoml_cli._internal.start", "start-http-server"]
     service = ["bento_service.service:ImageSearch", "--service-name", "vgg16-embedder"]
     environment = {**os.environ, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"}

@@ -44,6 +44,22 @@ class Server:
         return of_each(f"LOOKALIKE_DATA_DIR={self.data_dir}".encode(), measure)
 
 
+def linked_home(folder: Path, models: Path) -> Path:
+    """Create a BentoML home in a folder with a link to a models folder, and return its path."""
+    home = folder / "bentoml"
+    home.mkdir()
+    (home / "models").symlink_to(models.resolve())
+    return home
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that was free at the time of the call."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 @contextmanager
 def running(folder: Path, *, images: Path, models: Path, **settings: str) -> Iterator[Server]:
     """Start a server, yield it, and stop it at the end.
@@ -54,12 +70,7 @@ def running(folder: Path, *, images: Path, models: Path, **settings: str) -> Ite
         models: The models folder of a BentoML home.
         **settings: Further settings, by their names in the environment.
     """
-    home = folder / "bentoml"
-    home.mkdir()
-    (home / "models").symlink_to(models.resolve())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    home, port = linked_home(folder, models), free_port()
     environment = {
         **os.environ,
         "BENTOML_HOME": str(home),

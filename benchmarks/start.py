@@ -13,7 +13,6 @@ it: stop other servers of the same environment. The exit code is 1 if a goal is 
 import argparse
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.processes import Process, of_server
+from benchmarks.server import free_port
 from client_sdk import Client
 
 _PROJECT = Path(__file__).parents[1]
@@ -62,7 +62,7 @@ class Side:
     @contextmanager
     def started(self) -> Iterator[int]:
         """Start the server, record the cost, yield its port, and stop it at the end."""
-        port = _free_port()
+        port = free_port()
         environment = {
             **os.environ,
             "BENTOML_HOME": str(self.home),
@@ -137,12 +137,6 @@ def _sides(folder: Path, models: Path) -> tuple[Side, Side]:
 def _settled(side: Side) -> list[Process]:
     time.sleep(_SETTLE_SECONDS)
     return of_server(side.home)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
