@@ -6,8 +6,9 @@ PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
 SUPPORTED := 3.11 3.12 3.13 3.14
 LOOKALIKE_DATA_DIR ?= data
 IMAGES ?=
-# Test files run side by side; each worker has servers of its own, so memory grows with them.
-WORKERS ?= 2
+# Test files run side by side, more than there are cores, because many tests wait for a server or a
+# time limit. Each worker has servers of its own and needs about 1.5 GB.
+WORKERS ?= 4
 
 # Not by `abspath`, which takes a path with spaces for several.
 BENTOML_HOME ?= $(if $(filter /%,$(firstword $(LOOKALIKE_DATA_DIR))),,$(CURDIR)/)$(LOOKALIKE_DATA_DIR)/bentoml
@@ -22,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run model sync dist test chaos chaos-uploads hostile audit sbom check lint types imports format bento lock clean help
+.PHONY: run torch model sync dist test page chaos chaos-uploads chaos-replicas hostile deploy-check bulk-check image audit sbom check lint types imports format bento lock clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,8 +31,13 @@ help: ## List the targets
 run: model ## Set up, build the model if needed, serve; IMAGES=/folder also indexes that folder
 	@exec $(BIN)/python -m bento_service $${RUN_IMAGES:+"--images=$$RUN_IMAGES"}
 
+torch: $(VENV)/torch.stamp ## Install PyTorch: for NVIDIA devices, and to compare a new model with it
+
 test: $(VENV)/dev.stamp ## Run all tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(TESTS)
+
+page: $(VENV)/dev.stamp ## The page in every view, theme, size and language, for minutes
+	$(BIN)/python -m pytest -m "long or not long" tests/browser
 
 chaos: $(VENV)/dev.stamp ## The whole fault campaign, for hours; CHAOS="--backend server --kills 300", see docs/reliability.md
 	$(BIN)/python -m tests.chaos $(CHAOS)
@@ -39,8 +45,23 @@ chaos: $(VENV)/dev.stamp ## The whole fault campaign, for hours; CHAOS="--backen
 chaos-uploads: $(VENV)/dev.stamp ## A thousand uploads through lost connections and a restart, to the whole service
 	$(BIN)/python -m tests.chaos.uploads
 
+chaos-replicas: $(VENV)/dev.stamp ## Two replicas on PostgreSQL and Milvus, one of them killed 50 times, for half an hour
+	$(BIN)/python -m tests.replicas $(CHAOS)
+
 hostile: $(VENV)/dev.stamp ## The whole hostile campaign, for an hour; HOSTILE="--light", see docs/reliability.md
 	$(BIN)/python -m tests.hostile $(HOSTILE)
+
+deploy-check: $(VENV)/dev.stamp ## Build the images and a Bento, run them and the compose file, and overload a service, for two hours; needs Docker
+	$(BIN)/python -m pytest -s tests/deploy tests/deploy/check_*.py
+
+bulk-check: $(VENV)/dev.stamp .cache/bulk/stamp ## Kill parts of a Ray cluster during a bulk run, for minutes
+	$(BIN)/python -m pytest tests/bulk
+
+EXTRAS ?= server,lite,openvino
+image: ## Build the image; EXTRAS=server,openvino for a Milvus server, EXTRAS=server,lite,torch for an NVIDIA device
+	docker build --tag lookalike --build-arg EXTRAS=$(EXTRAS) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$(shell git rev-parse HEAD 2> /dev/null) .
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' client_sdk/__init__.py)
 
 audit: $(VENV)/uv.stamp ## Ask for known vulnerabilities in what the service is built from
 	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r requirements/service.txt
@@ -63,6 +84,8 @@ types: $(VENV)/dev.stamp ## Types
 	$(BIN)/mypy
 	$(PYRIGHT) --project pyproject.toml
 	$(PYRIGHT) --verifytypes client_sdk --ignoreexternal
+	@if command -v tsc > /dev/null; then $(TSC); \
+	else echo "tsc is not installed (Debian: node-typescript): the types of the page are not checked"; fi
 
 imports: $(VENV)/dev.stamp ## Who may import whom
 	$(BIN)/lint-imports
@@ -84,20 +107,24 @@ model: $(VENV)/run.stamp
 		{ mkdir -p "$(BENTOML_HOME)" && cp -R data/bentoml/models "$(BENTOML_HOME)/"; }
 	@$(BIN)/python -m model_build --if-missing > /dev/null
 
-lock: $(VENV)/uv.stamp ## Write the requirement files anew from pyproject.toml
-	$(call COMPILE,--extra server $(SERVICE),service)
-	$(call COMPILE,--extra server --extra model --extra torch $(SERVICE),run)
-	$(call COMPILE,--extra server --extra model --extra torch --extra cli --group dev $(SERVICE) pyproject.toml,dev)
+lock: $(VENV)/uv.stamp ## Rewrite the requirement files from pyproject.toml
+	$(call COMPILE,$(EXTRAS_SERVED) $(SERVICE),service)
+	$(call COMPILE,$(EXTRAS_SERVED) --extra model $(SERVICE),run)
+	$(call COMPILE,$(EXTRAS_SERVED) --extra model --extra torch $(SERVICE),torch)
+	$(call COMPILE,$(EXTRAS_SERVED) --extra model --extra torch --extra cli --group dev $(SERVICE) pyproject.toml,dev)
 	$(call COMPILE,--extra baseline pyproject.toml,baseline)
+	$(call COMPILE,--extra bulk --extra openvino -c requirements/service.txt $(SERVICE),bulk)
 
 # Of PyPI's package, with its Node.js: neither asks for newer versions, nor fetches anything.
 # `--verifytypes` looks for what the client needs where the first `python` of the path is.
+TSC = tsc --noEmit --allowJs --checkJs --target esnext --module esnext bento_service/web/app.js
 PYRIGHT = PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=. PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
 
 clean: ## Remove the environment and caches; the data folder stays
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
 
 SERVICE = service/pyproject.toml
+EXTRAS_SERVED = --extra server --extra lite --extra openvino --extra object-storage --extra tracing
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
 	--no-emit-package lookalike --no-annotate --universal --python-version 3.11 $(1) -o requirements/$(2).txt
 
@@ -123,13 +150,24 @@ $(VENV)/uv.stamp: requirements/uv.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/uv.txt
 	@touch $@
 
-# `dev` holds all of `run`, so that going back and forth between the two installs nothing.
+# `dev` holds all of `torch`, and that all of `run`: going back and forth installs nothing.
 $(VENV)/run.stamp: requirements/run.txt $(VENV)/uv.stamp
 	@echo "installing what the service needs (once) ..." >&2
 	@test -e $(VENV)/dev.stamp || $(BIN)/uv pip install --quiet --require-hashes -p $(BIN)/python -r $<
 	@touch $@
 
+$(VENV)/torch.stamp: requirements/torch.txt $(VENV)/uv.stamp
+	@echo "installing PyTorch (once, 5 GB) ..." >&2
+	@$(BIN)/uv pip install --quiet --require-hashes -p $(BIN)/python -r $<
+	@touch $@
+
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/uv.stamp
 	@echo "installing what the tests need (once) ..." >&2
 	@$(BIN)/uv pip install --quiet --require-hashes -p $(BIN)/python -r $<
+	@touch $@
+
+# Ray is in an environment of its own: nothing else needs its packages.
+.cache/bulk/stamp: requirements/bulk.txt $(VENV)/uv.stamp
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .cache/bulk
+	@$(BIN)/uv pip install --quiet --require-hashes -p .cache/bulk/bin/python -r $<
 	@touch $@

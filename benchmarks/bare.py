@@ -82,7 +82,7 @@ class Bare:
         """
         whole = len(pixels) - len(pixels) % batch
         parts = cycle(pixels[at : at + batch] for at in range(0, whole, batch))
-        return _measured(parts.__next__, self.model.engine.describe, batch, seconds)
+        return _measured(parts.__next__, self.model.describe, batch, seconds)
 
 
 def _measured(

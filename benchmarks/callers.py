@@ -10,7 +10,9 @@ import numpy as np
 
 from client_sdk import AsyncClient
 
-STAGES = ("decode", "queue", "describe", "search")
+STAGES = ("HTTP", "form", "decode", "queue", "describe", "lookup", "index", "join")
+"""The stages of a search. `HTTP` has everything outside of the route: the caller's own work, the
+connection, the layers around the route, and the answer. `lookup` reads the collection."""
 _PATIENCE_SECONDS = 600.0
 
 
@@ -18,15 +20,36 @@ _PATIENCE_SECONDS = 600.0
 class Answered:
     """One query: the milliseconds that its caller waited, and those that the service reports."""
 
+    waited: float
     total: float
     decode: float
     describe: float
     search: float
+    index: float
+    join: float
+
+    def stages(self, describe_ms: float) -> tuple[float, ...]:
+        """Return the milliseconds of each stage, in the order of `STAGES`.
+
+        Args:
+            describe_ms: The engine's time for one picture; what describing took longer is `queue`.
+        """
+        engine = min(self.describe, describe_ms)
+        return (
+            self.waited - self.total,
+            self.total - self.decode - self.describe - self.search,
+            self.decode,
+            self.describe - engine,
+            engine,
+            self.search - self.index - self.join,
+            self.index,
+            self.join,
+        )
 
 
 @dataclass(frozen=True)
 class Answers:
-    """All queries of some callers."""
+    """The answers to all queries of some callers."""
 
     answered: tuple[Answered, ...]
     seconds: float
@@ -38,22 +61,12 @@ class Answers:
 
     def percentile(self, percent: float) -> float:
         """Return a percentile of the milliseconds that callers waited."""
-        return float(np.percentile([one.total for one in self.answered], percent))
+        return float(np.percentile([one.waited for one in self.answered], percent))
 
-    def shares(self, describe_ms: float) -> tuple[float, ...]:
-        """Return each stage's share of the waiting time, in the order of `STAGES`.
-
-        Args:
-            describe_ms: The engine's milliseconds for one picture. The rest of the time for
-                describing, and all time outside of the stages, such as transfer, counts as `queue`.
-        """
-        total = sum(one.total for one in self.answered)
-        decode = sum(one.decode for one in self.answered)
-        describe = sum(min(one.describe, describe_ms) for one in self.answered)
-        search = sum(one.search for one in self.answered)
-        return tuple(
-            part / total for part in (decode, total - decode - describe - search, describe, search)
-        )
+    def stages(self, describe_ms: float) -> tuple[float, ...]:
+        """Return the median milliseconds of each stage; see `Answered.stages`."""
+        each = [one.stages(describe_ms) for one in self.answered]
+        return tuple(np.median(each, axis=0).tolist())
 
 
 def searches(
@@ -105,6 +118,15 @@ async def _searches(
 
 async def _answered(client: AsyncClient, picture: bytes) -> Answered:
     began = time.perf_counter()
-    took = (await client.search(picture)).took_ms
+    answer = await client.search(picture, explain=True)
     waited = 1000 * (time.perf_counter() - began)
-    return Answered(waited, took.decode, took.describe, took.search)
+    took, how = answer.took_ms, answer.explanation or {}
+    return Answered(
+        waited,
+        took.total,
+        took.decode,
+        took.describe,
+        took.search,
+        index=how.get("index_ms", 0.0),
+        join=how.get("join_ms", 0.0),
+    )

@@ -131,8 +131,8 @@ class Room:
         self.ours: dict[str, list[float]] = defaultdict(list)
         self.cpu: dict[str, list[float]] = defaultdict(list)
         self.theirs: dict[str, list[float]] = defaultdict(list)
-        for some in _made(rows):
-            _fill(catalogue, self._collection, some)
+        for some in made(rows):
+            fill(catalogue, self._collection, some)
             plain.add(some)
 
     def measure(self, number: int) -> None:
@@ -150,7 +150,7 @@ class Room:
         after = self._last * (number % 10) // 20
         self._pair(
             "list a page",
-            lambda: ours.images.page(own, after=after, limit=_PAGE),
+            lambda: ours.images.page(own, after=(after,), limit=_PAGE),
             lambda: plain.ask(f"SELECT * FROM articles WHERE id > {after} LIMIT {_PAGE}"),  # noqa: S608
         )
         for name, (text, condition) in _FILTERS.items():
@@ -172,7 +172,7 @@ class Room:
         )
         self._pair(
             f"list a page, {name}",
-            lambda: ours.images.page(own, after=after, limit=_PAGE, which=parse(text)),
+            lambda: ours.images.page(own, after=(after,), limit=_PAGE, which=parse(text)),
             lambda: plain.ask(
                 f"SELECT * FROM articles WHERE id > {after} AND {condition} "  # noqa: S608
                 f"ORDER BY id LIMIT {_PAGE}"
@@ -186,7 +186,8 @@ class Room:
         self.theirs[name].append(_milliseconds(theirs))
 
 
-def _made(count: int) -> Iterator[list[Row]]:
+def made(count: int) -> Iterator[list[Row]]:
+    """Yield rows, some thousand at a time."""
     chance = np.random.default_rng(0)
     for first in range(0, count, _ROWS_A_TIME):
         numbers = range(first, min(first + _ROWS_A_TIME, count))
@@ -201,7 +202,7 @@ def _made(count: int) -> Iterator[list[Row]]:
         ]
 
 
-def _fill(catalogue: Catalogue, collection: CollectionRecord, rows: list[Row]) -> None:
+def fill(catalogue: Catalogue, collection: CollectionRecord, rows: list[Row]) -> None:
     """Write images as a job would, in larger transactions."""
     now = datetime.now(UTC)
     first = rows[0].number + 1

@@ -11,7 +11,6 @@ only on an otherwise idle machine.
 """
 
 import argparse
-import ctypes
 import importlib.util
 import itertools
 import statistics
@@ -23,14 +22,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks import machine, photos
 from benchmarks.processes import Process, process_of
 from bento_service.pictures.decoders.decoders import Decoders
 from bento_service.pictures.decoders.process import DecoderLimits
-from bento_service.pictures.in_process import LocalDecoder
-from bento_service.pictures.picture import Decoder
+from bento_service.pictures.in_process import decode
 from bento_service.settings import Settings
 
 GOAL = 1.15
@@ -38,7 +37,6 @@ GOAL = 1.15
 _SIDE, _PADDING = 224, (124, 117, 104)
 _SIZES = {"500x375": (photos.SMALL, 32), "4000x3000": (photos.LARGE, 8)}
 _MEBIBYTE = 2**20
-_TRIM_THRESHOLD = -1
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="of both sides (5)")
     options = parser.parse_args()
     print(machine.described(), flush=True)
-    ctypes.CDLL(None).mallopt(_TRIM_THRESHOLD, 131072)  # as in the service; see service.py
+    machine.allocate_as_service()
     settings, started = Settings(), time.perf_counter()
     limits = DecoderLimits(
         settings.max_pixels,
@@ -102,12 +100,12 @@ def main() -> int:
 
 def _compared(decoders: Decoders, encoded: list[bytes], rounds: int, seconds: float) -> float:
     """Return the median ratio of a picture's CPU seconds in processes to those in threads."""
-    local = LocalDecoder(10**9)
-    _decoded(decoders, encoded, seconds / 4)  # starts all decoders
+    local = partial(decode, max_pixels=10**9)
+    _decoded(decoders.decode, encoded, seconds / 4)  # starts all decoders
     ratios: list[Speed] = []
     for _ in range(rounds):
         threads = _measured(local, encoded, seconds, ())
-        processes = _measured(decoders, encoded, seconds, decoders.pids)
+        processes = _measured(decoders.decode, encoded, seconds, decoders.pids)
         ratios.append(processes.by(threads))
         _print_speed("threads", threads)
         _print_speed("processes", processes)
@@ -130,25 +128,27 @@ def _print_speed(side: str, speed: Speed) -> None:
 
 
 def _measured(
-    decoder: Decoder, encoded: list[bytes], seconds: float, pids: tuple[int, ...]
+    decode_one: Callable[..., object], encoded: list[bytes], seconds: float, pids: tuple[int, ...]
 ) -> Speed:
     before = _cpu_seconds(pids)
-    done, passed = _decoded(decoder, encoded, seconds)
+    done, passed = _decoded(decode_one, encoded, seconds)
     used = _cpu_seconds(pids) - before
     with _counting() as loops:
-        beside, beside_passed = _decoded(decoder, encoded, seconds)
+        beside, beside_passed = _decoded(decode_one, encoded, seconds)
         looped = loops()
     return Speed(done / passed, used / done, beside / beside_passed, looped / beside_passed)
 
 
-def _decoded(decoder: Decoder, encoded: list[bytes], seconds: float) -> tuple[int, float]:
+def _decoded(
+    decode_one: Callable[..., object], encoded: list[bytes], seconds: float
+) -> tuple[int, float]:
     """Decode on all cores for `seconds`; return the number of pictures and the time taken."""
     started = time.perf_counter()
 
     def work(first: int) -> int:
         following, done = itertools.cycle(encoded[first:] + encoded[:first]), 0
         while time.perf_counter() < started + seconds:
-            decoder.decode(next(following), side=_SIDE, padding=_PADDING)
+            decode_one(next(following), side=_SIDE, padding=_PADDING)
             done += 1
         return done
 

@@ -6,8 +6,7 @@
 Up to 400 photographs are described with the service's model, and further descriptors are grown from
 them (`benchmarks/descriptors.py`). Each size and target is measured in a process of its own, and
 compared with brute force in NumPy and with faiss. Results are kept in the work folder and reused.
-Then eight callers that share calls of Milvus Lite are compared with the same calls one by one. At
-the end the table is printed, and the rule for the choice of an index that follows from it.
+At the end the table is printed, and the rule for the choice of an index that follows from it.
 """
 
 import argparse
@@ -18,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import index_callers as callers
 from benchmarks import machine
 from benchmarks.descriptors import Matrix, blocks, described
 from benchmarks.index_targets import NEAREST, TARGETS, Data, Row, measured
@@ -29,7 +27,6 @@ _BASE_SEED, _QUERY_SEED = 1, 2
 _LITE_UP_TO = 100_000
 _PART = 50_000
 _GOAL_RECALL, _GOAL_MS = 0.99, 10.0
-_CALLERS = "callers"
 _COLUMNS = ("rows", "inserted/s", "build s", "p50 ms", "p99 ms", "recall@10", "MiB", "disk MiB")
 
 
@@ -84,10 +81,6 @@ def _measure(options: argparse.Namespace, size: int, target: str) -> list[Row]:
 def _measure_here(options: argparse.Namespace, target: str, size: int) -> None:
     folder = options.work / f"{target}-{size}"
     folder.mkdir(exist_ok=True)
-    if target == _CALLERS:
-        data = _made(options, size)
-        print(callers.measured(np.array(data.base), data.queries, folder).described(size))
-        return
     rows = []
     for row in measured(target, _made(options, size), folder, options.milvus):
         print(_line(row), file=sys.stderr, flush=True)
@@ -151,11 +144,6 @@ def main() -> int:
         print(_line(row))
     for line in _rule(rows):
         print(line)
-    if "lite" in options.targets:
-        sys.stdout.flush()
-        command = [sys.executable, "-m", "benchmarks.index", *map(str, sys.argv[1:])]
-        size = min(options.sizes)
-        subprocess.run([*command, "--one", _CALLERS, str(size)], check=True)
     return 0
 
 

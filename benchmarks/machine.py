@@ -1,5 +1,6 @@
 """The machine of a measurement, and its load by other programs."""
 
+import ctypes
 import os
 import platform
 import resource
@@ -7,11 +8,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bento_service.serving.process_environment import SERVING
+
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _IDLE, _WAITING = 3, 4
 _FIELDS_OF_TIME = 8
 """The fields of a line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal."""
 
+_MALLOC_OPTIONS = {"MALLOC_TRIM_THRESHOLD_": -1, "MALLOC_MMAP_THRESHOLD_": -3}
 _QUIET_SECONDS, _QUIET_SHARE = 3.0, 0.2
 
 
@@ -41,6 +45,20 @@ def busy_seconds() -> float:
     return (sum(ticks) - ticks[_IDLE] - ticks[_WAITING]) / _TICKS_A_SECOND
 
 
+def print_load(elsewhere: float) -> None:
+    """Warn if other programs used much of the machine during a measurement.
+
+    Args:
+        elsewhere: The share of the machine that they used.
+    """
+    if elsewhere > _QUIET_SHARE:
+        print(
+            f"WARNING: other programs used {elsewhere:.0%} of the machine: times and speeds mean "
+            "little, and CPU times are upper bounds",
+            flush=True,
+        )
+
+
 def await_quiet(seconds: float) -> bool:
     """Wait until most of the processors are idle; return True if they are.
 
@@ -54,6 +72,12 @@ def await_quiet(seconds: float) -> bool:
         if busy_seconds() - before < _QUIET_SHARE * _QUIET_SECONDS * cores():
             return True
     return False
+
+
+def allocate_as_service() -> None:
+    """Give this process the memory settings of a serving process."""
+    for variable, option in _MALLOC_OPTIONS.items():
+        ctypes.CDLL(None).mallopt(option, int(SERVING[variable]))
 
 
 def own_seconds() -> float:

@@ -10,6 +10,7 @@ from benchmarks import machine
 
 Measured = TypeVar("Measured")
 
+EMBEDDER = "vgg16-embedder"
 _PARENT, _DECODER = "parent", "decoder"
 # A decoder lacks the server's environment; an argument has its parent's process id.
 _DECODER_OF = re.compile(r"\0bento_service\.pictures\.decoders\.child\0(\d+)\0")
@@ -26,12 +27,14 @@ class Process:
         resident: The memory in bytes, with shared pages counted in each process (RSS).
         proportional: The memory in bytes, with shared pages divided between processes (PSS).
         cpu_seconds: The CPU seconds since its start.
+        main_seconds: Those of its main thread, where the event loop runs.
     """
 
     name: str
     resident: int
     proportional: int
     cpu_seconds: float
+    main_seconds: float
 
 
 def of_server(home: Path) -> list[Process]:
@@ -77,4 +80,5 @@ def process_of(folder: Path) -> Process:
         resident=int(kibibytes["Rss"]) << 10,
         proportional=int(kibibytes["Pss"]) << 10,
         cpu_seconds=machine.seconds_of(folder),
+        main_seconds=machine.seconds_of(folder / "task" / folder.name),
     )

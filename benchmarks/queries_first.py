@@ -12,7 +12,8 @@ apart    the same messages to the method for jobs, behind the queries.
 
 For each way and round, the benchmark prints the waiting time of a query, absolute and divided by
 its waiting time without a job, and the embedder's pictures a second and CPU milliseconds a picture,
-queries included.
+queries included. At last eight callers send queries without a pause, and the benchmark prints how
+fast the job is described meanwhile, divided by its speed without queries.
 """
 
 import argparse
@@ -24,8 +25,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +64,9 @@ _JOBS = {
     "apart": Job(8, 2, is_apart=True),
 }
 
+_CALLERS = Job(1, 8, is_apart=False)
+"""Eight callers that send queries without a pause."""
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -93,26 +98,41 @@ class Room:
 
     async def measure(self, job: Job | None) -> Figures:
         """Send queries one after another, with or without a job at the same time."""
-        done, is_over = 0, False
+        async with self._sending(*([job] if job else [])) as done:
+            await asyncio.sleep(0.5)
+            before, cpu, started = done[job], self._cpu_seconds(), time.perf_counter()
+            waited = [await self._query() for _ in range(self.queries)]
+            seconds, used = time.perf_counter() - started, self._cpu_seconds() - cpu
+            described = done[job] - before + self.queries
+        return Figures(waited, described / seconds, 1000 * used / described)
+
+    async def stream(self, *jobs: Job, seconds: float) -> Counter[Job | None]:
+        """Return the pictures of each job that were described in a time."""
+        async with self._sending(*jobs) as done:
+            await asyncio.sleep(seconds / 4)
+            before = Counter(done)
+            await asyncio.sleep(seconds)
+            return done - before
+
+    @asynccontextmanager
+    async def _sending(self, *jobs: Job) -> AsyncIterator[Counter[Job | None]]:
+        """Send pictures of jobs without a pause; yield the numbers of described ones."""
+        done: Counter[Job | None] = Counter()
+        over = asyncio.Event()
 
         async def send(job: Job) -> None:
-            nonlocal done
             embedder = self.embedder
             ask = embedder.describe_ingest if job.is_apart else embedder.describe_query
-            while not is_over:
+            while not over.is_set():
                 await ask(self.images[: job.pictures])
-                done += job.pictures
+                done[job] += job.pictures
 
-        jobs = [job] * job.messages if job else []
-        sending = [asyncio.create_task(send(one)) for one in jobs]
-        await asyncio.sleep(0.5)
-        before, cpu, started = done, self._cpu_seconds(), time.perf_counter()
-        waited = [await self._query() for _ in range(self.queries)]
-        seconds, used = time.perf_counter() - started, self._cpu_seconds() - cpu
-        described = done - before + self.queries
-        is_over = True
-        await asyncio.gather(*sending)
-        return Figures(waited, described / seconds, 1000 * used / described)
+        async with asyncio.TaskGroup() as tasks:
+            for job in jobs:
+                for _ in range(job.messages):
+                    tasks.create_task(send(job))
+            yield done
+            over.set()
 
     async def _query(self) -> float:
         await asyncio.sleep(_PAUSE_SECONDS)
@@ -122,7 +142,7 @@ class Room:
 
     def _cpu_seconds(self) -> float:
         found = processes.of_server(self.home)
-        return sum(one.cpu_seconds for one in found if one.name == "vgg16-embedder")
+        return sum(one.cpu_seconds for one in found if one.name == processes.EMBEDDER)
 
 
 @contextmanager
@@ -130,7 +150,7 @@ def _running(folder: Path, models: Path) -> Iterator[str]:
     """Start an embedder, yield its URL, and stop it at the end."""
     home, port = linked_home(folder, models), free_port()
     command = [sys.executable, "-m", "bentoml_cli._internal.start", "start-http-server"]
-    service = ["bento_service.service:ImageSearch", "--service-name", "vgg16-embedder"]
+    service = ["bento_service.service:ImageSearch", "--service-name", processes.EMBEDDER]
     environment = {**os.environ, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"}
     with (folder / "embedder.log").open("wb") as log:
         process = subprocess.Popen(
@@ -159,6 +179,7 @@ async def _measured(options: argparse.Namespace, folder: Path, url: str) -> None
             await asyncio.sleep(_PAUSE_SECONDS)
         await room.measure(None)
         await _rounds(room, options.rounds)
+        await _streams(room, options.rounds, options.seconds)
 
 
 async def _rounds(room: Room, rounds: int) -> None:
@@ -181,6 +202,20 @@ async def _rounds(room: Room, rounds: int) -> None:
     print(f"pictures/s, apart / small, median: {statistics.median(speeds):.2f}")
 
 
+async def _streams(room: Room, rounds: int, seconds: float) -> None:
+    ratios, job = [], _JOBS["apart"]
+    for _ in range(rounds):
+        alone = await room.stream(job, seconds=seconds)
+        beside = await room.stream(job, _CALLERS, seconds=seconds)
+        ratios.append(beside[job] / alone[job])
+        print(
+            f"in {seconds:g} s: a job alone {alone[job]} pictures; beside {_CALLERS.messages} "
+            f"callers {beside[job]}, and {beside[_CALLERS]} queries",
+            flush=True,
+        )
+    print(f"a job under a stream of queries / alone, median: {statistics.median(ratios):.2f}")
+
+
 def _print(number: int, name: str, figures: Figures, ratio: float) -> None:
     values = (
         f"{figures.percentile(50):.0f}",
@@ -197,6 +232,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.queries_first", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--queries", type=int, default=20, help="in each situation (20)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each stream (20)")
     parser.add_argument("--models", type=Path, default=Path("data/bentoml/models"))
     options = parser.parse_args()
     print(machine.described(), flush=True)

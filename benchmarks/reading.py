@@ -14,7 +14,6 @@ processes. The sides take turns, so that a change of the machine's speed affects
 """
 
 import argparse
-import ctypes
 import hashlib
 import socket
 import statistics
@@ -37,15 +36,14 @@ from bento_service.pictures.decoders import messages as frames
 from bento_service.pictures.decoders.buffers import Buffers
 from bento_service.pictures.decoders.decoders import Decoders
 from bento_service.pictures.decoders.process import DecoderLimits
-from bento_service.pictures.in_process import LocalDecoder
-from bento_service.pictures.perceptual_hash import hashes_of
+from bento_service.pictures.in_process import decode
+from bento_service.pictures.perceptual_hash import GreyPicture, hashes_of
 from bento_service.settings import Settings
 
 GOALS = {"500x375": 4.0, "4000x3000": 10.0}
 """The most CPU milliseconds of a picture besides decoding and describing, by its size."""
 _SIDE = 224
 _SIZES = {"500x375": (photos.SMALL, 16, 20), "4000x3000": (photos.LARGE, 6, 4)}
-_TRIM_THRESHOLD = -1
 _RECEIVES = """
 import socket, sys
 from bento_service.pictures.decoders import messages as frames
@@ -69,7 +67,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="of all sides (5)")
     options = parser.parse_args()
     print(machine.described(), flush=True)
-    ctypes.CDLL(None).mallopt(_TRIM_THRESHOLD, 131072)  # as in the service; see service.py
+    machine.allocate_as_service()
     is_reached = True
     for size, (pixels, count, repeats) in _SIZES.items():
         with tempfile.TemporaryDirectory() as name:
@@ -92,12 +90,12 @@ def _measured(size: str, paths: list[Path], rounds: int) -> bool:
             rounds=rounds,
         )
         buffers.close()
-    local = LocalDecoder(10**9)
-    pixels = {path: local.decode(path.read_bytes(), side=_SIDE).pixels for path in set(paths)}
+    local = partial(decode, side=_SIDE, max_pixels=10**9)
+    pixels = {path: local(path.read_bytes()).pixels for path in set(paths)}
     _compared(
         "perceptual hash",
         ("ImageHash", lambda path: _eight_of_imagehash(pixels[path]), ()),
-        ("service", lambda path: hashes_of(pixels[path]), ()),
+        ("service", lambda path: hashes_of(GreyPicture.of(pixels[path])), ()),
         paths=paths,
         rounds=rounds,
     )
@@ -106,7 +104,7 @@ def _measured(size: str, paths: list[Path], rounds: int) -> bool:
     with Decoders(limits, count=1) as decoders:
         alone, whole = _compared(
             "whole",
-            ("decoding alone", lambda path: local.decode(data[path], side=_SIDE), ()),
+            ("decoding alone", lambda path: local(data[path]), ()),
             ("as ingest does", partial(_as_ingest, decoders), decoders.pids),
             paths=paths,
             rounds=rounds,
@@ -170,7 +168,7 @@ def _as_ingest(decoders: Decoders, path: Path) -> None:
     with path.open("rb") as file, decoders.snapshot(file) as snapshot:
         snapshot.sha256  # noqa: B018 - computed when it is asked for
         picture = decoders.decode(snapshot, side=_SIDE)
-    hashes_of(picture.pixels)
+    hashes_of(GreyPicture.of(picture.pixels))
 
 
 def _eight_of_imagehash(pixels: NDArray[np.uint8]) -> None:

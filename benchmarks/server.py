@@ -5,43 +5,39 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from benchmarks import machine
-from benchmarks.processes import of_each
+from benchmarks.processes import Process, of_server
 from client_sdk import Client
-
-Number = TypeVar("Number", int, float)
 
 _PROJECT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server, and the resources that its processes have used so far."""
+    """A running server, its BENTOML_HOME and its data folder."""
 
     url: str
     client: Client
+    home: Path
     data_dir: Path
 
-    def cpu_seconds(self) -> float:
-        """Return the CPU seconds of all its processes."""
-        return sum(self._of_each(machine.seconds_of))
+    def processes(self) -> list[Process]:
+        """Return its processes, and the resources that they have used so far."""
+        return of_server(self.home)
 
     def seconds_elsewhere(self) -> float:
         """Return the CPU seconds of all programs except the server and this process."""
-        return machine.busy_seconds() - self.cpu_seconds() - machine.own_seconds()
+        used = sum(process.cpu_seconds for process in self.processes())
+        return machine.busy_seconds() - used - machine.own_seconds()
 
-    def resident_bytes(self) -> int:
-        """Return the memory of all its processes in bytes, with shared pages counted in each."""
-        return sum(self._of_each(_resident_bytes))
-
-    def _of_each(self, measure: Callable[[Path], Number]) -> list[Number]:
-        return of_each(f"LOOKALIKE_DATA_DIR={self.data_dir}".encode(), measure)
+    def memory_bytes(self) -> int:
+        """Return the memory of all its processes in bytes, with shared pages divided (PSS)."""
+        return sum(process.proportional for process in self.processes())
 
 
 def linked_home(folder: Path, models: Path) -> Path:
@@ -91,12 +87,7 @@ def running(folder: Path, *, images: Path, models: Path, **settings: str) -> Ite
     try:
         with Client(url, timeout=60) as client:
             client.wait_ready(timeout=300)
-            yield Server(url, client, folder / "data")
+            yield Server(url, client, home, folder / "data")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-
-
-def _resident_bytes(process: Path) -> int:
-    pages = int((process / "statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -5,24 +5,29 @@ all started processes.
 """
 
 import argparse
+import hashlib
 import os
 import runpy
+import secrets
 import socket
 import ssl
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
+from shlex import quote
 
-from bento_service.api.auth.tokens import TokensError
+from bento_service.api.auth.tokens import Tokens, TokensError
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict
-from bento_service.serving.process_environment import ONE_THREAD
+from bento_service.serving.process_environment import ONE_THREAD, run_in_utf8_mode
 from bento_service.serving.start_checks import check_start
 from bento_service.settings import PREFIX, Settings, SettingsError
 from bento_service.settings.root_list import ConfiguredRoot, format_roots, parse_roots
@@ -48,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="make FOLDER an image root, index it and show the progress; may be repeated",
     )
     options = parser.parse_args(arguments)
+    run_in_utf8_mode("bento_service")
     environment = dict(os.environ)
     images = [Path(folder).absolute() for folder in options.images]
     name = f"{PREFIX}IMAGE_ROOTS"
@@ -55,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     environment[name] = format_roots(roots)  # the server has another working directory
     try:
         settings = Settings.from_environment(environment)
-        choose(settings, Hardware.detect())
+        hardware = Hardware.detect()
+        choose(settings, hardware)
         environment.setdefault("BENTOML_HOME", str(settings.data_dir / "bentoml"))
         _check_model(Path(environment["BENTOML_HOME"]).expanduser())
         check_start(settings)
@@ -64,21 +71,19 @@ def main(arguments: list[str] | None = None) -> int:
     except (SettingsError, TokensError, Conflict) as error:
         print(f"lookalike: {error}", file=sys.stderr)
         return 2
+    if hardware.cuda and not hardware.torch:
+        print("lookalike: `make torch` installs what uses the NVIDIA device", file=sys.stderr)
     return _serve(settings, environment, images)
 
 
 def _check_model(home: Path) -> None:
-    """Check that the store has the model of this release.
-
-    Raises:
-        SettingsError: It does not.
-    """
+    """Raise `SettingsError` if the store lacks the model of this release."""
     tag_file = Path(__file__).with_name("model_tag.txt")
     tag = tag_file.read_text().strip() if tag_file.is_file() else "of this release"
     if not (home / "models" / tag.replace(":", "/") / "model.yaml").is_file():
         raise SettingsError(
             f"the model {tag} is not in {home}; build it with `make run` or "
-            f"`BENTOML_HOME={home} {sys.executable} -m model_build --if-missing`"
+            f"`BENTOML_HOME={quote(str(home))} {quote(sys.executable)} -m model_build --if-missing`"
         )
 
 
@@ -100,11 +105,7 @@ def _check_port(settings: Settings) -> None:
 
 
 def _check_watched(settings: Settings) -> None:
-    """Check that LOOKALIKE_WATCH names image roots of the catalogue.
-
-    Raises:
-        SettingsError: It does not.
-    """
+    """Raise `SettingsError` if LOOKALIKE_WATCH names other folders than image roots."""
     if not settings.watch:
         return
     from bento_service.catalogue import Catalogue
@@ -114,14 +115,43 @@ def _check_watched(settings: Settings) -> None:
         settings.watched(planned_roots(catalogue, settings.image_roots).all)
 
 
+@dataclass(frozen=True)
+class _Own:
+    """The service of this start, as its own processes call it.
+
+    Attributes:
+        url: Its address on this machine.
+        certificate: The file of its certificate chain, if it speaks HTTPS.
+        token: A token for this start, if it asks for one.
+    """
+
+    url: str
+    certificate: Path | None
+    token: str
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """The TLS context that accepts this certificate, whatever name it is for, and no other."""
+        context = ssl.create_default_context(cafile=self.certificate)
+        context.check_hostname = False
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context
+
+
 def _serve(settings: Settings, environment: Mapping[str, str], images: Sequence[Path]) -> int:
     """Run BentoML's server in this process, and wait for its readiness in a second one."""
     server = os.getpid()
+    environment = {**ONE_THREAD, "BENTOML_DO_NOT_TRACK": "true", **environment, "PYTHONUTF8": "1"}
+    token = ""
+    if images and Tokens(settings.tokens, settings.tokens_file).are_required:
+        token = secrets.token_hex(32)
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        own_line = f"make-run search,train sha256:{digest}"
+        environment[f"{PREFIX}TOKENS"] = ";".join(filter(None, (settings.tokens, own_line)))
     if os.fork() == 0:
         with suppress(KeyboardInterrupt):
-            _welcome(server, _address(settings), images)
+            _welcome(server, _Own(own_url(settings), settings.tls_certificate, token), images)
         return 0
-    environment = {**ONE_THREAD, "BENTOML_DO_NOT_TRACK": "true", **environment}
     os.environ.update(environment)
     os.chdir(_PROJECT)
     # The server reads host and port from the settings again, like a plain `bentoml serve`.
@@ -132,21 +162,32 @@ def _serve(settings: Settings, environment: Mapping[str, str], images: Sequence[
     return 0
 
 
-def _address(settings: Settings) -> str:
+def own_url(settings: Settings) -> str:
+    """Return the URL of the service on this machine, also if it listens on every address."""
     scheme = "http" if settings.tls_certificate is None else "https"
-    return f"{scheme}://{settings.host}:{settings.port}"
+    address = ip_address(settings.host)
+    if address.is_unspecified:
+        address = ip_address("127.0.0.1" if address.version == 4 else "::1")
+    host = f"[{address}]" if address.version == 6 else str(address)
+    return f"{scheme}://{host}:{settings.port}"
 
 
-def _welcome(server: int, url: str, images: Sequence[Path]) -> None:
+def _welcome(server: int, own: _Own, images: Sequence[Path]) -> None:
     """Report that the service is ready, then index the folders of `--images`."""
     deadline = time.monotonic() + _READY_SECONDS
-    while not _is_ready(url):
-        if os.getppid() != server or time.monotonic() > deadline:
+    while not _is_ready(own):
+        if os.getppid() != server:
+            return
+        if time.monotonic() > deadline:
+            print(
+                f"lookalike: {own.url} was not ready within {_READY_SECONDS} s; its log says why",
+                file=sys.stderr,
+            )
             return
         time.sleep(_POLL_SECONDS)
-    print(f"\nLookalike is ready: {url}\n", file=sys.stderr, flush=True)
+    print(f"\nLookalike is ready: {own.url}\n", file=sys.stderr, flush=True)
     for folder in images:
-        train = threading.Thread(target=_index, args=(url, str(folder.resolve())), daemon=True)
+        train = threading.Thread(target=_index, args=(own, str(folder.resolve())), daemon=True)
         train.start()
         while train.is_alive() and os.getppid() == server:
             train.join(_POLL_SECONDS)
@@ -154,32 +195,43 @@ def _welcome(server: int, url: str, images: Sequence[Path]) -> None:
             return
 
 
-def _index(url: str, folder: str) -> None:
+def _index(own: _Own, folder: str) -> None:
     """Index a folder and show the progress; the service goes on if that fails."""
-    from client_sdk import Client, LookalikeError  # only this process needs it
+    import httpx  # only this process needs these
+
+    from client_sdk import Client, LookalikeError, Retries
 
     try:
-        with Client(url) as client:
+        transport = httpx.HTTPTransport(verify=own.trust, trust_env=False)
+        with Client(own.url, token=own.token, transport=transport, retries=Retries()) as client:
             job = client.train(folder).wait(timeout=_INDEX_SECONDS, progress=True)
     except LookalikeError as error:
-        print(f"lookalike: {folder} was not indexed: {error}", file=sys.stderr, flush=True)
+        _say(
+            f"lookalike: {quote(folder)} was not indexed: {error}. The service runs without it; "
+            "correct that and start again"
+        )
         return
-    print(f"{job.indexed} indexed, {job.duplicates} already known, {job.failed} failed")
+    _say(f"{job.indexed} indexed, {job.duplicates} already known, {job.failed} failed")
     for failed in job.errors[:_SHOWN_ERRORS]:
-        print(f"  {failed.source!r}: {failed.detail}")
+        _say(f"  {failed.source!r}: {failed.detail}")
     if job.failed > _SHOWN_ERRORS:
-        print(f"  and {job.failed - _SHOWN_ERRORS} more", flush=True)
+        _say(f"  and {job.failed - _SHOWN_ERRORS} more")
+    for skipped in job.skipped:
+        _say(f"{skipped.count} skipped: {skipped.detail}")
 
 
-def _is_ready(url: str) -> bool:
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # unlike stdout, it escapes what it cannot encode
+
+
+def _is_ready(own: _Own) -> bool:
+    """Ask `/readyz` without a proxy of the environment."""
     try:
-        # The certificate of the own server is for its public name, not for this address.
-        unverified = ssl._create_unverified_context()  # noqa: S323
-        with urllib.request.urlopen(  # noqa: S310
-            f"{url}/readyz", timeout=5, context=unverified
-        ) as answer:
+        https = urllib.request.HTTPSHandler(context=own.trust)
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
+        with direct.open(f"{own.url}/readyz", timeout=5) as answer:
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+    except OSError:  # also `URLError`
         return False
 
 

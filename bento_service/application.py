@@ -1,6 +1,6 @@
 """The running service, as the HTTP layer uses it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
@@ -10,6 +10,8 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, ImageRecord, IndexRecord
 from bento_service.comparison.comparer import Comparer
 from bento_service.comparison.duplicate_groups import Duplicates
+from bento_service.comparison.verdict import Lines
+from bento_service.descriptors.describer import Describer
 from bento_service.descriptors.version import DescriptorVersion
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule
@@ -17,7 +19,7 @@ from bento_service.indexing.replay import Replay
 from bento_service.ingest.starting.manifest_jobs import ManifestJobs
 from bento_service.ingest.starting.upload_jobs import UploadJobs
 from bento_service.ingest.worker.worker import Worker
-from bento_service.pictures.decoders.decoders import Decoders
+from bento_service.replicas.replica import Replica
 from bento_service.search.searcher import Searcher
 from bento_service.settings import Settings
 from bento_service.storage.image_roots import ImageRoots
@@ -32,7 +34,26 @@ THUMBNAILS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class Application:
+class Parts:
+    """The parts of a service that its other parts share.
+
+    Attributes:
+        thresholds: The thresholds of the verdicts of every computed descriptor version.
+    """
+
+    settings: Settings
+    computed: Computed
+    thresholds: Lines
+    describer: Describer
+    catalogue: Catalogue
+    replica: Replica
+    roots: ImageRoots
+    uploads: Uploads
+    originals: Originals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application(Parts):
     """The parts of a running service.
 
     Attributes:
@@ -40,36 +61,32 @@ class Application:
         fetcher: Fetches pictures from URLs; `None` if that is off.
     """
 
-    settings: Settings
     model: str
     engine: str
     version: DescriptorVersion
-    computed: Computed
-    catalogue: Catalogue
     gallery: Gallery
     rule: IndexRule
     replay: Replay
-    roots: ImageRoots
-    uploads: Uploads
+    worker: Worker
     upload_jobs: UploadJobs
     manifest_jobs: ManifestJobs
-    originals: Originals
-    decoders: Decoders
-    thumbnails: CapacityLimiter
     searcher: Searcher
     comparer: Comparer
     duplicates: Duplicates
-    worker: Worker
     fetcher: "Fetcher | None"
+    thumbnails: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THUMBNAILS_AT_ONCE))
 
     @property
     def is_alive(self) -> bool:
-        """True while the worker and replay are running."""
-        return self.worker.alive and self.replay.alive
+        """True while the worker, replay and the renewal of the leases are running."""
+        return self.worker.alive and self.replay.alive and self.replica.alive
 
     @property
     def is_ready(self) -> bool:
-        """True once every index was opened, compared and searched since the start.
+        """True once every index was opened and searched since the start.
+
+        The owner has compared them with the catalogue; another replica waits until the owner keeps
+        them up to date.
 
         The service stays ready if Milvus becomes unavailable later, because training, counting
         and following jobs still work; see the metric `lookalike_index_up`.
@@ -94,11 +111,12 @@ class Application:
 
         Raises:
             ImageNotFound: The original is gone.
-            LookalikeError: See `Decoder`.
+            LookalikeError: See `Decoders`.
         """
 
         def made() -> bytes:
-            return self.decoders.thumbnail(self.originals.read(image), side=side, sender=sender)
+            original = self.originals.read(image)
+            return self.describer.decoder.thumbnail(original, side=side, sender=sender)
 
         return await run_sync(made, limiter=self.thumbnails)
 

@@ -19,7 +19,8 @@
      ├─ Overloaded              429  overloaded
      ├─ IndexUnavailable        503  index_unavailable
      ├─ NotReady                503  not_ready
-     │   └─ CatalogueUnavailable
+     │   ├─ CatalogueUnavailable
+     │   └─ StorageUnavailable
      ├─ TimeExceeded            503  time_exceeded
      └─ StorageFull             507  storage_full
 
@@ -118,6 +119,10 @@ class NotReady(LookalikeError, code="not_ready"):
 
 class CatalogueUnavailable(NotReady):
     """The catalogue's database does not answer, or is locked for too long; nothing is lost."""
+
+
+class StorageUnavailable(NotReady):
+    """The object storage of uploads does not answer or refuses; nothing acknowledged is lost."""
 
 
 class TimeExceeded(LookalikeError, code="time_exceeded"):

@@ -19,7 +19,7 @@ _CREDENTIALS = re.compile(r"://[^/@\s]+@")
 _log = logging.getLogger(__name__)
 
 
-def in_short(error: BaseException) -> str:
+def summary_of(error: BaseException) -> str:
     """Return an error's kind and its last place in our code, or where it was raised.
 
     Only our own errors keep their messages, because others quote paths and values.
@@ -36,7 +36,7 @@ def in_short(error: BaseException) -> str:
     return f"{kind.__name__}{where}{message}"
 
 
-def be_discreet(folders: Mapping[Path, str]) -> None:
+def redact_log(folders: Mapping[Path, str]) -> None:
     """Redact this process's log, with names in place of the paths of folders."""
     names = {str(path): name for path, name in folders.items()}
     names |= {str(_PROJECT): "lookalike", sys.prefix: "python", sys.base_prefix: "python"}
@@ -52,9 +52,9 @@ def be_discreet(folders: Mapping[Path, str]) -> None:
         return _redacted(make_record(*arguments, **options), replacements)
 
     logging.setLogRecordFactory(make_redacted)
-    sys.excepthook = lambda _, error, __: _log.critical("%s", in_short(error))
+    sys.excepthook = lambda _, error, __: _log.critical("%s", summary_of(error))
     threading.excepthook = lambda ended: _log.critical(
-        "a thread failed: %s", in_short(ended.exc_value) if ended.exc_value else "unknown"
+        "a thread failed: %s", summary_of(ended.exc_value) if ended.exc_value else "unknown"
     )
 
 
@@ -67,7 +67,7 @@ def _redacted(
         text = name.join(path.split(text))
     if record.exc_info:
         error = record.exc_info[1]
-        text = f"{text.partition(chr(10))[0].rstrip(':')}: {in_short(error) if error else '?'}"
+        text = f"{text.partition(chr(10))[0].rstrip(':')}: {summary_of(error) if error else '?'}"
         record.exc_info = None
     record.stack_info = None
     if text != original:

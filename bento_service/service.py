@@ -19,7 +19,9 @@ from bento_service.descriptors.choice import choose
 from bento_service.descriptors.describing import INGEST_ROUTE, QUERY_ROUTE
 from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict
-from bento_service.log_redaction import be_discreet
+from bento_service.json_log import log_as_json
+from bento_service.log_redaction import redact_log
+from bento_service.serving.array_messages import MEDIA_TYPE
 from bento_service.serving.array_serde import exchange_only_arrays
 from bento_service.serving.batching import (
     EMBEDDER_OPTIONS,
@@ -28,9 +30,10 @@ from bento_service.serving.batching import (
     limit_waiting,
 )
 from bento_service.serving.embedder_entrance import EmbedderEntrance
-from bento_service.serving.process_environment import SERVING
+from bento_service.serving.process_environment import SERVING, end_with_parent
 from bento_service.serving.start_checks import check_start
 from bento_service.settings import Settings, SettingsError
+from bento_service.settings.service_links import service_links
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,12 +49,16 @@ try:
 except SettingsError as error:
     sys.exit(f"lookalike: {error}")
 if _SETTINGS.log_level != "debug":
-    be_discreet(_SETTINGS.folders)
+    redact_log(_SETTINGS.folders)
+if _SETTINGS.log_format == "json":
+    log_as_json()
 exchange_only_arrays()  # runs in every process, since each imports this module
 _ENVIRONMENT = [{"name": name, "value": value} for name, value in SERVING.items()]
+# A log for people has no line for each request: a page of thumbnails would hide all others.
+_LOGGING = {"access": {"enabled": _SETTINGS.log_format == "json"}}
 
 
-@bentoml.service(name="vgg16-embedder", envs=_ENVIRONMENT, **EMBEDDER_OPTIONS)
+@bentoml.service(name="vgg16-embedder", envs=_ENVIRONMENT, logging=_LOGGING, **EMBEDDER_OPTIONS)
 class Vgg16Embedder:
     """The embedder: the saved VGG16, which describes images of several callers at once."""
 
@@ -85,6 +92,9 @@ class Vgg16Embedder:
 
 
 # The decorator, which has no types, has replaced the class by a service.
+for _method in cast("Any", Vgg16Embedder).apis.values():
+    # Otherwise BentoML derives it for each answer, from a JSON schema that it makes for that.
+    _method.output_spec.media_type = MEDIA_TYPE
 cast("Any", Vgg16Embedder).add_asgi_middleware(
     EmbedderEntrance,
     routes=(QUERY_ROUTE, INGEST_ROUTE),
@@ -107,7 +117,7 @@ async def _opening() -> "AsyncIterator[Application]":
     ):
         service.application, service.remote = application, embedder
         if _SETTINGS.log_level != "debug":
-            be_discreet(application.roots.folders)  # remembered roots too
+            redact_log(application.roots.folders)  # remembered roots too
         yield application
         service.application = None
 
@@ -115,10 +125,15 @@ async def _opening() -> "AsyncIterator[Application]":
 @asynccontextmanager
 async def _lifespan(entrance: Starlette) -> "AsyncIterator[None]":
     # Every process imports this module, but only one needs the HTTP surface.
-    from bento_service.api.app import configured_surface
+    from bento_service.api.app import http_surface
     from bento_service.api.middleware.entrance import enter
 
-    surface = configured_surface(_opening, _SETTINGS)
+    service = bentoml.get_current_service()
+
+    async def embedder_metrics() -> bytes:
+        return b"" if service.remote is None else await service.remote.metrics()
+
+    surface = http_surface(_opening, _SETTINGS, embedder_metrics)
     async with surface.router.lifespan_context(surface):
         entrance.state.enter = partial(enter, surface)
         yield
@@ -145,6 +160,7 @@ if "uvicorn" in sys.modules:  # true in each serving process
     from bento_service.serving.connections import guard_connections
 
     guard_connections(head_seconds=_SETTINGS.head_seconds)
+    end_with_parent()
 
 
 def _tls() -> dict[str, Any]:
@@ -162,13 +178,18 @@ def _tls() -> dict[str, Any]:
 @bentoml.service(
     name="lookalike",
     envs=_ENVIRONMENT,
+    logging=_LOGGING,
     workers=1,  # one process owns the Milvus Lite folder
     # BentoML labels requests by raw path; the surface exports its own metrics by route.
     metrics={"enabled": False},
     http={"host": _SETTINGS.host, "port": _SETTINGS.port},
     ssl=_tls(),
     # Longer than our own limit, so that ours answers with a problem document first.
-    traffic={"timeout": _SETTINGS.request_seconds + _LONGER_SECONDS},
+    traffic={
+        "timeout": _SETTINGS.request_seconds + _LONGER_SECONDS,
+        "concurrency": _SETTINGS.requests_in_flight,
+    },
+    resources={"cpu": "2", "memory": "2Gi"},
 )
 @bentoml.asgi_app(_ENTRANCE, path="/")
 class ImageSearch:
@@ -187,6 +208,10 @@ class ImageSearch:
             check_start(_SETTINGS)
         except (SettingsError, TokensError, Conflict) as error:
             sys.exit(f"lookalike: {error}")
+        if links := service_links():
+            logging.getLogger(__name__).warning(
+                "ignored the service links of Kubernetes: %s", ", ".join(links)
+            )
 
     def __init__(self) -> None:
         # BentoML's root logger drops everything below WARNING.

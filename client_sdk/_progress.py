@@ -12,12 +12,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress:
-    """A progress display: every update in a terminal, one every few seconds in a log.
-
-    Args:
-        stream: The output; in a terminal, one line is updated in place.
-        clock: A monotonic clock, in seconds.
-    """
+    """A progress display, updated at once in a terminal, and every few seconds in a log."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -90,6 +85,6 @@ def describe(job: Job) -> str:
     return line
 
 
-def harmless(line: str) -> str:
-    """Replace control characters; file names may contain them, and a terminal executes them."""
+def sanitised(line: str) -> str:
+    """Replace control characters, which file names may contain and terminals execute."""
     return "".join(letter if letter.isprintable() else "?" for letter in line)

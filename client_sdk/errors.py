@@ -2,66 +2,25 @@
 
     LookalikeError
      ├─ UsageError                      an argument or a setting cannot be used
-     ├─ LocalUnavailable                no service can be opened in this process
+     │   └─ FileUnreadable              a local file cannot be read
+     ├─ LocalUnavailable                no service can run in this process
      ├─ ConnectError                    no connection, or it broke
      ├─ TimeoutExceeded                 no answer in time, or a wait timed out
      ├─ UnexpectedAnswer                an answer that does not follow the contract
      ├─ VersionMismatch                 the service is too old or too new for this client
      ├─ JobFailed                       a job ended `failed` or `canceled`
-     ├─ UploadStopped                   the upload of a folder could not go on
-     └─ ApiError                        the service rejected the request
-         ├─ BadRequest             400  bad_request
-         ├─ Unauthenticated        401  unauthenticated
-         ├─ Forbidden              403  forbidden
-         ├─ CollectionNotFound     404  collection_not_found
-         ├─ ImageNotFound          404  image_not_found
-         ├─ JobNotFound            404  job_not_found
-         ├─ PathNotFound           404  path_not_found
-         ├─ RouteNotFound          404  not_found
-         ├─ MethodNotAllowed       405  method_not_allowed
-         ├─ RequestTimeout         408  request_timeout
-         ├─ Conflict               409  conflict
-         ├─ TooLarge               413  too_large
-         ├─ UnsupportedMediaType   415  unsupported_media_type
-         ├─ InvalidArgument        422  invalid_argument
-         ├─ ImageUnreadable        422  image_unreadable
-         ├─ ImageTooExpensive      422  image_too_expensive
-         ├─ UrlUnreachable         422  url_unreachable
-         ├─ Overloaded             429  overloaded
-         ├─ InternalError          500  internal_error
-         ├─ IndexUnavailable       503  index_unavailable
-         ├─ NotReady               503  not_ready
-         ├─ TimeExceeded           503  time_exceeded
-         └─ StorageFull            507  storage_full
+     ├─ UploadStopped                   the upload of a folder could not continue
+     └─ ApiError                        the service rejected the request or failed; one subclass
+                                        for each error code, such as `ImageNotFound`
 
-`UsageError` is also a `ValueError`, `ConnectError` a `ConnectionError` and `TimeoutExceeded` a
-`TimeoutError`. A local file that cannot be read raises Python's own `OSError`.
+`UsageError` is also a `ValueError`, `FileUnreadable` an `OSError`, `ConnectError` a
+`ConnectionError` and `TimeoutExceeded` a `TimeoutError`.
 """
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import ClassVar
-
-import httpx
-from pydantic import ValidationError
+from typing import Any, ClassVar
 
 from client_sdk.problem_codes import STATUSES
-from client_sdk.schemas import Job, JobState, Problem
-
-# fmt: off
-__all__ = [
-    "ApiError", "BadRequest", "CollectionNotFound", "Conflict", "ConnectError", "Forbidden",
-    "ImageNotFound", "ImageTooExpensive", "ImageUnreadable", "IndexUnavailable",
-    "InternalError", "InvalidArgument", "JobFailed", "JobNotFound", "LocalUnavailable",
-    "LookalikeError", "MethodNotAllowed", "NotReady", "Overloaded", "PathNotFound",
-    "RequestTimeout", "RouteNotFound", "StorageFull", "TimeExceeded", "TimeoutExceeded",
-    "TooLarge", "Unauthenticated", "UnexpectedAnswer", "UnsupportedMediaType", "UrlUnreachable",
-    "UsageError", "VersionMismatch",
-]
-# fmt: on
-
-MAX_QUOTED_CHARACTERS = 200
-"""The number of characters that an error quotes from an answer without a problem document."""
+from client_sdk.schemas import Job, JobState
 
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
 """HTTP statuses of temporary failures: the same request may succeed later."""
@@ -79,6 +38,21 @@ class LookalikeError(Exception):
 
 class UsageError(LookalikeError, ValueError):
     """An argument, an environment variable or a client is not usable; the message names it."""
+
+
+class FileUnreadable(UsageError, OSError):
+    """A local file cannot be read; `filename`, `errno` and `strerror` are the system's."""
+
+    errno: int | None
+    strerror: str | None
+    filename: Any
+
+    def __init__(self, errno: int, strerror: str, filename: str) -> None:
+        super().__init__(errno, strerror, filename)
+        self.errno, self.strerror, self.filename = errno, strerror, filename
+
+    def __str__(self) -> str:
+        return f"{self.filename!r} cannot be read: {self.strerror}"
 
 
 class LocalUnavailable(LookalikeError):
@@ -253,63 +227,3 @@ class TimeExceeded(ApiError, code="time_exceeded"):
 
 class StorageFull(ApiError, code="storage_full"):
     """The disk of the service is full."""
-
-
-def from_response(response: httpx.Response) -> ApiError:
-    """Return the error for an answer with a status other than 2xx, whose body has been read.
-
-    The code selects the class. If the code is unknown or missing, as in the answer of a proxy, the
-    status selects it, provided that only one class has this status; otherwise it is `ApiError`.
-    """
-    problem = _problem(response)
-    known = ApiError.__subclasses__()
-    kinds = [kind for kind in known if kind.known_code == problem.code]
-    if not kinds:
-        kinds = [kind for kind in known if kind.known_status == response.status_code]
-    kind = kinds[0] if len(kinds) == 1 else ApiError
-    told = problem.code, problem.detail, problem.request_id
-    return kind(response.status_code, *told, retry_after(response))
-
-
-def from_httpx(error: Exception, address: str) -> LookalikeError:
-    """Return the error for an exception of httpx; its message names the service by `address`."""
-    reason = str(error) or type(error).__name__
-    if isinstance(error, httpx.TimeoutException):
-        return TimeoutExceeded(f"no answer from {address} in time: {reason}")
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-        return UsageError(f"the request to {address} cannot be sent: {reason}")
-    if isinstance(error, httpx.ConnectError):
-        return ConnectError(f"cannot reach {address}: {reason}; is the service running there?")
-    if isinstance(error, httpx.TransportError):
-        return ConnectError(f"the connection to {address} broke before the answer came: {reason}")
-    return UnexpectedAnswer(f"the answer of {address} cannot be read: {reason}")
-
-
-def _problem(response: httpx.Response) -> Problem:
-    try:
-        return Problem.model_validate_json(response.content)
-    except ValidationError:
-        pass
-    phrase = response.reason_phrase or "failed without a reason"
-    quoted = " ".join(response.text.split())[:MAX_QUOTED_CHARACTERS]
-    return Problem(
-        title=phrase,
-        status=response.status_code,
-        detail=f"{phrase}: {quoted}" if quoted else phrase,
-        code=f"http_{response.status_code}",
-        request_id=response.headers.get("x-request-id"),
-    )
-
-
-def retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds of the header `Retry-After`, a number or a date; `None` without one."""
-    text = response.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        then = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    if then.tzinfo is None:  # the zone -0000 means UTC too
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - datetime.now(UTC)).total_seconds())

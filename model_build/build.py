@@ -13,6 +13,7 @@ from bento_service.descriptors.golden import GOLDEN_FILE, save_golden
 from bento_service.descriptors.model import NETWORK_FILES, Model
 from bento_service.descriptors.version import (
     DESCRIPTORS,
+    QUANTISED,
     DescriptorVersion,
     Weights,
     write_versions,
@@ -34,16 +35,14 @@ _LOG = logging.getLogger(__name__)
 def build(
     weights: str, downloads: Path, *, calibrate: Path | None = None, tag_file: Path = TAG_FILE
 ) -> str:
-    """Build the model, check it, publish it and name it as the one that the service loads.
+    """Build the model, check it, publish it and return its exact tag.
 
     Args:
-        weights: `auto`, `torchvision`, `wheel`, or the path of a file.
+        weights: See `find_weights`.
         downloads: Folder where fetched files are kept.
         calibrate: Folder of photographs to measure activation ranges on, or none.
-        tag_file: File for the tag, written once the stored model reproduces its golden vectors.
-
-    Returns:
-        The model's exact tag.
+        tag_file: File for the tag, which names the model that the service loads. It is written once
+            the stored model reproduces its golden vectors.
 
     Raises:
         ModelBuildError: See its subclasses.
@@ -63,21 +62,7 @@ def build(
 def build_into(
     target: Path, weights: str, downloads: Path, *, calibrate: Path | None = None
 ) -> str:
-    """Build the model, check it and put it into a plain folder; this needs no BentoML.
-
-    Args:
-        target: The folder.
-        weights: See `build`.
-        downloads: See `build`.
-        calibrate: See `build`.
-
-    Returns:
-        The model's exact tag.
-
-    Raises:
-        ModelBuildError: See its subclasses.
-        NotReady: The model does not reproduce the golden vectors.
-    """
+    """Build and check the model as `build` does, but put it into a folder, without BentoML."""
     with _built(weights, downloads, calibrate) as (folder, _, _):
         with _step("model reproduces the golden vectors"):
             _prove(folder)
@@ -137,8 +122,8 @@ def _make(
             agreement.min_cosine,
         )
     with _step("golden vectors written"):
-        quantised = [version for version in versions if version.precision == "int8"]
-        golden = [golden_vectors(v) for v in versions if v.precision != "int8"]
+        quantised = [version for version in versions if version.precision in QUANTISED]
+        golden = [golden_vectors(v) for v in versions if v.precision not in QUANTISED]
         golden += quantised_vectors(quantised, folder / NETWORK_FILES["int8"], threads=threads)
         save_golden(golden, folder / GOLDEN_FILE)
     return agreements

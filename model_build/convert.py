@@ -2,7 +2,7 @@
 
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import onnx
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from bento_service.descriptors.golden import MIN_COSINE
+from bento_service.descriptors.golden import MIN_COSINE, cosines
 from bento_service.descriptors.model import NETWORK_FILES, WEIGHTS_FILE
 from bento_service.descriptors.onnx_engine import OnnxEngine
 from bento_service.descriptors.pooling import pooled
@@ -37,10 +37,7 @@ class Agreement:
 
     Attributes:
         output: A descriptor or a tap.
-        precision: The network's precision.
-        mean_cosine: Mean cosine over the photographs.
-        min_cosine: Lowest cosine of a photograph.
-        worst: The name of that photograph.
+        worst: The photograph with the lowest cosine.
     """
 
     output: str
@@ -78,25 +75,10 @@ def check(
     """
     from model_build.reference import reference_taps
 
-    padding = {version.preprocessing.padding for version in versions}
-    agreements: list[Agreement] = []
-    for colour in sorted(padding, key=str):
-        alike = [version for version in versions if version.preprocessing.padding == colour]
-        pictures = photographs(CHECKED, alike[0].preprocessing)
-        expected = reference_taps(weights, alike[0].preprocessing, pictures)
-        wanted = dict(expected) | {v.name: pooled(v.pooling, expected) for v in alike}
-        for precision in sorted({version.precision for version in alike} & NETWORK_FILES.keys()):
-            engine = OnnxEngine(
-                folder / NETWORK_FILES[precision],
-                descriptor=alike[0].name,
-                precision=precision,
-                threads=threads,
-            )
-            got = engine.outputs(pictures, list(wanted))
-            agreements += [_agreement(name, precision, wanted[name], got[name]) for name in wanted]
-    for agreement in agreements:
-        _insist(agreement)
-    return tuple(agreements)
+    pictures = photographs(CHECKED, versions[0].preprocessing)
+    taps = reference_taps(weights, versions[0].preprocessing, pictures)
+    expected = taps | {version.name: pooled(version.pooling, taps) for version in versions}
+    return _agreements(folder, versions, pictures, expected, threads=threads)
 
 
 def has_pytorch() -> bool:
@@ -112,17 +94,29 @@ def check_by_golden(
     Raises:
         ConversionWrong: A network disagrees.
     """
+    named = {version.name: version for version in versions}
+    golden = [golden_vectors(version) for version in named.values()]
+    expected: dict[str, NDArray[np.float32]] = {
+        vectors.version.name: vectors.descriptors for vectors in golden
+    }
+    return _agreements(folder, versions, golden[0].pictures, expected, threads=threads)
+
+
+def _agreements(
+    folder: Path,
+    versions: Sequence[DescriptorVersion],
+    pictures: NDArray[np.uint8],
+    expected: Mapping[str, NDArray[np.float32]],
+    *,
+    threads: int,
+) -> tuple[Agreement, ...]:
+    """Compare the networks of the versions' precisions with the expected outputs, by name."""
     agreements: list[Agreement] = []
-    for precision, file in NETWORK_FILES.items():
-        alike = [golden_vectors(one) for one in versions if one.precision == precision]
-        names = [golden.version.name for golden in alike]
-        engine = OnnxEngine(
-            folder / file, descriptor=names[0], precision=precision, threads=threads
-        )
-        got = engine.outputs(alike[0].pictures, names)
+    for precision in sorted({version.precision for version in versions} & NETWORK_FILES.keys()):
+        engine = OnnxEngine(folder / NETWORK_FILES[precision], precision, threads=threads)
+        outputs = engine.outputs(pictures, list(expected))
         agreements += [
-            _agreement(name, precision, golden.descriptors, got[name])
-            for name, golden in zip(names, alike, strict=True)
+            _agreement(name, precision, expected[name], outputs[name]) for name in expected
         ]
     for agreement in agreements:
         _insist(agreement)
@@ -137,15 +131,14 @@ def _agreement(
 ) -> Agreement:
     rows = expected.reshape(len(expected), -1).astype(np.float64)
     others = converted.reshape(len(converted), -1).astype(np.float64)
-    # 1 - |a - b|² / 2 is the cosine of unit vectors, and smaller if the lengths differ.
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    cosines = 1.0 - (((rows - others) / lengths) ** 2).sum(axis=1) / 2.0
+    similarities = cosines(rows / lengths, others / lengths)
     return Agreement(
         output=output,
         precision=precision,
-        mean_cosine=float(cosines.mean()),
-        min_cosine=float(cosines.min()),
-        worst=CHECKED[int(np.argmin(cosines))],
+        mean_cosine=float(similarities.mean()),
+        min_cosine=float(similarities.min()),
+        worst=CHECKED[int(np.argmin(similarities))],
     )
 
 

@@ -39,12 +39,9 @@ class TimeLimits:
 
 
 def download(url: str, folder: Path, limits: TimeLimits) -> Path:
-    """Download a file whose name ends with a prefix of its SHA-256, unless it is present.
+    """Download a file such as `https://…/vgg16_features-88682ab5.pth`, unless it is present.
 
-    Args:
-        url: The address, such as `https://…/vgg16_features-88682ab5.pth`.
-        folder: Folder of the files; created if missing. A present file is verified again.
-        limits: Time limits of the transfer.
+    The name ends with a prefix of the file's SHA-256, by which a present file is verified too.
 
     Raises:
         WeightsUnavailable: The server times out, or sends another file.

@@ -1,14 +1,6 @@
-"""Errors of the model build; each message says what to do.
+"""Errors of the model build and of evaluations; each message says what to do.
 
-    ModelBuildError
-     ├─ WeightsUnavailable   the weights could not be fetched or opened
-     ├─ WeightsRefused       the file does not hold the published weights
-     ├─ PhotographsMissing   the photographs for checking a model are not installed
-     ├─ CalibrationFailed    too few photographs to measure activations on
-     ├─ ConversionWrong      the converted network disagrees with PyTorch
-     └─ PublishingFailed     the model could not be saved in the store
-
-`python -m model_build` prints the message as its last line and exits with 1.
+The commands print the message as their last line and exit with 1.
 """
 
 
@@ -38,3 +30,7 @@ class ConversionWrong(ModelBuildError):
 
 class PublishingFailed(ModelBuildError):
     """The model could not be saved in the store."""
+
+
+class EvaluationError(Exception):
+    """Pictures could not be evaluated."""

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bento_service.errors import LookalikeError
+from model_build.errors import EvaluationError
 from model_build.evaluation.copies import SAMPLE, copies
 from model_build.evaluation.describers import NAMES, describers
-from model_build.evaluation.errors import EvaluationError
 from model_build.evaluation.evaluation import evaluate
 from model_build.evaluation.folders import labelled_folders
 from model_build.evaluation.ground_truth import ground_truth
@@ -47,12 +47,7 @@ def _run(options: argparse.Namespace) -> int:
         threshold.check_against(names)
     protocol = _protocol(options)
     threads = len(os.sched_getaffinity(0))
-    evaluation = evaluate(
-        protocol,
-        names,
-        describers(names, options.models, threads=threads),
-        through_index=options.through_index,
-    )
+    evaluation = evaluate(protocol, names, describers(names, options.models, threads=threads))
     on_stdout = str(options.json) == "-"
     (sys.stderr if on_stdout else sys.stdout).write(table(evaluation))
     if options.json is not None:
@@ -61,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
             sys.stdout.write(text)
         else:
             options.json.write_text(text)
-    failures = [text for one in options.fail_under if (text := one.failure(evaluation.rows))]
+    failures = [text for least in options.fail_under if (text := least.failure(evaluation.rows))]
     sys.stderr.write("".join(f"failed: {text}\n" for text in failures))
     return 1 if failures else 0
 
@@ -158,11 +153,6 @@ def _add_rows(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="the models folder of a BentoML store (default: the one in BENTOML_HOME)",
-    )
-    parser.add_argument(
-        "--through-index",
-        action="store_true",
-        help="also compare the first ten of the service's index with those of exact search",
     )
 
 

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from bento_service.descriptors.exported import TAG_FILE, read_tag
+from bento_service.descriptors.model import TAG_FILE, read_tag
 from model_build.errors import PublishingFailed
 from model_build.store import MODEL_FILES, tag_of
 
@@ -13,14 +13,9 @@ _LOG = logging.getLogger(__name__)
 
 
 def export(folder: Path, target: Path) -> str:
-    """Copy a model; the target always holds the old or the new model completely.
+    """Copy a model's folder and return its tag, the same as in BentoML's store.
 
-    Args:
-        folder: Folder with all of `MODEL_FILES`.
-        target: Folder of the copy; created if missing, and an existing model is replaced.
-
-    Returns:
-        The exact tag, the same as in BentoML's store.
+    The target is created, or its model replaced; it always holds one model completely.
 
     Raises:
         PublishingFailed: The target holds other files, or cannot be written.

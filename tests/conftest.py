@@ -1,20 +1,14 @@
-"""What many tests share: real photographs, a built model, and a real server over it."""
+"""Shared fixtures: real photographs, a built model, and a real server that serves it."""
 
 import fcntl
 import importlib.util
 import os
-import shutil
-import signal
-import socket
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-import httpx
 import hypothesis
 import pytest
 from PIL import Image
@@ -23,19 +17,22 @@ from sqlalchemy import create_engine, text
 from bento_service.catalogue import Catalogue
 from model_build.export import export
 from tests.support.milvus_server import MilvusServer, unpacked
+from tests.support.models import CACHE, PROJECT, built_models
 from tests.support.order import LongestFirst
 from tests.support.postgresql import running_postgresql
-from tests.support.waiting import wait_until
-from tests.support.whole_build import whole_build
+from tests.support.processes import free_port
+from tests.support.server import Server
 
-pytest_plugins = ["tests.support.file_access"]
+pytest_plugins = [
+    "tests.chaos.fixtures",
+    "tests.support.catalogues",
+    "tests.support.certificates",
+    "tests.support.chromium",
+    "tests.support.file_access",
+    "tests.support.indexes",
+]
 
-PROJECT = Path(__file__).parents[1]
-CACHE = PROJECT / ".cache"
 PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "coins.png", "ihc.png")
-DECODER = "bento_service.pictures.decoders.child"
-_START_SECONDS = 180
-_STOP_SECONDS = 30
 
 # A server is several processes; each would compile all that it imports at every start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -49,123 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LongestFirst(config))
 
 
-class Server:
-    """A real server in processes of its own, under a data folder of its own."""
-
-    def __init__(self, folder: Path, models: Path, **settings: str) -> None:
-        self.data_dir = folder / "data"
-        self.images = folder / "pictures"
-        self.images.mkdir(parents=True, exist_ok=True)
-        home = folder / "bentoml"  # two servers cannot share one
-        home.mkdir(exist_ok=True)
-        if not (home / "models").exists():
-            (home / "models").symlink_to(models)
-        self.log = folder / "server.log"
-        # A killed BentoML leaves its sockets behind; their paths have to be short.
-        self._sockets = Path(tempfile.gettempdir()) / f"lookalike-{uuid4().hex[:8]}"
-        self._sockets.mkdir()
-        self.port = _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = {
-            **_without_settings(os.environ),
-            "BENTOML_HOME": str(home),
-            "LOOKALIKE_DATA_DIR": str(self.data_dir),
-            "LOOKALIKE_IMAGE_ROOTS": str(self.images),
-            "LOOKALIKE_PORT": str(self.port),
-            "TMPDIR": str(self._sockets),
-            **settings,
-        }
-        self.command = [sys.executable, "-m", "bento_service"]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def launch(self) -> None:
-        """Start, and do not wait."""
-        self._sockets.mkdir(exist_ok=True)
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command,
-                cwd=PROJECT,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def start(self) -> "Server":
-        """Start and wait until searches can be answered."""
-        self.launch()
-        assert self._process is not None
-        process, last_lines = self._process, lambda: self.log.read_text()[-4000:]
-        wait_until(
-            lambda: self.is_ready() or process.poll() is not None,
-            seconds=_START_SECONDS,
-            pause=0.05,
-            message=last_lines,
-        )
-        assert process.poll() is None, last_lines()
-        return self
-
-    def is_ready(self) -> bool:
-        """Whether `/readyz` says so."""
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def processes(self) -> dict[int, str]:
-        """Command lines of the living processes of this server, by process id."""
-        marker = f"LOOKALIKE_DATA_DIR={self.data_dir}".encode()
-        found = {}
-        for folder in Path("/proc").iterdir():
-            try:
-                if folder.name.isdigit() and marker in (folder / "environ").read_bytes():
-                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
-                    if command:
-                        found[int(folder.name)] = command.decode()
-            except OSError:
-                continue
-        return found
-
-    def decoders(self) -> list[int]:
-        """Process ids of the decoders of its living processes; they have no environment of ours."""
-        parents = {str(pid) for pid in self.processes()}
-        found = []
-        for folder in Path("/proc").iterdir():
-            try:
-                words = (folder / "cmdline").read_text().split("\0")
-            except (OSError, UnicodeDecodeError):
-                continue
-            if DECODER in words and words[words.index(DECODER) + 1] in parents:
-                found.append(int(folder.name))
-        return found
-
-    def tell(self, number: int) -> int:
-        """Send a signal to the process that was started; returns its exit code."""
-        assert self._process is not None
-        self._process.send_signal(number)
-        return self._process.wait(_STOP_SECONDS)
-
-    def stop(self) -> None:
-        """Stop as an operator would, and make sure that nothing is left."""
-        if self._process is not None and self._process.poll() is None:
-            with suppress(subprocess.TimeoutExpired):
-                self.tell(signal.SIGTERM)
-        self.kill()
-
-    def kill(self) -> None:
-        """`kill -9` of every process at once."""
-
-        def are_gone() -> bool:
-            processes = self.processes()
-            for pid in processes:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            return not processes
-
-        wait_until(are_gone, pause=0.05)
-        if self._process is not None:
-            self._process.wait(_STOP_SECONDS)
-        shutil.rmtree(self._sockets, ignore_errors=True)
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")
@@ -179,30 +62,6 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def models(shared_folder: Path) -> Path:
     """The models folder of a BentoML home that holds the model that the service names."""
     return built_models(shared_folder)
-
-
-def built_models(shared: Path | None = None) -> Path:
-    """That folder, filled where it is not: from the whole build of this session, if it has one."""
-    home = CACHE / "bentoml"
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / "models.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the tests run in several processes
-        if shared is not None and not (home / "models").exists():
-            program = whole_build(shared, CACHE / "downloads").program
-            shutil.copytree(program.home / "models", home / "models")
-            shutil.copy(program.tag_file, PROJECT / "bento_service")
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "model_build", "--if-missing"),
-                *("--downloads", CACHE / "downloads"),
-            ],
-            cwd=PROJECT,
-            env={**os.environ, "BENTOML_HOME": str(home)},
-            check=True,
-            stdout=subprocess.DEVNULL,
-            timeout=900,
-        )
-    return home / "models"
 
 
 @pytest.fixture(scope="session")
@@ -262,9 +121,9 @@ def new_milvus_server(
     """Makes real Milvus servers that are not started yet; all of them are gone at the end."""
     made: list[MilvusServer] = []
 
-    def make(session_seconds: int = 3) -> MilvusServer:
+    def make(**options: Any) -> MilvusServer:
         folder = tmp_path_factory.mktemp("milvus")
-        made.append(MilvusServer(folder, unpacked(CACHE), session_seconds=session_seconds))
+        made.append(MilvusServer(folder, unpacked(CACHE), **options))
         return made[-1]
 
     yield make
@@ -307,6 +166,22 @@ def new_postgresql_database(postgresql_server: str) -> Iterator[Callable[[], str
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Any]:
+    """A running S3 server that tests share and empty."""
+    from tests.support.object_storage import running_s3  # it takes a second to import
+
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: Any) -> Any:
+    """The same server, with one empty bucket."""
+    s3_server.empty()
+    return s3_server
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 2 MiB and 64 files."""
@@ -320,17 +195,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", folder], check=True, timeout=120)
 
 
-@pytest.fixture
-def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on."""
-    return _free_port()
-
-
-def _without_settings(environment: "os._Environ[str]") -> dict[str, str]:
-    return {k: v for k, v in environment.items() if not k.startswith(("LOOKALIKE_", "BENTOML_"))}
-
-
+@pytest.fixture(name="free_port")
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback address on which nobody listens."""
+    return free_port()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bento_service.log_redaction import be_discreet
+from bento_service.log_redaction import redact_log
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def said(monkeypatch):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     made = logging.getLogRecordFactory()
-    be_discreet({Path("/data"): "data", Path("/data/pictures"): "shop"})
+    redact_log({Path("/data"): "data", Path("/data/pictures"): "shop"})
     record = logging.getLogRecordFactory()
     yield lambda text: record("a", logging.INFO, "a.py", 1, text, (), None).getMessage()
     logging.setLogRecordFactory(made)

@@ -1,6 +1,12 @@
 """Answers and refusals of commands."""
 
+import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from bento_service.errors import CatalogueUnavailable, LookalikeError
+from bento_service.settings import SettingsError
 
 CLEAN, FINDINGS, CANNOT_RUN = 0, 1, 2
 """Exit codes: success; done, but something needs attention; nothing was done."""
@@ -17,6 +23,26 @@ class Answer:
     record: dict[str, object]
     lines: tuple[str, ...] = field(default=())
     code: int = CLEAN
+
+
+def answered(run: Callable[[], Answer], *, as_json: bool, interrupted: str) -> int:
+    """Run a command, write its answer, or the reason why it cannot run; return the exit code."""
+    try:
+        answer = run()
+    except CatalogueUnavailable as error:
+        cause = getattr(error.__cause__, "orig", error.__cause__)
+        reason = str(cause).splitlines()[0]
+        message = f"the catalogue does not answer ({reason}); if it is damaged, restore it"
+    except (Refusal, SettingsError, LookalikeError, OSError) as error:
+        message = str(error)
+    except KeyboardInterrupt:
+        message = interrupted
+    else:
+        text = json.dumps(answer.record, indent=2) if as_json else "\n".join(answer.lines)
+        sys.stdout.write(f"{text}\n")
+        return answer.code
+    sys.stderr.write(f"lookalike: {message}\n")
+    return CANNOT_RUN
 
 
 def shown_bytes(size: float) -> str:

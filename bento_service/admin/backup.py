@@ -26,11 +26,14 @@ from bento_service.admin.needed import needed_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.snapshot import copy_catalogue, copy_opened
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.migration import newest_revision
 from bento_service.errors import ImageNotFound
 from bento_service.settings import Settings
+from bento_service.storage.blob_store import BlobStore
+from bento_service.storage.blob_stores import open_blob_store
 from bento_service.storage.digests import file_digest, names_digest
-from bento_service.storage.uploads import Uploads, sync_folder
+from bento_service.storage.durable_files import sync_folder
+from bento_service.storage.folder_blob_store import FolderBlobStore
+from bento_service.table_revisions import newest_revision
 
 _ATTEMPTS = 20
 _PARTIAL = "catalogue.partial"
@@ -59,13 +62,14 @@ def back_up(settings: Settings, target: Path, *, dry_run: bool = False) -> Answe
     _check_target(settings, target)
     with ExitStack() as stack:
         catalogue = stack.enter_context(opened_catalogue(settings))
-        stored = Uploads(settings.uploads_dir, read_only=True)
+        stored = open_blob_store(settings)
         _check_instance(catalogue, target)
         if dry_run:
             return _plan(catalogue, database, stored, target)
         stack.enter_context(locked(target, f"another backup writes to {target}; wait for it"))
         (target / MARKER).write_text(_MARK)
-        kept = Uploads(target / UPLOADS)
+        kept = FolderBlobStore(target / UPLOADS)
+        kept.remove_partial()
         before = set(kept.stored())
         since = settings.retriable_since()
         copied = _copied(catalogue, database, stored, kept, target, since)
@@ -81,7 +85,7 @@ def _sqlite_catalogue(settings: Settings) -> Path:
     if file is None:
         raise Refusal(
             "the catalogue is not in SQLite; back it up with its own tool (pg_dump for PostgreSQL) "
-            f"and then copy the folder {settings.uploads_dir}"
+            f"and then copy the uploads, {settings.storage or settings.uploads_dir}"
         )
     return file
 
@@ -111,8 +115,8 @@ def _check_instance(catalogue: Catalogue, target: Path) -> None:
 def _copied(
     catalogue: Catalogue,
     database: Path,
-    stored: Uploads,
-    kept: Uploads,
+    stored: BlobStore,
+    kept: BlobStore,
     target: Path,
     retriable_since: datetime,
 ) -> _Copied:
@@ -133,7 +137,7 @@ def _copied(
     )
 
 
-def _copy_uploads(stored: Uploads, kept: Uploads, needed: set[str]) -> set[str]:
+def _copy_uploads(stored: BlobStore, kept: BlobStore, needed: set[str]) -> set[str]:
     """Copy missing uploads, and return the digests of those that are gone or damaged."""
     lost = set()
     missing = sorted(needed - set(kept.stored()))
@@ -145,16 +149,22 @@ def _copy_uploads(stored: Uploads, kept: Uploads, needed: set[str]) -> set[str]:
     return lost
 
 
-def copy_upload(source: Uploads, target: Uploads, digest: str) -> bool:
+def copy_upload(source: BlobStore, target: BlobStore, digest: str) -> bool:
     """Copy one upload; return false if it is missing or its bytes do not match its digest."""
     try:
-        with source.open(digest) as file, target.receiving([file]) as (copied,):
-            return copied == digest
+        with source.open(digest) as file:
+            staged = target.stage(file)
     except ImageNotFound:
         return False
+    try:
+        if staged.sha256 == digest:
+            target.keep([staged])
+        return staged.sha256 == digest
+    finally:
+        target.drop([staged])
 
 
-def _manifest(copied: _Copied, kept: Uploads, target: Path) -> Manifest:
+def _manifest(copied: _Copied, kept: BlobStore, target: Path) -> Manifest:
     partial = target / _PARTIAL
     digest = file_digest(partial)
     whole = copied.needed - copied.lost
@@ -168,25 +178,13 @@ def _manifest(copied: _Copied, kept: Uploads, target: Path) -> Manifest:
             revision=newest_revision(),
         ),
         uploads=UploadCopies(
-            count=len(whole), bytes=stored_bytes(kept, whole), sha256=names_digest(whole)
+            count=len(whole), bytes=sum(kept.sizes(whole).values()), sha256=names_digest(whole)
         ),
         lost=tuple(sorted(copied.lost)),
     )
 
 
-def stored_bytes(uploads: Uploads, digests: set[str]) -> int:
-    """Return the total size of uploads; missing ones count as zero."""
-    total = 0
-    for digest in digests:
-        try:
-            with uploads.open(digest) as file:
-                total += file.seek(0, 2)
-        except ImageNotFound:
-            continue
-    return total
-
-
-def _prune(target: Path, manifest: Manifest, kept: Uploads, needed: set[str]) -> None:
+def _prune(target: Path, manifest: Manifest, kept: BlobStore, needed: set[str]) -> None:
     """Remove files that only earlier backups needed, after their manifest was replaced."""
     for earlier in target.glob("catalogue-*.db"):
         if earlier.name != manifest.catalogue.file:
@@ -195,11 +193,11 @@ def _prune(target: Path, manifest: Manifest, kept: Uploads, needed: set[str]) ->
     sync_folder(target)
 
 
-def _plan(catalogue: Catalogue, database: Path, stored: Uploads, target: Path) -> Answer:
+def _plan(catalogue: Catalogue, database: Path, stored: BlobStore, target: Path) -> Answer:
     with catalogue.database.reading() as connection:
         needed = needed_uploads(connection)
-    missing = needed - set(Uploads(target / UPLOADS, read_only=True).stored())
-    catalogue_bytes, upload_bytes = database.stat().st_size, stored_bytes(stored, missing)
+    missing = needed - set(FolderBlobStore(target / UPLOADS).stored())
+    catalogue_bytes, upload_bytes = database.stat().st_size, sum(stored.sizes(missing).values())
     record: dict[str, object] = {
         "would_copy": len(missing),
         "upload_bytes": upload_bytes,

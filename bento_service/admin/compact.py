@@ -70,8 +70,10 @@ def _plan(before: dict[str, int], database: Path | None) -> Answer:
 
 
 def _rebuild_indexes(settings: Settings, catalogue: Catalogue) -> None:
-    uploads = open_uploads(settings, catalogue)
-    with MilvusGallery(settings.milvus) as gallery:
+    with (
+        open_uploads(settings, catalogue) as uploads,
+        MilvusGallery.from_settings(settings) as gallery,
+    ):
         # Replay purges tombstones first, because a rebuilt index has no rows to delete.
         follow_to_the_end(catalogue, gallery, on_purged=uploads.discard)
         with catalogue.database.writing() as connection:

@@ -9,11 +9,13 @@ from sqlalchemy import make_url
 from bento_service.admin.answer import Refusal
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.database import Database
-from bento_service.catalogue.migration import newest_revision, present_revision
+from bento_service.catalogue.migration import present_revision
 from bento_service.catalogue.records import CollectionRecord
 from bento_service.errors import Conflict
+from bento_service.replicas.replica import Replica
 from bento_service.settings import Settings
 from bento_service.storage.data_folder import sole_user
+from bento_service.table_revisions import check_revision, newest_revision
 
 
 def sqlite_file(settings: Settings) -> Path | None:
@@ -25,20 +27,22 @@ def sqlite_file(settings: Settings) -> Path | None:
 
 
 @contextmanager
-def opened_catalogue(settings: Settings) -> Iterator[Catalogue]:
-    """Open the existing catalogue without creating or migrating anything.
+def opened_catalogue(settings: Settings, *, create: bool = False) -> Iterator[Catalogue]:
+    """Open the catalogue without migrating it, and create a missing one if `create` is set.
 
     Raises:
         Refusal: There is no catalogue, or another release wrote it.
     """
-    file = sqlite_file(settings)
-    if file is not None and not file.is_file():
+    file, present = sqlite_file(settings), None
+    if file is None or file.is_file():
+        with Database(settings.catalogue) as database, database.reading() as connection:
+            present = present_revision(connection)
+    elif not create:
         raise Refusal(
             f"there is no catalogue at {file}; set LOOKALIKE_DATA_DIR to the service's data folder"
         )
-    with Database(settings.catalogue) as database, database.reading() as connection:
-        present = present_revision(connection)
-    if present != newest_revision():
+    check_revision(present)
+    if present != newest_revision() and not (create and present is None):
         raise Refusal(
             f"the catalogue's tables are at revision {present}, this release needs "
             f"{newest_revision()}; start the service once, which migrates older ones"
@@ -51,9 +55,8 @@ def opened_catalogue(settings: Settings) -> Iterator[Catalogue]:
 def service_stopped(settings: Settings, *, instead: str = "") -> Iterator[None]:
     """Lock the data folder, so that no service can use it meanwhile.
 
-    Args:
-        settings: The service's settings.
-        instead: An alternative while the service runs, for the message.
+    With PostgreSQL, also be the owner of the indexes meanwhile. The message names what can be done
+    `instead` while the service runs.
 
     Raises:
         Refusal: A service or another command runs.
@@ -62,7 +65,13 @@ def service_stopped(settings: Settings, *, instead: str = "") -> Iterator[None]:
         raise Refusal(f"there is no data folder {settings.data_dir}; set LOOKALIKE_DATA_DIR")
     refusal = f"a service or another command uses {settings.data_dir}; stop the service{instead}"
     with locked(settings.data_dir, refusal):
-        yield
+        if sqlite_file(settings) is not None:
+            yield
+            return
+        with opened_catalogue(settings) as catalogue, Replica(catalogue) as replica:
+            if not replica.is_owner():
+                raise Refusal(f"a service uses the catalogue; stop all its replicas{instead}")
+            yield
 
 
 @contextmanager

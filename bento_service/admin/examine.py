@@ -14,14 +14,15 @@ from bento_service.admin.needed import queued_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.sources import Sources, SourceState, certainly_lost
 from bento_service.catalogue import Catalogue
+from bento_service.catalogue.columns import metadata
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, IndexRecord, SourceRecord
-from bento_service.catalogue.tables import metadata
 from bento_service.errors import ImageNotFound, IndexUnavailable
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.checks import compare_rows
+from bento_service.pictures import miniature
 from bento_service.pictures.perceptual_hash import restored
 from bento_service.settings import Settings
-from bento_service.storage.uploads import Uploads
+from bento_service.storage.blob_stores import open_blob_store
 
 _IMAGES_A_PAGE = 500
 _UNIT_TOLERANCE = 1e-3
@@ -77,7 +78,7 @@ def examine_images(
 
 def _pages(catalogue: Catalogue, collection: CollectionRecord) -> Iterator[list[ImageRecord]]:
     after = 0
-    while page := catalogue.images.page(collection.id, after=after, limit=_IMAGES_A_PAGE):
+    while page := catalogue.images.page(collection.id, after=(after,), limit=_IMAGES_A_PAGE):
         yield page
         after = page[-1].id
 
@@ -131,13 +132,20 @@ def _examine_hashes(
     page: Sequence[ImageRecord],
     findings: Findings,
 ) -> None:
-    for image_id, hashes in catalogue.hashes.of([image.id for image in page]).items():
+    ids = [image.id for image in page]
+    hashes, miniatures = catalogue.hashes.of(ids), catalogue.hashes.miniatures(ids)
+    for image_id in ids:
+        data = hashes.get(image_id), miniatures.get(image_id)
         try:
-            restored(hashes)
+            restored(data[0])
+            if data[1] is not None:
+                miniature.restored(data[1])
         except ValueError:
-            size = len(hashes or b"")
+            sizes = [len(part or b"") for part in data]
             findings.add(
-                Kind.HASHES_DAMAGED, f"image {image_id} of {collection.name}: {size} bytes"
+                Kind.HASHES_DAMAGED,
+                f"image {image_id} of {collection.name}: hashes of {sizes[0]} bytes, "
+                f"a miniature of {sizes[1]}",
             )
             findings.misshapen.append(image_id)
 
@@ -149,7 +157,7 @@ def _shown_index(index: IndexRecord) -> str:
 
 def examine_uploads(settings: Settings, catalogue: Catalogue, findings: Findings) -> None:
     """Find unneeded stored uploads, and missing uploads that an open job needs."""
-    uploads = Uploads(settings.uploads_dir, read_only=True)
+    uploads = open_blob_store(settings)
     names = set(uploads.stored())
     stored = {name for name in names if _DIGEST.fullmatch(name)}
     findings.checked["uploads"] += len(stored)
@@ -161,17 +169,8 @@ def examine_uploads(settings: Settings, catalogue: Catalogue, findings: Findings
         findings.add(Kind.UPLOAD_UNNEEDED, digest)
     with catalogue.database.reading() as connection:
         waiting = queued_uploads(connection) - stored
-    for digest in sorted(waiting):
-        if not _is_stored(uploads, digest):
-            findings.add(Kind.QUEUED_UPLOAD_LOST, digest)
-
-
-def _is_stored(uploads: Uploads, digest: str) -> bool:
-    try:
-        uploads.open(digest).close()
-    except (ImageNotFound, OSError):
-        return False
-    return True
+    for digest in sorted(waiting - uploads.sizes(waiting).keys()):
+        findings.add(Kind.QUEUED_UPLOAD_LOST, digest)
 
 
 def examine_indexes(

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, Row, Select, func, select
 
 from bento_service.admin.answer import Answer, Refusal, shown_bytes
 from bento_service.admin.data import opened_catalogue
-from bento_service.admin.interchange import HASHES, schema
+from bento_service.admin.interchange import record_batch, schema
 from bento_service.admin.progress import stage
 from bento_service.catalogue.records import CollectionRecord
-from bento_service.catalogue.tables import descriptors, images, sources
+from bento_service.catalogue.tables import descriptors, images, miniatures, sources
 from bento_service.settings import Settings
+from bento_service.storage.durable_files import replacing
 
 _ROWS_A_GROUP = 500
 
@@ -51,19 +51,14 @@ def export(
 def _write(
     connection: Connection, collection: CollectionRecord, file: Path, count: int, columns: Any
 ) -> None:
-    """Write to a temporary file in the same folder, then rename it."""
-    partial = file.with_name(f"{file.name}.partial")
-    try:
-        with stage("images", count, "images") as advance, partial.open("wb") as target:
-            with pq.ParquetWriter(target, columns) as writer:
-                for rows in _groups(connection, collection):
-                    writer.write_batch(_batch(rows, _sources_of(connection, rows), columns))
-                    advance(len(rows))
-            target.flush()
-            os.fsync(target.fileno())
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        replacing(file) as new,
+        stage("images", count, "images") as advance,
+        pq.ParquetWriter(new, columns) as writer,
+    ):
+        for rows in _groups(connection, collection):
+            writer.write_batch(_batch(connection, rows, columns))
+            advance(len(rows))
 
 
 def _select_images(collection: CollectionRecord, *columns: Any) -> Select[Any]:
@@ -71,6 +66,7 @@ def _select_images(collection: CollectionRecord, *columns: Any) -> Select[Any]:
         select(*columns)
         .select_from(images)
         .join(descriptors, descriptors.c.image_id == images.c.id)
+        .outerjoin(miniatures, miniatures.c.image_id == images.c.id)
         .where(
             images.c.collection_id == collection.id,
             descriptors.c.index_id == collection.index.id,
@@ -82,7 +78,7 @@ def _select_images(collection: CollectionRecord, *columns: Any) -> Select[Any]:
 def _groups(connection: Connection, collection: CollectionRecord) -> Iterator[Sequence[Row[Any]]]:
     after = 0
     statement = (
-        _select_images(collection, images, descriptors.c.descriptor)
+        _select_images(collection, images, descriptors.c.descriptor, miniatures.c.pixels)
         .order_by(images.c.id)
         .limit(_ROWS_A_GROUP)
     )
@@ -102,17 +98,13 @@ def _sources_of(
     return by_image
 
 
-def _batch(
-    rows: Sequence[Row[Any]], by_image: dict[int, list[dict[str, object]]], columns: Any
-) -> Any:
-    plain = ("id", "sha256", "format", "width", "height", "bytes", "created_at")
-    arrays = [
-        pa.array([getattr(row, name) for row in rows], columns.field(name).type) for name in plain
-    ]
-    arrays.append(pa.array([json.dumps(row.metadata) for row in rows], pa.string()))
-    arrays.append(pa.array([by_image[row.id] for row in rows], columns.field("sources").type))
-    values = np.concatenate([np.frombuffer(row.descriptor, "<f4") for row in rows])
-    length = columns.field("descriptor").type.list_size
-    arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(values), length))
-    arrays.append(pa.array([row.hashes for row in rows], columns.field(HASHES).type))
-    return pa.record_batch(arrays, schema=columns)
+def _batch(connection: Connection, rows: Sequence[Row[Any]], columns: Any) -> Any:
+    by_image = _sources_of(connection, rows)
+    values: dict[str, list[Any]] = {
+        name: [row._mapping[name] for row in rows] for name in columns.names if name in images.c
+    }
+    values["metadata"] = [json.dumps(row.metadata) for row in rows]
+    values["sources"] = [by_image[row.id] for row in rows]
+    values["miniature"] = [row.pixels for row in rows]
+    vectors = [np.frombuffer(row.descriptor, "<f4") for row in rows]
+    return record_batch(columns, values, np.stack(vectors))

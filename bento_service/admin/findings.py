@@ -37,8 +37,8 @@ MEANING = {
     Kind.SOURCE_LOST: "one source is gone or changed, another has the bytes",
     Kind.DESCRIPTOR_DAMAGED: "a stored descriptor is missing or not a unit vector; delete the "
     "image and train again",
-    Kind.HASHES_DAMAGED: "perceptual hashes have a wrong length; --repair removes them, and the "
-    "service computes them again",
+    Kind.HASHES_DAMAGED: "perceptual hashes or a miniature have a wrong length; --repair removes "
+    "them, and the service computes them again",
     Kind.UPLOAD_UNNEEDED: "neither an image nor a job needs this upload; --repair removes it",
     Kind.UPLOAD_STRAY: "a file in the uploads folder is not an upload; move it away",
     Kind.QUEUED_UPLOAD_LOST: "an open job needs this missing upload; the job will count it as "

@@ -1,90 +1,83 @@
-"""`import`: images with descriptors from a Parquet file into a collection.
+"""`import`: images with descriptors from Parquet files into a collection.
 
-An image is imported only if one of its sources here has its bytes, compared by SHA-256; other
-sources are skipped. With `without_bytes` every image is imported with all its sources: searches
-find it, but its original cannot be shown, and it cannot be reindexed. If a source names an image
-root that is another folder here, the root is renamed. The whole file is checked before the first
-image is written, and images that were imported earlier are skipped.
+The files are imported one after another. Each is checked before its first image is written, and its
+images are committed in batches. An import that was interrupted runs again: images that the
+collection has with all their sources are skipped, and a file of only such images is not read beyond
+their digests and sources. Rows with the same digest are one image with the sources of all of them.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal
-from bento_service.admin.backup import copy_upload
-from bento_service.admin.data import opened_catalogue, service_stopped
-from bento_service.admin.interchange import opened_file
+from bento_service.admin.data import (
+    locked,
+    opened_catalogue,
+    service_stopped,
+    sqlite_file,
+)
+from bento_service.admin.image_files import image_files
+from bento_service.admin.interchange import ImageFile
 from bento_service.admin.progress import stage
-from bento_service.admin.rows import ImportedImage, checked_rows
-from bento_service.admin.sources import Sources, SourceState
+from bento_service.admin.rows import Places, checked_rows, rows_of_sources
+from bento_service.admin.selection import ImportOptions, Selection
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.database import insert_or_ignore
-from bento_service.catalogue.images.images import ids_by_digest
-from bento_service.catalogue.jobs.records import Described, NewImage
-from bento_service.catalogue.jobs.results import add_images
-from bento_service.catalogue.records import CollectionRecord, DescriptorSpace, SourceRecord
-from bento_service.catalogue.revisions import next_revision
-from bento_service.catalogue.roots import reserve
-from bento_service.catalogue.tables import SourceKind, sources
+from bento_service.catalogue.images.loading import LoadedImage, load_images, unsettled
+from bento_service.catalogue.records import CollectionRecord, DescriptorSpace
 from bento_service.errors import CollectionNotFound
 from bento_service.settings import Settings
-from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.root_bindings import bound_roots, planned_roots
-from bento_service.storage.uploads import Uploads
 
-
-@dataclass(frozen=True, kw_only=True)
-class ImportOptions:
-    """Options of `import`.
-
-    Attributes:
-        collection: The target collection; created if missing.
-        uploads: The folder `uploads` of another data folder or of a backup, to copy bytes from.
-        without_bytes: Also import images whose bytes are missing here.
-        dry_run: Check everything, change nothing.
-    """
-
-    collection: str
-    uploads: Path | None = None
-    without_bytes: bool = False
-    dry_run: bool = False
+_HELD_ROWS = 10_000
+"""Most rows of a file that is read once and held in memory; larger files are read twice."""
 
 
 def import_images(settings: Settings, path: Path, options: ImportOptions) -> Answer:
-    """Import a file; the exit code is `FINDINGS` if images without bytes here were left out.
+    """Import a file or a folder; the exit code is `FINDINGS` if images without bytes were left out.
+
+    With PostgreSQL a service may run meanwhile, unless uploads are to be copied.
 
     Raises:
-        Refusal: A service runs, the file is damaged, its descriptors are of another version, or
+        Refusal: A service runs, a file is damaged, its descriptors are of another version, or
             the collection has more than one descriptor.
         InvalidArgument: The name of the collection is invalid.
     """
-    file, space, origin = opened_file(path)
-    with service_stopped(settings), opened_catalogue(settings) as catalogue:
+    files = image_files(path)
+    space = files[0].space
+    is_shared = sqlite_file(settings) is None and options.uploads is None
+    with _access(settings, options, is_shared=is_shared) as catalogue:
         _check_space(catalogue, space, options.collection)
-        total = file.metadata.num_rows
-        _check_rows(file, total)
-        bind = planned_roots if options.dry_run else bound_roots
-        roots = bind(catalogue, settings.image_roots)
-        is_own = origin == catalogue.collections.instance_id()
-        selection = _Selection(settings, options, roots, origin=None if is_own else origin)
-        collection = None
-        if not options.dry_run:
-            collection = catalogue.collections.ensure(options.collection, space)
-        counts: Counter[str] = Counter()
-        with stage("images", total, "images") as advance:
-            for rows in checked_rows(file):
-                selected = selection.select(rows)
-                new = len(selected)
-                if collection is not None:
-                    new = _commit(catalogue, collection, selected)
-                counts.update(
-                    new=new, known=len(selected) - new, left_out=len(rows) - len(selected)
-                )
-                advance(len(rows))
-    return _answer(counts, options)
+        bind = planned_roots if options.dry_run or is_shared else bound_roots
+        selection = Selection(
+            settings,
+            options,
+            bind(catalogue, settings.image_roots),
+            own=catalogue.collections.instance_id(),
+        )
+        importing = _Importing(catalogue, selection, options)
+        with stage("images", sum(file.rows for file in files), "images") as advance:
+            for count in importing.run(files):
+                advance(count)
+    return _answer(importing, len(files), options)
+
+
+@contextmanager
+def _access(settings: Settings, options: ImportOptions, *, is_shared: bool) -> Iterator[Catalogue]:
+    """Open the catalogue, and create a missing one; lock the data folder unless it is shared."""
+    if options.dry_run and not is_shared and not settings.data_dir.is_dir():
+        raise Refusal(f"there is no data folder {settings.data_dir}; set LOOKALIKE_DATA_DIR")
+    with ExitStack() as stack:
+        if sqlite_file(settings) is not None:
+            refusal = f"a service or another command uses {settings.data_dir}; stop the service"
+            stack.enter_context(locked(settings.data_dir, refusal))
+        catalogue = stack.enter_context(opened_catalogue(settings, create=not options.dry_run))
+        if sqlite_file(settings) is None and not is_shared:
+            stack.enter_context(service_stopped(settings))
+        yield catalogue
 
 
 def _check_space(catalogue: Catalogue, space: DescriptorSpace, name: str) -> None:
@@ -109,119 +102,128 @@ def _check_space(catalogue: Catalogue, space: DescriptorSpace, name: str) -> Non
         )
 
 
-def _check_rows(file: Any, total: int) -> None:
-    seen: set[str] = set()
-    with stage("check", total, "images") as advance:
-        for rows in checked_rows(file):
-            seen.update(row.sha256 for row in rows)
-            advance(len(rows))
-    if len(seen) != total:
-        raise Refusal(f"{total - len(seen)} rows repeat the sha256 of another row; export again")
+class _Importing:
+    """The import of several files into one collection.
 
-
-class _Selection:
-    """The choice of images to import, and of their sources.
-
-    `origin` is the identity of the catalogue that wrote the file, `None` if it is this one.
+    Attributes:
+        counts: The numbers of images: `new`, `known` and `left_out`.
+        skipped: The number of files that were imported before.
     """
 
-    def __init__(
-        self, settings: Settings, options: ImportOptions, roots: ImageRoots, *, origin: str | None
-    ) -> None:
-        self._roots = roots
-        self._origin = origin
-        self._sources = Sources(settings, roots, deep=True)
-        self._stored = Uploads(settings.uploads_dir)
-        self._offered = Uploads(options.uploads, read_only=True) if options.uploads else None
+    def __init__(self, catalogue: Catalogue, selection: Selection, options: ImportOptions) -> None:
+        self._catalogue = catalogue
+        self._selection = selection
         self._options = options
+        self._collection: CollectionRecord | None = None
+        with suppress(CollectionNotFound):
+            self._collection = catalogue.collections.named(options.collection)
+        self.counts: Counter[str] = Counter()
+        self.skipped = 0
 
-    def select(self, rows: Sequence[ImportedImage]) -> list[ImportedImage]:
-        """Return the images to import, with the sources that they keep."""
-        if self._options.without_bytes:
-            return [self._whole_row(row) for row in rows]
-        kept = (replace(row, sources=self._kept(row)) for row in rows)
-        return [row for row in kept if row.sources]
+    def run(self, files: Sequence[ImageFile]) -> Iterator[int]:
+        """Import files, and yield the numbers of rows that were processed.
 
-    def _whole_row(self, row: ImportedImage) -> ImportedImage:
-        """Return an image with all its sources, after copying its upload if it is available."""
-        kept = set(self._kept(row))
-        sources = (each if each in kept else self._elsewhere(each) for each in row.sources)
-        return replace(row, sources=tuple(sources))
+        While the database writes a batch, the next one is read, checked and selected in a thread.
 
-    def _elsewhere(self, source: SourceRecord) -> SourceRecord:
-        """Rename the root of a source without bytes here, if another folder here has its name."""
-        is_other = self._origin is not None and source.root in self._roots.names
-        if source.kind is SourceKind.UPLOAD or not is_other:
-            return source
-        return replace(source, root=f"{source.root}@{(self._origin or 'import')[:8]}")
+        Raises:
+            Refusal: A row is invalid; no image of its file was written.
+        """
+        for batch in _read_ahead(self._batches(files)):
+            self._import(batch)
+            yield batch.rows
+        self._target(files[0].space)  # files without rows give an empty collection
 
-    def _kept(self, row: ImportedImage) -> tuple[SourceRecord, ...]:
-        return tuple(
-            source
-            for source in row.sources
-            if self._sources.state(source, row.sha256, row.bytes) is SourceState.WHOLE
-            or (source.kind is SourceKind.UPLOAD and self._fetch(row.sha256))
-        )
+    def _batches(self, files: Sequence[ImageFile]) -> "Iterator[_Batch]":
+        for file in files:
+            with file.opened() as parquet:
+                if file.rows and self._is_imported(parquet):
+                    self.skipped += 1
+                    yield _Batch(file.space, file.rows)
+                    continue
+                for rows in _checked(file, parquet):
+                    wanted = [(row.sha256, row.sources) for row in rows]
+                    missing = [rows[position] for position in self._missing(wanted)]
+                    selected = self._selection.select(missing, file.origin)
+                    left_out = len(missing) - len(selected)
+                    yield _Batch(file.space, len(rows), selected, left_out)
 
-    def _fetch(self, digest: str) -> bool:
-        """Copy an upload from the folder in the options."""
-        if self._offered is None:
-            return False
-        if self._options.dry_run:
-            return digest in set(self._offered.stored())
-        return copy_upload(self._offered, self._stored, digest)
+    def _is_imported(self, parquet: object) -> bool:
+        return all(not self._missing(rows) for rows in rows_of_sources(parquet))
 
+    def _target(self, space: DescriptorSpace) -> CollectionRecord | None:
+        """Return the collection, after creating it unless nothing may be changed."""
+        if self._collection is None and not self._options.dry_run:
+            name = self._options.collection
+            self._collection = self._catalogue.collections.ensure(name, space)
+        return self._collection
 
-def _commit(
-    catalogue: Catalogue, collection: CollectionRecord, rows: Sequence[ImportedImage]
-) -> int:
-    """Write some images in one transaction, and return how many of them were new."""
-    with catalogue.database.writing() as connection:
-        revision = next_revision(connection, collection.id)
-        ids = ids_by_digest(connection, collection.id, {row.sha256 for row in rows})
-        new = [_new(row, collection.space) for row in rows if row.sha256 not in ids]
-        ids |= add_images(connection, collection.id, revision, new)
-        source_rows = [
-            {
-                "image_id": ids[row.sha256],
-                "kind": source.kind,
-                "root": source.root,
-                "path": source.path,
-                "sha256": row.sha256,
-            }
-            for row in rows
-            for source in row.sources
-        ]
-        reserve(connection, {source.root for row in rows for source in row.sources} - {""})
-        if source_rows:
-            connection.execute(insert_or_ignore(connection, sources), source_rows)
-    return len(new)
+    def _missing(self, wanted: Sequence[tuple[str, Places]]) -> list[int]:
+        """Return the positions of images that the collection lacks, or has without a source."""
+        if self._collection is None:
+            return list(range(len(wanted)))
+        with self._catalogue.database.reading() as connection:
+            return unsettled(connection, self._collection.id, wanted)
+
+    def _import(self, batch: "_Batch") -> None:
+        collection = self._target(batch.space) if batch.selected else None
+        new = len({row.sha256 for row in batch.selected})
+        if collection is not None and not self._options.dry_run:
+            with self._catalogue.database.writing() as connection:
+                new = load_images(connection, collection, batch.selected)
+        known = batch.rows - new - batch.left_out
+        self.counts.update(new=new, known=known, left_out=batch.left_out)
 
 
-def _new(row: ImportedImage, space: DescriptorSpace) -> NewImage:
-    described = Described(
-        row.sha256,
-        row.format,
-        row.width,
-        row.height,
-        row.bytes,
-        {space.fingerprint: row.descriptor},
-        row.hashes,
-    )
-    return NewImage(described, row.metadata, row.created_at)
+@dataclass(frozen=True)
+class _Batch:
+    """Checked rows of a file.
+
+    Attributes:
+        space: The space of their descriptors.
+        rows: The number of rows.
+        selected: The images to import.
+        left_out: The number of images that are missing and not imported.
+    """
+
+    space: DescriptorSpace
+    rows: int
+    selected: Sequence[LoadedImage] = ()
+    left_out: int = 0
 
 
-def _answer(counts: Counter[str], options: ImportOptions) -> Answer:
+def _checked(file: ImageFile, parquet: object) -> Iterator[list[LoadedImage]]:
+    """Yield the rows of a file in batches, the first one after all of them were checked."""
+    if file.rows <= _HELD_ROWS:
+        yield from list(checked_rows(parquet, file.space.fingerprint))
+        return
+    for _ in checked_rows(parquet, file.space.fingerprint):
+        pass
+    yield from checked_rows(parquet, file.space.fingerprint)
+
+
+def _read_ahead(items: Iterator[_Batch]) -> Iterator[_Batch]:
+    """Yield items of which the next one is made in a thread meanwhile."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read") as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
+
+
+def _answer(importing: _Importing, files: int, options: ImportOptions) -> Answer:
+    counts = importing.counts
     verb = "would import" if options.dry_run else "imported"
     lines = [f"{verb} {counts['new']} images into {options.collection}"]
     if counts["known"]:
-        lines.append(f"{counts['known']} were imported or indexed earlier")
+        lines.append(f"{counts['known']} were imported or indexed earlier, or are repeated")
+    if importing.skipped and files > 1:
+        lines.append(f"{importing.skipped} of {files} shards were imported earlier")
     if counts["left_out"]:
         lines.append(
             f"{counts['left_out']} were left out, because no source here has their bytes; "
             "--uploads FOLDER supplies uploads, --without-bytes imports them without bytes"
         )
     if not options.dry_run:
-        lines.append("the next start of the service adds them to the index")
+        lines.append("a running service adds them to the index, otherwise its next start")
     record: dict[str, object] = {name: counts[name] for name in ("new", "known", "left_out")}
     return Answer(record, tuple(lines), FINDINGS if counts["left_out"] else CLEAN)

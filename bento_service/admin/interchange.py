@@ -10,25 +10,28 @@
 | sources | list of (kind, root, path); a path is bytes |
 | descriptor | fixed-size list of D float32, of unit length |
 | hashes | binary, the perceptual hashes, or null. Older files lack the column |
+| miniature | binary, the miniature, or null. Older files lack the column |
 
 The descriptor space, the collection and the identity of the catalogue are in the file's own
 metadata, under `lookalike`.
 """
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from bento_service.admin.answer import Refusal
 from bento_service.catalogue.records import DescriptorSpace
 
 _KEY = b"lookalike"
 _FORMAT = 1
-HASHES = "hashes"
 _SOURCE = pa.struct([("kind", pa.string()), ("root", pa.string()), ("path", pa.binary())])
 
 
@@ -52,33 +55,73 @@ def schema(space: DescriptorSpace, collection: str, catalogue_id: str) -> Any:
             ("metadata", pa.string()),
             ("sources", pa.list_(_SOURCE)),
             ("descriptor", pa.list_(pa.float32(), space.dimension)),
-            (HASHES, pa.binary()),
+            ("hashes", pa.binary()),
+            ("miniature", pa.binary()),
         ],
         metadata={_KEY: json.dumps(description)},
     )
 
 
-def opened_file(path: Path) -> tuple[Any, DescriptorSpace, str]:
-    """Open a file to import; return it with its descriptor space and its catalogue's identity.
+def record_batch(
+    columns: Any, values: Mapping[str, Sequence[object]], descriptors: NDArray[np.float32]
+) -> Any:
+    """Return rows of a schema with these values by column and descriptors (N, D)."""
+    vectors = pa.array(descriptors.reshape(-1), pa.float32())
+    arrays = [
+        pa.FixedSizeListArray.from_arrays(vectors, field.type.list_size)
+        if field.name == "descriptor"
+        else pa.array(values[field.name], field.type)
+        for field in columns
+    ]
+    return pa.record_batch(arrays, schema=columns)
 
-    The columns are checked. Older files lack the identity, which is empty then.
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A Parquet file with images to import.
+
+    Attributes:
+        rows: The number of its rows.
+        space: The space of its descriptors.
+        origin: The identity of the catalogue that wrote it; empty if no catalogue did.
+    """
+
+    path: Path
+    rows: int
+    space: DescriptorSpace
+    origin: str
+
+    def opened(self) -> Any:
+        """Open the file; close it with `with`."""
+        return pq.ParquetFile(self.path)
+
+
+def image_file(path: Path) -> ImageFile:
+    """Read the description of a file to import and check its columns.
 
     Raises:
-        Refusal: `export` did not write the file.
+        Refusal: Neither `export` nor a bulk run wrote the file.
     """
     try:
-        file = pq.ParquetFile(path)
+        with pq.ParquetFile(path) as file:
+            columns, rows = file.schema_arrow, file.metadata.num_rows
     except (OSError, pa.ArrowException) as error:
         raise Refusal(f"{path} cannot be read as Parquet: {error}") from error
     try:
-        description = json.loads(file.schema_arrow.metadata[_KEY])
+        description = json.loads(columns.metadata[_KEY])
         space = DescriptorSpace(**description["space"])
         known = description["format"] == _FORMAT
-        catalogue_id = str(description.get("catalogue", ""))
+        origin = str(description.get("catalogue", ""))
     except (KeyError, TypeError, ValueError) as error:
         raise Refusal(f"{path} does not say what its descriptors are; export it again") from error
-    columns = schema(space, "", "")
-    older = columns.remove(columns.get_field_index(HASHES))
-    if not known or not any(file.schema_arrow.equals(each) for each in (columns, older)):
+    if not known or not any(columns.equals(each) for each in _readable(space)):
         raise Refusal(f"{path} has other columns than this release writes; export it again")
-    return file, space, catalogue_id
+    return ImageFile(path, rows, space, origin)
+
+
+def _readable(space: DescriptorSpace) -> list[Any]:
+    """Return the schemas of this release and of older ones."""
+    current = schema(space, "", "")
+    without_miniatures = current.remove(current.get_field_index("miniature"))
+    without_hashes = without_miniatures.remove(current.get_field_index("hashes"))
+    return [current, without_miniatures, without_hashes]

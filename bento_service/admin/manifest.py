@@ -1,7 +1,5 @@
 """The manifest of a backup. It is written last, so a backup with a manifest is complete."""
 
-import json
-import os
 import platform
 import sqlite3
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bento_service.admin.answer import Refusal
-from bento_service.storage.uploads import sync_folder
+from bento_service.storage.durable_files import replacing
 from client_sdk import __version__
 
 MARKER = "lookalike-backup.txt"
@@ -85,10 +83,5 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace a manifest atomically and durably."""
-    unfinished = folder / f"{_NAME}.partial"
-    with unfinished.open("w") as file:
-        file.write(json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(folder / _NAME)
-    sync_folder(folder)
+    with replacing(folder / _NAME) as new:
+        new.write_text(manifest.model_dump_json(indent=2) + "\n")

@@ -2,15 +2,8 @@
 
 from sqlalchemy import Connection, inspect, select
 
-from bento_service.catalogue.tables import (
-    OPEN_STATES,
-    FileState,
-    SourceKind,
-    images,
-    job_files,
-    jobs,
-    sources,
-)
+from bento_service.catalogue.states import OPEN_STATES, FileState, SourceKind
+from bento_service.catalogue.tables import images, job_files, jobs, sources
 
 
 def needed_uploads(connection: Connection) -> set[str]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -14,18 +15,33 @@ _LOG_LINE_SECONDS = 10.0
 def stage(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], object]]:
     """Show a bar for one stage of a command, and yield the function that advances it.
 
-    Args:
-        what: The stage's name.
-        total: The number of units, if known.
-        unit: The unit; bytes (`B`) are shown with prefixes.
+    Bytes (`B`) are shown with prefixes; the total is `None` if it is not known.
     """
+    is_terminal = sys.stderr.isatty()
     with tqdm(
         total=total,
         desc=what,
         unit=unit,
         unit_scale=unit == "B",
         unit_divisor=1024,
-        file=sys.stderr,
-        mininterval=_REDRAW_SECONDS if sys.stderr.isatty() else _LOG_LINE_SECONDS,
+        file=sys.stderr if is_terminal else _Lines(sys.stderr),
+        ascii=None if is_terminal else True,
+        mininterval=_REDRAW_SECONDS if is_terminal else _LOG_LINE_SECONDS,
     ) as bar:
         yield bar.update
+
+
+class _Lines:
+    """A log that gets each state of a bar as a line of its own, without control characters."""
+
+    def __init__(self, log: TextIO) -> None:
+        self._log = log
+
+    def write(self, text: str) -> None:
+        """Write a state of the bar; the line break at its end is not another one."""
+        if state := text.strip():
+            self._log.write(f"{state}\n")
+
+    def flush(self) -> None:
+        """Flush the log."""
+        self._log.flush()

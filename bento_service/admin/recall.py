@@ -17,7 +17,7 @@ from bento_service.errors import NotReady
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.search.nearest import NearestSearch
 from bento_service.search.query import Query
-from bento_service.search.searcher import DescriptorSearcher
+from bento_service.search.searcher import Searcher
 from bento_service.settings import Settings
 
 _TIED = 2e-6
@@ -29,15 +29,7 @@ _Z = 1.96
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """Options of `recall`.
-
-    Attributes:
-        collection: Measure only this collection.
-        sample: Number of its images that are used as queries.
-        top_k: Number of neighbours.
-        at_least: A lower recall is a finding.
-        dry_run: Only report what would be done.
-    """
+    """Options of `recall`, which its `--help` explains."""
 
     collection: str | None = None
     sample: int = 200
@@ -48,7 +40,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Recall:
-    """The measurement of one collection; `low` and `high` are the 95 % interval of its recall."""
+    """The recall of one collection, with the interval of 95 % from `low` to `high`."""
 
     collection: str
     index_type: str
@@ -73,7 +65,7 @@ def recall(settings: Settings, options: Measurement) -> Answer:
     if options.sample < 1 or not 1 <= options.top_k <= 1000 or not 0 <= options.at_least <= 1:
         raise Refusal("--sample is at least 1, --top-k 1 to 1000, --at-least 0 to 1")
     with ExitStack() as stack:
-        gallery = MilvusGallery(settings.milvus, effort=settings.index_effort)
+        gallery = MilvusGallery.from_settings(settings)
         if gallery.is_embedded:
             stack.enter_context(service_stopped(settings, instead=_INSTEAD))
         catalogue = stack.enter_context(opened_catalogue(settings))
@@ -115,7 +107,7 @@ def _measure(
         return None
     gallery.load(index.name)
     exact = _exact_scores(catalogue, collection, ids, queries, options.top_k)
-    searcher = DescriptorSearcher(catalogue, gallery, computed=Computed((index.space,)))
+    searcher = Searcher(catalogue, gallery, computed=Computed((index.space,)))
     shares, times = [], []
     with stage(f"searches of {collection.name}", len(ids), "searches") as advance:
         for image_id, vector, scores in zip(ids.tolist(), queries, exact, strict=True):

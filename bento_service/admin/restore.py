@@ -18,11 +18,15 @@ from bento_service.admin.manifest import UPLOADS, Manifest, read_manifest
 from bento_service.admin.needed import needed_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.snapshot import copy_opened
-from bento_service.catalogue.migration import migrate, newest_revision
+from bento_service.catalogue.migration import migrate
 from bento_service.errors import ImageNotFound
 from bento_service.settings import Settings
+from bento_service.storage.blob_store import BlobStore
+from bento_service.storage.blob_stores import open_blob_store
 from bento_service.storage.digests import file_digest, names_digest, stream_digest
-from bento_service.storage.uploads import Uploads, sync_folder
+from bento_service.storage.durable_files import sync_folder
+from bento_service.storage.folder_blob_store import FolderBlobStore
+from bento_service.table_revisions import newest_revision
 
 _NOT_DATA = ("lock", "bentoml")
 """Entries of a data folder without the service's data: the lock, and the store of models."""
@@ -75,7 +79,7 @@ def _checked(source: Path, manifest: Manifest) -> set[str]:
         )
     with copy_opened(copy) as connection:
         needed = needed_uploads(connection) - set(manifest.lost)
-    missing = needed - set(Uploads(source / UPLOADS, read_only=True).stored())
+    missing = needed - set(FolderBlobStore(source / UPLOADS).stored())
     if names_digest(needed) != manifest.uploads.sha256 or missing:
         raise Refusal(
             f"{len(missing)} of {len(needed)} uploads are missing from {source / UPLOADS}; "
@@ -85,8 +89,7 @@ def _checked(source: Path, manifest: Manifest) -> set[str]:
 
 
 def _restore_uploads(settings: Settings, source: Path, needed: set[str]) -> None:
-    saved = Uploads(source / UPLOADS, read_only=True)
-    stored = Uploads(settings.uploads_dir)
+    saved, stored = FolderBlobStore(source / UPLOADS), open_blob_store(settings)
     with stage("uploads", len(needed), "files") as advance:
         for digest in sorted(needed):
             if not (_is_whole(stored, digest) or copy_upload(saved, stored, digest)):
@@ -96,7 +99,7 @@ def _restore_uploads(settings: Settings, source: Path, needed: set[str]) -> None
             advance(1)
 
 
-def _is_whole(stored: Uploads, digest: str) -> bool:
+def _is_whole(stored: BlobStore, digest: str) -> bool:
     """Return true if an upload is stored undamaged; remove it if it is damaged."""
     try:
         with stored.open(digest) as file:

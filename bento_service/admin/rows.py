@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,50 +11,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bento_service.admin.answer import Refusal
-from bento_service.catalogue.records import SourceRecord, StoredHashes
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.images.loading import LoadedImage
+from bento_service.catalogue.jobs.records import Described, NewImage
+from bento_service.catalogue.records import SourceRecord
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import InvalidArgument
-from bento_service.filters.values import check_metadata
-from bento_service.pictures.perceptual_hash import restored
+from bento_service.filters.values import MAX_KEY, check_metadata
+from bento_service.pictures import miniature, perceptual_hash
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _UNIT_TOLERANCE = 1e-3
-_ROWS_A_BATCH = 500
+ROWS_A_BATCH = 2000
+"""Rows that are written in one transaction."""
 _LONGEST_FORMAT = 16
 _LONGEST_ROOT = 256
 _KINDS = (SourceKind.FILE, SourceKind.UPLOAD)
 _BAD_VALUES = (ValueError, TypeError, AttributeError, KeyError)
 
 
-@dataclass(frozen=True)
-class ImportedImage:
-    """An image of a file to import.
-
-    Attributes:
-        descriptor: (D,) float32, of unit length.
-        hashes: `None` if they are not computed yet.
-    """
-
-    sha256: str
-    format: str
-    width: int
-    height: int
-    bytes: int
-    created_at: datetime
-    metadata: dict[str, Any]
-    sources: tuple[SourceRecord, ...]
-    descriptor: NDArray[np.float32]
-    hashes: StoredHashes | None = None
+Places = tuple[SourceRecord, ...]
+"""The sources of an image."""
 
 
-def checked_rows(file: Any) -> Iterator[list[ImportedImage]]:
-    """Yield the images of an opened Parquet file in batches.
+def checked_rows(file: Any, fingerprint: str) -> Iterator[list[LoadedImage]]:
+    """Yield the images of an opened Parquet file in batches; `fingerprint` is of the descriptors.
 
     Raises:
         Refusal: A row has an invalid value.
     """
     number = 0
-    for batch in file.iter_batches(batch_size=_ROWS_A_BATCH):
+    for batch in file.iter_batches(batch_size=ROWS_A_BATCH):
         dimension = batch.schema.field("descriptor").type.list_size
         column = batch.column("descriptor")
         rows = batch.drop_columns(["descriptor"]).to_pylist()
@@ -63,17 +48,36 @@ def checked_rows(file: Any) -> Iterator[list[ImportedImage]]:
             raise Refusal(f"a descriptor among the rows from {number} on has no value")
         # Copied, because the array is valid only as long as the batch.
         descriptors = np.array(column.flatten(), dtype=np.float32).reshape(-1, dimension)
+        with np.errstate(over="ignore", invalid="ignore"):
+            are_unit = np.abs(np.linalg.norm(descriptors, axis=1) - 1) < _UNIT_TOLERANCE
         images = []
-        for row, descriptor in zip(rows, descriptors, strict=True):
+        for row, descriptor, is_unit in zip(rows, descriptors, are_unit, strict=True):
             try:
-                images.append(_image(row, descriptor))
+                if not is_unit:
+                    raise ValueError("its descriptor is not of unit length")
+                images.append(_image(row, {fingerprint: descriptor}))
             except (*_BAD_VALUES, InvalidArgument) as error:
                 raise Refusal(f"row {number} cannot be imported: {error}") from error
             number += 1
         yield images
 
 
-def _image(row: dict[str, Any], descriptor: NDArray[np.float32]) -> ImportedImage:
+def rows_of_sources(file: Any) -> Iterator[list[tuple[str, Places]]]:
+    """Yield the digests and sources of an opened Parquet file in batches, and nothing else.
+
+    Raises:
+        Refusal: A row has an invalid value.
+    """
+    columns = ["sha256", "sources"]
+    for batch in file.iter_batches(batch_size=ROWS_A_BATCH, columns=columns):
+        try:
+            rows = batch.to_pylist()
+            yield [(row["sha256"], tuple(map(_source, row["sources"]))) for row in rows]
+        except _BAD_VALUES as error:
+            raise Refusal(f"a source cannot be imported: {error}") from error
+
+
+def _image(row: dict[str, Any], descriptors: dict[str, NDArray[np.float32]]) -> LoadedImage:
     if not _DIGEST.fullmatch(row["sha256"]):
         raise ValueError(f"sha256 is {row['sha256'][:80]!r}")
     for name in ("width", "height", "bytes"):
@@ -81,16 +85,19 @@ def _image(row: dict[str, Any], descriptor: NDArray[np.float32]) -> ImportedImag
             raise ValueError(f"{name} is {row[name]}")
     if not 0 < len(row["format"]) <= _LONGEST_FORMAT:
         raise ValueError(f"format is {row['format'][:80]!r}")
-    if not abs(float(np.linalg.norm(descriptor)) - 1) < _UNIT_TOLERANCE:
-        raise ValueError("its descriptor is not of unit length")
-    restored(row.get("hashes"))
-    metadata = json.loads(row["metadata"])
+    perceptual_hash.restored(row.get("hashes"))
+    if row.get("miniature") is not None:
+        miniature.restored(row["miniature"])
+    text = row["metadata"]
+    metadata = json.loads(text)
     if not isinstance(metadata, dict) or not isinstance(row["created_at"], datetime):
         raise TypeError("its metadata is no JSON object, or created_at is no timestamp")
-    check_metadata(metadata)
+    if len(text) > MAX_KEY:  # a shorter text exceeds none of the limits
+        check_metadata(metadata)
     del row["id"], row["metadata"]
-    sources = tuple(map(_source, row.pop("sources")))
-    return ImportedImage(**row, metadata=metadata, sources=sources, descriptor=descriptor)
+    sources, created_at = tuple(map(_source, row.pop("sources"))), row.pop("created_at")
+    described = Described(**row, descriptors=descriptors)
+    return LoadedImage(NewImage(described, metadata, created_at), sources)
 
 
 def _source(source: dict[str, Any]) -> SourceRecord:

@@ -17,11 +17,11 @@ _BUSY_SECONDS = 30.0
 def copy_catalogue(source: Path, target: Path) -> None:
     """Copy a catalogue with SQLite's online backup, durably and without a separate log.
 
-    Args:
-        source: The catalogue's file; other processes may write to it.
-        target: A new file.
+    Other processes may write to the source.
     """
-    with closing(_connected(source)) as live, closing(sqlite3.connect(target)) as copy:
+    uri = f"{source.absolute().as_uri()}?mode=rw"
+    connect = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    with closing(connect) as live, closing(sqlite3.connect(target)) as copy:
         # The transaction pins the state to copy. Otherwise every write of the service restarts
         # the copy, and with a busy service it never ends.
         live.execute("BEGIN")
@@ -51,8 +51,3 @@ def copy_opened(path: Path) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
-
-
-def _connected(source: Path) -> sqlite3.Connection:
-    uri = f"{source.absolute().as_uri()}?mode=rw"
-    return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)

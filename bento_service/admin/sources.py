@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import BinaryIO
 
 from bento_service.catalogue.records import SourceRecord
-from bento_service.catalogue.tables import SourceKind
-from bento_service.errors import Forbidden, ImageNotFound, PathNotFound
+from bento_service.catalogue.states import SourceKind
+from bento_service.errors import Forbidden, ImageNotFound, PathNotFound, StorageUnavailable
 from bento_service.settings import Settings
+from bento_service.storage.blob_stores import open_blob_store
 from bento_service.storage.digests import stream_digest
 from bento_service.storage.image_roots import ImageRoots
-from bento_service.storage.uploads import Uploads
 
 
 class SourceState(StrEnum):
@@ -35,7 +35,7 @@ class Sources:
     def __init__(self, settings: Settings, roots: ImageRoots, *, deep: bool) -> None:
         self._roots = roots
         self._present = {name for name in roots.names if roots.unavailable(name) is None}
-        self._uploads = Uploads(settings.uploads_dir, read_only=True)
+        self._uploads = open_blob_store(settings)
         self._has_uploads = any(self._uploads.stored())
         self._deep = deep
 
@@ -43,10 +43,7 @@ class Sources:
         """Return the state of a source of an image with that digest and number of bytes."""
         try:
             if source.kind is SourceKind.UPLOAD:
-                if not self._has_uploads:
-                    return SourceState.AWAY
-                with self._uploads.open(sha256) as file:
-                    return self._compared(file, sha256, size)
+                return self._state_of_upload(sha256, size)
             if source.root not in self._present:
                 return SourceState.AWAY
             with self._roots.opened(source.root, source.path) as file:
@@ -58,6 +55,20 @@ class Sources:
             return SourceState.GONE if gone else SourceState.UNREADABLE
         except (Forbidden, OSError):
             return SourceState.UNREADABLE
+
+    def _state_of_upload(self, sha256: str, size: int) -> SourceState:
+        try:
+            if not self._has_uploads:
+                return SourceState.AWAY
+            if self._deep:
+                with self._uploads.open(sha256) as file:
+                    return self._compared(file, sha256, size)
+            stored = self._uploads.sizes([sha256])
+        except StorageUnavailable:
+            return SourceState.AWAY
+        if sha256 not in stored:
+            return SourceState.GONE
+        return SourceState.WHOLE if stored[sha256] == size else SourceState.CHANGED
 
     def _compared(self, file: BinaryIO, sha256: str, size: int) -> SourceState:
         if os.fstat(file.fileno()).st_size != size:

@@ -28,16 +28,7 @@ from bento_service.storage.root_bindings import planned_roots
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """Options of `verify`.
-
-    Attributes:
-        collection: Check only the images and the index of this collection.
-        deep: Read all bytes and descriptors.
-        catalogue_only: Skip the index, which a running service may have locked.
-        repair: Repair what can be repaired.
-        drop_missing: With `repair`: delete images whose bytes are certainly lost.
-        dry_run: With `repair`: only report what would be done.
-    """
+    """Options of `verify`, which its `--help` explains."""
 
     collection: str | None = None
     deep: bool = False
@@ -62,7 +53,7 @@ def verify(settings: Settings, options: Verification) -> Answer:
             instead = "" if options.repair else ", or use --catalogue-only"
             stack.enter_context(service_stopped(settings, instead=instead))
         catalogue = stack.enter_context(opened_catalogue(settings))
-        gallery = stack.enter_context(MilvusGallery(settings.milvus))
+        gallery = stack.enter_context(MilvusGallery.from_settings(settings))
         findings = _examine(settings, catalogue, gallery, options)
         record, lines = findings.record(), findings.lines()
         if not options.repair:
@@ -122,10 +113,10 @@ def _repair(
     if options.drop_missing:
         for collection_id, image_ids in findings.lost.items():
             catalogue.images.delete(collection_id, image_ids)
-    uploads = open_uploads(settings, catalogue)
-    if not options.catalogue_only:
-        follow_to_the_end(catalogue, gallery, on_purged=uploads.discard)
-    uploads.discard(set(uploads.stored()))
+    with open_uploads(settings, catalogue) as uploads:
+        if not options.catalogue_only:
+            follow_to_the_end(catalogue, gallery, on_purged=uploads.discard)
+        uploads.discard_all_unneeded()
 
 
 def _finish_deletions(catalogue: Catalogue) -> None:

@@ -5,69 +5,70 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Self
 
 from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.errors import CatalogueUnavailable
+from client_sdk.schemas import Job
 
-_LOOK_SECONDS = 0.25
-_REFRESH_SECONDS = 5.0
 _log = logging.getLogger(__name__)
-
-Shown = TypeVar("Shown")
 
 
 @dataclass(frozen=True)
-class _Seen(Generic[Shown]):
+class _Seen:
     """A job as listeners last saw it."""
 
     record: JobRecord
-    shown: Shown
+    shown: Job
     at: float
 
 
 @dataclass(eq=False)
-class _Listener(Generic[Shown]):
+class _Listener:
     """A follower of a job. A newer state replaces one that was not fetched yet."""
 
     news: asyncio.Event = field(default_factory=asyncio.Event)
-    latest: Shown | None = None
+    latest: Job | None = None
     is_last: bool = False
 
-    def tell(self, shown: Shown | None, *, is_last: bool) -> None:
+    def update(self, shown: Job | None, *, is_last: bool) -> None:
         self.latest, self.is_last = shown or self.latest, is_last
         self.news.set()
 
 
-class Feed(Generic[Shown]):
+class Feed:
     """The feed of job changes: four queries a second while a client listens. Use `async with`."""
 
     def __init__(
         self,
         look: Callable[[Sequence[int]], list[JobRecord]],
-        show: Callable[[JobRecord], Shown],
+        show: Callable[[JobRecord], Job],
+        *,
+        poll_seconds: float = 0.25,
+        refresh_seconds: float = 5.0,
     ) -> None:
-        """Set the sources of a feed.
+        """Set the functions that return jobs by number, and that convert one for listeners.
 
-        Args:
-            look: Returns the jobs with these numbers; called in a thread.
-            show: Converts a job for the listeners; called in a thread, once for all of them.
+        Both are called in a thread, once for all listeners. A running job that did not change is
+        sent again after `refresh_seconds`, because its speed changes.
         """
         self._look = look
         self._show = show
-        self._listeners: dict[int, set[_Listener[Shown]]] = {}
-        self._seen: dict[int, _Seen[Shown]] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._poll_seconds = poll_seconds
+        self._refresh_seconds = refresh_seconds
+        self._listeners: dict[int, set[_Listener]] = {}
+        self._seen: dict[int, _Seen] = {}
+        self._polling: asyncio.Task[None] | None = None
         self._is_closed = False
 
-    async def __aenter__(self) -> "Feed[Shown]":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
 
     @property
     def listeners(self) -> int:
@@ -79,18 +80,18 @@ class Feed(Generic[Shown]):
         self._is_closed = True
         self._end_all()
 
-    async def follow(self, number: int) -> AsyncIterator[Shown]:
+    async def follow(self, number: int) -> AsyncIterator[Job]:
         """Yield a job now, at each change and at its end.
 
         The iteration stops early when the feed is closed or the catalogue is unavailable.
         """
         if self._is_closed:
             return
-        listener: _Listener[Shown] = _Listener()
+        listener = _Listener()
         self._listeners.setdefault(number, set()).add(listener)
         if seen := self._seen.get(number):
-            listener.tell(seen.shown, is_last=seen.record.state.is_final)
-        self._look_on()
+            listener.update(seen.shown, is_last=seen.record.state.is_final)
+        self._start_polling()
         try:
             is_last = False
             while not is_last:
@@ -104,15 +105,15 @@ class Feed(Generic[Shown]):
         finally:
             self._leave(number, listener)
 
-    def _leave(self, number: int, listener: _Listener[Shown]) -> None:
+    def _leave(self, number: int, listener: _Listener) -> None:
         self._listeners[number].discard(listener)
         if not self._listeners[number]:
             del self._listeners[number]
             self._seen.pop(number, None)
 
-    def _look_on(self) -> None:
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._run())
+    def _start_polling(self) -> None:
+        if self._polling is None or self._polling.done():
+            self._polling = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         try:
@@ -122,33 +123,33 @@ class Feed(Generic[Shown]):
                 except CatalogueUnavailable as error:
                     _log.warning("the catalogue cannot be queried for jobs: %s", error)
                 else:
-                    self._tell(news)
-                await asyncio.sleep(_LOOK_SECONDS)
+                    self._publish(news)
+                await asyncio.sleep(self._poll_seconds)
         finally:
             self._end_all()  # clients reconnect rather than wait for nothing
 
-    def _news(self, numbers: Sequence[int]) -> list[_Seen[Shown]]:
+    def _news(self, numbers: Sequence[int]) -> list[_Seen]:
         now = time.monotonic()
-        changed = [one for one in self._look(numbers) if self._is_news(one, now)]
-        return [_Seen(one, self._show(one), now) for one in changed]
+        changed = [record for record in self._look(numbers) if self._is_news(record, now)]
+        return [_Seen(record, self._show(record), now) for record in changed]
 
     def _is_news(self, record: JobRecord, now: float) -> bool:
         """Return true if a job has changed, or was last sent so long ago that its speed has."""
         seen = self._seen.get(record.number)
-        return seen is None or seen.record != record or now - seen.at >= _REFRESH_SECONDS
+        return seen is None or seen.record != record or now - seen.at >= self._refresh_seconds
 
-    def _tell(self, news: list[_Seen[Shown]]) -> None:
-        for one in news:
-            number = one.record.number
+    def _publish(self, news: list[_Seen]) -> None:
+        for seen in news:
+            number = seen.record.number
             if number not in self._listeners:
                 continue
             before = self._seen.get(number)
-            self._seen[number] = one
-            if before is None or before.shown != one.shown:
+            self._seen[number] = seen
+            if before is None or before.shown != seen.shown:
                 for listener in self._listeners[number]:
-                    listener.tell(one.shown, is_last=one.record.state.is_final)
+                    listener.update(seen.shown, is_last=seen.record.state.is_final)
 
     def _end_all(self) -> None:
         for listeners in self._listeners.values():
             for listener in listeners:
-                listener.tell(None, is_last=True)
+                listener.update(None, is_last=True)

@@ -15,11 +15,8 @@ _Handler = Callable[[int, FrameType | None], object]
 def on_shutdown(stop: Callable[[], object]) -> Iterator[None]:
     """Call `stop` on SIGTERM or SIGINT within the block, before the existing handlers.
 
-    `stop` runs on the current event loop. Outside of the main thread, which receives no signals,
+    `stop` runs on the current event loop. Outside of the main thread, which alone receives signals,
     the block does nothing.
-
-    Args:
-        stop: Closes what would keep the server waiting.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

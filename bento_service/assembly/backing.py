@@ -16,8 +16,6 @@ class Backing:
     """The replaceable parts of an application.
 
     Attributes:
-        gallery: Opens the index of a catalogue.
-        roots: Returns the image roots.
         tries_decoder: True if a decoder is started at once, to report early if none can start.
         by: Name of the embedded index, for messages.
         most: Number of images that the embedded index serves well.
@@ -31,11 +29,10 @@ class Backing:
 
 
 def _milvus(settings: Settings, catalogue: Catalogue) -> Gallery:
-    del catalogue
     # pymilvus takes seconds to import and much memory, and is not installed everywhere.
-    from bento_service.gallery.milvus_gallery import MilvusGallery
+    from bento_service.gallery.cached_lite import cached_gallery
 
-    return MilvusGallery(settings.milvus, effort=settings.index_effort)
+    return cached_gallery(settings, catalogue.descriptors.of_index)
 
 
 def _bound(settings: Settings, catalogue: Catalogue) -> ImageRoots:

@@ -17,8 +17,11 @@ from bento_service.catalogue.indexes import Indexes
 from bento_service.catalogue.jobs.control import JobControl
 from bento_service.catalogue.jobs.idempotency_keys import IdempotencyKeys
 from bento_service.catalogue.jobs.jobs import Jobs
+from bento_service.catalogue.jobs.leases import Leases
 from bento_service.catalogue.jobs.pruning import Pruning
+from bento_service.catalogue.jobs.upload_pins import UploadPins
 from bento_service.catalogue.jobs.upload_references import UploadReferences
+from bento_service.catalogue.replicas import Replicas
 from bento_service.catalogue.roots import Roots
 
 
@@ -36,24 +39,23 @@ class Catalogue:
     images: Images
     filtered: FilteredImages
     jobs: Jobs
+    leases: Leases
     job_control: JobControl
     idempotency_keys: IdempotencyKeys
     reindexes: Reindexes
     pruning: Pruning
+    upload_pins: UploadPins
     upload_references: UploadReferences
     retired_indexes: RetiredIndexes
     replacements: Replacements
     descriptors: Descriptors
     hashes: Hashes
     roots: Roots
+    replicas: Replicas
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Connect and bring the tables up to date.
-
-        Args:
-            url: An SQLAlchemy URL.
-        """
+        """Connect to the database of an SQLAlchemy URL and bring the tables up to date."""
         database = Database(url)
         database.migrate()
         groups: dict[str, Any] = {part.name: part.type for part in fields(cls)[1:]}

@@ -4,11 +4,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from bento_service.catalogue.database import TableGroup
-from bento_service.catalogue.images.images import upload_digests
+from bento_service.catalogue.images.lookup import upload_digests
 from bento_service.catalogue.indexes import (
     add_index,
     index_record,
@@ -19,11 +19,24 @@ from bento_service.catalogue.indexes import (
 )
 from bento_service.catalogue.jobs.rows import close_jobs
 from bento_service.catalogue.records import CollectionRecord, Computed, DescriptorSpace
-from bento_service.catalogue.tables import OPEN_STATES, collections, images, jobs
+from bento_service.catalogue.states import OPEN_STATES
+from bento_service.catalogue.tables import collections, images, jobs
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
 from client_sdk.schemas import JobState
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def _select_collections() -> Any:
+    return (
+        select_indexes()
+        .add_columns(collections.c.created_at, collections.c.changed_at, collections.c.ttl_seconds)
+        .where(serves)
+    )
+
+
+# Built once: every search reads its collection, and building this takes longer than running it.
+_NAMED = _select_collections().where(collections.c.name == bindparam("name"))
 
 
 class Collections(TableGroup):
@@ -37,12 +50,7 @@ class Collections(TableGroup):
     def create(
         self, name: str, space: DescriptorSpace, *, ttl_seconds: int | None = None
     ) -> CollectionRecord:
-        """Create a collection.
-
-        Args:
-            name: Name of the collection.
-            space: The descriptor space of its images.
-            ttl_seconds: Seconds from its last change to its expiry; it never expires if `None`.
+        """Create a collection, which expires `ttl_seconds` after its last change; never if `None`.
 
         Raises:
             Conflict: The name is taken.
@@ -96,7 +104,7 @@ class Collections(TableGroup):
         Raises:
             CollectionNotFound: There is none.
         """
-        if rows := self._database.rows(_select_collections().where(collections.c.name == name)):
+        if rows := self._database.rows(_NAMED, {"name": name}):
             return _record(rows[0])
         names = select(collections.c.name).order_by(collections.c.name).limit(20)
         known = ", ".join(self._database.scalars(names))
@@ -161,14 +169,6 @@ def _delete(connection: Connection, collection_id: int) -> set[str]:
 
 def _is_expired(row: Row[Any], now: datetime) -> bool:
     return bool(row.changed_at + timedelta(seconds=row.ttl_seconds) <= now)
-
-
-def _select_collections() -> Any:
-    return (
-        select_indexes()
-        .add_columns(collections.c.created_at, collections.c.changed_at, collections.c.ttl_seconds)
-        .where(serves)
-    )
 
 
 def _record(row: Row[Any]) -> CollectionRecord:

@@ -7,7 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event, insert, make_url
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    NullPool,
+    Row,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
@@ -18,6 +30,10 @@ from bento_service.catalogue.migration import migrate
 from bento_service.errors import CatalogueUnavailable, StorageFull
 
 _WRITES = "lookalike_writes"
+_LOCK = 0x6C6F6F6B616C696B
+"""The key of PostgreSQL's advisory lock of a whole catalogue."""
+_LOCK_WAIT = "600s"
+_SESSION_OPTIONS = {"connect_timeout": 5, "tcp_user_timeout": 5000}
 _VALUES_PER_STATEMENT = 500
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
@@ -31,11 +47,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        """Connect; a missing SQLite file and its folder are created.
-
-        Args:
-            url: An SQLAlchemy URL, such as `sqlite:////srv/lookalike/catalogue.db`.
-        """
+        """Connect to the database of an SQLAlchemy URL; create missing files of SQLite."""
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -51,21 +63,40 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self._engine.dispose()
 
+    @property
+    def is_shared(self) -> bool:
+        """True if several processes can use the database at once, as PostgreSQL allows."""
+        return self._engine.dialect.name != "sqlite"
+
     def migrate(self) -> None:
-        """Bring the tables to the newest revision."""
+        """Bring the tables to the newest revision; wait for another process that does so."""
         with self.writing() as connection:
+            lock_catalogue(connection)
             migrate(connection)
+
+    def session(self) -> Connection:
+        """Open a connection to PostgreSQL outside of the pool, without transactions.
+
+        It fails within seconds when the network is lost. The caller closes it.
+        """
+        engine = create_engine(
+            self._engine.url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args=_SESSION_OPTIONS,
+        )
+        return engine.connect()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that sees one state and changes nothing."""
-        with _raising_own_errors(), self._engine.begin() as connection:
+        with raising_own_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a transaction that is durable when the block ends, and void if the block raises."""
-        with _raising_own_errors(), self._writing_engine.begin() as connection:
+        with raising_own_errors(), self._writing_engine.begin() as connection:
             yield connection
 
     def rows(
@@ -99,7 +130,7 @@ class TableGroup:
 
 
 @contextmanager
-def _raising_own_errors() -> Iterator[None]:
+def raising_own_errors() -> Iterator[None]:
     """Turn failures of the database into errors of this service; pass on defects of ours."""
     try:
         yield
@@ -119,6 +150,15 @@ def _raising_own_errors() -> Iterator[None]:
         ) from error
 
 
+def lock_catalogue(connection: Connection) -> None:
+    """Let one process at a time go on until its transaction ends; SQLite does so by itself."""
+    if connection.dialect.name == "sqlite":
+        return
+    connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'"))
+    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+
+
 def slices(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """Yield the values in their order, in parts that fit into one statement."""
     size = _VALUES_PER_STATEMENT
@@ -127,24 +167,22 @@ def slices(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
     """Return an insert that skips rows which violate a unique constraint."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    return insert(table)
+    inserting: Insert = _insert(connection, table).on_conflict_do_nothing()
+    return inserting
 
 
 def insert_or_update(
     connection: Connection, table: Table, key: Sequence[str], columns: Sequence[str]
 ) -> Insert:
     """Return an insert that updates `columns` of rows whose `key` columns exist already."""
-    if connection.dialect.name == "sqlite":
-        row = sqlite.insert(table)
-        written = {column: row.excluded[column] for column in columns}
-        return row.on_conflict_do_update(index_elements=key, set_=written)
-    new = postgresql.insert(table)
+    new = _insert(connection, table)
     written = {column: new.excluded[column] for column in columns}
-    return new.on_conflict_do_update(index_elements=key, set_=written)
+    inserting: Insert = new.on_conflict_do_update(index_elements=key, set_=written)
+    return inserting
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:

@@ -3,9 +3,9 @@
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, insert, select, union_all, update
+from sqlalchemy import Connection, Row, and_, func, insert, select, union_all, update
 
-from bento_service.catalogue.database import TableGroup
+from bento_service.catalogue.database import TableGroup, lock_catalogue
 from bento_service.catalogue.records import DescriptorSpace, IndexRecord, Replacement
 from bento_service.catalogue.tables import (
     collections,
@@ -43,15 +43,32 @@ class Indexes(TableGroup):
         rows = self._database.rows(select_indexes().where(indexes.c.id == index_id))
         return index_record(rows[0]) if rows else None
 
-    def set_applied(self, index_id: int, revision: int) -> None:
-        """Record that an index has applied every change of its collection up to `revision`."""
-        own = indexes.c.id == index_id
-        self._database.write(update(indexes).where(own).values(applied=revision))
+    def set_applied(self, index_id: int, revision: int) -> bool:
+        """Record that an index has applied every change of its collection up to `revision`.
+
+        Returns:
+            False if nothing was recorded, because another replica has recorded as much or more, or
+            because the index was removed.
+        """
+        own = and_(indexes.c.id == index_id, indexes.c.applied < revision)
+        with self._database.writing() as connection:
+            changed = connection.execute(update(indexes).where(own).values(applied=revision))
+            return changed.rowcount == 1
+
+    def state(self) -> tuple[int, int]:
+        """Return two numbers of which at least one differs after images of a collection changed."""
+        total = func.coalesce(func.sum(collections.c.revision), 0)
+        statement = select(func.count().label("collections"), total.label("revisions"))
+        (row,) = self._database.rows(statement.select_from(collections))
+        return row.collections, int(row.revisions)
 
 
 def instance_id(connection: Connection) -> str:
     """Return the random id of this catalogue; it is created at the first call."""
     known = connection.execute(select(instance.c.id)).scalar()
+    if known is None:
+        lock_catalogue(connection)  # another process may create it at the same time
+        known = connection.execute(select(instance.c.id)).scalar()
     if known is not None:
         return str(known)
     new = uuid4().hex

@@ -4,14 +4,21 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from bento_service.table_revisions import check_revision, newest_revision
+
 _FOLDER = Path(__file__).parent / "migrations"
-_VERSIONS = _FOLDER / "versions"
 
 
 def migrate(connection: Connection) -> None:
-    """Apply the missing migrations, in the connection's transaction."""
-    if present_revision(connection) == newest_revision():
+    """Apply the missing migrations, in the connection's transaction.
+
+    Raises:
+        Conflict: A newer release has migrated the tables.
+    """
+    present = present_revision(connection)
+    if present == newest_revision():
         return
+    check_revision(present)
     # Most starts have nothing to migrate, and Alembic would be a tenth of their imports.
     import alembic.command
     import alembic.config
@@ -28,8 +35,3 @@ def present_revision(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return revision
-
-
-def newest_revision() -> str:
-    """Return the revision that this release works with, which its last migration is named after."""
-    return max(file.stem.partition("_")[0] for file in _VERSIONS.glob("[0-9]*.py"))

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import InvalidArgument
 
 StoredHashes = bytes
 """Perceptual hashes as `pictures.perceptual_hash` stores them; empty for a picture without any."""
+StoredMiniature = bytes
+"""A miniature as `pictures.miniature` stores it."""
 
 DescriptorBatch = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Image ids (N,) and their descriptors (N, D)."""
@@ -34,6 +36,11 @@ class DescriptorSpace:
     fingerprint: str
     dimension: int
     precision: str
+
+    @property
+    def descriptor_bytes(self) -> int:
+        """The size of a descriptor, whose components are float32."""
+        return 4 * self.dimension
 
 
 @dataclass(frozen=True)

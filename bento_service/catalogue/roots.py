@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, exists, select, update
 
-from bento_service.catalogue.database import TableGroup, insert_or_ignore
+from bento_service.catalogue.database import TableGroup, insert_or_ignore, lock_catalogue
 from bento_service.catalogue.records import KnownFile, RootRecord
-from bento_service.catalogue.tables import SourceKind, images, jobs, roots, sources
+from bento_service.catalogue.states import SourceKind
+from bento_service.catalogue.tables import images, jobs, roots, sources
 
 
 class Roots(TableGroup):
@@ -29,6 +30,7 @@ class Roots(TableGroup):
         """Write which folder each root is, and drop all other roots."""
         names = [record.name for record in bound]
         with self._database.writing() as connection:
+            lock_catalogue(connection)  # replicas that start at once write the same rows
             connection.execute(delete(roots).where(roots.c.name.not_in(names)))
             # Paths must be unique even between two statements.
             connection.execute(update(roots).values(path=None))

@@ -1,114 +1,38 @@
 """The tables. Changes to them go through a migration in `migrations/versions`."""
 
-import os
-from datetime import UTC, datetime
-from enum import StrEnum
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Double,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     text,
 )
 
-from client_sdk.schemas import JobState
+from bento_service.catalogue.columns import FilePath, Moment, id_type, metadata, owned_by, partial
+from bento_service.catalogue.states import FileAction
 
+_LIVING = partial("NOT deleted", sqlite="deleted = 0")
+_LIVING_ONCE = {**_LIVING, "unique": True}
+_WITH_TEXT = partial("text IS NOT NULL")
+_DONE = partial("state = 'done'")
 
-class FilePath(TypeDecorator[str]):
-    """A path as the bytes that the file system stores, since a name need not be valid UTF-8."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        """Convert a value for the database."""
-        return None if value is None else os.fsencode(value)
-
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        """Convert a value from the database."""
-        return None if value is None else os.fsdecode(value)
-
-
-class Moment(TypeDecorator[datetime]):
-    """A point in time in UTC; SQLite does not store the zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert a value for the database."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert a value from the database."""
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-class FileState(StrEnum):
-    """The state of one file of a job."""
-
-    TODO = "todo"
-    DONE = "done"
-    DUPLICATE = "duplicate"
-    FAILED = "failed"
-
-
-class FileAction(StrEnum):
-    """The action of a job on one entry of its list."""
-
-    ADD = "add"
-    DELETE = "delete"
-    REFUSED = "refused"
-    """No action: the entry failed when it was listed, so a retry skips it."""
-
-
-class SourceKind(StrEnum):
-    """The kind of place that bytes come from; `REINDEX` jobs read the sources of stored images."""
-
-    FILE = "file"
-    UPLOAD = "upload"
-    REINDEX = "reindex"
-
-
-OPEN_STATES = (JobState.PENDING, JobState.IN_PROGRESS)
-"""States of jobs that still have work."""
-
-_id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-instance = Table(
-    "instance",
-    metadata,
-    Column("id", String(32), primary_key=True),
-)
+instance = Table("instance", metadata, Column("id", String(32), primary_key=True))
 """One row: the random id of this catalogue, which its indexes' names contain."""
 
 collections = Table(
     "collections",
     metadata,
-    Column("id", _id, primary_key=True),
+    Column("id", id_type, primary_key=True),
     Column("name", String(128), nullable=False, unique=True),
     Column("index_name", String(128), nullable=False, unique=True),
     Column("revision", BigInteger, nullable=False, default=0),
@@ -125,8 +49,8 @@ A collection with `ttl_seconds` is deleted so long after `changed_at`, unless it
 indexes = Table(
     "indexes",
     metadata,
-    Column("id", _id, primary_key=True),
-    Column("collection_id", _id, ForeignKey("collections.id", ondelete="CASCADE"), nullable=False),
+    Column("id", id_type, primary_key=True),
+    Column("collection_id", id_type, owned_by("collections.id"), nullable=False),
     Column("name", String(128), nullable=False, unique=True),
     Column("descriptor", String(64), nullable=False),
     Column("precision", String(16), nullable=False),
@@ -136,7 +60,7 @@ indexes = Table(
     Column("applied", BigInteger, nullable=False, default=0),
     Column("ready", Boolean, nullable=False),
     Column("drop_missing", Boolean, nullable=False, default=False),
-    Column("job_number", _id, ForeignKey("jobs.number", ondelete="SET NULL")),
+    Column("job_number", id_type, ForeignKey("jobs.number", ondelete="SET NULL")),
     UniqueConstraint("collection_id", "fingerprint"),
     sqlite_autoincrement=True,
 )
@@ -149,7 +73,7 @@ it. With `drop_missing`, images that could not be described are deleted when it 
 replacements = Table(
     "successors",
     metadata,
-    Column("index_id", _id, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
+    Column("index_id", id_type, owned_by("indexes.id"), primary_key=True),
     Column("name", String(128), nullable=False, unique=True),
     Column("kind", String(16), nullable=False),
     Column("applied", BigInteger, nullable=False, default=0),
@@ -159,15 +83,15 @@ replacements = Table(
 retired_indexes = Table(
     "retired_indexes",
     metadata,
-    Column("index_id", _id, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
+    Column("index_id", id_type, owned_by("indexes.id"), primary_key=True),
 )
 """Indexes that nothing uses any more, whose descriptors are deleted in small parts."""
 
 images = Table(
     "images",
     metadata,
-    Column("id", _id, primary_key=True),
-    Column("collection_id", _id, ForeignKey("collections.id", ondelete="CASCADE"), nullable=False),
+    Column("id", id_type, primary_key=True),
+    Column("collection_id", id_type, owned_by("collections.id"), nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("format", String(16), nullable=False),
     Column("width", Integer, nullable=False),
@@ -177,6 +101,9 @@ images = Table(
     Column("deleted", Boolean, nullable=False, server_default=false()),
     Column("created_at", Moment, nullable=False),
     Column("hashes", LargeBinary),
+    Index("ix_images_collection_id_sha256_living", "collection_id", "sha256", **_LIVING_ONCE),
+    # `deleted` too: without it SQLite looks every row up, although all of them are living
+    Index("ix_images_collection_id_id_living", "collection_id", "id", "deleted", **_LIVING),
     sqlite_autoincrement=True,  # an id is never used twice
 )
 """A deleted row is a tombstone until every index has applied it; then it is removed.
@@ -185,81 +112,43 @@ images = Table(
 NULL until they are computed.
 """
 
-Index(
-    "ix_images_collection_id_sha256_living",
-    images.c.collection_id,
-    images.c.sha256,
-    unique=True,
-    sqlite_where=~images.c.deleted,
-    postgresql_where=~images.c.deleted,
+miniatures = Table(
+    "miniatures",
+    metadata,
+    Column("image_id", id_type, owned_by("images.id"), primary_key=True),
+    Column("pixels", LargeBinary, nullable=False),
 )
-Index(  # `deleted` too: without it SQLite looks every row up, although all of them are living
-    "ix_images_collection_id_id_living",
-    images.c.collection_id,
-    images.c.id,
-    images.c.deleted,
-    sqlite_where=~images.c.deleted,
-    postgresql_where=~images.c.deleted,
-)
-Index(
-    "ix_images_id_unhashed",
-    images.c.id,
-    sqlite_where=images.c.hashes.is_(None) & ~images.c.deleted,
-    postgresql_where=images.c.hashes.is_(None) & ~images.c.deleted,
-)
+"""Small grey pictures; see `pictures.miniature`. Apart, so that reading images stays fast."""
 
 descriptors = Table(
     "descriptors",
     metadata,
-    Column("image_id", _id, ForeignKey("images.id", ondelete="CASCADE"), primary_key=True),
-    Column("index_id", _id, ForeignKey("indexes.id", ondelete="CASCADE"), primary_key=True),
+    Column("image_id", id_type, owned_by("images.id"), primary_key=True),
+    Column("index_id", id_type, owned_by("indexes.id"), primary_key=True),
     Column("revision", BigInteger, nullable=False),
     Column("descriptor", LargeBinary, nullable=False),
+    Index("ix_descriptors_index_id_revision_image_id", "index_id", "revision", "image_id"),
 )
 """`revision` is that of the collection at the last change that the index has to apply."""
-
-Index(
-    "ix_descriptors_index_id_revision_image_id",
-    descriptors.c.index_id,
-    descriptors.c.revision,
-    descriptors.c.image_id,
-)
 
 attributes = Table(
     "attributes",
     metadata,
-    Column("image_id", _id, ForeignKey("images.id", ondelete="CASCADE"), nullable=False),
-    Column("collection_id", _id, nullable=False),
+    Column("image_id", id_type, owned_by("images.id"), nullable=False, index=True),
+    Column("collection_id", id_type, nullable=False),
     Column("place", String(256), nullable=False),
     Column("kind", String(8), nullable=False),
     Column("number", Double),
     Column("text", Text().with_variant(Text(collation="C"), "postgresql")),
+    Index("ix_attributes_number", "collection_id", "place", "kind", "number", "image_id"),
+    Index("ix_attributes_text", "collection_id", "place", "text", "image_id", **_WITH_TEXT),
 )
 """The values of the images' metadata, one per row, so that SQL indexes answer filters."""
-
-Index("ix_attributes_image_id", attributes.c.image_id)
-Index(
-    "ix_attributes_number",
-    attributes.c.collection_id,
-    attributes.c.place,
-    attributes.c.kind,
-    attributes.c.number,
-    attributes.c.image_id,
-)
-Index(
-    "ix_attributes_text",
-    attributes.c.collection_id,
-    attributes.c.place,
-    attributes.c.text,
-    attributes.c.image_id,
-    sqlite_where=attributes.c.text.is_not(None),
-    postgresql_where=attributes.c.text.is_not(None),
-)
 
 roots = Table(
     "roots",
     metadata,
-    Column("id", _id, primary_key=True),
+    Column("id", id_type, primary_key=True),
     Column("name", String(256), nullable=False, unique=True),
     Column("path", FilePath, unique=True),
     Column("spelled", FilePath),
@@ -273,10 +162,8 @@ operator wrote it, if that differs.
 sources = Table(
     "sources",
     metadata,
-    Column("id", _id, primary_key=True),
-    Column(
-        "image_id", _id, ForeignKey("images.id", ondelete="CASCADE"), nullable=False, index=True
-    ),
+    Column("id", id_type, primary_key=True),
+    Column("image_id", id_type, owned_by("images.id"), nullable=False, index=True),
     Column("kind", String(16), nullable=False),
     Column("root", String(256), nullable=False),
     Column("path", FilePath, nullable=False),
@@ -285,6 +172,7 @@ sources = Table(
     Column("read_ns", BigInteger),
     Column("volume", String(64)),
     UniqueConstraint("image_id", "kind", "root", "path"),
+    Index("ix_sources_root_path", "root", "path"),
 )
 """The places where the bytes of an image were found; `root` is empty for uploads.
 
@@ -293,14 +181,12 @@ change it. `read_ns` is when it was read, in nanoseconds since 1970; `volume` is
 that it was on, if that is known.
 """
 
-Index("ix_sources_root_path", sources.c.root, sources.c.path)
-
 jobs = Table(
     "jobs",
     metadata,
-    Column("number", _id, primary_key=True),
+    Column("number", id_type, primary_key=True),
     Column("id", String(32), nullable=False, unique=True),
-    Column("collection_id", _id, ForeignKey("collections.id", ondelete="SET NULL")),
+    Column("collection_id", id_type, ForeignKey("collections.id", ondelete="SET NULL")),
     Column("collection", String(128), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("root", String(256), nullable=False),
@@ -313,6 +199,7 @@ jobs = Table(
     Column("dry_run", Boolean, nullable=False, server_default=false()),
     Column("prune", Boolean, nullable=False, server_default=false()),
     Column("verify_bytes", Boolean, nullable=False, server_default=false()),
+    Column("follow_links", Boolean, nullable=False, server_default=false()),
     Column("manifest", String(64)),
     Column("manifest_name", FilePath),
     Column("total", Integer, nullable=False, default=0),
@@ -322,26 +209,31 @@ jobs = Table(
     Column("unchanged", Integer, nullable=False, server_default=text("0")),
     Column("removed", Integer, nullable=False, server_default=text("0")),
     Column("removals_open", Integer, nullable=False, server_default=text("0")),
+    Column("skipped", JSON(none_as_null=True)),
     Column("detail", Text),
     Column("created_at", Moment, nullable=False),
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Column("retry_of", String(32), index=True),
+    Column("batch", String(64), index=True),
+    Column("walker", BigInteger),
     sqlite_autoincrement=True,
 )
 """`walked`: every file has its row in `job_files`, so `total` is final.
 
 `manifest` is the digest of the stored manifest that the job processes. `removed` counts images;
 `removals_open` counts the deletions of a manifest that are still to do, plus one for pruning.
+`skipped` has `[code, count, first path]` of what was not looked at, NULL for nothing.
 
-`retry_of` is the id of the job whose files are retried.
+`retry_of` is the id of the job whose files are retried. `batch` is the caller's name of an
+upload in several requests. `walker` is the number of the replica that lists the job's files.
 """
 
 job_files = Table(
     "job_files",
     metadata,
-    Column("id", _id, primary_key=True),
-    Column("job_number", _id, ForeignKey("jobs.number", ondelete="CASCADE"), nullable=False),
+    Column("id", id_type, primary_key=True),
+    Column("job_number", id_type, owned_by("jobs.number"), nullable=False),
     Column("key", FilePath, nullable=False),
     Column("path", FilePath, nullable=False),
     Column("sha256", String(64)),
@@ -351,41 +243,55 @@ job_files = Table(
     Column("action", String(8), nullable=False, server_default=FileAction.ADD),
     Column("metadata", JSON(none_as_null=True)),
     Column("image_id", BigInteger),
+    Column("leased_by", BigInteger),
     UniqueConstraint("job_number", "key"),
+    Index("ix_job_files_job_number_state_id", "job_number", "state", "id"),
+    # A dry run counts equal files once.
+    Index("ix_job_files_job_number_sha256_done", "job_number", "sha256", **_DONE),
+    Index("ix_job_files_sha256_todo", "sha256", **partial("state = 'todo'")),
+    Index("ix_job_files_sha256_failed", "sha256", **partial("state = 'failed'")),
     sqlite_autoincrement=True,
 )
 """Files of jobs; `key` is unique within a job: the path, or the position of an upload or a line.
 
-`metadata` and `image_id` come from a manifest's line.
+`metadata` and `image_id` come from a manifest's line. `leased_by` is the number of the replica
+that has taken the file to describe it; the lease ends with the replica, see `replicas`.
 """
-
-Index("ix_job_files_job_number_state_id", job_files.c.job_number, job_files.c.state, job_files.c.id)
-Index(  # a dry run counts equal files once
-    "ix_job_files_job_number_sha256_done",
-    job_files.c.job_number,
-    job_files.c.sha256,
-    sqlite_where=job_files.c.state == "done",
-    postgresql_where=job_files.c.state == "done",
-)
-Index(
-    "ix_job_files_sha256_todo",
-    job_files.c.sha256,
-    sqlite_where=job_files.c.state == "todo",
-    postgresql_where=job_files.c.state == "todo",
-)
-Index(
-    "ix_job_files_sha256_failed",
-    job_files.c.sha256,
-    sqlite_where=job_files.c.state == "failed",
-    postgresql_where=job_files.c.state == "failed",
-)
 
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("key", String(255), primary_key=True),
     Column("digest", String(64), nullable=False),
-    Column("job_number", _id, ForeignKey("jobs.number", ondelete="CASCADE")),
+    Column("job_number", id_type, owned_by("jobs.number")),
     Column("created_at", Moment, nullable=False),
 )
 """Keys with which callers repeat a call safely; `digest` is the digest of the request."""
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("number", id_type, primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("expires_at", Moment),
+    sqlite_autoincrement=True,  # a number is never used twice
+)
+"""The running replicas of the service; `expires_at`, the end of their leases, is NULL in SQLite."""
+
+upload_pins = Table(
+    "upload_pins",
+    metadata,
+    Column("holder", String(32), primary_key=True),
+    Column("sha256", String(64), primary_key=True, index=True),
+    Column("expires_at", Moment, nullable=False),
+)
+"""Uploads that requests hold; `holder` is the id of a request. A pin counts until it is deleted."""
+
+upload_removals = Table(
+    "upload_removals",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("holder", String(32), nullable=False, index=True),
+    Column("expires_at", Moment, nullable=False),
+)
+"""Uploads that are being removed; `holder` is the id of a removal."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import BinaryIO
 
@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace, ImageRecord
+from bento_service.comparison.alignment import Pair, align
 from bento_service.comparison.verdict import Likeness, Lines, cosine
 from bento_service.descriptors.describer import Describer
 from bento_service.errors import ImageNotFound, LookalikeError, NotReady, Overloaded
-from bento_service.pictures.perceptual_hash import Hashes, closeness, hashes_of, restored
-from bento_service.storage.digests import stream_digest
+from bento_service.pictures import miniature
+from bento_service.pictures.miniature import Miniature, prints_of
+from bento_service.pictures.perceptual_hash import Hashes, closeness, restored
+from bento_service.storage.digests import whole_digest
 from bento_service.storage.originals import Originals
+from client_sdk.decoding.formats import Region
 
 COMPARISONS_AT_ONCE = 16
 """Pictures to compare that may wait for a decoder at once; others wait without taking a thread."""
@@ -38,58 +42,49 @@ class Compared:
 
 @dataclass(frozen=True)
 class _Examined:
-    """The digest, hashes and descriptor of a picture; without a descriptor it has `pixels`."""
+    """The digest, hashes, miniature and descriptor of a picture, or `pixels` to describe."""
 
     sha256: str
     hashes: Hashes | None
+    miniature: Miniature | None
     pixels: NDArray[np.uint8] | None = None
     descriptor: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
 class Comparer:
     """The comparison of pictures by their bytes, hashes and descriptors.
 
-    Args:
+    Attributes:
         originals: The bytes of stored images, read if a hash or descriptor is missing.
         lines: The thresholds of the computed spaces.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        originals: Originals,
-        describer: Describer,
-        *,
-        computed: Computed,
-        lines: Lines,
-    ) -> None:
-        self._catalogue = catalogue
-        self._originals = originals
-        self._describer = describer
-        self._computed = computed
-        self._lines = lines
-        self._threads = CapacityLimiter(COMPARISONS_AT_ONCE)
+    catalogue: Catalogue
+    originals: Originals
+    describer: Describer
+    computed: Computed = field(kw_only=True)
+    lines: Lines = field(kw_only=True)
+    _threads: CapacityLimiter = field(
+        default_factory=lambda: CapacityLimiter(COMPARISONS_AT_ONCE), init=False
+    )
 
     async def compare(
         self, a: Subject, b: Subject, *, collection: str, sender: str = ""
     ) -> Compared:
-        """Compare two pictures.
+        """Compare two pictures in the descriptor space of a collection.
 
-        Args:
-            a: The first picture.
-            b: The second picture.
-            collection: The collection whose descriptor space is used; stored images may be in any.
-            sender: The caller; senders of expensive pictures take turns.
+        Stored images may be in any collection. Senders of expensive pictures take turns.
 
         Raises:
             CollectionNotFound, Conflict: There is no such collection, or its space is not computed.
             ImageNotFound: There is no image with that id, or its original is needed and gone.
             UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive, NotReady,
-            Overloaded: See `Decoder`.
+            Overloaded: See `Decoders`.
         """
         record = await asyncio.to_thread(
-            self._catalogue.collections.comparable, collection, self._computed
+            self.catalogue.collections.comparable, collection, self.computed
         )
         space = record.space
         first, second = [
@@ -102,12 +97,40 @@ class Comparer:
         different = [first] if same_bytes else [first, second]
         descriptors = await self._descriptors(different, space)
         likeness = Likeness(
-            score=cosine(descriptors[0], descriptors[-1]),
+            cosine=cosine(descriptors[0], descriptors[-1]),
             same_bytes=same_bytes,
             closeness=closeness(first.hashes, second.hashes),
-            lines=self._lines[space.fingerprint],
+            lines=self.lines[space.fingerprint],
         )
+        if likeness.is_proposed and not same_bytes:
+            likeness = await asyncio.to_thread(_aligned, likeness, first, second)
         return Compared(likeness, space, first.warnings + second.warnings)
+
+    async def describe(
+        self, subject: Subject, *, collection: str, region: Region | None = None, sender: str = ""
+    ) -> tuple[DescriptorSpace, NDArray[np.float32]]:
+        """Return the descriptor of a picture, or of a region, in the space of a collection.
+
+        A stored image is described in the space of its own collection.
+
+        Raises:
+            CollectionNotFound, Conflict, ImageNotFound, UnsupportedMediaType, TooLarge,
+            ImageUnreadable, ImageTooExpensive, NotReady, Overloaded: See `compare`.
+        """
+
+        def examined() -> tuple[DescriptorSpace, _Examined]:
+            stored = self.catalogue.images.get(subject) if isinstance(subject, int) else None
+            name = stored.collection if stored else collection
+            space = self.catalogue.collections.comparable(name, self.computed).space
+            if stored is not None:
+                return space, self._stored("image", stored, space, sender)
+            assert not isinstance(subject, int)  # noqa: S101 - for the types
+            picture = self.describer.decode(subject, region=region, sender=sender)
+            return space, _Examined("", None, None, picture.pixels)
+
+        space, picture = await run_sync(examined, limiter=self._threads)
+        (descriptor,) = await self._descriptors([picture], space)
+        return space, descriptor
 
     async def _descriptors(
         self, pictures: Sequence[_Examined], space: DescriptorSpace
@@ -119,7 +142,7 @@ class Comparer:
         ]
         described = iter(())
         if pixels:
-            described = iter((await self._describer.describe(np.stack(pixels)))[space.fingerprint])
+            described = iter((await self.describer.describe(np.stack(pixels)))[space.fingerprint])
         return [
             next(described) if picture.descriptor is None else picture.descriptor
             for picture in pictures
@@ -130,40 +153,51 @@ class Comparer:
     ) -> _Examined:
         try:
             if isinstance(subject, int):
-                return self._stored(name, self._catalogue.images.get(subject), space, sender)
-            picture = self._describer.decode(subject, sender=sender)
+                return self._stored(name, self.catalogue.images.get(subject), space, sender)
+            picture = self.describer.decode(subject, sender=sender)
             warnings = tuple(f"{name}: {warning}" for warning in picture.warnings)
-            subject.seek(0)
-            digest, hashes = stream_digest(subject), hashes_of(picture.pixels)
-            return _Examined(digest, hashes, picture.pixels, warnings=warnings)
+            digest, pixels = whole_digest(subject), picture.pixels
+            return _Examined(digest, *prints_of(pixels), pixels, warnings=warnings)
         except LookalikeError as error:
             raise type(error)(f"{name}: {error}") from error
 
     def _stored(
         self, name: str, image: ImageRecord, space: DescriptorSpace, sender: str
     ) -> _Examined:
-        """Examine a stored image; read its original only if its descriptor or hash is missing."""
+        """Examine a stored image; read its original only if something of it is missing."""
         descriptor = self._descriptor(image, space)
-        hashes = self._catalogue.hashes.of([image.id]).get(image.id)
-        if descriptor is not None and hashes is not None:
-            return _Examined(image.sha256, restored(hashes), descriptor=descriptor)
+        hashes, data = self.catalogue.hashes.both([image.id]).get(image.id, (None, None))
+        small = None if data is None else miniature.restored(data)
+        if descriptor is not None and hashes is not None and small is not None:
+            return _Examined(image.sha256, restored(hashes), small, descriptor=descriptor)
         try:
-            pixels = self._describer.decode(self._originals.read(image), sender=sender).pixels
+            pixels = self.describer.decode(self.originals.read(image), sender=sender).pixels
         except (NotReady, Overloaded):
             raise
         except LookalikeError as error:
             if descriptor is None:
                 raise
-            warning = f"{name}: has no hash, because its original cannot be read ({error.code})"
-            return _Examined(image.sha256, None, descriptor=descriptor, warnings=(warning,))
-        return _Examined(image.sha256, hashes_of(pixels), pixels, descriptor)
+            warning = (
+                f"{name}: is compared without its hash or its detail, because its original cannot "
+                f"be read ({error.code})"
+            )
+            known = restored(hashes)
+            return _Examined(image.sha256, known, small, None, descriptor, (warning,))
+        return _Examined(image.sha256, *prints_of(pixels), pixels, descriptor)
 
     def _descriptor(self, image: ImageRecord, space: DescriptorSpace) -> NDArray[np.float32] | None:
-        collection = self._catalogue.collections.named(image.collection)
-        for index in self._catalogue.indexes.of(collection.id):
+        collection = self.catalogue.collections.named(image.collection)
+        for index in self.catalogue.indexes.of(collection.id):
             if index.space.fingerprint == space.fingerprint:
                 try:
-                    return self._catalogue.images.descriptor(image.id, index.id)
+                    return self.catalogue.images.descriptor(image.id, index.id)
                 except ImageNotFound:  # a reindex has not described it yet, or it was just deleted
                     return None
         return None
+
+
+def _aligned(likeness: Likeness, first: _Examined, second: _Examined) -> Likeness:
+    if first.miniature is None or second.miniature is None:
+        return likeness
+    (alignment,) = align([Pair(first.miniature, second.miniature, likeness.closeness)])
+    return replace(likeness, alignment=alignment)

@@ -8,8 +8,9 @@ where it starts, no group is on two pages, and one group is in memory at a time.
 
 import heapq
 import time
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -37,9 +38,8 @@ class GroupQuery:
     """A page of groups to find.
 
     Attributes:
-        collection: The collection of the images.
-        min_score: The score from which on images are linked; the descriptor's threshold for
-            `near_duplicate` if `None`.
+        min_score: The score from which on images are linked although they may be no duplicates;
+            if `None`, only duplicates are.
         after: The id above which the smallest id of each group must be.
         limit: Most groups to return.
     """
@@ -79,72 +79,58 @@ class GroupPage:
     groups: tuple[Group, ...]
     space: DescriptorSpace
     lines: Thresholds
-    min_score: float
+    min_score: float | None
     examined: int
     after: int | None
 
 
+@dataclass(frozen=True)
 class Duplicates:
     """The search for groups of duplicates in all collections.
 
-    Args:
+    Attributes:
         lines: The thresholds of the computed spaces.
         max_group: Most images of a group.
         link_limits: The limits of finding links.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        gallery: Gallery,
-        *,
-        computed: Computed,
-        lines: Lines,
-        max_group: int = MAX_GROUP,
-        link_limits: LinkLimits | None = None,
-    ) -> None:
-        self._catalogue = catalogue
-        self._gallery = gallery
-        self._computed = computed
-        self._lines = lines
-        self._max_group = max_group
-        self._link_limits = link_limits or LinkLimits()
-        self._threads = CapacityLimiter(WALKS_AT_ONCE)
+    catalogue: Catalogue
+    gallery: Gallery
+    computed: Computed = field(kw_only=True)
+    lines: Lines = field(kw_only=True)
+    max_group: int = MAX_GROUP
+    link_limits: LinkLimits = field(default_factory=LinkLimits)
+    _threads: CapacityLimiter = field(
+        default_factory=lambda: CapacityLimiter(WALKS_AT_ONCE), init=False
+    )
+    # Threads share it; only one at a time has the links of a walk.
+    _walks: OrderedDict[tuple[object, ...], Links] = field(default_factory=OrderedDict, init=False)
 
     async def page_async(self, query: GroupQuery) -> GroupPage:
         """Call `page` without blocking the event loop; few walks run at once."""
         return await run_sync(self.page, query, limiter=self._threads)
 
     def page(self, query: GroupQuery, *, seconds: float = SECONDS) -> GroupPage:
-        """Find a page of groups.
-
-        Args:
-            query: The groups to find.
-            seconds: The time for it; at least one image is examined.
+        """Find a page of groups in about `seconds`; at least one image is examined.
 
         Raises:
             CollectionNotFound: There is no such collection.
             Conflict: The service does not compute its descriptor version.
             IndexUnavailable: The index does not answer, or lacks too many changes.
         """
-        collection = self._catalogue.collections.comparable(query.collection, self._computed)
+        collection = self.catalogue.collections.comparable(query.collection, self.computed)
         return retry_after_swap(
-            self._catalogue, collection.index, lambda index: self._page(index, query, seconds)
+            self.catalogue, collection.index, lambda index: self._page(index, query, seconds)
         )
 
     def _page(self, index: IndexRecord, query: GroupQuery, seconds: float) -> GroupPage:
         deadline = time.monotonic() + seconds
-        lines, limits = self._lines[index.space.fingerprint], self._link_limits
-        min_score = lines.near_duplicate if query.min_score is None else query.min_score
-        links = Links(
-            self._catalogue, self._gallery, index, lines, min_score=min_score, limits=limits
-        )
-        size = limits.images_per_call
+        links, size = self._links(index, query), self.link_limits.images_per_call
         groups: list[Group] = []
         after: int | None = query.after
         examined = 0
         while after is not None:
-            ids = self._catalogue.images.ids(index.collection_id, after=after, limit=size)
+            ids = self.catalogue.images.ids(index.collection_id, after=after, limit=size)
             firsts = self._firsts(links, ids)
             for image_id in ids:
                 group = self._group(links, image_id) if image_id in firsts else None
@@ -158,7 +144,24 @@ class Duplicates:
                 after = None
             if len(groups) == query.limit or time.monotonic() > deadline:
                 break
-        return GroupPage(tuple(groups), index.space, lines, min_score, examined, after)
+        if after is not None:
+            self._walks[_walk(index, query, after)] = links
+            if len(self._walks) > WALKS_AT_ONCE:
+                self._walks.popitem(last=False)
+        lines = self.lines[index.space.fingerprint]
+        return GroupPage(tuple(groups), index.space, lines, query.min_score, examined, after)
+
+    def _links(self, index: IndexRecord, query: GroupQuery) -> Links:
+        """Return the links of the walk that this page continues, unless anything has changed."""
+        continued = self._walks.pop(_walk(index, query, query.after), None)
+        return continued or Links(
+            self.catalogue,
+            self.gallery,
+            index,
+            self.lines[index.space.fingerprint],
+            min_score=query.min_score,
+            limits=self.link_limits,
+        )
 
     def _firsts(self, links: Links, ids: Sequence[int]) -> set[int]:
         """Return those of these images that have links, and none to a smaller id."""
@@ -167,7 +170,7 @@ class Duplicates:
             image_id for image_id in ids if linked[image_id] and min(linked[image_id]) > image_id
         }
         others = sorted({other for image_id in firsts for other in linked[image_id]})
-        links.of(others[: 2 * self._link_limits.images_per_call])  # most groups need no more calls
+        links.of(others[: 2 * self.link_limits.images_per_call])  # most groups need no more calls
         return firsts
 
     def _group(self, links: Links, first: int) -> Group | None:
@@ -178,11 +181,11 @@ class Duplicates:
         reached = self._reached(links, first)
         if reached is None:
             return None
-        some = sorted(reached)[: self._max_group]
-        is_whole = len(reached) <= self._max_group and not any(map(links.is_cut, reached))
+        some = sorted(reached)[: self.max_group]
+        is_whole = len(reached) <= self.max_group and not any(map(links.is_cut, reached))
         tree = _strongest_links(first, links.of(some))
         links.evict_if_large()
-        images = self._catalogue.images.by_ids(list(tree))
+        images = self.catalogue.images.by_ids(list(tree))
         if len(images) < len(tree) or len(tree) == 1:
             return None  # an image was deleted just now; the next walk returns the rest
         members = tuple(Member(images[image_id], like) for image_id, like in tree.items())
@@ -191,10 +194,10 @@ class Duplicates:
     def _reached(self, links: Links, first: int) -> set[int] | None:
         """Follow links from an image up to the limit; return `None` if they reach a smaller id."""
         reached, edge = {first}, [first]
-        while edge and len(reached) <= self._max_group:
+        while edge and len(reached) <= self.max_group:
             # The smallest ids come first, since they lead to smaller ones if there are any.
             edge.sort()
-            some = edge[: self._link_limits.images_per_call]
+            some = edge[: self.link_limits.images_per_call]
             edge = edge[len(some) :]
             new = {other for linked in links.of(some).values() for other in linked} - reached
             if new and min(new) < first:
@@ -202,6 +205,11 @@ class Duplicates:
             reached |= new
             edge += new
         return reached
+
+
+def _walk(index: IndexRecord, query: GroupQuery, after: int) -> tuple[object, ...]:
+    """Return what the next page of a walk must have in common with it, to use its links."""
+    return index.name, index.revision, index.applied, query.min_score, after
 
 
 def _strongest_links(first: int, linked: Mapping[int, Mapping[int, Likeness]]) -> _Tree:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -25,7 +25,8 @@ DESCRIPTORS_HEADER = "descriptors"
 """The response header in which the embedder sends the `identity` of its descriptors."""
 
 _log = logging.getLogger(__name__)
-_PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
+PAUSES = (0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""The seconds before each attempt to reach the embedder."""
 
 
 class Embedder(Protocol):
@@ -33,14 +34,14 @@ class Embedder(Protocol):
 
     async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Describe images of a waiting caller; see `Embed`."""
-        ...
 
     async def describe_ingest(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Describe images of a job, after those of waiting callers; see `Embed`."""
-        ...
 
 
-def patient(embed: Embed, dimensions: Mapping[str, int]) -> Describe:
+def retrying(
+    embed: Embed, dimensions: Mapping[str, int], *, pauses: Sequence[float] = PAUSES
+) -> Describe:
     """Return a function that retries `embed` after lost connections and splits its result by space.
 
     The embedder closes idle connections, possibly while a call is being sent, and a crashed
@@ -49,6 +50,7 @@ def patient(embed: Embed, dimensions: Mapping[str, int]) -> Describe:
     Args:
         embed: Sends one request; raises `ConnectionError` if the connection is lost.
         dimensions: The dimension of each space by its fingerprint, in the order of the result.
+        pauses: The seconds before each attempt.
 
     Raises:
         NotReady: The returned function got no answer after several retries.
@@ -56,7 +58,7 @@ def patient(embed: Embed, dimensions: Mapping[str, int]) -> Describe:
     ends = np.cumsum(list(dimensions.values()))[:-1]
 
     async def describe(images: NDArray[np.uint8]) -> Descriptors:
-        for pause in _PAUSES:
+        for pause in pauses:
             await asyncio.sleep(pause)
             try:
                 joined = await embed(images)

@@ -63,11 +63,7 @@ class EngineQueue:
         self._thread.start()
 
     async def describe_query(self, images: Images) -> Rows:
-        """Describe pictures of a waiting caller.
-
-        Raises:
-            NotReady: The queue is closed.
-        """
+        """Describe pictures of a waiting caller, or raise `NotReady` if the queue is closed."""
         return await self._described(self._queries, images, self._query_run)
 
     async def describe_ingest(self, images: Images) -> Rows:

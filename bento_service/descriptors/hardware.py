@@ -9,6 +9,7 @@ from pathlib import Path
 _CPU_FACTS = Path("/proc/cpuinfo")
 # x86: VNNI of AVX-512 or AVX; ARM: the dot product of 8-bit integers.
 _DOT_PRODUCT_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
+_MATRIX_FLAG = "amx_int8"
 
 
 @dataclass(frozen=True)
@@ -19,22 +20,28 @@ class Hardware:
         dot_products: True if the processor multiplies and adds 8-bit integers without overflow
             (VNNI). It then needs a quarter of the time of fp32; other processors are slower in
             8 bits than in fp32.
-        cuda: True if there are an NVIDIA device and its driver, and PyTorch is installed.
+        matrix_units: True if the processor multiplies matrices of 8-bit integers (Intel's AMX).
+        cuda: True if there are an NVIDIA device and its driver.
         torch: True if PyTorch and safetensors are installed.
+        openvino: True if OpenVINO is installed.
     """
 
     dot_products: bool
     cuda: bool
     torch: bool
+    matrix_units: bool = False
+    openvino: bool = False
 
     @classmethod
     def detect(cls) -> "Hardware":
         """Return the hardware of this machine."""
-        torch = all(importlib.util.find_spec(name) for name in ("torch", "safetensors"))
+        facts = cpu_facts()
         return cls(
-            dot_products=has_dot_products(cpu_facts()),
-            cuda=torch and _cuda_devices() > 0,
-            torch=torch,
+            dot_products=has_dot_products(facts),
+            matrix_units=_MATRIX_FLAG in _flags(facts),
+            cuda=_cuda_devices() > 0,
+            torch=all(importlib.util.find_spec(name) for name in ("torch", "safetensors")),
+            openvino=importlib.util.find_spec("openvino") is not None,
         )
 
 
@@ -45,13 +52,15 @@ def cpu_facts() -> str:
 
 def has_dot_products(cpu_facts: str) -> bool:
     """Return True if a text like `/proc/cpuinfo` lists 8-bit dot products."""
-    if platform.machine() == "arm64":
-        return True
+    return platform.machine() == "arm64" or not _DOT_PRODUCT_FLAGS.isdisjoint(_flags(cpu_facts))
+
+
+def _flags(cpu_facts: str) -> set[str]:
     for line in cpu_facts.splitlines():
         name, _, value = line.partition(":")
         if name.strip().lower() in ("flags", "features"):
-            return not _DOT_PRODUCT_FLAGS.isdisjoint(value.split())
-    return False
+            return set(value.split())
+    return set()
 
 
 def _cuda_devices() -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from bento_service.descriptors.choice import Choice
-from bento_service.descriptors.golden import GOLDEN_FILE, MIN_COSINE, GoldenVectors
+from bento_service.descriptors.golden import GOLDEN_FILE, GoldenVectors
 from bento_service.descriptors.version import (
     DescriptorName,
     DescriptorVersion,
@@ -24,6 +24,10 @@ WEIGHTS_FILE = "weights.safetensors"
 NETWORK_FILES: dict[Precision, str] = {"fp32": "vgg16-fp32.onnx", "int8": "vgg16-int8.onnx"}
 """The network files in a model's folder: input `images`, outputs named like the descriptors."""
 
+TAG_FILE = "model_tag.txt"
+"""The file with the tag of a model outside of BentoML's store. It is written last, so a folder that
+has it is complete."""
+
 
 class Engine(Protocol):
     """The interface of engines, each for certain hardware and one precision."""
@@ -31,27 +35,13 @@ class Engine(Protocol):
     name: str
     precision: Precision
 
-    def describe(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Describe a batch by the chosen descriptor.
-
-        Args:
-            images: (N, S, S, 3) uint8, RGB, where S is the version's size.
-
-        Returns:
-            (N, D) float32, each row of unit length.
-
-        Raises:
-            InvalidArgument: The array has another shape or type.
-        """
-        ...
-
     def outputs(
         self, images: NDArray[np.uint8], names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
         """Describe a batch by several descriptors, from one run of the convolutions.
 
         Args:
-            images: As for `describe`.
+            images: (N, S, S, 3) uint8, RGB, where S is the version's size.
             names: The names of the descriptors, such as `vgg16-mac`.
 
         Returns:
@@ -60,7 +50,6 @@ class Engine(Protocol):
         Raises:
             InvalidArgument: The array has another shape or type.
         """
-        ...
 
 
 @dataclass(frozen=True)
@@ -69,52 +58,47 @@ class Model:
 
     Attributes:
         engine: The engine that computes the descriptors.
-        version: The version of the chosen descriptor.
         versions: The versions of all descriptors that one run of the convolutions gives, the
             chosen one first.
     """
 
     engine: Engine
-    version: DescriptorVersion
     versions: tuple[DescriptorVersion, ...]
+
+    @property
+    def version(self) -> DescriptorVersion:
+        """The version of the chosen descriptor."""
+        return self.versions[0]
 
     @classmethod
     def load(cls, folder: Path, choice: Choice, *, threads: int) -> Self:
-        """Load a model folder and check it against its golden vectors.
+        """Load a folder that `python -m model_build` wrote, and check its golden vectors.
 
-        Args:
-            folder: A folder that `python -m model_build` published.
-            choice: The descriptor, the engine and the precision.
-            threads: The number of cores that one batch may use.
+        A batch may use `threads` cores.
 
         Raises:
             NotReady: The folder lacks that version, or the engine does not reproduce the golden
                 vectors of every descriptor on this machine.
         """
         versions = find_versions(folder, choice)
-        model = cls(_engine(folder, versions, choice, threads), versions[0], versions)
+        model = cls(_engine(folder, versions, choice, threads), versions)
         golden = [GoldenVectors.load(folder / GOLDEN_FILE, version) for version in versions]
         given = model.engine.outputs(golden[0].pictures, [version.name for version in versions])
         for expected in golden:
             worst = expected.worst_cosine(given[expected.version.name])
-            if not worst >= MIN_COSINE:  # `not >=`, because NaN must fail too
-                raise _not_reproduced(expected.version, choice, folder, worst)
+            if not worst >= expected.least_cosine:  # `not >=`, because NaN must fail too
+                raise _not_reproduced(expected, choice, folder, worst)
         return model
 
     def describe(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Describe a batch by every version.
-
-        Args:
-            images: (N, S, S, 3) uint8, RGB, where S is the versions' size.
-
-        Returns:
-            (N, sum of all D) float32: the unit vectors of `versions`, concatenated.
-
-        Raises:
-            InvalidArgument: The array has another shape or type.
-        """
+        """Return the unit vectors of all `versions`, concatenated; see `Engine.outputs`."""
         given = self.engine.outputs(images, [version.name for version in self.versions])
         return np.concatenate([given[version.name] for version in self.versions], axis=1)
+
+
+def read_tag(folder: Path) -> str:
+    """Return the tag of a model outside of BentoML's store, or raise `FileNotFoundError`."""
+    return (folder / TAG_FILE).read_text().strip()
 
 
 def find_versions(folder: Path, choice: Choice) -> tuple[DescriptorVersion, ...]:
@@ -161,13 +145,12 @@ def find_version(
     )
 
 
-def _not_reproduced(
-    version: DescriptorVersion, choice: Choice, folder: Path, worst: float
-) -> NotReady:
+def _not_reproduced(golden: GoldenVectors, choice: Choice, folder: Path, worst: float) -> NotReady:
     return NotReady(
-        f"{version.name} in {version.precision} by {choice.engine} does not reproduce the golden "
-        f"vectors of {folder.name} here: cosine {worst:.5f}, at least {MIN_COSINE} is needed; set "
-        "LOOKALIKE_PRECISION=fp32, or build the model again with `python -m model_build`"
+        f"{golden.version.name} in {golden.version.precision} by {choice.engine} does not "
+        f"reproduce the golden vectors of {folder.name} here: cosine {worst:.5f}, at least "
+        f"{golden.least_cosine} is needed; set LOOKALIKE_PRECISION=fp32, or build the model again "
+        "with `python -m model_build`"
     )
 
 
@@ -179,11 +162,11 @@ def _engine(
         from bento_service.descriptors.torch_engine import TorchEngine
 
         return TorchEngine(folder / WEIGHTS_FILE, versions, on_gpu=choice.on_gpu, threads=threads)
+    if choice.engine == "openvino":
+        from bento_service.descriptors.openvino_engine import OpenVinoEngine
+
+        names = [version.name for version in versions]
+        return OpenVinoEngine(folder / NETWORK_FILES["int8"], names, threads=threads)
     from bento_service.descriptors.onnx_engine import OnnxEngine
 
-    return OnnxEngine(
-        folder / NETWORK_FILES[choice.precision],
-        descriptor=choice.descriptor,
-        precision=choice.precision,
-        threads=threads,
-    )
+    return OnnxEngine(folder / NETWORK_FILES[choice.precision], choice.precision, threads=threads)

@@ -9,8 +9,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from bento_service.descriptors.hardware import cpu_facts, has_dot_products
+from bento_service.descriptors.images import check_images
 from bento_service.descriptors.version import Precision
-from bento_service.errors import InvalidArgument
 
 SLOWER_PRODUCTS = "session.x64quantprecision"
 """onnxruntime's option for 8-bit products that do not overflow on processors without VNNI."""
@@ -25,48 +25,25 @@ class OnnxEngine:
 
     Args:
         network: An ONNX file with the input `images` and outputs named like the descriptors.
-        descriptor: The output that `describe` returns.
         precision: The precision of the network's arithmetic.
         threads: The number of cores that one batch may use.
     """
 
     name = "onnxruntime"
 
-    def __init__(
-        self, network: Path, *, descriptor: str, precision: Precision, threads: int
-    ) -> None:
+    def __init__(self, network: Path, precision: Precision, *, threads: int) -> None:
         options = session_options(threads=threads)
-        self.descriptor = descriptor
         self.precision: Precision = precision
         self._session = onnxruntime.InferenceSession(
             network, options, providers=["CPUExecutionProvider"]
         )
         self._shape: Sequence[Any] = self._session.get_inputs()[0].shape[1:]
 
-    def describe(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Describe a batch; see `Engine.describe`."""
-        return self.outputs(images, [self.descriptor])[self.descriptor]
-
     def outputs(
         self, images: NDArray[np.uint8], names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        """Return several of the network's outputs from one run of its convolutions.
-
-        Args:
-            images: (N, S, S, 3) uint8, RGB.
-            names: The names of the outputs, such as `vgg16-mac`.
-
-        Returns:
-            For each name, (N, D) float32.
-
-        Raises:
-            InvalidArgument: The array has another shape or type.
-        """
-        if images.dtype != np.uint8 or list(images.shape[1:]) != list(self._shape):
-            raise InvalidArgument(
-                f"images are {images.dtype} {images.shape}; send uint8 (N, "
-                f"{', '.join(map(str, self._shape))})"
-            )
+        """Return several of the network's outputs, also its taps; see `Engine.outputs`."""
+        check_images(images, self._shape)
         step = _PICTURES_A_RUN[self.precision]
         runs = [
             self._session.run(list(names), {"images": images[at : at + step]})

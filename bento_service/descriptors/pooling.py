@@ -16,27 +16,15 @@ GEM_FLOOR = 1e-6
 
 
 def mac(feature_maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the maximum activations of convolutions, MAC (Tolias et al., arXiv:1511.05879).
-
-    Args:
-        feature_maps: (N, C, H, W) float32.
-
-    Returns:
-        (N, C) float32, the maximum of each map over its positions; not normalised.
-    """
+    """Return the maximum (N, C) of each map (N, C, H, W): MAC (Tolias et al., arXiv:1511.05879)."""
     maxima: NDArray[np.float32] = feature_maps.max(axis=(2, 3))
     return maxima
 
 
 def gem(feature_maps: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
-    """Return the generalised mean, the mean of x^p to the 1/p (Radenovic et al., arXiv:1711.02512).
+    """Return the generalised mean (N, C) of each map (N, C, H, W), the mean of x^p to the 1/p.
 
-    Args:
-        feature_maps: (N, C, H, W) float32; values below 1e-6 count as 1e-6.
-        exponent: p; 1 gives the mean, and large values approach the maximum.
-
-    Returns:
-        (N, C) float32, not normalised.
+    See Radenovic et al., arXiv:1711.02512. Values below 1e-6 count as 1e-6.
     """
     powers = np.maximum(feature_maps, np.float32(GEM_FLOOR)).astype(np.float64) ** exponent
     means: NDArray[np.float32] = (powers.mean(axis=(2, 3)) ** (1.0 / exponent)).astype(np.float32)
@@ -44,15 +32,9 @@ def gem(feature_maps: NDArray[np.float32], exponent: float) -> NDArray[np.float3
 
 
 def rmac(feature_maps: NDArray[np.float32], levels: int, eps: float = 1e-12) -> NDArray[np.float32]:
-    """Return regional maximum activations (Tolias et al., arXiv:1511.05879), without whitening.
+    """Return the sum (N, C) of the normalised MACs of regions in square maps (N, C, S, S).
 
-    Args:
-        feature_maps: (N, C, S, S) float32, square.
-        levels: L; level l has l x l overlapping square regions.
-        eps: The lower bound of the norms used as divisors.
-
-    Returns:
-        (N, C) float32: the sum of the regions' normalised MACs; not normalised itself.
+    See Tolias et al., arXiv:1511.05879; this is without whitening. Norms are at least `eps`.
     """
     side = feature_maps.shape[2]
     total = np.zeros(feature_maps.shape[:2], np.float32)
@@ -86,15 +68,7 @@ def l2_normalised(vectors: NDArray[np.float32], eps: float = 1e-12) -> NDArray[n
 
 
 def pooled(pooling: Pooling, taps: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return descriptors from the feature maps that a pooling names.
-
-    Args:
-        pooling: The pooling.
-        taps: The feature maps by name, each (N, C, H, W) float32.
-
-    Returns:
-        (N, D) float32, rows of unit length.
-    """
+    """Return descriptors (N, D), rows of unit length, from feature maps (N, C, H, W) by name."""
     parts = [
         np.float32(part.weight) * l2_normalised(_pooled_part(part, taps, pooling.eps), pooling.eps)
         for part in pooling.parts

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 
+from bento_service.descriptors.images import check_images
 from bento_service.descriptors.pooling import GEM_FLOOR, rmac_regions
 from bento_service.descriptors.version import DescriptorVersion, Part, Pooling, Precision
-from bento_service.errors import InvalidArgument
 
 # A pooling follows these convolutions, given by their index in torchvision's layers.
 _LAST_OF_BLOCK = (2, 7, 14, 21)
@@ -31,7 +31,7 @@ class TorchEngine:
 
     Args:
         weights: A safetensors file with torchvision's names.
-        versions: The versions to compute, of one precision; `describe` returns the first.
+        versions: The versions to compute, of one precision.
         on_gpu: Run on the first CUDA device instead of the CPU.
         threads: The number of cores that one batch may use on the CPU.
     """
@@ -51,19 +51,11 @@ class TorchEngine:
         with torch.inference_mode():
             self._network: Network = CudaGraphs(network, self._side) if on_gpu else network
 
-    def describe(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Describe a batch by the first descriptor; see `Engine.describe`."""
-        return self.outputs(images, self._names[:1])[self._names[0]]
-
     def outputs(
         self, images: NDArray[np.uint8], names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
         """Describe a batch by several descriptors; see `Engine.outputs`."""
-        side = self._side
-        if images.dtype != np.uint8 or images.shape[1:] != (side, side, 3):
-            raise InvalidArgument(
-                f"images are {images.dtype} {images.shape}; send uint8 (N, {side}, {side}, 3)"
-            )
+        check_images(images, (self._side, self._side, 3))
         with torch.inference_mode():
             pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self._device)
             joined: NDArray[np.float32] = self._network(pixels).cpu().numpy()
@@ -74,9 +66,7 @@ class TorchEngine:
 class Vgg16(torch.nn.Module):
     """VGG16 (Simonyan and Zisserman, arXiv:1409.1556) up to conv5_3, followed by poolings.
 
-    Args:
-        weights: The float32 convolutions by torchvision's names.
-        versions: The versions whose poolings are computed, of one preprocessing and precision.
+    The convolutions have torchvision's names, the versions one preprocessing and precision.
     """
 
     def __init__(
@@ -123,10 +113,6 @@ class CudaGraphs:
     """A network recorded for some batch sizes; a batch is padded to the next larger size.
 
     Every size is recorded at the start, so that no query waits for it.
-
-    Args:
-        network: The network, on a CUDA device.
-        side: S, the side of the images, in pixels.
     """
 
     def __init__(self, network: Vgg16, side: int) -> None:

@@ -18,8 +18,10 @@ VERSIONS_FILE = "descriptor_versions.json"
 
 DescriptorName = Literal["vgg16-mac", "vgg16-rgem", "vgg16-rmac4"]
 DESCRIPTORS: tuple[DescriptorName, ...] = get_args(DescriptorName)
-Precision = Literal["fp32", "int8", "bf16"]
+Precision = Literal["fp32", "int8", "int8_openvino", "bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+QUANTISED: tuple[Precision, ...] = ("int8", "int8_openvino")
+"""The precisions that compute the 8-bit network, each with rounding of its own."""
 
 
 class _Record(BaseModel):
@@ -43,7 +45,7 @@ class Preprocessing(_Record):
 
     Attributes:
         orientation: `exif`: the picture is first rotated upright by its EXIF orientation.
-        alpha: The colour that transparent pixels are blended onto.
+        alpha: The ground under transparency: white, or black or grey for what vanishes on white.
         colour: The conversion of other colour models to RGB.
         profile: The step at which colours with an ICC profile are converted to sRGB.
         deep_samples: The conversion of samples with more than 8 bits to 8 bits.
@@ -60,7 +62,7 @@ class Preprocessing(_Record):
     """
 
     orientation: Literal["exif"] = "exif"
-    alpha: tuple[int, int, int] = (255, 255, 255)
+    alpha: Literal["white-unless-the-edge-vanishes"] = "white-unless-the-edge-vanishes"
     colour: Literal["pillow-convert-rgb"] = "pillow-convert-rgb"
     profile: Literal["to-srgb-after-resizing"] = "to-srgb-after-resizing"
     deep_samples: Literal["scaled-to-8-bit"] = "scaled-to-8-bit"
@@ -137,13 +139,9 @@ class DescriptorVersion(_Record):
     """The record of everything that one kind of descriptor depends on.
 
     Attributes:
-        name: The name of the descriptor, such as `vgg16-rmac4`.
-        weights: The network's weights.
-        preprocessing: The conversion of pictures to the network's input.
-        pooling: The reduction of feature maps to the descriptor.
         dimension: D, the number of components of a descriptor.
         precision: The precision of the convolutions' arithmetic.
-        quantisation: The constants of 8-bit arithmetic, if the precision is `int8`.
+        quantisation: The constants of 8-bit arithmetic, if the precision is one of `QUANTISED`.
         storage: The data type of stored descriptors.
         metric: `ip`: the inner product of unit vectors, which is their cosine.
         hash_kind: The perceptual hash that is stored with an image, if any.

@@ -41,12 +41,7 @@ _NOT_PUBLIC_6 = tuple(
 
 
 def may_be_fetched_from(address: str, allowed: Sequence[Network] = ()) -> bool:
-    """Return true if an address is public or explicitly allowed.
-
-    Args:
-        address: The address as text; invalid text is not public.
-        allowed: Networks that count as public.
-    """
+    """Return true if an address is public, or in an allowed network; invalid text is neither."""
     try:
         parsed = ip_address(address)
     except ValueError:

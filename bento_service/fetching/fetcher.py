@@ -27,7 +27,8 @@ from bento_service.errors import (
     UrlUnreachable,
 )
 from bento_service.fetching.addresses import may_be_fetched_from
-from bento_service.fetching.places import FetchRules, allowed_place
+from bento_service.fetching.allowed_urls import allowed_url
+from bento_service.settings import Settings
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 """Returns the addresses of a name, as text."""
@@ -55,19 +56,13 @@ class Fetcher:
 
     def __init__(
         self,
-        rules: FetchRules,
+        settings: Settings,
         *,
         resolve: Resolve | None = None,
         trusted: ssl.SSLContext | None = None,
     ) -> None:
-        """Set the rules of downloads.
-
-        Args:
-            rules: The operator's rules.
-            resolve: Returns the addresses of a name; by default the system's resolver.
-            trusted: The trusted certificates; by default the system's.
-        """
-        self._rules = rules
+        """Set the rules of downloads; by default with the system's resolver and certificates."""
+        self._settings = settings
         self._resolve = resolve or partial(_resolved, ThreadPoolExecutor(AT_ONCE, "resolving"))
         self._trusted: ssl.SSLContext | bool = True if trusted is None else trusted
         self._under_way = 0
@@ -77,24 +72,24 @@ class Fetcher:
         """Download a picture into a file that is deleted at the end of the block.
 
         Raises:
-            InvalidArgument, Forbidden: The URL is not allowed; see `allowed_place`.
+            InvalidArgument, Forbidden: The URL is not allowed; see `allowed_url`.
             UrlUnreachable: The download failed.
             TooLarge: The picture exceeds the size limit.
             Overloaded: Too many downloads are running.
         """
-        place = allowed_place(url, self._rules)
+        checked = allowed_url(url, self._settings)
         if self._under_way >= AT_ONCE:
             raise Overloaded(f"{AT_ONCE} pictures are being fetched; try again shortly")
         with SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
-            await self._fetch(place, cast("BinaryIO", file))
+            await self._fetch(checked, cast("BinaryIO", file))
             file.seek(0)
             yield cast("BinaryIO", file)
 
-    async def _fetch(self, place: URL, file: BinaryIO) -> None:
+    async def _fetch(self, url: URL, file: BinaryIO) -> None:
         self._under_way += 1
         try:
-            async with asyncio.timeout(self._rules.seconds), self._session() as session:
-                await self._follow(session, place, file)
+            async with asyncio.timeout(self._settings.url_seconds), self._session() as session:
+                await self._follow(session, url, file)
         except (aiohttp.ClientError, OSError, ValueError):
             # No cause is attached, because it describes this network.
             raise UrlUnreachable(_FAILED) from None
@@ -114,29 +109,29 @@ class Fetcher:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=self._rules.seconds),
+            timeout=aiohttp.ClientTimeout(total=self._settings.url_seconds),
         )
 
-    async def _follow(self, session: aiohttp.ClientSession, place: URL, file: BinaryIO) -> None:
+    async def _follow(self, session: aiohttp.ClientSession, url: URL, file: BinaryIO) -> None:
         for _ in range(MAX_REDIRECTS + 1):
-            async with session.get(place, allow_redirects=False) as answer:
+            async with session.get(url, allow_redirects=False) as answer:
                 if answer.status == 200:
                     await self._keep(answer, file)
                     return
                 target = answer.headers.get("Location")
                 if answer.status not in _REDIRECTS or target is None:
                     raise _RefusedError("no picture")
-                place = self._redirected(place, target)
+                url = self._redirected(url, target)
         raise _RefusedError("too many redirects")
 
-    def _redirected(self, place: URL, target: str) -> URL:
+    def _redirected(self, url: URL, target: str) -> URL:
         try:
-            return allowed_place(str(place.join(URL(target))), self._rules)
+            return allowed_url(str(url.join(URL(target))), self._settings)
         except (InvalidArgument, Forbidden) as error:
             raise _RefusedError("a redirect to a forbidden URL") from error
 
     async def _keep(self, answer: aiohttp.ClientResponse, file: BinaryIO) -> None:
-        most = self._rules.max_bytes
+        most = self._settings.max_upload_bytes
         received = answer.content_length or 0
         if received <= most:
             received = 0
@@ -162,7 +157,7 @@ class Fetcher:
         return socket.socket(family, kind, protocol)
 
     def _may_be_asked(self, address: str) -> bool:
-        return may_be_fetched_from(address, self._rules.networks)
+        return may_be_fetched_from(address, self._settings.url_networks)
 
 
 class _Resolver(AbstractResolver):

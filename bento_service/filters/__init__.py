@@ -1,1 +1,1 @@
-"""Filters: which images pass an expression over their metadata and their own fields."""
+"""Filters: expressions over the metadata and the own fields of images."""

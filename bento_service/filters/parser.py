@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
 from typing import NoReturn
+from unicodedata import normalize
 
 from bento_service.errors import InvalidArgument
 from bento_service.filters import expressions as ex
@@ -45,11 +46,7 @@ class _Token:
 
 
 def parse(text: str) -> ex.Expression:
-    """Parse a filter; `docs/filters.md` describes the language.
-
-    Raises:
-        InvalidArgument: The text is no filter; the message says where and why.
-    """
+    """Parse a filter, see `docs/filters.md`, or raise `InvalidArgument` with the position."""
     if len(text) > MAX_LENGTH:
         raise InvalidArgument(f"filter: has {len(text)} characters; at most {MAX_LENGTH}")
     return _Parser(_tokens(text)).parse()
@@ -230,7 +227,7 @@ class _Parser:
             if not isfinite(value):
                 _reject("the number is too large", token.position)
         elif token.kind == "text":
-            value = _unquoted(self._take())
+            value = _composed(self._take())
         elif token.kind == "sign" and token.text in _CONSTANTS:
             value = _CONSTANTS[self._take().text]
         else:
@@ -243,7 +240,7 @@ class _Parser:
             self._fail_expecting("a pattern in quotes")
         if isinstance(field, ex.Own) and field not in _OWN_STRINGS:
             _reject(f"`{field}` is no string, so it knows no `like`", token.position)
-        pattern = _unquoted(self._take())
+        pattern = _composed(self._take())
         text = pattern.removesuffix("%") if pattern != "%" else ""
         begins, ends = pattern.endswith("%"), text.startswith("%")
         text = text.removeprefix("%")
@@ -273,6 +270,11 @@ def _moment(text: str, position: int) -> datetime:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         _reject("that is no date like 2026-01-31 or 2026-01-31T12:00:00+01:00", position)
+
+
+def _composed(token: _Token) -> str:
+    """Return a string in the normal form in which texts are compared; see `comparable`."""
+    return normalize("NFC", _unquoted(token))
 
 
 def _unquoted(token: _Token) -> str:

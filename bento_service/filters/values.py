@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from unicodedata import normalize
 
 from bento_service.errors import InvalidArgument
 from bento_service.filters.expressions import Value
@@ -21,6 +22,7 @@ MAX_KEY = 255
 MAX_BYTES = 64 * 2**10
 """Bytes of the metadata of one image, as JSON in UTF-8: every hit reads them."""
 _ELEMENTS = "[]"
+_PLACES = json.JSONEncoder(separators=(",", ":"))
 
 
 class Kind(StrEnum):
@@ -46,7 +48,7 @@ class Attribute:
 
 def place(path: Sequence[str]) -> str:
     """Return a path as one string, different for different paths."""
-    return json.dumps(list(path), separators=(",", ":"))
+    return _PLACES.encode(path)
 
 
 def elements(path: Sequence[str]) -> str:
@@ -75,10 +77,15 @@ def is_comparable(text: str) -> bool:
 
 
 def comparable(value: Any) -> tuple[Kind, Value]:
-    """Return a value's kind, and the value as it is compared: numbers as floats."""
+    """Return a value's kind, and the value as it is compared.
+
+    Numbers are floats; texts are composed (Unicode's NFC), as people type them.
+    """
     kind = kind_of(value)
     if kind is Kind.NUMBER:
         return kind, float(value)
+    if kind is Kind.STRING:
+        return kind, normalize("NFC", value)
     return kind, None if kind is Kind.OTHER else value
 
 
@@ -87,21 +94,18 @@ def attributes(metadata: Mapping[str, Any]) -> Iterator[Attribute]:
     waiting: list[tuple[tuple[str, ...], Any]] = [((key,), metadata[key]) for key in metadata]
     while waiting:
         path, value = waiting.pop()
-        if len(place(path)) > MAX_PLACE:
+        where = place(path)
+        if len(where) > MAX_PLACE:
             continue
-        yield _attribute(place(path), value)
+        yield _attribute(where, value)
         if isinstance(value, Mapping):
             waiting += [((*path, key), value[key]) for key in value]
         elif isinstance(value, list):
-            yield from (_attribute(elements(path), element) for element in value)
+            yield from (_attribute(where + _ELEMENTS, element) for element in value)
 
 
 def check_metadata(metadata: Mapping[str, Any]) -> None:
-    """Check the size of an image's metadata.
-
-    Raises:
-        InvalidArgument: It has too many values or bytes, or a key is too long.
-    """
+    """Raise `InvalidArgument` if metadata has too many values or bytes, or too long a key."""
     size = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         raise InvalidArgument(

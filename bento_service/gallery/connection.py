@@ -11,7 +11,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,8 +33,13 @@ LONGEST_PAUSE_SECONDS = 5.0
 _DEFAULT_PORT = 19530
 
 _log = logging.getLogger(__name__)
-# pymilvus pings an idle server every ten seconds, which Lite rejects as abuse.
-_LITE_CHANNEL = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
+# pymilvus pings an idle server every ten seconds, which Lite rejects as abuse. Lite is in this
+# process, where no proxy of the environment leads to.
+_LITE_CHANNEL = {
+    "grpc.keepalive_time_ms": 300_000,
+    "grpc.keepalive_permit_without_calls": False,
+    "grpc.enable_http_proxy": 0,
+}
 # Otherwise a new channel would take over the dead connection of the one before.
 _SERVER_CHANNEL = {"grpc.use_local_subchannel_pool": 1}
 
@@ -47,7 +52,9 @@ class Connection:
     """One client for all threads, connected by the first call that needs it. Close it at the end.
 
     Args:
-        uri: `http://host:port` of a server, or the path of Milvus Lite's folder.
+        uri: `http://host:port` or `http://host:port/database` of a server, or the path of Milvus
+            Lite's folder.
+        options: The options of `MilvusClient`: a token and certificates for a server.
         connect_seconds: The time limit of connecting.
         first_pause: Seconds before connecting again; each later pause is twice as long.
         longest_pause: Most seconds between two attempts.
@@ -58,12 +65,14 @@ class Connection:
         self,
         uri: str,
         *,
+        options: Mapping[str, str] | None = None,
         connect_seconds: float = CONNECT_SECONDS,
         first_pause: float = FIRST_PAUSE_SECONDS,
         longest_pause: float = LONGEST_PAUSE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.uri = uri
+        self._options = options or {}
         self._connect_seconds = connect_seconds
         self._first_pause = first_pause
         self._longest_pause = longest_pause
@@ -108,7 +117,7 @@ class Connection:
                     self._client = self._connect()
                 except (MilvusException, RpcError) as error:
                     self._failed()
-                    raise ConnectionError(f"no connection: {error}") from error
+                    raise ConnectionError(self._no_connection(error)) from error
                 except BaseException:
                     self._failed()
                     raise
@@ -219,7 +228,11 @@ class Connection:
         else:
             self._check_port()
         client = MilvusClient(
-            self.uri, timeout=self._connect_seconds, dedicated=True, grpc_options=channel
+            self.uri,
+            timeout=self._connect_seconds,
+            dedicated=True,
+            grpc_options=channel,
+            **self._options,
         )
         without_retries(client)
         try:
@@ -229,6 +242,15 @@ class Connection:
             client.close()
             raise
         return client
+
+    def _no_connection(self, error: Exception) -> str:
+        if self.is_embedded:
+            return f"no connection: {error}"
+        # Milvus and pymilvus name no reason if a token or a certificate is wrong.
+        return (
+            "its port is open, but it accepts no connection; if that goes on, correct "
+            f"LOOKALIKE_MILVUS_TOKEN and the certificates ({_summary(error)})"
+        )
 
     def _check_port(self) -> None:
         """Fail at once if nothing listens on the port; pymilvus would keep trying."""

@@ -21,6 +21,7 @@ MAX_IN_MEMORY = 5_000_000
 """Images that HNSW holds in memory, 2.5 KB each; for more, IVF_SQ8 takes half of that."""
 MAX_LITE = 50_000
 """Images that Milvus Lite searches quickly; the time grows with the number of images."""
+_LISTS = 1024
 
 Choice = Literal["auto", "flat", "hnsw", "ivf_sq8", "diskann"]
 """The values of the setting."""
@@ -55,26 +56,19 @@ class IndexType(StrEnum):
 
     def build_params(self) -> dict[str, int]:
         """Return Milvus' parameters for building an index."""
-        match self:
-            case IndexType.HNSW:
-                return {"M": 16, "efConstruction": 200}
-            case IndexType.IVF_SQ8:
-                return {"nlist": 1024}
-            case _:
-                return {}
+        return {
+            IndexType.HNSW: {"M": 16, "efConstruction": 200},
+            IndexType.IVF_SQ8: {"nlist": _LISTS},
+        }.get(self, {})
 
     def search_params(self, top_k: int, effort: int | None) -> dict[str, int]:
         """Return Milvus' parameters for a search of `top_k` neighbours."""
         effort = effort or self.default_effort
-        match self:
-            case IndexType.HNSW:
-                return {"ef": max(effort, top_k)}
-            case IndexType.IVF_SQ8:
-                return {"nprobe": min(effort, 1024)}
-            case IndexType.DISKANN:
-                return {"search_list": max(effort, top_k)}
-            case _:
-                return {}
+        return {
+            IndexType.HNSW: {"ef": max(effort, top_k)},
+            IndexType.IVF_SQ8: {"nprobe": min(effort, _LISTS)},
+            IndexType.DISKANN: {"search_list": max(effort, top_k)},
+        }.get(self, {})
 
 
 @dataclass(frozen=True)
@@ -82,8 +76,7 @@ class IndexRule:
     """The rule for the index type of a collection.
 
     Attributes:
-        choice: The operator's setting.
-        embedded: True if the index is embedded, where only exact search is worth anything.
+        embedded: True if the index is embedded, where only exact search is fast.
         by: The name of the embedded index, for people.
         most: Images that an embedded index searches quickly.
         max_flat: Images up to which a server compares one by one.
@@ -100,10 +93,6 @@ class IndexRule:
 
         A collection that shrinks keeps its type down to half the limit, so that one whose size is
         near a limit is not rebuilt again and again.
-
-        Args:
-            present: The type that it has.
-            images: The number of its images.
         """
         if self.embedded:
             return IndexType.FLAT
@@ -120,7 +109,7 @@ class IndexRule:
         return IndexType.HNSW if images <= MAX_IN_MEMORY else IndexType.IVF_SQ8
 
     def is_overgrown(self, images: int) -> bool:
-        """Return whether a collection is too large for an embedded index."""
+        """Return true if a collection is too large for an embedded index."""
         return self.embedded and images > self.most
 
     @property

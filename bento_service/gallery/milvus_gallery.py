@@ -6,47 +6,58 @@ a row and search), so writers flush after a burst. Every call has a time limit, 
 server a short one; see `connection`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.connection import CALL_SECONDS as _TIME_LIMIT
-from bento_service.gallery.connection import CONNECT_SECONDS
-from bento_service.gallery.gallery import Neighbour
+from bento_service.gallery.connection import CONNECT_SECONDS, Connection
+from bento_service.gallery.gallery import Among, Below, Gallery, Neighbour, Vector, Vectors
 from bento_service.gallery.index_types import MAX_NEIGHBOURS
 from bento_service.gallery.milvus_indexes import DESCRIPTOR_FIELD, MilvusIndexes
-from bento_service.gallery.shared import SharedSearches
+from bento_service.settings import Settings
 
 _T = TypeVar("_T")
 _ROWS_PER_CALL = 1000
 
 
-class MilvusGallery(MilvusIndexes):
+class MilvusGallery(MilvusIndexes, Gallery):
     """A `Gallery` in Milvus Lite or in a Milvus server. Close it with `with`.
 
     Every method raises `IndexUnavailable` if Milvus does not answer or refuses.
 
     Args:
-        uri: `http://host:port` of a server, or the path of Milvus Lite's folder.
+        uri, options, connect_seconds: See `Connection`.
         effort: The search parameter of approximate indexes; see `IndexType.default_effort`.
-        connect_seconds: The time limit of connecting.
     """
 
     def __init__(
-        self, uri: str, *, effort: int | None = None, connect_seconds: float = CONNECT_SECONDS
+        self,
+        uri: str,
+        *,
+        options: Mapping[str, str] | None = None,
+        effort: int | None = None,
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
-        super().__init__(uri, connect_seconds=connect_seconds)
+        super().__init__(Connection(uri, options=options, connect_seconds=connect_seconds))
         self._effort = effort
         self._changes = 0  # writes that began plus writes that ended; odd during a write
         self._suspects: set[str] = set()
-        self._shared: SharedSearches[list[Neighbour]] = SharedSearches(_TIME_LIMIT)
 
-    def __enter__(self) -> Self:
-        return self
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the gallery that the settings name; it connects with its first call."""
+        options = {"token": settings.milvus_token}
+        if settings.milvus_certificate:
+            options["ca_pem_path"] = str(settings.milvus_ca)
+            options["client_pem_path"] = str(settings.milvus_certificate)
+            options["client_key_path"] = str(settings.milvus_key)
+        elif settings.milvus_ca:
+            options["server_pem_path"] = str(settings.milvus_ca)
+        return cls(settings.milvus, options=options, effort=settings.index_effort)
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
@@ -56,9 +67,7 @@ class MilvusGallery(MilvusIndexes):
         suspects, self._suspects = self._suspects, set()
         return suspects
 
-    def upsert(
-        self, name: str, image_ids: Sequence[int], descriptors: Sequence[NDArray[np.float32]]
-    ) -> None:
+    def upsert(self, name: str, image_ids: Sequence[int], descriptors: Sequence[Vector]) -> None:
         """Put descriptors into an index; see `Gallery`."""
         rows = [
             {"id": image_id, DESCRIPTOR_FIELD: descriptor}
@@ -84,43 +93,18 @@ class MilvusGallery(MilvusIndexes):
 
         A server shows a deletion a fifth of a second later, and lists rows without consistency.
         """
-        with self._connection.calling("show what was written"):
-            self._client.query(
-                name,
-                filter="id in [0]",
-                output_fields=["id"],
-                consistency_level="Strong",
-                timeout=_TIME_LIMIT,
-            )
-
-    def search(
-        self,
-        name: str,
-        query: NDArray[np.float32],
-        *,
-        top_k: int,
-        among: Collection[int] | None = None,
-        below: int | None = None,
-    ) -> list[Neighbour]:
-        """Return the nearest images of an index, best first; see `Gallery`."""
-        condition = _condition(among, below)
-        limit = min(top_k, MAX_NEIGHBOURS)
-        size = _size_class(limit) if self.is_embedded else limit
-
-        def ask(queries: Sequence[NDArray[np.float32]], seconds: float) -> list[list[Neighbour]]:
-            return self._search(name, queries, size, condition, seconds)
-
-        if not self.is_embedded:  # a server runs searches in parallel
-            return ask([query], self._connection.search_seconds)[0]
-        kind = (name, size, condition, query.shape)
-        return self._shared.search(kind, query, ask)[:limit]
+        self._query("show what was written", name, "id in [0]")
 
     def search_each(
-        self, name: str, queries: NDArray[np.float32], *, top_k: int
+        self, name: str, queries: Vectors, *, top_k: int, among: Among = None, below: Below = None
     ) -> list[list[Neighbour]]:
         """Return the nearest images of each query; see `Gallery`."""
-        seconds = _TIME_LIMIT if self.is_embedded else self._connection.search_seconds
-        return self._search(name, list(queries), min(top_k, MAX_NEIGHBOURS), "", seconds)
+        limit, condition = min(top_k, MAX_NEIGHBOURS), _condition(among, below)
+        return self._search(name, list(queries), limit, condition)
+
+    def search_stored(self, name: str, query: Vector, *, top_k: int) -> list[Neighbour]:
+        """Return the nearest rows as Milvus holds them; see `Gallery`."""
+        return MilvusGallery.search_each(self, name, query[np.newaxis], top_k=top_k)[0]
 
     def ids(self, name: str) -> set[int]:
         """Return the ids of all rows of an index."""
@@ -140,6 +124,29 @@ class MilvusGallery(MilvusIndexes):
                 return ids
             finally:
                 iterator.close()
+
+    def count(self, name: str) -> int:
+        """Return the number of rows of an index."""
+        (row,) = self._query("count", name, "", "count(*)")
+        return int(row["count(*)"])
+
+    def present(self, name: str, image_ids: Collection[int]) -> set[int]:
+        """Return those of these ids that an index has."""
+        return {int(row["id"]) for row in self._query("list", name, _condition(image_ids, None))}
+
+    def _query(
+        self, what: str, name: str, condition: str, field: str = "id"
+    ) -> list[dict[str, Any]]:
+        """Return the rows that meet a condition, including those that were just written."""
+        with self._connection.calling(what):
+            rows: list[dict[str, Any]] = self._client.query(
+                name,
+                filter=condition,
+                output_fields=[field],
+                consistency_level="Strong",
+                timeout=_TIME_LIMIT,
+            )
+            return rows
 
     @contextmanager
     def _changing(self, what: str) -> Iterator[None]:
@@ -168,13 +175,10 @@ class MilvusGallery(MilvusIndexes):
             self._writing.release()
 
     def _search(
-        self,
-        name: str,
-        queries: Sequence[NDArray[np.float32]],
-        limit: int,
-        condition: str,
-        seconds: float,
+        self, name: str, queries: Sequence[Vector], limit: int, condition: str
     ) -> list[list[Neighbour]]:
+        seconds = self._connection.search_seconds
+
         def search() -> list[list[dict[str, Any]]]:
             with self._searching(name):
                 params = self._kind(name, seconds).search_params(limit, self._effort)
@@ -208,19 +212,11 @@ class MilvusGallery(MilvusIndexes):
             raise
 
 
-def _condition(among: Collection[int] | None, below: int | None) -> str:
+def _condition(among: Among, below: Below) -> str:
     conditions = [] if among is None else [f"id in {sorted(among)}"]
     if below is not None:
         conditions.append(f"id < {below}")
     return " and ".join(conditions)
-
-
-def _size_class(top_k: int) -> int:
-    """Round `top_k` up, so that searches for about as many neighbours can share a call."""
-    # Each hit costs 20 to 50 µs in Lite, so it is rounded only a little.
-    return (
-        -(-top_k // 8) * 8 if top_k <= 128 else min(1 << (top_k - 1).bit_length(), MAX_NEIGHBOURS)
-    )
 
 
 def _slices(rows: Sequence[Any]) -> Iterable[Any]:

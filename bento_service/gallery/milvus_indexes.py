@@ -8,7 +8,7 @@ from pathlib import Path
 from grpc import RpcError
 
 from bento_service.gallery.connection import CALL_SECONDS as _TIME_LIMIT
-from bento_service.gallery.connection import CONNECT_SECONDS, Connection
+from bento_service.gallery.connection import Connection
 from bento_service.gallery.index_types import IndexType
 from bento_service.gallery.lite_folder import names_in, remove_index
 from bento_service.gallery.milvus import DataType, MilvusClient, MilvusException
@@ -20,12 +20,12 @@ _log = logging.getLogger(__name__)
 class MilvusIndexes:
     """The part of a `Gallery` in Milvus that concerns whole indexes; see `Connection`."""
 
-    def __init__(self, uri: str, *, connect_seconds: float = CONNECT_SECONDS) -> None:
-        # Every failure is raised as one of ours; pymilvus would also log each with its stack, and
-        # so would Lite's server, for calls that it does not know and pymilvus does without.
+    def __init__(self, connection: Connection) -> None:
+        # Every failure is raised as `IndexUnavailable`. pymilvus would also log its stack, and so
+        # would Lite's server for optional calls of pymilvus that it does not implement.
         for name in ("pymilvus", "grpc._server"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._connection = Connection(uri, connect_seconds=connect_seconds)
+        self._connection = connection
         self._writing = threading.Lock()
         self._kinds: dict[str, IndexType] = {}  # an index of another type gets another name
 
@@ -54,15 +54,11 @@ class MilvusIndexes:
         return self._connection.answers
 
     def open(self, name: str, dimension: int) -> None:
-        """Make an index ready for searches: create, repair and load it as needed.
+        """Make an index ready for searches; see `Gallery`.
 
         A kill while Milvus Lite writes an index file damages the file but not the rows, so the
         index is rebuilt from its rows. If the rows are damaged too, as after a power cut, it starts
         empty: the caller compares it with the catalogue.
-
-        Args:
-            name: Name of the index.
-            dimension: D, components of a descriptor.
         """
         with self._writing, self._connection.calling("open"):
             try:

@@ -15,8 +15,7 @@ _log = logging.getLogger(__name__)
 def check_version(version: str) -> None:
     """Refuse a server that is too old, and warn of an untested version.
 
-    Args:
-        version: The version that the server reports: `v2.3.5`, `2.4.1-gpu` or anything else.
+    Servers report `v2.3.5`, `2.4.1-gpu` and the like.
 
     Raises:
         IndexUnavailable: The server is older than 2.3.

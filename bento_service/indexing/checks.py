@@ -1,4 +1,4 @@
-"""Comparing an index with the catalogue."""
+"""Comparisons of an index with the catalogue; `IndexUnavailable` if the index does not answer."""
 
 import random
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ MIN_SCORE = 0.999
 """The score with which they have to find themselves."""
 MIN_ROUNDED_SCORE = 0.98
 """The same for an index of rounded descriptors."""
+_SAMPLED_IDS = 1000
 _MISSES = 0.05
 """The part of the sample that an approximate index may miss."""
 _TIED = 1e-5
@@ -45,15 +46,30 @@ class RowComparison:
 
 
 def compare_rows(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> RowComparison:
-    """Compare the ids of an open index with the catalogue.
-
-    Raises:
-        IndexUnavailable: The index does not answer.
-    """
+    """Compare the ids of an open index with the catalogue."""
     ids = gallery.ids(index.name)
     expected = catalogue.changes.living_ids(index.id, up_to=index.applied)
     pending = catalogue.changes.changed_ids(index.id, after=index.applied)
     return RowComparison(len(ids), expected, expected - ids - pending, ids - expected - pending)
+
+
+def agrees(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> bool:
+    """Return true if an open index has as many rows as it should, and a sample of them.
+
+    This takes two seconds for a million images, and `compare_rows` twenty. An index that has
+    changes to apply does not agree, since some of them may be applied already.
+
+    Raises:
+        IndexUnavailable: The index does not answer.
+    """
+    if catalogue.changes.exceed(0, index.id, after=index.applied):
+        return False
+    living = catalogue.changes.count_living(index.id)
+    if gallery.count(index.name) != living:
+        return False
+    one_in = max(1, living // _SAMPLED_IDS)
+    sample = catalogue.changes.sample_living(index.id, one_in=one_in)
+    return gallery.present(index.name, sample) == sample and bool(sample or not living)
 
 
 def defect(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> str | None:
@@ -61,9 +77,6 @@ def defect(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> str | 
 
     It must hold exactly the images that were applied to it, and a sample of them must find
     themselves. Nothing else may write to the index meanwhile.
-
-    Raises:
-        IndexUnavailable: The index does not answer.
     """
     compared = compare_rows(catalogue, gallery, index)
     if wrong := compared.missing | compared.unknown:
@@ -86,7 +99,7 @@ def _self_search_defect(
             own = catalogue.images.descriptor(image_id, index.id)
         except ImageNotFound:
             continue  # deleted by now
-        near = gallery.search(index.name, own, top_k=_NEAREST)
+        near = gallery.search_stored(index.name, own, top_k=_NEAREST)
         best = max((hit.score for hit in near), default=0.0)
         is_near = best >= (MIN_SCORE if kind.has_exact_scores else MIN_ROUNDED_SCORE)
         first = {hit.image_id for hit in near if hit.score > best - _TIED}
@@ -108,14 +121,11 @@ def count_corrupt_rows(catalogue: Catalogue, gallery: Gallery, index: IndexRecor
     Without checksums, changed bytes of an index file only show in wrong scores, and an index that
     was killed while it moved rows can return them twice. One search with a random probe compares
     `MAX_NEIGHBOURS` rows.
-
-    Raises:
-        IndexUnavailable: The index does not answer.
     """
     seeded = np.random.default_rng(index.id)
     probe = seeded.standard_normal(index.space.dimension).astype(np.float32)
     probe = probe / np.linalg.norm(probe)
-    near = gallery.search(index.name, probe, top_k=MAX_NEIGHBOURS)
+    near = gallery.search_stored(index.name, probe, top_k=MAX_NEIGHBOURS)
     scores = _scores(catalogue, index, probe)
     known = (hit for hit in near if hit.image_id in scores)
     wrong = sum(not abs(hit.score - scores[hit.image_id]) < _WRONG for hit in known)

@@ -55,18 +55,17 @@ class IndexSwap:
         self._warned: set[int] = set()
         self._planned_at: dict[int, int] = {}
 
-    def advance(self, indexes: Iterable[IndexRecord]) -> tuple[list[str], float | None]:
-        """Advance every swap a little.
+    def forget(self) -> None:
+        """Forget how far the swaps are, because another replica may have advanced them."""
+        self._cursors.clear()
+        self._planned_at.clear()
 
-        Args:
-            indexes: All indexes, up to date with the catalogue.
+    def advance(self, indexes: Iterable[IndexRecord]) -> tuple[list[str], float | None]:
+        """Advance every swap a little, given all indexes, up to date with the catalogue.
 
         Returns:
             Names of indexes that searches use from now on, and after how many seconds to call this
             again; `None` if there is nothing to do until something changes.
-
-        Raises:
-            IndexUnavailable: The index does not answer.
         """
         switched, due = [], []
         for index in indexes:
@@ -128,7 +127,7 @@ class IndexSwap:
         if self._gallery.prepare(replacement.name, index.space.dimension):
             replacement = replace(replacement, applied=0)
             self._cursors.pop(replacement.name, None)
-            self._catalogue.replacements.set_applied(replacement, 0)
+            self._catalogue.replacements.restart(replacement)
         if not self._fill(index, replacement):
             return 0.0
         kind = IndexType(replacement.kind)

@@ -67,26 +67,19 @@ def statements(stream: BinaryIO) -> Iterator[Statement]:
     read: Callable[[str], Mapping[str, Any]] | None = None
     for number, line in lines:
         if line is None:
-            reason = InvalidArgument(f"this line is longer than {MAX_LINE_BYTES} bytes")
-            yield Faulty(number, reason)
+            yield Faulty(number, _fault(f"is longer than {MAX_LINE_BYTES} bytes"))
         elif read is None and not line.lstrip().startswith(b"{"):
             read = _csv_reader(line)
         else:
             read = read or _json_object
             try:
                 yield _statement(number, read(_decoded(line)))
-            except _FaultyLine as fault:
-                yield Faulty(number, fault.reason)
+            except InvalidArgument as reason:
+                yield Faulty(number, reason)
 
 
-class _FaultyLine(Exception):
-    def __init__(self, reason: InvalidArgument) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-def _fault(predicate: str) -> _FaultyLine:
-    return _FaultyLine(InvalidArgument(f"this line {predicate}"))
+def _fault(predicate: str) -> InvalidArgument:
+    return InvalidArgument(f"this line {predicate}")
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
@@ -133,7 +126,7 @@ def _csv_reader(line: bytes) -> Callable[[str], Mapping[str, Any]]:
         header = _decoded(line)
         delimiter = next((each for each in _DELIMITERS if each in header), ",")
         names = [name.strip() for name in _csv_row(header, delimiter)]
-    except _FaultyLine as fault:
+    except InvalidArgument as fault:
         raise InvalidArgument(f"manifest: its header cannot be read: {fault}") from fault
     if problem := _wrong_header(header, names):
         raise InvalidArgument(f"manifest: {problem}")
@@ -199,10 +192,7 @@ def _addition(number: int, fields: Mapping[str, Any]) -> Addition:
     metadata = fields.get("metadata")
     if metadata is not None and not isinstance(metadata, dict):
         raise _fault("has `metadata` that is not a JSON object")
-    try:
-        check_metadata(metadata or {})
-    except InvalidArgument as error:
-        raise _FaultyLine(error) from error
+    check_metadata(metadata or {})
     return Addition(number, _path(fields.get("path")), metadata)
 
 

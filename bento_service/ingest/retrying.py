@@ -3,7 +3,7 @@
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.catalogue.records import Computed
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import CollectionNotFound, Conflict
 from bento_service.storage.uploads import Uploads
 

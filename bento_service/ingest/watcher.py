@@ -23,7 +23,7 @@ from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.catalogue.records import Computed
 from bento_service.errors import LookalikeError
 from bento_service.ingest.starting.folder_jobs import start_folder_job
-from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, patiently
+from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, retry_until_available
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
 from client_sdk.schemas import TrainRequest
@@ -55,12 +55,7 @@ class Watched:
 class Watcher:
     """A watcher of image roots that runs within an `async with` block.
 
-    Args:
-        catalogue: The catalogue of the jobs.
-        roots: All image roots.
-        computed: The descriptors that the service computes.
-        watched: The watched roots.
-        on_job: Called on the event loop after a job was created.
+    `on_job` is called on the event loop after a job was created.
     """
 
     def __init__(
@@ -91,7 +86,7 @@ class Watcher:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._threads.shutdown()
+        await asyncio.to_thread(self._threads.shutdown)
 
     async def _follow(self, watched: Watched) -> None:
         """Train a root and then its changes; log errors and retry."""
@@ -129,7 +124,7 @@ class Watcher:
             collection=watched.collection,
             prune=watched.prune,
         )
-        job = await patiently(
+        job = await retry_until_available(
             start_folder_job, self._catalogue, self._roots, self._computed, request
         )
         _log.info("training %s of the watched root %s", folder, watched.root.name)

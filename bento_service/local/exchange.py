@@ -23,21 +23,14 @@ class Broken(ConnectionError):
 class Exchange:
     """A request in progress. The caller creates, reads and closes it; the rest runs in the loop.
 
-    The service pulls the body and the caller pulls the answer, so that neither is held in
-    memory completely.
+    The service pulls the body and the caller pulls the answer, so that neither is in memory
+    completely.
     """
 
     def __init__(
         self, app: ASGIApp, scope: Scope, body: Iterator[bytes], loop: asyncio.AbstractEventLoop
     ) -> None:
-        """Start the request.
-
-        Args:
-            app: The app that answers.
-            scope: The ASGI scope of the request.
-            body: The pieces of the body; read in a thread.
-            loop: The event loop of the app.
-        """
+        """Start the request in the app's event loop; the body's pieces are read in a thread."""
         self._app = app
         self._scope = scope
         self._body: Iterator[bytes] | None = filter(None, body)

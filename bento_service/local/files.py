@@ -16,11 +16,7 @@ class OwnFiles(ImageRoots):
     """
 
     def __init__(self, remembered: Sequence[ImageRoot] = ()) -> None:
-        """Prepare.
-
-        Args:
-            remembered: Roots with names, which the same folder of data was used with before.
-        """
+        """Add the named roots that the same folder of data was used with before."""
         super().__init__((ImageRoot("", Path("/")),), remembered)
 
     def locate(self, path: str, root: str | None = None) -> Located:

@@ -1,6 +1,7 @@
 """The model of a local service, from a folder written by `python -m model_build --export`."""
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -11,46 +12,36 @@ from numpy.typing import NDArray
 
 from bento_service.descriptors.choice import Choice
 from bento_service.descriptors.engine_queue import EngineQueue
-from bento_service.descriptors.exported import read_tag
-from bento_service.descriptors.model import Model, find_versions
+from bento_service.descriptors.model import Model, find_versions, read_tag
 from bento_service.errors import LookalikeError, NotReady
-from bento_service.local.errors import LocalError
+from bento_service.local import LocalError
 
 
 class LocalModel:
     """A model that describes images in this process.
 
     Loading takes a second of CPU time, including the check of the golden vectors. It starts
-    when the service opens; the first call waits for it.
-
-    Attributes:
-        tag: The model's tag.
-        versions: The descriptor versions, the chosen one first.
-        choice: Engine and precision.
+    when the service opens; the first call waits for it. Its `versions` begin with the chosen one.
     """
 
     def __init__(self, folder: Path, choice: Choice, *, threads: int) -> None:
         """Read the model's metadata; the model itself is loaded later.
 
-        Args:
-            folder: The model's folder.
-            choice: Engine and precision.
-            threads: Cores for one batch.
-
         Raises:
             LocalError: The folder holds no such model.
         """
+        export = f"--export {shlex.quote(str(folder))}"
         try:
             self.tag = read_tag(folder)
             self.versions = find_versions(folder, choice)
         except FileNotFoundError as error:
             raise LocalError(
-                f"there is no model in {folder}; run `python -m model_build --export {folder}`, "
+                f"there is no model in {folder}; run `python -m model_build {export}`, "
                 "which needs lookalike-service[model] once, or name the folder of one "
                 "in LOOKALIKE_MODEL"
             ) from error
         except NotReady as error:
-            raise LocalError(f"{error} --export {folder}") from error
+            raise LocalError(f"{error}; write it to that folder with `{export}`") from error
         self.choice = choice
         self._folder = folder
         self._threads = threads
@@ -81,11 +72,7 @@ class LocalModel:
         return None if error is None else str(error)
 
     async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See `Embedder`.
-
-        Raises:
-            NotReady: The model could not be loaded.
-        """
+        """Describe images, see `Embedder`, or raise `NotReady` if the model did not load."""
         return await (await self._loaded()).describe_query(images)
 
     async def describe_ingest(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,13 +14,12 @@ from bento_service.application import Application
 from bento_service.assembly.backing import Backing
 from bento_service.assembly.opening import opened
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.records import DescriptorBatch
 from bento_service.descriptors.choice import choose
 from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict, LookalikeError
 from bento_service.gallery.exact import MAX_EXACT, ExactGallery
 from bento_service.gallery.gallery import Gallery
-from bento_service.local.errors import LocalError
+from bento_service.local import LocalError
 from bento_service.local.files import OwnFiles
 from bento_service.local.model import LocalModel
 from bento_service.local.service import LocalService
@@ -33,13 +33,7 @@ failure = LocalError
 
 
 def _exact(_: Settings, catalogue: Catalogue) -> Gallery:
-    def stored(name: str) -> Iterable[DescriptorBatch] | None:
-        for index in catalogue.indexes.all():
-            if index.name == name:
-                return catalogue.descriptors.all(index)
-        return None
-
-    return ExactGallery(stored)
+    return ExactGallery(catalogue.descriptors.of_index)
 
 
 def _files(settings: Settings, catalogue: Catalogue) -> ImageRoots:
@@ -72,7 +66,7 @@ def open_local(
         folder: The data folder; none for a temporary one.
         model: The folder of an exported model.
         roots: Folders whose files may be read by path; without any, all files.
-        precision: `int8` or `fp32`; none for the faster one on this machine.
+        precision: `int8`, `int8_openvino` or `fp32`; none for the fastest one on this machine.
         threads: Cores that describe pictures; none for all.
         backing: The gallery and the image roots.
 
@@ -85,7 +79,8 @@ def open_local(
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="lookalike-")))
         try:
             settings = _settings(folder.absolute(), roots, precision, threads)
-            choice = choose(settings, Hardware.detect())
+            without_torch = replace(Hardware.detect(), torch=False, cuda=False)
+            choice = choose(settings, without_torch)
             describing = LocalModel(model, choice, threads=settings.threads)
             surface = surface_alone(partial(_opened, settings, describing, backing), settings)
             service = LocalService(surface, trouble=lambda: describing.trouble)
@@ -96,7 +91,8 @@ def open_local(
                 "temporary one"
             ) from error
         except (LookalikeError, SettingsError, OSError) as error:
-            raise LocalError(f"{folder} cannot be opened: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise LocalError(f"{folder} cannot be opened: {reason}") from error
         service.keep(stack.pop_all())
         return service
 
@@ -110,7 +106,6 @@ def _settings(
         settings = Settings(
             data_dir=folder,
             image_roots=tuple(ConfiguredRoot(root.absolute()) for root in roots),
-            engine="onnxruntime",
             **{name: value for name, value in given.items() if value is not None},
         )
     except ValidationError as error:

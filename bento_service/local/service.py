@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.types import Scope
 
 from bento_service.application import Application
-from bento_service.local.errors import LocalError
+from bento_service.local import LocalError
 from bento_service.local.exchange import Exchange
 
 _CLOSE_SECONDS = 60.0
@@ -25,10 +25,10 @@ class LocalService:
     def __init__(
         self, surface: FastAPI, *, trouble: Callable[[], str | None] = lambda: None
     ) -> None:
-        """Open the service and wait until it is open.
+        """Open the application of an HTTP surface and wait until it is open.
 
         Args:
-            surface: The HTTP surface; it opens its application.
+            surface: The HTTP surface.
             trouble: Returns the reason why the service cannot continue, if there is one.
 
         Raises:
@@ -67,9 +67,9 @@ class LocalService:
             opened.set_exception(error)
 
     async def _end_exchanges(self) -> None:
-        running = [asyncio.wrap_future(one.running) for one in tuple(self._exchanges)]
-        for one in running:
-            one.cancel()
+        running = [asyncio.wrap_future(exchange.running) for exchange in tuple(self._exchanges)]
+        for future in running:
+            future.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
     def ask(
@@ -79,13 +79,7 @@ class LocalService:
         headers: list[tuple[bytes, bytes]],
         body: Iterator[bytes],
     ) -> Exchange:
-        """Start to answer a request.
-
-        Args:
-            method: The request's method.
-            target: Encoded path and query.
-            headers: Headers with lower-case names.
-            body: The pieces of the body.
+        """Start to answer a request; `target` is its encoded path and query.
 
         Raises:
             LocalError: The service is closed, cannot continue, or belongs to another process.

@@ -1,13 +1,14 @@
-"""Backfills perceptual hashes for images that were indexed before hashes existed.
+"""Backfill of hashes and miniatures for images that were indexed before these existed.
 
-Each step hashes a few images from their originals and writes the hashes in one short transaction,
-so that nothing waits for it. Images whose original cannot be read are tried again after a restart.
+Each step reads the originals of a few images and writes the results in one short transaction, so
+that nothing waits for it. Images whose original cannot be read are tried again after a restart.
 """
 
 import logging
 from collections.abc import Callable
 
 from bento_service.catalogue import Catalogue
+from bento_service.catalogue.images.hashes import Prints
 from bento_service.descriptors.describer import Describer
 from bento_service.errors import (
     CatalogueUnavailable,
@@ -16,7 +17,7 @@ from bento_service.errors import (
     NotReady,
     Overloaded,
 )
-from bento_service.pictures.perceptual_hash import hashes_of, stored
+from bento_service.pictures.miniature import stored_prints_of
 from bento_service.storage.originals import Originals
 
 BACKFILL_SECONDS = 0.5
@@ -26,12 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class HashBackfill:
-    """Goes once over the images that have no hashes.
-
-    Args:
-        describer: Decodes the pictures that are hashed.
-        is_busy: Returns whether other work comes first.
-    """
+    """A walk over the images that have no hashes or no miniature; it pauses while `is_busy`."""
 
     def __init__(
         self,
@@ -56,21 +52,24 @@ class HashBackfill:
         if not ids:
             self._after = None
             if self._skipped:
-                _log.info("%d images have no hashes: their originals are gone", self._skipped)
+                _log.info(
+                    "%d images have no hashes or miniatures: their originals are gone",
+                    self._skipped,
+                )
             return
         try:
-            hashes = {
-                image_id: new for image_id in ids if (new := self._hash(image_id)) is not None
+            prints = {
+                image_id: new for image_id in ids if (new := self._prints(image_id)) is not None
             }
         except CatalogueUnavailable:
             raise
         except (NotReady, Overloaded):  # other requests need the decoders; the next step is soon
             return
-        self._catalogue.hashes.write(hashes)
-        self._skipped += len(ids) - len(hashes)
+        self._catalogue.hashes.write(prints)
+        self._skipped += len(ids) - len(prints)
         self._after = ids[-1]
 
-    def _hash(self, image_id: int) -> bytes | None:
+    def _prints(self, image_id: int) -> Prints | None:
         try:
             image = self._catalogue.images.get(image_id)
             data = self._originals.read(image)
@@ -80,6 +79,6 @@ class HashBackfill:
         except ImageNotFound:
             return None
         except LookalikeError as error:
-            _log.info("image %d has no hashes: %s", image_id, error.code)
+            _log.info("image %d has no hashes or miniature: %s", image_id, error.code)
             return None
-        return stored(hashes_of(picture.pixels))
+        return Prints(*stored_prints_of(picture.pixels))

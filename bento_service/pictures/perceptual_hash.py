@@ -8,11 +8,15 @@ enough to compare them in every orientation.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from client_sdk.schemas.compare import Orientation
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 HASH_BITS = 64
 MAX_HASH_DISTANCE = 6
@@ -23,6 +27,8 @@ bits gives one false match, and 10 bits give forty-two. See `docs/duplicates.md`
 """
 ORIENTATIONS = tuple(Orientation)
 _INVERSE = (0, 3, 2, 1, 4, 5, 6, 7)  # of each orientation; mirrored ones are their own inverse
+INVERSE = {ORIENTATIONS[at]: ORIENTATIONS[inverse] for at, inverse in enumerate(_INVERSE)}
+"""The orientation that undoes each one."""
 _STORED = np.dtype(">u8")
 _SIDE = 32
 _FREQUENCIES = 8
@@ -31,6 +37,17 @@ _DECIMALS = 6
 
 The step is far above rounding errors and far below the differences between pictures.
 """
+_PLACES = np.linspace(-1.0, 1.0, _SIDE)
+_MIRRORS = np.array(
+    [
+        np.outer(np.resize((1.0, down), _FREQUENCIES), np.resize((1.0, across), _FREQUENCIES))
+        for down in (1.0, -1.0)
+        for across in (1.0, -1.0)
+    ]
+)
+"""(4, 8, 8): factors that mirror a picture: a mirror negates odd frequencies in its direction."""
+_IN_ORDER = np.array((0, 6, 3, 5, 1, 7, 2, 4))
+"""The place of each orientation among the mirrored frequencies and the exchanged ones."""
 _WAVES = 2.0 * np.cos(
     np.pi / 64 * np.arange(8).reshape(4, 2, 1).swapaxes(0, 1) * (2 * np.arange(16) + 1)
 )
@@ -70,28 +87,56 @@ class Closeness:
         """True if the hashes alone show that both are the same picture."""
         return self.distance <= MAX_HASH_DISTANCE
 
+    def reversed(self) -> "Closeness":
+        """Return the closeness of the second picture to the first."""
+        return Closeness(self.distance, INVERSE[self.orientation])
 
-def hashes_of(pixels: NDArray[np.uint8]) -> Hashes | None:
-    """Return the hashes of a picture, or `None` if it has too little contrast, such as a flat one.
 
-    Args:
-        pixels: (S, S, 3), RGB, the whole picture squashed to a square, which changes neither its
-            frequencies nor its orientations.
+@dataclass(frozen=True)
+class GreyPicture:
+    """A picture in grey, and the box in it that lies within uniform borders.
+
+    Hashes and miniatures are both made from one, so that borders are looked for once.
     """
-    # Imported here, because a service without pictures does not need Pillow.
-    from PIL import Image
 
-    clean, box = _unframed(pixels)
-    picture = Image.fromarray(clean).convert("L")
-    small = picture.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, box)
-    grey = np.asarray(small)
-    if _contrast(grey.astype(np.float64)) < _LEAST_CONTRAST:
+    image: "Image.Image"
+    box: _Box
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.uint8]) -> Self:
+        """Return a picture in grey, given all of it squashed to a square (S, S, 3), RGB.
+
+        Squashing changes neither its frequencies nor its orientations.
+        """
+        # Imported here, because a service without pictures does not need Pillow.
+        from PIL import Image
+
+        clean, box = _unframed(pixels)
+        rgb = Image.frombytes("RGB", clean.shape[:2], np.ascontiguousarray(clean))
+        return cls(rgb.convert("L"), box)
+
+    def scaled(self, side: int) -> NDArray[np.uint8]:
+        """Return the box of the picture, scaled to a square (side, side)."""
+        from PIL import Image
+
+        return np.asarray(self.image.resize((side, side), Image.Resampling.LANCZOS, self.box))
+
+
+def hashes_of(picture: GreyPicture) -> Hashes | None:
+    """Return the hashes of a picture, or `None` if it has too little contrast to compare."""
+    grey = picture.scaled(_SIDE).astype(np.float64)
+    if _variance(grey) < _LEAST_CONTRAST**2:
         return None
-    lying = _orientations(_low_frequencies(grey))
-    bits = lying > np.median(lying, axis=1, keepdims=True)
-    if bits.sum(axis=1).min() < _LEAST_BITS:
+    mirrored = _MIRRORS * _low_frequencies(grey)
+    ranked = np.sort(mirrored.reshape(len(mirrored), -1), axis=1)
+    middle = ranked.shape[1] // 2
+    medians = ranked[:, middle - 1 : middle + 1].mean(axis=1)
+    bits = mirrored > medians[:, np.newaxis, np.newaxis]
+    if bits.sum(axis=(1, 2)).min() < _LEAST_BITS:
         return None
-    return np.packbits(bits, axis=1).view(_STORED).ravel().astype("=u8")
+    # A rotation by 90 degrees exchanges the directions and mirrors the picture.
+    lying = np.concatenate((bits, bits.swapaxes(1, 2)))[_IN_ORDER].reshape(len(ORIENTATIONS), -1)
+    return np.packbits(lying, axis=1).view(_STORED).ravel().astype("=u8")
 
 
 def stored(hashes: Hashes | None) -> bytes:
@@ -100,11 +145,7 @@ def stored(hashes: Hashes | None) -> bytes:
 
 
 def restored(data: bytes | None) -> Hashes | None:
-    """Return hashes from the catalogue's format.
-
-    Raises:
-        ValueError: The bytes are not in that format.
-    """
+    """Return hashes from the catalogue's format, or raise `ValueError` if they have another."""
     if not data:
         return None
     return np.frombuffer(data, _STORED).astype("=u8").reshape(len(ORIENTATIONS))
@@ -135,14 +176,14 @@ def closeness_of_each(a: Hashes, others: NDArray[np.uint64]) -> list[Closeness]:
     ]
 
 
-def _low_frequencies(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _low_frequencies(grey: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the lowest frequencies (8, 8) of a grey picture (32, 32), by its DCT-II.
 
     Even cosines are symmetric about the middle and need only the sums of opposite pixels. Odd ones
     need only the differences. Sums and differences of integers are exact, so the odd frequencies
     of a symmetric picture are exactly 0 and no rounding error lifts them above the median.
     """
-    folded = _folded(_folded(grey.astype(np.float64)).transpose(2, 0, 1)).transpose(2, 0, 3, 1)
+    folded = _folded(_folded(grey).transpose(2, 0, 1)).transpose(2, 0, 3, 1)
     parts = _WAVES[:, np.newaxis] @ folded @ _WAVES.swapaxes(1, 2)
     whole: NDArray[np.float64] = parts.transpose(2, 0, 3, 1).reshape(_FREQUENCIES, _FREQUENCIES)
     return whole.round(_DECIMALS)
@@ -154,22 +195,6 @@ def _folded(lines: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack((near + far, near - far))
 
 
-def _orientations(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the frequencies (8, 64) of a picture in each of the `ORIENTATIONS`.
-
-    Mirroring a picture negates its odd frequencies in that direction. A rotation by 90 degrees
-    exchanges the directions and mirrors the picture.
-    """
-    upright, turned = frequencies, frequencies.T
-    across = np.resize((1.0, -1.0), _FREQUENCIES)
-    down = across[:, None]
-    lying = (
-        *(upright, turned * across, upright * across * down, turned * down),
-        *(upright * across, turned * across * down, upright * down, turned),
-    )
-    return np.stack(lying).reshape(len(ORIENTATIONS), -1)
-
-
 def _unframed(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], _Box]:
     """Return a picture, and the box in it that lies within uniform borders.
 
@@ -179,6 +204,8 @@ def _unframed(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], _Box]:
     """
     side, edges, clean = len(pixels), [], pixels
     whole = (0.0, 0.0, side, side)
+    if not any(map(_is_uniform, (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))):
+        return pixels, whole
     for _ in range(4):  # top, right, bottom and left, each rotated to the top
         edge = _edge(clean)
         if edge > side - _SIDE:
@@ -191,13 +218,13 @@ def _unframed(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], _Box]:
     top, right, bottom, left = edges
     if side - left - right < _SIDE or side - top - bottom < _SIDE:
         return pixels, whole
-    return np.ascontiguousarray(clean), (left, top, side - right, side - bottom)
+    return clean, (left, top, side - right, side - bottom)
 
 
 def _edge(lines: NDArray[np.uint8]) -> float:
     """Return the height of the border above the picture, in lines with a fraction; 0 if none."""
     first = lines[0]
-    if (first.max(axis=0) - first.min(axis=0) > 2 * _BORDER_TOLERANCE).any():  # not uniform
+    if not _is_uniform(first):
         return 0.0
     colour = np.median(first, axis=0)
     plain = _plain_lines(lines, colour)
@@ -207,11 +234,16 @@ def _edge(lines: NDArray[np.uint8]) -> float:
         plain += int((~rings).argmax()) if not rings.all() else len(rings)
     if not 0 < plain < len(lines) - _MIXED_LINES:
         return float(plain)
-    beside = lines[plain : plain + _MIXED_LINES + 1] - colour
-    inside = beside[_MIXED_LINES]
+    edge = lines[plain : plain + _MIXED_LINES + 1] - colour
+    inside = edge[_MIXED_LINES]
     strength = float((inside * inside).sum())
-    shares = (beside[:_MIXED_LINES] * inside).sum(axis=(1, 2)) / max(strength, 1.0)
+    shares = (edge[:_MIXED_LINES] * inside).sum(axis=(1, 2)) / max(strength, 1.0)
     return plain + float((1.0 - shares.clip(0.0, 1.0)).sum())
+
+
+def _is_uniform(line: NDArray[np.uint8]) -> bool:
+    channels = np.ascontiguousarray(line.T)  # (3, S), which has long runs
+    return bool((np.ptp(channels, axis=1) <= 2 * _BORDER_TOLERANCE).all())
 
 
 def _plain_lines(lines: NDArray[np.uint8], colour: NDArray[np.float64]) -> int:
@@ -225,11 +257,8 @@ def _plain_lines(lines: NDArray[np.uint8], colour: NDArray[np.float64]) -> int:
     return len(lines)
 
 
-def _contrast(grey: NDArray[np.float64]) -> float:
-    """Return the standard deviation without an even gradient, such as that of an evening sky."""
-    places = np.linspace(-1.0, 1.0, len(grey))
+def _variance(grey: NDArray[np.float64]) -> float:
+    """Return the variance without an even gradient, such as that of an evening sky."""
     rest = grey - grey.mean()
-    share = float((places**2).sum()) * len(places)
-    rest = rest - places * float((rest * places).sum()) / share
-    rest = rest - places[:, None] * float((rest * places[:, None]).sum()) / share
-    return float(rest.std())
+    slopes = np.stack((rest.sum(axis=0), rest.sum(axis=1))) @ _PLACES
+    return float((rest**2).mean() - (slopes**2).sum() / (_PLACES**2).sum() / len(grey) ** 3)

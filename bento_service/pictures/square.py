@@ -5,26 +5,38 @@ cosine between the descriptor and that of a full decode is at least 0.99998.
 """
 
 import io
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from PIL import Image
 
 from bento_service.errors import InvalidArgument
-from bento_service.pictures.colour_profile import (
+from bento_service.pictures.rejections import REJECTIONS
+from client_sdk.decoding.colour_profile import (
     BROKEN_PROFILE,
     BrokenProfile,
     in_srgb,
     profile_of,
 )
-from bento_service.pictures.formats import Colour, Region
-from bento_service.pictures.upright import format_of, opened, orientation_of, upright_rgb
+from client_sdk.decoding.errors import DecodingError
+from client_sdk.decoding.formats import Colour, Region
+from client_sdk.decoding.upright import (
+    format_of,
+    opened,
+    orientation_of,
+    upright_rgb,
+    warnings_of,
+)
 
 _SIDES_EXCHANGED = (5, 6, 7, 8)
 # EXIF orientations that move the encoded upper left corner to the right, or to the bottom.
 _RIGHT_TO_LEFT = (2, 3, 6, 7)
 _BOTTOM_TO_TOP = (3, 4, 7, 8)
+
+# Regions of large pictures are cropped; `opened` has checked the number of pixels.
+Image.MAX_IMAGE_PIXELS = None
 
 Box = tuple[float, float, float, float]
 """The left, top, right and bottom edges, in pixels."""
@@ -32,15 +44,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Square:
-    """A `Picture` whose pixels are still bytes.
-
-    Attributes:
-        samples: S rows of S pixels of red, green, blue.
-        width: See `Picture`.
-        height: See `Picture`.
-        format: See `Picture`.
-        warnings: See `Picture`.
-    """
+    """A `Picture` whose pixels are still bytes: S rows of S pixels of red, green, blue."""
 
     samples: bytes
     width: int
@@ -70,12 +74,12 @@ def square(
         region: The part of the upright picture to use; all of it if `None`.
 
     Raises:
-        UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive: See `opened`.
+        UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive: See `Decoders`.
         InvalidArgument: `region` is empty or not inside the picture.
     """
-    with opened(source, max_pixels=max_pixels, max_jpeg_pixels=max_jpeg_pixels) as image:
+    with _opened(source, max_pixels=max_pixels, max_jpeg_pixels=max_jpeg_pixels) as image:
         encoded_size = image.size
-        notes = _warnings(image)
+        notes = warnings_of(image)
         drafted = None
         if region is None:
             target = _fitted(image.size, side) if padding else (side, side)
@@ -106,9 +110,9 @@ def thumbnail(
     """Return a small upright WebP that fits in a square of `side` pixels, without metadata.
 
     Raises:
-        UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive: See `opened`.
+        UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive: See `Decoders`.
     """
-    with opened(source, max_pixels=max_pixels, max_jpeg_pixels=max_jpeg_pixels) as image:
+    with _opened(source, max_pixels=max_pixels, max_jpeg_pixels=max_jpeg_pixels) as image:
         image.draft(None, (2 * side, 2 * side))
         image.load()
         upright = upright_rgb(image, orientation_of(image))
@@ -121,16 +125,23 @@ def thumbnail(
         return encoded.getvalue()
 
 
+@contextmanager
+def _opened(
+    source: bytes | BinaryIO, *, max_pixels: int, max_jpeg_pixels: int | None
+) -> Iterator[Image.Image]:
+    """Open a picture with the errors of the service; see `client_sdk.decoding.upright.opened`."""
+    try:
+        with opened(source, max_pixels=max_pixels, max_jpeg_pixels=max_jpeg_pixels) as image:
+            yield image
+    except DecodingError as error:
+        raise REJECTIONS[error.code](str(error)) from error
+
+
 def _turned(box: Box, size: tuple[int, int], orientation: int) -> Box:
     """Return the picture's box in the upright pixels, given its box in the encoded ones.
 
     If the scale does not divide a JPEG's sides, its decoded pixels extend a little beyond the
-    picture, at the right and at the bottom.
-
-    Args:
-        box: The box in the encoded pixels; it begins at the upper left corner.
-        size: The width and height of all upright pixels.
-        orientation: The EXIF orientation.
+    picture, at the right and at the bottom. `size` is that of all upright pixels.
     """
     width, height = (box[3], box[2]) if orientation in _SIDES_EXCHANGED else (box[2], box[3])
     left = size[0] - width if orientation in _RIGHT_TO_LEFT else 0.0
@@ -149,13 +160,6 @@ def _fitted(size: tuple[float, float], side: int) -> tuple[int, int]:
     """Return a size of the same shape whose longer side is `side` and shorter side at least 1."""
     longer = max(size)
     return max(1, round(size[0] * side / longer)), max(1, round(size[1] * side / longer))
-
-
-def _warnings(image: Image.Image) -> tuple[str, ...]:
-    # Further pictures in a JPEG belong to the first: a gain map, a preview, a stereo view.
-    if format_of(image) != "JPEG" and getattr(image, "is_animated", False):
-        return ("the picture has several frames; only the first is used",)
-    return ()
 
 
 def _box(region: Region, width: int, height: int) -> tuple[int, int, int, int]:

@@ -66,18 +66,10 @@ class FilteredSearch:
         min_score: float | None = None,
         exact: bool = False,
     ) -> tuple[list[Neighbour], SearchMethod]:
-        """Return the best images that pass, equal scores by id, and how they were found.
+        """Return the `count` best images that pass, equal scores by id, and the method.
 
-        The order of an approximate index is that of `NearestSearch`.
-
-        Args:
-            index: The index to ask.
-            which: The filter.
-            descriptor: The query, (D,) float32, of unit length.
-            count: Most neighbours to return.
-            pending: Ids of images that the index may lack.
-            min_score: Neighbours with lower scores are not needed.
-            exact: True if an approximate index must not be asked.
+        The order of an approximate index is that of `NearestSearch`; with `exact` it is not asked.
+        The index may lack the images `pending`. Lower scores than `min_score` are not needed.
 
         Raises:
             IndexUnavailable: The index does not answer; a filter that few images pass needs none.
@@ -197,5 +189,5 @@ class _Search:
         return nearest_of(batches, self.descriptor, count)
 
     def is_below(self, score: float) -> bool:
-        """Return whether neighbours with lower scores are not needed."""
+        """Return true if neighbours with lower scores are not needed."""
         return self.min_score is not None and score < self.min_score

@@ -15,7 +15,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import IndexRecord
 from bento_service.gallery.gallery import Gallery, Neighbour
 from bento_service.gallery.index_types import MAX_NEIGHBOURS, TIERS
-from bento_service.search.ranking import nearest_of, presentable, ranked
+from bento_service.search.ranking import nearest_of, ranked
 
 
 class SearchMethod(StrEnum):
@@ -45,12 +45,7 @@ class NearestSearch:
     ) -> list[Neighbour]:
         """Return at least `count` neighbours if there are so many, and all that tie with the last.
 
-        Args:
-            index: The index to ask.
-            descriptor: The query.
-            count: Number of neighbours that are needed.
-            always: Images that are compared even if an approximate index misses them, such as the
-                query's own.
+        The images `always` are compared even if an approximate index misses them.
 
         Raises:
             IndexUnavailable: The index does not answer.
@@ -67,7 +62,7 @@ class NearestSearch:
     def _exact(
         self, index_name: str, descriptor: NDArray[np.float32], count: int
     ) -> list[Neighbour]:
-        """Ask for all neighbours that tie with the last; the index orders ties by chance."""
+        """Ask for all neighbours that tie with the last; the index orders ties at random."""
         asked = count + 1
         while True:
             near = self._gallery.search(index_name, descriptor, top_k=asked)
@@ -75,10 +70,7 @@ class NearestSearch:
             is_complete = len(near) < asked or asked == MAX_NEIGHBOURS
             # After a kill an embedded index can have a row twice, until replay has repaired it.
             unique = list({hit.image_id: hit for hit in reversed(near)}.values())[::-1]
-            if is_complete or (
-                len(unique) > count
-                and presentable(unique[-1].score) < presentable(unique[count - 1].score)
-            ):
+            if is_complete or (len(unique) > count and unique[-1].score < unique[count - 1].score):
                 return ranked(unique)
             asked *= 2
 
@@ -92,11 +84,7 @@ class NearestSearch:
     ) -> Iterator[list[Neighbour]]:
         """Yield the neighbours that each tier of an approximate index adds, best first.
 
-        Args:
-            index: The index to ask.
-            descriptor: The query.
-            among: Search only among images with these ids.
-            always: See `by_index`.
+        With `among` only images with these ids are searched; see `by_index` for `always`.
         """
         seen: set[int] = set()
         kind = self._gallery.kind(index.name)

@@ -22,6 +22,8 @@ def pending_changes(
     Raises:
         IndexUnavailable: There are more than `max_lag`.
     """
+    if index.applied >= index.revision:  # both are of one state, in which nothing was pending
+        return []
     changes = catalogue.changes.page(index.id, after=(index.applied, 2**62), limit=max_lag + 1)
     if len(changes) > max_lag:
         raise IndexUnavailable(

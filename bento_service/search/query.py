@@ -1,12 +1,23 @@
 """The query of a search, and its result."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bento_service.catalogue.records import DescriptorSpace, ImageRecord
 from bento_service.filters.expressions import Expression
+from bento_service.gallery.cosines import Scored
+from bento_service.gallery.gallery import Neighbour
 from bento_service.gallery.index_types import IndexType
 from bento_service.search.nearest import SearchMethod
-from bento_service.search.ranking import distance_of
+from bento_service.search.passing import passes
+from client_sdk.schemas.compare import Verdict
+
+TIME_DIGITS = 4
+"""Decimal places of times in answers, in milliseconds or seconds."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +26,6 @@ class Query:
 
     Attributes:
         which: Return only images that pass this filter.
-        exact: Compare with every descriptor if the index is approximate.
     """
 
     collection: str
@@ -25,19 +35,40 @@ class Query:
     which: Expression | None = None
     exact: bool = False
 
+    def wants(self, hit: Neighbour, image: ImageRecord | None) -> bool:
+        """Check a hit as it is shown: images may be deleted or changed during a search."""
+        return (
+            image is not None
+            and (self.min_score is None or hit.score >= self.min_score)
+            and (self.which is None or passes(self.which, image))
+        )
+
 
 @dataclass(frozen=True)
-class RankedImage:
-    """An image near to the query; `rank` counts from 1 over all pages."""
+class QueryPicture:
+    """The picture of a query.
+
+    Attributes:
+        pixels: (S, S, 3), the square that is described.
+        file: The encoded picture, open and seekable; `None` if only a region is searched with.
+    """
+
+    pixels: NDArray[np.uint8]
+    file: BinaryIO | None
+
+
+@dataclass(frozen=True)
+class RankedImage(Scored):
+    """An image near to the query; `rank` counts from 1 over all pages.
+
+    Attributes:
+        verdict: The verdict on the query and the image; `None` if the searcher has no judge.
+    """
 
     rank: int
-    score: float
+    cosine: float
     image: ImageRecord
-
-    @property
-    def distance(self) -> float:
-        """Euclidean distance of the two unit vectors."""
-        return distance_of(self.score)
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -45,11 +76,13 @@ class SearchResult:
     """The hits of a search, best first, and the milliseconds of each stage.
 
     Attributes:
-        space: The descriptor space in which images were compared.
         lag: Number of changes that the index had not applied.
-        method: The method by which the hits were found.
         index_type: Type of the collection's index; empty if the index does not answer.
         warnings: Warnings about the query picture.
+        index_ms: The part of `search_ms` for the index and the changes that it had not applied.
+        join_ms: The part of `search_ms` for reading the images of the hits.
+        judge_ms: The part of `search_ms` for the verdicts.
+        queue_ms: The wait for threads, which is no part of the others.
     """
 
     hits: tuple[RankedImage, ...]
@@ -61,6 +94,23 @@ class SearchResult:
     decode_ms: float = 0.0
     describe_ms: float = 0.0
     search_ms: float = 0.0
+    index_ms: float = 0.0
+    join_ms: float = 0.0
+    judge_ms: float = 0.0
+    queue_ms: float = 0.0
+
+    @property
+    def stages_ms(self) -> dict[str, float]:
+        """The milliseconds of each stage that the search went through, by name."""
+        stages = {
+            "queue": self.queue_ms,
+            "decode": self.decode_ms,
+            "describe": self.describe_ms,
+            "index": self.index_ms,
+            "join": self.join_ms,
+            "judge": self.judge_ms,
+        }
+        return {name: taken for name, taken in stages.items() if taken}
 
     def explanation(self) -> dict[str, object]:
         """Explain for people how the hits were found."""
@@ -72,4 +122,13 @@ class SearchResult:
             "changes_beside_the_index": self.lag,
             "descriptor": self.space.descriptor,
             "fingerprint": self.space.fingerprint,
+            "index_ms": round(self.index_ms, TIME_DIGITS),
+            "join_ms": round(self.join_ms, TIME_DIGITS),
+            "judge_ms": round(self.judge_ms, TIME_DIGITS),
+            "queue_ms": round(self.queue_ms, TIME_DIGITS),
         }
+
+
+Judge = Callable[[SearchResult, QueryPicture | int | None], SearchResult]
+"""Returns a result with verdicts, given the picture or the id of the stored image that was searched
+with; `None` for a descriptor."""

@@ -26,13 +26,7 @@ class InvalidArray(ValueError):
 
 @dataclass(frozen=True)
 class ArrayKind:
-    """The arrays that a message may hold.
-
-    Attributes:
-        dtype: The type of its components.
-        row: The shape without the first axis.
-        max_rows: Most rows along the first axis; the least is one.
-    """
+    """The arrays that a message may hold: 1 to `max_rows` rows, each of the shape `row`."""
 
     dtype: "np.dtype[Any]"
     row: tuple[int, ...]
@@ -44,10 +38,7 @@ class ArrayKind:
         return prod(self.row) * self.dtype.itemsize
 
     def rows(self, headers: Mapping[str, str]) -> int:
-        """Return the number of rows that a message declares.
-
-        Args:
-            headers: The message's headers, by lower-case names or in a case-insensitive mapping.
+        """Return the number of rows that a message declares in headers with lower-case names.
 
         Raises:
             InvalidArray: The headers are those of another kind of message, or contradict each
@@ -74,11 +65,7 @@ class ArrayKind:
         return sizes[0]
 
     def array(self, body: bytes | bytearray, rows: int) -> NDArray[Any]:
-        """Return the array in a body with a number of rows; it shares the body's memory.
-
-        Raises:
-            InvalidArray: The body is shorter or longer.
-        """
+        """Return the array in a body, without a copy; raise `InvalidArray` if its size differs."""
         if len(body) != rows * self.row_bytes:
             raise InvalidArray(f"{len(body)} bytes came, not {rows * self.row_bytes}")
         return np.frombuffer(body, self.dtype.newbyteorder("<")).reshape(rows, *self.row)

@@ -20,11 +20,7 @@ class ArraySerde(serde.Serde):
     media_type = MEDIA_TYPE
 
     async def parse_request(self, request: Request, cls: Any) -> Any:
-        """Return the arguments of a method that takes one array.
-
-        Raises:
-            BadInput: The request has no array.
-        """
+        """Return the array of a request as a method's argument; raise `BadInput` without one."""
         if ARRAY_KEY not in request.scope:
             raise BadInput(f"no bodies are read here but {MEDIA_TYPE}")
         (argument,) = cls.model_fields

@@ -1,9 +1,12 @@
-"""BentoML's adaptive batching: its options, and patches that limit its waits.
+"""BentoML's adaptive batching: its options, and patches of its waits.
 
 After a burst, BentoML 1.4.39 delays a single query by the average wait of the last fifty batches,
 regardless of `max_latency_ms`. Delays of 715 to 975 ms were measured for tens of seconds, where
 describing takes 58 ms. While it learns, it assumes two seconds a picture and delays queries by
-that. Here neither wait exceeds `MAX_CORK_SECONDS`. The patched names are private, so BentoML's
+that. Here neither wait exceeds `MAX_CORK_SECONDS`.
+
+BentoML sends the next batch only after the answer of the one before, so the engine waits for it.
+Here `BATCHES_UNDER_WAY` are sent. The patched names are private, so BentoML's
 version is pinned, and a test fails when they change.
 """
 
@@ -18,10 +21,13 @@ EMBEDDER_OPTIONS: dict[str, Any] = {
     "workers": 1,
     # Only BentoML's own probes use these connections, and recycling a connection breaks them.
     "runner_connection": {"max_requests": _NEVER, "max_age": float(_NEVER)},
-    "traffic": {"timeout": REQUEST_SECONDS},
+    # A cloud adds a replica for so many requests in flight. Nothing is rejected at that number.
+    "traffic": {"timeout": REQUEST_SECONDS, "concurrency": 32},
+    "resources": {"cpu": "2", "memory": "1Gi"},
 }
 MAX_CORK_SECONDS = 0.005
 """The longest delay of a query that waits for others to share its batch."""
+BATCHES_UNDER_WAY = 2
 
 
 def batching_options(max_batch: int) -> dict[str, Any]:
@@ -34,9 +40,9 @@ def batching_options(max_batch: int) -> dict[str, Any]:
 
 
 def limit_waiting() -> None:
-    """Limit the waits of every dispatcher of this process; repeated calls do no harm."""
+    """Limit the waits of queries and of the engine in this process; repeated calls do no harm."""
     setattr(dispatcher.Optimizer, "trigger_refresh", _refreshed)
-    setattr(dispatcher.CorkDispatcher, "train_optimizer", _without_training)
+    setattr(dispatcher.CorkDispatcher, "train_optimizer", _begin_without_training)
 
 
 _refresh: Callable[[Any], None] = dispatcher.Optimizer.trigger_refresh
@@ -47,10 +53,6 @@ def _refreshed(optimizer: Any) -> None:
     optimizer.wait = min(optimizer.wait, MAX_CORK_SECONDS)
 
 
-async def _without_training(
-    _dispatcher: object,
-    num_required_reqs: int,
-    num_reqs_to_train: int,
-    training_batch_size: int,
-) -> None:
-    """Do nothing, so that the dispatcher learns from real queries only."""
+async def _begin_without_training(cork: Any, *_: int) -> None:
+    """Let a dispatcher learn from real queries only; BentoML calls this before the first query."""
+    setattr(cork, "_sema", dispatcher.NonBlockSema(BATCHES_UNDER_WAY))

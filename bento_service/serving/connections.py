@@ -1,8 +1,9 @@
 """uvicorn's HTTP connection, with the timeouts and size limits that uvicorn lacks.
 
-uvicorn waits without limit for the head of a request, reads a head of any size, and waits without
-limit for a client that does not read its answer. BentoML starts uvicorn and has no options for
-these limits, so uvicorn's protocol class is replaced. A test fails if that loses its effect.
+uvicorn waits without limit for the head of a request, reads a head of any size, waits without limit
+for a client that does not read its answer, and closes idle connections while proxies still use
+them. BentoML starts uvicorn and has no options for most of these limits, so uvicorn's protocol
+class is replaced. A test fails if that loses its effect.
 """
 
 import asyncio
@@ -21,6 +22,11 @@ from client_sdk.schemas import Problem
 _MAX_HEAD_BYTES = 64 * 1024
 _REST_SECONDS = 5.0
 _UNREAD_SECONDS = 20.0
+_IDLE_SECONDS = 75.0
+"""Longer than clients and proxies keep idle connections: httpx 5 s, nginx and load balancers 60 s.
+
+A request that is sent while the service closes its connection is lost.
+"""
 _READ_BYTES = 32 * 1024
 
 
@@ -33,13 +39,15 @@ class ConnectionLimits:
         head_bytes: Most bytes received in a row that are not part of a body.
         rest_seconds: Time limit for the rest of a request that was answered early.
         unread_seconds: Time in which the client must read some of its answer.
-        connections: Most open connections; a further one closes an idle one.
+        idle_seconds: Time after which a connection without a further request is closed.
+        connections: Most open connections; a further one closes the one that is idle longest.
     """
 
     head_seconds: float
     head_bytes: int = _MAX_HEAD_BYTES
     rest_seconds: float = _REST_SECONDS
     unread_seconds: float = _UNREAD_SECONDS
+    idle_seconds: float = _IDLE_SECONDS
     connections: int = 1000
 
 
@@ -58,6 +66,8 @@ class GuardedConnection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.timeout_keep_alive = self.limits.idle_seconds  # type: ignore[assignment]
+        self.idle_since = self.loop.time()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._awaits_head = True
         self._without_body = 0
@@ -83,7 +93,7 @@ class GuardedConnection(HttpToolsProtocol):
             return
         if self._without_body > self.limits.head_bytes:
             self._refuse(431, "too_large", f"a head has up to {self.limits.head_bytes} bytes")
-        elif self._awaits_head and "head" not in self._timers:
+        elif self._awaits_head and self.is_idle and "head" not in self._timers:
             self._after("head", self.limits.head_seconds, self._on_late_head)
 
     def on_message_begin(self) -> None:
@@ -114,6 +124,7 @@ class GuardedConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Start the timeout of the request's rest if the answer came before it."""
         super().on_response_complete()
+        self.idle_since = self.loop.time()
         if self._is_guarded and not self._awaits_head:
             self._after("rest", self.limits.rest_seconds, self._close)
         if self.transport.is_closing():
@@ -154,9 +165,7 @@ class GuardedConnection(HttpToolsProtocol):
         pass
 
     def _on_late_head(self) -> None:
-        if not self.is_idle:  # the head may have arrived and wait for the request before it
-            self._after("head", self.limits.head_seconds, self._on_late_head)
-        elif self._without_body:
+        if self._without_body:
             seconds = f"{self.limits.head_seconds:g} s"
             self._refuse(408, "request_timeout", f"the head did not come within {seconds}")
         else:
@@ -187,10 +196,10 @@ class GuardedConnection(HttpToolsProtocol):
     def _make_room(self) -> None:
         if len(self.connections) <= self.limits.connections:
             return
-        for other in self.connections:
-            if other is not self and isinstance(other, GuardedConnection) and other.is_idle:
-                other.transport.abort()
-                return
+        others = (other for other in self.connections if isinstance(other, GuardedConnection))
+        idle = [other for other in others if other is not self and other.is_idle]
+        if idle:
+            min(idle, key=lambda other: other.idle_since).transport.abort()
 
     def _after(self, name: str, seconds: float, call: Callable[[], object]) -> None:
         self._stop(name)

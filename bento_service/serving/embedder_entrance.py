@@ -7,6 +7,8 @@ images in memory. Every answer names the descriptors that the embedder computes.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -20,54 +22,47 @@ from bento_service.serving.array_messages import ARRAY_KEY, InvalidArray, images
 from client_sdk.schemas import Problem
 
 _LOOKED_AT = ("/livez", "/readyz", "/healthz", "/metrics")
-_MAX_ROWS_UNDER_WAY = 2048
-_BODY_SECONDS = 20.0
 _SLOWEST_BYTES_A_SECOND = 2**20
 
 
+@dataclass(eq=False)
 class EmbedderEntrance:
-    """ASGI middleware in front of the embedder's BentoML routes."""
+    """ASGI middleware in front of the embedder's BentoML routes.
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        routes: Sequence[str],
-        versions: Callable[[], Sequence[DescriptorVersion]],
-        body_seconds: float = _BODY_SECONDS,
-        max_rows_under_way: int = _MAX_ROWS_UNDER_WAY,
-    ) -> None:
-        """Guard an application.
+    Attributes:
+        app: BentoML's application.
+        routes: The paths that take images.
+        versions: Returns the descriptor versions that the embedder computes, once it serves.
+        body_seconds: Seconds that a body may fall behind 1 MiB a second.
+        max_rows_under_way: Most images of all concurrent requests together.
+    """
 
-        Args:
-            app: BentoML's application.
-            routes: The paths that take images.
-            versions: Returns the descriptor versions that the embedder computes, once it serves.
-            body_seconds: Seconds that a body may fall behind 1 MiB a second.
-            max_rows_under_way: Most images of all concurrent requests together.
-        """
-        self._app = app
-        self._routes = routes
-        self._versions = versions
-        self._body_seconds = body_seconds
-        self._max_rows_under_way = max_rows_under_way
-        self._rows_under_way = 0
+    app: ASGIApp
+    routes: Sequence[str]
+    versions: Callable[[], Sequence[DescriptorVersion]]
+    body_seconds: float = 20.0
+    max_rows_under_way: int = 2048
+    _rows_under_way: int = field(default=0, init=False)
+
+    @cached_property
+    def _descriptors(self) -> str:
+        return identity(self.versions())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._serve(scope, receive, _naming(send, identity(self._versions())))
+            await self._serve(scope, receive, _naming(send, self._descriptors))
         else:
             await send({"type": "websocket.close"})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
         if path in _LOOKED_AT and method in ("GET", "HEAD"):
-            await self._app(scope, receive, send)
-        elif path not in self._routes:
-            known = ", ".join((*self._routes, *_LOOKED_AT))
+            await self.app(scope, receive, send)
+        elif path not in self.routes:
+            known = ", ".join((*self.routes, *_LOOKED_AT))
             await _problem(404, "not_found", f"the embedder answers {known}")(scope, receive, send)
         elif method != "POST":
             refusal = _problem(405, "method_not_allowed", "send POST", {"allow": "POST"})
@@ -76,13 +71,13 @@ class EmbedderEntrance:
             await self._describe(scope, receive, send)
 
     async def _describe(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = images_kind(self._versions()[0].preprocessing.size, MAX_ROWS)
+        kind = images_kind(self.versions()[0].preprocessing.size, MAX_ROWS)
         try:
             rows = kind.rows(Headers(scope=scope))
         except InvalidArray as error:
             await _problem(400, "bad_request", str(error))(scope, receive, send)
             return
-        if self._rows_under_way + rows > self._max_rows_under_way:
+        if self._rows_under_way + rows > self.max_rows_under_way:
             text = f"{self._rows_under_way} images are being described; try again shortly"
             refusal = _problem(429, "overloaded", text, {"retry-after": "1"})
             await refusal(scope, receive, send)
@@ -97,18 +92,14 @@ class EmbedderEntrance:
         except InvalidArray as error:
             await _problem(400, "bad_request", str(error))(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         finally:
             self._rows_under_way -= rows
 
     async def _body(self, receive: Receive, announced: int) -> bytearray:
-        """Return a body, or the part that arrived before its sender disconnected.
-
-        Raises:
-            TimeoutError: The body arrives too slowly.
-        """
+        """Return a body, or the part that came; raise `TimeoutError` if it comes too slowly."""
         body = bytearray()
-        async with asyncio.timeout(self._body_seconds + announced / _SLOWEST_BYTES_A_SECOND):
+        async with asyncio.timeout(self.body_seconds + announced / _SLOWEST_BYTES_A_SECOND):
             while len(body) < announced:
                 message = await receive()
                 body += message.get("body", b"")

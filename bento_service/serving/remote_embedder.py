@@ -4,13 +4,13 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Sequence
-from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry import propagate
 
 from bento_service.descriptors.describing import DESCRIPTORS_HEADER, INGEST_ROUTE, QUERY_ROUTE
 from bento_service.descriptors.version import DescriptorVersion, identity
@@ -23,12 +23,13 @@ from bento_service.serving.array_messages import (
 )
 
 _KEPT_SECONDS = 3.0
-"""The lifetime of idle connections; shorter than the 5 s after which the embedder closes them."""
+"""The lifetime of idle connections; far shorter than the embedder's."""
 _CONNECT_SECONDS = 10.0
 _PROBE_SECONDS = 5.0
 _GREETING_SECONDS = 1.0
 _PIECE_BYTES = 256 * 1024
 _NAMED = re.compile(r"([\w.-]{1,40}) ([\w.-]{1,20}) ([0-9a-f]{64})(?:, |$)")
+_BENTOML = re.compile(rb"(?:# (?:HELP|TYPE) )?bentoml_")
 _log = logging.getLogger(__name__)
 
 
@@ -45,8 +46,7 @@ class RemoteEmbedder:
         """Set the address and the expected descriptors; `async with` connects.
 
         Args:
-            url: Address of the embedder: `http://`, `https://`, `tcp://`, or `file://` for a Unix
-                socket.
+            url: Its address: `http://`, `https://`, `tcp://`, or `file://` of a Unix socket.
             versions: The descriptor versions that it must compute, in this order.
             answer_seconds: Time limit of a call.
         """
@@ -74,12 +74,7 @@ class RemoteEmbedder:
         self._greeting = asyncio.create_task(self._greet())
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._greeting.cancel()
         await asyncio.gather(self._greeting, return_exceptions=True)
         await self._session.close()
@@ -104,6 +99,19 @@ class RemoteEmbedder:
         except NotReady:  # already logged
             return False
 
+    async def metrics(self) -> bytes:
+        """Return BentoML's metrics of the embedder as Prometheus' text; none if it is away.
+
+        On the same machine its page also has what this process counts.
+        """
+        timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)
+        try:
+            async with self._session.get("/metrics", timeout=timeout) as response:
+                page = await response.read() if response.status == 200 else b""
+        except (aiohttp.ClientError, TimeoutError):
+            return b""
+        return b"".join(line for line in page.splitlines(keepends=True) if _BENTOML.match(line))
+
     async def _greet(self) -> None:
         """Probe until the embedder answers, so that a wrong one is logged at the start."""
         while True:
@@ -126,9 +134,11 @@ class RemoteEmbedder:
 
     async def _ask(self, route: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         kind = descriptors_kind((version.dimension for version in self._versions), len(images))
+        headers = array_headers(images)
+        propagate.inject(headers)
         try:
             async with self._session.post(
-                route, data=_pieces(array_body(images)), headers=array_headers(images)
+                route, data=_pieces(array_body(images)), headers=headers
             ) as response:
                 self._check(response)
                 if response.status != 200:
@@ -146,11 +156,7 @@ class RemoteEmbedder:
         return kind.array(body, rows)
 
     def _check(self, response: aiohttp.ClientResponse) -> None:
-        """Check that an answer comes from an embedder that computes the expected descriptors.
-
-        Raises:
-            NotReady: The embedder computes other descriptors.
-        """
+        """Raise `NotReady` if an answer's embedder computes other descriptors than expected."""
         given = response.headers.get(DESCRIPTORS_HEADER, "")
         trouble = "" if given == self._expected else self._mismatch(given)
         if trouble != self._trouble:
@@ -162,7 +168,7 @@ class RemoteEmbedder:
 
     def _mismatch(self, given: str) -> str:
         if not (theirs := _named(given)):
-            return f"{self._name} is none of this release; start one of the same release there"
+            return f"{self._name} is not of this release; start one of this release there"
         return (
             f"{self._name} computes {theirs}, but this service {_named(self._expected)}; give both "
             "the same model, LOOKALIKE_DESCRIPTOR, LOOKALIKE_PRECISION and LOOKALIKE_ENGINE"

@@ -2,16 +2,22 @@
 
 `python .ci/settings_page.py` writes these descriptions into docs/settings.md.
 
-LOOKALIKE_HOST            IP address to listen on (127.0.0.1)
+LOOKALIKE_HOST            IP address to listen on, or localhost (127.0.0.1)
 LOOKALIKE_PORT            port to listen on (8001)
 LOOKALIKE_DATA_DIR        folder of everything that is written (data in a checkout, else the user's)
 LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, or `name=/folder`, by `:` (none)
+LOOKALIKE_STORAGE         folder or address, `s3://bucket/prefix`, of uploads (in the data folder)
 LOOKALIKE_CATALOGUE_URL   SQLAlchemy URL of the catalogue (SQLite in the data folder)
 LOOKALIKE_MILVUS_URI      file of Milvus Lite, or URL of a server (a file in the data folder)
+LOOKALIKE_MILVUS_TOKEN    `user:password` or API key of a Milvus server (none)
+LOOKALIKE_MILVUS_CA       file of the authorities that may vouch for a Milvus server (the usual)
+LOOKALIKE_MILVUS_CERTIFICATE  file of the certificate that is shown to a Milvus server (none)
+LOOKALIKE_MILVUS_KEY      file of its private key (none)
 LOOKALIKE_TOKENS          callers, `NAME SCOPES TOKEN`, separated by `;` (none)
 LOOKALIKE_TOKENS_FILE     file of more callers, one a line; read again when it changes (none)
 LOOKALIKE_ALLOW_ANONYMOUS 1: without tokens, answer everybody, also other machines (0)
-LOOKALIKE_TRUSTED_PROXIES proxies whose X-Forwarded-For is believed, `127.0.0.1,10.1.2.0/24` (none)
+LOOKALIKE_FIRST_TOKEN     1: without the three above, make a token for the page and callers (0)
+LOOKALIKE_TRUSTED_PROXIES proxies whose X-Forwarded-* are believed, `127.0.0.1,10.1.2.0/24` (none)
 LOOKALIKE_CORS_ORIGINS    other sites whose pages may call, separated by commas (none)
 LOOKALIKE_REQUESTS_PER_SECOND  requests a second of one caller, on average (any number)
 LOOKALIKE_TLS_CERTIFICATE file of the certificate chain, for HTTPS (none)
@@ -19,8 +25,8 @@ LOOKALIKE_TLS_KEY         file of its private key (none)
 LOOKALIKE_INDEX           flat, hnsw, ivf_sq8 or diskann, on a Milvus server (auto: by size)
 LOOKALIKE_INDEX_EFFORT    how much a search looks at (hnsw 256, diskann 128, ivf_sq8 64)
 LOOKALIKE_DESCRIPTOR      of new collections: vgg16-rmac4, vgg16-rgem or vgg16-mac (vgg16-rmac4)
-LOOKALIKE_ENGINE          onnxruntime, torch or auto (auto: the fastest here)
-LOOKALIKE_PRECISION       int8, fp32, bf16 or auto (auto: the engine's fastest here)
+LOOKALIKE_ENGINE          onnxruntime, openvino, torch or auto (auto: the fastest here)
+LOOKALIKE_PRECISION       int8, int8_openvino, fp32, bf16 or auto (auto: the engine's fastest here)
 LOOKALIKE_THREADS         cores that describe images (all that this process may use)
 LOOKALIKE_MAX_UPLOAD_BYTES   largest picture in bytes (64 MiB)
 LOOKALIKE_MAX_REQUEST_BYTES  largest request in bytes (1 GiB)
@@ -47,12 +53,12 @@ LOOKALIKE_WATCH           image roots to follow, `root` or `root=collection`, by
 LOOKALIKE_WATCH_PRUNE     1: delete images whose files are gone from them (0)
 LOOKALIKE_WATCH_POLL_SECONDS  look so often instead of being notified by the system (0: notified)
 LOOKALIKE_RETRY_HOURS     time that uploads which failed are kept for a retry (24)
-LOOKALIKE_LOG_LEVEL       info, or debug: with stack traces and paths (info)
+LOOKALIKE_LOG_LEVEL       info, or debug: with stack traces, paths and every request (info)
+LOOKALIKE_LOG_FORMAT      text, or json: one object a line, also for every request (text)
 """
 
 import difflib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
@@ -61,28 +67,32 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from bento_service.settings.locations import check_absolute, check_outside_code, default_data_dir
+from bento_service.settings.combinations import check_combinations, check_paths
+from bento_service.settings.locations import default_data_dir
 from bento_service.settings.root_list import ConfiguredRoot, ImageRoot, check_roots, folder_name
+from bento_service.settings.service_links import service_links
 from bento_service.settings.values import (
-    MILVUS_SCHEMES,
-    checked_ip_address,
+    checked_host,
     checked_milvus_uri,
+    checked_storage,
     explained,
     parsed_origins,
     parsed_roots,
     split_at_colons,
     split_at_commas,
 )
+from client_sdk.decoding.formats import MAX_JPEG_PIXELS, MAX_PIXELS
 from client_sdk.schemas import DEFAULT_COLLECTION
 
-__all__ = ["PREFIX", "ImageRoot", "Settings", "SettingsError", "folder_name"]
+__all__ = ["FIRST_CALLERS_FILE", "PREFIX", "ImageRoot", "Settings", "SettingsError", "folder_name"]
 
 PREFIX = "LOOKALIKE_"
+FIRST_CALLERS_FILE = "tokens"
+"""The file in the data folder with the token of LOOKALIKE_FIRST_TOKEN."""
 # Read only by the client, which may share the environment.
 _CLIENT_NAMES = ("LOOKALIKE_URL", "LOOKALIKE_TOKEN", "LOOKALIKE_TIMEOUT", "LOOKALIKE_MODEL")
 _BYTES_A_PIXEL = 20
 _BYTES_BESIDE_PIXELS = 64 * 2**20
-_SQLITE_FILE = re.compile(r"sqlite(?:\+\w+)?:///(?!:memory:)([^?]+)")
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Network = IPv4Network | IPv6Network
 
@@ -96,15 +106,21 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: Annotated[str, AfterValidator(checked_ip_address)] = "127.0.0.1"
+    host: Annotated[str, AfterValidator(checked_host)] = "127.0.0.1"
     port: int = Field(default=8001, ge=1, le=65535)
     data_dir: Path = Field(default_factory=lambda: default_data_dir(os.environ))
     image_roots: Annotated[tuple[ConfiguredRoot, ...], BeforeValidator(parsed_roots)] = ()
+    storage: Annotated[str, AfterValidator(checked_storage)] = ""
     catalogue_url: str = ""
     milvus_uri: Annotated[str, AfterValidator(checked_milvus_uri)] = ""
+    milvus_token: str = Field(default="", repr=False)
+    milvus_ca: Path | None = None
+    milvus_certificate: Path | None = None
+    milvus_key: Path | None = None
     tokens: str = Field(default="", repr=False)
     tokens_file: Path | None = None
     allow_anonymous: bool = False
+    first_token: bool = False
     trusted_proxies: Annotated[tuple[_Network, ...], BeforeValidator(split_at_commas)] = ()
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(parsed_origins)] = ()
     requests_per_second: float | None = Field(default=None, gt=0)
@@ -118,8 +134,8 @@ class Settings(BaseModel):
     threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
     max_request_bytes: int = Field(default=2**30, ge=1)
-    max_pixels: int = Field(default=50_000_000, ge=1)
-    max_jpeg_pixels: int = Field(default=100_000_000, ge=1)
+    max_pixels: int = Field(default=MAX_PIXELS, ge=1)
+    max_jpeg_pixels: int = Field(default=MAX_JPEG_PIXELS, ge=1)
     decoders: int | None = Field(default=None, ge=1)
     decoder_seconds: float = Field(default=3.0, gt=0, le=3600)
     decoder_memory_bytes: int | None = Field(default=None, ge=1)
@@ -141,6 +157,7 @@ class Settings(BaseModel):
     watch_prune: bool = False
     watch_poll_seconds: float = Field(default=0.0, ge=0.0, le=86_400.0)
     log_level: Annotated[Literal["info", "debug"], BeforeValidator(str.lower)] = "info"
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(str.lower)] = "text"
     retry_hours: float = Field(default=24.0, ge=0, le=24 * 365)
 
     @classmethod
@@ -152,16 +169,18 @@ class Settings(BaseModel):
                 folder.
         """
         source = os.environ if environment is None else environment
+        foreign = (*_CLIENT_NAMES, *service_links(source))
         values = {
             name.removeprefix(PREFIX).lower(): value
             for name, value in source.items()
-            if name.startswith(PREFIX) and name not in _CLIENT_NAMES and value != ""
+            if name.startswith(PREFIX) and name not in foreign and value != ""
         }
         _check_names(values)
         try:
             default = {} if "data_dir" in values else {"data_dir": default_data_dir(source)}
             settings = cls.model_validate(values | default)
-            _check_paths(settings)
+            check_paths(settings)
+            check_combinations(settings)
             check_roots(settings.image_roots)
         except ValidationError as error:
             raise SettingsError(
@@ -169,8 +188,12 @@ class Settings(BaseModel):
             ) from error
         except ValueError as error:
             raise SettingsError(str(error)) from error
-        _check_combinations(settings)
-        return settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
+        made = {"data_dir": settings.data_dir.absolute()}
+        if settings.first_token and not (
+            settings.tokens or settings.tokens_file or settings.allow_anonymous
+        ):
+            made["tokens_file"] = made["data_dir"] / FIRST_CALLERS_FILE
+        return settings.model_copy(update=made)
 
     @property
     def most_decoders(self) -> int:
@@ -242,27 +265,13 @@ class Settings(BaseModel):
 
     @property
     def uploads_dir(self) -> Path:
-        """The folder of uploaded pictures."""
-        return self.data_dir / "uploads"
+        """The folder of uploaded pictures, unless they are in object storage."""
+        return Path(self.storage or self.data_dir / "uploads")
 
-
-def _check_combinations(settings: Settings) -> None:
-    is_server = settings.milvus_uri.startswith(MILVUS_SCHEMES)
-    if settings.index not in ("auto", "flat") and not is_server:
-        raise SettingsError(
-            f"LOOKALIKE_INDEX is {settings.index}, which does not make Milvus Lite faster; "
-            "remove it, or name a Milvus server in LOOKALIKE_MILVUS_URI"
-        )
-    if settings.memory_of_decoder < settings.least_decoder_memory:
-        raise SettingsError(
-            f"LOOKALIKE_DECODER_MEMORY_BYTES is {settings.memory_of_decoder}, but pictures of "
-            f"LOOKALIKE_MAX_PIXELS may take {settings.least_decoder_memory}; raise the one or "
-            "lower the other"
-        )
-    if (settings.tls_certificate is None) != (settings.tls_key is None):
-        raise SettingsError(
-            "LOOKALIKE_TLS_CERTIFICATE and LOOKALIKE_TLS_KEY belong together; set both or none"
-        )
+    @property
+    def has_object_storage(self) -> bool:
+        """True if uploaded pictures are in object storage."""
+        return "://" in self.storage
 
 
 def _check_names(values: Mapping[str, str]) -> None:
@@ -271,30 +280,3 @@ def _check_names(values: Mapping[str, str]) -> None:
             near = difflib.get_close_matches(name, Settings.model_fields, n=1)
             advice = f"did you mean {PREFIX}{near[0].upper()}?" if near else "remove it"
             raise SettingsError(f"{PREFIX}{name.upper()} is not a setting; {advice}")
-
-
-def _check_paths(settings: Settings) -> None:
-    """Check that paths mean the same in every process.
-
-    Raises:
-        ValueError: A path is relative where it must not be, or is in the code.
-    """
-    milvus, sqlite = settings.milvus_uri, _SQLITE_FILE.match(settings.catalogue_url)
-    written = {
-        "DATA_DIR": settings.data_dir,
-        "MILVUS_URI": None if milvus.startswith(MILVUS_SCHEMES) else milvus,
-        "CATALOGUE_URL": sqlite and sqlite[1],
-    }
-    read = {
-        "TOKENS_FILE": settings.tokens_file,
-        "TLS_CERTIFICATE": settings.tls_certificate,
-        "TLS_KEY": settings.tls_key,
-    }
-    for root in settings.image_roots:
-        check_absolute(f"{PREFIX}IMAGE_ROOTS", root.path)
-    for name, path in (written | read).items():
-        if path:
-            check_absolute(f"{PREFIX}{name}", Path(path))
-    for name, path in written.items():
-        if path:
-            check_outside_code(f"{PREFIX}{name}", Path(path))

@@ -20,10 +20,7 @@ def default_data_dir(
 ) -> Path:
     """Return the data folder for an environment that does not name one.
 
-    Args:
-        environment: The environment, which marks containers and names the user's folders.
-        code: The folder that holds the packages.
-        container_data: The folder that a container keeps data in.
+    The environment marks containers and names the user's folders.
 
     Raises:
         ValueError: The environment has no place for data.
@@ -45,11 +42,7 @@ def default_data_dir(
 
 
 def check_absolute(name: str, path: Path, *, code: Path = CODE) -> None:
-    """Check that a path is absolute, or relative to a checkout as the working directory.
-
-    Raises:
-        ValueError: The path is relative, and the working directory is not the checkout.
-    """
+    """Raise `ValueError` for a relative path, unless the working directory is the checkout."""
     if not path.is_absolute() and not (_is_checkout(code) and Path.cwd() == code):
         raise ValueError(
             f"{name} is {path}, and relative paths are only valid in the folder of the checkout; "
@@ -58,11 +51,7 @@ def check_absolute(name: str, path: Path, *, code: Path = CODE) -> None:
 
 
 def check_outside_code(name: str, path: Path, *, code: Path = CODE) -> None:
-    """Check that a path is outside of code, which is built, exported and deleted.
-
-    Raises:
-        ValueError: The path is in a Bento or in a package.
-    """
+    """Raise `ValueError` for a path in a Bento or a package, which are built and deleted."""
     full = path.resolve()
     folders = (full, *full.parents)
     bento = next((folder for folder in folders if (folder / "bento.yaml").is_file()), None)

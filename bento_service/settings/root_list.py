@@ -16,12 +16,7 @@ _NAMED = re.compile(r"([^/]+?)=(/.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class ConfiguredRoot:
-    """An image root as the operator wrote it.
-
-    Attributes:
-        path: Its folder.
-        name: The name of the known root that the folder belongs to, if the operator gives one.
-    """
+    """An image root as the operator wrote it, perhaps with the name of a known root."""
 
     path: Path
     name: str | None = None
@@ -77,11 +72,7 @@ def folder_name(folder: Path) -> str:
 
 
 def check_roots(roots: Iterable[ConfiguredRoot]) -> None:
-    """Check that roots are folders, and that no folder and no name is repeated.
-
-    Raises:
-        ValueError: A root violates that.
-    """
+    """Raise `ValueError` if a root is no folder, or repeats a folder or a name."""
     names: dict[Path, str] = {}
     for root in roots:
         if not root.path.is_dir():

@@ -9,19 +9,32 @@ from urllib.parse import urlsplit
 from bento_service.settings.root_list import ConfiguredRoot, parse_roots, split_list
 
 _CREDENTIALS = re.compile(r"(?<=[/'])[^/@\s']+@")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+[^?#\s]*")
 MILVUS_SCHEMES = ("http://", "https://", "tcp://")
 
 
-def checked_ip_address(value: str) -> str:
-    """Return a value that is an IP address."""
-    ip_address(value)  # BentoML accepts no host names
-    return value
+def checked_host(value: str) -> str:
+    """Return the IP address of a value; BentoML accepts no host names, and so no `localhost`."""
+    if value.lower() == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ip_address(value.removeprefix("[").removesuffix("]")))
+    except ValueError as error:
+        raise ValueError("give an IP address, such as 127.0.0.1 or ::1, or localhost") from error
 
 
 def checked_milvus_uri(value: str) -> str:
     """Return a value that is the URL of a Milvus server or the file of Milvus Lite."""
     if value and not value.startswith(MILVUS_SCHEMES) and not value.endswith(".db"):
         raise ValueError("give http://host:port of a server, or a file whose name ends in .db")
+    return value
+
+
+def checked_storage(value: str) -> str:
+    """Return a value that is a folder or the address of a place in object storage."""
+    value = value.removeprefix("file://")
+    if "::" in value or ("://" in value and not _ADDRESS.fullmatch(value)):
+        raise ValueError("give a folder, or an address such as s3://bucket/prefix")
     return value
 
 
@@ -62,7 +75,7 @@ def explained(error: Mapping[str, object], prefix: str) -> str:
     """Return an error of pydantic with the setting's name and value, but without secrets."""
     location = error["loc"]
     field = str(location[0]) if isinstance(location, tuple) else str(location)
-    if field == "tokens":
-        return f"{prefix}TOKENS: {error['msg']}"  # never the value
+    if field in ("tokens", "milvus_token"):
+        return f"{prefix}{field.upper()}: {error['msg']}"  # never the value
     value = _CREDENTIALS.sub("...@", repr(error["input"]))
     return f"{prefix}{field.upper()} is {value}: {error['msg']}"

@@ -16,6 +16,14 @@ def stream_digest(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
+def whole_digest(stream: BinaryIO) -> str:
+    """Return the digest of a whole stream, which is at its start afterwards."""
+    stream.seek(0)
+    digest = stream_digest(stream)
+    stream.seek(0)
+    return digest
+
+
 def file_digest(path: Path) -> str:
     """Return the digest of a file."""
     with path.open("rb") as file:

@@ -21,13 +21,13 @@ from bento_service.storage.safe_open import (
     open_root,
     opened_parent,
     outside_roots,
+    spelled_on_disk,
     stat_beneath,
     unknown_root,
-    walk_below,
 )
+from bento_service.storage.skips import Skips
 from bento_service.storage.volumes import volume_of
-
-_MAX_DEPTH = 100
+from bento_service.storage.walking import FolderWalk, resolved_beneath
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,10 @@ class Presence(StrEnum):
 
 
 class ImageRoots:
-    """All image roots of a service.
+    """The configured image roots, and the remembered ones, which have files of images.
 
-    Args:
-        roots: The configured roots.
-        remembered: Roots that were configured earlier and have files of images.
-        volumes: Returns the identity of a file system by its device.
+    Attributes:
+        volume: Returns the identity of a file system by its device; `None` if it is unknown.
     """
 
     def __init__(
@@ -79,7 +77,7 @@ class ImageRoots:
         *,
         volumes: Callable[[int], str | None] = volume_of,
     ) -> None:
-        self._volumes = volumes
+        self.volume = volumes
         # A path in nested roots belongs to the inner one.
         inner_first = sorted(remembered, key=lambda root: -len(root.path.parts))
         self._roots = {root.name: root for root in (*roots, *inner_first)}
@@ -125,9 +123,7 @@ class ImageRoots:
     def locate(self, path: str, root: str | None = None) -> Located:
         """Find the root of a caller's path without opening anything.
 
-        Args:
-            path: Absolute, or relative to a root.
-            root: The name of a relative path's root; required if there are several roots.
+        A relative path belongs to the root of that name, which may be omitted if there is only one.
 
         Raises:
             Forbidden: The path is outside every root.
@@ -165,8 +161,10 @@ class ImageRoots:
         return self._roots[name]
 
     @contextmanager
-    def opened(self, root_name: str, path: str) -> Iterator[BinaryIO]:
-        """Open a regular file beneath a root.
+    def opened(
+        self, root_name: str, path: str, *, follow_links: bool = False
+    ) -> Iterator[BinaryIO]:
+        """Open a regular file beneath a root; `follow_links` follows links that stay under it.
 
         Raises:
             PathNotFound: The file does not exist.
@@ -175,6 +173,8 @@ class ImageRoots:
         root = self._roots.get(root_name)
         if root is None:
             raise PathNotFound(unknown_root(root_name))
+        if follow_links:
+            path = resolved_beneath(root, path) or path
         with opened_parent(root, path) as (folder, name):
             descriptor = open_beneath(name, FILE_FLAGS, folder)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -183,27 +183,40 @@ class ImageRoots:
         with os.fdopen(descriptor, "rb") as file:
             yield file
 
-    def check(self, located: Located) -> None:
-        """Check that a place is a folder or a regular file.
+    def check(self, located: Located) -> Located:
+        """Return a place as the disk spells it, after checking that it is a folder or a file.
 
         Raises:
             PathNotFound: It does not exist.
             Forbidden: It is something else, or a component is a symbolic link.
         """
+        located = self.spelled(located)
         with opened_parent(located.root, located.path) as (parent, name):
             mode = stat_beneath(name, parent).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise outside_roots()
+        return located
 
-    def walk(self, located: Located, *, recursive: bool, ignore: Sequence[str]) -> Iterator[Listed]:
-        """Yield the regular files at a place, in a stable order.
+    def spelled(self, located: Located) -> Located:
+        """Return a place as the disk spells it, if it is there; accents may be composed or not."""
+        if located.path.isascii():
+            return located
+        return Located(located.root, spelled_on_disk(located.root, located.path))
 
-        Symbolic links are neither followed nor listed. Unreadable folders are skipped.
+    def walk(
+        self,
+        located: Located,
+        *,
+        recursive: bool,
+        ignore: Sequence[str],
+        follow_links: bool = False,
+        skips: Skips | None = None,
+    ) -> Iterator[Listed]:
+        """Yield the regular files at a place, in a stable order; folders at most 100 deep.
 
-        Args:
-            located: A folder, or one file.
-            recursive: Include folders below, at most 100 deep.
-            ignore: Patterns of files and folders to skip, relative to `located`.
+        It skips files and folders that a pattern of `ignore` matches, relative to the place. It
+        also skips, and counts in `skips`, clutter of systems and programs, everything that cannot
+        be read, and symbolic links, unless they are to be followed and stay under the root.
 
         Raises:
             PathNotFound, Forbidden: See `check`.
@@ -214,30 +227,44 @@ class ImageRoots:
                 yield Listed.of(located.path, status)
                 return
             folder = open_beneath(name, FOLDER_FLAGS, parent)
-        prefix = f"{located.path}/" if located.path else ""
-        below = walk_below(folder, "", Ignored(ignore), depth=_MAX_DEPTH if recursive else 1)
-        for path, status in below:
-            yield Listed.of(prefix + path, status)
+        walk = FolderWalk(
+            located.root,
+            located.path,
+            recursive=recursive,
+            ignored=Ignored(ignore),
+            follow_links=follow_links,
+            skips=Skips() if skips is None else skips,
+        )
+        for path, status in walk.files(folder):
+            yield Listed.of(path, status)
 
-    def volume(self, device: int) -> str | None:
-        """Return the identity of a device's file system, `None` if it is unknown."""
-        return self._volumes(device)
+    def entries(self, located: Located) -> tuple[list[str], int]:
+        """Return the names of the folders in a folder, sorted, and the number of its files.
+
+        Symbolic links are not listed.
+
+        Raises:
+            PathNotFound, Forbidden: See `check`; a file is no folder.
+        """
+        with opened_parent(located.root, located.path) as (parent, name):
+            folder = open_beneath(name, FOLDER_FLAGS, parent)
+        try:
+            with os.scandir(folder) as entries:
+                kinds = [
+                    (entry.name, entry.is_dir(follow_symlinks=False))
+                    for entry in entries
+                    if not entry.is_symlink()
+                ]
+        finally:
+            os.close(folder)
+        folders = sorted((name for name, is_folder in kinds if is_folder), key=os.fsencode)
+        return folders, len(kinds) - len(folders)
 
     def presence(self, root_name: str, path: str, *, read_ns: int, volume: str | None) -> Presence:
-        """Check if a regular file still exists.
-
-        Args:
-            root_name: The root's name.
-            path: The path below the root.
-            read_ns: The time when the file was read, in nanoseconds since 1970.
-            volume: The identity of the file's file system, if known.
-        """
-        root = self._roots.get(root_name)
-        if root is None:
-            return Presence.UNCERTAIN
+        """Return the presence of a file that was read at `read_ns`, from a volume if known."""
         try:
-            current = open_root(root)
-        except PathNotFound:
+            current = open_root(self._roots[root_name])
+        except (KeyError, PathNotFound):
             return Presence.UNCERTAIN
         try:
             for component in normalised(path).split("/")[:-1]:
@@ -245,6 +272,8 @@ class ImageRoots:
                 os.close(current)
                 current = below
             status = os.stat(path.rsplit("/", 1)[-1], dir_fd=current, follow_symlinks=False)
+            if stat.S_ISLNK(status.st_mode):
+                return Presence.UNCERTAIN  # it may have been indexed through the link
             return Presence.THERE if stat.S_ISREG(status.st_mode) else Presence.GONE
         except FileNotFoundError:
             return self._absence(current, read_ns, volume)
@@ -254,7 +283,7 @@ class ImageRoots:
             os.close(current)
 
     def _absence(self, folder: int, read_ns: int, volume: str | None) -> Presence:
-        """Return if a file was removed from a folder or never was in that folder.
+        """Return the presence of a file that its folder does not have.
 
         Removing a file changes its folder. A folder that did not change since never had the file.
         """

@@ -3,16 +3,16 @@
 import hashlib
 
 from bento_service.catalogue.records import ImageRecord, SourceRecord
-from bento_service.catalogue.tables import SourceKind
-from bento_service.errors import Forbidden, ImageNotFound, PathNotFound
+from bento_service.catalogue.states import SourceKind
+from bento_service.errors import Forbidden, ImageNotFound, PathNotFound, StorageUnavailable
+from bento_service.storage.blob_store import BlobStore
 from bento_service.storage.image_roots import ImageRoots
-from bento_service.storage.uploads import Uploads
 
 
 class Originals:
     """A reader of originals that returns only bytes with the indexed digest."""
 
-    def __init__(self, roots: ImageRoots, uploads: Uploads) -> None:
+    def __init__(self, roots: ImageRoots, uploads: BlobStore) -> None:
         self._roots = roots
         self._uploads = uploads
 
@@ -21,14 +21,21 @@ class Originals:
 
         Raises:
             ImageNotFound: Every source is gone or was changed.
+            StorageUnavailable: The object storage that may have it does not answer.
         """
+        unavailable = None
         for source in image.sources:
             try:
                 data = self._bytes_at(source, image)
+            except StorageUnavailable as error:
+                unavailable = error
+                continue
             except (PathNotFound, Forbidden, ImageNotFound, OSError):
                 continue
             if hashlib.sha256(data).hexdigest() == image.sha256:
                 return data
+        if unavailable is not None:
+            raise unavailable
         roots = {source.root for source in image.sources if source.kind is SourceKind.FILE}
         if reasons := [*filter(None, map(self._roots.unavailable, sorted(roots)))]:
             raise ImageNotFound(f"the original of image {image.id}: {'; '.join(reasons)}")
@@ -41,5 +48,6 @@ class Originals:
         if source.kind is SourceKind.UPLOAD:
             with self._uploads.open(image.sha256) as stored:
                 return stored.read()
-        with self._roots.opened(source.root, source.path) as file:
+        # A link that stays under the root may be followed: only the indexed bytes are returned.
+        with self._roots.opened(source.root, source.path, follow_links=True) as file:
             return file.read(image.bytes + 1)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Container, Iterable, Sequence
 from itertools import chain, count
 from pathlib import Path
+from shlex import quote
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import KnownFile, RootRecord
@@ -109,7 +110,7 @@ class _Binding:
             self.messages.append(
                 f"image root {name!r} is new, because {own!r} is another folder of that name. If "
                 f"that folder was moved here, start once with "
-                f"LOOKALIKE_IMAGE_ROOTS='{escaped(own)}=/its/folder'"
+                f"LOOKALIKE_IMAGE_ROOTS={quote(f'{escaped(own)}=/its/folder')}"
             )
         return name
 

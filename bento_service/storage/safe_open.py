@@ -8,11 +8,12 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from shlex import quote
+from unicodedata import normalize
 
 from bento_service.errors import Forbidden, PathNotFound
 from bento_service.settings import ImageRoot
 from bento_service.settings.root_list import escaped
-from bento_service.storage.ignore_patterns import Ignored
 
 _COMPONENT = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 FOLDER_FLAGS = _COMPONENT | os.O_DIRECTORY
@@ -23,32 +24,6 @@ def has_entries(folder: int) -> bool:
     """Return true if an open folder is not empty."""
     with os.scandir(folder) as entries:
         return next(entries, None) is not None
-
-
-def walk_below(
-    folder: int, prefix: str, ignored: Ignored, *, depth: int
-) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the files below an open folder, and close it at the end."""
-    try:
-        with os.scandir(folder) as listed:
-            entries = sorted(listed, key=lambda entry: os.fsencode(entry.name))
-        for entry in entries:
-            path = prefix + entry.name
-            try:
-                if entry.is_file(follow_symlinks=False):
-                    if not ignored.entry(path, is_folder=False):
-                        yield path, entry.stat(follow_symlinks=False)
-                    continue
-                if depth == 1 or not entry.is_dir(follow_symlinks=False):
-                    continue
-                if ignored.entry(path, is_folder=True):
-                    continue
-                below = os.open(entry.name, FOLDER_FLAGS, dir_fd=folder)
-            except OSError:
-                continue  # unreadable, deleted, or replaced since it was listed
-            yield from walk_below(below, f"{path}/", ignored, depth=depth - 1)
-    finally:
-        os.close(folder)
 
 
 @contextmanager
@@ -82,13 +57,44 @@ def open_root(root: ImageRoot) -> int:
         ) from error
 
 
+def spelled_on_disk(root: ImageRoot, path: str) -> str:
+    """Return a path as the disk spells it, as far as it exists and can be opened."""
+    components = normalised(path).split("/")
+    current = open_root(root)
+    try:
+        for at, component in enumerate(components):
+            components[at] = _spelled_in(current, component)
+            if at + 1 < len(components):
+                below = os.open(components[at], FOLDER_FLAGS, dir_fd=current)
+                os.close(current)
+                current = below
+    except OSError:
+        pass  # opening the path reports the error
+    finally:
+        os.close(current)
+    return "/".join(components)
+
+
+def _spelled_in(folder: int, name: str) -> str:
+    """Return the entry of a folder that has a name, or the same name in another normal form."""
+    if name.isascii():
+        return name
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        composed = normalize("NFC", name)
+        same = (entry for entry in os.listdir(folder) if normalize("NFC", entry) == composed)
+        return next(same, name)
+    return name
+
+
 def unknown_root(name: str) -> str:
     """Return the message for a root whose folder is not known."""
     return f"the folder of image root {name!r} is not known; {_naming(name)}"
 
 
 def _naming(name: str) -> str:
-    return f"start with LOOKALIKE_IMAGE_ROOTS='{escaped(name)}=/its/folder'"
+    return f"start with LOOKALIKE_IMAGE_ROOTS={quote(f'{escaped(name)}=/its/folder')}"
 
 
 def open_beneath(name: str, flags: int, folder: int) -> int:

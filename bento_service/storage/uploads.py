@@ -1,205 +1,184 @@
-"""Stored uploads: the bytes of uploaded pictures, named by their SHA-256."""
+"""Stored uploads: the bytes of uploaded pictures and manifests, kept while something needs them."""
 
-import errno
-import hashlib
-import os
-import shutil
-import tempfile
+import logging
 import threading
-from collections import Counter
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from contextlib import contextmanager, suppress
+from itertools import islice
+from typing import Self
+from uuid import uuid4
 
-from bento_service.errors import ImageNotFound, StorageFull
+from bento_service.catalogue.jobs.upload_pins import CLAIM_SECONDS, UploadPins
+from bento_service.errors import NotReady, StorageFull, StorageUnavailable
+from bento_service.storage.blob_store import BlobStore, Readable, Staged
 
-_BLOCK = 2**20
-_SPARED_BYTES = 64 * 2**20
-
-
-class Readable(Protocol):
-    """A source of bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; none at the end."""
-
+_BATCH_FILES = 64
+_BATCH_BYTES = 64 * 2**20
+_REMOVED_AT_ONCE = 500
+_DIGEST_LENGTH = 64
+"""The length of an upload's name; files with other names are no uploads."""
+_LOOK_SECONDS = 0.05
+_log = logging.getLogger(__name__)
 
 Unneeded = Callable[[set[str]], set[str]]
 
 
-def _all_needed(_: set[str]) -> set[str]:
-    return set()
+class Intake:
+    """The uploads of one request, which are pinned and stored in batches; see `BlobStore`.
+
+    Attributes:
+        holder: The holder of the pins, for the transaction that makes the uploads needed.
+        digests: The digests of the uploads that are pinned.
+    """
+
+    def __init__(self, blobs: BlobStore, pin: Callable[[str, Iterable[str]], None]) -> None:
+        self._blobs = blobs
+        self._pin = pin
+        self._staged: list[Staged] = []
+        self.holder = uuid4().hex
+        self.digests: set[str] = set()
+
+    def add(self, stream: Readable) -> str:
+        """Receive a stream and return its digest; it is stored after the next `finish`."""
+        staged = self._blobs.stage(stream)
+        self._staged.append(staged)
+        size = sum(each.size for each in self._staged)
+        if len(self._staged) >= _BATCH_FILES or size >= _BATCH_BYTES:
+            self.finish()
+        return staged.sha256
+
+    def finish(self) -> None:
+        """Pin and store what was received.
+
+        Raises:
+            NotReady: The same bytes are being removed, or the catalogue does not answer.
+        """
+        arrived = {each.sha256 for each in self._staged}
+        self.digests |= arrived
+        self._pin(self.holder, arrived)
+        self._blobs.keep(self._staged)
+        self.drop()
+
+    def drop(self) -> None:
+        """Forget what was received and not stored."""
+        self._blobs.drop(self._staged)
+        self._staged = []
 
 
 class Uploads:
-    """A folder of files `ab/abcd…`, each written atomically.
+    """The uploads of a catalogue, which several processes may use. Close it with `with`.
 
-    Opening creates a missing folder and removes partially written files.
-
-    Args:
-        folder: The folder.
-        unneeded: Returns the given digests that neither an image nor a job needs.
-        read_only: Change nothing, because another process writes to the folder.
+    After the end of the block nothing is removed any more, even by threads that still run.
+    `unneeded` returns the given digests that no request, job or image needs; `removal_seconds` is
+    the longest wait of an upload for the removal of the same bytes.
     """
 
     def __init__(
-        self, folder: Path, *, unneeded: Unneeded = _all_needed, read_only: bool = False
+        self,
+        blobs: BlobStore,
+        pins: UploadPins,
+        *,
+        unneeded: Unneeded,
+        removal_seconds: float = 10.0,
     ) -> None:
-        self._folder = folder
+        self.blobs = blobs
+        self._pins = pins
         self._unneeded = unneeded
-        self._incoming = folder / "incoming"
-        if not read_only:
-            self._incoming.mkdir(parents=True, exist_ok=True)
-            for partial in self._incoming.iterdir():
-                partial.unlink()
-        self._lock = threading.Lock()
-        self._pinned: Counter[str] = Counter()
+        self._removal_seconds = removal_seconds
+        self._removing = threading.Lock()
+        self._is_closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._removing:
+            self._is_closed = True
 
     @contextmanager
-    def receiving(self, streams: Iterable[BinaryIO]) -> Iterator[list[str]]:
-        """Store the bytes of each stream and yield their digests, in order.
+    def intake(self) -> Iterator[Intake]:
+        """Yield an intake of uploads, which cannot be discarded within the block.
 
-        Within the block they cannot be discarded, so the caller can record the need for them.
-
-        Raises:
-            StorageFull: The disk is full.
+        If the block raises, the uploads are discarded unless something else needs them.
         """
-        digests: list[str] = []
+        intake = Intake(self.blobs, self._pin)
         try:
-            digests.extend(self._store(stream) for stream in streams)
-            yield digests
-        finally:
-            self._unpin(digests)
-
-    @contextmanager
-    def intake(self) -> Iterator[Callable[[Readable], str]]:
-        """Yield a function that stores a stream and returns its digest.
-
-        Within the block the stored bytes cannot be discarded; if the block raises, they are.
-
-        Raises:
-            StorageFull: The disk is full.
-        """
-        digests: list[str] = []
-
-        def store(stream: Readable) -> str:
-            digests.append(self._store(stream))
-            return digests[-1]
-
-        try:
-            yield store
-        except BaseException:
-            self._unpin(digests)
-            self.discard(set(digests))
+            yield intake
+        except BaseException as error:
+            self._end(intake)
+            if not isinstance(error, StorageUnavailable):  # its removal would fail, too
+                self.discard(intake.digests)
             raise
-        self._unpin(digests)
+        self._end(intake)
 
-    def check_room(self, size: int) -> None:
-        """Check that the disk keeps room for the catalogue after `size` more bytes.
-
-        Raises:
-            StorageFull: It does not.
-        """
-        if shutil.disk_usage(self._folder).free < size + _SPARED_BYTES:
-            raise StorageFull(
-                f"the disk for uploads has no room for {size} bytes; free room and send it again"
-            )
+    def _end(self, intake: Intake) -> None:
+        intake.drop()
+        self._unpin(intake.holder)
 
     @contextmanager
     def holding(self, digests: Iterable[str]) -> Iterator[set[str]]:
-        """Yield which of these uploads are stored; within the block they cannot be discarded."""
-        with self._lock:
-            present = {digest for digest in digests if self._path(digest).exists()}
-            self._pinned.update(present)
-        try:
-            yield present
-        finally:
-            self._unpin(present)
-
-    def open(self, sha256: str) -> BinaryIO:
-        """Open stored bytes.
+        """Yield which of these uploads are stored; within the block they cannot be discarded.
 
         Raises:
-            ImageNotFound: They are not stored.
+            NotReady: One of them is being removed, or a database or store does not answer.
         """
+        holder, wanted = uuid4().hex, set(digests)
         try:
-            return self._path(sha256).open("rb")
-        except FileNotFoundError as error:
-            raise ImageNotFound("the uploaded bytes are gone; upload the picture again") from error
+            self._pin(holder, wanted)
+            yield set(self.blobs.sizes(wanted))
+        finally:
+            self._unpin(holder)
 
-    def stored(self) -> Iterator[str]:
-        """Yield the digests of all stored uploads."""
-        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
-            if len(folder.name) == 2 and folder.is_dir():
-                yield from (file.name for file in folder.iterdir())
+    def discard_all_unneeded(self) -> None:
+        """Remove every stored upload that nothing needs, and what a crash has left half stored.
+
+        Raises:
+            NotReady: The catalogue or the store does not answer.
+        """
+        self.blobs.remove_partial()
+        self._pins.drop_expired()
+        names = self.blobs.stored()
+        self._remove_in_parts(name for name in names if len(name) == _DIGEST_LENGTH)
 
     def discard(self, digests: set[str]) -> None:
-        """Remove the given uploads that neither an image nor a job needs."""
-        with self._lock:  # no upload can arrive during the check
-            self._remove(self._unneeded(digests - self._pinned.keys()))
+        """Remove the given uploads that nothing needs.
 
-    def remove(self, digests: set[str]) -> None:
-        """Remove uploads, except those in use by a block, even if they are needed."""
-        with self._lock:
-            self._remove(digests - self._pinned.keys())
-
-    def _remove(self, digests: set[str]) -> None:
-        for digest in digests:
-            self._path(digest).unlink(missing_ok=True)
-
-    def _unpin(self, digests: Iterable[str]) -> None:
-        with self._lock:
-            self._pinned -= Counter(digests)  # drops counts of zero
-
-    def _store(self, stream: Readable) -> str:
+        A failure is logged, because `discard_all_unneeded` tries again.
+        """
         try:
-            descriptor, name = tempfile.mkstemp(dir=self._incoming)
-            incoming = Path(name)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    sha256 = _copy(stream, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                with self._lock:
-                    self._keep(incoming, sha256)
-                    self._pinned[sha256] += 1
-            finally:
-                incoming.unlink(missing_ok=True)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull(
-                    "the disk for uploads is full; free room and send it again"
-                ) from error
-            raise
-        return sha256
+            self._remove_in_parts(sorted(digests))
+        except (NotReady, StorageFull) as error:
+            _log.warning("removing unneeded uploads is put off: %s", error)
 
-    def _keep(self, incoming: Path, sha256: str) -> None:
-        path = self._path(sha256)
-        if path.exists():
+    def _remove_in_parts(self, digests: Iterable[str]) -> None:
+        left = iter(digests)
+        while some := set(islice(left, _REMOVED_AT_ONCE)):
+            self._remove_unneeded(some)
+
+    def _remove_unneeded(self, digests: set[str]) -> None:
+        candidates = set() if self._is_closed else self._unneeded(digests)
+        if not candidates:
+            return  # claims are written only for the few that may have to be removed
+        begun = time.monotonic()
+        with self._removing, self._pins.claimed(candidates) as claimed:
+            unneeded = self._unneeded(claimed)
+            is_claimed = time.monotonic() - begun < CLAIM_SECONDS / 2
+            if is_claimed and not self._is_closed:
+                self.blobs.remove(unneeded)
+
+    def _pin(self, holder: str, digests: Iterable[str]) -> None:
+        """Pin uploads, and wait until none of them is being removed."""
+        wanted = set(digests)
+        if not wanted:
             return
-        if not path.parent.exists():
-            path.parent.mkdir()
-            sync_folder(self._folder)
-        incoming.rename(path)
-        sync_folder(path.parent)
+        self._pins.pin(holder, wanted)
+        deadline = time.monotonic() + self._removal_seconds
+        while self._pins.are_claimed(wanted):
+            if time.monotonic() >= deadline:
+                raise NotReady("the same bytes are being removed; try again in some minutes")
+            time.sleep(_LOOK_SECONDS)
 
-    def _path(self, sha256: str) -> Path:
-        return self._folder / sha256[:2] / sha256
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _copy(source: Readable, target: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := source.read(_BLOCK):
-        digest.update(block)
-        target.write(block)
-    return digest.hexdigest()
+    def _unpin(self, holder: str) -> None:
+        with suppress(NotReady, StorageFull):  # a pin that stays expires
+            self._pins.unpin(holder)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 
-from client_sdk._transport.local import Exchange, Service, async_result_of, begun
+from client_sdk._transport.local import Exchange, Service, async_result_of, start_exchange
 
 
 class AsyncLocalTransport(httpx.AsyncBaseTransport):
@@ -14,18 +14,16 @@ class AsyncLocalTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        # Garbage collection of a client must not wait for the service, as `close` does.
+        # `close` waits for the service, and garbage collection of a client must not wait.
         self._forgotten = weakref.finalize(self, service.abandon)
         self._forgotten.atexit = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request."""
-        exchange = begun(self._service, request)
+        exchange = start_exchange(self._service, request)
         status, headers = await async_result_of(exchange, exchange.head, request)
         return httpx.Response(status, headers=headers, stream=_AsyncPieces(exchange, request))
 
     async def aclose(self) -> None:
-        """Close the service."""
         await asyncio.to_thread(self._service.close)
         self._forgotten.detach()
 
@@ -42,5 +40,4 @@ class _AsyncPieces(httpx.AsyncByteStream):
             yield piece
 
     async def aclose(self) -> None:
-        """Stop reading."""
         self._exchange.close()

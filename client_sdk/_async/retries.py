@@ -5,16 +5,15 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
-from client_sdk._transport.retries import BROKEN, Course, Retries, is_repeatable, with_body
+from client_sdk._transport.retries import RETRYABLE, Attempts, Retries, is_repeatable, with_body
 
 
 class AsyncRetryTransport(httpx.AsyncBaseTransport):
-    """A transport that sends requests over another one, and again after a temporary failure.
+    """A transport that sends requests over another one, and retries after temporary failures.
 
     It retries GET, HEAD, OPTIONS and DELETE, requests with an `Idempotency-Key`, and requests that
-    the extension `lookalike.repeatable` marks as safe to repeat. It never retries a request whose
-    body cannot be read twice. It reads the complete answer to a retryable request before returning
-    it.
+    the extension `lookalike.repeatable` marks as safe to repeat, but no request whose body cannot
+    be read twice. It reads the complete answer to a retryable request before returning it.
 
     Args:
         transport: The transport that sends; httpx's own by default.
@@ -34,25 +33,23 @@ class AsyncRetryTransport(httpx.AsyncBaseTransport):
         self._sleep = sleep
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request."""
         if not is_repeatable(request):
             return await self._transport.handle_async_request(request)
-        course = Course(request, self._retries)
+        attempts = Attempts(request, self._retries)
         while True:
             try:
                 response = await self._whole(request)
-            except BROKEN as error:
-                pause = course.pause_after(error)
+            except RETRYABLE as error:
+                pause = attempts.pause_after(error)
                 if pause is None:
                     raise
             else:
-                pause = course.pause_after(response)
+                pause = attempts.pause_after(response)
                 if pause is None:
-                    return course.last(response)
+                    return attempts.last(response)
             await self._sleep(pause)
 
     async def aclose(self) -> None:
-        """Close the connections."""
         await self._transport.aclose()
 
     async def _whole(self, request: httpx.Request) -> httpx.Response:

@@ -1,85 +1,92 @@
-"""One call as a value: its request, and the reader of its answer.
+"""One call as a value: its request and the type of its answer. A connection sends it."""
 
-`AsyncConnection` and `Connection` send these values; this module does no I/O of its own.
-"""
-
-from collections.abc import Callable, Generator, Mapping, Sequence
+import logging
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from client_sdk import errors
 from client_sdk._calls.pictures import DiskFile, Part
+from client_sdk._transport.failures import from_httpx, from_response
 from client_sdk._transport.retries import REPEATABLE
+from client_sdk.schemas import Job
+from client_sdk.schemas.fields import Answer
 
-API = "/api/v2"
+_log = logging.getLogger("lookalike")
+
+READY = "/readyz"
+"""The path of the readiness probe, the only one outside of the API."""
 KEY_HEADER = "Idempotency-Key"
 
 AnswerT = TypeVar("AnswerT")
-ModelT = TypeVar("ModelT", bound=BaseModel)
-Param = str | int | Sequence[str]
+ItemT = TypeVar("ItemT", bound=BaseModel)
 
-FOREIGN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
+HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
 """The base classes of all errors that httpx raises."""
 
 
-class Page(Protocol):
-    """One page of a long list."""
+class Page(Answer, Generic[ItemT]):
+    """One page of a list; `next_cursor` is `None` on the last page."""
 
-    @property
-    def next_cursor(self) -> str | None:
-        """The position of the next page; `None` on the last one."""
-
-
-PageT = TypeVar("PageT", bound=Page)
+    items: tuple[ItemT, ...] = Field(
+        validation_alias=AliasChoices("images", "jobs", "errors", "groups")
+    )
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[AnswerT]):
-    """One call: its request, and the reader of a successful answer.
+    """One call; parameters and fields of the body that are `None` are not sent.
 
     Attributes:
-        read: Reads a successful answer.
-        is_harmless: True if the call is idempotent although its HTTP method is not.
+        path: The path below the version prefix of the API.
+        kind: The type of a successful answer: a wire model, `bytes`, or `NoneType`.
+        body: The fields, sent as JSON; with `parts`, as the text fields of a form.
+        parts: The files of the form.
+        is_idempotent: True if the call is idempotent although its HTTP method is not.
     """
 
     method: str
     path: str
-    read: Callable[[httpx.Response], AnswerT]
+    kind: type[AnswerT]
     _: KW_ONLY
-    params: Mapping[str, Param] = field(default_factory=dict[str, Param])
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    json: Mapping[str, object] | None = None
-    form: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Mapping[str, Any] | None = None
     parts: tuple[Part, ...] = ()
-    is_harmless: bool = False
+    is_idempotent: bool = False
+
+    @property
+    def url(self) -> str:
+        """The path from the address of the service."""
+        return self.path if self.path == READY else f"/api/v2{self.path}"
 
     @property
     def is_repeatable(self) -> bool:
         """True if the call may be sent again when its answer was lost."""
-        harmless = (
-            self.is_harmless or self.method in ("GET", "DELETE") or KEY_HEADER in self.headers
-        )
-        return harmless and all(part.is_replayable for part in self.parts)
+        by_method = self.method in ("GET", "DELETE")
+        is_safe = self.is_idempotent or by_method or KEY_HEADER in self.headers
+        return is_safe and all(part.is_replayable for part in self.parts)
 
     def encoded(self) -> "Call[AnswerT]":
         """Return the same call with its pictures encoded."""
         return replace(self, parts=tuple(part.encoded() for part in self.parts))
 
-    @property
-    def cursor(self) -> object:
-        """The position of the requested page; `None` for the first one."""
-        return (self.params if self.json is None else self.json).get("cursor")
-
-    def after(self, cursor: str) -> "Call[AnswerT]":
-        """Return the same call for the page at a cursor."""
-        if self.json is not None:
-            return replace(self, json={**self.json, "cursor": cursor})
-        return replace(self, params={**self.params, "cursor": cursor})
+    def after(self, cursor: str | None) -> "Call[AnswerT] | None":
+        """Return the same call for the page at a cursor; `None` after the last page."""
+        if cursor is None:
+            return None
+        fields = self.params if self.body is None else self.body
+        if cursor == fields.get("cursor"):
+            raise errors.UnexpectedAnswer(f"{self.url} returned the same page twice")
+        fields = {**fields, "cursor": cursor}
+        return replace(self, params=fields) if self.body is None else replace(self, body=fields)
 
     @contextmanager
     def prepared(
@@ -90,29 +97,37 @@ class Call(Generic[AnswerT]):
             raise errors.UsageError("this client is closed; make another one")
         files = [(part.field, part.opened()) for part in self.parts]
         try:
-            yield self._request(http, timeout, files, once=once)
-        except FOREIGN as error:
-            raise errors.from_httpx(error, _origin(http.base_url)) from error
+            yield self._request(http, timeout, files, is_repeatable=self.is_repeatable and not once)
+        except HTTPX_ERRORS as error:
+            address = f"{http.base_url.scheme}://{http.base_url.netloc.decode('ascii')}"
+            raise from_httpx(error, address) from error
         except RuntimeError as error:
-            if not (http.is_closed or "loop" in str(error)):
+            if not (http.is_closed or "loop" in str(error) or "closed" in str(error)):
                 raise
-            # Another thread has closed the client, or the event loop of its connections has ended.
-            raise errors.UsageError(f"this client cannot send any more: {error}") from error
+            # Another thread has closed the client or the `http_client`, or the event loop ended.
+            raise errors.UsageError(f"this client can no longer send requests: {error}") from error
         finally:
             for _, (_, content, _) in files:
                 if isinstance(content, DiskFile):
                     content.close()
 
-    def answer(self, response: httpx.Response) -> AnswerT:
-        """Return the value of an answer, or raise the error that it stands for."""
+    def answer(self, response: httpx.Response, client: object) -> AnswerT:
+        """Return the value of an answer, bound to a client; or raise the error of a failure."""
+        request_id = response.headers.get("x-request-id", "-")
+        _log.debug("%s %s: %d, %s", self.method, self.url, response.status_code, request_id)
         if not response.is_success:
-            raise errors.from_response(response)
+            raise from_response(response)
+        kind: Any = self.kind
+        if kind is bytes:
+            return cast("AnswerT", response.content)
+        if not issubclass(kind, BaseModel):
+            return cast("AnswerT", None)
         try:
-            return self.read(response)
+            return cast("AnswerT", kind.model_validate_json(response.content, context=client))
         except ValidationError as error:
             raise errors.UnexpectedAnswer(
-                f"the answer to {self.method} {self.path} is not what the contract says; is it "
-                f"Lookalike that listens there? {error.error_count()} faults, the first: "
+                f"the answer to {self.method} {self.url} does not follow the API contract; is "
+                f"Lookalike the program at this address? {error.error_count()} errors, the first: "
                 f"{error.errors(include_url=False)[0]['msg']}"
             ) from error
 
@@ -120,95 +135,69 @@ class Call(Generic[AnswerT]):
         self,
         http: httpx.Client | httpx.AsyncClient,
         timeout: httpx.Timeout,
-        files: object,
+        files: Sequence[Any],
         *,
-        once: bool,
+        is_repeatable: bool,
     ) -> httpx.Request:
+        body: Any = None if self.body is None else _without_none(self.body)
+        content: dict[str, Any] = {"json": body}
+        if files:
+            content = {"data": _form_of(body or {}), "files": files}
         try:
             return http.build_request(
                 self.method,
-                self.path,
-                params=self.params,
+                self.url,
+                params=_without_none(self.params),
                 headers=self.headers,
-                json=self.json,
-                data=self.form,
-                files=cast("None", files or None),
                 timeout=timeout,
-                extensions={REPEATABLE: self.is_repeatable and not once},
+                extensions={REPEATABLE: is_repeatable},
+                **content,
             )
         except (TypeError, ValueError) as error:
-            values = self.json or self.form or self.params
+            given = str(body or self.params)[:200]
             raise errors.UsageError(
-                f"{self.method} {self.path} cannot be sent with {str(values)[:200]}: {error}"
+                f"{self.method} {self.url} cannot be sent with {given}: {error}"
             ) from error
-
-
-def get(path: str, kind: type[ModelT], **params: Param | None) -> Call[ModelT]:
-    """Return the GET call that reads a wire model; parameters that are `None` are omitted."""
-    present = {name: value for name, value in params.items() if value is not None}
-    return api("GET", path, model(kind), params=present)
-
-
-def post(
-    path: str, kind: type[ModelT], body: Mapping[str, object] | None = None, **options: Any
-) -> Call[ModelT]:
-    """Return the POST call that sends JSON and reads a wire model."""
-    return api("POST", path, model(kind), json=body, **options)
-
-
-def api(
-    method: str, path: str, read: Callable[[httpx.Response], AnswerT], **options: Any
-) -> Call[AnswerT]:
-    """Return a call of the API; its path is relative to the version prefix."""
-    return Call(method, f"{API}{path}", read, **options)
-
-
-def next_call(call: Call[AnswerT], cursor: str | None) -> Call[AnswerT] | None:
-    """Return the call for the next page, at `cursor`; `None` after the last page."""
-    if cursor is None:
-        return None
-    if cursor == call.cursor:
-        raise errors.UnexpectedAnswer(f"{call.path} gives the same page again and again")
-    return call.after(cursor)
-
-
-def model(kind: type[ModelT]) -> Callable[[httpx.Response], ModelT]:
-    """Return a function that reads an answer as a wire model."""
-    return lambda response: kind.model_validate_json(response.content)
-
-
-def content_of(response: httpx.Response) -> bytes:
-    """Return the bytes of an answer."""
-    return response.content
-
-
-def nothing(response: httpx.Response) -> None:
-    """Return nothing, for an answer without a body."""
-    del response
-
-
-def given(**values: object) -> dict[str, object]:
-    """Return the values that are not `None`."""
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def segment(text: str) -> str:
     """Return a string quoted as one segment of a path."""
-    if not isinstance(text, str) or text.strip(".") == "":  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise errors.UsageError(f"{text!r} cannot be part of an address")
-    return quote(text, safe="")
+    try:
+        if text.strip("."):
+            return quote(text, safe="")
+    except UnicodeEncodeError:
+        pass
+    raise errors.UsageError(f"{text!r} cannot be part of an address")
 
 
-def form_of(fields: Mapping[str, object]) -> dict[str, str]:
-    """Return values as the text fields of a form; a list becomes comma-separated."""
+def job_id_of(job: Job | str) -> str:
+    """Return the id of a job."""
+    identifier = job.id if isinstance(job, Job) else job
+    if not identifier:
+        raise errors.UsageError("there is no job yet; start one with `train` or `upload`")
+    return identifier
 
-    def text(value: object) -> str:
+
+def job_path(job: Job | str, verb: str = "") -> str:
+    """Return the path of a job, or of an action or resource below it, such as `/cancel`."""
+    return f"/jobs/{segment(job_id_of(job))}{verb}"
+
+
+def key_header(key: str | None) -> dict[str, str]:
+    """Return the idempotency header of a call, with a new key unless one is given."""
+    return {KEY_HEADER: uuid4().hex if key is None else key}
+
+
+def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _form_of(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return values as the text fields of a form; the items of a list are separated by commas."""
+
+    def text(value: Any) -> str:
         if isinstance(value, list):
             return ",".join(map(str, cast("list[object]", value)))
         return str(value).lower() if isinstance(value, bool) else str(value)
 
     return {name: text(value) for name, value in fields.items()}
-
-
-def _origin(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.netloc.decode('ascii')}"

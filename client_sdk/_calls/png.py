@@ -1,7 +1,4 @@
-"""Pillow images and NumPy arrays as PNG bytes, without importing either library.
-
-A caller who passes such a picture has imported its library; other callers do not need it.
-"""
+"""Pillow images and NumPy arrays as PNG bytes, without importing either library."""
 
 import io
 import struct
@@ -14,10 +11,10 @@ from client_sdk.errors import UsageError
 _ORIENTATION = 0x0112
 # The `PIL.Image.Transpose` that makes a picture upright, by EXIF orientation.
 _UPRIGHT_BY = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
-# Modes that a PNG supports, and the conversions of other modes.
-_AS_THEY_ARE = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
-_TURNED_INTO = {"PA": "RGBA", "RGBa": "RGBA", "La": "LA", "I": "I;16"}
-_FAST = 1  # stronger compression takes longer than it saves in transfer
+# The modes that a PNG supports, and the conversions of other modes.
+_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+_CONVERSIONS = {"PA": "RGBA", "RGBa": "RGBA", "La": "LA", "I": "I;16"}
+_COMPRESSION = 1  # a higher level takes longer than it saves in transfer
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of a PNG, by samples per pixel
 _TO_8_BIT = {
     "f": "; floats from 0 to 1 become (255 * array).round().astype('uint8')",
@@ -33,7 +30,7 @@ class PillowImage(Protocol):
     def mode(self) -> str: ...
     @property
     def size(self) -> tuple[int, int]: ...
-    def save(self, fp: Any, format: str | None = None, **params: Any) -> None: ...  # noqa: A002
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None: ...
 
 
 class PixelArray(Protocol):
@@ -61,9 +58,9 @@ def pillow_png(image: Any) -> bytes:
     orientation = image.getexif().get(_ORIENTATION, 1)
     upright = image.transpose(_UPRIGHT_BY[orientation]) if orientation in _UPRIGHT_BY else image
     encoded = io.BytesIO()
-    options: dict[str, Any] = {"exif": b"", "compress_level": _FAST}
-    if upright.mode not in _AS_THEY_ARE:
-        upright = _plain(upright)
+    options: dict[str, Any] = {"exif": b"", "compress_level": _COMPRESSION}
+    if upright.mode not in _PNG_MODES:
+        upright = _converted(upright)
         options["icc_profile"] = None  # the profile describes the colours before the conversion
     upright.save(encoded, "PNG", **options)
     return encoded.getvalue()
@@ -77,7 +74,7 @@ def array_png(array: PixelArray) -> bytes:
     # Each row begins with the number of its filter; 0 means no filter.
     lines = b"".join(b"\0" + pixels[at : at + row] for at in range(0, height * row, row))
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[samples], 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, _FAST)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, _COMPRESSION)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
 
 
@@ -86,20 +83,20 @@ def _is_a(picture: object, module: str, name: str) -> bool:
     return isinstance(kind, type) and isinstance(picture, kind)
 
 
-def _plain(image: Any) -> Any:
+def _converted(image: Any) -> Any:
     if image.mode == "F":
         raise UsageError(
-            "a Pillow image of floats (mode F) has no fixed white; scale it to 0..255 and convert "
-            "it to L first"
+            "a Pillow image of floats (mode F) has no defined white; scale it to 0..255 and "
+            "convert it to mode L first"
         )
     if image.mode.startswith("I;16"):  # in another byte order
         return image.convert("I").convert("I;16")
     if image.mode == "I" and not 0 <= min(image.getextrema()) <= max(image.getextrema()) < 2**16:
         raise UsageError(
-            "a Pillow image of 32 bits (mode I) is sent with 16, and this one has values beyond "
+            "a Pillow image of mode I is sent with 16 bits, but this one has values outside of "
             "0..65535; scale it first"
         )
-    return image.convert(_TURNED_INTO.get(image.mode, "RGB"))
+    return image.convert(_CONVERSIONS.get(image.mode, "RGB"))
 
 
 def _checked(array: PixelArray) -> tuple[int, int, int]:
@@ -124,11 +121,11 @@ def _checked(array: PixelArray) -> tuple[int, int, int]:
 
 def _advice(shape: tuple[int, ...]) -> str:
     if len(shape) == 4:
-        return ": those are several pictures, give list(array)"
+        return ": it has several pictures, give list(array)"
     if len(shape) == 3 and shape[2] == 1:
         return ": give array[..., 0]"
     if len(shape) == 3 and shape[0] in (1, 3, 4):
-        return ": the colours come first, give array.transpose(1, 2, 0)"
+        return ": its first axis is the colours, give array.transpose(1, 2, 0)"
     return ""
 
 

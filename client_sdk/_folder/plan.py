@@ -1,7 +1,4 @@
-"""The upload of a folder: its files, its options, and the batch of each request.
-
-`AsyncFolderUpload` and `FolderUpload` send the requests; this module sends nothing.
-"""
+"""The plan of the upload of a folder: its options, its files and the batches to send."""
 
 import hashlib
 import os
@@ -10,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
-from client_sdk._arguments import check_names, is_seconds, is_whole, metadata_of, text_or_texts
-from client_sdk._calls.pictures import printable
-from client_sdk._folder.report import FailedFile, FolderFile, Tally, failure_of
+from client_sdk._arguments import check_json, check_least
+from client_sdk._calls.pictures import printable, reading
+from client_sdk._folder.report import FolderFile, Tally, failure_of
 from client_sdk.errors import ApiError, LookalikeError, UsageError
-from client_sdk.schemas import DEFAULT_COLLECTION, Info
-from client_sdk.schemas.patterns import Patterns
+from client_sdk.schemas import DEFAULT_COLLECTION, Info, JobError
+from client_sdk.schemas.patterns import Patterns, is_clutter
 
 PICTURES = (
     *("*.jpg", "*.jpeg", "*.jpe", "*.jfif", "*.png", "*.webp", "*.gif"),
@@ -25,30 +22,11 @@ PICTURES = (
 )
 """The usual file names of the supported formats, as patterns."""
 
-FILES_A_STEP = 1000
-"""The number of files that are in memory at once, and whose digests one call sends."""
-
-_ROOM_OF_A_FORM = 0.9  # share of the largest request; the rest is for names and boundaries
-_REFUSED = frozenset({400, 413, 415, 422})
+FILES_A_STEP = 1000  # files that are in memory at once, and whose digests one call sends
+_FILES_SHARE = 0.9  # of the largest request; the rest is for names and boundaries
+_FILE_STATUSES = frozenset({400, 413, 415, 422})  # of requests that are rejected for their files
 
 T = TypeVar("T")
-
-
-class FolderKeywords(TypedDict, total=False):
-    """The options of the upload of a folder; see `Client.upload_folder`."""
-
-    collection: str
-    pattern: str | Iterable[str]
-    ignore: str | Iterable[str]
-    recursive: bool
-    metadata: Mapping[str, Any] | None
-    concurrency: int
-    batch_files: int
-    batch_bytes: int
-    skip_known: bool
-    wait: bool
-    timeout: float
-    progress: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,27 +46,22 @@ class FolderOptions:
     timeout: float = 3600.0
     progress: bool = False
 
-    @classmethod
-    def of(cls, options: FolderKeywords) -> "FolderOptions":
-        """Return the options of a caller's keywords."""
-        check_names("upload_folder", options, FolderKeywords.__annotations__)
-        metadata_of(options.get("metadata"))
-        return cls(**options)
-
     def __post_init__(self) -> None:
-        for name in ("concurrency", "batch_files", "batch_bytes"):
-            if not is_whole(getattr(self, name), 1):
-                raise UsageError(f"{name} is {getattr(self, name)!r}; give 1 or more")
-        if not is_seconds(self.timeout):
-            raise UsageError(f"timeout is {self.timeout!r}; give a number of seconds")
+        check_json("metadata", self.metadata or {})
+        counts = ("concurrency", "batch_files", "batch_bytes")
+        check_least(1, **{name: getattr(self, name) for name in counts})
+        check_least(0, timeout=self.timeout)
 
 
 def files_of(
     folder: str | os.PathLike[str], options: FolderOptions, tally: Tally
 ) -> Iterator[FolderFile]:
-    """Yield the selected files of a folder in a fixed order; links to folders are not followed."""
-    root = Path(folder)
-    if not root.is_dir():
+    """Yield the selected files of a folder, sorted; links to folders are not followed."""
+    with reading("the folder"):
+        root = Path(folder)
+    with reading(str(root)):
+        is_folder = root.is_dir()
+    if not is_folder:
         raise UsageError(f"{str(root)!r} is not a folder; `upload` takes files")
     wanted = _patterns("pattern", options.pattern)
     ignored = _patterns("ignore", options.ignore)
@@ -96,13 +69,11 @@ def files_of(
 
 
 def _patterns(name: str, patterns: str | Iterable[str]) -> Patterns:
-    lines = text_or_texts(name, patterns, "patterns, such as `*.png`")
     try:
-        return Patterns(lines)
+        return Patterns([patterns] if isinstance(patterns, str) else patterns)
     except ValueError as error:
-        raise UsageError(
-            f"{name}={patterns!r}; give patterns as in a .gitignore: {error}"
-        ) from error
+        advice = f"give patterns as in a .gitignore: {error}"
+        raise UsageError(f"{name}={patterns!r}; {advice}") from error
 
 
 def _walked(
@@ -112,15 +83,36 @@ def _walked(
     def unreadable(error: OSError) -> None:
         tally.add(failed=(failure_of(_name(Path(error.filename), root), error),))
 
-    for above, below, names in os.walk(root, onerror=unreadable):
-        inside = {one: _name(Path(above) / one, root) for one in (*below, *names)}
-        below[:] = sorted(
-            one for one in below if recursive and not ignored.entry(inside[one], is_folder=True)
-        )
-        for one in sorted(names):
-            name = inside[one]
-            if wanted.file(name) and not ignored.entry(name, is_folder=False):
-                yield from _file(Path(above) / one, name, tally)
+    top = root.resolve()
+
+    def is_included(path: Path, *, is_folder: bool) -> bool:
+        name = _name(path, root)
+        is_wanted = recursive if is_folder else wanted.file(name)
+        is_ignored = not is_wanted or ignored.entry(name, is_folder=is_folder)
+        return not is_ignored and not _is_skipped(path, name, top, tally, is_folder=is_folder)
+
+    for folder, folders, files in os.walk(root, onerror=unreadable):
+        paths = (Path(folder) / name for name in sorted(folders))
+        folders[:] = [path.name for path in paths if is_included(path, is_folder=True)]
+        for path in (Path(folder) / name for name in sorted(files)):
+            if is_included(path, is_folder=False):
+                yield from _file(path, _name(path, root), tally)
+
+
+def _is_skipped(path: Path, name: str, top: Path, tally: Tally, *, is_folder: bool) -> bool:
+    """Return True, and count it, for clutter and for links that are not followed."""
+    is_link = path.is_symlink()
+    if is_clutter(path.name):
+        code, detail = "clutter", "another program stores it next to the pictures"
+    elif is_link and is_folder:
+        code, detail = "link_to_folder", "links to folders are not followed"
+    elif is_link and not Path(os.path.realpath(path)).is_relative_to(top):
+        code = "link_outside"
+        detail = f"the link leads outside of {top.name!r}; upload the folder that has its file"
+    else:
+        return False
+    tally.add(left_out=(JobError(source=name, code=code, detail=printable(detail)),))
+    return True
 
 
 def steps(files: Iterable[T], count: int = FILES_A_STEP) -> Iterator[list[T]]:
@@ -130,27 +122,23 @@ def steps(files: Iterable[T], count: int = FILES_A_STEP) -> Iterator[list[T]]:
         yield some
 
 
-def digested(file: FolderFile) -> FolderFile | FailedFile:
-    """Return the file with its digest, or a failure if it cannot be read."""
+def digested(file: FolderFile, tally: Tally) -> FolderFile | None:
+    """Return the file with its digest; count it as failed if it cannot be read."""
     try:
         with file.path.open("rb") as opened:
             return replace(file, sha256=hashlib.file_digest(opened, "sha256").hexdigest())
     except OSError as error:
-        return failure_of(file.name, error)
+        tally.add(failed=(failure_of(file.name, error),))
+        return None
 
 
-def to_send(
-    files: Sequence[FolderFile | FailedFile], known: Iterable[str], tally: Tally
-) -> list[FolderFile]:
-    """Return the readable files whose bytes are neither known nor those of an earlier file."""
-    readable = [file for file in files if isinstance(file, FolderFile)]
-    tally.add(failed=tuple(file for file in files if isinstance(file, FailedFile)))
-    skipped, wanted = set(known), list[FolderFile]()
-    for file in readable:
-        if file.sha256 not in skipped:
-            wanted.append(file)
-            skipped.add(file.sha256)
-    tally.add(known=len(readable) - len(wanted))
+def to_send(files: Sequence[FolderFile], known: set[str], tally: Tally) -> list[FolderFile]:
+    """Return the files whose bytes are neither known nor those of an earlier file."""
+    first: dict[str, FolderFile] = {}
+    for file in files:
+        first.setdefault(file.sha256, file)
+    wanted = [file for digest, file in first.items() if digest not in known]
+    tally.add(known=len(files) - len(wanted))
     return wanted
 
 
@@ -158,13 +146,13 @@ def batches(
     files: Iterable[FolderFile], options: FolderOptions, info: Info, tally: Tally
 ) -> Iterator[list[FolderFile]]:
     """Yield the files of each request; a file over the service's limit is counted as failed."""
-    room = min(options.batch_bytes, int(info.limits.max_request_bytes * _ROOM_OF_A_FORM))
+    room = min(options.batch_bytes, int(info.limits.max_request_bytes * _FILES_SHARE))
     batch, size = list[FolderFile](), 0
     for file in files:
         if file.size > info.limits.max_upload_bytes:
             most = info.limits.max_upload_bytes
             detail = f"the file has {file.size} bytes; at most {most} are accepted"
-            tally.add(failed=(FailedFile(file.name, "too_large", detail),))
+            tally.add(failed=(JobError(source=file.name, code="too_large", detail=detail),))
             continue
         if batch and (len(batch) >= options.batch_files or size + file.size > room):
             yield batch
@@ -175,25 +163,11 @@ def batches(
         yield batch
 
 
-def is_about_files(error: Exception) -> bool:
-    """Return True if an error is caused by the files of a request; others may still succeed."""
+def is_caused_by_files(error: Exception) -> bool:
+    """Return True if the files of a request caused an error, so that other files may succeed."""
     if isinstance(error, ApiError):
-        return error.status in _REFUSED
+        return error.status in _FILE_STATUSES
     return isinstance(error, UsageError) or not isinstance(error, LookalikeError)
-
-
-def digests_of(files: Iterable[FolderFile | FailedFile]) -> list[str]:
-    """Return the digests of the readable files."""
-    return [file.sha256 for file in files if isinstance(file, FolderFile)]
-
-
-def names_without(files: Iterable[FolderFile | FailedFile], held: set[str]) -> list[str]:
-    """Return the names of the files whose digests are not in `held`, and of unreadable files."""
-    return [
-        file.name if isinstance(file, FolderFile) else file.path
-        for file in files
-        if isinstance(file, FailedFile) or file.sha256 not in held
-    ]
 
 
 def _file(path: Path, name: str, tally: Tally) -> Iterator[FolderFile]:

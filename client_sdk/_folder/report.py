@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from client_sdk._progress import showing
 from client_sdk.errors import ApiError, JobFailed, LookalikeError, UsageError
 from client_sdk.schemas import Job, JobError
+from client_sdk.schemas.fields import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +29,7 @@ class FolderFile:
     sha256: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FailedFile:
-    """A file that is not indexed.
-
-    Attributes:
-        path: The path relative to the folder, with slashes.
-        code: An error code of the contract, or `unreadable` for a file that the client could not
-            read.
-        detail: The reason as a sentence.
-    """
-
-    path: str
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadReport:
+class UploadReport(Answer):
     """The outcome of every file of a folder.
 
     Attributes:
@@ -54,10 +38,12 @@ class UploadReport:
             of the folder has the same bytes.
         sent: The number of files that the service accepted.
         indexed: The number of accepted files that became images; 0 with `wait=False`.
-        duplicates: The number of accepted files whose bytes were added to the collection by
-            another call in the meantime; 0 with `wait=False`.
-        failed: The files that are not indexed, with the reasons.
-        bytes_sent: The total size of all accepted files, in bytes.
+        duplicates: The number of accepted files whose bytes another call has indexed in the
+            meantime; 0 with `wait=False`.
+        failed: The files that are not indexed, with the reasons: a code of the contract, or
+            `unreadable` for a file that the client could not read.
+        left_out: Clutter and links that are not followed, with the reasons; not part of `found`.
+        bytes_sent: The total size of the accepted files.
         jobs: The ids of the jobs.
     """
 
@@ -66,7 +52,8 @@ class UploadReport:
     sent: int = 0
     indexed: int = 0
     duplicates: int = 0
-    failed: tuple[FailedFile, ...] = ()
+    failed: tuple[JobError, ...] = ()
+    left_out: tuple[JobError, ...] = ()
     bytes_sent: int = 0
     jobs: tuple[str, ...] = ()
 
@@ -88,16 +75,15 @@ class UploadStopped(LookalikeError):
 
     def __str__(self) -> str:
         return (
-            f"the upload stopped after {self.report.sent} files of {self.report.found} found until "
-            f"then: {self.reason}; call it again to go on with the rest"
+            f"the upload stopped after sending {self.report.sent} of the {self.report.found} files "
+            f"found so far: {self.reason}; repeat the call to continue with the rest"
         )
 
 
 class Tally:
     """Counts of the outcomes of files; several threads may add to them.
 
-    Args:
-        on_change: A function to call with a line that describes the counts.
+    `on_change` is called after every change, with a line that describes the counts.
     """
 
     def __init__(self, on_change: Callable[[str], object] | None = None) -> None:
@@ -109,14 +95,13 @@ class Tally:
         """Add counts, failed files or ids of jobs to the fields of the report."""
         with self._lock:
             now = {name: getattr(self.report, name) + value for name, value in more.items()}
-            self.report = replace(self.report, **now)
+            self.report = self.report.model_copy(update=now)
             if self._on_change is not None:
                 self._on_change(describe(self.report))
 
     def done(self, job: Job, failed: Iterable[JobError]) -> None:
         """Add the counts of a job that has ended, and the files that failed in it."""
-        files = tuple(FailedFile(one.source, one.code, one.detail) for one in failed)
-        self.add(indexed=job.indexed, duplicates=job.duplicates, failed=files)
+        self.add(indexed=job.indexed, duplicates=job.duplicates, failed=tuple(failed))
 
     def broken(self, error: JobFailed, names: Iterable[str]) -> None:
         """Add a job that ended early, and the names of its files that are not indexed."""
@@ -128,18 +113,19 @@ class Tally:
 def describe(report: UploadReport) -> str:
     """Return a description of an upload in one line."""
     done = report.indexed + report.duplicates
-    return (
+    line = (
         f"{report.found} found, {report.known} known, {report.sent} sent, {done} done, "
         f"{len(report.failed)} failed"
     )
+    return f"{line}, {len(report.left_out)} left out" if report.left_out else line
 
 
-def failure_of(name: str, error: Exception) -> FailedFile:
-    """Return the failure of a file that could not be sent because of an error."""
+def failure_of(name: str, error: Exception) -> JobError:
+    """Return the failure of a file because of an error."""
     if isinstance(error, ApiError):
-        return FailedFile(name, error.code, error.detail)
+        return JobError(source=name, code=error.code, detail=error.detail)
     reason = error.strerror if isinstance(error, OSError) else None
-    return FailedFile(name, "unreadable", reason or str(error))
+    return JobError(source=name, code="unreadable", detail=reason or str(error))
 
 
 @contextmanager

@@ -1,12 +1,12 @@
-"""Concurrent calls: in threads for `Client`, as tasks for `AsyncClient`.
-
-Both are written by hand, because the generator of `_sync` cannot turn tasks into threads.
-"""
+"""Concurrent calls: in threads for `Client`, as tasks for `AsyncClient`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from client_sdk._calls.listing import ROWS, THUMBNAIL, data_url
+from client_sdk.errors import LookalikeError
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")
@@ -39,3 +39,23 @@ async def async_each(
         for one in running:
             one.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def thumbnail_urls(images: Sequence[Any], _: object) -> dict[int, str]:
+    """Return the thumbnails of images as `data:` URLs, by id."""
+
+    def one(image: Any) -> str:
+        try:
+            return data_url(image.thumbnail(size=THUMBNAIL))
+        except LookalikeError:
+            return ""
+
+    shown = images[:ROWS]
+    return dict(zip([image.image_id for image in shown], each(one, shown, 8), strict=True))
+
+
+def async_thumbnail_urls(images: Sequence[Any], connection: Any) -> dict[int, str]:
+    """Return the URLs of thumbnails at the service, by id; the event loop cannot wait for them."""
+    if connection is None or connection.settings.folder is not None:
+        return {}
+    return {image.image_id: connection.settings.base_url + image.thumbnail_url for image in images}

@@ -1,78 +1,85 @@
 # Generated from client_sdk/_async/connection.py by `make sync`; edit that file instead.
 """The connection of a client to its service."""
 
+import copy
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Self
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from client_sdk._calls.call import AnswerT, Call, PageT, next_call
-from client_sdk._sync.retries import RetryTransport
-from client_sdk._transport import settings, versions
-from client_sdk._transport.retries import Retries
+from client_sdk._calls.call import AnswerT, Call, ItemT, Page
+from client_sdk._transport.failures import check_version, from_response
+from client_sdk._transport.settings import Settings
+from client_sdk.errors import UnexpectedAnswer
 
 
 class Connection:
-    """The connection that sends calls to one service; see `Client` for its arguments."""
+    """The connection that sends calls to one service; `headers` are sent with every request."""
 
     def __init__(
         self,
-        base_url: str | None,
-        token: str | None,
-        timeout: float | None,
-        transport: httpx.BaseTransport | None,
-        retries: Retries | int | None,
+        chosen: Settings,
+        transport: httpx.BaseTransport,
+        headers: Mapping[str, str],
         *,
         check_version: bool,
     ) -> None:
-        self._settings = settings.resolve(base_url, token, timeout)
-        self._check: Callable[[httpx.Response], object]
-        self._check = versions.check_version if check_version else lambda response: None
-        if transport is None:
-            retries = Retries() if retries is None else retries
-            transport = settings.transport_of(httpx.HTTPTransport, self._settings.base_url)
-        if retries is not None:
-            transport = RetryTransport(transport, Retries.of(retries))
+        self.settings = chosen
         self.transport = transport
+        self._checks_version = check_version
         self._http = httpx.Client(
-            base_url=self._settings.base_url, headers=self._settings.headers, transport=transport
+            base_url=chosen.base_url,
+            headers={**headers, **chosen.headers},
+            transport=transport,
         )
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+    def with_timeout(self, timeout: float) -> Self:
+        """Return a connection that differs only in the timeout."""
+        other = copy.copy(self)
+        other.settings = replace(self.settings, timeout=timeout)
+        return other
 
-    def pages(self, first: Call[PageT]) -> Iterator[PageT]:
-        """Yield the pages of a list; each is fetched when it is needed."""
-        call: Call[PageT] | None = first
-        while call is not None:
-            page = self.send(call)
-            yield page
-            call = next_call(call, page.next_cursor)
+    def close(self) -> None:
+        self._http.close()
 
     def send(self, call: Call[AnswerT], within: float = math.inf) -> AnswerT:
         """Send a call and return its answer; a finite `within` allows one attempt, in seconds."""
         if call.parts:
             call = call.encoded()
-        timeout, once = self._settings.limits(within), math.isfinite(within)
+        timeout, once = self.settings.limits(within), math.isfinite(within)
         with call.prepared(self._http, timeout, once=once) as request:
             response = self._http.send(request)
         self._check(response)
-        return call.answer(response)
+        return call.answer(response, self)
 
-    def events(
-        self, call: Call[None], begin: Callable[[httpx.Response], object]
-    ) -> Generator[ServerSentEvent]:
-        """Yield the events of a stream, after `begin` has checked its status and headers."""
-        with call.prepared(self._http, self._settings.stream_limits, once=True) as request:
+    def items(self, first: Call[Page[ItemT]]) -> Iterator[ItemT]:
+        """Yield the items of a list; each page is fetched when it is needed."""
+        call: Call[Page[ItemT]] | None = first
+        while call is not None:
+            page = self.send(call)
+            for item in page.items:
+                yield item
+            call = call.after(page.next_cursor)
+
+    def events(self, call: Call[Any]) -> Generator[ServerSentEvent]:
+        with call.prepared(self._http, self.settings.stream_limits, once=True) as request:
             response = self._http.send(request, stream=True)
             try:
                 self._check(response)
                 if not response.is_success:
                     response.read()
-                begin(response)
+                    raise from_response(response)
+                kind = response.headers.get("content-type", "")
+                if not kind.startswith("text/event-stream"):
+                    raise UnexpectedAnswer(f"the answer to GET {call.url} is no stream of events")
                 for event in EventSource(response).iter_sse():
                     yield event
             finally:
                 response.close()
+
+    def _check(self, response: httpx.Response) -> None:
+        if self._checks_version:
+            check_version(response)

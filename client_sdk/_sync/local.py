@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from client_sdk._transport.local import Exchange, Service, begun, result_of
+from client_sdk._transport.local import Exchange, Service, result_of, start_exchange
 
 
 class LocalTransport(httpx.BaseTransport):
@@ -14,18 +14,16 @@ class LocalTransport(httpx.BaseTransport):
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        # Garbage collection of a client must not wait for the service, as `close` does.
+        # `close` waits for the service, and garbage collection of a client must not wait.
         self._forgotten = weakref.finalize(self, service.abandon)
         self._forgotten.atexit = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request."""
-        exchange = begun(self._service, request)
+        exchange = start_exchange(self._service, request)
         status, headers = result_of(exchange, exchange.head, request)
         return httpx.Response(status, headers=headers, stream=_Pieces(exchange, request))
 
     def close(self) -> None:
-        """Close the service."""
         self._service.close()
         self._forgotten.detach()
 
@@ -42,5 +40,4 @@ class _Pieces(httpx.SyncByteStream):
             yield piece
 
     def close(self) -> None:
-        """Stop reading."""
         self._exchange.close()

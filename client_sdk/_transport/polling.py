@@ -1,35 +1,27 @@
 """Pauses and the time limit of polling a service or a job."""
 
+import math
 import time
 from collections.abc import Callable
 
-from client_sdk._arguments import is_seconds
-from client_sdk.errors import ApiError, JobFailed, LookalikeError, TimeoutExceeded, UsageError
-from client_sdk.schemas import Job, JobState
+from client_sdk.errors import ApiError, LookalikeError, TimeoutExceeded, UsageError
+from client_sdk.schemas import Job
 
 GROWTH = 1.3
 MAX_INTERVAL = 2.0
-LAST_LOOK_SECONDS = 1.0
+MIN_REQUEST_SECONDS = 1.0
 
 
-class Patience:
-    """A time limit, and pauses between polls that grow up to two seconds.
-
-    Args:
-        timeout: The time limit, in seconds.
-        interval: The first pause, in seconds; a larger one than two seconds does not grow.
-        clock: A monotonic clock, in seconds.
-
-    Raises:
-        UsageError: If the timeout is not a number of seconds, or the interval not above 0.
-    """
+class Polling:
+    """A time limit, and pauses between polls that grow from `interval` to two seconds."""
 
     def __init__(
         self, *, timeout: float, interval: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        if not (is_seconds(timeout) and is_seconds(interval) and interval > 0):
+        if not (0 <= timeout < math.inf and 0 < interval < math.inf):
             raise UsageError(
-                f"cannot wait timeout={timeout!r} seconds, looking every interval={interval!r}"
+                f"cannot wait with timeout={timeout!r} and interval={interval!r}; give finite "
+                "seconds, 0 or more for the timeout and more than 0 for the interval"
             )
         self._clock = clock
         self._timeout = timeout
@@ -39,19 +31,15 @@ class Patience:
 
     @property
     def request_seconds(self) -> float:
-        """The seconds that the next poll may take, at least `LAST_LOOK_SECONDS`."""
-        return max(self._end - self._clock(), LAST_LOOK_SECONDS)
+        """The seconds that the next poll may take, at least `MIN_REQUEST_SECONDS`."""
+        return max(self._end - self._clock(), MIN_REQUEST_SECONDS)
 
     def pause(self, awaited: str, error: LookalikeError | None = None) -> float:
         """Return the seconds until the next poll.
 
-        Args:
-            awaited: A description of the missing event, for the message of a timeout.
-            error: The error of the last poll, if it failed.
-
         Raises:
-            LookalikeError: If the error is not temporary.
-            TimeoutExceeded: If the time limit is over.
+            LookalikeError: If the error of the last poll is not temporary.
+            TimeoutExceeded: If the time limit is over; its message begins with `awaited`.
         """
         if error is not None and not error.is_passing:
             raise error
@@ -64,15 +52,8 @@ class Patience:
         return min(pause, left)
 
 
-def is_complete(job: Job) -> bool:
-    """Return True if a job is completed; raise `JobFailed` if it ended otherwise."""
-    if job.state.is_final and job.state is not JobState.COMPLETED:
-        raise JobFailed(job)
-    return job.state is JobState.COMPLETED
-
-
-def standing(identifier: str, job: Job | None) -> str:
+def describe_unfinished(identifier: str, job: Job | None) -> str:
     """Return a description of the state of a job, for the message of `TimeoutExceeded`."""
     if job is None:
-        return f"job {identifier} could not be asked for"
-    return f"job {identifier} is still {job.state} with {job.done} of {job.total}; it goes on"
+        return f"job {identifier} could not be requested"
+    return f"job {identifier} is still {job.state} with {job.done} of {job.total}; it continues"

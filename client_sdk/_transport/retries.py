@@ -1,10 +1,11 @@
 """The rules of retries: which requests are sent again, when, and how often.
 
 The pauses are random, below a limit that doubles ("full jitter"; M. Brooker, Exponential Backoff
-and Jitter, 2015), so that clients that failed together do not retry together. The seconds of
-`Retry-After` (RFC 9110, section 10.2.3) are added.
+and Jitter, 2015), so that clients do not all retry at the same time. The seconds of `Retry-After`
+(RFC 9110, section 10.2.3) are added.
 """
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -12,34 +13,41 @@ from dataclasses import dataclass
 
 import httpx
 
-from client_sdk._arguments import is_seconds, is_whole
-from client_sdk.errors import PASSING_STATUSES, UsageError, retry_after
+from client_sdk._arguments import checked
+from client_sdk._transport.failures import retry_after
+from client_sdk.errors import PASSING_STATUSES, UsageError
 
 REPEATABLE = "lookalike.repeatable"
 """The extension of a request that allows or forbids a retry."""
 
+_log = logging.getLogger("lookalike")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
-BROKEN = (httpx.ConnectTimeout, httpx.NetworkError, httpx.ProxyError, httpx.RemoteProtocolError)
+RETRYABLE = (
+    httpx.ConnectTimeout,
+    httpx.NetworkError,
+    httpx.ProxyError,
+    httpx.RemoteProtocolError,
+)
 """The exceptions after which a request is retried."""
 
 # Raised before the request was sent, so that it had no effect.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
     """The limits of retries after a temporary failure.
 
-    A call is retried if its connection cannot be made or breaks, also in the middle of the answer,
-    and if the answer is 429, 502, 503 or 504. A call that times out is not retried.
+    A call is retried if its connection cannot be opened or breaks, also during the answer, and if
+    the status of the answer is 429, 502, 503 or 504. A call that times out is not retried.
 
     Attributes:
         attempts: The largest number of attempts; 1 means no retries.
         seconds: The longest time between the first attempt and the start of another one.
         first_pause: The longest pause before the second attempt, in seconds; it doubles with each
             attempt.
-        longest_pause: The limit of that doubling, in seconds; a pause that the service asks for
-            may be longer.
+        longest_pause: The limit of the doubling, in seconds; `Retry-After` may be longer.
 
     Raises:
         UsageError: If a value is out of range.
@@ -52,30 +60,23 @@ class Retries:
 
     def __post_init__(self) -> None:
         times = (self.seconds, self.first_pause, self.longest_pause)
-        if not is_whole(self.attempts, 1) or not all(is_seconds(one) for one in times):
-            raise UsageError(f"{self} makes no sense; give 1 attempt or more, and seconds from 0")
+        if self.attempts < 1 or min(times) < 0:
+            raise UsageError(
+                f"{self} is not usable; give at least 1 attempt, and no negative seconds"
+            )
 
     @classmethod
     def of(cls, given: "Retries | int") -> "Retries":
         """Return the given object, or the default limits with a number of further attempts."""
         if isinstance(given, Retries):
             return given
-        if not is_whole(given, 0):
-            raise UsageError(
-                f"retries={given!r} makes no sense; give a number from 0, or Retries()"
-            )
+        if given < 0:
+            raise UsageError(f"retries={given!r} is not usable; give 0 or more, or Retries()")
         return cls(attempts=given + 1)
 
 
-class Course:
-    """The counter of the attempts of one request; it computes the pauses between them.
-
-    Args:
-        request: The request.
-        retries: The limits.
-        clock: A monotonic clock, in seconds.
-        draw: Returns a random number in [0, 1).
-    """
+class Attempts:
+    """The attempts of one request, and the pauses between them."""
 
     def __init__(
         self,
@@ -95,26 +96,30 @@ class Course:
     def pause_after(self, outcome: httpx.Response | httpx.TransportError) -> float | None:
         """Return the seconds until the next attempt; `None` if this outcome is the last."""
         self._sent += 1
+        asked, limits = 0.0, self._retries
         if isinstance(outcome, httpx.Response):
             if outcome.status_code not in PASSING_STATUSES:
                 return None
-            asked = retry_after(outcome) or 0.0
+            asked, what = retry_after(outcome) or 0.0, str(outcome.status_code)
         else:
             self._may_be_done |= not isinstance(outcome, _NOT_SENT)
-            asked = 0.0
-        if self._sent >= self._retries.attempts:
+            what = type(outcome).__name__
+        if self._sent >= limits.attempts:
             return None
-        ceiling = min(
-            self._retries.first_pause * 2.0 ** (self._sent - 1), self._retries.longest_pause
-        )
+        ceiling = min(limits.first_pause * 2.0 ** (self._sent - 1), limits.longest_pause)
         pause = asked + self._draw() * ceiling
-        return pause if self._clock() + pause < self._end else None
+        if self._clock() + pause >= self._end:
+            return None
+        place = f"{self._request.method} {self._request.url.path}"
+        attempt = f"attempt {self._sent + 1} of {limits.attempts}"
+        _log.info("%s: %s; %s in %.1f s", place, what, attempt, pause)
+        return pause
 
     def last(self, response: httpx.Response) -> httpx.Response:
         """Return the final answer of the request.
 
-        If the answer to a DELETE was lost, its retry may answer 404 because the first attempt has
-        succeeded. Such a 404 becomes 204.
+        If an attempt of a DELETE succeeded but its answer was lost, the retry answers 404. Such a
+        404 becomes 204.
         """
         if self._may_be_done and self._request.method == "DELETE" and response.status_code == 404:
             return httpx.Response(204, request=self._request)
@@ -123,9 +128,9 @@ class Course:
 
 def is_repeatable(request: httpx.Request) -> bool:
     """Return True if a request may be retried; a body that can be read only once forbids it."""
-    said = request.extensions.get(REPEATABLE)
-    if said is not None:
-        return bool(said)
+    marked = request.extensions.get(REPEATABLE)
+    if marked is not None:
+        return bool(marked)
     harmless = request.method in _IDEMPOTENT or "idempotency-key" in request.headers
     return harmless and isinstance(request.stream, httpx.ByteStream)
 

@@ -1,9 +1,10 @@
-"""Address, token, timeouts and proxy; this module reads the environment."""
+"""Address, token, timeouts, proxy and certificates, from arguments and the environment."""
 
 import ipaddress
 import math
 import os
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -12,19 +13,24 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from client_sdk._arguments import is_seconds
 from client_sdk.errors import UsageError
 
 DEFAULT_URL = "http://127.0.0.1:8001"
+LOCAL = "local:"
+"""The prefix of the folder of a service inside this process, in place of an address."""
+LOCAL_URL = "http://localhost"
+"""The address of such a service in requests and messages."""
 DEFAULT_TIMEOUT = 60.0
 MAX_CONNECT_SECONDS = 5.0
 MAX_SILENCE_SECONDS = 45.0  # of a stream; the service sends a heartbeat every 15 s
 
-# Drop an idle connection well before the service does, after 5 s: a request that is sent while the
-# service closes the connection would fail.
+# Some proxies close idle connections after 5 s. Drop them earlier: a request that is sent while a
+# server closes its connection fails.
 _CONNECTIONS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
 
 TransportT = TypeVar("TransportT")
+Verify = ssl.SSLContext | str | PurePath | bool | None
+"""The certificates to trust; see `Client`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +39,19 @@ class Settings:
 
     Attributes:
         base_url: The scheme, host, port and optional path, such as `https://host/lookalike`.
-        token: The bearer token; `None` sends none.
         timeout: Seconds that each step of a request may take: sending a piece, or waiting for
             the next piece of the answer.
+        folder: The data folder of a service inside this process, empty for a temporary one.
     """
 
     base_url: str
     token: str | None = field(repr=False)
     timeout: float
+    folder: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.timeout < math.inf:
+            raise UsageError(f"timeout={self.timeout!r}; give a number of seconds above 0")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -55,9 +66,9 @@ class Settings:
     @property
     def stream_limits(self) -> httpx.Timeout:
         """The time limits of a stream, which may receive nothing but heartbeats."""
-        usual = self.limits()
+        connect = min(self.timeout, MAX_CONNECT_SECONDS)
         read = max(self.timeout, MAX_SILENCE_SECONDS)
-        return httpx.Timeout(self.timeout, connect=usual.connect, read=read)
+        return httpx.Timeout(self.timeout, connect=connect, read=read)
 
 
 def resolve(
@@ -66,30 +77,37 @@ def resolve(
     timeout: float | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Return the settings: each from its argument, else from the environment, else the default.
-
-    An empty token sends none, even if the environment has one.
-    """
+    """Return the settings: each from its argument, else from the environment, else the default."""
     if token is None:
         token = environ.get("LOOKALIKE_TOKEN", "")
     if timeout is None:
         timeout = _seconds(environ.get("LOOKALIKE_TIMEOUT") or str(DEFAULT_TIMEOUT))
-    if not is_seconds(timeout) or timeout == 0:
-        raise UsageError(f"timeout={timeout!r}; give a number of seconds above 0")
-    return Settings(
-        base_url=_address(base_url or environ.get("LOOKALIKE_URL") or DEFAULT_URL),
-        token=_bearer(token),
-        timeout=timeout,
-    )
+    address = base_url or environ.get("LOOKALIKE_URL") or DEFAULT_URL
+    if address.startswith(LOCAL):
+        folder = address.removeprefix(LOCAL)
+        return Settings(base_url=LOCAL_URL, token=None, timeout=timeout, folder=folder)
+    return Settings(base_url=_address(address), token=_bearer(token), timeout=timeout)
+
+
+def check_one_of(
+    settings: Settings, transport: object, http_client: object, verify: object
+) -> None:
+    """Raise a `UsageError` if two arguments choose the way to the service."""
+    ways = {
+        "local:": settings.folder,
+        "transport": transport,
+        "http_client": http_client,
+        "verify": verify,
+    }
+    chosen = [name for name, way in ways.items() if way is not None]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} exclude each other; give one of them")
 
 
 def model_folder(
     given: str | PurePath | None = None, environ: Mapping[str, str] = os.environ
 ) -> Path:
-    """Return the folder of the model of a service in this process.
-
-    It is the given folder, else `LOOKALIKE_MODEL`, else a folder in the user's cache.
-    """
+    """Return the model's folder: the given one, else `LOOKALIKE_MODEL`, else one in the cache."""
     named = given or environ.get("LOOKALIKE_MODEL")
     if named:
         return Path(named)
@@ -97,15 +115,16 @@ def model_folder(
     return (Path(cache) if cache else Path.home() / ".cache") / "lookalike" / "model"
 
 
-def transport_of(kind: Callable[..., TransportT], base_url: str) -> TransportT:
-    """Return an httpx transport that uses the proxy of the environment."""
+def transport_of(kind: Callable[..., TransportT], base_url: str, verify: Verify) -> TransportT:
+    """Return an httpx transport that uses the proxy and the certificates of the environment."""
     proxy = proxy_of(base_url)
+    trusted = _trusted(verify)
     try:
-        return kind(limits=_CONNECTIONS, proxy=proxy)
+        return kind(limits=_CONNECTIONS, proxy=proxy, verify=trusted)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         if proxy is None:
             raise
-        shown = re.sub(r"//.*@", "//...@", proxy)  # it may contain a password
+        shown = re.sub(r"//.*@", "//...@", proxy)  # without its password
         is_socks = isinstance(error, ImportError)
         reason = "SOCKS needs `pip install 'httpx[socks]'`" if is_socks else "not an HTTP proxy"
         raise UsageError(
@@ -114,17 +133,33 @@ def transport_of(kind: Callable[..., TransportT], base_url: str) -> TransportT:
         ) from error
 
 
+def _trusted(verify: Verify) -> ssl.SSLContext | bool:
+    if isinstance(verify, ssl.SSLContext | bool):
+        return verify
+    name = os.environ.get("SSL_CERT_FILE") if verify is None else str(verify)
+    if not name:
+        return True
+    try:
+        return ssl.create_default_context(cafile=name)
+    except (OSError, ValueError) as error:
+        source = "SSL_CERT_FILE" if verify is None else "verify"
+        raise UsageError(
+            f"{source} is {name!r}, which has no readable certificates: {error}"
+        ) from error
+
+
 def proxy_of(base_url: str) -> str | None:
     """Return the proxy of the environment for an address, or `None`; loopback needs none."""
     url = httpx.URL(base_url)
-    if _is_this_machine(url.host) or proxy_bypass(url.netloc.decode("ascii")):
+    if is_this_machine(url.host) or proxy_bypass(url.netloc.decode("ascii")):
         return None
     known = getproxies()
     proxy = known.get(url.scheme) or known.get("all")
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Return True if the host of a URL is this machine."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -135,16 +170,14 @@ def _is_this_machine(host: str) -> bool:
 def _address(text: str) -> str:
     try:
         url = httpx.URL(text)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise UsageError(f"{text!r} is no address of a service: {error}") from error
+    except (httpx.InvalidURL, ValueError) as error:
+        raise UsageError(f"{text!r} is not the address of a service: {error}") from error
     if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError(f"{text!r} is no address of a service; give one like {DEFAULT_URL}")
+        raise UsageError(f"{text!r} is not the address of a service; give one like {DEFAULT_URL}")
     return text
 
 
 def _bearer(token: str) -> str | None:
-    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise UsageError(f"the token is of type {type(token).__name__}; give a text")
     token = token.strip()
     if not (token.isascii() and token.isprintable()):
         raise UsageError("the token contains characters that no HTTP header can carry")

@@ -11,11 +11,7 @@ _NOT_INSTALLED = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command, and return the exit code.
-
-    Args:
-        arguments: The arguments after `lookalike`; by default those of the process.
-    """
+    """Run one command, by default with the arguments of the process; return the exit code."""
     try:
         from client_sdk.cli.app import run
     except ModuleNotFoundError as error:

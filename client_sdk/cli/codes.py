@@ -11,22 +11,21 @@ class Code(IntEnum):
 
     Attributes:
         DONE: The command succeeded.
-        NO: The service answered, and the answer is no: nothing found, a failed check, or a failed
-            job.
+        NO: Nothing was found, a check failed, or a job failed.
         USAGE: The arguments are wrong, or a local file cannot be read or written.
-        AWAY: The service cannot be reached, is not ready or too busy, or is another program.
-        REFUSED: The service rejected the request: no such collection, not a picture, not allowed.
+        UNAVAILABLE: The service cannot be reached, is not ready or too busy, or is another program.
+        REJECTED: The service rejected the request: no such collection, not a picture, not allowed.
         INTERRUPTED: The user pressed Ctrl-C.
-        NOBODY_READS: The reader of the output has ended, such as `head`.
+        BROKEN_PIPE: The reader of the output, such as `head`, has ended.
     """
 
     DONE = 0
     NO = 1
     USAGE = 2
-    AWAY = 3
-    REFUSED = 4
+    UNAVAILABLE = 3
+    REJECTED = 4
     INTERRUPTED = 130
-    NOBODY_READS = 141
+    BROKEN_PIPE = 141
 
 
 def code_of(error: LookalikeError) -> Code:
@@ -38,5 +37,5 @@ def code_of(error: LookalikeError) -> Code:
     if isinstance(error, UsageError):
         return Code.USAGE
     if isinstance(error, ApiError) and not error.is_passing:
-        return Code.REFUSED
-    return Code.AWAY
+        return Code.REJECTED
+    return Code.UNAVAILABLE

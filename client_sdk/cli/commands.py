@@ -1,59 +1,59 @@
 """The common part of all commands: shared options, the client and the exit code."""
 
 import inspect
+import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TextIO, TypeVar
 
 import httpx
 import typer
+from typer import Option
 
-from client_sdk._progress import harmless
+from client_sdk._progress import sanitised
 from client_sdk._sync.client import Client
+from client_sdk._transport import settings
 from client_sdk.cli.codes import Code, code_of
-from client_sdk.cli.screen import Screen
+from client_sdk.cli.screen import ESCAPING, Screen
 from client_sdk.errors import LookalikeError, Unauthenticated, UsageError
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., int | None])
 
 _PANEL = "Service and output"
-_Url = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        metavar="URL",
-        help="Where the service is (LOOKALIKE_URL, else http://127.0.0.1:8001).",
-        rich_help_panel=_PANEL,
-    ),
-]
-_TokenFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--token-file",
-        metavar="FILE",
-        help="A file that holds the token (else LOOKALIKE_TOKEN).",
-        rich_help_panel=_PANEL,
-    ),
-]
-_Timeout = Annotated[
-    float | None,
-    typer.Option(
-        "--timeout",
-        metavar="SECONDS",
-        help="How long each step of a request may take (LOOKALIKE_TIMEOUT, else 60).",
-        rich_help_panel=_PANEL,
-    ),
-]
-_Json = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="Answer in JSON; lists have one item a line.", rich_help_panel=_PANEL
-    ),
-]
-_SHARED = {"url": (_Url, None), "token_file": (_TokenFile, None), "timeout": (_Timeout, None)}
+_URL = "Address of the service (LOOKALIKE_URL, else http://127.0.0.1:8001); local:FOLDER runs one "
+_FILE = "File that contains the token (else LOOKALIKE_TOKEN)."
+_TIMEOUT = "Time limit of each step of a request (LOOKALIKE_TIMEOUT, else 60)."
+_NO_ACCESS = "; set LOOKALIKE_TOKEN, or name a file that contains the token with --token-file"
+_JSON = "Print JSON; lists have one item per line."
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The options that every command has."""
+
+    url: Annotated[
+        str | None,
+        Option("--url", metavar="URL", help=f"{_URL}in this process.", rich_help_panel=_PANEL),
+    ] = None
+    token_file: Annotated[
+        Path | None, Option("--token-file", metavar="FILE", help=_FILE, rich_help_panel=_PANEL)
+    ] = None
+    timeout: Annotated[
+        float | None, Option("--timeout", metavar="SECONDS", help=_TIMEOUT, rich_help_panel=_PANEL)
+    ] = None
+    as_json: Annotated[bool, Option("--json", help=_JSON, rich_help_panel=_PANEL)] = False
+
+    def or_else(self, before: "Shared") -> "Shared":
+        """Return these options; an option that is not given is that of `before`."""
+        given = {
+            name: value
+            for name, value in asdict(self).items()
+            if value is not None and value is not False
+        }
+        return replace(before, **given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +62,24 @@ class Surroundings:
 
     Attributes:
         transport: The transport of the calls; `None` for httpx's own.
+        shared: The shared options before the command; those after it win.
     """
 
     stdin: BinaryIO = field(default_factory=lambda: sys.stdin.buffer)
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     transport: httpx.BaseTransport | None = None
+    shared: Shared = field(default_factory=Shared)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The client, the output and the environment of a running command."""
+    """The client, the output, the environment and the address of a running command."""
 
     client: Client
     screen: Screen
     around: Surroundings
+    url: str
 
     @property
     def asks(self) -> bool:
@@ -84,31 +87,25 @@ class Session:
         return self.around.stdin.isatty() and self.around.stderr.isatty()
 
 
-class No(Exception):
-    """The answer of a command is no, for the given reason; the exit code is `Code.NO`."""
+class NegativeAnswer(Exception):
+    """The end of a command with the exit code `Code.NO`, for the given reason."""
 
 
 def command(
-    app: typer.Typer, name: str | None = None, *, group: bool = False, **settings: Any
+    app: typer.Typer, name: str | None = None, *, group: bool = False
 ) -> Callable[[FunctionT], FunctionT]:
     """Return a decorator that makes a function a command with the shared options.
 
     The function is called with a `Session` and its own parameters. It returns its exit code, or
-    `None` for `Code.DONE`.
-
-    Args:
-        app: The application or group of the command.
-        name: The name of the command; by default that of the function.
-        group: If true, the function is the default command of the group.
-        **settings: More options for Typer.
+    `None` for `Code.DONE`. With `group`, it is the default command of the group `app`.
     """
 
     def register(function: FunctionT) -> FunctionT:
         runner = _runner(function)
         if group:
-            app.callback(invoke_without_command=True, **settings)(runner)
+            app.callback(invoke_without_command=True)(runner)
         else:
-            app.command(name, **settings)(runner)
+            app.command(name)(runner)
         return function
 
     return register
@@ -116,68 +113,69 @@ def command(
 
 def run(app: typer.Typer, arguments: Sequence[str] | None, around: Surroundings) -> int:
     """Run the command that the arguments name, and return the exit code."""
+    for stream in (around.stdout, around.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=ESCAPING)
     screen = Screen(around.stdout, around.stderr)
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         if not arguments:
             app(args=["--help"], prog_name="lookalike", standalone_mode=False)
-            screen.fail("name a command, such as: lookalike search cat.jpg")
             return Code.USAGE
         ended = app(args=arguments, prog_name="lookalike", standalone_mode=False, obj=around)
     except typer.TyperException as error:
         screen.fail(_usage(error))
         return error.exit_code
     except typer.Abort:
-        screen.fail("stopped; nothing was changed")
+        screen.fail("cancelled; nothing was changed")
         return Code.INTERRUPTED
-    if ended == Code.NOBODY_READS:
-        _leave_pipe(around.stdout)
+    if ended == Code.BROKEN_PIPE:
+        _redirect_to_null(around.stdout)
     return ended if isinstance(ended, int) else Code.DONE
 
 
-def _runner(function: Callable[..., int | None]) -> Callable[..., None]:
-    signature = inspect.signature(function, eval_str=True)
-    kind = inspect.Parameter.KEYWORD_ONLY
-    own = [
-        parameter.replace(kind=kind)
-        for name, parameter in signature.parameters.items()
-        if name != "session"
+def with_shared(
+    function: Callable[..., None], own: Iterable[inspect.Parameter] = ()
+) -> Callable[..., None]:
+    """Set the signature that Typer reads on a function with `**options`: own and shared options."""
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in (
+            *inspect.signature(function).parameters.values(),
+            *own,
+            *inspect.signature(Shared).parameters.values(),
+        )
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
     ]
-    shared = [
-        inspect.Parameter(name, kind, default=default, annotation=annotation)
-        for name, (annotation, default) in _SHARED.items()
-    ]
-    shared.append(inspect.Parameter("as_json", kind, default=False, annotation=_Json))
-    shared.append(inspect.Parameter("context", kind, annotation=typer.Context))
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {each.name: each.annotation for each in parameters}
+    return function
 
-    def runner(
-        *,
-        context: typer.Context,
-        url: str | None,
-        token_file: Path | None,
-        timeout: float | None,
-        as_json: bool,
-        **options: Any,
-    ) -> None:
+
+def _runner(function: Callable[..., int | None]) -> Callable[..., None]:
+    def runner(*, context: typer.Context, **options: Any) -> None:
         if context.invoked_subcommand is not None:
-            _check_nothing_is_lost(context)
+            _check_no_option_is_lost(context)
             return
         around: Surroundings = context.obj
-        screen = Screen(around.stdout, around.stderr, as_json=as_json)
+        own = Shared(**{one.name: options.pop(one.name) for one in fields(Shared)})
+        shared = own.or_else(around.shared)
+        screen = Screen(around.stdout, around.stderr, as_json=shared.as_json)
 
         def work() -> int | None:
-            token = None if token_file is None else _token(token_file)
-            with Client(url, token=token, timeout=timeout, transport=around.transport) as client:
-                return function(Session(client, screen, around), **options)
+            token = None if shared.token_file is None else _token(shared.token_file)
+            address = settings.resolve(shared.url)
+            url = address.base_url if address.folder is None else address.folder
+            with Client(
+                shared.url, token=token, timeout=shared.timeout, transport=around.transport
+            ) as client:
+                return function(Session(client, screen, around, url), **options)
 
         raise typer.Exit(_ending(work, screen))
 
-    parameters = [*own, *shared]
-    runner.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    runner.__annotations__ = {each.name: each.annotation for each in parameters}
-    runner.__doc__ = function.__doc__
-    runner.__name__ = function.__name__
-    return runner
+    runner.__name__, runner.__doc__ = function.__name__, function.__doc__
+    _, *own = inspect.signature(function, eval_str=True).parameters.values()
+    return with_shared(runner, own)
 
 
 def _ending(work: Callable[[], int | None], screen: Screen) -> int:
@@ -188,12 +186,13 @@ def _ending(work: Callable[[], int | None], screen: Screen) -> int:
     except KeyboardInterrupt:
         return Code.INTERRUPTED
     except BrokenPipeError:
-        return Code.NOBODY_READS
-    except No as reason:
+        return Code.BROKEN_PIPE
+    except NegativeAnswer as reason:
         screen.fail(str(reason))
         return Code.NO
     except LookalikeError as error:
-        screen.fail(f"{error}{_advice(error)}")
+        advice = _NO_ACCESS if isinstance(error, Unauthenticated) else ""
+        screen.fail(f"{error}{advice}")
         return code_of(error)
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
@@ -202,17 +201,11 @@ def _ending(work: Callable[[], int | None], screen: Screen) -> int:
     return code
 
 
-def _advice(error: LookalikeError) -> str:
-    if isinstance(error, Unauthenticated):
-        return "; set LOOKALIKE_TOKEN, or name a file that holds the token with --token-file"
-    return ""
-
-
 def _token(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} holds no token, but something that is no text") from error
+        raise UsageError(f"{path} contains no token: it is not a text file") from error
 
 
 def _usage(error: typer.TyperException) -> str:
@@ -222,10 +215,11 @@ def _usage(error: typer.TyperException) -> str:
     hint = ""
     if option and path == "lookalike":
         hint = f"; options come after the command: lookalike COMMAND ... {option}"
-    return f"{harmless(error.format_message()).rstrip('.')}{hint}; see {path} --help"
+    text = f"{sanitised(error.format_message()).rstrip('.')}{hint}"
+    return f"{text}{' See' if text.endswith('?') else '; see'} {path} --help"
 
 
-def _check_nothing_is_lost(context: typer.Context) -> None:
+def _check_no_option_is_lost(context: typer.Context) -> None:
     """Reject an option before the command of a group, because it would be ignored."""
     given = [
         name
@@ -239,7 +233,7 @@ def _check_nothing_is_lost(context: typer.Context) -> None:
         )
 
 
-def _leave_pipe(stream: TextIO) -> None:
+def _redirect_to_null(stream: TextIO) -> None:
     """Redirect a closed pipe to the null device, so that the flush at exit does not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Annotated, ClassVar
 
-import typer
 from pydantic import BaseModel, ConfigDict
 from rich.console import RenderableType
 from rich.text import Text
+from typer import Argument, Option
 
+from client_sdk._sync.results import DuplicateGroup
 from client_sdk.cli import options as given
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import Session
@@ -16,13 +17,9 @@ from client_sdk.cli.queries import picture_of
 from client_sdk.cli.screen import Column, Field, Form, as_json
 from client_sdk.cli.search import score_text
 from client_sdk.errors import UsageError
-from client_sdk.schemas.compare import Comparison, DuplicateGroup, GroupedImage, Verdict
+from client_sdk.schemas.compare import Comparison, GroupedImage, Verdict
 
-STYLES = {
-    Verdict.DUPLICATE: "bold green",
-    Verdict.NEAR_DUPLICATE: "yellow",
-    Verdict.SIMILAR: "dim",
-}
+STYLES = {Verdict.DUPLICATE: "bold green", Verdict.NEAR_DUPLICATE: "yellow", Verdict.SIMILAR: "dim"}
 _PICTURE = "A file, - for standard input, or id:7 for the stored image 7."
 
 
@@ -37,7 +34,7 @@ class _Member(BaseModel):
 
 MEMBERS = (
     Column[_Member]("group", lambda one: one.group, right=True, style="dim"),
-    Column[_Member]("id", lambda one: one.image.id, right=True, style="dim"),
+    Column[_Member]("image_id", lambda one: one.image.image_id, right=True, style="dim"),
     Column[_Member](
         "score",
         lambda one: one.image.like and one.image.like.score,
@@ -59,20 +56,16 @@ MEMBERS = (
 
 def compare(
     session: Session,
-    a: Annotated[str, typer.Argument(metavar="A", help=_PICTURE)],
-    b: Annotated[str, typer.Argument(metavar="B", help=_PICTURE)],
+    a: Annotated[str, Argument(metavar="A", help=_PICTURE)],
+    b: Annotated[str, Argument(metavar="B", help=_PICTURE)],
     *,
     collection: given.CollectionOption = given.DEFAULT,
     min_score: Annotated[
-        float | None,
-        typer.Option(min=-1.0, max=1.0, help="End with 1 where the score is below."),
+        float | None, Option(min=-1.0, max=1.0, help="Exit with 1 if the score is lower.")
     ] = None,
-    expect: Annotated[
-        Verdict | None,
-        typer.Option(help="End with 1 where the verdict is weaker."),
-    ] = None,
+    expect: Annotated[Verdict | None, Option(help="Exit with 1 if the verdict is weaker.")] = None,
 ) -> int:
-    """Tell whether two pictures are the same, nearly so, or only similar, and why."""
+    """Decide whether two pictures are the same, nearly the same, or only similar."""
     if a == b == "-":
         raise UsageError("only one of the two pictures can come from standard input")
     stdin = session.around.stdin
@@ -91,12 +84,14 @@ def duplicates(
     collection: given.CollectionOption = given.DEFAULT,
     min_score: Annotated[
         float | None,
-        typer.Option(min=-1.0, max=1.0, help="From which score on two images belong together."),
+        Option(
+            min=-1.0, max=1.0, help="Also group images that are not copies, from this score on."
+        ),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="End with 1 where there are any.")] = False,
+    check: Annotated[bool, Option("--check", help="Exit with 1 if there are duplicates.")] = False,
     pictures: given.PicturesOption = None,
 ) -> int:
-    """List the images that are the same picture or nearly so, group by group, while they come."""
+    """List the groups of images that are the same picture or nearly so, as they arrive."""
     screen = session.screen
     groups = session.client.duplicates(collection=collection, min_score=min_score)
     number = images = 0
@@ -107,9 +102,9 @@ def duplicates(
             screen.line(as_json(group))
             continue
         members = [_Member(group=number, image=image) for image in group.images]
-        screen.many(members, MEMBERS, picture=_pictures(session, draw, group))
+        screen.many(members, MEMBERS, picture=_pictures(draw, group))
         if not group.is_whole:
-            screen.aside(f"group {number} has more images than fit into one")
+            screen.aside(f"group {number} has more images than one answer may list")
     screen.aside(f"groups: {number}, images in them: {images}")
     return Code.NO if check and number else Code.DONE
 
@@ -138,10 +133,7 @@ def _fields(found: Comparison) -> list[Field]:
 
 
 def _good_enough(
-    session: Session,
-    found: Comparison,
-    min_score: float | None,
-    expect: Verdict | None,
+    session: Session, found: Comparison, min_score: float | None, expect: Verdict | None
 ) -> bool:
     order = list(Verdict)
     if min_score is not None and found.score < min_score:
@@ -154,9 +146,9 @@ def _good_enough(
 
 
 def _pictures(
-    session: Session, draw: Draw | None, group: DuplicateGroup
+    draw: Draw | None, group: DuplicateGroup
 ) -> Callable[[_Member], RenderableType] | None:
     if draw is None:
         return None
-    small = thumbnails(session, draw, [one.id for one in group.images])
-    return lambda member: small[member.image.id]
+    small = thumbnails(draw, group.images)
+    return lambda member: small[member.image.image_id]

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, BinaryIO
 
 import typer
+from typer import Argument, Option
 
-from client_sdk._calls.ids import image_id
+from client_sdk._arguments import fitting
 from client_sdk.cli import options as given
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import Session
@@ -18,23 +19,21 @@ def delete(
     session: Session,
     ids: Annotated[
         list[str],
-        typer.Argument(
-            metavar="[ID...]",
+        Argument(
+            metavar="ID",
             help="Ids; - reads them from standard input, one a line, as images and search "
             "print them.",
         ),
-    ] = [],  # noqa: B006 - Typer copies it
+    ] = [],
     *,
     collection: given.CollectionOption = given.DEFAULT,
-    filter: given.FilterOption = None,  # noqa: A002 - the contract's word
-    everything: Annotated[
-        bool, typer.Option("--all", help="Every image of the collection.")
-    ] = False,
+    filter: given.FilterOption = None,
+    everything: Annotated[bool, Option("--all", help="Every image of the collection.")] = False,
     yes: given.YesOption = False,
 ) -> int:
-    """Delete images for good; files of image roots stay where they are."""
+    """Delete images; the files in image roots are not deleted."""
     if [bool(ids), filter is not None, everything].count(True) != 1:
-        raise UsageError("name what to delete: either ids, or --filter, or --all")
+        raise UsageError("give exactly one of ids, --filter and --all")
     client = session.client
     if everything:
         number = client.count(collection=collection)
@@ -62,7 +61,7 @@ def confirm(session: Session, question: str, *, yes: bool) -> None:
     if yes:
         return
     if not session.asks:
-        raise UsageError(f"this would {question}; there is nobody to ask, so add --yes")
+        raise UsageError(f"this would {question}; without a terminal to confirm it, add --yes")
     typer.confirm(f"{question[0].upper()}{question[1:]}?", abort=True, err=True)
 
 
@@ -86,13 +85,13 @@ def _read(lines: Iterable[str]) -> Iterable[int]:
 def _id_of_document(line: str) -> int:
     try:
         document = json.loads(line)
-        return image_id(document.get("id", document.get("image_id")))
+        return int(fitting("id", document.get("id", document.get("image_id")), int))
     except (AttributeError, ValueError) as error:
-        raise UsageError(f"a line of JSON without an id: {line[:60]}") from error
+        raise UsageError(f"this line of JSON has no id: {line[:60]}") from error
 
 
 def _id(word: str) -> int:
     number = word.removeprefix("id:")
     if not (number.isascii() and number.isdigit()):
-        raise UsageError(f"{word!r} is no id of an image; nothing was deleted")
+        raise UsageError(f"{word!r} is not the id of an image; nothing was deleted")
     return int(number)

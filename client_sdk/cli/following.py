@@ -1,6 +1,6 @@
 """Following jobs: a progress bar in a terminal, a few lines in a log, and the summary."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from rich.progress import (
@@ -13,11 +13,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from client_sdk import _progress as telling
+from client_sdk import _progress
 from client_sdk._sync.jobs import JobHandle
 from client_sdk.cli.codes import Code
-from client_sdk.cli.commands import No, Session
-from client_sdk.cli.screen import Column, Field, Form, as_json
+from client_sdk.cli.commands import NegativeAnswer, Session
+from client_sdk.cli.screen import Column, Field, Form, Screen, as_json, fields_of
+from client_sdk.errors import JobFailed
 from client_sdk.schemas import Job, JobError, JobState
 
 STYLES = {
@@ -45,33 +46,41 @@ def watched(session: Session, job: JobHandle, *, wait: bool = True) -> JobHandle
                 show(last)
         except KeyboardInterrupt:
             session.screen.warn(
-                f"stopped watching; job {job.id} goes on: lookalike jobs follow {job.id}"
+                f"stopped watching; job {job.id} continues: lookalike jobs follow {job.id}"
             )
             raise
     return last
 
 
 def report(session: Session, job: Job, *, strict: bool = False) -> int:
-    """Show the summary of a job, and return the exit code.
-
-    Args:
-        session: The running command.
-        job: The last state of the job.
-        strict: If true, a single failed file makes the exit code `Code.NO`.
+    """Show the last state of a job, and return the exit code; `strict` allows no failed file.
 
     Raises:
-        No: If the job failed or was canceled.
+        NegativeAnswer: If the job failed or was canceled.
     """
-    session.screen.one(job, fields_of(job))
-    if session.screen.form is Form.TABLE and job.errors:
-        session.screen.many(job.errors[:SHOWN_ERRORS], ERROR_COLUMNS)
-        if job.failed > SHOWN_ERRORS:
-            session.screen.aside(f"all {job.failed}: lookalike jobs errors {job.id}")
+    session.screen.one(job, job_fields(job))
+    show_failed(session.screen, job.errors, job.failed, f"lookalike jobs errors {job.id}")
+    for skipped in job.skipped:
+        session.screen.warn(
+            f"left out: {skipped.count}, such as {skipped.source}: {skipped.detail}"
+        )
+    if job.state is JobState.COMPLETED and not job.total and job.kind != "reindex":
+        session.screen.warn("the job found no file to read")
     if job.state in (JobState.FAILED, JobState.CANCELED):
-        reason = f": {job.detail}" if job.detail else ""
-        raise No(f"job {job.id} {_ended(job)} after {job.done} of {job.total}{reason}")
-    nothing_went_well = job.failed and not (job.indexed or job.duplicates)
-    return Code.NO if nothing_went_well or (strict and job.failed) else Code.DONE
+        raise NegativeAnswer(str(JobFailed(job)))
+    all_failed = job.failed and not (job.indexed or job.duplicates)
+    return Code.NO if all_failed or (strict and job.failed) else Code.DONE
+
+
+def show_failed(screen: Screen, failed: Sequence[JobError], count: int, command: str) -> None:
+    """Show the first failed files: in a table, or for a pipe on the stream of errors."""
+    if screen.form is Form.TABLE and failed:
+        screen.many(failed[:SHOWN_ERRORS], ERROR_COLUMNS)
+    elif screen.form is Form.LINES:
+        for error in failed[:SHOWN_ERRORS]:
+            screen.warn(f"failed: {error.source}: {error.detail}")
+    if screen.form is not Form.JSON and count > SHOWN_ERRORS:
+        screen.warn(f"{count} files failed; list them all with {command}")
 
 
 def stream(session: Session, job: JobHandle) -> int:
@@ -81,19 +90,17 @@ def stream(session: Session, job: JobHandle) -> int:
         return report(session, watched(session, job))
     last = None
     for last in job.events():
-        screen.line(as_json(last) if screen.form is Form.JSON else telling.describe(last))
+        screen.line(as_json(last) if screen.form is Form.JSON else _progress.describe(last))
     return Code.DONE if last is not None and last.state is JobState.COMPLETED else Code.NO
 
 
-def fields_of(job: Job) -> list[Field]:
+def job_fields(job: Job) -> list[Field]:
     """Return the fields of a job to show."""
     rate = job.images_per_second
     return [
         Field("id", job.id),
         Field("state", job.state, state_of(job)),
-        Field("collection", job.collection),
-        Field("source", job.source),
-        Field("retry_of", job.retry_of),
+        *fields_of(job, "collection source retry_of"),
         Field("dry_run", "yes" if job.dry_run else None),
         Field("done", f"{job.done}", f"{job.done} of {job.total}"),
         Field("total", job.total if job.done != job.total else None),
@@ -104,9 +111,7 @@ def fields_of(job: Job) -> list[Field]:
         Field("failed", job.failed, Text(str(job.failed), "bold red" if job.failed else "")),
         Field("images_per_second", rate and f"{rate:.1f}"),
         Field("eta_seconds", job.eta_seconds and f"{job.eta_seconds:.0f}"),
-        Field("created_at", job.created_at),
-        Field("finished_at", job.finished_at),
-        Field("detail", job.detail),
+        *fields_of(job, "created_at finished_at detail"),
     ]
 
 
@@ -116,52 +121,33 @@ def state_of(job: Job) -> Text:
 
 
 @contextmanager
-def bar(session: Session) -> Generator[Progress]:
-    """Yield a progress display on stderr; it is disabled if stderr is not a terminal."""
+def _showing(session: Session) -> Generator[Callable[[Job], None]]:
+    """Yield a function that shows a job: as a bar in a terminal, as lines in a log."""
     console = session.screen.err
-    with Progress(
+    if not console.is_terminal:
+        log = _progress.Progress(session.screen.log)
+        try:
+            yield log
+        finally:
+            log.end()
+        return
+    columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[aside]}", markup=False),
         TimeRemainingColumn(compact=True),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        yield progress
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("waiting", total=None, aside="")
 
+        def show(job: Job) -> None:
+            rate = f"{job.images_per_second:.0f}/s" if job.images_per_second else ""
+            failed = f" {job.failed} failed" if job.failed else ""
+            aside, total = rate + failed, job.total or None
+            progress.update(
+                task, description=str(job.state), completed=job.done, total=total, aside=aside
+            )
 
-@contextmanager
-def _showing(session: Session) -> "Generator[Show]":
-    with bar(session) as progress:
-        yield Show(session, progress)
-
-
-class Show:
-    """A display of the progress of one job."""
-
-    def __init__(self, session: Session, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("waiting", total=None, aside="")
-        self._log = telling.Progress(session.screen.log) if progress.disable else None
-
-    def __call__(self, job: Job) -> None:
-        """Show the current state of the job."""
-        if self._log is not None:
-            self._log(job)
-            return
-        rate = f"{job.images_per_second:.0f}/s" if job.images_per_second else ""
-        failed = f" {job.failed} failed" if job.failed else ""
-        self._progress.update(
-            self._task,
-            description=str(job.state),
-            completed=job.done,
-            total=job.total or None,
-            aside=rate + failed,
-        )
-
-
-def _ended(job: Job) -> str:
-    return "was canceled" if job.state is JobState.CANCELED else "failed"
+        yield show

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 from rich.text import Text
+from typer import Option
 
 from client_sdk._sync.jobs import JobHandle
 from client_sdk.cli import options as given
-from client_sdk.cli.commands import No, Session, command
+from client_sdk.cli.commands import NegativeAnswer, Session, command
 from client_sdk.cli.following import (
     ERROR_COLUMNS,
-    fields_of,
+    job_fields,
     report,
     state_of,
     stream,
@@ -40,33 +41,27 @@ COLUMNS = (
         lambda job: Text(str(job.failed), "bold red" if job.failed else "dim"),
         right=True,
     ),
-    Column[Job](
-        "created",
-        lambda job: job.created_at and job.created_at.isoformat(timespec="seconds"),
-        lambda job: f"{job.created_at.astimezone():%m-%d %H:%M}" if job.created_at else "",
-        style="dim",
-    ),
+    Column[Job]("created", lambda job: job.created_at, style="dim"),
     Column[Job]("source", lambda job: job.source, folds=True),
 )
 
 
 def process(session: Session, job: given.NewestJobArgument = None) -> None:
-    """Tell how far a job has come."""
+    """Show the progress of a job."""
     seen = named(session, job)
-    session.screen.one(seen, fields_of(seen))
+    session.screen.one(seen, job_fields(seen))
 
 
 @command(app, group=True)
 def jobs(
     session: Session,
     *,
-    state: Annotated[
-        list[JobState], typer.Option(help="Only jobs in this state; may be repeated.")
-    ] = [],  # noqa: B006 - Typer copies it
+    state: Annotated[list[JobState], Option(help="Only jobs in this state; may be repeated.")] = [],
     collection: Annotated[
-        str | None, typer.Option("--collection", "-c", metavar="NAME", help="Only of this one.")
+        str | None,
+        Option("--collection", "-c", metavar="NAME", help="Only jobs of this collection."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
+    limit: Annotated[int, Option("--limit", "-n", min=1, help="At most this many.")] = 20,
 ) -> None:
     """List the jobs, newest first."""
     found = session.client.jobs(state=state, collection=collection)
@@ -87,24 +82,20 @@ def errors(session: Session, job: given.NewestJobArgument = None) -> None:
 
 @command(app)
 def cancel(session: Session, job: given.JobArgument) -> None:
-    """End a job that is not finished; what it has indexed stays."""
+    """Cancel an unfinished job; images that it has indexed stay."""
     ended = named(session, job).cancel()
-    session.screen.one(ended, fields_of(ended))
+    session.screen.one(ended, job_fields(ended))
 
 
 @command(app)
 def retry(session: Session, job: given.JobArgument, *, wait: given.WaitOption = True) -> int:
-    """Try again what a job failed at or did not reach, as a new job."""
+    """Start a new job for the failed and unreached files of a job."""
     started = named(session, job).retry()
     return report(session, watched(session, started, wait=wait))
 
 
 def named(session: Session, job: str | None) -> JobHandle:
-    """Return a job by its id or by the prefix of it that a table shows; without one, the newest.
-
-    Raises:
-        UsageError: If several recent jobs have this prefix.
-    """
+    """Return a job by its id or by the prefix that a table shows; without one, the newest."""
     if job is None or not _SHORTEST <= len(job) < _WHOLE_ID or set(job) - set("0123456789abcdef"):
         return session.client.job(job)
     newest = islice(session.client.jobs(), _LOOKED_THROUGH)
@@ -117,5 +108,5 @@ def named(session: Session, job: str | None) -> JobHandle:
 def _begun(session: Session, job: str | None) -> JobHandle:
     found = named(session, job)
     if found.id is None:
-        raise No("there is no job yet; start one with lookalike train")
+        raise NegativeAnswer("there is no job yet; start one with lookalike train")
     return found

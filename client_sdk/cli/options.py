@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from client_sdk._sync.client import Client
 from client_sdk.errors import LookalikeError, UsageError
@@ -41,48 +41,39 @@ def _jobs(incomplete: str) -> list[tuple[str, str]]:
 
 CollectionOption = Annotated[
     str,
-    typer.Option(
-        "--collection", "-c", metavar="NAME", help="Which collection.", autocompletion=_names
-    ),
+    Option("--collection", "-c", metavar="NAME", help="The collection.", autocompletion=_names),
 ]
 FilterOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--filter",
         metavar="EXPRESSION",
-        help="Only images whose metadata pass, such as 'shop == \"north\" and price < 20'.",
+        help="Only images whose metadata match, such as 'shop == \"north\" and price < 20'.",
     ),
 ]
-CollectionArgument = Annotated[str, typer.Argument(metavar="NAME", autocompletion=_names)]
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", autocompletion=_jobs)]
+CollectionArgument = Annotated[str, Argument(metavar="NAME", autocompletion=_names)]
+JobArgument = Annotated[str, Argument(metavar="JOB", autocompletion=_jobs)]
 NewestJobArgument = Annotated[
     str | None,
-    typer.Argument(metavar="JOB", autocompletion=_jobs, help="Its id; the newest one without."),
+    Argument(metavar="JOB", autocompletion=_jobs, help="Its id; by default the newest job."),
 ]
 PicturesOption = Annotated[
     bool | None,
-    typer.Option(
+    Option(
         "--pictures/--no-pictures",
-        help="Show pictures in the terminal; by itself where the terminal can.",
+        help="Show pictures; by default if the terminal supports them.",
         show_default=False,
     ),
 ]
-MinScoreOption = Annotated[
-    float | None, typer.Option("--min-score", metavar="SCORE", min=-1.0, max=1.0)
-]
 WaitOption = Annotated[
-    bool, typer.Option("--wait/--no-wait", help="Watch the job to its end, or only start it.")
+    bool, Option("--wait/--no-wait", help="Watch the job to its end, or only start it.")
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+YesOption = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
 DEFAULT = DEFAULT_COLLECTION
 
 
 def metadata_of(pairs: Iterable[str]) -> dict[str, Any]:
-    """Return the metadata of `name=value` arguments; values that look like JSON are parsed.
-
-    Raises:
-        UsageError: If an argument has no name or no `=`.
-    """
+    """Return the metadata of `name=value` arguments; values that look like JSON are parsed."""
     metadata: dict[str, Any] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")

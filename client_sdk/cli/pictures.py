@@ -3,7 +3,6 @@
 import io
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,8 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.text import Text
 
+from client_sdk._folder.workers import each
+from client_sdk._sync.results import StoredImage
 from client_sdk.cli.commands import Session
 from client_sdk.cli.screen import Form
 from client_sdk.errors import LookalikeError
@@ -27,12 +28,7 @@ Draw = Callable[[bytes, int, int], RenderableType]
 
 
 def drawing(session: Session, *, wanted: bool | None) -> Draw | None:
-    """Return the function that draws pictures, or `None` to draw none.
-
-    Args:
-        session: The running command.
-        wanted: True or false as the user requested; `None` lets the terminal decide.
-    """
+    """Return the function that draws pictures; `None` if the user or the terminal wants none."""
     console = session.screen.out
     able = session.screen.form is Form.TABLE and not console.is_dumb_terminal
     if wanted is False or not able or console.no_color or console.color_system is None:
@@ -55,21 +51,20 @@ def drawing(session: Session, *, wanted: bool | None) -> Draw | None:
 
 
 def thumbnails(
-    session: Session, draw: Draw, ids: Sequence[int], *, columns: int = 18, lines: int = 7
+    draw: Draw, images: Sequence[StoredImage], *, columns: int = 18, lines: int = 7
 ) -> Mapping[int, RenderableType]:
     """Return the drawn thumbnails of stored images by id, fetched in parallel.
 
     A thumbnail that cannot be fetched, as of an image that was just deleted, is a question mark.
     """
 
-    def one(image_id: int) -> RenderableType:
+    def one(image: StoredImage) -> RenderableType:
         try:
-            return draw(session.client.thumbnail(image_id, size=_PIXELS), columns, lines)
+            return draw(image.thumbnail(size=_PIXELS), columns, lines)
         except (LookalikeError, OSError):
             return _NO_PICTURE
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip(ids, pool.map(one, ids), strict=True))
+    return dict(zip([image.image_id for image in images], each(one, images, _AT_ONCE), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,7 @@ _URL = re.compile(r"https?://", re.IGNORECASE)
 
 
 def picture_of(text: str, stdin: BinaryIO) -> Picture | int:
-    """Return a picture: `-` is standard input, `id:7` the stored image 7, other text a file.
-
-    Raises:
-        UsageError: If standard input is a terminal or empty.
-    """
+    """Return a picture: `-` is standard input, `id:7` the stored image 7, other text a file."""
     if text == "-":
         return "stdin", _all_of(stdin)
     if stored := _STORED.fullmatch(text):
@@ -25,11 +21,7 @@ def picture_of(text: str, stdin: BinaryIO) -> Picture | int:
 
 
 def query_of(text: str, stdin: BinaryIO) -> Query:
-    """Return a query: a picture as in `picture_of`, or a URL that the service fetches.
-
-    Raises:
-        UsageError: If standard input is a terminal or empty.
-    """
+    """Return a query: a picture as in `picture_of`, or a URL that the service fetches."""
     return text if _URL.match(text) else picture_of(text, stdin)
 
 
@@ -38,5 +30,5 @@ def _all_of(stdin: BinaryIO) -> bytes:
         raise UsageError("- reads a picture from a pipe: lookalike search - < cat.jpg")
     content = stdin.read()
     if not content:
-        raise UsageError("nothing came from standard input; is the command before it all right?")
+        raise UsageError("standard input is empty; did the command before the pipe fail?")
     return content

@@ -4,11 +4,11 @@ Data of a service is not trusted: control characters are replaced before it is p
 never interpreted as markup.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import codecs
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from itertools import islice
 from typing import Generic, TextIO, TypeVar
 
 from pydantic import BaseModel
@@ -17,12 +17,17 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from client_sdk._progress import harmless
+from client_sdk._folder.plan import steps
+from client_sdk._progress import sanitised
 
 ItemT = TypeVar("ItemT", bound=BaseModel)
 _ROWS_AT_ONCE = 100
 _PLAIN_WIDTH = 80
 _WIDEST = 40
+
+
+ESCAPING = "lookalike-escapes"
+"""The name of the error handler that writes what a stream cannot encode as in JSON."""
 
 
 class Form(Enum):
@@ -55,13 +60,12 @@ class Column(Generic[ItemT]):
 
     def line(self, item: ItemT) -> str:
         """Return the text of an item for a pipe."""
-        value = self.text(item)
-        return "" if value is None else harmless(str(value))
+        return _in_pipe(self.text(item))
 
     def cell(self, item: ItemT) -> Text:
         """Return the text of an item for a table."""
-        value = self.line(item) if self.shown is None else self.shown(item)
-        return value if isinstance(value, Text) else Text(harmless(value), style=self.style)
+        shown = self.text(item) if self.shown is None else self.shown(item)
+        return _in_terminal(shown, self.style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +78,32 @@ class Field:
 
     def cell(self) -> Text:
         """Return the value for a terminal."""
-        if isinstance(self.shown, Text):
-            return self.shown
-        if isinstance(self.value, datetime):
-            return Text(f"{self.value.astimezone():%Y-%m-%d %H:%M:%S}")
-        return Text(harmless(str(self.value) if self.shown is None else self.shown))
+        return _in_terminal(self.value if self.shown is None else self.shown)
 
     def line(self) -> str:
         """Return the line for a pipe: the name, a tab and the value."""
-        value = self.value.isoformat() if isinstance(self.value, datetime) else self.value
-        return f"{harmless(self.name)}\t{harmless(str(value))}"
+        return f"{sanitised(self.name)}\t{_in_pipe(self.value)}"
+
+
+def _in_pipe(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return "" if value is None else sanitised(str(value))
+
+
+def _in_terminal(value: object, style: str = "") -> Text:
+    if isinstance(value, datetime):
+        return Text(f"{value.astimezone():%Y-%m-%d %H:%M:%S}", style=style)
+    return value if isinstance(value, Text) else Text(_in_pipe(value), style=style)
+
+
+def fields_of(item: BaseModel, names: str) -> list[Field]:
+    """Return fields of a model, by their names with spaces between them."""
+    return [Field(name, getattr(item, name)) for name in names.split()]
 
 
 class Screen:
-    """The output of a command: answers and errors.
-
-    Args:
-        out: The stream of answers; a terminal gets tables.
-        err: The stream of errors and progress.
-        as_json: If true, answers are JSON, also in a terminal.
-    """
+    """The output of a command: answers to `out`, errors and progress to `err`."""
 
     def __init__(self, out: TextIO, err: TextIO, *, as_json: bool = False) -> None:
         self.out: Console = _console(out)
@@ -109,30 +119,21 @@ class Screen:
         *,
         picture: Callable[[ItemT], RenderableType] | None = None,
     ) -> None:
-        """Show a list while it is read: as lines of JSON or tab-separated values, or as tables.
+        """Show a list while it arrives: as lines of JSON or tab-separated values, or as tables.
 
-        Args:
-            items: The list.
-            columns: The columns to show; JSON has all fields.
-            picture: Returns the picture of an item, shown by a table before the columns.
+        `picture` returns the picture of an item, which a table shows before the columns.
         """
         if self.form is Form.TABLE:
             self._tables(items, columns, picture)
             return
         for item in items:
-            line = (
-                as_json(item)
-                if self.form is Form.JSON
-                else "\t".join(column.line(item) for column in columns)
-            )
-            self.line(line)
+            if self.form is Form.JSON:
+                self.line(as_json(item))
+            else:
+                self.line("\t".join(column.line(item) for column in columns))
 
     def one(
-        self,
-        item: BaseModel,
-        fields: Iterable[Field],
-        *,
-        picture: RenderableType | None = None,
+        self, item: BaseModel, fields: Iterable[Field], *, picture: RenderableType | None = None
     ) -> None:
         """Show one item: as a JSON document, or one field a line without the empty fields."""
         if self.form is Form.JSON:
@@ -146,13 +147,10 @@ class Screen:
         grid.add_column(style="dim")
         grid.add_column(overflow="fold")
         for field in there:
-            grid.add_row(harmless(field.name.replace("_", " ")), field.cell())
-        if picture is None:
-            self.out.print(grid)
-            return
-        beside = Table.grid(padding=(0, 3))
-        beside.add_row(picture, grid)
-        self.out.print(beside)
+            grid.add_row(sanitised(field.name.replace("_", " ")), field.cell())
+        whole = Table.grid(padding=(0, 3))
+        whole.add_row(*([] if picture is None else [picture]), grid)
+        self.out.print(whole)
 
     def flush(self) -> None:
         """Flush the stream of answers."""
@@ -167,23 +165,18 @@ class Screen:
         """Show an answer that is one number: as its JSON document, or the number alone."""
         self.line(as_json(item, indent=2) if self.form is Form.JSON else str(value))
 
-    def say(self, text: str) -> None:
-        """Show a sentence with tables; pipes and JSON omit it."""
-        if self.form is Form.TABLE:
-            self.out.print(Text(harmless(text)))
-
     def aside(self, text: str) -> None:
-        """Show a dimmed sentence with tables; pipes and JSON omit it."""
+        """Show a dimmed sentence in a terminal; pipes and JSON omit it."""
         if self.form is Form.TABLE:
-            self.out.print(Text(harmless(text), style="dim"))
+            self.out.print(Text(sanitised(text), style="dim"))
 
     def warn(self, text: str) -> None:
         """Write one line to the stream of errors."""
-        self.err.print(Text(harmless(text)), soft_wrap=True)
+        self.err.print(Text(sanitised(text)), soft_wrap=True)
 
     def fail(self, text: str) -> None:
         """Write the error that ends a command to the stream of errors, in one line."""
-        line = Text.assemble(("error:", "bold red"), " ", harmless(" ".join(text.split())))
+        line = Text.assemble(("error:", "bold red"), " ", sanitised(" ".join(text.split())))
         self.err.print(line, soft_wrap=True)
 
     def _tables(
@@ -193,7 +186,7 @@ class Screen:
         picture: Callable[[ItemT], RenderableType] | None,
     ) -> None:
         heads: list[str] = []
-        for rows in _batches(items, _ROWS_AT_ONCE):
+        for rows in steps(items, _ROWS_AT_ONCE):
             cells = {column.name: [column.cell(item) for item in rows] for column in columns}
             there = [column for column in columns if any(cells[column.name])]
             former, heads = heads, [column.name for column in there]
@@ -239,13 +232,16 @@ def _escaped(letter: str) -> str:
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
+def _in_escapes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_escaped, error.object[error.start : error.end])), error.end
+
+
+codecs.register_error(ESCAPING, _in_escapes)
+
+
 def _console(stream: TextIO) -> Console:
     # Names may look like markup or emoji codes, so rich must not interpret any text.
     width = None if stream.isatty() else _PLAIN_WIDTH
     return Console(file=stream, markup=False, highlight=False, emoji=False, width=width)
-
-
-def _batches(items: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
-    left = iter(items)
-    while batch := list(islice(left, size)):
-        yield batch

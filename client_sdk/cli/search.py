@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-import typer
 from rich.text import Text
+from typer import Argument, Option
 
-from client_sdk._calls.images import SearchKeywords
+from client_sdk._sync.results import SearchResponse
 from client_sdk.cli import options as given
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import Session
@@ -13,10 +13,10 @@ from client_sdk.cli.pictures import drawing, thumbnails
 from client_sdk.cli.queries import query_of
 from client_sdk.cli.screen import Column, Form, as_json
 from client_sdk.errors import UsageError
-from client_sdk.schemas import MAX_TOP_K, Hit, SearchResponse
+from client_sdk.schemas import MAX_TOP_K, Hit
 
 COLUMNS = (
-    Column[Hit]("id", lambda hit: hit.image_id, right=True, style="dim"),
+    Column[Hit]("image_id", lambda hit: hit.image_id, right=True, style="dim"),
     Column[Hit]("score", lambda hit: hit.score, lambda hit: score_text(hit.score), right=True),
     Column[Hit]("size", lambda hit: f"{hit.width}x{hit.height}", right=True, style="dim"),
     Column[Hit]("source", lambda hit: hit.source, folds=True),
@@ -27,7 +27,7 @@ def search(
     session: Session,
     picture: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="PICTURE",
             help="A file, - for standard input, id:7 for the stored image 7, or an http(s) "
             "address that the service fetches.",
@@ -36,40 +36,36 @@ def search(
     *,
     collection: given.CollectionOption = given.DEFAULT,
     top_k: Annotated[
-        int, typer.Option("--top-k", "-k", min=1, max=MAX_TOP_K, help="How many, at most.")
+        int, Option("--top-k", "-k", min=1, max=MAX_TOP_K, help="The largest number of hits.")
     ] = 10,
-    offset: Annotated[int, typer.Option(min=0, help="How many to skip.")] = 0,
+    offset: Annotated[int, Option(min=0, help="The number of hits to skip.")] = 0,
     min_score: Annotated[
         float | None,
-        typer.Option(
-            min=-1.0, max=1.0, help="Leave out worse ones; ends with 1 where none is left."
-        ),
+        Option(min=-1.0, max=1.0, help="Omit worse hits; the exit code is 1 if none is left."),
     ] = None,
-    filter: given.FilterOption = None,  # noqa: A002 - the contract's word
+    filter: given.FilterOption = None,
     region: Annotated[
         str | None,
-        typer.Option(metavar="X,Y,WIDTH,HEIGHT", help="Only this part of the picture, in pixels."),
+        Option(metavar="X,Y,WIDTH,HEIGHT", help="Only this part of the picture, in pixels."),
     ] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Compare with every image, not by the index.")
+        bool, Option("--exact", help="Compare with every image instead of using the index.")
     ] = False,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Say how the answer was found.")
-    ] = False,
+    explain: Annotated[bool, Option("--explain", help="Explain how the answer was found.")] = False,
     pictures: given.PicturesOption = None,
 ) -> int:
     """Find the images that look like a picture."""
-    keywords: SearchKeywords = {
-        "collection": collection,
-        "top_k": top_k,
-        "offset": offset,
-        "min_score": min_score,
-        "filter": filter,
-        "region": None if region is None else _region(region),
-        "exact": exact,
-        "explain": explain,
-    }
-    found = session.client.search(query_of(picture, session.around.stdin), **keywords)
+    found = session.client.search(
+        query_of(picture, session.around.stdin),
+        collection=collection,
+        top_k=top_k,
+        offset=offset,
+        min_score=min_score,
+        filter=filter,
+        region=None if region is None else _region(region),
+        exact=exact,
+        explain=explain,
+    )
     _show(session, found, pictures)
     if not found.hits:
         least = "" if min_score is None else f" with a score of {min_score:g} or more"
@@ -91,16 +87,23 @@ def _show(session: Session, found: SearchResponse, pictures: bool | None) -> Non
         return
     for warning in found.warnings:
         screen.warn(f"note: {warning}")
+    address = Column[Hit]("address", lambda hit: _address(session, hit))
     draw = drawing(session, wanted=pictures) if found.hits else None
     if draw is None:
-        screen.many(found.hits, COLUMNS)
+        screen.many(found.hits, COLUMNS if screen.form is Form.TABLE else (*COLUMNS, address))
     else:
-        small = thumbnails(session, draw, [hit.image_id for hit in found.hits])
+        small = thumbnails(draw, found.hits)
         screen.many(found.hits, COLUMNS, picture=lambda hit: small[hit.image_id])
     if found.hits:
         screen.aside(f"{len(found.hits)} in {found.collection}, {found.took_ms.total:.0f} ms")
     for name, value in (found.explanation or {}).items():
         screen.aside(f"{name}: {value}")
+
+
+def _address(session: Session, hit: Hit) -> str:
+    """Return what opens a hit: its file if the engine is in this process, else its URL."""
+    is_remote = session.url.startswith(("http://", "https://"))
+    return session.url.rstrip("/") + hit.content_url if is_remote else hit.source
 
 
 def _region(text: str) -> list[int]:

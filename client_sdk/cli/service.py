@@ -2,12 +2,12 @@
 
 from client_sdk.cli import options as given
 from client_sdk.cli.commands import Session
-from client_sdk.cli.screen import Field
+from client_sdk.cli.screen import Field, fields_of
 from client_sdk.schemas import Count, Info
 
 
 def info(session: Session) -> None:
-    """Tell what runs: version, model, engine, index and limits."""
+    """Show version, model, engine, index and limits of the service."""
     found = session.client.info()
     session.screen.one(found, _fields(found))
 
@@ -16,7 +16,7 @@ def count(
     session: Session,
     *,
     collection: given.CollectionOption = given.DEFAULT,
-    filter: given.FilterOption = None,  # noqa: A002 - the contract's word
+    filter: given.FilterOption = None,
 ) -> None:
     """Count the images of a collection."""
     number = session.client.count(collection=collection, filter=filter)
@@ -26,13 +26,7 @@ def count(
 def _fields(info: Info) -> list[Field]:
     limits = info.limits
     return [
-        Field("version", info.version),
-        Field("model", info.model),
-        Field("fingerprint", info.fingerprint),
-        Field("descriptor", info.descriptor),
-        Field("dimension", info.dimension),
-        Field("engine", info.engine),
-        Field("precision", info.precision),
+        *fields_of(info, "version model fingerprint descriptor dimension engine precision"),
         Field("index", info.index_type),
         Field("milvus_lite", "yes" if info.milvus_lite else None),
         Field("image_roots", ", ".join(info.image_roots)),

@@ -35,7 +35,8 @@ class Lines(Answer):
     """The thresholds of the verdicts. The scores are valid for one descriptor version.
 
     Attributes:
-        duplicate: The lowest score of a `duplicate`.
+        duplicate: The score from which two pictures are likely the same. It does not decide: they
+            are a `duplicate` only if their detail is the same.
         near_duplicate: The lowest score of a `near_duplicate`.
         hash_distance: The largest number of different bits of the hashes of a `duplicate`; it
             applies at any score.
@@ -54,15 +55,17 @@ class Evidence(Answer):
         hash_distance: The number of different bits of the perceptual hashes, in the orientation
             that fits best; `None` if a hash is not meaningful, as that of a flat picture.
         hash_bits: The number of bits of a hash.
-        orientation: The change of the second picture that makes the hashes fit best; `None`
-            without a `hash_distance`.
-        lines: The thresholds for the score and the hash distance.
+        agreement: The share of the detail that is the same when the pictures are aligned; `None` if
+            they were not aligned.
+        orientation: The change of the second picture that shows the same as the first; `None` for
+            different pictures.
         reasons: The evidence as text, such as `pHash 2/64, mirrored`; the deciding one is first.
     """
 
     same_bytes: bool
     hash_distance: int | None = None
     hash_bits: int = 64
+    agreement: float | None = None
     orientation: Orientation | None = None
     lines: Lines
     reasons: tuple[str, ...] = ()
@@ -73,17 +76,12 @@ class Comparison(Answer):
 
     Attributes:
         collection: The collection whose descriptor was used.
-        model: The tag of the model.
-        descriptor: The name of the descriptor version.
-        fingerprint: The digest of the descriptor version; scores of different versions are not
-            comparable.
+        fingerprint: The digest of the descriptor version; scores of different versions cannot be
+            compared.
         score: The cosine of the two descriptors, in [-1, 1]; larger is better.
         distance: The Euclidean distance of the two unit vectors, `sqrt(2 - 2 score)`.
-        verdict: The result: the same picture, nearly the same, or only similar.
         probability: The probability that they are the same picture; `None` without a calibration.
-        evidence: The evidence for the verdict.
-        warnings: Remarks about the pictures, such as that an animation was described by its first
-            frame.
+        warnings: Remarks about the pictures, such as that only the first frame was used.
     """
 
     collection: str
@@ -101,15 +99,10 @@ class Comparison(Answer):
 class Likeness(Answer):
     """The likeness of an image to the most similar earlier member of its group.
 
+    The fields are those of `Comparison` and `Evidence`.
+
     Attributes:
         image_id: The id of that member.
-        score: The cosine of the two descriptors, in [-1, 1].
-        distance: The Euclidean distance of the two unit vectors.
-        verdict: The verdict on the two images.
-        hash_distance: The number of different bits of the hashes; `None` if a hash is missing or
-            not meaningful.
-        orientation: The change of this image that makes the hashes fit best.
-        reasons: The evidence as text; the deciding one is first.
     """
 
     image_id: int
@@ -125,12 +118,10 @@ class GroupedImage(Answer):
     """One image of a group of duplicates.
 
     Attributes:
-        content_url: The URL of the bytes, relative to the service.
-        thumbnail_url: The URL of a small WebP, relative to the service.
         like: The reason why it is in the group; `None` for the first image.
     """
 
-    id: int
+    image_id: int = Field(alias="id")
     name: str
     source: str
     width: int
@@ -140,16 +131,19 @@ class GroupedImage(Answer):
     thumbnail_url: str
     like: Likeness | None = None
 
+    @property
+    def id(self) -> int:
+        """The `image_id`, by its name on the wire."""
+        return self.image_id
+
 
 class DuplicateGroup(Answer):
     """Two or more images of one collection that are the same picture or nearly so.
 
     Attributes:
-        images: The images; the one with the smallest id is first, and each other one follows the
-            image that it is like.
+        images: The image with the smallest id, then each image after the one that it is like.
         verdict: The weakest of the verdicts that join the group.
-        is_whole: True if the group is complete; false if it has more images than one answer may
-            list.
+        is_whole: False if the group has more images than one answer may list.
     """
 
     images: tuple[GroupedImage, ...]
@@ -164,8 +158,6 @@ class DuplicateGroups(Answer):
     none. Only the last page has the `next_cursor` `None`.
 
     Attributes:
-        min_score: The lowest score that puts two images into one group.
-        lines: The thresholds of the verdicts.
         examined: The number of images that the service examined for this page.
     """
 
@@ -173,7 +165,7 @@ class DuplicateGroups(Answer):
     model: str
     descriptor: str
     fingerprint: str
-    min_score: float
+    min_score: float | None
     lines: Lines
     groups: tuple[DuplicateGroup, ...]
     examined: int
@@ -181,13 +173,7 @@ class DuplicateGroups(Answer):
 
 
 class CompareRequest(Request):
-    """A request to compare two stored images; a form may have pictures instead of ids.
-
-    Attributes:
-        collection: The collection whose descriptor is used; the images may be in any collection.
-        a_id: The id of one image.
-        b_id: The id of the other image.
-    """
+    """A request to compare two stored images of any collection by the descriptor of one."""
 
     collection: Name = DEFAULT_COLLECTION
     a_id: Whole
@@ -206,10 +192,9 @@ class DuplicatesRequest(Request):
     """A request for one page of groups of duplicates.
 
     Attributes:
-        min_score: The lowest score that puts two images into one group; similar hashes do so at any
-            score. By default the descriptor's threshold for `near_duplicate`.
+        min_score: The lowest score that puts two images into one group although they may not be
+            the same picture. By default, only duplicates are grouped.
         limit: The largest number of groups.
-        cursor: The `next_cursor` of the previous page.
     """
 
     collection: Name = DEFAULT_COLLECTION

@@ -27,7 +27,9 @@ DEFAULT_COLLECTION = "default"
 class Answer(BaseModel):
     """The base class of answers; unknown fields are ignored."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore")
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="ignore", serialize_by_alias=True
+    )
 
 
 def _wrong(value: object, advice: str) -> PydanticCustomError:

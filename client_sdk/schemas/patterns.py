@@ -7,9 +7,24 @@
 `!cover.gif`    an exception to earlier patterns
 """
 
+import re
 from collections.abc import Iterable
 
 from pathspec import GitIgnoreSpec
+
+_CLUTTER = re.compile(
+    r"\._.*|\.ds_store|\.apple(double|db|desktop)|\.fseventsd|\.spotlight-v100|__macosx"
+    r"|(ehthumbs(_vista)?|thumbs)\.db|desktop\.ini|system volume information"
+    r"|\.trash(es|-.*)?|\$recycle\.bin|recycle[dr]|[#@]recycle|#snapshot|@recently-snapshot"
+    r"|@eadir|@tmp|\.@__thumb|\.?picasa\.ini|\.picasaoriginals|\.thumbnails|lost\+found"
+    r"|\.nfs[0-9a-f]+|\.fuse_hidden.*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def is_clutter(name: str) -> bool:
+    """Return True for a file or folder that a system or a program adds to folders of pictures."""
+    return _CLUTTER.fullmatch(name) is not None
 
 
 class Patterns:
@@ -35,9 +50,7 @@ class Patterns:
     def entry(self, path: str, *, is_folder: bool) -> bool:
         """Return True if an entry of an unselected folder is selected.
 
-        Args:
-            path: The path relative to the walked folder.
-            is_folder: True for a folder; if it is selected, so is everything in it.
+        The path is relative to the walked folder. A selected folder selects everything in it.
         """
         return self._spec.match_file(_matchable(path) + "/" * is_folder)
 

@@ -17,11 +17,7 @@ REPORT = "report.html"
 
 
 def keep(judged: Judged, report: Path) -> Judged:
-    """Write the files of a failure below the folder of the report; a success has none.
-
-    Returns:
-        The same judgement, with the names of the files.
-    """
+    """Write the files of a failure below a report; return the judgement with their names."""
     outcome = judged.outcome
     if outcome.passed:
         return judged

@@ -1,5 +1,6 @@
 """Baselines: the pictures that tests compare with, stored next to the tests."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from client_sdk.errors import UsageError
 from client_sdk.testing.pictures import Shot, as_png
 
+MAX_NAME = 100
 PNG = b"\x89PNG\r\n\x1a\n"
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
 """The suffixes of picture files in a folder; the service detects formats by content instead."""
@@ -27,19 +29,20 @@ class Place:
     own_name: str = "picture"
 
     @classmethod
-    def of(cls, file: Path, test: str, name: str) -> "Place":
-        """Return the place of a test in a file; its unnamed baselines get the name of the test."""
-        return cls(file.parent, test, f"{file.stem}/{plain(name)}")
+    def of(cls, file: Path, test: str, name: str, baselines: Path, root: Path) -> "Place":
+        """Return the place of a test in a file; its unnamed baselines get the name of the test.
+
+        An absolute folder of baselines is shared by all test files; `root` contains them.
+        """
+        is_shared = baselines.is_absolute() and file.is_relative_to(root)
+        under = file.relative_to(root).with_suffix("") if is_shared else Path(file.stem)
+        return cls(file.parent, test, (under / distinct(name)).as_posix())
 
 
 def located(name: Path, place: Place, baselines: Path) -> Path:
-    """Return the path of a baseline.
+    """Return the path of a baseline, `name` in the folder of baselines of a test.
 
-    Args:
-        name: The path, absolute or relative to the folder of baselines; `.png` is added if it has
-            no suffix of a picture.
-        place: The place of the test.
-        baselines: The folder of baselines, absolute or relative to that of the test.
+    `.png` is added if it has no suffix of a picture.
     """
     if name.suffix.lower() not in SUFFIXES:
         name = name.with_name(f"{name.name}.png")
@@ -63,7 +66,20 @@ def write(path: Path, shot: Shot) -> None:
 
 def plain(text: str) -> str:
     """Return a text as a safe name of a file or a folder."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:100] or "picture"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:MAX_NAME] or "picture"
+
+
+def distinct(name: str) -> str:
+    """Return the name of a test as the name of a file; different tests get different ones.
+
+    A name that is simple, such as `test_page[dark]`, stays readable. A longer one, or one with
+    capitals or signs, gets a digest, because file systems differ in what they tell apart.
+    """
+    simple = re.fullmatch(r"([a-z0-9_]+)(?:\[([a-z0-9._-]+)\])?", name)
+    if simple and len(name) <= MAX_NAME:
+        return "-".join(part for part in simple.groups() if part is not None)
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{plain(name)[:MAX_NAME]}~{digest}"
 
 
 def pictures_below(folder: Path) -> tuple[Path, ...]:

@@ -1,29 +1,27 @@
-"""The baselines nearest to a failed picture, which may show that it is of another page."""
+"""The baselines nearest to a failed picture: it may be the picture of another page."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from client_sdk._sync.client import Client
-from client_sdk.errors import LookalikeError, UsageError
+from client_sdk.errors import LookalikeError
+from client_sdk.testing.among import indexed
 from client_sdk.testing.baselines import pictures_below
 from client_sdk.testing.judging import LISTED, neighbours
 from client_sdk.testing.outcome import Neighbour
 from client_sdk.testing.pictures import Shot
-from client_sdk.testing.scratch import ScratchCollection
 
 MAX_BASELINES = 200
-"""The largest number of baselines in a searched folder, so that a failure does not take minutes."""
+"""The largest number of baselines in a searched folder; indexing more would take too long."""
 
 
 class BaselineNeighbours:
-    """A search in folders of baselines; each is indexed at its first failure, until `close`.
-
-    Args:
-        client: The client that indexes and searches.
-    """
+    """A search in folders of baselines; each is indexed at its first failure, until `close`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._indexed: dict[Path, ScratchCollection | None] = {}
+        self._indexed: dict[Path, str] = {}
+        self._collections = ExitStack()
 
     def nearest(self, shot: Shot, folder: Path) -> tuple[Neighbour, ...]:
         """Return the baselines of a folder nearest to a picture, or none if the search fails.
@@ -32,12 +30,12 @@ class BaselineNeighbours:
         """
         try:
             if folder not in self._indexed:
-                self._indexed[folder] = self._index(folder)
-            collection = self._indexed[folder]
-            if collection is None:
-                return ()
+                if len(pictures_below(folder)) > MAX_BASELINES:
+                    return ()
+                entered = self._collections.enter_context(indexed(self._client, folder))
+                self._indexed[folder] = entered[0]
             answer = self._client.search(
-                (shot.name, shot.data), collection=collection, top_k=LISTED
+                (shot.name, shot.data), collection=self._indexed[folder], top_k=LISTED
             )
         except LookalikeError:
             return ()
@@ -45,24 +43,5 @@ class BaselineNeighbours:
 
     def close(self) -> None:
         """Delete the collections of the indexed folders."""
-        for collection in self._indexed.values():
-            if collection is not None:
-                collection.delete()
         self._indexed.clear()
-
-    def _index(self, folder: Path) -> ScratchCollection | None:
-        try:
-            paths = pictures_below(folder)
-        except UsageError:
-            return None
-        if len(paths) > MAX_BASELINES:
-            return None
-        collection = ScratchCollection.create(self._client, f"baselines-{folder.name}")
-        try:
-            collection.add_distinct(
-                Shot(path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths
-            )
-        except LookalikeError:
-            collection.delete()
-            raise
-        return collection
+        self._collections.close()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from client_sdk.testing.messages import describe
+from client_sdk.testing.messages import describe, plural
 from client_sdk.testing.outcome import Judged, Neighbour, Outcome
 
 
@@ -59,12 +59,12 @@ class BaselinesWritten(VisualMismatch):
     """Baselines were written by `--visual-update`, and need a review."""
 
     def _text(self) -> str:
-        count = len(self.outcomes)
-        told = (
-            f"{count} {'baseline' if count == 1 else 'baselines'} written; look at what was "
-            "written, commit it, and run again without --visual-update"
+        written = plural(len(self.outcomes), "baseline", "baselines")
+        summary = (
+            f"{written} written; look at what was written, commit it, and run again without "
+            "--visual-update"
         )
-        return "\n".join([told, *(f"  {outcome.baseline}" for outcome in self.outcomes)])
+        return "\n".join([summary, *(f"  {outcome.baseline}" for outcome in self.outcomes)])
 
 
 for _kind in (VisualMismatch, BaselinesWritten):

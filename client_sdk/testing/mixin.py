@@ -2,10 +2,9 @@
 
 import inspect
 import sys
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import ClassVar
 from unittest import SkipTest, TestCase
 
 from client_sdk._sync.client import Client
@@ -13,33 +12,15 @@ from client_sdk.errors import ConnectError, NotReady, TimeoutExceeded
 from client_sdk.testing import report
 from client_sdk.testing.baselines import Place
 from client_sdk.testing.connecting import open_client
+from client_sdk.testing.derived import derived
 from client_sdk.testing.likely import BaselineNeighbours
 from client_sdk.testing.options import Options, from_environment
 from client_sdk.testing.outcome import Outcome
 from client_sdk.testing.visual import Visual
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-def _of(
-    assertion: Callable[Concatenate[Visual, P], R],
-) -> Callable[
-    [Callable[["VisualAssertions"], None]], Callable[Concatenate["VisualAssertions", P], R]
-]:
-    """Return a decorator that makes a method call an assertion of `Visual`."""
-
-    def derive(
-        named: Callable[["VisualAssertions"], None],
-    ) -> Callable[Concatenate["VisualAssertions", P], R]:
-        def method(self: "VisualAssertions", /, *arguments: P.args, **options: P.kwargs) -> R:
-            __tracebackhide__ = True
-            return assertion(self.visual, *arguments, **options)
-
-        method.__name__, method.__doc__ = named.__name__, named.__doc__
-        return method
-
-    return derive
+def _visual(test: "VisualAssertions") -> Visual:
+    return test.visual
 
 
 class VisualAssertions(TestCase):
@@ -56,7 +37,7 @@ class VisualAssertions(TestCase):
 
         class TestShop(VisualAssertions):
             def test_the_shelf(self) -> None:
-                self.assertSimilar("shelf.png", "shelf", also_pixels=0.001)
+                self.assertSimilar("shelf.png", "shelf")
     """
 
     visual_options: ClassVar[Options | None] = None
@@ -77,27 +58,31 @@ class VisualAssertions(TestCase):
             self.addCleanup(_review, self.bound_visual)
         return self.bound_visual
 
-    @_of(Visual.assert_similar)
+    @derived(Visual.assert_similar, _visual)
     def assertSimilar(self) -> None:  # noqa: N802 - as unittest names them
-        """Assert that a picture looks like its baseline; see `Visual.assert_similar`."""
+        """Assert that a picture shows the same as its baseline; see `Visual.assert_similar`."""
 
-    @_of(Visual.assert_nearest)
+    @derived(Visual.assert_looks_like, _visual)
+    def assertLooksLike(self) -> None:  # noqa: N802 - as unittest names them
+        """Assert that a picture looks roughly like its baseline; see `Visual.assert_looks_like`."""
+
+    @derived(Visual.assert_nearest, _visual)
     def assertNearest(self) -> None:  # noqa: N802 - as unittest names them
         """Assert that one image of a collection is the nearest; see `Visual.assert_nearest`."""
 
-    @_of(Visual.assert_known)
+    @derived(Visual.assert_known, _visual)
     def assertKnown(self) -> None:  # noqa: N802 - as unittest names them
         """Assert that a picture is among other pictures; see `Visual.assert_known`."""
 
-    @_of(Visual.assert_new)
+    @derived(Visual.assert_new, _visual)
     def assertNew(self) -> None:  # noqa: N802 - as unittest names them
         """Assert that a picture is not among other pictures; see `Visual.assert_new`."""
 
-    @_of(Visual.assert_no_duplicates)
+    @derived(Visual.assert_no_duplicates, _visual)
     def assertNoDuplicates(self) -> None:  # noqa: N802 - as unittest names them
         """Assert that no two pictures are the same; see `Visual.assert_no_duplicates`."""
 
-    @_of(Visual.soft)
+    @derived(Visual.soft, _visual)
     def softVisual(self) -> None:  # noqa: N802 - as unittest names them
         """Return a block that continues after failed assertions; see `Visual.soft`."""
 
@@ -106,7 +91,9 @@ class VisualAssertions(TestCase):
         client = self.visual_client or self._opened(options)
         neighbours = BaselineNeighbours(client)
         self.addCleanup(neighbours.close)
-        place = Place.of(Path(inspect.getfile(type(self))), self.id(), self.id().rpartition(".")[2])
+        file, test = Path(inspect.getfile(type(self))).absolute(), self.id()
+        name = ".".join(test.split(".")[-2:])  # the class, too
+        place = Place.of(file, test, name, options.baselines, Path.cwd())
         visual = Visual(client, options, place=place, keep=True, neighbours=neighbours)
         if not self.is_reported_by_pytest:
             self.addCleanup(_report, visual, options.report)

@@ -1,30 +1,32 @@
-"""The pictures that assertions take, and the boxes of a picture to ignore."""
+"""The pictures that assertions take."""
 
 import io
 import math
 import os
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw
 
-from client_sdk._arguments import listed
+from client_sdk.decoding.errors import DecodingError
+from client_sdk.decoding.formats import MAX_JPEG_PIXELS, MAX_PIXELS
+from client_sdk.decoding.upright import opened, upright_rgba
 from client_sdk.errors import UsageError
+from client_sdk.testing.playwright import Shootable, shoot
 
-VisualPicture = str | os.PathLike[str] | bytes | tuple[str, bytes] | BinaryIO | Image.Image
-"""A picture: a path, bytes such as a screenshot, `(name, bytes)`, a binary file or a PIL image."""
+VisualPicture = (
+    str | os.PathLike[str] | bytes | tuple[str, bytes] | BinaryIO | Image.Image | Shootable
+)
+"""A picture: a path, bytes such as a screenshot, `(name, bytes)`, a binary file, a PIL image, or a
+`Page` or `Locator` of Playwright, which takes a screenshot."""
 
 Box = tuple[float, float, float, float]
 """`(x, y, width, height)` in pixels of the picture, from its upper left corner."""
 
-AnyBox = Iterable[float] | Mapping[str, float]
-"""A box, or the mapping of Playwright's `bounding_box()` or Selenium's `rect`."""
-
-MASK = (128, 128, 128)
-"""The RGB colour of ignored boxes; grey has a weak edge to most surroundings."""
+MASK = (128, 128, 128, 255)
+"""The colour of ignored boxes; grey has a weak edge to most surroundings."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +36,29 @@ class Shot:
     Attributes:
         name: The name of the picture in messages.
         data: The bytes of its file.
+        scale: The device scale factor, if it was taken from a page of Playwright.
+        start: Its left and upper edge in the window, in CSS pixels.
+        is_taken: True if it was taken from a page of Playwright.
     """
 
     name: str
     data: bytes
+    scale: float = 1.0
+    start: tuple[float, float] = (0.0, 0.0)
+    is_taken: bool = False
 
     @cached_property
     def image(self) -> Image.Image:
-        """The upright picture in RGB; transparent pixels are white.
+        """The upright picture in RGBA and sRGB, decoded as the service does.
 
         Raises:
-            UsageError: If Pillow cannot read the bytes.
+            UsageError: If it cannot be decoded.
         """
         try:
-            with Image.open(io.BytesIO(self.data)) as opened:
-                upright = ImageOps.exif_transpose(opened)
-                coloured = upright.convert("RGBA")
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-            raise UsageError(f"{self.name} is no picture that can be read: {error}") from error
-        ground = Image.new("RGBA", coloured.size, "white")
-        return Image.alpha_composite(ground, coloured).convert("RGB")
+            with opened(self.data, max_pixels=MAX_PIXELS, max_jpeg_pixels=MAX_JPEG_PIXELS) as image:
+                return upright_rgba(image)[0]
+        except DecodingError as error:
+            raise UsageError(f"{self.name}: {error}") from error
 
     @property
     def size(self) -> str:
@@ -62,11 +67,7 @@ class Shot:
 
 
 def read(picture: VisualPicture, name: str = "picture") -> Shot:
-    """Read a picture.
-
-    Args:
-        picture: The picture. A file object is read from its beginning and stays open.
-        name: The name of a picture that has none.
+    """Read a picture; `name` is that of a picture without one.
 
     Raises:
         OSError: If a file cannot be read.
@@ -84,10 +85,14 @@ def read(picture: VisualPicture, name: str = "picture") -> Shot:
         return Shot(name, picture)
     if isinstance(picture, Image.Image):
         return Shot(name, as_png(picture))
+    if isinstance(picture, Shootable):
+        data, scale, start = shoot(picture)
+        return Shot(name, data, scale, start, is_taken=True)
     if isinstance(picture, io.TextIOBase) or not hasattr(picture, "read"):
         raise UsageError(
-            f"a picture cannot be a {type(picture).__name__}; give a path, bytes, (name, bytes), "
-            "a file opened in binary mode or a PIL image"
+            f"a picture cannot be of type {type(picture).__name__}; give a path, bytes, "
+            "(name, bytes), a file opened in binary mode, a PIL image, or a page or locator of "
+            "Playwright"
         )
     if picture.seekable():
         picture.seek(0)
@@ -103,38 +108,26 @@ def as_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def boxes(given: Iterable[AnyBox]) -> tuple[Box, ...]:
-    """Return the checked boxes as tuples.
+def masked(shot: Shot, masks: tuple[Box, ...], size: tuple[int, int] | None = None) -> Shot:
+    """Return a picture with boxes painted over; the boxes are in pixels of a picture of `size`.
 
     Raises:
-        UsageError: If it is not a list, or one of its items is not a box or has no area.
+        UsageError: If a box lies outside of the picture.
     """
-    several = listed("ignore", given, "boxes, (x, y, width, height) each")
-    return tuple(_box(cast("AnyBox", one)) for one in several)
-
-
-def masked(shot: Shot, ignored: tuple[Box, ...]) -> Shot:
-    """Return a picture with boxes painted over; without boxes, the same picture."""
-    if not ignored:
+    if not masks:
         return shot
     painted = shot.image.copy()
     draw = ImageDraw.Draw(painted)
-    for x, y, width, height in ignored:
-        right, bottom = math.ceil(x + width) - 1, math.ceil(y + height) - 1
-        draw.rectangle((math.floor(x), math.floor(y), right, bottom), fill=MASK)
+    across, down = (
+        mine / its for mine, its in zip(painted.size, size or painted.size, strict=True)
+    )
+    for x, y, width, height in masks:
+        left, top = math.floor(x * across), math.floor(y * down)
+        right, bottom = math.ceil((x + width) * across) - 1, math.ceil((y + height) * down) - 1
+        if left >= painted.width or top >= painted.height or right < 0 or bottom < 0:
+            raise UsageError(
+                f"ignore: the box ({x:g}, {y:g}, {width:g}, {height:g}) lies outside of "
+                f"{shot.name}, which has {shot.size} pixels"
+            )
+        draw.rectangle((left, top, right, bottom), fill=MASK)
     return Shot(shot.name, as_png(painted))
-
-
-def _box(given: AnyBox) -> Box:
-    try:
-        if isinstance(given, Mapping):
-            sides = cast("Mapping[str, float]", given)
-            numbers = [float(sides[name]) for name in ("x", "y", "width", "height")]
-        else:
-            numbers = [float(number) for number in given]
-        x, y, width, height = numbers
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{given!r} is no box; give (x, y, width, height) in pixels") from error
-    if not (math.isfinite(x + y) and 0 < width < math.inf and 0 < height < math.inf):
-        raise UsageError(f"{given!r} is a box without an area; give (x, y, width, height)")
-    return x, y, width, height

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from client_sdk.testing.session import VisualSession
     from client_sdk.testing.visual import Visual
 
-TOLD = "lookalike"
+CARRIED = "lookalike"
 """The attribute of a test report that carries outcomes, also from an xdist worker."""
 
 _visual = pytest.StashKey["Visual"]()
@@ -28,9 +28,9 @@ _run = pytest.StashKey["Run"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options; each except `--visual-update` can be set in the ini file too."""
-    group = parser.getgroup("lookalike", "pictures, compared by Lookalike")
-    url = "where the service is, or local:FOLDER (LOOKALIKE_URL)"
+    """Add the options; those with a value for the assertions can be set in the ini file too."""
+    group = parser.getgroup("lookalike", "assertions about pictures, by Lookalike")
+    url = "address of the service, or local:FOLDER (LOOKALIKE_URL)"
     group.addoption("--lookalike-url", metavar="URL", help=url)
     parser.addini("lookalike_url", url)
     for name, what in VALUES.items():
@@ -41,8 +41,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--visual-update",
         action="store_true",
-        help="write the baselines that are missing or differ, and fail for review",
+        help="write missing and different baselines, and fail so that they are reviewed",
     )
+    group.addoption(
+        "--visual-accept",
+        metavar="FOLDER",
+        help="run no tests, but make the pictures of a report, or of one failure in it, baselines",
+    )
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Accept the failures of a report instead of running tests."""
+    folder: str | None = config.getoption("visual_accept")
+    if folder is None:
+        return None
+    from client_sdk.testing.session import accept_failures
+
+    return accept_failures(config, folder)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -127,16 +142,12 @@ def pytest_runtest_makereport(
         item.user_properties += properties_of(outcomes)
     report = yield
     if outcomes:
-        setattr(report, TOLD, [outcome.model_dump(mode="json") for outcome in outcomes])
+        setattr(report, CARRIED, [outcome.model_dump(mode="json") for outcome in outcomes])
     return report
 
 
 class Run:
-    """The outcomes of all assertions of a run, and the report of the run.
-
-    Args:
-        config: The configuration of the run.
-    """
+    """The outcomes of all assertions of a run, and the report of the run."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -147,8 +158,8 @@ class Run:
         """Collect the outcomes of a test; of a repeated test, only those of the last try."""
         if report.when == "setup":
             self._found.pop(report.nodeid, None)
-        if told := getattr(report, TOLD, None):
-            self._found.setdefault(report.nodeid, []).extend(told)
+        if outcomes := getattr(report, CARRIED, None):
+            self._found.setdefault(report.nodeid, []).extend(outcomes)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
@@ -35,12 +34,7 @@ class ScratchCollection(str):
 
     @classmethod
     def create(cls, client: Client, hint: str = "scratch") -> Self:
-        """Create an empty collection with a unique name.
-
-        Args:
-            client: The client of the service.
-            hint: A readable part of the name, for users who list the collections.
-        """
+        """Create an empty collection; its unique name contains `hint`, for users who list them."""
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", hint).strip("-.")[:MAX_HINT] or "scratch"
         made = cls(f"test-{name}-{uuid4().hex[:12]}")
         made._client = client
@@ -58,9 +52,6 @@ class ScratchCollection(str):
 
     def add_distinct(self, shots: Iterable[Shot]) -> dict[str, tuple[str, ...]]:
         """Index pictures in batches; of pictures with equal bytes, only the first is sent.
-
-        Args:
-            shots: The pictures; an iterator keeps only one batch in memory.
 
         Returns:
             The names of pictures that repeat the bytes of an earlier one, by its name.
@@ -88,17 +79,12 @@ class ScratchCollection(str):
     def delete(self) -> None:
         """Delete the collection and its images, unless it is already deleted."""
         with suppress(CollectionNotFound):
-            self._client.delete_collection(self)
+            self._client.collection(self).delete()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.delete()
 
     def _send(self, shots: list[Shot]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,11 +13,14 @@ from typing import Any
 import pytest
 
 from client_sdk._sync.client import Client
+from client_sdk._transport.settings import LOCAL
 from client_sdk.errors import ConnectError, LookalikeError, NotReady, TimeoutExceeded, UsageError
 from client_sdk.testing import artefacts, report
+from client_sdk.testing.accept import accept
 from client_sdk.testing.baselines import Place
-from client_sdk.testing.connecting import LOCAL, open_client
+from client_sdk.testing.connecting import open_client
 from client_sdk.testing.likely import BaselineNeighbours
+from client_sdk.testing.messages import plural, short
 from client_sdk.testing.mixin import VisualAssertions
 from client_sdk.testing.options import Options, is_ci, layered
 from client_sdk.testing.outcome import Outcome
@@ -29,12 +33,7 @@ AWAY = (ConnectError, TimeoutExceeded, NotReady)
 
 
 class VisualSession:
-    """The client and the temporary collections of a run; `close` deletes the collections.
-
-    Args:
-        client: A client of a service that answers.
-        options: The default options of assertions.
-    """
+    """The client and the temporary collections of a run; `close` deletes the collections."""
 
     def __init__(self, client: Client, options: Options) -> None:
         self.client = client
@@ -50,7 +49,8 @@ class VisualSession:
     def visual(self, item: pytest.Item, collection: str | None) -> Visual:
         """Return the assertions of one test; they search its own collection, if it has one."""
         options = replace(self._options, collection=collection or self._options.collection)
-        place = Place.of(item.path, item.nodeid, item.nodeid.partition("::")[2])
+        name, root = item.nodeid.partition("::")[2], item.config.rootpath
+        place = Place.of(item.path, item.nodeid, name, options.baselines, root)
         return Visual(self.client, options, place=place, keep=True, neighbours=self._neighbours)
 
     def close(self) -> None:
@@ -87,11 +87,7 @@ def url_of(config: pytest.Config) -> str | None:
 
 
 def options_of(config: pytest.Config) -> Options:
-    """Return the options: from the command line, else the ini file, else the defaults.
-
-    Raises:
-        pytest.UsageError: If an option has an invalid value.
-    """
+    """Return the options: from the command line, else the ini file, else the defaults."""
     line = {name: config.getoption(f"visual_{name}", None) for name in VALUES}
     ini = {name: str(config.getini(f"visual_{name}") or "") or None for name in VALUES}
     if line["report"]:
@@ -106,6 +102,17 @@ def options_of(config: pytest.Config) -> Options:
     return replace(options, report=folder, update=bool(config.getoption("visual_update")))
 
 
+def accept_failures(config: pytest.Config, folder: str) -> int:
+    """Make the pictures of a report the baselines, and print their paths; return the exit code."""
+    try:
+        written = accept(Path(folder), (Path.cwd(), config.rootpath, options_of(config).baselines))
+    except (UsageError, OSError) as error:
+        raise pytest.UsageError(str(error)) from error
+    lines = [f"accepted: {short(path)}" for path in written]
+    sys.stdout.write("\n".join([*lines, "look at what was written, and commit it", ""]))
+    return pytest.ExitCode.OK
+
+
 def adopt(cls: type[VisualAssertions], config: pytest.Config) -> None:
     """Set the options of pytest on a `unittest` class, and leave the report to the plugin."""
     cls.is_reported_by_pytest = True
@@ -118,14 +125,10 @@ def properties_of(outcomes: Sequence[Outcome]) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
     for one in outcomes:
         values = {
-            "assertion": one.assertion,
-            "name": one.name,
+            **one.model_dump(include={"assertion", "name", "score", "threshold", "margin"}),
             "passed": str(one.passed).lower(),
-            "score": one.score,
-            "threshold": one.threshold,
-            "margin": one.margin,
             "verdict": one.verdict,
-            "pixels": None if one.pixels is None else one.pixels.share,
+            "pixels": None if one.pixels is None else one.pixels.differing,
             "artefacts": one.folder,
         }
         found += [
@@ -136,25 +139,18 @@ def properties_of(outcomes: Sequence[Outcome]) -> list[tuple[str, object]]:
     return found
 
 
-def finish(config: pytest.Config, told: Sequence[dict[str, Any]]) -> list[str]:
+def finish(config: pytest.Config, raw: Sequence[dict[str, Any]]) -> list[str]:
     """Write the report of a run, if something failed, if it is requested, or if one exists.
 
-    Args:
-        config: The configuration of the run.
-        told: The outcomes of the run, as JSON objects.
-
-    Returns:
-        The lines of the summary.
+    `raw` are the outcomes of the run as JSON objects. Return the lines of the summary.
     """
-    outcomes = [Outcome.model_validate(one) for one in told]
+    outcomes = [Outcome.model_validate(one) for one in raw]
     folder = options_of(config).report
     failed = sum(not one.passed and not one.written for one in outcomes)
     written = sum(one.written for one in outcomes)
-    lines = [
-        f"{len(outcomes)} {'assertion' if len(outcomes) == 1 else 'assertions'}, {failed} failed"
-    ]
+    lines = [f"{plural(len(outcomes), 'assertion', 'assertions')}, {failed} failed"]
     if written:
-        lines.append(f"{written} {'baseline' if written == 1 else 'baselines'} to be looked at")
+        lines.append(f"{plural(written, 'baseline', 'baselines')} to review")
     is_wanted = config.getoption("visual_report") is not None
     if failed or written or is_wanted or (folder / artefacts.REPORT).exists():
         artefacts.forget_others(folder, outcomes)
@@ -167,11 +163,11 @@ def _reached(config: pytest.Config, options: Options) -> Client:
     try:
         return open_client(url_of(config))
     except LookalikeError as error:
-        told, is_away = str(error), isinstance(error, AWAY)
+        reason, is_away = str(error), isinstance(error, AWAY)
     if is_away and options.offline == "skip":
-        pytest.skip(f"{told} [--visual-offline=skip]")
+        pytest.skip(f"{reason} [--visual-offline=skip]")
     advice = (
-        "Start the service, or say where it is with LOOKALIKE_URL; --visual-offline=skip skips "
-        "the tests that need it."
+        "Start the service, or set LOOKALIKE_URL to its address; --visual-offline=skip skips the "
+        "tests that need it."
     )
-    pytest.fail(f"{told}\n{advice}" if is_away else told, pytrace=False)
+    pytest.fail(f"{reason}\n{advice}" if is_away else reason, pytrace=False)

@@ -1,38 +1,35 @@
 """The assertions, bound to a client, options and a test."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Literal
 
 from client_sdk._sync.client import Client
-from client_sdk.errors import UsageError
 from client_sdk.testing import artefacts, judging
-from client_sdk.testing.baselines import Place, located, pictures_below, write
+from client_sdk.testing.among import Among, indexed, place_of
+from client_sdk.testing.baselines import Place
+from client_sdk.testing.comparing import Baselines
 from client_sdk.testing.judging import Expected
 from client_sdk.testing.likely import BaselineNeighbours
-from client_sdk.testing.messages import describe, short
+from client_sdk.testing.masks import AnyBox, boxes
+from client_sdk.testing.messages import describe
 from client_sdk.testing.mismatch import BaselinesWritten, VisualMismatch
 from client_sdk.testing.options import Options, checked_score
-from client_sdk.testing.outcome import Judged, Outcome
-from client_sdk.testing.pictures import AnyBox, Shot, VisualPicture, boxes, read
-from client_sdk.testing.pixels import Pixels
-from client_sdk.testing.scratch import ScratchCollection
-
-AlsoPixels = float | Pixels | Literal[False] | None
-"""The largest share of differing pixels, or a whole rule; `False` compares no pixels."""
-
-Among = str | Path | Iterable[VisualPicture]
-"""The name of a collection, a folder of pictures as a `Path`, or pictures."""
+from client_sdk.testing.outcome import Assertion, Judged, Outcome
+from client_sdk.testing.pictures import VisualPicture, read
+from client_sdk.testing.soft import Soft
 
 
 class Visual:
-    """Assertions about pictures. The options replace the arguments that a call omits.
+    """Assertions about pictures.
+
+    Every assertion raises `VisualMismatch` if it fails, `OSError` if a file cannot be read, and
+    `LookalikeError` if a picture cannot be decoded or the service does not answer.
 
     Args:
         client: The client that compares and searches.
-        options: The options; by default those of `Options()`.
+        options: The values of arguments that a call omits.
         place: The place of the test, for its baselines; by default the working directory.
         keep: If true, failures write their pictures below `options.report`.
         neighbours: The search for the baselines nearest to a failed picture; `None` omits it.
@@ -53,9 +50,8 @@ class Visual:
         self._client = client
         self._options = options or Options()
         self._place = place or Place(Path())
+        self._baselines = Baselines(self._options, self._place, neighbours)
         self._report = self._options.report if keep else None
-        self._neighbours = neighbours
-        self._without_name = 0
         self._taken = 0
         self._soft: list[Judged] | None = None
         self._written: list[Judged] = []
@@ -71,65 +67,74 @@ class Visual:
         actual: VisualPicture,
         baseline: VisualPicture | None = None,
         *,
-        min_score: float | None = None,
-        also_pixels: AlsoPixels = None,
         ignore: Iterable[AnyBox] = (),
         collection: str | None = None,
-    ) -> float:
-        """Assert that a picture looks like its baseline.
+    ) -> None:
+        """Assert that a picture shows the same as its baseline.
 
-        The score reacts to layout, shapes and colours, but hardly to small changes of text; use
-        `also_pixels` to find those.
+        It compares pixels, and fails for every visible change. It tolerates smoothed edges, shifts
+        by one or two pixels, scattered pixels and a text cursor. The message of a failure lists
+        what is missing, new or moved, and has the score of the two pictures.
 
         Args:
             actual: The current picture: a path, bytes such as a screenshot, `(name, bytes)`, a
-                binary file, or a PIL image.
+                binary file, a PIL image, or a `Page` or `Locator` of Playwright.
             baseline: The expected picture: a file in the folder of baselines (`.png` may be
                 omitted), or the picture itself; by default a file with the name of the test.
+            ignore: The parts to paint over in both pictures: boxes `(x, y, width, height)`,
+                mappings such as Playwright's `bounding_box()`, or Playwright's locators. Boxes are
+                in pixels of the picture; if it is a `Page` or a `Locator`, in CSS pixels.
+            collection: The collection whose descriptor is used for the score in the message.
+
+        Raises:
+            VisualMismatch: If they differ, also in their size; or if there is no baseline.
+            UsageError: If a box masks nothing.
+        """
+        __tracebackhide__ = True
+        judge = partial(judging.similar, self._client)
+        self._compare("assert_similar", judge, actual, baseline, ignore, collection)
+
+    def assert_looks_like(
+        self,
+        actual: VisualPicture,
+        baseline: VisualPicture | None = None,
+        *,
+        min_score: float | None = None,
+        ignore: Iterable[AnyBox] = (),
+        collection: str | None = None,
+    ) -> float:
+        """Assert that a picture looks roughly like its baseline, by its score alone.
+
+        The score depends on layout, shapes and colours; a changed text hardly changes it. The sizes
+        may differ.
+
+        Args:
+            actual: The same as in `assert_similar`.
+            baseline: The same as in `assert_similar`.
             min_score: The smallest score that passes, the cosine of the two descriptors, in
                 [-1, 1].
-            also_pixels: The largest share of pixels that may differ, in [0, 1], or a `Pixels`;
-                `False` compares no pixels, even if the options do.
-            ignore: Boxes to paint over in both pictures: `(x, y, width, height)` in pixels, or the
-                mapping of Playwright's `bounding_box()`.
+            ignore: The same as in `assert_similar`.
             collection: The collection whose descriptor is used.
 
         Returns:
             The score.
 
         Raises:
-            VisualMismatch: If the picture does not look like its baseline, or there is no baseline.
-            OSError: If a file cannot be read.
-            LookalikeError: If the service does not answer, or a picture cannot be read.
+            VisualMismatch: If it does not look like its baseline, or there is no baseline.
         """
         __tracebackhide__ = True
         least = self._options.min_score if min_score is None else min_score
         checked_score("min_score", least)
-        shot = read(actual, "the picture")
-        file = self._file_of(baseline)
-        if file is not None and not file.exists():
-            return self._settle(self._without_baseline(shot, file)).score or 0.0
-        judged = judging.similar(
-            self._client,
-            shot,
-            read(baseline, "baseline")
-            if file is None and baseline is not None
-            else read(file or ""),
-            min_score=least,
-            pixels=self._pixels(also_pixels),
-            ignored=boxes(ignore),
-            collection=collection or self._options.collection,
-        )
-        if file is not None:
-            judged = self._with_baseline(judged, shot, file)
-        return self._settle(judged).score or 0.0
+        judge = partial(judging.looks_like, self._client, min_score=least)
+        outcome = self._compare("assert_looks_like", judge, actual, baseline, ignore, collection)
+        return outcome.score or 0.0
 
     def assert_nearest(
         self,
         image: VisualPicture,
         expected: Expected,
         *,
-        margin: float | None = None,
+        margin: float = 0.0,
         collection: str | None = None,
     ) -> None:
         """Assert that one image of a collection is nearer to a picture than all others.
@@ -137,14 +142,9 @@ class Visual:
         Args:
             image: The picture.
             expected: The expected image: the name of its file, with or without the suffix, its
-                source or its id; or several, any of which passes.
-            margin: The smallest difference of its score to that of the best other image.
+                source or its id; or several alternatives.
+            margin: The smallest difference between its score and that of the best other image.
             collection: The collection to search.
-
-        Raises:
-            VisualMismatch: If another image is nearer, or the margin is too small.
-            OSError: If a file cannot be read.
-            LookalikeError: If the service does not answer, or cannot read the picture.
         """
         __tracebackhide__ = True
         self._settle(
@@ -152,9 +152,7 @@ class Visual:
                 self._client,
                 read(image, "the picture"),
                 expected,
-                margin=checked_score(
-                    "margin", self._options.margin if margin is None else margin, 2
-                ),
+                margin=checked_score("margin", margin, most=2.0),
                 collection=collection or self._options.collection,
             )
         )
@@ -166,15 +164,10 @@ class Visual:
 
         Args:
             image: The picture.
-            among: The name of a collection; or a folder, as a `Path`, or pictures, which are
-                indexed only for this assertion. The default is the collection of the options.
+            among: The name of a collection, a folder as a `Path`, or pictures. A folder or pictures
+                are indexed for this assertion only. The default is the collection of the options.
             min_score: The lowest score of a known picture; by default the verdict of the service
-                decides, which uses scores and hashes.
-
-        Raises:
-            VisualMismatch: If the picture is new.
-            OSError: If a file cannot be read.
-            LookalikeError: If the service does not answer, or a picture cannot be read.
+                decides.
         """
         __tracebackhide__ = True
         self._settle(self._known(image, among, min_score, wanted=True))
@@ -188,11 +181,6 @@ class Visual:
             image: The picture.
             among: The same as in `assert_known`.
             min_score: The same as in `assert_known`.
-
-        Raises:
-            VisualMismatch: If the picture is known.
-            OSError: If a file cannot be read.
-            LookalikeError: If the service does not answer, or a picture cannot be read.
         """
         __tracebackhide__ = True
         self._settle(self._known(image, among, min_score, wanted=False))
@@ -201,54 +189,48 @@ class Visual:
         """Assert that no two pictures are the same, or nearly so.
 
         Args:
-            folder: A folder with its subfolders, as a `Path`; or pictures; or the name of a
-                collection.
+            folder: A folder with its subfolders as a `Path`, pictures, or the name of a collection.
             min_score: The lowest score of the same picture; by default the verdict of the service
-                decides, which uses scores and hashes.
+                decides.
 
         Raises:
             VisualMismatch: If some are the same; it lists every group.
-            OSError: If a file cannot be read.
-            LookalikeError: If the service does not answer, or a picture cannot be read.
         """
         __tracebackhide__ = True
-        score = self._known_score(min_score)
-        if isinstance(folder, str):
+        score = checked_score("min_score", min_score)
+        with indexed(self._client, folder) as (collection, same_bytes):
             judged = judging.duplicates(
-                self._client, collection=folder, known_score=score, same_bytes={}
+                self._client, collection=collection, known_score=score, same_bytes=same_bytes
             )
-        else:
-            with ScratchCollection.create(self._client, "duplicates") as scratch:
-                same_bytes = scratch.add_distinct(_shots(folder))
-                judged = judging.duplicates(
-                    self._client, collection=scratch, known_score=score, same_bytes=same_bytes
-                )
         self._settle(*judged)
 
     def soft(self) -> AbstractContextManager[None]:
         """Return a block that continues after failed assertions and raises all at its end.
 
-        Another error ends the block; the failures are added to it as notes. Blocks may be nested;
-        the outermost one raises.
-
-        Raises:
-            VisualMismatch: At the end of the block, if an assertion failed.
+        Another error ends the block, with the failures as notes. Of nested blocks, the outermost
+        one raises.
         """
-        return Soft(self)
+        return Soft(self._begin_soft, self._end_soft)
 
     def review(self) -> BaselinesWritten | None:
-        """Return the error of a test that wrote baselines, which need a review, or `None`."""
+        """Return the error of a test that wrote baselines, which need a review; else `None`."""
         written, self._written = self._written, []
         return BaselinesWritten(written, self._report) if written else None
 
-    def begin_soft(self) -> bool:
+    def take(self) -> list[Outcome]:
+        """Return the outcomes since the last call."""
+        new = self.outcomes[self._taken :]
+        self._taken = len(self.outcomes)
+        return new
+
+    def _begin_soft(self) -> bool:
         """Start to collect failures; return True if the block is the outermost."""
         is_outermost = self._soft is None
         if is_outermost:
             self._soft = []
         return is_outermost
 
-    def end_soft(self, error: BaseException | None) -> None:
+    def _end_soft(self, error: BaseException | None) -> None:
         """Stop collecting failures; raise them, or add them as notes to the error of the block."""
         __tracebackhide__ = True
         failed, self._soft = self._soft or [], None
@@ -258,86 +240,39 @@ class Visual:
             for one in failed:
                 error.add_note(describe(one.outcome, self._report))
 
-    def take(self) -> list[Outcome]:
-        """Return the outcomes since the last call."""
-        new = self.outcomes[self._taken :]
-        self._taken = len(self.outcomes)
-        return new
-
-    def _file_of(self, baseline: VisualPicture | None) -> Path | None:
-        if baseline is None:
-            if not self._place.test:
-                raise UsageError("assert_similar() needs a baseline: a file, or the picture itself")
-            self._without_name += 1
-            more = f"-{self._without_name}" if self._without_name > 1 else ""
-            name = Path(f"{self._place.own_name}{more}.png")
-        elif isinstance(baseline, str | Path):
-            name = Path(baseline)
-        else:
-            return None
-        return located(name, self._place, self._options.baselines)
-
-    def _without_baseline(self, shot: Shot, file: Path) -> Judged:
-        outcome = Outcome(
-            assertion="assert_similar",
-            name=file.name,
-            passed=False,
-            reason=f"there is no baseline {short(file)}",
-            baseline=short(file),
-        )
-        if self._options.update:
-            return self._rewritten(Judged(outcome, {"actual": shot.data}), shot, file)
-        how = "run once with --visual-update, look at the picture that it writes, and commit it"
-        if self._options.in_ci:
-            how = f"this is CI, which makes none: on a machine of yours {how}"
-        reason = f"{outcome.reason}; {how}"
-        return Judged(outcome.model_copy(update={"reason": reason}), {"actual": shot.data})
-
-    def _with_baseline(self, judged: Judged, shot: Shot, file: Path) -> Judged:
-        found: dict[str, object] = {"baseline": short(file)}
-        if judged.outcome.passed or self._options.update:
-            judged = Judged(judged.outcome.model_copy(update=found), judged.pictures)
-            return judged if judged.outcome.passed else self._rewritten(judged, shot, file)
-        if self._neighbours is not None:
-            found["nearest"] = self._neighbours.nearest(shot, file.parent)
-        return Judged(judged.outcome.model_copy(update=found), judged.pictures)
-
-    def _rewritten(self, judged: Judged, shot: Shot, file: Path) -> Judged:
-        write(file, shot)
-        found = {"written": True, "reason": f"baseline {short(file)} was written; look at it"}
-        return Judged(judged.outcome.model_copy(update=found), judged.pictures)
-
-    def _pixels(self, also_pixels: AlsoPixels) -> Pixels | None:
-        if also_pixels is None:
-            return self._options.pixels
-        if also_pixels is False:
-            return None
-        if also_pixels is True:
-            raise UsageError("also_pixels is True; give the share of pixels that may differ")
-        return also_pixels if isinstance(also_pixels, Pixels) else Pixels(max_share=also_pixels)
-
-    def _known_score(self, min_score: float | None) -> float | None:
-        return (
-            self._options.known_score
-            if min_score is None
-            else checked_score("min_score", min_score)
-        )
-
     def _known(
         self, image: VisualPicture, among: Among | None, min_score: float | None, *, wanted: bool
     ) -> Judged:
         shot = read(image, "the picture")
-        score = self._known_score(min_score)
-        if among is None or isinstance(among, str):
-            where = among or self._options.collection
+        score = checked_score("min_score", min_score)
+        pictures = among or self._options.collection
+        with indexed(self._client, pictures) as (collection, _):
             return judging.known(
-                self._client, shot, wanted=wanted, known_score=score, collection=where
+                self._client,
+                shot,
+                wanted=wanted,
+                known_score=score,
+                collection=collection,
+                place=place_of(pictures),
             )
-        with ScratchCollection.create(self._client, "among") as scratch:
-            scratch.add_distinct(_shots(among))
-            return judging.known(
-                self._client, shot, wanted=wanted, known_score=score, collection=scratch
-            )
+
+    def _compare(
+        self,
+        assertion: Assertion,
+        judge: Callable[..., Judged],
+        actual: VisualPicture,
+        baseline: VisualPicture | None,
+        ignore: Iterable[AnyBox],
+        collection: str | None,
+    ) -> Outcome:
+        __tracebackhide__ = True
+        shot = read(actual, "the picture")
+        options = {
+            "ignored": boxes(ignore, shot),
+            "collection": collection or self._options.collection,
+        }
+        judge = partial(judge, shot, **options)
+        return self._settle(self._baselines.compared(assertion, shot, baseline, judge))
 
     def _settle(self, *judged: Judged) -> Outcome:
         __tracebackhide__ = True
@@ -357,37 +292,3 @@ class Visual:
             numbered = artefacts.keep(numbered, self._report)
         self.outcomes.append(numbered.outcome)
         return numbered
-
-
-class Soft(AbstractContextManager[None]):
-    """A block of soft assertions; a class, so that tracebacks have no frame of it.
-
-    Args:
-        visual: The assertions.
-    """
-
-    def __init__(self, visual: Visual) -> None:
-        self._visual = visual
-        self._is_outermost = False
-
-    def __enter__(self) -> None:
-        self._is_outermost = self._visual.begin_soft()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        __tracebackhide__ = True
-        if self._is_outermost:
-            self._visual.end_soft(error)
-
-
-def _shots(among: Path | Iterable[VisualPicture]) -> Iterator[Shot]:
-    if isinstance(among, Path):
-        for path in pictures_below(among):
-            yield Shot(path.relative_to(among).as_posix(), path.read_bytes())
-    else:
-        for number, picture in enumerate(among, 1):
-            yield read(picture, f"picture-{number}")

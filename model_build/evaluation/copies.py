@@ -16,21 +16,16 @@ SAMPLE = 66
 
 
 def copies(folders: Sequence[Path], *, sample: int = SAMPLE, seed: int = 0) -> Protocol:
-    """Return the protocol of every edit of a sample, searched among all pictures.
+    """Return the protocol of every edit of a sample of originals, searched among all pictures.
 
     The gallery holds the originals, not the copies. Files with the same bytes are one picture, as
     in the service. The copies of one original are one unit of the bootstrap, because they share
-    its difficulty.
-
-    Args:
-        folders: Folders whose pictures are the gallery.
-        sample: Number of originals to edit, at most.
-        seed: Seed of the sample and of the edits' random parameters.
+    its difficulty. `seed` chooses the sample and the edits' random parameters.
 
     Raises:
-        ProtocolRefused, NothingToEvaluate: As `pictures_in`.
+        EvaluationError: See `pictures_in`.
     """
-    found = [one.path for one in pictures_in(folders)]
+    found = list(pictures_in(folders))
     first: dict[bytes, Path] = {}
     for path in found:
         first.setdefault(_identity(path), path)

@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.descriptors.choice import Choice, EngineName, choose
+from bento_service.descriptors.choice import Choice, choose, engine_of
 from bento_service.descriptors.hardware import Hardware
-from bento_service.descriptors.model import NETWORK_FILES, Model
+from bento_service.descriptors.model import Model
 from bento_service.descriptors.version import (
     DESCRIPTORS,
     PRECISIONS,
     DescriptorName,
     Precision,
 )
-from bento_service.pictures.formats import Colour, Region
 from bento_service.pictures.in_process import decode
 from bento_service.settings import Settings
-from model_build.evaluation.errors import DescriptorUnknown, ModelMissing
+from client_sdk.decoding.formats import Colour, Region
+from model_build.errors import EvaluationError
 from model_build.evaluation.histogram import NAME as COLOUR_HISTOGRAM
 from model_build.evaluation.histogram import colour_histograms
 from model_build.evaluation.protocol import MAX_PIXELS
@@ -39,12 +39,7 @@ _PADDING: dict[str, Colour | None] = {"pad": (124, 117, 104), "squash": None}
 
 @dataclass(frozen=True)
 class Square:
-    """A decoder of pictures to squares.
-
-    Attributes:
-        side: S, in pixels.
-        padding: Colour of the padding; without one the picture is squashed.
-    """
+    """A decoder of pictures to squares; see `bento_service.pictures.square.square`."""
 
     side: int
     padding: Colour | None = None
@@ -69,7 +64,6 @@ class Describer:
     """A function from pictures to one or more descriptors.
 
     Attributes:
-        names: The descriptors' names.
         origin: A readable name of what computes them.
         prepare: Decodes a picture; describers with equal ones share the result.
         describe: Maps pixels (N, S, S, 3) uint8 to descriptors (N, D) float32 of unit length, by
@@ -83,16 +77,13 @@ class Describer:
 
 
 def describers(names: Sequence[str], models: Path | None, *, threads: int) -> list[Describer]:
-    """Return the describers that compute some descriptors.
+    """Return the describers that compute some descriptors; see `NAMES`.
 
-    Args:
-        names: Some of `NAMES`, or more specific ones.
-        models: The `models` folder of a store; by default BentoML's own.
-        threads: Cores for a network.
+    The model is taken from `models`, the folder of a store; by default BentoML's own.
 
     Raises:
-        DescriptorUnknown: No descriptor has such a name.
-        ModelMissing: The model that the service names is not in the store.
+        EvaluationError: No descriptor has such a name, or the model that the service names is not
+            in the store.
         NotReady: The model does not reproduce its golden vectors.
     """
     rows = [_row(name) for name in names if name != COLOUR_HISTOGRAM]
@@ -128,7 +119,7 @@ def _row(name: str) -> _Row:
             row = _Row(name, descriptor)
             break
     else:
-        raise DescriptorUnknown(f"no descriptor {name}; there are {', '.join(NAMES)}")
+        raise EvaluationError(f"no descriptor {name}; there are {', '.join(NAMES)}")
     for other in others:
         precision = next((known for known in PRECISIONS if known == other), None)
         if precision is not None:
@@ -136,7 +127,7 @@ def _row(name: str) -> _Row:
         elif other in _PADDING:
             row = replace(row, squared=other)
         else:
-            raise DescriptorUnknown(
+            raise EvaluationError(
                 f"{name}: no {other}; after the descriptor there may be {', '.join(PRECISIONS)}, "
                 "pad or squash"
             )
@@ -145,7 +136,7 @@ def _row(name: str) -> _Row:
 
 def _of_model(rows: Sequence[_Row], folder: Path, precision: Precision, threads: int) -> Describer:
     """Return the describer for rows of one precision and preprocessing."""
-    engine: EngineName = "torch" if precision not in NETWORK_FILES else "onnxruntime"
+    engine = engine_of(precision)
     on_gpu = engine == "torch" and Hardware.detect().cuda
     choice = Choice(rows[0].descriptor, engine, precision, on_gpu)
     model = Model.load(folder, choice, threads=threads)
@@ -178,7 +169,7 @@ def _model_folder(models: Path | None) -> Path:
     tag = TAG_FILE.read_text().strip() if TAG_FILE.is_file() else ""
     folder = models / tag.replace(":", "/") if models else stored_folder(tag)
     if not tag or not folder.is_dir():
-        raise ModelMissing(
+        raise EvaluationError(
             f"the model {tag or 'of the service'} is not in {models or stored_folder('')}; build "
             "it with `python -m model_build`, or say with --models or BENTOML_HOME where it is"
         )

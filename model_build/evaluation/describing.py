@@ -33,12 +33,9 @@ class Described:
 
 
 def describe(pictures: Sequence[Picture], describers: Sequence[Describer]) -> Described:
-    """Describe pictures in batches.
+    """Describe pictures in batches; each describer runs once a batch.
 
-    Args:
-        pictures: Originals before the copies made from them: if a file is unreadable, so is every
-            later picture of it.
-        describers: The describers; each runs once a batch.
+    If a file is unreadable, so is every later picture of it, such as the copies of an original.
     """
     rows: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
     described: list[int] = []
@@ -89,7 +86,7 @@ def _placed(
     number: int, places: Sequence[int], parts: Sequence[NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """Return rows at their pictures' positions, zeros elsewhere."""
-    found = np.concatenate(parts)
-    placed = np.zeros((number, found.shape[1]), np.float32)
-    placed[list(places)] = found
+    vectors = np.concatenate(parts)
+    placed = np.zeros((number, vectors.shape[1]), np.float32)
+    placed[list(places)] = vectors
     return placed

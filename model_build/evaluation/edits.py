@@ -25,12 +25,9 @@ _Edit = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 
 def edited_copy(content: bytes, *, edit: str, seed: int) -> bytes:
-    """Return an edited copy of a picture as JPEG.
+    """Return a copy of an encoded picture, edited by one of `EDITS`, as JPEG.
 
-    Args:
-        content: An encoded picture.
-        edit: One of `EDITS`.
-        seed: Equal seeds give equal copies.
+    Equal seeds give equal copies.
 
     Raises:
         LookalikeError: The picture cannot be read; see `decode`.

@@ -3,18 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from model_build.errors import EvaluationError
 from model_build.evaluation.describers import Describer
-from model_build.evaluation.describing import Described, describe
-from model_build.evaluation.errors import NothingToEvaluate
-from model_build.evaluation.index import index_recalls
-from model_build.evaluation.measures import (
-    Answers,
-    Robustness,
-    answers,
-    differences,
-    estimates,
-    robustness,
-)
+from model_build.evaluation.describing import describe
+from model_build.evaluation.measures import Robustness, answers, estimates, robustness
 from model_build.evaluation.protocol import Protocol
 from model_build.evaluation.statistics import Estimate
 
@@ -24,13 +19,10 @@ class Row:
     """The results of one descriptor.
 
     Attributes:
-        descriptor: Its name.
         origin: A readable name of what computed it.
-        dimension: D.
         measures: Estimates by the names in `MEASURES`.
         differences: Differences to the first row's measures; empty in the first row.
         robustness: Results by edit; empty without edits.
-        index_recall: Share of the exact first ten that the index returned, if measured.
     """
 
     descriptor: str
@@ -39,15 +31,6 @@ class Row:
     measures: Mapping[str, Estimate]
     differences: Mapping[str, Estimate]
     robustness: tuple[Robustness, ...]
-    index_recall: float | None
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A picture that could not be described."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -56,87 +39,59 @@ class Evaluation:
 
     Attributes:
         protocol: The protocol without unreadable pictures.
-        unreadable: Files that are no pictures, or are broken, once each.
+        unreadable: Reasons by the paths of files that are no pictures, or are broken.
         rows: Rows in the requested order; the first is the reference.
     """
 
     protocol: Protocol
-    unreadable: tuple[Unreadable, ...]
+    unreadable: Mapping[str, str]
     rows: tuple[Row, ...]
 
 
 def evaluate(
-    protocol: Protocol,
-    names: Sequence[str],
-    describers: Sequence[Describer],
-    *,
-    through_index: bool = False,
+    protocol: Protocol, names: Sequence[str], describers: Sequence[Describer]
 ) -> Evaluation:
     """Describe a protocol's pictures and measure how well its questions are answered.
 
-    Args:
-        protocol: Pictures and questions.
-        names: The descriptors, in the order of the rows.
-        describers: The describers that compute them.
-        through_index: Also compare the service's index with exact search.
+    The rows have the order of `names`; `describers` compute these descriptors.
 
     Raises:
-        NothingToEvaluate: No query has a relevant picture that can be read.
-        IndexUnavailable: The index does not start here.
+        EvaluationError: No query has a relevant picture that can be read.
     """
     _check_questions(protocol, 0)
     described = describe(protocol.pictures, describers)
     readable = protocol.without(described.unreadable)
     _check_questions(readable, len(described.unreadable))
+    paths = {place: str(protocol.pictures[place].path) for place in described.unreadable}
     return Evaluation(
         protocol=readable,
-        unreadable=_unreadable(protocol, described),
-        rows=_rows(readable, names, describers, described, through_index=through_index),
+        unreadable={paths[place]: reason for place, reason in described.unreadable.items()},
+        rows=_rows(readable, {name: described.descriptors[name] for name in names}, describers),
     )
 
 
 def _rows(
-    protocol: Protocol,
-    names: Sequence[str],
-    describers: Sequence[Describer],
-    described: Described,
-    *,
-    through_index: bool,
+    protocol: Protocol, vectors: Mapping[str, NDArray[np.float32]], describers: Sequence[Describer]
 ) -> tuple[Row, ...]:
-    vectors = {name: described.descriptors[name] for name in names}
-    origins = {name: one.origin for one in describers for name in one.names}
-    found = {name: answers(protocol, vectors[name]) for name in names}
-    recalls = index_recalls(protocol, vectors) if through_index else {}
+    origins = {name: describer.origin for describer in describers for name in describer.names}
+    given = {name: answers(protocol, descriptors) for name, descriptors in vectors.items()}
+    first = next(iter(given.values()))
     return tuple(
         Row(
             descriptor=name,
             origin=origins[name],
             dimension=vectors[name].shape[1],
-            measures=estimates(protocol, found[name]),
-            differences=_differences(protocol, found, name, names[0]),
-            robustness=robustness(protocol, found[name]),
-            index_recall=recalls.get(name),
+            measures=estimates(protocol, own),
+            differences={} if own is first else estimates(protocol, own, first),
+            robustness=robustness(protocol, own),
         )
-        for name in names
+        for name, own in given.items()
     )
-
-
-def _differences(
-    protocol: Protocol, found: Mapping[str, Answers], name: str, reference: str
-) -> dict[str, Estimate]:
-    return {} if name == reference else differences(protocol, found[name], found[reference])
-
-
-def _unreadable(protocol: Protocol, described: Described) -> tuple[Unreadable, ...]:
-    reasons = {
-        str(protocol.pictures[place].path): reason for place, reason in described.unreadable.items()
-    }
-    return tuple(Unreadable(path, reason) for path, reason in reasons.items())
 
 
 def _check_questions(protocol: Protocol, unreadable: int) -> None:
     if not protocol.questions:
-        raise NothingToEvaluate(
+        raise EvaluationError(
             f"no query has a relevant picture ({protocol.skipped} queries have none, {unreadable} "
             "pictures are unreadable); give at least two readable pictures of one label"
         )

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from bento_service.pictures.formats import Region
-from model_build.evaluation.errors import ProtocolRefused
+from client_sdk.decoding.formats import Region
+from model_build.errors import EvaluationError
 from model_build.evaluation.folders import pictures_in
 from model_build.evaluation.protocol import Picture, Protocol, Question
 
@@ -30,23 +30,18 @@ _OXFORD_PREFIX = "oxc1_"  # stands before the names in Oxford's query files, and
 
 
 def ground_truth(truth: Path, folders: Sequence[Path]) -> Protocol:
-    """Return the protocol of published ground truth.
-
-    Args:
-        truth: Folder of the ground truth files.
-        folders: Folders of the pictures, all of which are the gallery.
+    """Return the protocol of the ground truth files in a folder; all pictures are the gallery.
 
     Raises:
-        ProtocolRefused: Ground truth files, or pictures that they name, are missing.
-        NothingToEvaluate: A folder holds no picture.
+        EvaluationError: Ground truth files, or pictures that they name, are missing.
     """
-    paths = [found.path for found in pictures_in(folders)]
+    paths = list(pictures_in(folders))
     place_of = _places(paths)
     if (truth / _HOLIDAYS).is_file():
         return _holidays(truth / _HOLIDAYS, paths, place_of)
     queries = sorted(truth.glob(f"*{_QUERY}"))
     if not queries:
-        raise ProtocolRefused(
+        raise EvaluationError(
             f"{truth} holds neither *{_QUERY} files, as of Oxford and Paris, nor {_HOLIDAYS}"
         )
     return _landmarks(queries, paths, place_of)
@@ -57,7 +52,7 @@ def _places(paths: Sequence[Path]) -> Mapping[str, int]:
     places: dict[str, int] = {}
     for place, path in enumerate(paths):
         if path.stem in places:
-            raise ProtocolRefused(
+            raise EvaluationError(
                 f"{path} and {paths[places[path.stem]]} have one name, so that the ground truth "
                 "could mean either"
             )
@@ -99,7 +94,7 @@ def _boxed_query(
         name, *corners = file.read_text().split()
         left, top, right, bottom = map(float, corners)
     except ValueError as error:
-        raise ProtocolRefused(
+        raise EvaluationError(
             f"{file} does not hold a picture's name and the four numbers of a box"
         ) from error
     place = _place(file, name.removeprefix(_OXFORD_PREFIX), place_of)
@@ -108,7 +103,7 @@ def _boxed_query(
     x, y = max(0, math.floor(left)), max(0, math.floor(top))
     region = (x, y, min(width, math.ceil(right)) - x, min(height, math.ceil(bottom)) - y)
     if min(region[2:]) < 1:
-        raise ProtocolRefused(f"{file}: the box does not lie in {paths[place]}")
+        raise EvaluationError(f"{file}: the box does not lie in {paths[place]}")
     return place, region
 
 
@@ -119,7 +114,7 @@ def _holidays(file: Path, paths: Sequence[Path], place_of: Mapping[str, int]) ->
         try:
             number = int(paths[place].stem)
         except ValueError as error:
-            raise ProtocolRefused(f"{file}: {paths[place].name} is not a number") from error
+            raise EvaluationError(f"{file}: {paths[place].name} is not a number") from error
         scenes[number // 100].add(place)
         if number % 100 == 0:
             queries[number // 100] = place
@@ -139,7 +134,7 @@ def _holidays(file: Path, paths: Sequence[Path], place_of: Mapping[str, int]) ->
 def _listed(file: Path, place_of: Mapping[str, int]) -> Iterator[int]:
     """Return the positions of the pictures that a file names, one a line, suffix optional."""
     if not file.is_file():
-        raise ProtocolRefused(f"there is no {file}")
+        raise EvaluationError(f"there is no {file}")
     for line in file.read_text().splitlines():
         if name := line.strip():
             yield _place(file, name.removesuffix(".jpg"), place_of)
@@ -149,6 +144,6 @@ def _place(file: Path, name: str, place_of: Mapping[str, int]) -> int:
     try:
         return place_of[name]
     except KeyError:
-        raise ProtocolRefused(
+        raise EvaluationError(
             f"{file} names {name}, which is not among the pictures; give the folder of all pictures"
         ) from None

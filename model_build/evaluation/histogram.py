@@ -12,20 +12,14 @@ BINS = 8
 
 
 def colour_histograms(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the square root of the share of each colour.
+    """Return the square root of the share of each colour (N, 512) in images (N, H, W, 3).
 
     The rows have unit length, and their inner product is the Bhattacharyya coefficient of two
     histograms: the square root limits the weight of one large plain area.
-
-    Args:
-        images: (N, H, W, 3) uint8, RGB.
-
-    Returns:
-        (N, 512) float32.
     """
     levels = images.astype(np.intp) * BINS // 256
     colours = levels @ np.array([BINS * BINS, BINS, 1])
-    counts = np.stack([np.bincount(one.ravel(), minlength=BINS**3) for one in colours])
+    counts = np.stack([np.bincount(image.ravel(), minlength=BINS**3) for image in colours])
     shares = counts / (images.shape[1] * images.shape[2])
     descriptors: NDArray[np.float32] = np.sqrt(shares).astype(np.float32)
     return descriptors

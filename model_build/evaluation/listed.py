@@ -7,61 +7,48 @@ folder of the file.
 import csv
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from model_build.evaluation.errors import NothingToEvaluate, ProtocolRefused
+from model_build.errors import EvaluationError
 from model_build.evaluation.folders import labelled, pictures_in
 from model_build.evaluation.protocol import Picture, Protocol, Question
-
-
-@dataclass(frozen=True)
-class _Line:
-    number: int
-    values: tuple[str, ...]
 
 
 def labelled_list(file: Path) -> Protocol:
     """Return the leave-one-out protocol of a file with the columns `path` and `label`.
 
     Raises:
-        ProtocolRefused: A line is invalid; the message has its number.
-        NothingToEvaluate: There is no line, or only one label.
+        EvaluationError: A line is invalid, or there is only one label.
     """
     first_seen: dict[Path, int] = {}
     labels = []
-    for line in _lines(file, ("path", "label")):
-        path = _existing(file, line.number, line.values[0])
+    for number, (name, label) in _lines(file, ("path", "label")):
+        path = _existing(file, number, name)
         if path in first_seen:
-            raise _refused(file, line.number, f"{path} is in line {first_seen[path]} already")
-        first_seen[path] = line.number
-        labels.append(line.values[1])
+            raise _refused(file, number, f"{path} is in line {first_seen[path]} already")
+        first_seen[path] = number
+        labels.append(label)
     return labelled("labelled list", list(first_seen), labels)
 
 
 def query_relevant_pairs(file: Path, distractors: Sequence[Path] = ()) -> Protocol:
     """Return the protocol of a file with the columns `query` and `relevant`, one pair a line.
 
-    The gallery is every picture that is relevant to some query, and the distractors. A query that
-    is in the gallery too is excluded from its own ranking.
-
-    Args:
-        file: The CSV file.
-        distractors: Folders of further pictures in the gallery.
+    The gallery is every picture that is relevant to some query, and those in the folders of
+    `distractors`. A query that is in the gallery too is excluded from its own ranking.
 
     Raises:
-        ProtocolRefused: A line is invalid; the message has its number.
-        NothingToEvaluate: There is no line.
+        EvaluationError: A line is invalid, or there is none.
     """
     relevant_to: dict[Path, set[Path]] = defaultdict(set)
-    for line in _lines(file, ("query", "relevant")):
-        query, relevant = (_existing(file, line.number, value) for value in line.values)
+    for number, values in _lines(file, ("query", "relevant")):
+        query, relevant = (_existing(file, number, value) for value in values)
         if query == relevant:
-            raise _refused(file, line.number, f"{query} is named as relevant to itself")
+            raise _refused(file, number, f"{query} is named as relevant to itself")
         relevant_to[query].add(relevant)
     searched = set().union(*relevant_to.values())
     if distractors:
-        searched |= {found.path.resolve() for found in pictures_in(distractors)}
+        searched |= {path.resolve() for path in pictures_in(distractors)}
     gallery = sorted(searched)
     pictures = gallery + sorted(set(relevant_to) - searched)
     place_of = {path: place for place, path in enumerate(pictures)}
@@ -81,8 +68,8 @@ def query_relevant_pairs(file: Path, distractors: Sequence[Path] = ()) -> Protoc
     )
 
 
-def _lines(file: Path, columns: Sequence[str]) -> Iterator[_Line]:
-    """Return the values of some columns, line by line; at least one line."""
+def _lines(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the number and the values in some columns of each line; at least one line."""
     rows = _rows(file)
     _, header = next(rows, (1, []))
     names = [name.strip() for name in header]
@@ -96,9 +83,9 @@ def _lines(file: Path, columns: Sequence[str]) -> Iterator[_Line]:
         values = tuple(row[names.index(column)].strip() for column in columns)
         if not all(values):
             raise _refused(file, number, f"no value of {wanted} may be empty")
-        yield _Line(number, values)
+        yield number, values
     if not number:
-        raise NothingToEvaluate(f"{file} has no line below the names of its columns")
+        raise EvaluationError(f"{file} has no line below the names of its columns")
 
 
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
@@ -111,7 +98,7 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
             except csv.Error as error:
                 raise _refused(file, rows.line_num, str(error)) from error
     except UnicodeDecodeError as error:
-        raise ProtocolRefused(f"{file} is not UTF-8 text; save it as CSV in UTF-8") from error
+        raise EvaluationError(f"{file} is not UTF-8 text; save it as CSV in UTF-8") from error
 
 
 def _existing(file: Path, number: int, value: str) -> Path:
@@ -121,5 +108,5 @@ def _existing(file: Path, number: int, value: str) -> Path:
     return path
 
 
-def _refused(file: Path, number: int, why: str) -> ProtocolRefused:
-    return ProtocolRefused(f"{file}, line {number}: {why}")
+def _refused(file: Path, number: int, why: str) -> EvaluationError:
+    return EvaluationError(f"{file}, line {number}: {why}")

@@ -38,7 +38,6 @@ class Robustness:
     """Results of one edit.
 
     Attributes:
-        edit: Its name.
         recall_at_1: Share of the copies whose original ranks first.
         median_score: Median score of a copy with its original.
     """
@@ -49,12 +48,7 @@ class Robustness:
 
 
 def answers(protocol: Protocol, descriptors: NDArray[np.float32]) -> Answers:
-    """Answer every question.
-
-    Args:
-        protocol: A protocol with at least one question.
-        descriptors: (N, D) float32 of unit length, one for each of the protocol's pictures.
-    """
+    """Answer every question with the unit vectors (N, D) of the protocol's pictures."""
     rows = []
     best = []
     for question, scores in scores_of_questions(protocol, descriptors):
@@ -78,35 +72,27 @@ def scores_of_questions(
         yield from zip(questions, cosine_scores(queries, gallery), strict=True)
 
 
-def estimates(protocol: Protocol, found: Answers) -> dict[str, Estimate]:
-    """Return the mean of each measure with its interval."""
-    units = _units(protocol)
-    return {name: bootstrap_mean(values, units) for name, values in found.measures.items()}
-
-
-def differences(protocol: Protocol, found: Answers, reference: Answers) -> dict[str, Estimate]:
-    """Return the differences of the means to another descriptor's, with paired intervals."""
-    units = _units(protocol)
+def estimates(
+    protocol: Protocol, given: Answers, reference: Answers | None = None
+) -> dict[str, Estimate]:
+    """Return the mean of each measure, or of its difference to a reference, with its interval."""
+    units = np.array([question.unit for question in protocol.questions], np.intp)
     return {
-        name: bootstrap_mean(values - reference.measures[name], units)
-        for name, values in found.measures.items()
+        name: bootstrap_mean(values - reference.measures[name] if reference else values, units)
+        for name, values in given.measures.items()
     }
 
 
-def robustness(protocol: Protocol, found: Answers) -> tuple[Robustness, ...]:
+def robustness(protocol: Protocol, given: Answers) -> tuple[Robustness, ...]:
     """Return the results of each edit, in the order of the questions; empty without edits."""
     edits = np.array([question.edit for question in protocol.questions])
-    first = found.measures["recall_at_1"]
+    first = given.measures["recall_at_1"]
     return tuple(
         Robustness(
             edit=edit,
             recall_at_1=float(first[edits == edit].mean()),
-            median_score=float(np.median(found.scores[edits == edit])),
+            median_score=float(np.median(given.scores[edits == edit])),
         )
         for edit in dict.fromkeys(edits.tolist())
         if edit
     )
-
-
-def _units(protocol: Protocol) -> NDArray[np.intp]:
-    return np.array([question.unit for question in protocol.questions], np.intp)

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.pictures.formats import Region
+from client_sdk.decoding.formats import Region
 
 MAX_PIXELS = 100_000_000
 """Larger pictures count as unreadable, as in the service unless it is set otherwise."""
@@ -20,7 +20,6 @@ class Picture:
     """A picture to describe.
 
     Attributes:
-        path: Its file.
         region: Part of the upright picture to use.
         changed: Edits the bytes of the file before they are described; for copies.
     """
@@ -40,7 +39,6 @@ class Question:
     """One query. Numbers are positions in `Protocol.pictures`.
 
     Attributes:
-        query: The query picture.
         relevant: The relevant pictures of the gallery.
         left_out: Irrelevant pictures excluded from this ranking: the query and ambiguous ones.
         unit: Questions of one unit are drawn together in the bootstrap.
@@ -59,7 +57,6 @@ class Protocol:
     """Pictures, gallery and questions.
 
     Attributes:
-        name: Name of the kind of protocol.
         pictures: Gallery and queries.
         gallery: Positions of the pictures that are searched.
         questions: Questions with at least one relevant picture each.

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from model_build.evaluation.evaluation import Evaluation, Row
-from model_build.evaluation.index import K
 from model_build.evaluation.measures import MEASURES
 from model_build.evaluation.statistics import CONFIDENCE, RESAMPLES, Estimate
 
@@ -31,7 +30,9 @@ def record(evaluation: Evaluation) -> dict[str, Any]:
         "pictures": len(protocol.gallery),
         "queries": len(protocol.questions),
         "skipped_queries": protocol.skipped,
-        "unreadable": [vars(one) for one in evaluation.unreadable],
+        "unreadable": [
+            {"path": path, "reason": reason} for path, reason in evaluation.unreadable.items()
+        ],
         "confidence": CONFIDENCE,
         "resamples": RESAMPLES,
         "reference": evaluation.rows[0].descriptor,
@@ -46,8 +47,7 @@ def _row_record(row: Row) -> dict[str, Any]:
         "dimension": row.dimension,
         "measures": {name: vars(estimate) for name, estimate in row.measures.items()},
         "differences": {name: vars(estimate) for name, estimate in row.differences.items()},
-        "edits": [vars(one) for one in row.robustness],
-        f"index_recall_at_{K}": row.index_recall,
+        "edits": [vars(edit) for edit in row.robustness],
     }
 
 
@@ -61,21 +61,21 @@ def _summary(evaluation: Evaluation) -> str:
         [
             f"{protocol.name}, pictures: {len(protocol.gallery)}{facts}",
             f"{counts}, {len(evaluation.unreadable)} unreadable files",
-            *(f"  {one.path}: {one.reason}" for one in evaluation.unreadable),
+            *(f"  {path}: {reason}" for path, reason in evaluation.unreadable.items()),
         ]
     )
 
 
 def _measures(rows: Sequence[Row]) -> str:
-    with_index = rows[0].index_recall is not None
-    titles = ["descriptor", "dim", *_TITLES, *([f"index R@{K}"] if with_index else [])]
-    lines = []
-    for row in rows:
-        cells = [f"{100 * row.measures[name].value:.1f}" for name in MEASURES]
-        if row.index_recall is not None:
-            cells.append(f"{100 * row.index_recall:.2f}")
-        lines.append([row.descriptor, str(row.dimension), *cells])
-    return _aligned([titles, *lines])
+    lines = [
+        [
+            row.descriptor,
+            str(row.dimension),
+            *(f"{100 * row.measures[name].value:.1f}" for name in MEASURES),
+        ]
+        for row in rows
+    ]
+    return _aligned([["descriptor", "dim", *_TITLES], *lines])
 
 
 def _differences(rows: Sequence[Row]) -> str:
@@ -101,7 +101,7 @@ def _robustness(rows: Sequence[Row]) -> str:
     lines = [
         [
             edits[0].edit,
-            *(f"{100 * one.recall_at_1:5.1f}  {one.median_score:6.3f}" for one in edits),
+            *(f"{100 * edit.recall_at_1:5.1f}  {edit.median_score:6.3f}" for edit in edits),
         ]
         for edits in zip(*(row.robustness for row in rows), strict=True)
     ]

@@ -17,13 +17,7 @@ _DRAWS_AT_ONCE = 2_000_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over queries with its interval.
-
-    Attributes:
-        value: The mean.
-        low: Lower end of the interval.
-        high: Upper end.
-    """
+    """A mean over queries with the ends of its interval."""
 
     value: float
     low: float
@@ -42,13 +36,10 @@ def bootstrap_mean(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """Return the mean of one value for each query, with its bootstrap percentile interval.
+    """Return the mean of one value (Q,) for each query, with its bootstrap percentile interval.
 
-    Args:
-        values: (Q,) a measure, or the difference of two descriptors' measures, at least one.
-        units: (Q,) queries with the same number are drawn together, such as copies of one original.
-        seed: Equal seeds give equal intervals.
-        resamples: Number of bootstrap samples.
+    Queries with the same number in `units` (Q,) are drawn together, such as copies of one original.
+    Equal seeds give equal intervals.
     """
     _, unit_of = np.unique(units, return_inverse=True)
     sums = np.bincount(unit_of, weights=values).astype(np.float64)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from model_build.evaluation.errors import DescriptorUnknown
+from model_build.errors import EvaluationError
 from model_build.evaluation.evaluation import Row
 from model_build.evaluation.measures import MEASURES
 
@@ -15,13 +15,7 @@ _FORM = re.compile(r"(?P<descriptor>[^:=]+)(:(?P<measure>[^:=]+))?=(?P<value>[^=
 
 @dataclass(frozen=True)
 class Threshold:
-    """The least acceptable value of one measure of one descriptor.
-
-    Attributes:
-        descriptor: Its name.
-        measure: One of `MEASURES`.
-        value: A share between 0 and 1.
-    """
+    """The least acceptable value, between 0 and 1, of one measure of one descriptor."""
 
     descriptor: str
     measure: str
@@ -49,10 +43,10 @@ class Threshold:
         """Check, before anything is described, that the threshold's descriptor is measured.
 
         Raises:
-            DescriptorUnknown: The descriptor is not measured.
+            EvaluationError: The descriptor is not measured.
         """
         if self.descriptor not in names:
-            raise DescriptorUnknown(
+            raise EvaluationError(
                 f"--fail-under names {self.descriptor}, but what is evaluated is {', '.join(names)}"
             )
 

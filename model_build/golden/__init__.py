@@ -41,16 +41,9 @@ def golden_vectors(version: DescriptorVersion) -> GoldenVectors:
 def quantised_vectors(
     versions: Sequence[DescriptorVersion], network: Path, *, threads: int
 ) -> tuple[GoldenVectors, ...]:
-    """Return the three photographs and the 8-bit network's descriptors, by version.
-
-    Args:
-        versions: int8 versions with one preprocessing.
-        network: The network's file.
-        threads: Cores to use.
-    """
-    first = versions[0]
-    engine = OnnxEngine(network, descriptor=first.name, precision=first.precision, threads=threads)
-    pictures = photographs(GOLDEN, first.preprocessing)
+    """Return the three photographs and the 8-bit network's descriptors, by version."""
+    engine = OnnxEngine(network, "int8", threads=threads)
+    pictures = photographs(GOLDEN, versions[0].preprocessing)
     outputs = engine.outputs(pictures, [version.name for version in versions])
     return tuple(GoldenVectors(version, pictures, outputs[version.name]) for version in versions)
 

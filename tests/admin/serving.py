@@ -6,8 +6,10 @@ fake: the real one is another service that promises no more than a pure function
 """
 
 import asyncio
+import hashlib
 import io
 import json
+import os
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ from PIL import Image
 
 from bento_service.assembly.opening import opened
 from bento_service.catalogue.jobs.records import NewFile, NewJob
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.descriptors.choice import Choice
 from bento_service.descriptors.version import Weights
 from bento_service.errors import ImageNotFound
@@ -33,6 +35,7 @@ from bento_service.search.query import Query
 from bento_service.settings import Settings
 from client_sdk.schemas import JobState, TrainRequest
 from model_build.recipes import descriptor_version
+from tests.support.blobs import receiving
 from tests.support.waiting import wait_until_async
 
 _WEIGHTS = Weights(digest="0" * 64, source="none")
@@ -50,13 +53,28 @@ def write(line):
 
 
 class Projecting:
-    """An embedder of projected mean colours of 25 squares, which differ between pictures."""
+    """An embedder of projected mean colours of 25 squares, which differ between pictures.
+
+    With DESCRIBED_FILE in the environment, each picture of a job that it has described is a line of
+    that file; DESCRIBE_SECONDS is the time that it takes for one.
+    """
+
+    def __init__(self):
+        self._file = os.environ.get("DESCRIBED_FILE")
+        self._seconds = float(os.environ.get("DESCRIBE_SECONDS", "0"))
 
     async def describe_query(self, images):
         return projected(images)
 
     async def describe_ingest(self, images):
+        await asyncio.sleep(self._seconds * len(images))
+        self._note(images)
         return projected(images)
+
+    def _note(self, images):
+        if self._file is not None:
+            with Path(self._file).open("a") as file:
+                file.writelines(f"{hashlib.sha256(one).hexdigest()}\n" for one in images)
 
 
 def projected(images):
@@ -95,7 +113,7 @@ def is_settled(app):
 
 def upload(app, collection, *contents):
     chosen = collection_for_training(app.catalogue, collection, app.computed)
-    with app.uploads.receiving(map(io.BytesIO, contents)) as digests:
+    with receiving(app.uploads, map(io.BytesIO, contents)) as digests:
         files = tuple(NewFile(str(n), f"sent-{n}.png", d) for n, d in enumerate(digests))
         app.catalogue.jobs.create(chosen.id, collection, NewJob(SourceKind.UPLOAD, files=files))
     app.worker.wake()
@@ -118,7 +136,7 @@ async def state():
     async with application() as app:
         await wait_until_async(lambda: is_settled(app))
         for collection in app.catalogue.collections.all():
-            images = app.catalogue.images.page(collection.id, after=0, limit=1000)
+            images = app.catalogue.images.page(collection.id, limit=1000)
             searches = {}
             for image in images:
                 query = Query(collection.name, top_k=100)
@@ -155,7 +173,7 @@ async def busy():
         for number in range(10**6):
             upload(app, "main", *(picture(10_000 + 3 * number + n) for n in range(3)))
             await asyncio.sleep(0.02)
-            images = app.catalogue.images.page(collection.id, after=0, limit=1000)
+            images = app.catalogue.images.page(collection.id, limit=1000)
             sent = [image.id for image in images if image.sources[0].kind is SourceKind.UPLOAD]
             app.catalogue.images.delete(collection.id, sent[:-12])
             app.changed()

@@ -97,7 +97,7 @@ def test_files_that_only_earlier_backups_needed_are_removed(place, target):
     place.sql(
         "DELETE FROM sources WHERE image_id IN (SELECT id FROM images WHERE collection_id = 3)"
     )
-    for table in ("descriptors", "attributes"):
+    for table in ("descriptors", "attributes", "miniatures"):
         place.sql(
             f"DELETE FROM {table} WHERE image_id IN "  # noqa: S608
             "(SELECT id FROM images WHERE collection_id = 3)"

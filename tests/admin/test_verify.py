@@ -198,12 +198,12 @@ def test_a_repair_removes_what_refers_to_rows_deleted_by_hand(place, kinds):
 
     code, record = place.admin("verify")
     assert code == 1
-    assert kinds(record) == {"row_dangling": 2, "index_row_unknown": 1}
+    assert kinds(record) == {"row_dangling": 3, "index_row_unknown": 1}
 
     code, record = place.admin("verify", "--repair")
     assert (code, kinds(record)) == (0, {})
     assert digest not in place.uploads()
-    for table in ("sources", "descriptors"):
+    for table in ("sources", "descriptors", "miniatures"):
         left = place.sql(f"SELECT count(*) FROM {table} WHERE image_id = ?", image_id)  # noqa: S608
         assert left == [(0,)]
 
@@ -344,7 +344,7 @@ def test_damaged_hashes_are_found_and_computed_again(place, kinds):
     place.sql("UPDATE images SET hashes = CAST('short' AS BLOB) WHERE id = ?", damaged)
     code, record = place.admin("verify", "--catalogue-only")
     assert (code, kinds(record)) == (1, {"hashes_damaged": 1})
-    assert f"image {damaged} of main: 5 bytes" in record["findings"][0]["examples"][0]
+    assert f"image {damaged} of main: hashes of 5 bytes" in record["findings"][0]["examples"][0]
 
     assert place.admin("verify", "--repair")[0] == 0
     place.serving("hashed")

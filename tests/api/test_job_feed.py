@@ -3,16 +3,19 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
-from bento_service.api import job_feed as feed_module
 from bento_service.api.job_feed import Feed
 from bento_service.catalogue.jobs.records import JobRecord
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import CatalogueUnavailable
 from client_sdk.schemas import JobState
 from tests.support.waiting import WAIT_SECONDS, wait_until_async
+
+POLL_SECONDS = 0.02
+quick_feed = partial(Feed, poll_seconds=POLL_SECONDS)
 
 
 class Board:
@@ -66,11 +69,6 @@ def board():
     return Board()
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(feed_module, "_LOOK_SECONDS", 0.02)
-
-
 def listen(feed, number):
     """Return a growing list of a listener's records, and its task."""
     received = []
@@ -85,7 +83,7 @@ def listen(feed, number):
 def test_a_listener_receives_every_lasting_state_and_then_the_end(board):
     async def run():
         board.put(1, 0)
-        async with Feed(board.look, board.show) as feed:
+        async with quick_feed(board.look, board.show) as feed:
             received, task = listen(feed, 1)
             for done in range(1, 4):
                 await wait_until_async(lambda done=done: len(received) == done)
@@ -102,7 +100,7 @@ def test_a_listener_receives_every_lasting_state_and_then_the_end(board):
 def test_a_listener_of_an_ended_job_receives_its_end(board):
     async def run():
         board.put(1, 9, JobState.CANCELED)
-        async with Feed(board.look, board.show) as feed:
+        async with quick_feed(board.look, board.show) as feed:
             received, task = listen(feed, 1)
             await asyncio.wait_for(task, WAIT_SECONDS)
             assert received == [(1, 9, "canceled")]
@@ -114,13 +112,13 @@ def test_many_listeners_share_one_query_and_one_conversion(board):
     async def run():
         for number in (1, 2):
             board.put(number, 0)
-        async with Feed(board.look, board.show) as feed:
+        async with quick_feed(board.look, board.show) as feed:
             listeners = [listen(feed, 1 + n % 2) for n in range(200)]
             await wait_until_async(lambda: all(received for received, _ in listeners))
             assert board.shown == 2
             looks, began = board.looks, time.monotonic()
             await asyncio.sleep(0.2)
-            most = (time.monotonic() - began) / feed_module._LOOK_SECONDS
+            most = (time.monotonic() - began) / POLL_SECONDS
             assert board.looks - looks <= most + 1  # as for a single listener
             for number in (1, 2):
                 board.put(number, 1, JobState.COMPLETED)
@@ -137,7 +135,7 @@ def test_many_listeners_share_one_query_and_one_conversion(board):
 def test_a_later_listener_receives_the_current_state(board):
     async def run():
         board.put(1, 5)
-        async with Feed(board.look, board.show) as feed:
+        async with quick_feed(board.look, board.show) as feed:
             first, _ = listen(feed, 1)
             await wait_until_async(lambda: first)
             second, _ = listen(feed, 1)
@@ -153,7 +151,7 @@ def test_a_slow_listener_receives_the_newest_state_and_the_end(board):
     async def run():
         board.put(1, 0)
         received = []
-        async with Feed(board.look, board.show) as feed:
+        async with quick_feed(board.look, board.show) as feed:
             async for record in feed.follow(1):
                 received.append(record[1])
                 for done in range(1, 9):
@@ -169,7 +167,7 @@ def test_a_slow_listener_receives_the_newest_state_and_the_end(board):
 def test_queries_stop_without_listeners(board):
     async def run():
         board.put(1, 0)
-        async with Feed(board.look, board.show) as feed:
+        async with quick_feed(board.look, board.show) as feed:
             received, task = listen(feed, 1)
             await wait_until_async(lambda: received)
             task.cancel()
@@ -178,7 +176,7 @@ def test_queries_stop_without_listeners(board):
             looks = -1
             while looks != board.looks:  # until the queries stop
                 looks = board.looks
-                await asyncio.sleep(10 * feed_module._LOOK_SECONDS)
+                await asyncio.sleep(10 * POLL_SECONDS)
             received, _ = listen(feed, 1)  # and queries resume with a listener
             await wait_until_async(lambda: received)
 
@@ -188,7 +186,7 @@ def test_queries_stop_without_listeners(board):
 def test_closing_the_feed_ends_every_listener(board):
     async def run():
         board.put(1, 0)
-        async with Feed(board.look, board.show) as feed:
+        async with quick_feed(board.look, board.show) as feed:
             listeners = [listen(feed, 1) for _ in range(3)]
             await wait_until_async(lambda: all(received for received, _ in listeners))
             feed.close()
@@ -204,7 +202,7 @@ def test_the_feed_waits_for_an_unavailable_catalogue(board):
     async def run():
         board.put(1, 0)
         board.trouble = CatalogueUnavailable("the server has gone away")
-        async with Feed(board.look, board.show) as feed:
+        async with quick_feed(board.look, board.show) as feed:
             received, _ = listen(feed, 1)
             await wait_until_async(lambda: board.looks > 3)
             assert received == []
@@ -217,7 +215,7 @@ def test_the_feed_waits_for_an_unavailable_catalogue(board):
 def test_an_unexpected_error_ends_listeners_instead_of_hanging_them(board):
     async def run():
         board.trouble = ZeroDivisionError()
-        async with Feed(board.look, board.show) as feed:
+        async with quick_feed(board.look, board.show) as feed:
             received, task = listen(feed, 1)
             await asyncio.wait_for(task, WAIT_SECONDS)
             assert received == []
@@ -225,13 +223,12 @@ def test_an_unexpected_error_ends_listeners_instead_of_hanging_them(board):
     asyncio.run(run())
 
 
-def test_changes_of_only_the_speed_are_sent_at_intervals(board, monkeypatch):
-    monkeypatch.setattr(feed_module, "_REFRESH_SECONDS", 0.05)
+def test_changes_of_only_the_speed_are_sent_at_intervals(board):
     speeds = iter([1, 1, 2, 2, 2, 3] + [3] * 1000)
 
     async def run():
         board.put(1, 0)
-        async with Feed(board.look, lambda _: next(speeds)) as feed:
+        async with quick_feed(board.look, lambda _: next(speeds), refresh_seconds=0.05) as feed:
             received, _ = listen(feed, 1)
             await wait_until_async(lambda: len(received) == 3)
             assert received == [1, 2, 3]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from bento_service.api import wire
 from bento_service.catalogue.records import ImageRecord, SourceRecord
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 
 
 def record(*sources):

@@ -32,7 +32,7 @@ def test_grown_descriptors_lie_near_real_ones(seeds):
     assert np.median(nearest) > np.median((by_chance @ seeds.T).max(axis=1)) + 0.1
 
 
-def test_what_has_to_be_found_is_the_same_in_parts_and_at_once(seeds, monkeypatch):
+def test_the_truth_is_the_same_in_parts_and_at_once(seeds, monkeypatch):
     base, queries = grown(seeds, 500, 5), grown(seeds, 7, 6)
     monkeypatch.setattr(index, "_PART", 60)
     cosines = queries.astype(np.float64) @ base.astype(np.float64).T

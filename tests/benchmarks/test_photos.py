@@ -60,7 +60,7 @@ def test_enlarged_pictures_have_files_like_a_telephones(source, tmp_path):
     assert 3_000_000 < picture.stat().st_size < 5_000_000
 
 
-def test_a_folder_without_photographs_is_told(tmp_path):
+def test_a_folder_without_photographs_is_reported(tmp_path):
     (tmp_path / "letter.txt").write_text("a letter")
     with pytest.raises(photos.NoPhotographs, match="holds no photographs"):
         photos.make(tmp_path, tmp_path / "made", size=(8, 6), count=1)

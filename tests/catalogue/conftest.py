@@ -8,9 +8,12 @@ import pytest
 from sqlalchemy import create_engine
 
 from bento_service.catalogue import Catalogue
+from bento_service.catalogue.columns import metadata
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
-from bento_service.catalogue.tables import SourceKind, metadata
+from bento_service.catalogue.states import SourceKind
+from tests.support.catalogues import sqlite_catalogue
+from tests.support.job_files import todo
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 
@@ -24,7 +27,7 @@ def space() -> DescriptorSpace:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty catalogue's URL, in each database that the service can use."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/data/catalogue.db"
+        return sqlite_catalogue(tmp_path / "data" / "catalogue.db")
     server: str = request.getfixturevalue("postgresql")
     engine = create_engine(server)  # emptied, since making a new database takes half a second
     with engine.begin() as connection:
@@ -99,7 +102,7 @@ def settle_all(catalogue: Catalogue, described):
     """Describe every file of a job that is to do; pictures differ if their paths do."""
 
     def settle(job, same_as: dict[str, str] | None = None):
-        files = catalogue.jobs.todo(job.number, after=0, limit=10_000)
+        files = todo(catalogue, job)
         names = {file.path: (same_as or {}).get(file.path, file.path) for file in files}
         outcomes = [Outcome(file, described=described(names[file.path])) for file in files]
         return catalogue.jobs.settle(job, outcomes)
@@ -113,7 +116,7 @@ def add(folder_job, settle_all, catalogue: Catalogue, digest):
 
     def images(collection, *names: str) -> list[int]:
         settle_all(folder_job(collection, *names))
-        found = catalogue.images.page(collection.id, after=0, limit=10_000)
+        found = catalogue.images.page(collection.id, limit=10_000)
         ids = {image.sha256: image.id for image in found}
         return [ids[digest(name)] for name in names]
 
@@ -124,5 +127,5 @@ def add(folder_job, settle_all, catalogue: Catalogue, digest):
 def ids(catalogue: Catalogue):
     """Ids of the living images of a collection."""
     return lambda collection: [
-        image.id for image in catalogue.images.page(collection.id, after=0, limit=10_000)
+        image.id for image in catalogue.images.page(collection.id, limit=10_000)
     ]

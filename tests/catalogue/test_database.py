@@ -9,7 +9,8 @@ from sqlalchemy import create_engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.tables import instance, metadata, sources
+from bento_service.catalogue.columns import metadata
+from bento_service.catalogue.tables import instance, sources
 from bento_service.errors import CatalogueUnavailable, StorageFull
 from tests.support.waiting import run_threads
 
@@ -21,7 +22,7 @@ def url(tmp_path):
 
 
 def definitions(path):
-    """What SQLite says that each table and index is, part by part; columns came in any order."""
+    """Return SQLite's definition of each table and index as a set of parts, in any order."""
     with sqlite3.connect(path) as connection:
         found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
         parts = {name: sorted(parted(text)) for name, text in found}
@@ -30,7 +31,7 @@ def definitions(path):
 
 
 def parted(statement):
-    """What stands between the commas of the outermost parentheses, and around these."""
+    """Split a definition at the commas of its outermost parentheses."""
     depth, parts = 0, [""]
     for letter in " ".join(statement.split()):
         depth += {"(": 1, ")": -1}.get(letter, 0)

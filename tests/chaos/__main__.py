@@ -1,7 +1,7 @@
 """The whole campaign: `python -m tests.chaos --backend lite --kills 200`.
 
 What was counted is in `.cache/chaos/` after every step; a second run goes on from there, and
-`--anew` begins from nothing. A data folder in which something was found is kept.
+`--from-scratch` begins from nothing. A data folder in which something was found is kept.
 """
 
 import argparse
@@ -25,7 +25,8 @@ from tests.chaos.light import Forge, LightServer
 from tests.chaos.proxy import Proxy
 from tests.chaos.reins import Reins
 from tests.chaos.tally import Tally
-from tests.conftest import CACHE, Server, built_models
+from tests.support.models import CACHE, built_models
+from tests.support.server import Server
 
 HOME = CACHE / "chaos"
 _KILLS_A_FOLDER = 60
@@ -44,7 +45,7 @@ def main() -> int:
     HOME.mkdir(parents=True, exist_ok=True)
     backend = f"{options.backend}-light" if options.light else options.backend
     path = HOME / f"{backend}.json"
-    if options.anew:
+    if options.from_scratch:
         path.unlink(missing_ok=True)
     tally = Tally.read(path, backend)
     deadline = time.monotonic() + 60 * options.minutes
@@ -63,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=200, help="at least so many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=120.0, help="at most so long, this time")
-    parser.add_argument("--anew", action="store_true", help="forget what was counted before")
+    parser.add_argument(
+        "--from-scratch", action="store_true", help="forget what was counted before"
+    )
     parser.add_argument(
         "--light", action="store_true", help="one process without BentoML and without the network"
     )

@@ -41,7 +41,7 @@ _LEADS_TO = {
 
 
 class Service(Protocol):
-    """What is killed."""
+    """The service under test, whole or light."""
 
     url: str
     data_dir: Path

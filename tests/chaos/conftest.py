@@ -1,4 +1,4 @@
-"""Light services to be killed, all forked from one process that has imported everything."""
+"""Campaigns against light services."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -9,19 +9,6 @@ from tests.chaos.campaign import Campaign
 from tests.chaos.light import Forge, LightServer
 from tests.chaos.reins import Reins
 from tests.chaos.tally import Tally
-
-
-@pytest.fixture(scope="session")
-def reins(tmp_path_factory: pytest.TempPathFactory) -> Reins:
-    """What leads all of them."""
-    return Reins(tmp_path_factory.mktemp("reins"))
-
-
-@pytest.fixture(scope="session")
-def forge(reins: Reins) -> Iterator[Forge]:
-    """The process that they are forked from."""
-    with Forge(reins.environment) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

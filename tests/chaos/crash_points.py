@@ -28,13 +28,28 @@ class CrashPoint:
 
 _CATALOGUE = "bento_service.catalogue"
 _GALLERY = "bento_service.gallery.milvus_gallery"
-_UPLOADS = "bento_service.storage.uploads"
+_STORAGE = "bento_service.storage"
 _REPLAY = "bento_service.indexing.replay"
 
 POINTS = (
     # Arriving
-    CrashPoint("an upload is half stored", _UPLOADS, "_copy", "after", "upload"),
-    CrashPoint("an upload is stored, not listed", _UPLOADS, "Uploads._keep", "after", "upload"),
+    CrashPoint(
+        "an upload is half stored", f"{_STORAGE}.blob_store", "copy_stream", "after", "upload"
+    ),
+    CrashPoint(
+        "an upload is pinned, not stored",
+        f"{_CATALOGUE}.jobs.upload_pins",
+        "UploadPins.pin",
+        "after",
+        "upload",
+    ),
+    CrashPoint(
+        "an upload is stored, not listed",
+        f"{_STORAGE}.folder_blob_store",
+        "FolderBlobStore.keep",
+        "after",
+        "upload",
+    ),
     CrashPoint(
         "a job is committed, not answered",
         f"{_CATALOGUE}.jobs.jobs",
@@ -132,7 +147,11 @@ POINTS = (
         1,
     ),
     CrashPoint(
-        "uploads of purged images are removed", _UPLOADS, "Uploads.discard", "after", "delete", 1
+        "uploads of purged images are removed",
+        f"{_STORAGE}.uploads",
+        "Uploads.discard",
+        "after",
+        "delete",
     ),
     CrashPoint(
         "metadata is half changed",
@@ -237,7 +256,13 @@ POINTS = (
         "after",
         "heal",
     ),
-    CrashPoint("an index is healed, not purged", _REPLAY, "Replay._purge", "before", "start"),
+    CrashPoint(
+        "an index is healed, not purged",
+        "bento_service.indexing.open_indexes",
+        "OpenIndexes.purge",
+        "before",
+        "start",
+    ),
 )
 
 
@@ -254,5 +279,5 @@ def check() -> None:
 
 
 def as_json() -> list[dict[str, object]]:
-    """For `injected/sitecustomize.py`."""
+    """Return it as JSON for `injected/sitecustomize.py`."""
     return [asdict(point) for point in POINTS]

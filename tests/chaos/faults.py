@@ -76,7 +76,7 @@ def second_service(campaign: Campaign) -> None:
         timeout=120,
         check=False,
     )
-    if answer.returncode != 2 or "another service uses this data folder" not in answer.stderr:
+    if answer.returncode != 2 or "uses this data folder" not in answer.stderr:
         detail = f"a second service ended with {answer.returncode}: {answer.stderr[-300:]}"
         campaign.tally.found([Finding(Fault.REFUSED, detail)], "a second service")
     campaign.look("a second service was refused")
@@ -104,8 +104,8 @@ def damaged(campaign: Campaign, kind: str, how: str) -> None:
     offset = campaign.service.log.stat().st_size
     campaign.launch()
     campaign.look(f"{kind} was {how}")
-    told = campaign.service.log.read_bytes()[offset:].decode("utf-8", "replace")
-    if any(word in told for word in _SAYS_SO):  # not every damage is of consequence
+    log = campaign.service.log.read_bytes()[offset:].decode("utf-8", "replace")
+    if any(word in log for word in _SAYS_SO):  # not every damage is of consequence
         campaign.tally.healed[f"Milvus Lite, {kind} {how}"] += 1
 
 

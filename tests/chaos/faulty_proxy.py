@@ -14,7 +14,7 @@ _KEPT_OPEN = re.compile(rb"(?i)\r\nconnection: [^\r]*")
 
 
 class Fate(StrEnum):
-    """What becomes of a request."""
+    """The fault to apply to a request."""
 
     PASSED = "passed on"
     BEFORE = "connection dropped before the request was read"
@@ -107,7 +107,7 @@ class FaultyProxy:
         return fate is Fate.PASSED and _LENGTH.search(answer[:end]) is not None
 
     async def _asked(self, head: bytes, body: bytes, *, only_half: bool) -> bytes | None:
-        """What the service answers, on a connection of its own; `None` if it does not."""
+        """Return the service's answer over a new connection; `None` if there is none."""
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
@@ -131,7 +131,7 @@ class FaultyProxy:
 
 
 def _whole(answer: bytes) -> bool:
-    """Whether an answer came to its end, which it does not if the service was killed."""
+    """Return true if an answer is complete; it is not if the service was killed."""
     head, found, body = answer.partition(b"\r\n\r\n")
     length = _LENGTH.search(head)
     return bool(found) and (length is None or len(body) == int(length[1]))

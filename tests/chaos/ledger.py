@@ -1,4 +1,4 @@
-"""What a client was told, and what it may therefore expect of one collection.
+"""The answers that a client got, and what they allow it to expect of a collection.
 
 An answer makes things sure. A call that was cut off leaves them unsure: either outcome is right,
 and the next look tells which. Everything that contradicts what was acknowledged is a fault.
@@ -14,7 +14,7 @@ from client_sdk.schemas import Image, Job, JobState
 
 
 class Fault(StrEnum):
-    """What must not be."""
+    """A state or answer that contradicts an acknowledgement."""
 
     LOST = "lost"
     GHOST = "ghosts"
@@ -35,14 +35,15 @@ class Finding:
 
 @dataclass
 class Picture:
-    """What is known of one picture in one collection.
+    """The known state of a picture in a collection.
 
     Attributes:
         here: The outcomes that are possible: it is there, it is not.
         metadata: What its metadata may be.
         image_id: Its id, once that was seen.
         job: The open job that brings it.
-        anew: The metadata with which an open job brings it again, should it be deleted before that.
+        pending_metadata: The metadata that an open job gives it if it is deleted before the
+            job comes to it.
     """
 
     seed: int
@@ -50,7 +51,7 @@ class Picture:
     metadata: tuple[dict[str, Any], ...] = ()
     image_id: int | None = None
     job: str | None = None
-    anew: dict[str, Any] | None = None
+    pending_metadata: dict[str, Any] | None = None
 
     @property
     def is_here(self) -> bool:
@@ -67,7 +68,7 @@ _PLACE = {JobState.PENDING: 0, JobState.IN_PROGRESS: 1}
 
 @dataclass
 class Ledger:
-    """What is known of one collection.
+    """The known state of a collection.
 
     Attributes:
         pictures: By digest.
@@ -90,7 +91,7 @@ class Ledger:
             if picture.is_gone:
                 picture.metadata = (metadata,)
             else:
-                picture.anew = metadata
+                picture.pending_metadata = metadata
             picture.here |= {True}
 
     def brought(self, digests: Iterable[str], job: Job) -> None:
@@ -108,8 +109,8 @@ class Ledger:
         for digest in digests:
             picture = self.pictures[digest]
             picture.here |= {False}
-            if picture.anew is not None:
-                picture.metadata += (picture.anew,)
+            if picture.pending_metadata is not None:
+                picture.metadata += (picture.pending_metadata,)
 
     def removed(self, digests: Iterable[str]) -> None:
         """A deletion was acknowledged."""
@@ -125,7 +126,7 @@ class Ledger:
         if picture.image_id is not None:
             self.dead.add(picture.image_id)
         picture.here, picture.metadata = frozenset({False}), ()
-        picture.image_id = picture.job = picture.anew = None
+        picture.image_id = picture.job = picture.pending_metadata = None
 
     def progressed(self, job: Job) -> list[Finding]:
         """A job was seen again."""
@@ -137,7 +138,7 @@ class Ledger:
                 if picture.job == job.id:
                     picture.job = None
                     if picture.here == {True}:  # else it may have been deleted and brought again
-                        picture.anew = None
+                        picture.pending_metadata = None
         return _backwards(before, job) if before is not None else []
 
     def compared(self, images: Iterable[Image], *, final: bool) -> list[Finding]:
@@ -169,7 +170,11 @@ class Ledger:
         if picture is None or picture.is_gone:
             return [self._finding(Fault.GHOST, f"image {image.id} should not be: {picture}")]
         findings = []
-        if picture.here == EITHER and picture.anew is not None and picture.image_id is not None:
+        if (
+            picture.here == EITHER
+            and picture.pending_metadata is not None
+            and picture.image_id is not None
+        ):
             self.dead.add(picture.image_id)  # deleted, and brought again
             self.dead.discard(image.id)
         elif picture.image_id not in (None, image.id):
@@ -181,14 +186,14 @@ class Ledger:
         picture.image_id, picture.metadata = image.id, (image.metadata,)
         if picture.job is None:
             picture.here = frozenset({True})
-            picture.anew = None
+            picture.pending_metadata = None
         return findings
 
     def _finding(self, fault: Fault, detail: str) -> Finding:
         return Finding(fault, f"{self.collection}: {detail}")
 
     def ids(self) -> set[int]:
-        """Of what is surely there."""
+        """Return the ids of images that are certainly there."""
         return {one.image_id for one in self.pictures.values() if one.is_here and one.image_id}
 
     def gone(self) -> None:
@@ -200,7 +205,7 @@ class Ledger:
 
 
 def _backwards(before: Job, after: Job) -> list[Finding]:
-    """Whether a job's counters or its state went back."""
+    """Return true if a job's counters or state went back."""
     counters = ("total", "done", "indexed", "duplicates", "failed")
     fell = [name for name in counters if getattr(after, name) < getattr(before, name)]
     reopened = before.state.is_final and after.state is not before.state

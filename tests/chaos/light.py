@@ -8,14 +8,16 @@ function of pixels, as the real one is.
 import ctypes
 import json
 import os
+import select
 import signal
-import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tests.support.forge import PROJECT, ForgeProcess
+from tests.support.processes import free_port
 
 _POLL_SECONDS = 0.01
 _STOP_SECONDS = 30.0
@@ -36,7 +38,7 @@ class Forge(ForgeProcess):
 
 
 class LightServer:
-    """As `tests.conftest.Server`, but light."""
+    """A server like `tests.support.server.Server` without BentoML."""
 
     def __init__(self, folder: Path, forge: Forge, **settings: str) -> None:
         self.data_dir = folder / "data"
@@ -44,9 +46,7 @@ class LightServer:
         self.images.mkdir(parents=True, exist_ok=True)
         self.log = folder / "server.log"
         self._forge = forge
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.environment = {
             "LOOKALIKE_DATA_DIR": str(self.data_dir),
@@ -54,17 +54,25 @@ class LightServer:
             "LOOKALIKE_PORT": str(port),
             **settings,
         }
-        self._pid: int | None = None
+        self._pid = 0
+        self._handle: int | None = None  # a process id may become that of another thread
 
     def launch(self) -> None:
         """Start, and do not wait."""
+        assert not self.processes()
         self._pid = self._forge.start(self.environment, self.log)
+        with suppress(ProcessLookupError):
+            self._handle = os.pidfd_open(self._pid)
 
     def processes(self) -> dict[int, str]:
         """The process, until every thread of it is gone."""
-        if self._pid is None or not (Path("/proc") / str(self._pid)).exists():
-            return {}
-        return {self._pid: "lookalike"}
+        if self._handle is not None:
+            ended = select.poll()
+            ended.register(self._handle, select.POLLIN)
+            if ended.poll(0):
+                os.close(self._handle)
+                self._handle = None
+        return {} if self._handle is None else {self._pid: "lookalike"}
 
     def stop(self) -> None:
         """Stop as an operator would."""
@@ -76,8 +84,9 @@ class LightServer:
 
     def _end(self, number: int) -> None:
         deadline = time.monotonic() + _STOP_SECONDS
-        for pid in self.processes():
-            os.kill(pid, number)
+        if self.processes() and self._handle is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, number)
         while self.processes():
             assert time.monotonic() < deadline, "it does not end"
             time.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""What a client does to a service until it dies: one thread for each collection.
+"""The calls of a client until the service dies: one thread for each collection.
 
 A thread is the only one that changes its collection, so its ledger is exact. Every operation writes
 down what it may change before it is sent, and what it changed when it was acknowledged.
@@ -76,7 +76,7 @@ class Caller:
         getattr(self, operation)()
 
     def some_operation(self) -> str:
-        """What to do next: more pictures where there are few, fewer where there are many."""
+        """Choose the next operation: add if there are few pictures, delete if there are many."""
         if self.ledger.exists == {False}:
             return self._random.choice(["create", "upload"])
         held = len(self.ledger.ids())
@@ -204,7 +204,7 @@ class Caller:
                     self.findings.append(Finding(Fault.REFUSED, f"{url}: {answer.text}"))
 
     def search(self) -> None:
-        """What is surely there is found, what is surely gone is not."""
+        """Search, and check that acknowledged images are found and deleted ones not."""
         for digest in self._some_present()[:1]:
             one = self.ledger.pictures[digest]
             assert one.image_id is not None
@@ -226,17 +226,17 @@ class Caller:
         with self._refusable():
             held = {one.name: one.descriptor for one in self._client.collections()}
             others = [one for one in _ALTERNATIVES if one != held.get(self.ledger.collection)]
-            job = self._client.reindex(self.ledger.collection, others[0])
+            job = self._client.collection(self.ledger.collection).reindex(others[0])
             assert job.id is not None
             self.ledger.jobs[job.id] = job
 
     def undo(self) -> None:
         with self._refusable():
-            self._client.undo_reindex(self.ledger.collection)
+            self._client.collection(self.ledger.collection).undo_reindex()
 
     def forget(self) -> None:
         with self._refusable():
-            self._client.forget_reindex(self.ledger.collection)
+            self._client.collection(self.ledger.collection).forget_reindex()
 
     def create(self) -> None:
         with self._refusable():
@@ -248,12 +248,12 @@ class Caller:
     def drop(self) -> None:
         with self._refusable():
             self.ledger.exists |= {False}
-            self._client.delete_collection(self.ledger.collection)
+            self._client.collection(self.ledger.collection).delete()
             self.ledger.gone()
 
 
 def found_wrongly(ledger: Ledger, found: set[int]) -> list[Finding]:
-    """What a search for everything should have found or not."""
+    """Return the images that a search for everything lacks or should not have."""
     findings = []
     if missing := ledger.ids() - found:
         findings.append(Finding(Fault.LOST, f"{ledger.collection}: {missing} are not found"))

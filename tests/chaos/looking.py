@@ -1,4 +1,4 @@
-"""Whether a service still has all that it acknowledged, and nothing that it should not have."""
+"""Checks that a service has all that it acknowledged, and nothing else."""
 
 import random
 import shutil
@@ -58,7 +58,7 @@ def _jobs_end(client: Client, ledgers: Sequence[Ledger]) -> list[Finding]:
 
 
 def _progress(client: Client, ledger: Ledger) -> list[Finding]:
-    """How far the jobs of a collection have come; those that ended well are forgotten."""
+    """Record the progress of a collection's jobs; forget those that completed."""
     findings: list[Finding] = []
     for job_id, known in list(ledger.jobs.items()):
         if known.state is JobState.COMPLETED:
@@ -108,7 +108,7 @@ def _look_at(
 
 
 def _hits(client: Client, name: str, image_id: int) -> tuple[Hit, ...]:
-    """What an image finds; a server that was away says for a while that it is not loaded."""
+    """Return the hits of an image; retry while a restarted Milvus server loads its collections."""
     deadline = time.monotonic() + _APPLIED_SECONDS
     while True:
         try:
@@ -120,7 +120,7 @@ def _hits(client: Client, name: str, image_id: int) -> tuple[Hit, ...]:
 
 
 def _sides(reins: Reins) -> list[Finding]:
-    """Whether each index holds the ids of the catalogue, once it has caught up."""
+    """Compare each index with the catalogue's ids once it has caught up."""
     deadline = time.monotonic() + _APPLIED_SECONDS
     while True:
         indexes = reins.indexes()

@@ -1,4 +1,4 @@
-"""What can happen to a Milvus server while a service follows it."""
+"""Faults of a Milvus server while a service uses it."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the campaign tells the processes of a service, and what they answer; see `injected`."""
+"""Orders of the campaign to the processes of a service, and their answers; see `injected`."""
 
 import json
 import time
@@ -24,7 +24,7 @@ class Reins:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For the service's processes."""
+        """Return the environment variables for the service's processes."""
         return {"CHAOS_DIR": str(self._folder), "PYTHONPATH": str(INJECTED)}
 
     def arm(self, point: CrashPoint) -> None:
@@ -41,7 +41,7 @@ class Reins:
 
     @property
     def was_hit(self) -> bool:
-        """Whether a process died where it was armed."""
+        """Return true if a process died at the point where it was armed."""
         return (self._folder / "hit").exists()
 
     def spoil(self, sabotage: str) -> None:
@@ -54,7 +54,7 @@ class Reins:
         (self._folder / "clock.part").rename(self._folder / "clock")
 
     def indexes(self) -> list[dict[str, Any]]:
-        """What the catalogue and the index hold, by index; empty where nobody could say."""
+        """Return the ids in catalogue and gallery, by index; empty if no process answered."""
         seen = self._folder / "seen"
         seen.unlink(missing_ok=True)
         (self._folder / "look").touch()

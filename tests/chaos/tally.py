@@ -1,4 +1,4 @@
-"""What a campaign has counted; written after every kill, so that it can go on where it ended."""
+"""The counts of a campaign, written after every kill so that a campaign can be continued."""
 
 import json
 from collections import Counter
@@ -62,7 +62,7 @@ class Tally:
 
     @classmethod
     def read(cls, path: Path, backend: str) -> "Tally":
-        """What was counted before, nothing where that is not there."""
+        """Read the counts of an earlier campaign; zeros if there is none."""
         if not path.exists():
             return cls(backend)
         known = json.loads(path.read_text())

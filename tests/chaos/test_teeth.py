@@ -9,7 +9,7 @@ from tests.chaos.ledger import Fault
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
     for name in ("_JOBS_SECONDS", "_APPLIED_SECONDS"):
-        monkeypatch.setattr(looking, name, 3.0)
+        monkeypatch.setattr(looking, name, 8.0)
 
 
 @pytest.fixture(autouse=True)

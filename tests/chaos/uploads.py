@@ -21,7 +21,8 @@ from client_sdk import AsyncClient, AsyncJobHandle, Client, Retries
 from client_sdk._calls.png import array_png
 from client_sdk.schemas import JobState
 from tests.chaos.faulty_proxy import Fate, FaultyProxy
-from tests.conftest import Server, built_models
+from tests.support.models import built_models
+from tests.support.server import Server
 
 COLLECTION = "through-faults"
 _AT_ONCE = 16
@@ -32,7 +33,7 @@ _PATIENT = Retries(attempts=1000, seconds=300.0, first_pause=0.05, longest_pause
 
 @dataclass(frozen=True)
 class Found:
-    """What was found at the end.
+    """The state at the end of the campaign.
 
     Attributes:
         fates: How often which fault was dealt.
@@ -55,7 +56,7 @@ class Found:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every picture is there once, by one job, and from one source."""
+        """Return true if every picture exists once, from one job and one source."""
         return (
             sorted(self.stored) == sorted((digest, 1) for digest in self.digests)
             and self.count == len(self.digests)
@@ -83,7 +84,7 @@ def pictures(count: int) -> list[tuple[str, bytes]]:
 
 
 class Service(Protocol):
-    """What runs, whole or light."""
+    """The service under test, whole or light."""
 
     url: str
 

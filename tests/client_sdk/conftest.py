@@ -1,4 +1,4 @@
-"""A service that gives prepared answers, and one way to ask it with either client."""
+"""A service with prepared answers, and a fixture that calls it with either client."""
 
 import asyncio
 import re
@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from client_sdk import AsyncClient, AsyncJobHandle, Client, JobHandle
+from client_sdk import AsyncClient, AsyncImage, AsyncJobHandle, Client, Image, JobHandle
 from client_sdk.schemas import Job
+from tests.support.answers import IMAGE, JOB
 
 Ask = Callable[..., Any]
 
@@ -17,7 +18,7 @@ FIELD = rb'form-data; name="([^"]*)"(?:; filename="([^"]*)")?.*?\r\n\r\n(.*?)\r\
 
 
 class Service:
-    """Stands for the service: prepared answers in turn, the last one again and again."""
+    """A service that returns prepared answers in order, and then repeats the last one."""
 
     def __init__(self, *answers: httpx.Response | BaseException) -> None:
         self._answers = list(answers)
@@ -44,16 +45,16 @@ def service() -> type[Service]:
 
 @pytest.fixture(params=["Client", "AsyncClient"])
 def ask(request: pytest.FixtureRequest) -> Ask:
-    """Puts one question to either client: `ask(answers, lambda client: client.count())`."""
+    """Make a call with either client: `ask(answers, lambda client: client.count())`."""
 
-    def wait(transport: Any, question: Callable[[Any], Any], **options: Any) -> Any:
+    def wait(transport: Any, call: Callable[[Any], Any], **options: Any) -> Any:
         with Client(transport=_transport(transport), **options) as client:
-            answer = question(client)
+            answer = call(client)
             return list(answer) if isinstance(answer, Iterator) else answer
 
-    async def run(transport: Any, question: Callable[[Any], Any], **options: Any) -> Any:
+    async def run(transport: Any, call: Callable[[Any], Any], **options: Any) -> Any:
         async with AsyncClient(transport=_transport(transport), **options) as client:
-            answer = question(client)
+            answer = call(client)
             if isinstance(answer, AsyncIterator):
                 return [item async for item in answer]
             return await answer
@@ -72,8 +73,7 @@ def job_body() -> Callable[..., dict[str, Any]]:
     """The JSON of a job, with changes."""
 
     def body(**changes: Any) -> dict[str, Any]:
-        numbers = {"total": 4, "done": 4, "indexed": 2, "duplicates": 1, "failed": 1}
-        return {"id": "j1", "collection": "default", "state": "completed", **numbers, **changes}
+        return {**JOB, **changes}
 
     return body
 
@@ -86,11 +86,22 @@ def job(job_body: Callable[..., dict[str, Any]]) -> Callable[..., Job]:
 
 @pytest.fixture
 def handle(job: Callable[..., Job]) -> Callable[..., Any]:
-    """A job with changes, bound to a client of either kind without asking for it."""
+    """A job with changes, bound to a client of either kind."""
 
     def bound(client: Client | AsyncClient, **changes: Any) -> Any:
         kind = JobHandle if isinstance(client, Client) else AsyncJobHandle
-        return kind.of(job(**changes), client._connection)
+        return kind.model_validate(job(**changes).model_dump(), context=client._connection)
+
+    return bound
+
+
+@pytest.fixture
+def stored() -> Callable[..., Any]:
+    """An image that is bound to a client of either kind."""
+
+    def bound(client: Client | AsyncClient) -> Any:
+        kind = Image if isinstance(client, Client) else AsyncImage
+        return kind.model_validate(IMAGE, context=client._connection)
 
     return bound
 

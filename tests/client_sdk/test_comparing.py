@@ -1,4 +1,4 @@
-"""What comparing sends, and what it makes of the answer; for both clients."""
+"""Requests and answers of `compare` and `duplicates`, for both clients."""
 
 import json
 
@@ -7,25 +7,9 @@ import pytest
 
 from client_sdk import Orientation, UnexpectedAnswer, UsageError, Verdict
 from client_sdk.schemas.compare import CompareRequest, DuplicatesRequest
+from tests.support.answers import COMPARISON, LINES, SPACE, URLS
 
-LINES = {"duplicate": 0.95, "near_duplicate": 0.942, "hash_distance": 6}
-COMPARED = {
-    "collection": "default",
-    "model": "vgg16:1",
-    "descriptor": "vgg16-rmac4",
-    "fingerprint": "ff",
-    "score": 0.78,
-    "distance": 0.66,
-    "verdict": "duplicate",
-    "evidence": {
-        "same_bytes": False,
-        "hash_distance": 2,
-        "orientation": "mirrored",
-        "lines": LINES,
-        "reasons": ["pHash 2/64, mirrored"],
-    },
-}
-PLACE = {"width": 2, "height": 3, "bytes": 9, "content_url": "c", "thumbnail_url": "t"}
+PLACE = {"width": 2, "height": 3, "bytes": 9, **URLS}
 LIKE = {"image_id": 1, "score": 0.99, "distance": 0.1, "verdict": "near_duplicate"}
 
 
@@ -40,20 +24,19 @@ def page(*first_ids, next_cursor=None):
         }
         for one in first_ids
     ]
-    space = {"model": "vgg16:1", "descriptor": "vgg16-rmac4", "fingerprint": "ff"}
     seen = {"collection": "default", "min_score": 0.942, "examined": 100, "lines": LINES}
-    return httpx.Response(200, json={**space, **seen, "groups": groups, "next_cursor": next_cursor})
+    return httpx.Response(200, json={**SPACE, **seen, "groups": groups, "next_cursor": next_cursor})
 
 
 def test_two_ids_are_sent_as_json(service, ask):
-    answers = service(httpx.Response(200, json=COMPARED))
+    answers = service(httpx.Response(200, json=COMPARISON))
     found = ask(answers, lambda client: client.compare(3, 7, collection="hats"))
     (sent,) = answers.requests
     assert (sent.method, sent.url.path) == ("POST", "/api/v2/compare")
     assert CompareRequest.model_validate_json(sent.content) == CompareRequest(
         collection="hats", a_id=3, b_id=7
     )
-    assert (found.verdict, found.probability) == (Verdict.DUPLICATE, None)
+    assert (found.verdict, found.probability) == (Verdict.NEAR_DUPLICATE, None)
     assert found.evidence.orientation is Orientation.MIRRORED
     assert found.evidence.reasons == ("pHash 2/64, mirrored",)
 
@@ -67,19 +50,19 @@ def test_two_ids_are_sent_as_json(service, ask):
     ],
 )
 def test_pictures_and_ids_are_sent_as_one_form(a, b, expected, service, ask, multipart):
-    answers = service(httpx.Response(200, json=COMPARED))
+    answers = service(httpx.Response(200, json=COMPARISON))
     ask(answers, lambda client: client.compare(a, b))
     assert sorted(multipart(answers.requests[0])) == sorted(
         [("collection", None, b"default"), *expected]
     )
 
 
-def test_what_is_neither_a_picture_nor_an_id_is_refused(service, ask):
-    with pytest.raises(UsageError, match="cannot be a float"):
+def test_compare_rejects_other_types(service, ask):
+    with pytest.raises(UsageError, match="cannot be of type float"):
         ask(service(), lambda client: client.compare(1.5, 7))
 
 
-def test_a_walk_over_duplicates_gives_groups_over_every_page(service, ask):
+def test_groups_of_all_pages_are_yielded(service, ask):
     answers = service(page(1, 5, next_cursor="6"), page(next_cursor="90"), page(91))
     groups = ask(answers, lambda client: client.duplicates(collection="hats", min_score=0.9))
     assert [[image.id for image in group.images] for group in groups] == [[1, 2], [5, 6], [91, 92]]
@@ -105,8 +88,8 @@ def test_without_a_min_score_the_service_chooses_it(service, ask):
     assert json.loads(answers.requests[0].content) == {"collection": "default", "limit": 5}
 
 
-def test_a_walk_over_duplicates_that_never_ends_is_not_walked_for_ever(service, ask):
+def test_a_cursor_of_duplicates_that_repeats_is_an_error(service, ask):
     answers = service(page(next_cursor="6"))
-    with pytest.raises(UnexpectedAnswer, match="the same page again"):
+    with pytest.raises(UnexpectedAnswer, match="the same page twice"):
         ask(answers, lambda client: client.duplicates())
     assert len(answers.requests) == 2

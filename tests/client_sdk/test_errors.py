@@ -10,6 +10,7 @@ import pytest
 from bento_service import errors as service_errors
 from bento_service.api.http import problems
 from client_sdk import errors
+from client_sdk._transport import failures
 
 PROJECT = Path(__file__).parents[2]
 
@@ -52,7 +53,7 @@ def answer(status, code, retry_after=None):
 
 @pytest.mark.parametrize(("status", "code", "kind"), CODES)
 def test_every_code_of_the_contract_has_its_error(status, code, kind):
-    error = errors.from_response(answer(status, code))
+    error = failures.from_response(answer(status, code))
     assert type(error) is kind
     assert (error.status, error.code, error.detail, error.request_id) == (status, code, "why", "r1")
     assert str(error) == f"why [{status} {code}, request r1]"
@@ -70,65 +71,59 @@ def codes_of_the_service():
     return codes | set(re.findall(r"`([a-z]+(?:_[a-z]+)+|conflict|forbidden|overloaded)`", rows))
 
 
-def test_every_code_of_the_service_is_known_here():
+def test_every_code_of_the_service_has_a_class():
     codes = codes_of_the_service()
     assert len(codes) > 20
     assert {code for _, code, _ in CODES} == codes
 
 
-def test_no_error_stands_for_a_code_that_is_not_in_the_contract():
+def test_every_class_has_a_code_of_the_contract():
     assert {kind for _, _, kind in CODES} == set(errors.ApiError.__subclasses__())
 
 
-@pytest.mark.parametrize(("status", "code", "kind"), CODES)
-def test_the_tree_in_the_documentation_shows_every_code(status, code, kind):
-    rows = [row.split()[1:] for row in errors.__doc__.splitlines()]
-    assert [kind.__name__, str(status), code] in rows
-
-
-def test_overloaded_says_when_to_try_again():
-    assert errors.from_response(answer(429, "overloaded", retry_after="7")).retry_after == 7.0
+def test_overloaded_has_the_retry_after_of_the_answer():
+    assert failures.from_response(answer(429, "overloaded", retry_after="7")).retry_after == 7.0
 
 
 def test_retry_after_may_be_a_date():
     then = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    later = errors.from_response(answer(429, "overloaded", retry_after=then)).retry_after
+    later = failures.from_response(answer(429, "overloaded", retry_after=then)).retry_after
     assert 50 < later <= 60
     past = answer(429, "overloaded", retry_after="Wed, 21 Oct 2015 07:28:00 GMT")
-    assert errors.from_response(past).retry_after == 0.0
+    assert failures.from_response(past).retry_after == 0.0
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "1.5", "Wed, 99 Oct 2026 07:28:00 GMT"])
-def test_a_retry_after_that_makes_no_sense_is_left_alone(text):
-    assert errors.from_response(answer(429, "overloaded", retry_after=text)).retry_after is None
+def test_an_invalid_retry_after_is_ignored(text):
+    assert failures.from_response(answer(429, "overloaded", retry_after=text)).retry_after is None
 
 
 def test_a_new_code_keeps_the_class_of_its_status():
-    error = errors.from_response(answer(409, "name_taken"))
+    error = failures.from_response(answer(409, "name_taken"))
     assert type(error) is errors.Conflict
     assert error.code == "name_taken"
 
 
 def test_a_new_code_of_a_status_with_several_codes_is_a_plain_api_error():
-    error = errors.from_response(answer(404, "tag_not_found"))
+    error = failures.from_response(answer(404, "tag_not_found"))
     assert type(error) is errors.ApiError
     assert error.code == "tag_not_found"
 
 
 def test_the_answer_of_a_proxy_is_quoted():
-    error = errors.from_response(httpx.Response(502, text="<h1>Bad\n gateway</h1>" + "x" * 999))
+    error = failures.from_response(httpx.Response(502, text="<h1>Bad\n gateway</h1>" + "x" * 999))
     assert type(error) is errors.ApiError
     assert (error.status, error.code) == (502, "http_502")
     assert error.detail.startswith("Bad Gateway: <h1>Bad gateway</h1>xxx")
     assert len(error.detail) < 300
 
 
-def test_a_proxy_that_refuses_a_large_body_is_understood():
-    assert type(errors.from_response(httpx.Response(413))) is errors.TooLarge
+def test_a_413_of_a_proxy_is_too_large():
+    assert type(failures.from_response(httpx.Response(413))) is errors.TooLarge
 
 
-def test_an_answer_with_an_unknown_status_and_no_body_has_words():
-    assert str(errors.from_response(httpx.Response(599))) == (
+def test_an_answer_without_a_reason_has_a_message():
+    assert str(failures.from_response(httpx.Response(599))) == (
         "failed without a reason [599 http_599]"
     )
 
@@ -154,11 +149,11 @@ def test_every_error_of_httpx_becomes_one_of_ours(kind, service, ask):
         (httpx.InvalidURL("x"), errors.UsageError),
     ],
 )
-def test_each_kind_of_foreign_error_has_its_own(foreign, ours):
-    assert type(errors.from_httpx(foreign, "http://host")) is ours
+def test_each_kind_of_httpx_error_has_its_class(foreign, ours):
+    assert type(failures.from_httpx(foreign, "http://host")) is ours
 
 
-def test_the_error_of_a_connection_names_the_address_and_no_password(service, ask):
+def test_a_connection_error_names_the_address_without_the_password(service, ask):
     with pytest.raises(errors.ConnectError, match=r"cannot reach http://127\.0\.0\.1:9: refused"):
         ask(
             service(httpx.ConnectError("refused")),
@@ -167,9 +162,9 @@ def test_the_error_of_a_connection_names_the_address_and_no_password(service, as
         )
 
 
-def test_a_broken_connection_is_told_from_a_service_that_is_not_there():
-    broken = errors.from_httpx(httpx.ReadError(""), "http://host")
-    assert str(broken) == "the connection to http://host broke before the answer came: ReadError"
+def test_a_broken_connection_has_its_own_message():
+    broken = failures.from_httpx(httpx.ReadError(""), "http://host")
+    assert str(broken) == "the connection to http://host broke: ReadError"
 
 
 @pytest.mark.parametrize(
@@ -180,17 +175,17 @@ def test_a_broken_connection_is_told_from_a_service_that_is_not_there():
         (errors.TimeoutExceeded, TimeoutError),
     ],
 )
-def test_an_error_for_which_python_has_a_word_is_that_too(ours, python):
+def test_errors_are_also_the_matching_builtin_errors(ours, python):
     assert issubclass(ours, python)
 
 
-def test_errors_survive_the_way_to_another_process(job):
-    for error in (errors.from_response(answer(413, "too_large")), errors.JobFailed(job())):
+def test_errors_can_be_pickled(job):
+    for error in (failures.from_response(answer(413, "too_large")), errors.JobFailed(job())):
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
         assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
 
 
-def test_a_failed_job_says_how_far_it_came_and_why(job):
+def test_job_failed_has_the_progress_and_the_reason(job):
     failed = job(state="failed", detail="the disk is full")
     assert str(errors.JobFailed(failed)) == "job j1 failed after 4 of 4: the disk is full"
     assert str(errors.JobFailed(job(state="canceled"))) == "job j1 was canceled after 4 of 4"

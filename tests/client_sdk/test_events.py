@@ -1,4 +1,4 @@
-"""Following a job: reading events, and going on when a stream breaks off."""
+"""Events of a job, also after a broken stream."""
 
 import json
 
@@ -44,25 +44,23 @@ def states(jobs):
     return [(job.state.value, job.done) for job in jobs]
 
 
-def test_a_job_is_told_until_its_end(service, ask, stream, handle):
+def test_events_are_yielded_until_the_job_ends(service, ask, stream, handle):
     answers = service(stream({"state": "pending", "done": 0}, {"state": "in_progress"}, {}))
-    told = ask(answers, lambda client: handle(client).events())
-    assert states(told) == [("pending", 0), ("in_progress", 4), ("completed", 4)]
+    jobs = ask(answers, lambda client: handle(client).events())
+    assert states(jobs) == [("pending", 0), ("in_progress", 4), ("completed", 4)]
     (request,) = answers.requests
     assert request.url.path == "/api/v2/jobs/j1/events"
     assert request.headers["accept"] == "text/event-stream"
 
 
 @pytest.mark.parametrize("state", ["failed", "canceled"])
-def test_every_end_is_an_end(state, service, ask, stream, handle):
+def test_every_final_state_ends_the_events(state, service, ask, stream, handle):
     assert states(ask(service(stream({"state": state})), lambda c: handle(c).events())) == [
         (state, 4)
     ]
 
 
-def test_a_stream_that_breaks_off_is_opened_again_and_says_nothing_twice(
-    service, ask, stream, handle
-):
+def test_a_broken_stream_is_reopened_without_repeated_events(service, ask, stream, handle):
     running = {"state": "in_progress", "done": 1}
     answers = service(
         httpx.ConnectError("refused"),
@@ -71,18 +69,18 @@ def test_a_stream_that_breaks_off_is_opened_again_and_says_nothing_twice(
         stream(running, {"state": "in_progress", "done": 2}),
         stream({}),
     )
-    told = ask(answers, lambda client: handle(client).events(timeout=5.0))
-    assert states(told) == [("in_progress", 1), ("in_progress", 2), ("completed", 4)]
+    jobs = ask(answers, lambda client: handle(client).events(timeout=5.0))
+    assert states(jobs) == [("in_progress", 1), ("in_progress", 2), ("completed", 4)]
     assert len(answers.requests) == 5
 
 
-def test_a_service_that_stays_away_is_told(service, ask, handle):
-    with pytest.raises(TimeoutExceeded, match="j1 cannot be followed any more") as caught:
+def test_events_time_out_if_the_service_is_unreachable(service, ask, handle):
+    with pytest.raises(TimeoutExceeded, match="no events of job j1 arrived") as caught:
         ask(service(httpx.ConnectError("refused")), lambda c: handle(c).events(**QUICK))
     assert isinstance(caught.value.__cause__, ConnectError)
 
 
-def test_a_job_that_is_not_there_is_told_at_once(service, ask, handle):
+def test_events_of_an_unknown_job_fail_at_once(service, ask, handle):
     body = {"title": "T", "status": 404, "detail": "why", "code": "job_not_found"}
     answers = service(httpx.Response(404, json=body))
     with pytest.raises(JobNotFound, match="why"):
@@ -97,13 +95,13 @@ def test_a_job_that_is_not_there_is_told_at_once(service, ask, handle):
         ("text/event-stream", b"event: job\ndata: {}\n\n"),
     ],
 )
-def test_an_answer_of_somebody_else_is_unexpected(kind, content, service, ask, handle):
+def test_an_answer_that_is_no_event_stream_is_unexpected(kind, content, service, ask, handle):
     answer = httpx.Response(200, headers={"content-type": kind}, content=content)
     with pytest.raises(UnexpectedAnswer):
         ask(service(answer), lambda client: handle(client).events())
 
 
-def test_following_no_job_is_refused(service, ask, job, stream, handle):
+def test_events_of_no_job_are_rejected(service, ask, job, stream, handle):
     with pytest.raises(UsageError, match="there is no job yet"):
         ask(service(stream({})), lambda client: handle(client, id=None, state="idle").events())
 
@@ -136,5 +134,5 @@ def test_events_are_read_from_pieces_of_any_size(size, service, ask, handle, job
     wire = f"event: job\r\nid: 1\r\ndata: {one}\r\n\r\n: x\n\nevent: job\ndata:{two}\n\n\n".encode()
     headers = {"content-type": "text/event-stream"}
     answer = httpx.Response(200, headers=headers, stream=Pieces(wire, size))
-    told = ask(service(answer), lambda client: handle(client).events())
-    assert [job.detail for job in told] == ["caf\u00e9\u2028", None]
+    jobs = ask(service(answer), lambda client: handle(client).events())
+    assert [job.detail for job in jobs] == ["caf\u00e9\u2028", None]

@@ -1,4 +1,4 @@
-"""The fake service under the real client: what it answers is what the service answers."""
+"""The fake service answers the real client as the service does."""
 
 import asyncio
 import io
@@ -42,12 +42,15 @@ def test_pictures_are_indexed_searched_and_deleted(client):
     hits = client.search(DARK_RED).hits
     assert [hit.name for hit in hits] == ["red.png", "blue.png"]
     assert hits[0].score > 0.9 > 0 > hits[1].score
-    assert client.search(hits[1].image_id, top_k=1).hits[0].score == pytest.approx(1)
+    assert [hit.verdict for hit in hits] == ["similar", "similar"]
+    same = client.search(hits[1].image_id, top_k=1)
+    assert (same.hits[0].score, same.hits[0].verdict) == (pytest.approx(1), "duplicate")
+    assert same.lines == client.info().lines
     assert client.count(filter='shop == "north" and $width == 40') == 2
     assert client.delete(hits[0].image_id) == 1
     assert [image.name for image in client.images()] == ["blue.png"]
     with pytest.raises(ImageNotFound):
-        client.content(hits[0].image_id)
+        hits[0].content()
 
 
 def test_the_same_upload_under_a_key_is_one_job(client):
@@ -58,7 +61,7 @@ def test_the_same_upload_under_a_key_is_one_job(client):
         client.upload(BLUE, idempotency_key="a")
 
 
-def test_refusals_are_those_of_the_contract(client):
+def test_errors_are_those_of_the_contract(client):
     for question, error in (
         (lambda: client.search(RED, top_k=0), InvalidArgument),
         (lambda: client.delete([]), InvalidArgument),
@@ -96,10 +99,10 @@ def test_pictures_are_compared_and_near_ones_are_grouped():
         client.upload([RED, plain("#fe0000"), BLUE])
     with httpx.Client(base_url="http://fake", transport=fake.transport) as http:
         files = {"a": RED, "b": BLUE}
-        told = http.post("/api/v2/compare", files=files).json()
-        assert (told["verdict"], told["evidence"]["same_bytes"]) == ("similar", False)
-        told = http.post("/api/v2/compare", data={"a_id": "1"}, files={"b": RED}).json()
-        assert (told["verdict"], told["evidence"]["same_bytes"]) == ("duplicate", True)
+        answer = http.post("/api/v2/compare", files=files).json()
+        assert (answer["verdict"], answer["evidence"]["same_bytes"]) == ("similar", False)
+        answer = http.post("/api/v2/compare", data={"a_id": "1"}, files={"b": RED}).json()
+        assert (answer["verdict"], answer["evidence"]["same_bytes"]) == ("duplicate", True)
         (group,) = http.post("/api/v2/duplicates", json={}).json()["groups"]
         assert [image["id"] for image in group["images"]] == [1, 2]
         assert http.post("/api/v2/compare", json={"a_id": 1}).status_code == 422

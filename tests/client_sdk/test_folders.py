@@ -1,4 +1,4 @@
-"""Sending folders by either client to the fake service: what is sent, and what is told."""
+"""Uploads of folders by either client to the fake service."""
 
 import asyncio
 import io
@@ -12,14 +12,12 @@ from PIL import Image
 from client_sdk import (
     AsyncClient,
     Client,
-    FailedFile,
     JobFailed,
     Retries,
     UploadReport,
     UploadStopped,
     UsageError,
 )
-from client_sdk._folder.plan import names_without
 from client_sdk._folder.report import Tally, describe
 from client_sdk.schemas import Job
 from tests.support.fake_service import FakeService
@@ -69,11 +67,11 @@ def stored(fake):
     return sorted(held.image.source for held in fake.gallery.shelves["default"].held.values())
 
 
-def test_a_folder_is_sent_once_and_told_file_by_file(send, folder):
+def test_a_folder_is_sent_once_and_every_file_is_reported(send, folder):
     fake = FakeService()
     first = send(fake.transport, folder, batch_files=4, metadata={"by": "me"})
     assert (first.found, first.known, first.sent, first.indexed) == (12, 1, 11, 10)
-    assert [(one.path, one.code) for one in first.failed] == [
+    assert [(one.source, one.code) for one in first.failed] == [
         ("broken.jpg", "unsupported_media_type")
     ]
     assert len(first.jobs) == len(uploads(fake)) == 3
@@ -84,7 +82,7 @@ def test_a_folder_is_sent_once_and_told_file_by_file(send, folder):
     assert len(stored(fake)) == 10
 
 
-def test_patterns_say_what_is_meant_and_what_is_not(send, folder):
+def test_patterns_select_and_ignore_files(send, folder):
     fake = FakeService()
     report = send(fake.transport, folder, pattern=["*.png"], ignore=["[2-9].*", "copy.*"])
     assert stored(fake) == ["0.PNG", "deep/1.PNG"]
@@ -102,7 +100,7 @@ def test_requests_are_bounded_in_files_and_bytes(send, folder):
     assert max(len(one.content) for one in uploads(fake)) < 3 * size + 2000
 
 
-def test_no_more_requests_are_under_way_than_allowed(send, folder):
+def test_concurrency_limits_the_parallel_requests(send, folder):
     fake, lock, now, most = FakeService(), threading.Lock(), 0, 0
 
     class Counting(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -126,14 +124,14 @@ def test_no_more_requests_are_under_way_than_allowed(send, folder):
     assert most == 3
 
 
-def test_a_folder_is_sent_again_where_nothing_is_asked_before(send, folder):
+def test_skip_known_false_sends_every_file(send, folder):
     fake = FakeService()
     send(fake.transport, folder)
     again = send(fake.transport, folder, skip_known=False)
     assert (again.sent, again.duplicates, again.indexed, again.known) == (12, 11, 0, 0)
 
 
-def test_jobs_need_not_be_waited_for(send, folder):
+def test_wait_false_returns_before_the_jobs_end(send, folder):
     fake = FakeService()
     report = send(fake.transport, folder, wait=False)
     assert (report.sent, report.indexed) == (11, 0)
@@ -144,7 +142,7 @@ def test_jobs_need_not_be_waited_for(send, folder):
     }
 
 
-def test_a_file_for_which_a_request_is_refused_is_found_and_the_others_are_sent(send, folder):
+def test_a_rejected_file_is_isolated_and_the_others_are_sent(send, folder):
     fake = FakeService()
 
     def picky(request):
@@ -153,21 +151,22 @@ def test_a_file_for_which_a_request_is_refused_is_found_and_the_others_are_sent(
         return fake(request)
 
     report = send(httpx.MockTransport(picky), folder)
-    assert report.failed == (FailedFile("broken.jpg", "http_413", "Request Entity Too Large"),)
+    (failed,) = report.failed
+    assert (failed.source, failed.code) == ("broken.jpg", "http_413")
     assert (report.sent, report.indexed) == (10, 10)
 
 
-def test_files_that_the_service_would_refuse_stay_here(send, folder):
+def test_files_over_the_upload_limit_are_not_sent(send, folder):
     (folder / "huge.png").touch()
     os.truncate(folder / "huge.png", 65 * 2**20)
     report = send(FakeService().transport, folder, skip_known=False)
-    assert [(one.path, one.code) for one in report.failed if one.path != "broken.jpg"] == [
+    assert [(one.source, one.code) for one in report.failed if one.source != "broken.jpg"] == [
         ("huge.png", "too_large")
     ]
     assert report.found == report.sent + 1
 
 
-def test_a_file_that_goes_away_meanwhile_is_told(send, folder):
+def test_a_file_deleted_during_the_upload_is_reported(send, folder):
     fake = FakeService()
 
     def late(request):
@@ -176,11 +175,11 @@ def test_a_file_that_goes_away_meanwhile_is_told(send, folder):
         return fake(request)
 
     report = send(httpx.MockTransport(late), folder)
-    assert ("4.PNG", "unreadable") in [(one.path, one.code) for one in report.failed]
+    assert ("4.PNG", "unreadable") in [(one.source, one.code) for one in report.failed]
     assert report.indexed == 9
 
 
-def test_nothing_is_lost_or_doubled_when_requests_and_answers_are_lost(send, folder):
+def test_lost_requests_and_answers_lose_or_repeat_no_file(send, folder):
     fake, number = FakeService(), 0
 
     def faulty(request):
@@ -200,7 +199,7 @@ def test_nothing_is_lost_or_doubled_when_requests_and_answers_are_lost(send, fol
     assert len({one.headers["idempotency-key"] for one in uploads(fake)}) == 6
 
 
-def test_an_upload_that_cannot_go_on_says_how_far_it_came_and_goes_on_later(send, folder):
+def test_a_stopped_upload_reports_its_progress_and_can_be_resumed(send, folder):
     fake, left = FakeService(), 2
 
     def ending(request):
@@ -211,7 +210,7 @@ def test_an_upload_that_cannot_go_on_says_how_far_it_came_and_goes_on_later(send
                 return httpx.Response(507)
         return fake(request)
 
-    with pytest.raises(UploadStopped, match=r"after 4 files.*call it again") as caught:
+    with pytest.raises(UploadStopped, match=r"after sending 4 of.*repeat the call") as caught:
         send(httpx.MockTransport(ending), folder, batch_files=2, concurrency=1)
     assert caught.value.report.sent == 4
     assert caught.value.__cause__.status == 507
@@ -220,7 +219,7 @@ def test_an_upload_that_cannot_go_on_says_how_far_it_came_and_goes_on_later(send
     assert len(stored(fake)) == 10
 
 
-def test_a_job_that_ends_early_names_what_is_not_there(send, folder):
+def test_a_failed_job_reports_the_files_that_are_missing(send, folder):
     fake = FakeService()
 
     def failing(request):
@@ -233,18 +232,18 @@ def test_a_job_that_ends_early_names_what_is_not_there(send, folder):
         return answer
 
     report = send(httpx.MockTransport(failing), folder)
-    codes = {one.path: one.code for one in report.failed}
+    codes = {one.source: one.code for one in report.failed}
     assert codes == {"broken.jpg": "unsupported_media_type", "deep/9.PNG": "job_failed"}
     assert report.indexed == 9
 
 
 @pytest.mark.parametrize("options", [{"concurrency": 0}, {"batch_files": 0}, {"batch_bytes": -1}])
-def test_options_that_make_no_sense_are_refused(options, send, folder):
+def test_options_out_of_range_are_rejected(options, send, folder):
     with pytest.raises(UsageError, match="give 1 or more"):
         send(FakeService().transport, folder, **options)
 
 
-def test_what_is_no_folder_is_refused(send, folder):
+def test_a_path_that_is_not_a_folder_is_rejected(send, folder):
     fake = FakeService()
     with pytest.raises(UsageError, match="is not a folder"):
         send(fake.transport, folder / "0.PNG")
@@ -258,13 +257,33 @@ def test_progress_is_shown_on_stderr(send, folder, capsys):
     assert "found, " in capsys.readouterr().err
 
 
-def test_an_empty_folder_is_no_failure(send, tmp_path):
+def test_an_empty_folder_gives_an_empty_report(send, tmp_path):
     assert send(FakeService().transport, tmp_path) == UploadReport()
 
 
-def test_a_failed_job_of_files_that_are_gone_is_told(job):
+def test_a_failed_job_names_the_files_that_are_not_indexed(job):
     tally = Tally()
-    names = names_without([FailedFile("a", "unreadable", "gone")], set())
-    tally.broken(JobFailed(job(state="failed")), names)
-    assert [one.path for one in tally.report.failed] == ["a"]
+    tally.broken(JobFailed(job(state="failed")), ["a"])
+    assert [one.source for one in tally.report.failed] == ["a"]
     assert describe(tally.report) == "0 found, 0 known, 0 sent, 3 done, 1 failed"
+
+
+def test_clutter_and_links_that_lead_outside_are_skipped_and_reported(tmp_path, send):
+    folder, outside = tmp_path / "shelf", tmp_path / "outside"
+    (folder / "@eaDir").mkdir(parents=True)
+    outside.mkdir()
+    (folder / "a.jpg").write_bytes(b"a")
+    (folder / "._a.jpg").write_bytes(b"b")
+    (folder / "@eaDir" / "a.jpg").write_bytes(b"c")
+    (outside / "o.jpg").write_bytes(b"o")
+    (folder / "inside.jpg").symlink_to("a.jpg")
+    (folder / "leads-out.jpg").symlink_to(outside / "o.jpg")
+    (folder / "folder").symlink_to(outside)
+    report = send(FakeService().transport, folder)
+    assert (report.found, report.known, report.sent) == (2, 1, 1)
+    assert {one.source: one.code for one in report.left_out} == {
+        "._a.jpg": "clutter",
+        "@eaDir": "clutter",
+        "leads-out.jpg": "link_outside",
+        "folder": "link_to_folder",
+    }

@@ -1,9 +1,8 @@
-"""Jobs as the clients return them: the wire model, and what to do with it."""
+"""Jobs as the clients return them: the wire model with methods."""
 
 import asyncio
 import copy
 import pickle
-import sys
 
 import httpx
 import pytest
@@ -22,7 +21,7 @@ def uploaded(service, job_body):
         yield client.upload(b"x")
 
 
-def test_every_job_that_a_client_returns_knows_it(service, job_body, handle):
+def test_every_returned_job_is_bound_to_its_client(service, job_body, handle):
     listed = httpx.Response(200, json={"jobs": [job_body(), job_body(id="j2")]})
     stream = httpx.Response(
         200,
@@ -30,7 +29,7 @@ def test_every_job_that_a_client_returns_knows_it(service, job_body, handle):
         headers={"content-type": "text/event-stream"},
     )
     one = httpx.Response(200, json=job_body())
-    questions = [
+    calls = [
         (one, lambda client: client.train("a")),
         (one, lambda client: client.train(manifest="a")),
         (one, lambda client: client.upload(b"x")),
@@ -40,18 +39,18 @@ def test_every_job_that_a_client_returns_knows_it(service, job_body, handle):
         (one, lambda client: handle(client).wait()),
         (one, lambda client: handle(client).cancel()),
         (one, lambda client: handle(client).retry()),
-        (one, lambda client: client.reindex("hats")),
+        (one, lambda client: client.collection("hats").reindex()),
         (listed, lambda client: next(client.jobs())),
         (stream, lambda client: next(handle(client).events())),
     ]
-    for answer, question in questions:
+    for answer, call in calls:
         with Client(transport=httpx.MockTransport(service(answer))) as client:
-            assert type(question(client)) is JobHandle
+            assert type(call(client)) is JobHandle
             answer = answer if answer is stream else one
-            assert question(client)._connection is client._connection
+            assert call(client)._connection is client._connection
 
 
-def test_a_handle_does_what_its_client_does(service, job_body):
+def test_the_methods_of_a_job_send_the_requests_of_the_contract(service, job_body):
     async def asynchronous(transport):
         async with AsyncClient(transport=transport) as client:
             job = await client.upload(b"x")
@@ -80,7 +79,7 @@ def test_a_handle_does_what_its_client_does(service, job_body):
         ]
 
 
-def test_a_handle_is_the_wire_model(uploaded, job_body):
+def test_a_handle_equals_its_wire_model(uploaded, job_body):
     wire = Job.model_validate(job_body())
     assert uploaded == wire
     assert wire == uploaded
@@ -98,14 +97,12 @@ def test_a_handle_is_frozen_and_can_be_copied_and_sent_to_another_process(upload
     assert (type(sent), sent) == (Job, uploaded)
 
 
-def test_a_handle_of_no_client_says_what_to_do(uploaded):
-    with pytest.raises(UsageError, match="came from no client"):
+def test_an_unbound_handle_raises_usage_error(uploaded):
+    with pytest.raises(UsageError, match="is not bound to a client"):
         JobHandle.model_validate(uploaded.model_dump()).wait()
 
 
-def test_progress_is_shown_on_stderr_and_other_wishes_are_kept(
-    service, ask, job_body, handle, capsys
-):
+def test_progress_and_on_progress_can_be_combined(service, ask, job_body, handle, capsys):
     looks = [httpx.Response(200, json=job_body(state="in_progress", done=1))]
     answers, seen = service(*looks, httpx.Response(200, json=job_body())), []
     ask(
@@ -115,5 +112,4 @@ def test_progress_is_shown_on_stderr_and_other_wishes_are_kept(
         ),
     )
     assert seen == [1, 4]
-    assert capsys.readouterr().err.splitlines()[0] == "in_progress: 1 of 4"
-    assert sys.stdout is not sys.stderr
+    assert capsys.readouterr().err == "in_progress: 1 of 4\ncompleted: 4 of 4\n"

@@ -1,3 +1,4 @@
+import inspect
 import subprocess
 import sys
 from importlib.resources import files
@@ -13,8 +14,12 @@ INSIDE = {
     "Count",
     "Deleted",
     "DuplicateGroups",
+    "Folder",
+    "FolderEntries",
     "ImageList",
     "JobErrorList",
+    "Root",
+    "RootList",
     "JobList",
     "Known",
     "Problem",
@@ -66,3 +71,10 @@ def test_importing_the_client_loads_nothing_heavy():
 
 def test_the_client_is_marked_as_typed():
     assert (files(client_sdk) / "py.typed").is_file()
+
+
+def test_results_are_documented_with_the_fields_of_their_wire_models():
+    for kind in (client_sdk.Hit, client_sdk.SearchResponse, client_sdk.AsyncDuplicateGroup):
+        wire = next(one for one in kind.__mro__ if one.__module__.startswith("client_sdk.schemas"))
+        assert "Attributes:" in (inspect.getdoc(kind) or "")
+        assert inspect.getdoc(kind) == inspect.getdoc(wire)

@@ -10,7 +10,7 @@ def pages(*bodies):
     return [httpx.Response(200, json=body) for body in bodies]
 
 
-def test_a_walk_goes_over_every_page(service, ask, handle):
+def test_pages_are_followed_to_the_end(service, ask, handle):
     answers = service(
         *pages(
             {"errors": ERRORS[:2], "next_cursor": "c&1"},
@@ -25,21 +25,21 @@ def test_a_walk_goes_over_every_page(service, ask, handle):
     ]
 
 
-def test_an_empty_page_in_the_middle_does_not_end_a_walk(service, ask, handle):
+def test_an_empty_page_does_not_end_the_list(service, ask, handle):
     answers = service(
         *pages({"errors": [], "next_cursor": "c1"}, {"errors": ERRORS, "next_cursor": None})
     )
     assert len(ask(answers, lambda client: handle(client).all_errors())) == 3
 
 
-def test_a_walk_over_jobs_gives_jobs(service, ask, job_body):
+def test_jobs_of_all_pages_are_yielded(service, ask, job_body):
     answers = service(
         *pages({"jobs": [job_body()], "next_cursor": "c1"}, {"jobs": [job_body(id="j2")]})
     )
     assert [job.id for job in ask(answers, lambda client: client.jobs())] == ["j1", "j2"]
 
 
-def test_a_walk_asks_for_a_page_only_when_it_is_needed(service, handle):
+def test_a_page_is_fetched_only_when_it_is_needed(service, handle):
     answers = service(*pages({"errors": ERRORS, "next_cursor": "c1"}))
     with Client(transport=httpx.MockTransport(answers)) as client:
         walk = handle(client).all_errors()
@@ -48,8 +48,8 @@ def test_a_walk_asks_for_a_page_only_when_it_is_needed(service, handle):
     assert len(answers.requests) == 1
 
 
-def test_a_list_that_never_ends_is_not_walked_for_ever(service, ask, handle):
+def test_a_cursor_that_repeats_is_an_error(service, ask, handle):
     answers = service(*pages({"errors": ERRORS, "next_cursor": "same"}))
-    with pytest.raises(UnexpectedAnswer, match="the same page again"):
+    with pytest.raises(UnexpectedAnswer, match="the same page twice"):
         ask(answers, lambda client: handle(client).all_errors())
     assert len(answers.requests) == 2

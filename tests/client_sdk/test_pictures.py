@@ -1,4 +1,4 @@
-"""Pictures of Pillow, NumPy and browsers, URLs and ids: what of them is sent."""
+"""Requests with pictures of Pillow, NumPy and browsers, with URLs and with ids."""
 
 import base64
 import io
@@ -12,13 +12,9 @@ import pytest
 from PIL import Image
 
 from client_sdk import UsageError
+from tests.support.answers import found
 
-FOUND = {
-    "collection": "default",
-    "model": "vgg16:1",
-    "hits": [],
-    "took_ms": {"decode": 1, "describe": 2, "search": 3, "total": 6},
-}
+FOUND = found()
 COLOURS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
 
@@ -76,7 +72,7 @@ def test_a_view_of_an_array_is_sent_as_it_is_seen(decoded):
         (np.uint8([1, 2]), r"give \(H, W\)"),
     ],
 )
-def test_an_array_that_is_no_picture_is_refused_with_what_to_do(array, advice, sent):
+def test_an_array_that_is_not_a_picture_is_rejected_with_advice(array, advice, sent):
     with pytest.raises(UsageError, match=advice):
         sent(array)
 
@@ -119,7 +115,7 @@ def test_an_image_of_pillow_arrives_upright_and_without_its_metadata(orientation
     assert dict(arrived.getexif()) == {}
 
 
-def test_the_colour_profile_of_an_image_travels_along(decoded):
+def test_the_colour_profile_of_an_image_is_sent(decoded):
     image = Image.fromarray(COLOURS)
     image.info["icc_profile"] = b"profile"
     assert decoded(image).info["icc_profile"] == b"profile"
@@ -129,7 +125,7 @@ def test_the_colour_profile_of_an_image_travels_along(decoded):
     ("image", "advice"),
     [
         (Image.new("F", (2, 2)), "scale it to 0..255"),
-        (Image.new("I", (2, 2), 70_000), "beyond 0..65535"),
+        (Image.new("I", (2, 2), 70_000), "outside of 0..65535"),
     ],
 )
 def test_an_image_of_pillow_that_cannot_be_sent_says_what_to_do(image, advice, sent):
@@ -143,7 +139,7 @@ def test_an_image_of_pillow_keeps_the_name_of_its_file(tmp_path, sent):
     assert sent(Image.fromarray(COLOURS))[0] == "upload-1.png"
 
 
-def test_many_of_each_kind_travel_in_one_upload(service, ask, multipart, job_body):
+def test_several_kinds_of_pictures_fit_into_one_upload(service, ask, multipart, job_body):
     answers = service(httpx.Response(202, json=job_body()))
     pictures = [Image.fromarray(COLOURS), COLOURS, bytearray(b"b"), memoryview(b"m")]
     ask(answers, lambda client: client.upload(pictures))
@@ -157,7 +153,7 @@ def test_many_of_each_kind_travel_in_one_upload(service, ask, multipart, job_bod
     ]
 
 
-def test_pictures_are_encoded_beside_the_event_loop(service, monkeypatch):
+def test_pictures_are_encoded_outside_of_the_event_loop(service, monkeypatch):
     import asyncio
 
     from client_sdk import AsyncClient
@@ -181,7 +177,7 @@ def test_pictures_are_encoded_beside_the_event_loop(service, monkeypatch):
     assert threads[0] is not threading.main_thread()
 
 
-def test_a_screenshot_of_a_browser_is_a_picture_and_its_base64_says_what_to_do(sent):
+def test_a_screenshot_is_a_picture_but_its_base64_is_rejected(sent):
     screenshot = io.BytesIO()
     Image.fromarray(np.tile(COLOURS, (9, 9, 1))).save(screenshot, "PNG")
     assert sent(screenshot.getvalue())[1] == screenshot.getvalue()
@@ -200,7 +196,7 @@ def test_a_screenshot_of_a_browser_is_a_picture_and_its_base64_says_what_to_do(s
         (np.int64(7), "image_id"),
     ],
 )
-def test_a_url_or_an_id_is_a_query_too(query, field, service, ask):
+def test_a_url_or_an_id_is_a_query(query, field, service, ask):
     answers = service(httpx.Response(200, json=FOUND))
     ask(answers, lambda client: client.search(query, top_k=3))
     body = httpx.Response(200, content=answers.requests[0].content).json()
@@ -210,17 +206,17 @@ def test_a_url_or_an_id_is_a_query_too(query, field, service, ask):
 @pytest.mark.parametrize(
     ("picture", "advice"),
     [
-        ("https://shop.example/cat.jpg", "is a URL; `search` takes one"),
+        ("https://shop.example/cat.jpg", "is a URL, which only a query may be"),
         (7, "id of a stored image"),
-        ("\0PNG", "text with a NUL"),
+        ("\0PNG", "cannot contain a NUL character"),
     ],
 )
-def test_what_only_a_query_may_be_is_not_uploaded(picture, advice, service, ask):
+def test_urls_and_ids_cannot_be_uploaded(picture, advice, service, ask):
     with pytest.raises(UsageError, match=advice):
         ask(service(httpx.Response(500)), lambda client: client.upload(picture))
 
 
-def test_a_file_that_is_awaited_is_refused(sent):
+def test_an_asynchronous_file_is_rejected(sent):
     class File:
         async def read(self):
             return b""
@@ -229,7 +225,7 @@ def test_a_file_that_is_awaited_is_refused(sent):
         sent(File())
 
 
-def test_neither_library_is_imported_for_a_picture_that_needs_none(tmp_path):
+def test_neither_numpy_nor_pillow_is_imported_for_bytes(tmp_path):
     script = (
         "import httpx, sys; from client_sdk import Client\n"
         f"answer = {FOUND!r}\n"

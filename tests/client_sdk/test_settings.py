@@ -6,7 +6,7 @@ from client_sdk import AsyncClient, Client, UsageError
 from client_sdk._transport.settings import proxy_of, resolve
 
 
-def test_without_anything_the_service_is_on_this_machine():
+def test_the_default_service_is_on_this_machine():
     settings = resolve(environ={})
     assert (settings.base_url, settings.token, settings.timeout) == (
         "http://127.0.0.1:8001",
@@ -37,7 +37,7 @@ def test_an_argument_comes_before_the_environment():
     assert (settings.base_url, settings.token, settings.timeout) == ("http://host", "mine", 1.0)
 
 
-def test_an_empty_token_sends_none_whatever_the_environment_says():
+def test_an_empty_token_overrides_the_environment():
     assert resolve(token="", environ={"LOOKALIKE_TOKEN": "other"}).headers == {}
 
 
@@ -48,29 +48,29 @@ def test_empty_variables_count_as_missing():
 
 def test_a_client_reads_the_environment(monkeypatch):
     monkeypatch.setenv("LOOKALIKE_URL", "ftp://host")
-    with pytest.raises(UsageError, match="'ftp://host' is no address of a service"):
+    with pytest.raises(UsageError, match="'ftp://host' is not the address of a service"):
         Client()
 
 
 @pytest.mark.parametrize("address", ["host:8001", "127.0.0.1:8001", "ftp://host", "http://", "\0"])
-def test_an_address_without_scheme_or_host_is_refused(address):
-    with pytest.raises(UsageError, match="is no address of a service"):
+def test_an_address_without_scheme_or_host_is_rejected(address):
+    with pytest.raises(UsageError, match="is not the address of a service"):
         resolve(address, environ={})
 
 
 @pytest.mark.parametrize("timeout", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_wait_without_an_end_is_refused(timeout):
+def test_an_invalid_timeout_is_rejected(timeout):
     with pytest.raises(UsageError, match="give a number of seconds"):
         resolve(timeout=timeout, environ={})
 
 
-def test_a_timeout_that_is_no_number_is_refused():
+def test_a_timeout_that_is_not_a_number_is_rejected():
     with pytest.raises(UsageError, match="LOOKALIKE_TIMEOUT is 'soon'"):
         resolve(environ={"LOOKALIKE_TIMEOUT": "soon"})
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "schlüssel"])
-def test_a_token_that_no_header_can_carry_is_refused_without_showing_it(token):
+def test_an_invalid_token_is_rejected_without_showing_it(token):
     with pytest.raises(UsageError) as caught:
         resolve(token=token, environ={})
     assert token not in str(caught.value)
@@ -80,7 +80,7 @@ def test_settings_do_not_show_their_token():
     assert "secret" not in repr(resolve(token="secret", environ={}))  # noqa: S106
 
 
-def test_a_request_may_never_take_longer_than_the_time_that_is_left():
+def test_a_request_takes_at_most_the_remaining_time():
     settings = resolve(timeout=30.0, environ={})
     assert settings.limits().read == 30.0
     assert settings.limits(within=2.0).read == 2.0
@@ -115,7 +115,7 @@ def test_this_machine_is_reached_without_a_proxy(proxy, host, proxies):
         kind(f"http://{host}")
 
 
-def test_other_machines_are_reached_through_the_proxy_of_the_environment(proxies):
+def test_other_machines_are_reached_through_the_proxy(proxies):
     proxies(HTTP_PROXY="proxy.example:3128", NO_PROXY="near.example")
     assert proxy_of("http://far.example") == "http://proxy.example:3128"
     assert proxy_of("http://near.example") is None
@@ -123,7 +123,7 @@ def test_other_machines_are_reached_through_the_proxy_of_the_environment(proxies
 
 
 @pytest.mark.parametrize(
-    ("proxy", "told"),
+    ("proxy", "message"),
     [
         ("socks5://me:secret@host:1080", "SOCKS needs `pip install 'httpx[socks]'`"),
         ("socks://me:secret@host:1080", "not an HTTP proxy"),
@@ -131,12 +131,10 @@ def test_other_machines_are_reached_through_the_proxy_of_the_environment(proxies
     ],
 )
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-def test_a_proxy_that_cannot_be_used_is_named_without_its_password(
-    kind, proxy, told, proxies, monkeypatch
-):
+def test_an_unusable_proxy_is_named_without_password(kind, proxy, message, proxies, monkeypatch):
     proxies(ALL_PROXY=proxy)
     monkeypatch.setitem(sys.modules, "socksio", None)
     with pytest.raises(UsageError, match=r"the proxy \S+ that the environment names") as caught:
         kind("http://far.example")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "secret" not in str(caught.value)

@@ -1,12 +1,11 @@
-"""Services of another time are told apart, by each answer and without asking."""
+"""The check of the version of the service, in every answer."""
 
 import httpx
 import pytest
 
 from client_sdk import VersionMismatch, __version__
-from client_sdk._transport.versions import OLDEST, TOO_NEW
-
-COUNT = {"collection": "default", "count": 3}
+from client_sdk._transport.failures import OLDEST, TOO_NEW
+from tests.support.answers import COUNT
 
 
 def answer(version, status=200):
@@ -14,7 +13,7 @@ def answer(version, status=200):
 
 
 @pytest.mark.parametrize("version", [__version__, "0.1.99", "0.1.0rc1", "", "a fork"])
-def test_a_service_of_this_time_is_understood_without_a_further_request(version, service, ask):
+def test_a_supported_version_needs_no_further_request(version, service, ask):
     answers = service(answer(version))
     assert ask(answers, lambda client: client.count()) == 3
     assert len(answers.requests) == 1
@@ -29,26 +28,24 @@ def test_a_service_of_this_time_is_understood_without_a_further_request(version,
     ],
 )
 @pytest.mark.parametrize("status", [200, 404])
-def test_a_service_of_another_time_is_refused_with_what_to_do(
-    version, remedy, status, service, ask
-):
+def test_an_unsupported_version_is_rejected_with_the_remedy(version, remedy, status, service, ask):
     with pytest.raises(VersionMismatch) as caught:
         ask(service(answer(version, status)), lambda client: client.count())
-    assert f"the service is version {version}" in str(caught.value)
+    assert f"the service has version {version}" in str(caught.value)
     assert __version__ in str(caught.value)
     assert remedy in str(caught.value)
 
 
-def test_who_knows_better_may_go_on(service, ask):
+def test_check_version_false_skips_the_check(service, ask):
     assert ask(service(answer("9.0")), lambda client: client.count(), check_version=False) == 3
 
 
-def test_a_job_of_another_time_is_not_followed(service, ask, handle):
+def test_events_of_an_unsupported_version_are_rejected(service, ask, handle):
     headers = {"content-type": "text/event-stream", "X-Lookalike-Version": "9.0"}
     with pytest.raises(VersionMismatch):
         ask(service(httpx.Response(200, headers=headers)), lambda client: handle(client).events())
 
 
-def test_the_client_understands_the_service_that_it_comes_with():
+def test_the_own_version_is_supported():
     own = tuple(int(number) for number in __version__.split(".")[:2])
     assert OLDEST <= own < TOO_NEW

@@ -1,12 +1,16 @@
 """Groups of duplicates, found by real indexes, against comparing all pairs."""
 
 import itertools
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.comparison import links
+from bento_service.comparison.alignment import align
 from bento_service.comparison.duplicate_groups import Duplicates, GroupQuery
 from bento_service.comparison.links import LinkLimits
 from bento_service.descriptors.version import Thresholds
@@ -14,25 +18,21 @@ from bento_service.errors import CollectionNotFound, Conflict, IndexUnavailable
 from bento_service.gallery.exact import ExactGallery
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.replay import Replay
+from bento_service.pictures.miniature import prints_of
 from client_sdk import Orientation, Verdict
 from tests.support.indexes import commit, described
 from tests.support.waiting import wait_until
 
 DIMENSION = 16
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, DIMENSION, "fp32")
-LINES = {SPACE.fingerprint: Thresholds(duplicate=0.95, near_duplicate=0.9)}
-
-
-def stored(catalogue, name):
-    return next(
-        (catalogue.descriptors.all(i) for i in catalogue.indexes.all() if i.name == name), None
-    )
+LINE = 0.9
+LINES = {SPACE.fingerprint: Thresholds(duplicate=0.95, near_duplicate=LINE)}
 
 
 @pytest.fixture(params=["lite", "server", "exact"])
 def gallery(request, catalogue, tmp_path):
     if request.param == "exact":
-        with ExactGallery(lambda name: stored(catalogue, name)) as opened:
+        with ExactGallery(catalogue.descriptors.of_index) as opened:
             yield opened
         return
     uri = str(tmp_path / "milvus.db")
@@ -63,11 +63,15 @@ def add(catalogue, cats):
     """Commit images with these descriptors and hashes; return their rising ids."""
     numbers = itertools.count()
 
-    def images(vectors, hashes=None):
+    def images(vectors, hashes=None, miniatures=None):
         pictures = {}
-        for vector, data in zip(vectors, hashes or [b""] * len(vectors), strict=True):
+        nothing = [b""] * len(vectors)
+        for vector, data, small in zip(
+            vectors, hashes or nothing, miniatures or nothing, strict=True
+        ):
             name = f"{next(numbers)}.png"
-            pictures[name] = described(name, {SPACE.fingerprint: vector}, data)
+            picture = described(name, {SPACE.fingerprint: vector}, data)
+            pictures[name] = replace(picture, miniature=small or None)
         return commit(catalogue, cats, pictures)
 
     return images
@@ -87,6 +91,15 @@ def replayed(catalogue, gallery):
             )
 
     return wait
+
+
+def squares(photographs):
+    """Return two photographs, and a mirrored crop of the second, as squares."""
+    first, second, *_ = (Image.open(path).convert("RGB") for path in sorted(photographs.iterdir()))
+    width, height = second.size
+    part = second.crop((width // 20, height // 20, width * 19 // 20, height * 19 // 20))
+    mirrored = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return [np.asarray(one.resize((224, 224))) for one in (first, second, mirrored)]
 
 
 def unit(vectors):
@@ -161,26 +174,53 @@ def test_a_page_ends_in_time_and_the_next_continues(duplicates, add, replayed):
     replayed()
     after, found, pages = 0, [], 0
     while after is not None:
-        page = duplicates.page(GroupQuery("cats", after=after), seconds=0.0)
+        page = duplicates.page(GroupQuery("cats", LINE, after=after), seconds=0.0)
         assert page.examined == 1
         found, after, pages = found + list(page.groups), page.after, pages + 1
         if after is None:
             break
-        page = duplicates.page(GroupQuery("cats", after=after, limit=5))
+        page = duplicates.page(GroupQuery("cats", LINE, after=after, limit=5))
         found, after, pages = found + list(page.groups), page.after, pages + 1
     assert sorted(ids_of(found)) == all_with_all(ids, clusters([2] * 40), 0.9)
     assert pages > 8
+
+
+def test_a_walk_aligns_each_pair_once_whatever_the_number_of_pages(
+    finding, add, replayed, monkeypatch
+):
+    vectors = clusters([12], spread=0.02)  # all are proposed to each other
+    random = np.random.default_rng(6)
+    made = random.integers(0, 256, (len(vectors), 64, 64), dtype=np.uint8)
+    made[9] = made[3] ^ (random.random((64, 64)) < 0.01)
+    ids = add(vectors, miniatures=[small.tobytes() for small in made])
+    replayed()
+    aligned = []
+
+    def counted(pairs):
+        aligned.extend({pair.first.tobytes(), pair.second.tobytes()} for pair in pairs)
+        return align(pairs)
+
+    monkeypatch.setattr(links, "align", counted)
+    duplicates = finding(link_limits=LinkLimits(images_per_call=5))
+    after, pages, groups = 0, 0, []
+    while after is not None:
+        page = duplicates.page(GroupQuery("cats", after=after), seconds=0.0)
+        after, pages, groups = page.after, pages + 1, groups + list(page.groups)
+
+    assert ids_of(groups) == [[ids[3], ids[9]]]
+    assert pages >= len(ids)
+    assert len(aligned) == len({frozenset(pair) for pair in aligned})
 
 
 def test_deleted_images_are_in_no_group_before_replay(duplicates, add, replayed, catalogue, cats):
     vectors = clusters([3, 2, 2])
     ids = add(vectors)
     replayed()
-    gone = ids_of(walked(duplicates)[0])[0][0]
+    gone = ids_of(walked(duplicates, min_score=LINE)[0])[0][0]
     catalogue.images.delete(cats.id, [gone])  # and the index still holds it
     left = [(one, vector) for one, vector in zip(ids, vectors, strict=True) if one != gone]
     expected = all_with_all([one for one, _ in left], np.stack([v for _, v in left]), 0.9)
-    assert sorted(ids_of(walked(duplicates)[0])) == expected
+    assert sorted(ids_of(walked(duplicates, min_score=LINE)[0])) == expected
 
 
 def test_matching_hashes_link_images_with_low_scores(duplicates, add, replayed):
@@ -207,12 +247,34 @@ def test_matching_hashes_link_images_with_low_scores(duplicates, add, replayed):
     assert likeness.reasons[0] == "pHash 2/64, mirrored"
 
 
+def test_a_high_score_joins_only_pictures_that_show_the_same(
+    duplicates, add, replayed, photographs
+):
+    """Two photographs and a mirrored crop of the second; all scores are high."""
+    small = [prints_of(pixels)[1] for pixels in squares(photographs)]
+    ids = add(clusters([3], spread=0.01), miniatures=[one.tobytes() for one in small])
+    replayed()
+    (group,), _ = walked(duplicates)
+    assert [member.image.id for member in group.members] == ids[1:]
+    by, likeness = group.members[1].like
+    assert (by, likeness.verdict, likeness.orientation) == (
+        ids[1],
+        Verdict.DUPLICATE,
+        Orientation.MIRRORED,
+    )
+    assert "of the detail is the same, mirrored" in likeness.reasons[0]
+    (crowd,), _ = walked(duplicates, min_score=LINE)
+    assert {member.image.id for member in crowd.members} == set(ids)
+    (_, stranger) = crowd.members[1].like
+    assert (stranger.verdict, stranger.orientation) == (Verdict.NEAR_DUPLICATE, None)
+
+
 def test_a_large_group_is_cut_and_says_so(finding, add, replayed):
     duplicates = finding(max_group=10, link_limits=LinkLimits(neighbours=20))
     vectors = clusters([120, 2], spread=0.01)
     ids = add(vectors)
     replayed()
-    groups, _ = walked(duplicates)
+    groups, _ = walked(duplicates, min_score=LINE)
     crowd, pair = sorted(groups, key=lambda group: -len(group.members))
     assert (len(crowd.members), crowd.is_whole) == (10, False)
     assert crowd.members[0].image.id == min(all_with_all(ids, vectors, 0.9)[0])
@@ -225,11 +287,11 @@ def test_each_member_names_the_earlier_one_that_it_is_most_like(duplicates, add,
     vectors[:, 0], vectors[:, 1] = np.cos(angles), np.sin(angles)
     ids = add(vectors)
     replayed()
-    (group,), _ = walked(duplicates)
+    (group,), _ = walked(duplicates, min_score=LINE)
     assert [member.image.id for member in group.members] == ids
     likes = [member.like for member in group.members[1:]]
     assert [by for by, _ in likes] == ids[:2]
-    assert [one.verdict for _, one in likes] == [Verdict.NEAR_DUPLICATE, Verdict.DUPLICATE]
+    assert [one.verdict for _, one in likes] == [Verdict.NEAR_DUPLICATE] * 2
     assert [one.score for _, one in likes] == [
         pytest.approx(np.cos(np.radians(20))),
         pytest.approx(np.cos(np.radians(15))),
@@ -240,7 +302,7 @@ def test_each_member_names_the_earlier_one_that_it_is_most_like(duplicates, add,
 def test_pending_images_are_compared_without_an_index(duplicates, add):
     vectors = clusters([2, 2, 1])
     ids = add(vectors)  # without replay
-    assert sorted(ids_of(walked(duplicates)[0])) == all_with_all(ids, vectors, 0.9)
+    assert sorted(ids_of(walked(duplicates, min_score=LINE)[0])) == all_with_all(ids, vectors, 0.9)
 
 
 def test_unknown_and_incomparable_collections_are_errors(duplicates, catalogue):

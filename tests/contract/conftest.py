@@ -28,7 +28,7 @@ def collection(client) -> Iterator[str]:
     name = f"test-{uuid4().hex[:8]}"
     client.create_collection(name)
     yield name
-    client.delete_collection(name)
+    client.collection(name).delete()
 
 
 @pytest.fixture
@@ -47,4 +47,4 @@ def gallery(server, photographs: Path) -> Iterator[str]:
     with Client(server.url, timeout=60) as client:
         client.upload(sorted(photographs.iterdir()), collection=name).wait()
         yield name
-        client.delete_collection(name)
+        client.collection(name).delete()

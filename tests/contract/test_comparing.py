@@ -66,8 +66,9 @@ def test_a_copy_is_a_duplicate_and_it_is_said_why(client, photographs, edited, e
     assert (found.verdict, found.evidence.same_bytes) == (Verdict.DUPLICATE, False)
     assert found.evidence.hash_distance <= found.evidence.lines.hash_distance
     assert found.evidence.orientation is orientation
-    told = f"pHash {found.evidence.hash_distance}/64"
-    assert any(reason.startswith(told) for reason in found.evidence.reasons)
+    assert 0.6 <= found.evidence.agreement <= 1
+    reason_start = f"pHash {found.evidence.hash_distance}/64"
+    assert any(reason.startswith(reason_start) for reason in found.evidence.reasons)
     assert 0 < found.evidence.lines.near_duplicate < found.evidence.lines.duplicate < 1
 
 
@@ -75,6 +76,7 @@ def test_other_pictures_are_only_similar(client, photographs):
     found = client.compare(photographs / "coffee.jpg", photographs / "rocket.jpg")
     assert (found.verdict, found.probability) == (Verdict.SIMILAR, None)
     assert found.evidence.hash_distance > found.evidence.lines.hash_distance
+    assert found.evidence.orientation is None
 
 
 def test_stored_and_sent_pictures_say_the_same(client, server, gallery, photographs):
@@ -106,14 +108,14 @@ def test_a_stored_image_is_compared_in_the_space_of_another_collection(client, g
     try:
         by_mac = client.compare(ids[0], ids[1], collection="compared-by-mac")
     finally:
-        client.delete_collection("compared-by-mac")
+        client.collection("compared-by-mac").delete()
     by_default = client.compare(ids[0], ids[1], collection=gallery)
     assert (by_mac.descriptor, by_default.descriptor) == ("vgg16-mac", "vgg16-rmac4")
     assert by_mac.evidence.lines != by_default.evidence.lines
     assert by_mac.score != by_default.score
 
 
-def test_what_cannot_be_compared_is_refused_and_it_is_said_which(client, photographs, gallery):
+def test_a_picture_that_cannot_be_compared_is_rejected_by_name(client, photographs, gallery):
     whole = (photographs / "coffee.jpg").read_bytes()
     with pytest.raises(UnsupportedMediaType, match="b: "):
         client.compare(whole, b"no picture")
@@ -141,7 +143,7 @@ def test_what_cannot_be_compared_is_refused_and_it_is_said_which(client, photogr
         ({"content": b"{"}, 400, ""),
     ],
 )
-def test_what_names_no_two_pictures_is_refused(http, body, status, says):
+def test_a_call_without_two_pictures_is_rejected(http, body, status, says):
     answer = http.post("/api/v2/compare", **body)
     assert (answer.status_code, answer.headers["content-type"]) == (
         status,
@@ -180,13 +182,27 @@ def test_copies_are_grouped_with_their_originals(client, server, collection, pho
             assert image.like.hash_distance == compared.evidence.hash_distance
             assert image.like.reasons
             shown.append(image.id)
-            assert client.thumbnail(image.id).startswith(b"RIFF")
+            assert image.thumbnail().startswith(b"RIFF")
 
     async def walked():
         async with AsyncClient(server.url, timeout=60) as other:
             return [group async for group in other.duplicates(collection=collection)]
 
     assert asyncio.run(walked()) == groups
+
+
+def test_hits_of_a_search_have_the_verdicts_of_comparing(client, collection, photographs, edited):
+    copies = [(f"{edit}.jpg", content) for edit, content in edited("coffee").items()]
+    client.upload([*sorted(photographs.iterdir()), *copies], collection=collection).wait()
+    query = photographs / "coffee.jpg"
+
+    found = client.search(query, collection=collection, top_k=8)
+
+    for hit in found:
+        compared = client.compare(query, hit.image_id, collection=collection)
+        assert hit.verdict is compared.verdict, hit.name
+    names = {hit.name for hit in found if hit.verdict is Verdict.DUPLICATE}
+    assert names == {"coffee.jpg", *(name for name, _ in copies)}
 
 
 def test_duplicates_of_nothing_are_none(client, http, collection):

@@ -1,4 +1,4 @@
-"""What a real server does with callers who are slow, many, or send what nobody should."""
+"""A real server's limits for slow, many, and malformed requests."""
 
 import json
 import socket
@@ -81,7 +81,7 @@ def post(path="/api/v2/train", length=100, more=""):
 
 
 def read(connection):
-    """All that comes until the other side hangs up."""
+    """Read until the other side closes the connection."""
     received = b""
     try:
         while piece := connection.recv(65536):
@@ -145,7 +145,7 @@ def test_version_1_says_so_in_one_line(server):
     assert b"\n" not in body
 
 
-def test_who_goes_on_sending_after_the_answer_is_hung_up_on(server):
+def test_a_sender_that_goes_on_after_the_answer_is_disconnected(server):
     with connected(server, post("/nothing", length=10**9)) as connection:
         wait_until(lambda: is_hung_up(connection, b" " * 1000), pause=0.1)
 
@@ -172,6 +172,15 @@ def test_a_second_request_of_a_connection_is_timed_as_the_first(server):
         assert problem(read(connection))["code"] == "request_timeout"
 
 
+def test_an_idle_connection_is_kept_longer_than_uvicorn_would(server):
+    request = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    with connected(server, request) as connection:
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        time.sleep(6)
+        connection.sendall(request)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
 # Heads, and what is no HTTP
 
 
@@ -183,7 +192,7 @@ def test_a_second_request_of_a_connection_is_timed_as_the_first(server):
         b"GET / HTTP/1.1\r\n" + b"X-A: b\r\n" * 200_000,
         post(length=None, more="Transfer-Encoding: chunked\r\n") + b"1;" + b"a" * 2**20,
     ],
-    ids=["a header", "a path", "headers", "what is beside a body"],
+    ids=["a header", "a path", "headers", "a chunk extension"],
 )
 def test_a_head_is_not_read_without_end(server, sent):
     with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
@@ -211,7 +220,7 @@ def test_a_head_is_not_read_without_end(server, sent):
         ssl.MemoryBIO().read() + b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
 )
-def test_what_is_no_http_is_a_problem_too(server, sent):
+def test_a_message_that_is_not_http_is_a_problem_too(server, sent):
     with connected(server, sent) as connection:
         received = read(connection)
     assert 400 <= problem(received)["status"] < 500
@@ -226,7 +235,7 @@ def test_there_are_no_web_sockets(http):
 # Many at once
 
 
-def test_more_than_may_be_in_flight_are_told_to_come_again(server, http):
+def test_more_than_may_be_in_flight_are_asked_to_come_again(server, http):
     with ExitStack() as stack:
         held = [stack.enter_context(connected(server, post() + b"{")) for _ in range(IN_FLIGHT)]
         refused = wait_until(
@@ -355,7 +364,7 @@ def test_forms_have_an_end(http, form):
     "path",
     ["/schema.json", "/healthz", "/docs.json", "/docs", "/redoc", "/embed", "/static_content/x"],
 )
-def test_what_bentoml_offers_beside_the_contract_is_not_there(server, http, path):
+def test_other_routes_of_bentoml_cannot_be_reached(server, http, path):
     asked = httpx.get(server.url + path)
     assert (asked.status_code, asked.json()["code"]) == (401, "unauthenticated")
     assert (http.get(path).status_code, http.get(path).json()["code"]) == (404, "not_found")

@@ -49,7 +49,7 @@ def shelf(over_milvus, photographs):
 
 
 def gauges(url):
-    """Whether the index of each collection is up, as Prometheus is told."""
+    """Return each collection's gauge for an available index."""
     page = httpx.get(f"{url}/metrics", timeout=10).text
     (family,) = [
         one for one in text_string_to_metric_families(page) if one.name == "lookalike_index_up"
@@ -69,7 +69,7 @@ def finds(client, picture, collection):
     return best.name == picture.name and best.score > 0.999
 
 
-def test_what_is_trained_is_counted_found_filtered_and_deleted(client, shelf, photographs):
+def test_trained_images_are_counted_found_filtered_and_deleted(client, shelf, photographs):
     pictures = sorted(photographs.iterdir())
     assert client.count(collection=shelf) == 6
     assert client.job().state is JobState.COMPLETED
@@ -86,13 +86,13 @@ def test_what_is_trained_is_counted_found_filtered_and_deleted(client, shelf, ph
     assert [hit.image_id for hit in hits] == [second.id]
     assert client.delete(filter="$width > 0", collection="short") == 1
     assert client.count(collection="short") == 0
-    client.delete_collection("short")
+    client.collection("short").delete()
     assert "short" not in {one.name for one in client.collections()}
 
 
 def test_a_collection_is_brought_to_another_descriptor_and_back(client, shelf, photographs):
     picture = min(photographs.iterdir())
-    job = client.reindex(shelf, "vgg16-rgem").wait()
+    job = client.collection(shelf).reindex("vgg16-rgem").wait()
     assert job.state is JobState.COMPLETED
 
     def used():
@@ -101,10 +101,10 @@ def test_a_collection_is_brought_to_another_descriptor_and_back(client, shelf, p
 
     wait_until(lambda: used() == "vgg16-rgem")
     assert finds(client, picture, shelf)
-    client.undo_reindex(shelf)
+    client.collection(shelf).undo_reindex()
     assert used() == "vgg16-mac"
     assert finds(client, picture, shelf)
-    client.forget_reindex(shelf)
+    client.collection(shelf).forget_reindex()
 
 
 def test_while_milvus_is_paused_searches_end_soon_and_nothing_else_waits(

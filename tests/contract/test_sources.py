@@ -1,4 +1,4 @@
-"""Where pictures come from, by the client over the real service: changes, manifests, archives."""
+"""Sources of pictures, by the client over the real service: changes, manifests, archives."""
 
 import asyncio
 import io
@@ -197,7 +197,7 @@ def test_a_line_that_failed_is_tried_again_once_it_can_go_well(client, collectio
     assert (again.retry_of, again.total, again.indexed) == (job.id, 1, 1)
 
 
-def test_of_a_folder_only_what_is_not_there_is_sent(server, client, collection, photographs):
+def test_only_the_unknown_files_of_a_folder_are_sent(server, client, collection, photographs):
     client.upload(photographs / "coins.jpg", collection=collection).wait()
 
     async def run():

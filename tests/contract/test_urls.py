@@ -63,7 +63,7 @@ def test_a_picture_behind_a_url_finds_what_its_bytes_find(searching, web, photog
     assert region.hits[0].score < 0.9999
 
 
-def test_what_was_fetched_is_looked_at_as_what_was_uploaded(searching, web):
+def test_fetched_pictures_are_checked_like_uploaded_ones(searching, web):
     here = f"http://127.0.0.1:{web.port}"
     web.gives("/text", b"hello", "Content-Type: image/png")
     web.gives("/torn", b"\xff\xd8\xff\xe0", "Content-Type: image/jpeg")
@@ -76,7 +76,9 @@ def test_what_was_fetched_is_looked_at_as_what_was_uploaded(searching, web):
         searching.search(f"{here}/huge")
 
 
-def test_nothing_inside_is_contacted_or_told_from_nothing(searching, fetching, web, canary):
+def test_nothing_inside_is_contacted_or_distinguishable_from_nothing(
+    searching, fetching, web, canary
+):
     web.redirects("/in", f"http://127.0.0.9:{canary.port}/")
     web.answers["/slow"] = lambda connection, _: web.trickle(connection, b"x")
     inside = ("127.0.0.9", "127.9", "2130706441", "0x7f000009", "0177.0.0.011", "[::ffff:7f00:9]")

@@ -3,6 +3,7 @@
 import math
 import re
 import shutil
+from urllib.parse import unquote
 
 import pytest
 
@@ -41,9 +42,20 @@ def test_a_search_gives_pairs_of_a_url_that_loads_and_a_rising_distance(http, tr
     distances = [distance for _, distance in pairs]
     assert distances == sorted(distances)
     assert distances[0] == pytest.approx(0, abs=0.01)
+    assert all(url.endswith(".jpg") for url, _ in pairs)
+    assert pairs[0][0].endswith("/coffee.jpg")
     loaded = http.get(pairs[0][0])
     assert loaded.headers["content-type"] == "image/jpeg"
     assert loaded.content == (photographs / "coffee.jpg").read_bytes()
+
+
+def test_an_address_ends_with_the_name_of_the_file(http, collection, folder, photographs):
+    name = "M\u00fcller #1? 100%.jpg"
+    shutil.copy(photographs / "coins.jpg", folder / name)
+    _train(http, folder, collection)
+    ((url, _),) = _search(http, photographs / "coins.jpg", Table=collection).json()
+    assert unquote(url.rsplit("/", 1)[1]) == name
+    assert http.get(url).content == (photographs / "coins.jpg").read_bytes()
 
 
 def test_num_and_page_are_1_and_0_where_they_are_missing(http, trained, photographs):
@@ -72,7 +84,7 @@ def test_images_of_one_name_from_two_folders_stay_two(http, collection, folder, 
 
 def test_a_missing_image_does_not_shift_later_distances(http, client, trained, photographs):
     before = _search(http, photographs / "coins.jpg", Table=trained, Num="6").json()
-    second = int(before[1][0].rsplit("/")[-1].split(".")[0])
+    second = int(before[1][0].split("/")[-2])
 
     client.delete([second], collection=trained)
 

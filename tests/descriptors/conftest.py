@@ -66,7 +66,7 @@ def small_pictures():
 
 @pytest.fixture(scope="session")
 def small_descriptors():
-    """What the network over pictures of 2 x 2 has to give, computed in double precision."""
+    """Expected descriptors of pictures of 2 x 2, computed in double precision."""
 
     def describe(images):
         flat = images.reshape(-1, SMALL_DIMENSION).astype(np.float64)

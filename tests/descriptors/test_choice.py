@@ -12,24 +12,148 @@ MACHINES = {
     "torch": Hardware(dot_products=False, cuda=False, torch=True),
     "gpu": Hardware(dot_products=True, cuda=True, torch=True),
     "old gpu": Hardware(dot_products=False, cuda=True, torch=True),
+    "unused gpu": Hardware(dot_products=True, cuda=True, torch=False),
+    "amx": Hardware(True, cuda=False, torch=False, matrix_units=True, openvino=True),
+    "vnni, openvino": Hardware(True, cuda=False, torch=False, openvino=True),
 }
 ONNX_FP32, ONNX_INT8 = ("onnxruntime", "fp32", False), ("onnxruntime", "int8", False)
 CPU_FP32, CPU_BF16 = ("torch", "fp32", False), ("torch", "bf16", False)
 GPU_FP32, GPU_BF16 = ("torch", "fp32", True), ("torch", "bf16", True)
-LACKS, NO_TORCH = "which the engine", "need PyTorch"
+OPENVINO = ("openvino", "int8_openvino", False)
+LACKS, NO_TORCH, NO_OPENVINO = "which the engine", "need PyTorch", "need OpenVINO"
 TABLE = {  # engine and precision as they are set; on the machines above, in that order
-    ("auto", "auto"): (ONNX_FP32, ONNX_INT8, ONNX_FP32, GPU_BF16, GPU_BF16),
-    ("auto", "int8"): (ONNX_INT8, ONNX_INT8, ONNX_INT8, ONNX_INT8, ONNX_INT8),
-    ("auto", "fp32"): (ONNX_FP32, ONNX_FP32, ONNX_FP32, GPU_FP32, GPU_FP32),
-    ("auto", "bf16"): (NO_TORCH, NO_TORCH, CPU_BF16, GPU_BF16, GPU_BF16),
-    ("onnxruntime", "auto"): (ONNX_FP32, ONNX_INT8, ONNX_FP32, ONNX_INT8, ONNX_FP32),
-    ("onnxruntime", "int8"): (ONNX_INT8, ONNX_INT8, ONNX_INT8, ONNX_INT8, ONNX_INT8),
-    ("onnxruntime", "fp32"): (ONNX_FP32, ONNX_FP32, ONNX_FP32, ONNX_FP32, ONNX_FP32),
-    ("onnxruntime", "bf16"): (LACKS, LACKS, LACKS, LACKS, LACKS),
-    ("torch", "auto"): (NO_TORCH, NO_TORCH, CPU_FP32, GPU_BF16, GPU_BF16),
-    ("torch", "int8"): (NO_TORCH, NO_TORCH, LACKS, LACKS, LACKS),
-    ("torch", "fp32"): (NO_TORCH, NO_TORCH, CPU_FP32, GPU_FP32, GPU_FP32),
-    ("torch", "bf16"): (NO_TORCH, NO_TORCH, CPU_BF16, GPU_BF16, GPU_BF16),
+    ("auto", "auto"): (
+        ONNX_FP32,
+        ONNX_INT8,
+        ONNX_FP32,
+        GPU_BF16,
+        GPU_BF16,
+        ONNX_INT8,
+        OPENVINO,
+        ONNX_INT8,
+    ),
+    ("auto", "int8"): (
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+    ),
+    ("auto", "fp32"): (
+        ONNX_FP32,
+        ONNX_FP32,
+        ONNX_FP32,
+        GPU_FP32,
+        GPU_FP32,
+        ONNX_FP32,
+        ONNX_FP32,
+        ONNX_FP32,
+    ),
+    ("auto", "bf16"): (
+        NO_TORCH,
+        NO_TORCH,
+        CPU_BF16,
+        GPU_BF16,
+        GPU_BF16,
+        NO_TORCH,
+        NO_TORCH,
+        NO_TORCH,
+    ),
+    ("onnxruntime", "auto"): (
+        ONNX_FP32,
+        ONNX_INT8,
+        ONNX_FP32,
+        ONNX_INT8,
+        ONNX_FP32,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+    ),
+    ("onnxruntime", "int8"): (
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+        ONNX_INT8,
+    ),
+    ("onnxruntime", "fp32"): (
+        ONNX_FP32,
+        ONNX_FP32,
+        ONNX_FP32,
+        ONNX_FP32,
+        ONNX_FP32,
+        ONNX_FP32,
+        ONNX_FP32,
+        ONNX_FP32,
+    ),
+    ("onnxruntime", "bf16"): (LACKS, LACKS, LACKS, LACKS, LACKS, LACKS, LACKS, LACKS),
+    ("auto", "int8_openvino"): (
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        OPENVINO,
+        OPENVINO,
+    ),
+    ("openvino", "auto"): (
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        OPENVINO,
+        OPENVINO,
+    ),
+    ("openvino", "int8"): (
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        NO_OPENVINO,
+        LACKS,
+        LACKS,
+    ),
+    ("torch", "auto"): (
+        NO_TORCH,
+        NO_TORCH,
+        CPU_FP32,
+        GPU_BF16,
+        GPU_BF16,
+        NO_TORCH,
+        NO_TORCH,
+        NO_TORCH,
+    ),
+    ("torch", "int8"): (NO_TORCH, NO_TORCH, LACKS, LACKS, LACKS, NO_TORCH, NO_TORCH, NO_TORCH),
+    ("torch", "fp32"): (
+        NO_TORCH,
+        NO_TORCH,
+        CPU_FP32,
+        GPU_FP32,
+        GPU_FP32,
+        NO_TORCH,
+        NO_TORCH,
+        NO_TORCH,
+    ),
+    ("torch", "bf16"): (
+        NO_TORCH,
+        NO_TORCH,
+        CPU_BF16,
+        GPU_BF16,
+        GPU_BF16,
+        NO_TORCH,
+        NO_TORCH,
+        NO_TORCH,
+    ),
 }
 CASES = [
     (engine, precision, machine, expected)
@@ -60,6 +184,7 @@ def test_the_descriptor_is_the_one_that_is_set(descriptor):
 
 def test_nothing_set_means_the_default_descriptor_by_the_fastest_there_is():
     assert chosen("vnni") == Choice("vgg16-rmac4", "onnxruntime", "int8", on_gpu=False)
+    assert chosen("amx") == Choice("vgg16-rmac4", "openvino", "int8_openvino", on_gpu=False)
     assert chosen("gpu") == Choice("vgg16-rmac4", "torch", "bf16", on_gpu=True)
 
 
@@ -67,19 +192,19 @@ def test_nothing_set_means_the_default_descriptor_by_the_fastest_there_is():
     ("name", "known"),
     [
         ("descriptor", "vgg16-mac, vgg16-rgem, vgg16-rmac4"),
-        ("engine", "onnxruntime, torch, auto"),
-        ("precision", "fp32, int8, bf16, auto"),
+        ("engine", "onnxruntime, openvino, torch, auto"),
+        ("precision", "fp32, int8, int8_openvino, bf16, auto"),
     ],
 )
 @pytest.mark.parametrize("value", ["vgg19", "FP32", "autos"])
 @pytest.mark.parametrize("machine", MACHINES)
-def test_a_value_that_does_not_exist_is_told_with_those_that_do(machine, name, known, value):
+def test_a_value_that_does_not_exist_is_reported_with_those_that_do(machine, name, known, value):
     with pytest.raises(SettingsError) as caught:
         chosen(machine, **{name: value})
     assert str(caught.value) == f"LOOKALIKE_{name.upper()} is {value!r}; use one of {known}"
 
 
-def test_a_precision_that_an_engine_lacks_is_told_with_those_that_it_has():
+def test_a_precision_that_an_engine_lacks_is_reported_with_those_that_it_has():
     with pytest.raises(SettingsError) as caught:
         chosen("gpu", engine="onnxruntime", precision="bf16")
     assert str(caught.value) == (
@@ -88,16 +213,18 @@ def test_a_precision_that_an_engine_lacks_is_told_with_those_that_it_has():
     )
 
 
-def test_pytorch_that_is_not_installed_is_told_before_anything_starts():
-    with pytest.raises(SettingsError, match=r"ENGINE=torch .* not installed; install them"):
+def test_pytorch_that_is_not_installed_is_reported_before_anything_starts():
+    with pytest.raises(SettingsError, match=r"ENGINE=torch .* not installed; run `make torch`"):
         chosen("vnni", engine="torch")
 
 
 @pytest.mark.parametrize(
     ("machine", "max_batch", "ingest_run", "ingest_message"),
-    [("vnni", 8, 2, 8), ("torch", 8, 2, 8), ("gpu", 64, 32, 64)],
+    [("vnni", 4, 2, 16), ("old", 4, 2, 8), ("torch", 4, 2, 8), ("gpu", 64, 32, 64)],
 )
-def test_only_a_gpu_gets_large_batches(machine, max_batch, ingest_run, ingest_message):
+def test_fast_engines_get_larger_messages_and_a_gpu_larger_runs(
+    machine, max_batch, ingest_run, ingest_message
+):
     choice = chosen(machine)
     sizes = (choice.max_batch, choice.ingest_run, choice.ingest_message)
     assert sizes == (max_batch, ingest_run, ingest_message)

@@ -1,4 +1,4 @@
-"""Who gets the engine: queries first, jobs never less than a fifth, and every caller his own rows.
+"""The order of the engine's runs: queries first, at least a fifth for jobs, own rows for each.
 
 The engine here computes only when a test lets it, so that the order is the same on every machine.
 """
@@ -167,7 +167,7 @@ def test_more_pictures_than_a_run_takes_are_computed_in_several():
     assert rows[:, 0].tolist() == [value + 0.5 for value in range(8)]
 
 
-def test_what_a_caller_has_given_up_is_not_computed():
+def test_a_cancelled_request_is_not_computed():
     async def run():
         with stepped() as (engine, queue):
             job = await asked(queue.describe_ingest, *range(10, 18))
@@ -184,7 +184,7 @@ def test_what_a_caller_has_given_up_is_not_computed():
     assert asyncio.run(run()) == [[10, 11], [2]]
 
 
-def test_a_run_that_fails_is_told_to_its_caller_alone_and_the_next_goes_on():
+def test_a_run_that_fails_is_reported_to_its_caller_alone_and_the_next_goes_on():
     async def run():
         with stepped() as (engine, queue):
             engine.fails_on = 12

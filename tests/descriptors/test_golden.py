@@ -54,7 +54,7 @@ def test_padded_and_squashed_pictures_are_kept_apart(tmp_path):
         np.testing.assert_array_equal(loaded.pictures, each.pictures)
 
 
-def test_a_version_without_vectors_in_the_file_is_told(tmp_path):
+def test_a_version_without_vectors_in_the_file_is_reported(tmp_path):
     save_golden([golden()], tmp_path / GOLDEN_FILE)
     with pytest.raises(KeyError, match="vgg16-mac-bf16"):
         GoldenVectors.load(tmp_path / GOLDEN_FILE, version(precision="bf16"))

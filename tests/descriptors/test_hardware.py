@@ -2,7 +2,6 @@ import ctypes
 import importlib.util
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -83,6 +82,14 @@ def test_a_flag_counts_as_a_whole_word_on_the_right_line_alone():
     assert not has_dot_products("bugs\t: avx_vnni\nflags\t: fpu\n")
 
 
+@pytest.mark.parametrize("flags", ["amx_tile amx_int8 avx512_vnni", "avx512_vnni", "amx_bf16"])
+def test_matrix_units_are_those_of_8_bits(monkeypatch, tmp_path, flags):
+    facts = tmp_path / "cpuinfo"
+    facts.write_text(f"flags\t: fpu {flags}\n")
+    monkeypatch.setattr(hardware, "_CPU_FACTS", facts)
+    assert Hardware.detect().matrix_units == ("amx_int8" in flags)
+
+
 def test_an_apple_processor_has_them_without_saying_so(monkeypatch):
     monkeypatch.setattr(hardware.platform, "machine", lambda: "arm64")
     assert has_dot_products("")
@@ -138,7 +145,6 @@ NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 )
 def test_a_device_counts_if_the_driver_offers_it(monkeypatch, driver, cuda):
     monkeypatch.setattr(hardware.ctypes, "CDLL", lambda name: driver)
-    monkeypatch.setattr(hardware.importlib.util, "find_spec", lambda name: SimpleNamespace())
     assert Hardware.detect().cuda is cuda
 
 
@@ -151,7 +157,7 @@ def test_without_a_driver_there_is_no_device(monkeypatch):
 
 
 @pytest.mark.parametrize("absent", ["torch", "safetensors"])
-def test_a_device_is_of_no_use_without_what_runs_on_it(monkeypatch, absent):
+def test_pytorch_without_safetensors_does_not_count_nor_the_reverse(monkeypatch, absent):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
         hardware.importlib.util,
@@ -160,4 +166,4 @@ def test_a_device_is_of_no_use_without_what_runs_on_it(monkeypatch, absent):
     )
     monkeypatch.setattr(hardware.ctypes, "CDLL", lambda name: Driver(devices=1))
     detected = Hardware.detect()
-    assert (detected.torch, detected.cuda) == (False, False)
+    assert (detected.torch, detected.cuda) == (False, True)

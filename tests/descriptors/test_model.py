@@ -55,7 +55,8 @@ def test_a_model_that_reproduces_its_golden_vectors_is_loaded(
     assert model.version == VERSIONS[0]
     assert (model.engine.name, model.engine.precision) == ("onnxruntime", "fp32")
     images = small_pictures(2, seed=1)
-    np.testing.assert_allclose(model.engine.describe(images), small_descriptors(images), atol=1e-6)
+    descriptors = model.describe(images)[:, :12]
+    np.testing.assert_allclose(descriptors, small_descriptors(images), atol=1e-6)
 
 
 def test_the_chosen_descriptor_is_the_one_that_is_computed_and_checked(
@@ -64,7 +65,8 @@ def test_the_chosen_descriptor_is_the_one_that_is_computed_and_checked(
     model = Model.load(folder_with(), Choice("vgg16-rgem", "onnxruntime", "fp32"), threads=1)
     assert model.version == VERSIONS[1]
     images = small_pictures(2, seed=1)
-    np.testing.assert_allclose(model.engine.describe(images), -small_descriptors(images), atol=1e-6)
+    descriptors = model.describe(images)[:, :12]
+    np.testing.assert_allclose(descriptors, -small_descriptors(images), atol=1e-6)
 
 
 def test_one_run_gives_every_descriptor_of_the_precision_the_chosen_one_first(
@@ -128,20 +130,18 @@ def test_one_wrong_golden_vector_among_many_is_enough_to_refuse(
 @pytest.mark.parametrize(
     ("descriptor", "precision"), [("vgg16-mac", "bf16"), ("vgg16-rmac4", "fp32")]
 )
-def test_what_the_folder_does_not_hold_is_told_with_what_it_holds(
-    folder_with, descriptor, precision
-):
+def test_a_missing_version_is_reported_with_those_of_the_folder(folder_with, descriptor, precision):
     folder = folder_with()
     with pytest.raises(NotReady) as caught:
         find_version(folder, descriptor, precision)
-    told = str(caught.value)
-    assert f"has no {descriptor} in {precision}" in told
-    assert "vgg16-mac in fp32, vgg16-rgem in fp32, vgg16-mac in int8" in told
+    message = str(caught.value)
+    assert f"has no {descriptor} in {precision}" in message
+    assert "vgg16-mac in fp32, vgg16-rgem in fp32, vgg16-mac in int8" in message
     with pytest.raises(NotReady, match=f"no {descriptor} in {precision}"):
         Model.load(folder, Choice(descriptor, "onnxruntime", precision), threads=1)
 
 
-def test_a_folder_of_a_former_release_is_told_to_be_built_again(folder_with):
+def test_the_message_for_a_folder_of_a_former_release_says_to_build_it_again(folder_with):
     folder = folder_with()
     text = (folder / VERSIONS_FILE).read_text()
     (folder / VERSIONS_FILE).write_text(text.replace('"joined"', '"combined"'))

@@ -63,7 +63,7 @@ def test_gem_with_the_exponent_3_by_hand():
 
 @given(ACTIVATIONS)
 def test_gem_comes_near_to_the_maximum_with_a_large_exponent(maps):
-    """Of n places the largest alone gives max / n^(1/p), and none can give more than max."""
+    """The largest of n places alone gives max / n^(1/p), and none can give more than max."""
     places = maps.shape[2] * maps.shape[3]
     maxima = np.maximum(maps, 1e-6).astype(np.float64).max(axis=(2, 3))
     found = gem(maps, 50).astype(np.float64)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from bento_service.descriptors.version import (
     DESCRIPTORS,
     PRECISIONS,
+    QUANTISED,
     VERSIONS_FILE,
     DescriptorVersion,
     Part,
@@ -36,7 +37,7 @@ VERSION = descriptor_version("vgg16-mac", WEIGHTS)
 # Written out by hand, so that a renamed field or another default is noticed: it would lock every
 # collection that exists.
 PREPROCESSING = (
-    '"preprocessing":{"alpha":[255,255,255],"channel_order":"BGR","colour":"pillow-convert-rgb",'
+    '"preprocessing":{"alpha":"white-unless-the-edge-vanishes","channel_order":"BGR","colour":"pillow-convert-rgb",'
     '"deep_range":"8-10-12-14-16-bits-in-use","deep_samples":"scaled-to-8-bit","jpeg_scaling":"dct-at-least-twice-the-target-exact-edges",'
     '"mean":[103.939,116.779,123.68],"orientation":"exif","padding":null,"profile":"to-srgb-after-resizing",'
     '"resampling":"pillow-bilinear-antialiased","scale":1.0,"size":224}'
@@ -90,9 +91,9 @@ def test_the_fingerprint_is_the_digest_of_the_record(name, precision, record):
     assert version.fingerprint == hashlib.sha256(record.encode()).hexdigest()
 
 
-def test_three_descriptors_in_three_precisions_are_nine_fingerprints():
-    assert len(VERSIONS) == 9
-    assert len({version.fingerprint for version in VERSIONS}) == 9
+def test_three_descriptors_in_four_precisions_are_twelve_fingerprints():
+    assert len(VERSIONS) == 12
+    assert len({version.fingerprint for version in VERSIONS}) == 12
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_three_descriptors_in_three_precisions_are_nine_fingerprints():
         with_preprocessing(size=256),
         with_preprocessing(mean=(103.939, 116.779, 123.681)),
         with_preprocessing(scale=1 / 255),
-        with_preprocessing(alpha=(0, 0, 0)),
+        with_preprocessing(alpha="white"),
         with_preprocessing(padding=(124, 117, 104)),
         with_preprocessing(padding=(0, 0, 0)),
         with_part(tap="conv4_3"),
@@ -120,7 +121,7 @@ def test_three_descriptors_in_three_precisions_are_nine_fingerprints():
     ],
     ids=str,
 )
-def test_whatever_changes_descriptors_changes_the_fingerprint(change):
+def test_every_field_that_changes_descriptors_changes_the_fingerprint(change):
     assert VERSION.model_copy(update=change).fingerprint != VERSION.fingerprint
 
 
@@ -130,7 +131,7 @@ def test_the_order_of_the_parts_is_part_of_the_fingerprint():
     assert version.model_copy(update={"pooling": turned}).fingerprint != version.fingerprint
 
 
-def test_other_activation_ranges_are_another_version_in_int8_alone():
+def test_other_activation_ranges_are_other_versions_in_8_bits_alone():
     def fingerprints(digest):
         return {
             (name, precision): descriptor_version(
@@ -142,7 +143,7 @@ def test_other_activation_ranges_are_another_version_in_int8_alone():
 
     before, after = fingerprints("ab" * 32), fingerprints("cd" * 32)
     changed = {key for key in before if before[key] != after[key]}
-    assert changed == {(name, "int8") for name in DESCRIPTORS}
+    assert changed == {(name, precision) for name in DESCRIPTORS for precision in QUANTISED}
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_other_activation_ranges_are_another_version_in_int8_alone():
     ],
     ids=str,
 )
-def test_what_leaves_descriptors_alone_leaves_the_fingerprint_alone(change):
+def test_fields_that_leave_descriptors_alone_leave_the_fingerprint_alone(change):
     changed = VERSION.model_copy(update=change)
     assert changed != VERSION
     assert changed.fingerprint == VERSION.fingerprint

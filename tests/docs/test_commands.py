@@ -22,13 +22,17 @@ import pytest
 from PIL import Image
 
 from tests.support.documents import PROJECT, blocks, name_of, pages
+from tests.support.processes import free_port
 from tests.support.waiting import wait_until
 
 NO_RUN = {
     "address": "the repository's address is not known here",
     "network": "it installs packages",
     "root": "it changes the system",
-    "docker": "there is no Docker",
+    "docker": "tests/deploy/test_documented.py runs it where Docker answers",
+    "compose": "tests/deploy/check_compose.py runs it where Docker answers",
+    "cluster": "it needs a cluster",
+    "storage": "it needs object storage",
     "bento": "tests/packaging/test_bento.py builds and serves one",
     "second": "it would need a second service",
     "pictures": "it evaluates pictures of the reader's own",
@@ -60,11 +64,12 @@ def commands(page: Path) -> list[Command]:
             text = f"cat > {block.file} << 'END OF FILE'\n{block.text}END OF FILE"
             found.append(Command(text, block.line))
         if block.language == "console" and "no-run" not in block.words:
-            found += _commands(block.text, block.line)
+            found += commands_in(block.text, block.line)
     return found
 
 
-def _commands(text: str, line: int) -> list[Command]:
+def commands_in(text: str, line: int) -> list[Command]:
+    """Return the commands of a console block that begins at a line, with their output."""
     found: list[Command] = []
     for number, shown in enumerate(text.splitlines(), line + 1):
         if shown.startswith("$ "):
@@ -137,7 +142,7 @@ class Site:
         """Run commands as one shell would; return what is wrong with each."""
         wrong: list[str] = []
         if listed[0].text.startswith(START):
-            self._begin_anew()
+            self._remove_data()
         elif self._service is None:
             self._start(Command(f"{START} IMAGES=~/photos", 0, ["...", "6 indexed, ...", "..."]))
         while listed:
@@ -149,7 +154,7 @@ class Site:
             listed = [] if until is None else listed[until:]
         return wrong
 
-    def _begin_anew(self) -> None:
+    def _remove_data(self) -> None:
         self.stop()
         for path in (self.checkout / "data").glob("[!b]*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -258,9 +263,7 @@ def _add_program(path: Path, *lines: str) -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, models, photographs):
-    from tests.conftest import _free_port
-
-    site = Site(tmp_path_factory.mktemp("site"), models, photographs, _free_port())
+    site = Site(tmp_path_factory.mktemp("site"), models, photographs, free_port())
     yield site
     site.remove()
 

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from client_sdk import Client
-from tests.conftest import Server
 from tests.support.documents import PROJECT, Block, blocks, pages
+from tests.support.server import Server
 
 CONFTEST = """
 import pytest
@@ -137,9 +137,7 @@ def test_a_snippet_of_unittest_passes_once_its_baselines_are_there(snippet, fold
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_the_snippets_of_pytest_pass_once_their_baselines_are_there(folder, service):
-    if not Path("/usr/bin/chromium").exists():
-        pytest.skip("there is no /usr/bin/chromium; install it with: apt-get install chromium")
+def test_the_snippets_of_pytest_pass_once_their_baselines_are_there(chromium, folder, service):
     (folder / "conftest.py").write_text(CONFTEST)
     written = [write(one, folder, service) for one in of_kind("pytest")]
     assert written
@@ -148,7 +146,7 @@ def test_the_snippets_of_pytest_pass_once_their_baselines_are_there(folder, serv
     first = run(service, folder, *plugin, "--visual-update")
     second = run(service, folder, *plugin)
 
-    assert "baselines to be looked at" in first.stdout
+    assert "baselines to review" in first.stdout
     assert second.returncode == 0, first.stdout + second.stdout + second.stderr
 
 

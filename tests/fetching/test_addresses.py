@@ -1,4 +1,4 @@
-"""Which addresses count as public; the expected answers are those of IANA's registries."""
+"""Public addresses; the expected answers are those of IANA's registries."""
 
 from ipaddress import ip_network
 

@@ -1,4 +1,4 @@
-"""What is fetched and what never is; `127.0.0.1` counts as public here, `127.0.0.9` does not."""
+"""Addresses that are fetched or refused; here `127.0.0.1` is public and `127.0.0.9` private."""
 
 import asyncio
 import gzip
@@ -17,16 +17,11 @@ from bento_service.errors import (
     UrlUnreachable,
 )
 from bento_service.fetching.fetcher import AT_ONCE, MAX_REDIRECTS, Fetcher
-from bento_service.fetching.places import FetchRules
+from bento_service.settings import Settings
 
 pytestmark = pytest.mark.anyio
 PICTURE = b"\x89PNG" + bytes(300_000)
 MOST = 1_000_000
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 class Names:
@@ -47,12 +42,16 @@ class Names:
 NAMES = {"pictures": [["127.0.0.1"]], "inside": [["127.0.0.9"]]}
 
 
-def fetcher(*servers, names=None, trusted=None, **rules):
+def fetcher(*servers, names=None, trusted=None, **settings):
     ports = [server.port for server in servers]
-    given = {"max_bytes": MOST, "seconds": 20.0, "ports": ports, **rules}
-    given.setdefault("networks", [ip_network("127.0.0.1/32")])
+    usual = {
+        "max_upload_bytes": MOST,
+        "url_seconds": 20.0,
+        "url_ports": ports,
+        "url_networks": [ip_network("127.0.0.1/32")],
+    }
     resolve = names or Names(**NAMES)
-    return Fetcher(FetchRules(**given), resolve=resolve, trusted=trusted)
+    return Fetcher(Settings(**usual | settings), resolve=resolve, trusted=trusted)
 
 
 async def fetched(fetcher, url):
@@ -70,7 +69,7 @@ async def refusal(fetcher, url):
 # What is fetched
 
 
-async def test_a_picture_comes_as_it_is_and_the_server_is_told_little(web):
+async def test_a_picture_comes_as_it_is_and_the_server_learns_little(web):
     web.gives("/cat.png?x=1", PICTURE, "Content-Type: text/html")
     url = f"http://pictures.example:{web.port}/cat.png?x=1#top"
     assert await fetched(fetcher(web), url) == PICTURE
@@ -124,12 +123,12 @@ async def test_over_tls_the_certificate_has_to_be_of_the_name(web, certified):
     port = server.sockets[0].getsockname()[1]
     trusted = ssl.create_default_context(cafile=certificate)
     names = Names(pictures=[["127.0.0.1"]], other=[["127.0.0.1"]])
-    asking = fetcher(web, ports=[port], names=names, trusted=trusted)
+    asking = fetcher(web, url_ports=[port], names=names, trusted=trusted)
     async with server:
         assert await fetched(asking, f"https://pictures.example:{port}/") == b"cat"
         assert said == ["pictures.example"]
         await refusal(asking, f"https://other.example:{port}/")
-        await refusal(fetcher(web, ports=[port]), f"https://pictures.example:{port}/")
+        await refusal(fetcher(web, url_ports=[port]), f"https://pictures.example:{port}/")
 
 
 # What is not asked for
@@ -165,14 +164,14 @@ async def test_over_tls_the_certificate_has_to_be_of_the_name(web, certified):
 )
 async def test_some_urls_are_wrong_by_themselves(url):
     names = Names()
-    asking = Fetcher(FetchRules(MOST), resolve=names)
+    asking = Fetcher(Settings(), resolve=names)
     with pytest.raises(InvalidArgument, match=r"^url: "):
         await fetched(asking, url)
     assert names.asked == []
 
 
 async def test_only_hosts_that_are_allowed_are_asked(web, canary):
-    asking = fetcher(web, canary, hosts=("pictures.example", ".shop.example"))
+    asking = fetcher(web, canary, url_hosts=("pictures.example", ".shop.example"))
     web.gives("/", b"cat")
     assert await fetched(asking, f"http://Pictures.Example:{web.port}/") == b"cat"
     for host in ("inside.example", "shop.example", "xpictures.example", "127.0.0.9", "127.0.0.1"):
@@ -213,7 +212,7 @@ HIDDEN = [
 async def test_an_address_that_is_not_public_is_never_contacted(web, canary, host, way):
     asking = fetcher(web, canary)
     system = fetcher(web, canary)
-    system._resolve = Fetcher(FetchRules(MOST))._resolve  # the system's own, which knows them all
+    system._resolve = Fetcher(Settings())._resolve  # the system's own, which knows them all
     url = f"http://{host}:{canary.port}/"
     if way == "redirected":
         web.redirects("/out", url)
@@ -244,7 +243,7 @@ async def test_an_answer_that_changes_after_the_check_changes_nothing(web, canar
     assert names.asked == ["changing.example"] * 2
 
 
-async def test_whatever_went_wrong_the_caller_is_told_the_same(web, canary):
+async def test_every_failure_gives_the_caller_the_same_message(web, canary):
     web.gives("/gone", b"", status="404 Not Found")
     web.gives("/part", b"half", "Content-Length: 100")
     web.answers["/noise"] = lambda connection, _: connection.sendall(b"no HTTP\r\n\r\n")
@@ -255,7 +254,7 @@ async def test_whatever_went_wrong_the_caller_is_told_the_same(web, canary):
     web.redirects("/in", f"http://127.0.0.9:{canary.port}/")
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    asking = fetcher(web, canary, ports=[web.port, canary.port, port], seconds=4.0)
+    asking = fetcher(web, canary, url_ports=[web.port, canary.port, port], url_seconds=4.0)
     here = f"http://127.0.0.1:{web.port}"
     places = ("gone", "part", "noise", "nothing", "file", "login", "port", "in")
     said = {await refusal(asking, f"{here}/{path}") for path in places}
@@ -267,8 +266,8 @@ async def test_whatever_went_wrong_the_caller_is_told_the_same(web, canary):
     )
     said |= {await refusal(asking, url) for url in others}
     assert len(said) == 1
-    told = said.pop()
-    assert not any(word in told for word in ("127", "refused", "unknown", "404"))
+    message = said.pop()
+    assert not any(word in message for word in ("127", "refused", "unknown", "404"))
 
 
 # Too much, and too slow
@@ -296,7 +295,7 @@ async def test_a_picture_has_a_largest_size_whatever_is_said_of_it(web):
             await fetched(fetcher(web), f"{here}/{path}")
 
 
-async def test_what_is_compressed_all_the_same_is_not_unpacked(web):
+async def test_an_unwanted_compression_is_not_unpacked(web):
     packed = gzip.compress(bytes(100 * MOST))
     web.gives("/bomb", packed, "Content-Encoding: gzip")
     assert await fetched(fetcher(web), f"http://127.0.0.1:{web.port}/bomb") == packed
@@ -322,14 +321,14 @@ async def test_slow_and_endless_answers_are_given_up(web, head, piece):
         web.trickle(connection, piece)
 
     web.answers["/"] = slow
-    await refusal(fetcher(web, seconds=1.0), f"http://127.0.0.1:{web.port}/")
+    await refusal(fetcher(web, url_seconds=1.0), f"http://127.0.0.1:{web.port}/")
 
 
 async def test_a_slow_name_server_is_given_up(web):
     async def never(host):
         await asyncio.sleep(3600)
 
-    asking = fetcher(web, names=never, seconds=0.3)
+    asking = fetcher(web, names=never, url_seconds=0.3)
     await refusal(asking, f"http://pictures.example:{web.port}/")
 
 

@@ -1,7 +1,6 @@
 """Reconnecting, to real sockets that do not answer."""
 
 import socket
-import time
 from contextlib import suppress
 from itertools import pairwise
 
@@ -9,6 +8,7 @@ import pytest
 from grpc import RpcError, StatusCode
 
 from bento_service.gallery.connection import BackingOff, Connection
+from tests.support.clock import Clock
 from tests.support.waiting import wait_until
 
 STEP = 0.005
@@ -20,15 +20,6 @@ def refusing():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 def pauses(connection, number, clock):
@@ -55,13 +46,14 @@ def test_pauses_grow_up_to_a_maximum_and_are_random(refusing):
 
 
 def test_while_milvus_is_away_one_search_tries_and_the_others_fail_fast(refusing):
-    connection = Connection(refusing, first_pause=0.1)
+    clock = Clock()
+    connection = Connection(refusing, first_pause=0.1, clock=clock)
     with pytest.raises(ConnectionRefusedError), connection.call(fail_fast=True):
         connection.client()
     assert not connection.answers
     with pytest.raises(BackingOff), connection.call(fail_fast=True):
         pytest.fail("it was let in")
-    time.sleep(0.15)
+    clock.now += 0.15
     with (
         connection.call(fail_fast=True),  # the one that tries
         pytest.raises(BackingOff),

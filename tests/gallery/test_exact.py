@@ -8,8 +8,9 @@ import pytest
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.exact import ExactGallery
 from bento_service.gallery.index_types import IndexType
+from bento_service.gallery.rows import Rows
 from tests.gallery.test_gallery import CONDITIONS
-from tests.support.waiting import join
+from tests.support.waiting import join, wait_until
 
 DIMENSION = 16
 
@@ -106,6 +107,42 @@ def test_searches_during_writes_see_whole_rows(unit_vectors):
             gallery.delete("index", [number - 150] if number > 200 else [])
         join(searching)
     assert set(seen) == {(0, 1.0)}
+
+
+class Holding(Rows):
+    """Rows whose first search waits for the test."""
+
+    def __init__(self, batches):
+        super().__init__(batches)
+        self.calls = []
+        self.go = threading.Event()
+
+    def nearest_each(self, queries, *others):
+        self.calls.append(len(queries))
+        if len(self.calls) == 1:
+            assert self.go.wait(60)
+        return super().nearest_each(queries, *others)
+
+
+def test_searches_that_wait_are_answered_together_each_with_its_own_hits(unit_vectors):
+    vectors = unit_vectors(40)
+    rows, found = Holding([(np.arange(40), vectors)]), {}
+
+    def search(number):
+        found[number] = [hit.image_id for hit in rows.nearest(vectors[number], number + 1)]
+
+    threads = [threading.Thread(target=search, args=(number,)) for number in range(6)]
+    threads[0].start()
+    wait_until(lambda: rows.calls)
+    for thread in threads[1:]:
+        thread.start()
+    wait_until(lambda: len(rows._waiting) == 5)
+    rows.go.set()
+    join(*threads)
+    assert rows.calls == [1, 5]
+    alone = {number: rows.nearest(vectors[number], number + 1) for number in range(6)}
+    assert found == {number: [hit.image_id for hit in near] for number, near in alone.items()}
+    assert all(ids[0] == number and len(ids) == number + 1 for number, ids in found.items())
 
 
 @pytest.mark.parametrize(("conditions", "passing"), CONDITIONS)

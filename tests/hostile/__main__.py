@@ -9,11 +9,12 @@ from pathlib import Path
 
 from benchmarks import machine
 from tests.chaos.light import Forge, LightServer
-from tests.conftest import CACHE, Server, built_models
 from tests.hostile import corpora, report
 from tests.hostile.campaign import Campaign, Service
 from tests.hostile.made import made
 from tests.hostile.mutations import mutations
+from tests.support.models import CACHE, built_models
+from tests.support.server import Server
 
 HOME = CACHE / "hostile"
 
@@ -27,7 +28,7 @@ def main() -> int:
     bombs = list(made())
     with _started(folder, light=options.light) as service:
         campaign = Campaign(service)
-        campaign.attack_beside("made for it", bombs, rounds=options.rounds)
+        campaign.attack_during_searches("made for it", bombs, rounds=options.rounds)
         campaign.attack("Pillow's test images", corpora.pillow())
         campaign.attack("libpng's test images", corpora.libpng())
         campaign.attack("mutations", mutations(options.mutations, options.seed))

@@ -12,8 +12,8 @@ import httpx
 import numpy as np
 import psutil
 
-from tests.conftest import DECODER
 from tests.hostile.made import Input
+from tests.support.server import DECODER
 
 SLOWEST_SECONDS = 5.0
 """No answer may take longer."""
@@ -25,7 +25,7 @@ _LEAKS = (b"Traceback", b"0x7f", b'File "/', b"site-packages")
 
 @dataclass
 class Outcome:
-    """What came of one kind of input.
+    """The outcome of one kind of input.
 
     Attributes:
         sent: How many inputs.
@@ -83,7 +83,7 @@ class Attack:
                 pool.submit(send, one)
 
     def is_ready(self) -> bool:
-        """Whether `/readyz` says so."""
+        """Return true if `/readyz` answers 200."""
         return self._client.get("/readyz").status_code == 200
 
     def close(self) -> None:
@@ -146,14 +146,14 @@ class Memory:
         self.before = self.worst = self.now()
 
     def now(self) -> Resident:
-        """What they hold."""
+        """Return the memory that they hold now."""
         held = list(_held(self._processes()))
         decoders = sum(number for is_decoder, number in held if is_decoder)
         return Resident(sum(number for _, number in held) - decoders, decoders)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Remember the worst, beginning anew."""
+        """Record the highest use within the block, starting from the present one."""
         ended = threading.Event()
         self.worst = self.now()
 
@@ -172,7 +172,7 @@ class Memory:
 
 
 def _held(roots: Iterable[int]) -> Iterator[tuple[bool, int]]:
-    """Of each process and all that they have started: whether it is a decoder, and its bytes."""
+    """Yield for each process and its descendants if it is a decoder, and its bytes."""
     found = set()
     for pid in roots:
         with suppress(psutil.Error):  # it has ended

@@ -22,7 +22,7 @@ _TELLING_LOG = ("Traceback", "Segmentation", "ERROR")
 
 
 class Service(Protocol):
-    """What is attacked."""
+    """The service under attack."""
 
     url: str
     data_dir: Path
@@ -34,7 +34,7 @@ class Service(Protocol):
 
 @dataclass
 class Tally:
-    """What a campaign has counted.
+    """The counts of a campaign.
 
     Attributes:
         outcomes: By the kind of input.
@@ -42,7 +42,7 @@ class Tally:
         decoders: Bytes that its decoders had at their worst.
         kept: Bytes that the service itself still had more at the end.
         alone: Seconds of each of a bystander's searches while nobody attacked.
-        beside: The same while the most costly inputs came in, in turn with the others.
+        attacked: The same while the most costly inputs came in, in turn with the others.
         usual: The same while as many sound pictures came in from as many senders.
         findings: What should not be.
     """
@@ -52,17 +52,17 @@ class Tally:
     decoders: dict[str, int] = field(default_factory=dict)
     kept: int = 0
     alone: list[float] = field(default_factory=list)
-    beside: list[float] = field(default_factory=list)
+    attacked: list[float] = field(default_factory=list)
     usual: list[float] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
 
     @property
     def sent(self) -> int:
-        """All inputs."""
+        """Return the number of all inputs."""
         return sum(outcome.sent for outcome in self.outcomes.values())
 
     def all_findings(self) -> list[str]:
-        """Of every kind of input, and of the service as a whole."""
+        """Return the findings of every kind of input, and of the service as a whole."""
         return [*chain(*(outcome.findings for outcome in self.outcomes.values())), *self.findings]
 
 
@@ -81,7 +81,7 @@ class Campaign:
         """Fill the collection with sound pictures, and see how the service is at rest.
 
         Args:
-            service: What is attacked.
+            service: The service under attack.
             slowest: Seconds that no answer may take longer than.
             slowed: How many times as long a bystander may wait as while nobody attacks.
             alone_seconds: How long a bystander is measured while nobody attacks.
@@ -106,7 +106,7 @@ class Campaign:
         with self._watched(kind) as (attack, outcome):
             attack.search_with(inputs, outcome)
 
-    def attack_beside(self, kind: str, inputs: Sequence[Input], *, rounds: int) -> None:
+    def attack_during_searches(self, kind: str, inputs: Sequence[Input], *, rounds: int) -> None:
         """Send all of them several times, while a bystander searches, and in between as well.
 
         What sound pictures of the same senders cost the bystander is measured in turn with it.
@@ -117,16 +117,16 @@ class Campaign:
             for _ in range(rounds):
                 with searching(url) as alone:
                     time.sleep(self._alone_seconds)
-                with searching(url) as beside:
+                with searching(url) as attacked:
                     attack.search_with(inputs, outcome)
                 with searching(url) as usual:
                     attack.search_with(sound, Outcome())
                 tally.alone += alone
-                tally.beside += beside
+                tally.attacked += attacked
                 tally.usual += usual
-        if p95(tally.beside) > self._slowed * p95(tally.alone):
+        if p95(tally.attacked) > self._slowed * p95(tally.alone):
             outcome.found(
-                f"a bystander waits {1000 * p95(tally.beside):.0f} ms, and "
+                f"a bystander waits {1000 * p95(tally.attacked):.0f} ms, and "
                 f"{1000 * p95(tally.alone):.0f} while nobody attacks (95th percentiles)"
             )
 

@@ -1,12 +1,6 @@
 import pytest
 
-from tests.chaos.light import Forge, LightServer
-
-
-@pytest.fixture(scope="session")
-def forge():
-    with Forge({}) as forge:
-        yield forge
+from tests.chaos.light import LightServer
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def small(seed: int = 0, side: int = 48, mode: str = "RGB") -> Image.Image:
 
 
 def made() -> Iterator[Input]:
-    """All of them."""
+    """Yield all inputs."""
     yield from _no_pictures()
     yield from _headers()
     yield from _bombs()

@@ -42,7 +42,7 @@ def seeds() -> tuple[Input, ...]:
 
 
 def mutations(number: int, seed: int = 0) -> Iterator[Input]:
-    """So many, each of one to four changes."""
+    """Yield `number` mutations, each with one to four changes."""
     for at in range(number):
         chance = random.Random(f"{seed} {at}")  # noqa: S311 - no secret
         origin = chance.choice(seeds())

@@ -49,8 +49,8 @@ def _around(tally: Tally) -> str:
         "decoder processes had together. A bystander searched with a picture of his own, one "
         "search after the other, in turn alone, while what was made for it came in from three "
         "senders, and while as many sound pictures came in from them: "
-        f"{_described(tally.alone)} alone, {_described(tally.beside)} beside what was made for it, "
-        f"{_described(tally.usual)} beside sound pictures."
+        f"{_described(tally.alone)} alone, {_described(tally.attacked)} during the attack, "
+        f"{_described(tally.usual)} during sound pictures."
     )
 
 

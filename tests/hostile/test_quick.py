@@ -20,12 +20,12 @@ def test_hostile_input_is_refused_and_leaves_the_service_as_it_was(forge, tmp_pa
         campaign = Campaign(
             service, slowest=PATIENCE, slowed=math.inf, alone_seconds=0.5, settle_seconds=0.0
         )
-        campaign.attack_beside("made for it", list(made()), rounds=1)
+        campaign.attack_during_searches("made for it", list(made()), rounds=1)
         campaign.attack("mutations", mutations(300, seed=1))
         campaign.end()
     finally:
         service.stop()
     assert campaign.tally.all_findings() == []
-    assert len(campaign.tally.beside) > 1
+    assert len(campaign.tally.attacked) > 1
     assert campaign.tally.outcomes["made for it"].statuses.keys() >= {200, 413, 415, 422}
     assert campaign.tally.outcomes["mutations"].statuses.keys() >= {200, 422}

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import io
 import subprocess
 import sys
 import threading
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from sqlalchemy import insert, update
 
 from bento_service.catalogue import Catalogue
@@ -25,12 +23,14 @@ from bento_service.gallery.index_types import IndexRule, IndexType
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.index_swap import IndexSwap
 from bento_service.indexing.replay import Replay
-from bento_service.pictures.in_process import LocalDecoder
 from bento_service.search.filtered import FilterLimits
 from bento_service.search.nearest import SearchMethod
 from bento_service.search.query import Query
 from bento_service.search.searcher import Searcher
 from tests.support import indexes
+from tests.support.catalogues import sqlite_catalogue
+from tests.support.local_decoder import LocalDecoder
+from tests.support.pictures import png
 from tests.support.processes import child
 from tests.support.waiting import running, wait_until
 
@@ -80,12 +80,6 @@ def add(catalogue, collection, vectors, first):
         )
         metadata = {image_id: {"number": image_id} for image_id in ids}
         add_attributes(connection, collection.id, metadata)
-
-
-def png(colour):
-    file = io.BytesIO()
-    Image.new("RGB", (20, 10), colour).save(file, "PNG")
-    return file.getvalue()
 
 
 def exact(vectors, query):
@@ -170,7 +164,7 @@ def make_room(tmp_path, gallery):
     made = []
 
     def make(vectors):
-        catalogue = Catalogue.open(f"sqlite:///{tmp_path}/catalogue-{len(made)}.db")
+        catalogue = Catalogue.open(sqlite_catalogue(tmp_path / f"catalogue-{len(made)}.db"))
         made.append(Room(catalogue, gallery, vectors))
         return made[-1]
 
@@ -188,7 +182,7 @@ def _hnsw(tmp_path_factory, milvus_server):
     folder = tmp_path_factory.mktemp("hnsw")
     with (
         MilvusGallery(milvus_server.uri) as gallery,
-        Catalogue.open(f"sqlite:///{folder}/c.db") as found,
+        Catalogue.open(sqlite_catalogue(folder / "c.db")) as found,
     ):
         room = Room(found, gallery, vectors)
         room.bring_to(IndexType.HNSW)

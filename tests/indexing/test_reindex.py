@@ -9,11 +9,12 @@ import pytest
 
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.indexing.checks import defect
 from bento_service.indexing.replay import Replay
 from client_sdk.schemas import JobState
 from tests.support.indexes import commit, described, digest, random_units
+from tests.support.job_files import todo
 from tests.support.waiting import running, wait_until
 
 OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 8, "fp32")
@@ -36,7 +37,7 @@ def picture(name):
 
 
 def settle(catalogue, job):
-    files = catalogue.jobs.todo(job.number, after=0, limit=1000)
+    files = todo(catalogue, job)
     catalogue.jobs.settle(job, [Outcome(file, described=picture(file.path)) for file in files])
 
 
@@ -78,7 +79,7 @@ def assert_serves(catalogue, gallery, space):
     """Assert that searches use the space, and that every index has exactly the images."""
     now = catalogue.collections.named("cats")
     assert now.space == space
-    images = catalogue.images.page(now.id, after=0, limit=1000)
+    images = catalogue.images.page(now.id, limit=1000)
     for index in catalogue.indexes.of(now.id):
         assert gallery.ids(index.name) == {image.id for image in images}
         for image in images[:4]:
@@ -119,7 +120,7 @@ def test_images_are_added_and_deleted_while_an_index_is_prepared(catalogue, cats
     with following(catalogue, gallery) as replay:
         with running(threading.Thread(target=change), stop=stop.set):
             job = begin(catalogue, cats)
-            while files := catalogue.jobs.todo(job.number, after=0, limit=3):
+            while files := todo(catalogue, job, limit=3):
                 outcomes = [Outcome(file, described=picture(file.path)) for file in files]
                 catalogue.jobs.settle(job, outcomes)
                 replay.wake()
@@ -127,7 +128,7 @@ def test_images_are_added_and_deleted_while_an_index_is_prepared(catalogue, cats
         wait_until(lambda: settled_down(catalogue, replay))
     assert catalogue.jobs.get(job.id).state is JobState.COMPLETED
     assert_serves(catalogue, gallery, NEW)
-    paths = [i.sources[0].path for i in catalogue.images.page(cats.id, after=0, limit=1000)]
+    paths = [i.sources[0].path for i in catalogue.images.page(cats.id, limit=1000)]
     assert set(names) <= set(paths)
     assert not any(path.startswith("short-lived") for path in paths)
 
@@ -141,7 +142,7 @@ def test_the_index_before_the_former_one_is_dropped(catalogue, cats, gallery):
         replay.wake()
         wait_until(lambda: ended(catalogue, job))
         begun = begin(catalogue, cats, third)
-        files = catalogue.jobs.todo(begun.number, after=0, limit=9)
+        files = todo(catalogue, begun)
         own = Described(digest("a"), "PNG", 20, 10, 99, {third.fingerprint: vector("a", third)})
         catalogue.jobs.settle(begun, [Outcome(file, described=own) for file in files])
         replay.wake()
@@ -211,7 +212,7 @@ def prepared(catalogue, cats, gallery):
     add(catalogue, cats, *(f"{n}" for n in range(30)))
     with following(catalogue, gallery) as replay:
         job = begin(catalogue, cats)
-        *files, _ = catalogue.jobs.todo(job.number, after=0, limit=1000)
+        *files, _ = todo(catalogue, job)
         outcomes = [Outcome(file, described=picture(file.path)) for file in files]
         catalogue.jobs.settle(job, outcomes)
         replay.wake()
@@ -252,7 +253,7 @@ def test_equal_pictures_are_no_defect(catalogue, cats, gallery):
     files = (NewFile("b", "b"),)
     new = NewJob(SourceKind.FILE, root="r", files=files)
     job = catalogue.jobs.create(cats.id, "cats", new)
-    (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
+    (file,) = todo(catalogue, job)
     catalogue.jobs.settle(job, [Outcome(file, described=same)])
     with following(catalogue, gallery) as replay:
         wait_until(lambda: settled_down(catalogue, replay))

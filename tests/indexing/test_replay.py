@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.replay import Replay
@@ -180,6 +181,75 @@ def test_each_collection_is_followed_separately(catalogue, cats, gallery):
         wait_until(lambda: caught_up(catalogue, replay))
     assert len(gallery.ids(dogs.index.name)) == 1
     assert_equal(catalogue, gallery)
+
+
+def test_a_collection_that_is_being_filled_holds_up_no_other(catalogue, cats, gallery):
+    """`cats` lacks so many changes that the service is not ready with it alone."""
+    for part in range(14):
+        add(catalogue, cats, *(f"{part} {number}" for number in range(100)))
+    dogs = catalogue.collections.create("dogs", SPACE)
+    dog_ids = add(catalogue, dogs, "a")
+    written, ready = [], []
+
+    class Watched:
+        def __getattr__(self, name):
+            return getattr(gallery, name)
+
+        def upsert(self, name, image_ids, descriptors):
+            written.append(name)
+            ready.append(replay.was_ready)
+            gallery.upsert(name, image_ids, descriptors)
+
+    with following(catalogue, Watched(), changes_per_step=5) as replay:
+        wait_until(lambda: caught_up(catalogue, replay))
+
+    assert gallery.ids(dogs.index.name) == set(dog_ids)
+    assert_equal(catalogue, gallery)
+    turn = written.index(dogs.index.name)
+    assert 0 < turn < len(written) // 2
+    assert ready == [False] * (turn + 1) + [True] * (len(written) - turn - 1)
+
+
+def test_a_large_revision_after_another_does_not_have_the_index_compared_again(
+    catalogue, cats, gallery
+):
+    add(catalogue, cats, "a")
+    add(catalogue, cats, *(f"{number}" for number in range(100)))
+    opened = []
+
+    class Watched:
+        def __getattr__(self, name):
+            return getattr(gallery, name)
+
+        def open(self, name, dimension):
+            opened.append(name)
+            gallery.open(name, dimension)
+
+    catch_up(catalogue, Watched(), changes_per_step=5)
+
+    assert opened == [cats.index.name]
+    assert_equal(catalogue, gallery)
+
+
+def test_a_large_collection_alone_is_ready_when_it_is_nearly_up_to_date(catalogue, cats, gallery):
+    for part in range(14):
+        add(catalogue, cats, *(f"{part} {number}" for number in range(100)))
+    applied, set_applied = [], catalogue.indexes.set_applied
+
+    class Watched:
+        def __getattr__(self, name):
+            return getattr(catalogue.indexes, name)
+
+        def set_applied(self, index_id, revision):
+            applied.append((revision, replay.was_ready))
+            return set_applied(index_id, revision)
+
+    following_slowly = following(replace(catalogue, indexes=Watched()), gallery, changes_per_step=5)
+    with following_slowly as replay:
+        wait_until(lambda: caught_up(catalogue, replay))
+
+    assert [revision for revision, _ in applied] == sorted(revision for revision, _ in applied)
+    assert {revision for revision, ready in applied if ready} == set(range(5, 15))
 
 
 def test_written_rows_are_flushed_after_a_burst(catalogue, cats, gallery, milvus_folder):
@@ -364,7 +434,7 @@ def test_an_index_with_duplicate_rows_is_rebuilt(catalogue, cats, gallery, monke
     """A kill while Milvus Lite moves rows can leave them in a segment and in the log."""
     add(catalogue, cats, "a", "b", "c")
     catch_up(catalogue, gallery)
-    dropped, search, drop = [], MilvusGallery.search, MilvusGallery.drop
+    dropped, search, drop = [], MilvusGallery.search_stored, MilvusGallery.drop
 
     def twice(self, name, *arguments, **options):
         near = search(self, name, *arguments, **options)
@@ -374,7 +444,7 @@ def test_an_index_with_duplicate_rows_is_rebuilt(catalogue, cats, gallery, monke
         dropped.append(name)
         drop(self, name)
 
-    monkeypatch.setattr(MilvusGallery, "search", twice)
+    monkeypatch.setattr(MilvusGallery, "search_stored", twice)
     monkeypatch.setattr(MilvusGallery, "drop", dropping)
     catch_up(catalogue, gallery)
     assert dropped == [cats.index.name]
@@ -424,16 +494,16 @@ def test_an_index_that_cannot_be_opened_is_dropped_with_its_collection(
 ):
     with following(catalogue, gallery) as replay:
         wait_until(lambda: caught_up(catalogue, replay))
-        listed = gallery.ids
         tried = threading.Event()
 
-        def ids(name):
+        def called(method, name):
             if name == cats.index.name:
-                return listed(name)
+                return method(name)
             tried.set()
             raise IndexUnavailable("it went away")
 
-        monkeypatch.setattr(gallery, "ids", ids)
+        for method in ("ids", "count"):
+            monkeypatch.setattr(gallery, method, partial(called, getattr(gallery, method)))
         dogs = catalogue.collections.create("dogs", SPACE)
         replay.wake()
         assert tried.wait(30)

@@ -3,7 +3,15 @@
 import pytest
 
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from tests.indexing.test_replay import SPACE, add, assert_equal, caught_up, following
+from tests.indexing.test_replay import (
+    SPACE,
+    add,
+    assert_equal,
+    catch_up,
+    caught_up,
+    following,
+)
+from tests.support.indexes import random_units
 from tests.support.waiting import wait_until
 
 IMPATIENT = {"probe_seconds": 0.3, "retry_seconds": (0.3,)}
@@ -40,6 +48,30 @@ def test_a_failed_search_makes_replay_check_the_index(catalogue, cats, gallery):
         wait_until(lambda: not gallery._suspects)
         wait_until(lambda: replay.is_open(cats.index))
         assert_equal(catalogue, gallery)
+
+
+def test_a_start_reads_no_ids_if_the_number_and_a_sample_agree(
+    catalogue, cats, gallery, monkeypatch
+):
+    catch_up(catalogue, gallery)
+
+    def ids(name):
+        raise AssertionError("it reads all ids")
+
+    monkeypatch.setattr(gallery, "ids", ids)
+    catch_up(catalogue, gallery)
+
+
+def test_a_start_finds_a_missing_and_an_unknown_row_of_equal_number(catalogue, cats, gallery):
+    catch_up(catalogue, gallery)
+    expected = gallery.ids(cats.index.name)
+    gallery.delete(cats.index.name, [min(expected)])
+    gallery.upsert(cats.index.name, [10**6], random_units(1, SPACE.dimension))
+
+    catch_up(catalogue, gallery)
+
+    assert gallery.ids(cats.index.name) == expected
+    assert_equal(catalogue, gallery)
 
 
 def test_replay_is_not_ready_before_its_first_search(catalogue, cats, free_port):

@@ -17,7 +17,9 @@ from bento_service.ingest.starting.folder_jobs import start_folder_job
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
 from client_sdk.schemas import TrainRequest
-from tests.ingest.worker.test_worker import Colours, Room, colours, counted, png
+from tests.ingest.worker.test_worker import Colours, Room, colours, counted
+from tests.support.job_files import todo
+from tests.support.pictures import png
 
 OLD = time.time() - 3600
 
@@ -350,7 +352,7 @@ def test_a_manifest_adds_deletes_and_reports_invalid_lines(room, run, write, fol
         ("shop/list.json:8", "forbidden"),
     ]
     assert reported[0][2].startswith("line 2: ")
-    assert list(room.uploads.stored()) == []  # its copy was needed only while it was read
+    assert list(room.uploads.blobs.stored()) == []  # its copy was needed only while it was read
 
 
 def test_an_added_line_replaces_the_metadata_of_an_existing_image(room, run, write, follow):
@@ -361,6 +363,25 @@ def test_an_added_line_replaces_the_metadata_of_an_existing_image(room, run, wri
     images = by_path(room)
     assert images["a.png"].metadata == {"shop": "south"}
     assert images["b.png"].metadata == {"shop": "north", "price": 1}
+
+
+def test_typed_paths_are_found_in_the_spelling_of_the_disk(room, run, write, follow):
+    stored, typed = "Mu\u0308ller.png", "M\u00fcller.png"
+    write({stored: png("red"), "b.png": png("green")})
+    job = follow({"path": typed, "metadata": {"shop": "north"}})
+    assert counted(job) == ("completed", 1, 1, 1, 0, 0)
+    assert list(by_path(room)) == [stored]
+    (room.pictures / stored).unlink()
+    job = follow({"op": "delete", "path": typed})
+    assert job.removed == 1
+    assert by_path(room) == {}
+
+
+def test_of_two_files_whose_names_look_alike_the_named_one_is_deleted(room, run, write, follow):
+    write({"Mu\u0308ller.png": png("red"), "M\u00fcller.png": png("green")})
+    run()
+    follow({"op": "delete", "path": "M\u00fcller.png"})
+    assert list(by_path(room)) == ["Mu\u0308ller.png"]
 
 
 def test_lines_take_effect_in_their_order(room, write, follow):
@@ -492,10 +513,10 @@ def test_a_retry_continues_a_manifest_that_was_canceled_during_reading(room, wri
     (room.pictures / "l.json").unlink()
     some = list(room.lists().of(room.job(job)))[:3]
     room.catalogue.jobs.add_files(job.number, some)
-    first, _ = room.catalogue.jobs.todo(job.number, after=0, limit=9)
+    first, _ = todo(room.catalogue, job)
     room.catalogue.jobs.settle(job, [Outcome(first, code="path_not_found", detail="why")])
     room.catalogue.job_control.cancel(job.id)
-    room.uploads.discard(set(room.uploads.stored()))
+    room.uploads.discard(set(room.uploads.blobs.stored()))
     again = retry(job)
     assert counted(again) == ("completed", 3, 3, 3, 0, 0)
     assert paths(room) == ["0.png", "1.png", "2.png"]
@@ -505,8 +526,8 @@ def test_an_unfinished_manifest_expires(room, start, retry):
     job = start({"path": "0.png"})
     room.catalogue.job_control.cancel(job.id)
     room.retriable = timedelta(0)
-    room.uploads.discard(set(room.uploads.stored()))
-    assert list(room.uploads.stored()) == []
+    room.uploads.discard(set(room.uploads.blobs.stored()))
+    assert list(room.uploads.blobs.stored()) == []
     with pytest.raises(Conflict, match="have expired"):
         retry(job)
 
@@ -568,7 +589,7 @@ def test_a_canceled_dry_run_counts_nothing_more(room, write):
     write({"a.png": png("red")})
     job = room.train(dry_run=True)
     room.catalogue.jobs.add_files(job.number, [NewFile("a.png", "a.png")])
-    (file,) = room.catalogue.jobs.todo(job.number, after=0, limit=9)
+    (file,) = todo(room.catalogue, job)
     room.catalogue.job_control.cancel(job.id)
     room.catalogue.jobs.settle(job, [Outcome(file, checked_sha256="f" * 64)])
     assert counted(room.job(job)) == ("canceled", 1, 0, 0, 0, 0)
@@ -581,7 +602,7 @@ def test_a_manifest_with_a_used_key_returns_the_earlier_job(room, start):
     assert start({"path": "1.png"}, claim=claim).id == job.id  # it changed; the call is the same
     with pytest.raises(Conflict, match="order 17"):
         start({"path": "2.png"}, claim=Claim("order 17", "another"))
-    assert list(room.uploads.stored()) == []
+    assert list(room.uploads.blobs.stored()) == []
     assert room.catalogue.jobs.open() == []
 
 

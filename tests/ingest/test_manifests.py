@@ -2,7 +2,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bento_service.errors import InvalidArgument
@@ -161,7 +161,6 @@ values = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts
 metadatas = st.dictionaries(texts, values | st.lists(values, max_size=3), max_size=4)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(texts, st.none() | metadatas), max_size=8), st.booleans())
 def test_statements_survive_a_round_trip_through_json_lines(pictures, ascii_only):
     lines = [
@@ -173,7 +172,6 @@ def test_statements_survive_a_round_trip_through_json_lines(pictures, ascii_only
     ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"")), max_size=8))
 def test_good_lines_are_read_whatever_is_between_them(noise):
     good = b'{"path": "good.jpg"}'
@@ -186,7 +184,6 @@ def test_good_lines_are_read_whatever_is_between_them(noise):
     )
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_statements_or_one_error(data):
     try:

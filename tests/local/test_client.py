@@ -26,7 +26,7 @@ from client_sdk import (
     UsageError,
 )
 from client_sdk._sync.local import LocalTransport
-from client_sdk._transport.local import URL
+from client_sdk._transport.settings import LOCAL_URL as URL
 from model_build.store import MODEL_FILES
 from tests.support.waiting import run_threads, wait_until
 
@@ -68,7 +68,7 @@ def run(script, *arguments, **environment):
 # Opening and closing
 
 
-def test_what_was_stored_is_there_again_and_nothing_of_the_service_is_left(
+def test_stored_images_are_found_again_and_nothing_of_the_service_is_left(
     model_folder, tmp_path, photographs
 ):
     before, threads = decoders(), services()
@@ -91,7 +91,7 @@ def test_without_a_folder_everything_goes_at_the_end(model_folder, monkeypatch, 
     client.close()  # a second time does nothing
 
 
-def test_a_folder_has_one_client_at_a_time_and_the_other_is_told_what_to_do(model_folder, tmp_path):
+def test_a_folder_has_one_client_at_a_time_and_the_other_gets_advice(model_folder, tmp_path):
     script = "import sys; from client_sdk import Client; Client.local(sys.argv[1])"
     with Client.local(tmp_path, model=model_folder):
         with pytest.raises(LocalUnavailable, match="PYTEST_XDIST_WORKER"):
@@ -122,6 +122,14 @@ def test_a_process_that_forgets_to_close_ends_at_once_and_loses_nothing(
             assert job.wait().failed == 0
 
 
+@pytest.mark.parametrize("place", ["notes.txt", "notes.txt/below"])
+def test_a_file_in_place_of_the_folder_is_named(place, model_folder, tmp_path):
+    (tmp_path / "notes.txt").write_text("no folder")
+
+    with pytest.raises(LocalUnavailable, match=r"notes\.txt.* cannot be opened: Not a directory"):
+        Client.local(tmp_path / place, model=model_folder)
+
+
 def test_a_client_that_was_forgotten_gives_its_folder_back(model_folder, tmp_path):
     forgotten = Client.local(tmp_path, model=model_folder)
     del forgotten
@@ -134,26 +142,26 @@ def test_a_client_that_was_forgotten_gives_its_folder_back(model_folder, tmp_pat
     wait_until(is_free)
 
 
-def test_a_forked_process_is_told_and_holds_nothing(model_folder, tmp_path):
+def test_a_forked_process_gets_an_error_and_holds_nothing(model_folder, tmp_path):
     script = """if True:
         import os, sys
         from client_sdk import Client, LocalUnavailable
         client = Client.local(sys.argv[1])
-        told, tell = os.pipe()
+        reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             try:
                 client.count()
             except LocalUnavailable as error:
-                os.write(tell, str(error).encode())
+                os.write(writing, str(error).encode())
                 client.close()
-            os.read(told, 1)  # lives on, until it is told to end
+            os.read(reading, 1)  # lives on until the parent writes
             os._exit(0)
-        print(os.read(told, 1000).decode())
+        print(os.read(reading, 1000).decode())
         client.close()
         with Client.local(sys.argv[1]) as again:
             print(again.count())
-        os.write(tell, b"x")
+        os.write(writing, b"x")
         os.waitpid(child, 0)
     """
     ended = run(script, tmp_path, LOOKALIKE_MODEL=str(model_folder))
@@ -184,11 +192,12 @@ def test_a_folder_goes_over_to_milvus_and_back(model_folder, tmp_path, photograp
 
 
 def test_without_a_model_it_says_what_to_run(tmp_path):
-    with pytest.raises(LocalUnavailable, match=rf"python -m model_build --export {tmp_path}"):
-        Client.local(model=tmp_path)
+    folder = tmp_path / "my models"
+    with pytest.raises(LocalUnavailable, match=f"python -m model_build --export '{folder}'`"):
+        Client.local(model=folder)
 
 
-def test_a_model_that_describes_otherwise_here_is_told_and_not_waited_for(
+def test_a_model_that_describes_otherwise_here_is_reported_and_not_waited_for(
     model_folder, tmp_path, photographs
 ):
     for name in MODEL_FILES:
@@ -222,20 +231,20 @@ def test_without_the_extra_it_says_what_to_install():
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "told"),
+    ("options", "error", "message"),
     [
-        ({"precision": "int4"}, LocalUnavailable, "use one of"),
+        ({"precision": "int4"}, UsageError, "give 'int8' or 'int8_openvino' or 'fp32'"),
         ({"threads": 0}, LocalUnavailable, "threads is 0"),
         ({"roots": ["/there/is/none"]}, LocalUnavailable, "/there/is/none is no folder"),
         ({"timeout": 0}, UsageError, "timeout=0"),
     ],
 )
-def test_arguments_that_are_of_no_use_are_refused(options, error, told, model_folder):
-    with pytest.raises(error, match=told):
+def test_arguments_that_are_of_no_use_are_refused(options, error, message, model_folder):
+    with pytest.raises(error, match=message):
         Client.local(model=model_folder, **options)
 
 
-def test_what_only_a_server_needs_is_not_loaded(model_folder, photographs):
+def test_modules_that_only_a_server_needs_are_not_loaded(model_folder, photographs):
     script = """if True:
         import sys
         from client_sdk import Client
@@ -267,7 +276,7 @@ def test_paths_are_those_of_the_caller(client, tmp_path, photographs, monkeypatc
         client.train(path, collection="own").wait()
     (image,) = client.images(collection="own", prefix=str(tmp_path))
     assert image.source == str(tmp_path.resolve() / "here" / "coins.jpg")
-    assert client.content(image.id) == (photographs / "coins.jpg").read_bytes()
+    assert image.content() == (photographs / "coins.jpg").read_bytes()
     assert client.jobs(collection="own").__next__().source == str(tmp_path.resolve())
 
 
@@ -285,7 +294,7 @@ def test_roots_of_before_are_remembered(model_folder, tmp_path, photographs):
         client.train("coins.jpg").wait()
     with Client.local(data, model=model_folder) as client:
         (image,) = client.images()
-        assert client.content(image.id) == (photographs / "coins.jpg").read_bytes()
+        assert image.content() == (photographs / "coins.jpg").read_bytes()
 
 
 # Requests
@@ -325,3 +334,19 @@ def test_an_answer_that_takes_too_long_is_a_timeout(client, photographs):
     with pytest.raises(TimeoutExceeded):
         impatient.search(photographs / "coins.jpg")
     assert client.count() >= 0
+
+
+def test_an_address_may_name_a_folder_or_none(model_folder, tmp_path, photographs, monkeypatch):
+    monkeypatch.setenv("LOOKALIKE_MODEL", str(model_folder))
+    with Client(f"local:{tmp_path / 'data'}") as client:
+        client.train(photographs / "coins.jpg").wait()
+        found = client.search(photographs / "coins.jpg")
+        assert found[0].source == str(photographs / "coins.jpg")
+        assert "data:image/webp;base64," in found._repr_html_()
+        vector = np.array(found[0].descriptor().vector)
+        assert np.isclose(np.linalg.norm(vector), 1, atol=1e-5)
+        again = np.array(client.describe(photographs / "coins.jpg").vector)
+        assert np.isclose(vector @ again, found[0].score, atol=1e-5)
+    monkeypatch.setenv("LOOKALIKE_URL", "local:")
+    with Client() as empty:
+        assert empty.count() == 0

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from bento_service.local.service import LocalService
 from client_sdk._async.local import AsyncLocalTransport
 from client_sdk._sync.local import LocalTransport
-from client_sdk._transport.local import URL
+from client_sdk._transport.settings import LOCAL_URL as URL
 from tests.support.waiting import running
 
 PIECE = b"x" * 1000
@@ -34,7 +34,7 @@ class App:
                 Route("/first", self.first, methods=["POST"]),
                 Route("/whole", self.whole, methods=["POST"]),
                 Route("/slow", self.slow),
-                Route("/told/{word}", self.told),
+                Route("/echo/{word}", self.echo),
             ]
         )
         self.app.state.application = None
@@ -68,7 +68,7 @@ class App:
             self.left.set()
             raise
 
-    async def told(self, request: Request):
+    async def echo(self, request: Request):
         return PlainTextResponse(f"{request.path_params['word']} {request.url.query}")
 
 
@@ -91,7 +91,7 @@ def http(service):
 
 
 def test_paths_queries_and_bodies_arrive_as_they_were_sent(http):
-    assert http.get("/told/caf%C3%A9%20au%20lait?a=b%20c").text == "café au lait a=b%20c"
+    assert http.get("/echo/caf%C3%A9%20au%20lait?a=b%20c").text == "café au lait a=b%20c"
     assert http.post("/whole", content=b"").text == "0"
     assert http.post("/whole", content=(PIECE for _ in range(100))).text == "100000"
     assert http.post("/whole", files={"a": ("b", PIECE)}, data={"empty": ""}).text != "0"
@@ -136,7 +136,7 @@ def test_an_answer_that_breaks_off_is_a_broken_connection(http):
         list(answer.iter_raw())
 
 
-def test_who_waits_when_the_service_closes_is_told(http, service, answering):
+def test_a_caller_that_waits_when_the_service_closes_gets_an_error(http, service, answering):
     def close():
         assert answering.asked.wait(60)
         service.close()

@@ -8,16 +8,17 @@ from PIL import Image
 
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.descriptors.describer import Describer
 from bento_service.errors import CatalogueUnavailable, Overloaded
 from bento_service.maintenance.hash_backfill import HashBackfill
-from bento_service.pictures.in_process import LocalDecoder
 from bento_service.pictures.perceptual_hash import closeness, restored
 from bento_service.settings import ImageRoot
+from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.originals import Originals
-from bento_service.storage.uploads import Uploads
+from tests.support.job_files import todo
+from tests.support.local_decoder import LocalDecoder
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 2, "fp32")
 STEPS = 20
@@ -48,20 +49,20 @@ def ids(catalogue, folder):
     )
     vector = np.array([0.6, 0.8], np.float32)
     outcomes = []
-    for file in catalogue.jobs.todo(job.number, after=0, limit=100):
+    for file in todo(catalogue, job):
         data = (folder / file.path).read_bytes()
         digest = hashlib.sha256(data).hexdigest()
         described = Described(digest, "PNG", 20, 10, len(data), {SPACE.fingerprint: vector})
         outcomes.append(Outcome(file, described=described))
     catalogue.jobs.settle(job, outcomes)
-    page = catalogue.images.page(cats.id, after=0, limit=100)
+    page = catalogue.images.page(cats.id, limit=100)
     return {image.sources[0].path: image.id for image in page}
 
 
 @pytest.fixture
 def backfill(catalogue, folder, tmp_path):
     originals = Originals(
-        ImageRoots([ImageRoot("pictures", folder)]), Uploads(tmp_path / "uploads")
+        ImageRoots([ImageRoot("pictures", folder)]), FolderBlobStore(tmp_path / "uploads")
     )
 
     def make(decoder=None, **options):

@@ -22,6 +22,7 @@ from model_build.weights import Vgg16Weights
 from tests.support.whole_build import Built, Run, copy_of_the_program, whole_build
 
 ROOT = Path(__file__).parents[2]
+SIDE = 32  # of small images: maps of 4 x 4 at conv4_3 and of 2 x 2 at conv5_3
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +53,7 @@ def ranges() -> ActivationRanges:
 
 @pytest.fixture(scope="session")
 def versions(weights: Vgg16Weights, ranges: ActivationRanges) -> tuple[DescriptorVersion, ...]:
-    """All nine."""
+    """Return all nine versions."""
     return all_versions(Weights(digest=weights.digest, source=weights.source), ranges)
 
 
@@ -60,6 +61,17 @@ def versions(weights: Vgg16Weights, ranges: ActivationRanges) -> tuple[Descripto
 def exact_versions(versions: tuple[DescriptorVersion, ...]) -> tuple[DescriptorVersion, ...]:
     """The three in fp32."""
     return tuple(version for version in versions if version.precision == "fp32")
+
+
+@pytest.fixture(scope="session")
+def small_versions(exact_versions: tuple[DescriptorVersion, ...]) -> list[DescriptorVersion]:
+    """Return versions for small images, which ONNX's slow reference implementation can run."""
+    return [
+        version.model_copy(
+            update={"preprocessing": version.preprocessing.model_copy(update={"size": SIDE})}
+        )
+        for version in exact_versions
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +103,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 @dataclass
 class LoopbackServer:
-    """Answers each path as it is told to, and remembers what was asked for."""
+    """A server that answers each path as configured, and records the requests."""
 
     url: str
     ends: threading.Event
@@ -112,7 +124,7 @@ class LoopbackServer:
         return f"{self.url}{path}"
 
     def wait(self, seconds: float) -> None:
-        """As long as the test runs, but no longer."""
+        """Wait until the test ends."""
         self.ends.wait(seconds)
 
 

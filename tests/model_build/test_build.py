@@ -26,7 +26,7 @@ def no_costly_steps(monkeypatch, weights, tmp_path):
 
 @pytest.fixture
 def published(monkeypatch):
-    """What was published, put into the store by a plain copy."""
+    """Return the published model's folder, copied into the store."""
     tags = []
 
     def publish(folder, versions, agreements):
@@ -77,7 +77,7 @@ def test_a_wrong_conversion_is_not_published(monkeypatch, published, tmp_path):
     assert not (tmp_path / "tag.txt").exists()
 
 
-def test_ranges_that_are_measured_anew_make_other_versions_in_int8(
+def test_ranges_that_are_measured_again_make_other_versions_in_int8(
     monkeypatch, published, tmp_path
 ):
     committed = ActivationRanges.committed()

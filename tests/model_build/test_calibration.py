@@ -76,7 +76,7 @@ def test_the_means_are_those_of_the_inputs_over_all_photographs(measured, by_han
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_what_is_no_photograph_is_passed_over(measured):
+def test_a_file_that_is_no_photograph_is_skipped(measured):
     assert measured.photographs == 3
 
 

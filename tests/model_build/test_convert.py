@@ -21,16 +21,14 @@ EXACT, QUANTISED = NETWORK_FILES["fp32"], NETWORK_FILES["int8"]
 @pytest.fixture(scope="module")
 def engines(converted):
     return {
-        precision: OnnxEngine(
-            converted / file, descriptor="vgg16-rmac4", precision=precision, threads=2
-        )
+        precision: OnnxEngine(converted / file, precision, threads=2)
         for precision, file in NETWORK_FILES.items()
     }
 
 
 @pytest.fixture(scope="module")
 def agreements(converted, weights, versions):
-    """On few photographs; the whole build of other tests compares on all eight."""
+    """Compare on a few photographs; the whole build of other tests compares on all eight."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conversion, "CHECKED", FEW)
         return check(converted, weights, versions, threads=2)
@@ -141,10 +139,13 @@ def test_the_default_descriptor_hardly_changes_in_8_bits(agreements):
 @pytest.mark.parametrize("precision", NETWORK_FILES)
 def test_a_batch_gives_what_its_pictures_give_one_by_one(engines, precision, versions):
     pictures = photographs(CHECKED[:2], versions[0].preprocessing)
-    engine = engines[precision]
-    one_by_one = np.concatenate([engine.describe(picture[None]) for picture in pictures])
+
+    def described(images):
+        return engines[precision].outputs(images, ["vgg16-rmac4"])["vgg16-rmac4"]
+
+    one_by_one = np.concatenate([described(picture[None]) for picture in pictures])
     assert one_by_one.shape == (2, 1024)
-    np.testing.assert_allclose(engine.describe(pictures), one_by_one, atol=1e-5)
+    np.testing.assert_allclose(described(pictures), one_by_one, atol=1e-5)
 
 
 @pytest.mark.parametrize("precision", NETWORK_FILES)

@@ -48,7 +48,7 @@ def test_a_file_that_does_not_name_its_hash_is_not_even_asked_for(server, tmp_pa
     assert server.asked == []
 
 
-def test_a_missing_file_is_told_by_its_status(server, tmp_path):
+def test_a_missing_file_is_reported_by_its_status(server, tmp_path):
     with pytest.raises(WeightsUnavailable, match="HTTP 404"):
         download(f"{server.url}/absent-00000000.pth", tmp_path, SOON)
     assert nothing_is_left_in(tmp_path)
@@ -91,7 +91,7 @@ def test_a_server_that_sends_byte_after_byte_is_given_up(server, tmp_path, stopw
     assert stopwatch.seconds < 20
 
 
-def test_a_file_that_ends_early_is_told_by_its_length(server, tmp_path):
+def test_a_file_that_ends_early_is_reported_by_its_length(server, tmp_path):
     def answer(handler):
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(CONTENT)))
@@ -103,13 +103,13 @@ def test_a_file_that_ends_early_is_told_by_its_length(server, tmp_path):
     assert nothing_is_left_in(tmp_path)
 
 
-def test_what_is_no_http_is_refused(server, tmp_path):
+def test_an_answer_that_is_not_http_is_rejected(server, tmp_path):
     url = server.add_answer(NAME, lambda handler: handler.wfile.write(b"\x00\x01 what?\r\n"))
     with pytest.raises(WeightsUnavailable, match=r"what\?"):
         download(url, tmp_path, SOON)
 
 
-def test_a_port_where_nobody_listens_is_told(tmp_path):
+def test_a_port_where_nobody_listens_is_reported(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     with pytest.raises(WeightsUnavailable, match="refused"):

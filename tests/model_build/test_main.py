@@ -56,7 +56,7 @@ def test_a_whole_build_prints_the_tag_alone(built):
 
 
 def test_a_whole_build_tells_its_steps_with_their_times(built):
-    steps = re.findall(r"^ +\d+\.\d s  (.+)$", built.stderr, re.MULTILINE)
+    steps = re.findall(r"^ *\d+\.\d s  (.+)$", built.stderr, re.MULTILINE)
     assert steps == [
         "weights found",
         "networks converted",
@@ -65,17 +65,17 @@ def test_a_whole_build_tells_its_steps_with_their_times(built):
         "model published",
         "stored model reproduces the golden vectors",
     ]
-    told = re.findall(
+    rows = re.findall(
         r"^ +(\S+) +in (\w+): cosine on photographs: mean ([01]\.\d{6}), min ([01]\.\d{6})$",
         built.stderr,
         re.MULTILINE,
     )
-    assert {(output, precision) for output, precision, _, _ in told} == {
+    assert {(output, precision) for output, precision, _, _ in rows} == {
         (output, precision)
         for output in ("conv4_3", "conv5_3", "vgg16-mac", "vgg16-rgem", "vgg16-rmac4")
         for precision in ("fp32", "int8")
     }
-    for _, precision, mean, lowest in told:
+    for _, precision, mean, lowest in rows:
         assert float(mean) >= float(lowest) > (0.9999 if precision == "fp32" else 0.996)
 
 
@@ -135,15 +135,22 @@ def test_a_failure_is_one_line_and_exit_code_1(failing, capsys, error):
     assert err == f"error: {error}\n"
 
 
-def test_a_package_that_is_not_installed_is_told_with_the_extra_that_brings_it(failing, capsys):
+def test_a_package_that_is_not_installed_is_reported_with_the_extra_that_brings_it(failing, capsys):
     failing(ModuleNotFoundError("No module named 'onnx'", name="onnx"))
     assert command.main([]) == 1
     assert capsys.readouterr().err == (
-        "error: No module named 'onnx'; install lookalike-service[server,model,torch]\n"
+        "error: No module named 'onnx'; install lookalike-service[server,model]\n"
     )
 
 
-def test_an_interruption_is_told_without_a_traceback(failing, capsys):
+@pytest.mark.parametrize("missing", ["torch", "torchvision"])
+def test_weights_that_need_pytorch_name_the_extra_that_brings_it(failing, capsys, missing):
+    failing(ModuleNotFoundError(f"No module named {missing!r}", name=missing))
+    assert command.main(["--weights", "torchvision"]) == 1
+    assert "install lookalike-service[server,model,torch]" in capsys.readouterr().err
+
+
+def test_an_interruption_is_reported_without_a_traceback(failing, capsys):
     failing(KeyboardInterrupt())
     assert command.main([]) == 130
     assert capsys.readouterr() == ("", "interrupted; nothing was published\n")

@@ -8,19 +8,7 @@ from onnx.reference import ReferenceEvaluator
 from bento_service.descriptors.version import DESCRIPTORS, Preprocessing
 from model_build.network import TAP_OF_LAYER, TAPS, network, rgb_mean
 from model_build.weights import LAYERS, Vgg16Weights
-
-SIDE = 32  # maps of 4 x 4 at conv4_3 and of 2 x 2 at conv5_3
-
-
-@pytest.fixture(scope="module")
-def small_versions(exact_versions):
-    """For small images, so that even the slow reference of ONNX itself can run the network."""
-    return [
-        version.model_copy(
-            update={"preprocessing": version.preprocessing.model_copy(update={"size": SIDE})}
-        )
-        for version in exact_versions
-    ]
+from tests.model_build.conftest import SIDE
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +18,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def outputs(weights, small_versions, images):
-    """By ONNX's own reference implementation."""
+    """Run the network with ONNX's own reference implementation."""
     evaluator = ReferenceEvaluator(network(weights, small_versions))
     names = [output.name for output in evaluator.proto_.graph.output]
     return dict(zip(names, evaluator.run(None, {"images": images}), strict=True))

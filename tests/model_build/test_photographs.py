@@ -56,13 +56,13 @@ def test_a_photograph_that_was_changed_is_refused(monkeypatch, tmp_path):
         photographs.photographs(["astronaut.png"], SQUASHED)
 
 
-def test_a_photograph_that_is_not_there_is_told(monkeypatch, tmp_path):
+def test_a_photograph_that_is_not_there_is_reported(monkeypatch, tmp_path):
     monkeypatch.setattr(photographs, "_folder", lambda: tmp_path)
     with pytest.raises(PhotographsMissing, match=r"ships no coffee\.png"):
         photographs.photographs(["coffee.png"], SQUASHED)
 
 
-def test_scikit_image_that_is_not_installed_is_told(monkeypatch):
+def test_scikit_image_that_is_not_installed_is_reported(monkeypatch):
     monkeypatch.setattr(photographs.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(PhotographsMissing, match=r"lookalike-service\[model\]"):
         photographs.photographs(["coffee.png"], SQUASHED)

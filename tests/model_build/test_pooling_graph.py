@@ -54,7 +54,7 @@ def run(versions, taps):
 
 
 def random_taps(count=3, *, size=224, seed=0):
-    """As after a ReLU: half of the places are zero."""
+    """Draw feature maps like those after a ReLU: half of the values are zero."""
     drawn = np.random.default_rng(seed)
     return {
         tap: np.maximum(drawn.normal(0, 100, (count, 8, side, side)), 0).astype(np.float32)
@@ -143,7 +143,7 @@ def test_short_vectors_are_divided_by_eps():
     assert np.linalg.norm(found, axis=1).max() < 1e-3
 
 
-def test_what_several_descriptors_need_is_there_once():
+def test_nodes_that_several_descriptors_need_exist_once():
     """The regions of `vgg16-rgem` are those of `vgg16-rmac4`."""
     nodes, _ = pooling_graph(RECIPES)
     apart = sum(len(pooling_graph([version])[0]) for version in RECIPES)

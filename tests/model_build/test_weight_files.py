@@ -99,7 +99,7 @@ def test_another_kind_of_file_is_refused_with_the_kinds_that_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_file_that_is_not_there_is_told(tmp_path, ending):
+def test_a_file_that_is_not_there_is_reported(tmp_path, ending):
     with pytest.raises(ModelBuildError, match="No such file"):
         read_weights(tmp_path / f"absent{ending}", source="absent")
 
@@ -111,6 +111,6 @@ def test_the_weights_of_a_built_model_can_be_built_from_again(converted):
 
 @pytest.mark.parametrize("name", NETWORK_FILES.values())
 def test_a_built_network_holds_no_weights_that_can_be_read(converted, name):
-    """Those of fp32 lie beside it, those of int8 were rounded."""
+    """The fp32 network's weights are in another file, and int8 weights are rounded."""
     with pytest.raises(WeightsRefused):
         read_weights(converted / name, source=name)

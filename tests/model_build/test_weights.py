@@ -64,14 +64,14 @@ def test_a_missing_layer_is_named(weights):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda kernel: kernel[:, :, :2], r"\(64, 3, 2, 3\)"),
         (lambda kernel: kernel.astype(np.int8), "int8"),
         (lambda kernel: kernel * np.float32(np.inf), "not numbers"),
     ],
 )
-def test_an_array_of_another_kind_is_refused(weights, change, told):
+def test_an_array_of_another_kind_is_refused(weights, change, message):
     arrays = changed(weights, "features.0.weight", change)
-    with np.errstate(invalid="ignore"), pytest.raises(WeightsRefused, match=told):
+    with np.errstate(invalid="ignore"), pytest.raises(WeightsRefused, match=message):
         Vgg16Weights.of_arrays(arrays, "a test")

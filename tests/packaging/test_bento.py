@@ -18,7 +18,7 @@ from client_sdk import Client
 PROJECT = Path(__file__).parents[2]
 GRACE = ["--timeout-graceful-shutdown", "10"]
 BESIDE = ("client_sdk/cli/", "client_sdk/testing/")
-"""What users of the client have, and no service needs."""
+"""Parts for users of the client, which no service needs."""
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,7 @@ def test_an_image_listens_to_what_reaches_its_container(home):
     dockerfile = (_latest(home) / "env" / "docker" / "Dockerfile").read_text()
 
     assert "ARG LOOKALIKE_HOST=0.0.0.0" in dockerfile
+    assert "ARG LOOKALIKE_FIRST_TOKEN=1" in dockerfile
 
 
 def test_the_bento_names_its_model_exactly(home):

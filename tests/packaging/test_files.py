@@ -1,4 +1,4 @@
-"""The files beside the code: they are valid, and they agree with each other."""
+"""The files that are no code: they are valid, and they agree with each other."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).parents[2]
-REQUIREMENTS = ("service", "run", "dev")
+REQUIREMENTS = ("service", "run", "torch", "dev")
 
 
 def _pinned(name: str) -> dict[str, str]:
@@ -26,13 +26,17 @@ def test_every_requirement_of_pyproject_is_locked():
     client = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     service = tomllib.loads((PROJECT / "service" / "pyproject.toml").read_text())["project"]
     extras = service["optional-dependencies"]
-    needed = client["project"]["dependencies"] + service["dependencies"] + extras["server"]
+    needed = client["project"]["dependencies"] + service["dependencies"]
+    for extra in ("server", "lite", "object-storage", "tracing", "openvino"):
+        needed += extras[extra]
     served = {_name(each) for each in needed} - {"lookalike"}
-    run = served | {_name(each) for each in extras["model"] + extras["torch"]}
-    dev = run | {_name(each) for each in client["dependency-groups"]["dev"]}
+    run = served | {_name(each) for each in extras["model"]}
+    torch = run | {_name(each) for each in extras["torch"]}
+    dev = torch | {_name(each) for each in client["dependency-groups"]["dev"]}
 
     assert served <= _pinned("service").keys()
     assert run <= _pinned("run").keys()
+    assert torch <= _pinned("torch").keys()
     assert dev <= _pinned("dev").keys()
 
 
@@ -40,7 +44,13 @@ def test_no_range_of_a_requirement_is_written_twice():
     client = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     service = tomllib.loads((PROJECT / "service" / "pyproject.toml").read_text())["project"]
     extras = service["optional-dependencies"]
-    once = [*service["dependencies"], *extras["server"]]
+    once = [
+        *service["dependencies"],
+        *extras["server"],
+        *extras["lite"],
+        *extras["object-storage"],
+        *extras["tracing"],
+    ]
     assert len({_name(each) for each in once}) == len(once)
     for extra in ("local", "local-model"):
         (only,) = client["optional-dependencies"][extra]
@@ -48,16 +58,26 @@ def test_no_range_of_a_requirement_is_written_twice():
 
 
 def test_the_locked_versions_are_the_same_in_every_file():
-    service, run, dev = map(_pinned, REQUIREMENTS)
+    service, run, torch, dev = map(_pinned, REQUIREMENTS)
 
-    assert service.items() <= run.items() <= dev.items()
+    assert service.items() <= run.items() <= torch.items() <= dev.items()
 
 
 def test_the_service_needs_no_pytorch():
     assert not {"torch", "torchvision", "onnx"} & _pinned("service").keys()
 
 
-@pytest.mark.parametrize("name", [*REQUIREMENTS, "uv"])
+def test_ray_is_locked_apart_with_the_versions_of_the_service():
+    extras = tomllib.loads((PROJECT / "service" / "pyproject.toml").read_text())["project"]
+    bulk, service = _pinned("bulk"), _pinned("service")
+
+    needed = extras["dependencies"] + extras["optional-dependencies"]["bulk"]
+    assert {_name(each) for each in needed} - {"lookalike"} <= bulk.keys()
+    assert "ray" not in service
+    assert all(bulk[name] == service[name] for name in bulk.keys() & service.keys())
+
+
+@pytest.mark.parametrize("name", [*REQUIREMENTS, "bulk", "uv"])
 def test_locked_requirements_have_hashes_and_no_addresses(name):
     text = (PROJECT / "requirements" / f"{name}.txt").read_text()
 
@@ -80,8 +100,9 @@ def test_the_compose_file_is_valid():
     service = compose["services"]["lookalike"]
 
     assert service["restart"] == "unless-stopped"
-    assert service["ports"] == ["127.0.0.1:8001:8001"]
+    assert service["ports"] == ["127.0.0.1:${PORT:-8001}:8001"]
     assert compose["networks"]["index"]["internal"] is True
+    assert service["build"]["args"] == {"EXTRAS": "server,openvino"}
 
 
 def test_docker_reads_the_compose_file():

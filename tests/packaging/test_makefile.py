@@ -1,4 +1,4 @@
-"""Which Python `make` sets up the environment with, in copies of the Makefile on their own."""
+"""The Python with which `make` sets up the environment, in copies of the Makefile alone."""
 
 import os
 import shutil

@@ -80,7 +80,7 @@ def test_a_picture_in_srgb_keeps_every_level():
 
 
 @pytest.mark.parametrize("broken", [b"no profile", SRGB[:300], bytes(200), SRGB + bytes(2**20)])
-def test_a_broken_profile_is_ignored_and_the_user_is_told(broken):
+def test_a_broken_profile_is_ignored_and_the_user_is_warned(broken):
     made = decoded(encoded(RED, broken))
     assert (made.pixels == RED).all()
     assert "colour profile" in made.warnings[0]

@@ -16,9 +16,9 @@ from bento_service.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from bento_service.pictures.formats import MEDIA_TYPES
 from bento_service.pictures.in_process import decode
 from bento_service.pictures.square import thumbnail
+from client_sdk.decoding.formats import MEDIA_TYPES
 
 # Pillow warns about damaged metadata; what counts is what comes out.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -58,6 +58,22 @@ def exif_with(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     return exif.tobytes()
+
+
+def drawn(colour, box=(16, 16, 48, 48)):
+    """A box of one colour, drawn on transparency."""
+    image = Image.new("RGBA", (64, 64), (255, 255, 255, 0))
+    image.paste((*colour, 255), box)
+    return image
+
+
+def palette(ink):
+    """The same with a palette whose first entry is transparent."""
+    image = Image.new("P", (64, 64), 0)
+    image.putpalette([7, 7, 7, ink, ink, ink])
+    image.paste(1, (16, 16, 48, 48))
+    image.info["transparency"] = 0
+    return image
 
 
 def quartered(width=64, height=32):
@@ -112,7 +128,7 @@ def png_header(width, height):
 
 class TestFormats:
     @pytest.mark.parametrize("file_format", MEDIA_TYPES)
-    def test_every_format_is_told_by_its_content(self, file_format, encoded):
+    def test_every_format_is_recognised_by_its_content(self, file_format, encoded):
         picture = opened(encoded(plain((200, 100, 50)), file_format))
         assert (picture.format, picture.width, picture.height) == (file_format, 20, 10)
         assert picture.pixels.shape == (4, 4, 3)
@@ -154,7 +170,7 @@ class TestFormats:
         assert np.abs(picture.pixels.astype(int) - RED).max() <= 4
 
     @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
-    def test_of_several_frames_the_first_counts_and_the_user_is_told(self, file_format, encoded):
+    def test_the_first_of_several_frames_counts_and_the_user_is_warned(self, file_format, encoded):
         more = [plain(GREEN), plain(BLUE)]
         picture = opened(encoded(plain(RED), file_format, save_all=True, append_images=more))
         assert np.abs(picture.pixels.astype(int) - RED).max() <= 4
@@ -162,7 +178,7 @@ class TestFormats:
 
 
 class TestTexts:
-    """A sound PNG is read whatever is written beside its pixels."""
+    """A sound PNG is read whatever its other chunks contain."""
 
     LONG = b"a" * (2**21)
 
@@ -188,7 +204,7 @@ class TestTexts:
         text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(self.LONG[: 2**20]))
         self.assert_red(self.with_chunks(encoded, *[text] * 70))
 
-    def test_a_large_profile_is_ignored_and_the_user_is_told(self, encoded):
+    def test_a_large_profile_is_ignored_and_the_user_is_warned(self, encoded):
         profile = chunk(b"iCCP", b"large\0\0" + zlib.compress(self.LONG))
         picture = self.assert_red(self.with_chunks(encoded, profile))
         assert "colour profile" in picture.warnings[0]
@@ -244,10 +260,36 @@ class TestColours:
             ("AVIF", "RGBA"),
         ],
     )
-    def test_what_is_transparent_lies_on_white(self, file_format, mode, encoded):
+    def test_transparent_parts_lie_on_white(self, file_format, mode, encoded):
         clear = (0,) * len(mode)
         picture = opened(encoded(plain(clear, mode=mode), file_format))
         assert corners(picture.pixels) == [WHITE] * 4
+
+    @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+    @pytest.mark.parametrize(("ink", "ground"), [(0, 255), (100, 255), (215, 0), (255, 0)], ids=str)
+    def test_a_drawing_of_one_colour_is_seen_on_its_ground(self, mode, ink, ground, encoded):
+        data = encoded(drawn([ink] * 3).convert(mode) if mode != "P" else palette(ink), "PNG")
+        levels = opened(data, side=64).pixels[..., 0]
+        assert (levels[32, 32], levels[2, 2]) == (ink, ground)
+
+    def test_black_and_white_lie_on_grey(self, encoded):
+        picture = drawn([0] * 3)
+        picture.paste((255, 255, 255, 255), (16, 16, 32, 48))
+        levels = opened(encoded(picture, "PNG"), side=64).pixels[..., 0]
+        assert [levels[32, 20], levels[32, 40], levels[2, 2]] == [255, 0, 128]
+
+    @pytest.mark.parametrize("size", [(64, 64), (1200, 800), (3, 900)])
+    def test_white_inside_of_a_dark_shape_stays_on_white(self, size, encoded):
+        picture = Image.new("RGBA", size, (255, 255, 255, 255))
+        picture.paste((200, 0, 0, 255), (0, size[1] // 10, size[0], size[1]))
+        picture.paste((255, 255, 255, 255), (1, size[1] // 2, size[0], size[1] * 6 // 10))
+        picture.paste((0, 0, 0, 0), (0, size[1] * 9 // 10, size[0], size[1]))
+        assert opened(encoded(picture, "PNG"), side=64).pixels[63, 32].tolist() == [255] * 3
+
+    def test_different_white_drawings_look_different(self, encoded):
+        disc, box = drawn([255] * 3), drawn([255] * 3, (8, 30, 56, 34))
+        first, second = (opened(encoded(one, "PNG"), side=64).pixels for one in (disc, box))
+        assert (first != second).mean() > 0.1
 
     def test_half_transparent_black_is_grey(self, encoded):
         picture = opened(encoded(plain((0, 0, 0, 128), mode="RGBA"), "PNG"))
@@ -344,7 +386,7 @@ class TestDeepSamples:
         image = Image.fromarray(np.full((2, 2), 0.5, np.float32))
         assert self.shades(encoded(image, "TIFF")) == (0,) * 4
 
-    def test_what_is_not_a_number_is_refused(self, encoded):
+    def test_a_sample_that_is_not_a_number_is_rejected(self, encoded):
         image = Image.fromarray(np.array([[0.0, np.nan]], np.float32))
         with pytest.raises(ImageUnreadable, match="not numbers"):
             opened(encoded(image, "TIFF"))
@@ -514,12 +556,12 @@ class TestPadding:
         assert (pixels[inside] == GREEN).all()
         assert (pixels[~inside] == self.GREY).all()
 
-    def test_what_is_transparent_still_lies_on_white(self, encoded):
+    def test_transparent_parts_still_lie_on_white(self, encoded):
         pixels = self.padded(encoded(plain((0, 0, 0, 0), (64, 32), mode="RGBA"), "PNG"))
         assert corners(pixels) == [self.GREY] * 4
         assert tuple(pixels[32, 32]) == WHITE
 
-    def test_the_size_that_is_told_is_the_pictures_own(self, encoded):
+    def test_the_size_is_the_pictures_own(self, encoded):
         picture = opened(encoded(plain(RED, (300, 20)), "PNG"), side=64, padding=self.GREY)
         assert (picture.width, picture.height) == (300, 20)
 
@@ -619,7 +661,7 @@ class TestRefusals:
         ],
         ids=["empty", "zeros", "text", "svg", "xml", "pdf", "eps", "html", "ppm", "wav", "ico"],
     )
-    def test_what_is_no_picture_of_ours_is_told_so(self, data):
+    def test_a_file_of_no_supported_format_is_rejected(self, data):
         with pytest.raises(UnsupportedMediaType, match="send one of JPEG, PNG"):
             opened(data)
 
@@ -637,7 +679,7 @@ class TestRefusals:
             (b"<!DOCTYPE html><title>no</title>", "a web page"),
         ],
     )
-    def test_what_is_not_read_is_named(self, data, name):
+    def test_ignored_parts_are_named(self, data, name):
         with pytest.raises(UnsupportedMediaType, match=f"{name}.*; send one of JPEG, PNG"):
             opened(data)
 
@@ -815,7 +857,7 @@ class TestDamage:
                 del data[at + 1 :]
         return bytes(data)
 
-    def test_whatever_is_damaged_only_our_errors_come_out(self, encoded, blobs):
+    def test_any_damage_raises_an_error_of_the_service(self, encoded, blobs):
         chance = random.Random(7)  # noqa: S311 - to be repeated, not to be secret
         refused = 0
         for data in self.samples(encoded, blobs):

@@ -15,7 +15,7 @@ import numpy as np
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
-from bento_service.descriptors.describing import INGEST_ROUTE, QUERY_ROUTE, patient
+from bento_service.descriptors.describing import INGEST_ROUTE, QUERY_ROUTE, retrying
 from bento_service.descriptors.engine_queue import EngineQueue
 from bento_service.descriptors.version import Weights
 from bento_service.serving.array_serde import exchange_only_arrays
@@ -36,7 +36,7 @@ if "ECHO_UNPICKLES" not in os.environ:
 async def lifespan(app):
     url = bentoml.get_current_service().embedder.to_async.url
     async with RemoteEmbedder(url, VERSIONS, answer_seconds=600) as embedder:
-        open_embedder.describe = patient(embedder.describe_query, {"all": 3})
+        open_embedder.describe = retrying(embedder.describe_query, {"all": 3})
         open_embedder.describe_ingest = embedder.describe_ingest
         yield
 

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import inspect
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,7 +17,8 @@ import pytest
 from bentoml._internal.marshal import dispatcher
 
 from bento_service.serving.batching import MAX_CORK_SECONDS, limit_waiting
-from tests.support.processes import terminate
+from tests.support.processes import free_port, terminate
+from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
 CALLERS = 32
@@ -28,9 +28,7 @@ WORK_SECONDS = 0.05  # of the embedder, for each batch
 
 @contextmanager
 def _serving(folder: Path, **variables: str) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "bentoml", "serve", "tests.process.echo_service:Echo"]
     work = {"ECHO_WORK_SECONDS": str(WORK_SECONDS)}
@@ -44,7 +42,12 @@ def _serving(folder: Path, **variables: str) -> Iterator[str]:
             start_new_session=True,
         )
         try:
-            _wait_until_ready(url, process, folder / "log")
+            wait_until(
+                lambda: process.poll() is not None or _is_ready(url),
+                pause=0.1,
+                message=lambda: (folder / "log").read_text(),
+            )
+            assert process.poll() is None, (folder / "log").read_text()
             yield url
         finally:
             terminate(process)  # a kill would leave its workers, which have their own sessions
@@ -56,16 +59,11 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(1200):
-        assert process.poll() is None, log.read_text()
-        try:
-            if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(log.read_text())
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=10).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 async def _burst(url: str, calls: int) -> list[tuple[int, httpx.Response]]:
@@ -134,13 +132,13 @@ def test_a_lone_query_after_a_burst_is_not_held_back(echo):
 
 
 def test_without_the_cap_it_is_held_back(tmp_path):
-    """When this fails, BentoML no longer needs the patch."""
+    """If this fails, BentoML no longer needs the patch."""
     with _serving(tmp_path, ECHO_UNLIMITED="1") as url:
         assert _held_back_after_a_burst(url) > WORK_SECONDS / 2
 
 
 def test_the_patched_names_are_the_ones_that_were_read():
-    """When this fails, BentoML has changed: read its dispatcher again before going on."""
+    """If this fails, BentoML has changed: read its dispatcher again before going on."""
     source = inspect.getsource(dispatcher.CorkDispatcher.controller) + inspect.getsource(
         dispatcher.Optimizer.log_outbound
     )
@@ -164,3 +162,37 @@ def test_the_wait_of_the_optimizer_is_capped(monkeypatch):
     optimizer.trigger_refresh()
 
     assert optimizer.wait == MAX_CORK_SECONDS
+
+
+def test_a_second_batch_is_sent_while_the_first_is_computed(monkeypatch):
+    monkeypatch.setattr(
+        dispatcher.CorkDispatcher, "train_optimizer", dispatcher.CorkDispatcher.train_optimizer
+    )
+    monkeypatch.setattr(
+        dispatcher.Optimizer, "trigger_refresh", dispatcher.Optimizer.trigger_refresh
+    )
+    limit_waiting()
+
+    async def run():
+        sizes, is_second_sent, is_computed = [], asyncio.Event(), asyncio.Event()
+
+        async def compute(batch):
+            sizes.append(len(batch))
+            if len(sizes) == 2:
+                is_second_sent.set()
+            await is_computed.wait()
+            return batch
+
+        cork = dispatcher.CorkDispatcher(
+            60_000, 2, fallback=lambda: None, get_batch_size=lambda _: 1
+        )
+        call = cork(compute)
+        calls = [asyncio.create_task(call(number)) for number in range(5)]
+        async with asyncio.timeout(10):
+            await is_second_sent.wait()
+        await asyncio.sleep(0.05)
+        assert sizes == [2, 2]
+        is_computed.set()
+        assert await asyncio.gather(*calls) == [0, 1, 2, 3, 4]
+
+    asyncio.run(run())

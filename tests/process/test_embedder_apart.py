@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import httpx
@@ -20,6 +19,7 @@ import pytest
 
 from bento_service.descriptors.describing import INGEST_ROUTE, QUERY_ROUTE
 from client_sdk import Client, NotReady
+from tests.support.waiting import wait_until
 
 START = [sys.executable, "-m", "bentoml_cli._internal.start", "start-http-server"]
 PICKLE = "application/vnd.bentoml+pickle"
@@ -108,7 +108,7 @@ def post_everything(http, routes, path):
 
 
 def test_a_pickle_that_is_posted_runs_where_bentoml_is_left_alone(new_server, tmp_path):
-    """When this fails, BentoML no longer unpickles, or no longer reads such pickles."""
+    """If this fails, BentoML no longer unpickles, or no longer reads such pickles."""
     path = tmp_path / "made"
     server = new_server(ECHO_UNPICKLES="1")
     start_embedder(server, "tests.process.echo_service:Echo", "echo-embedder")
@@ -151,28 +151,28 @@ def test_the_embedder_behind_a_socket_unpickles_nothing(server, tmp_path):
 
 
 def test_the_serialisations_that_bentoml_has_are_those_that_were_read():
-    """When this fails, BentoML has changed: read what it does with bodies before going on."""
-    told = _told("""
+    """If this fails, BentoML has changed: read what it does with bodies before going on."""
+    found = _in_bentoml("""
         import hashlib, inspect
         from _bentoml_impl.server.app import ServiceAppFactory
         chooses = inspect.getsource(ServiceAppFactory.api_endpoint).encode()
         answer = [hashlib.sha256(chooses).hexdigest()[:16], names(serde.ALL_SERDE)]
     """)
 
-    assert told == ["e7721288fa866de6", SERDES]
+    assert found == ["e7721288fa866de6", SERDES]
 
 
 def test_in_our_processes_bentoml_has_no_serialisation_but_arrays(models):
-    told = _told("""
+    found = _in_bentoml("""
         import bento_service.service
         answer = names(serde.ALL_SERDE)
     """)
 
-    assert told == dict.fromkeys([*SERDES, "application/vnd.lookalike.array"], "ArraySerde")
+    assert found == dict.fromkeys([*SERDES, "application/vnd.lookalike.array"], "ArraySerde")
 
 
-def _told(code):
-    """What a process finds in BentoML; to load it here would warn."""
+def _in_bentoml(code):
+    """Return what a new process finds in BentoML; importing it here would warn."""
     before = """
         import json
         from _bentoml_impl import serde
@@ -208,14 +208,14 @@ def test_an_embedder_of_another_precision_is_refused_by_name_until_it_is_replace
         r"the embedder at 127\.0\.0\.1 computes vgg16-rmac4 in fp32 \(\w{12}\), .*but this "
         r"service vgg16-rmac4 in int8 \(\w{12}\)"
     )
-    _soon(lambda: named.search(service.log.read_text()))  # before anybody has asked
+    wait_until(lambda: named.search(service.log.read_text()))  # before anybody has asked
     picture = photographs / "coins.jpg"
     with Client(service.url, timeout=120, retries=0) as client:
         assert not service.is_ready()
         with pytest.raises(NotReady, match=named.pattern):
             client.search(picture)
         job = client.upload([picture])
-        _soon(lambda: "ingest waits for the embedder" in service.log.read_text())
+        wait_until(lambda: "ingest waits for the embedder" in service.log.read_text())
         assert client.job(job).done == 0
 
         embedder.stop()
@@ -227,10 +227,3 @@ def test_an_embedder_of_another_precision_is_refused_by_name_until_it_is_replace
         assert service.is_ready()
     service.stop()
     embedder.stop()
-
-
-def _soon(is_so):
-    deadline = time.monotonic() + 120
-    while not is_so():
-        assert time.monotonic() < deadline, "it never became so"
-        time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What the processes of a real server hold in memory: libraries, and blocks that were freed."""
+"""Libraries and freed blocks in the memory of a real server's processes."""
 
 import importlib.util
 import os
@@ -49,7 +49,7 @@ print(held, resident() - before)
 
 @pytest.fixture(scope="module")
 def server(new_server):
-    """On a CPU, whatever the machine has: there is no PyTorch in it then."""
+    """Start a server on the CPU, where it loads no PyTorch."""
     return new_server(LOOKALIKE_ENGINE="onnxruntime").start()
 
 
@@ -93,7 +93,7 @@ def test_a_library_is_loaded_only_where_it_is_used(processes, library):
 
 
 def _environment(pid: int, prefix: str) -> dict[str, str]:
-    """Those variables of a running process that begin so."""
+    """Return the variables of a running process that begin with a prefix."""
     variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
     return dict(line.split("=", 1) for line in variables if line.startswith(prefix))
 

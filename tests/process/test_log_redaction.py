@@ -1,4 +1,4 @@
-"""What a server with defects says about them: in answers, and in its log."""
+"""Answers and log lines of a server with defects."""
 
 import re
 import sys
@@ -17,7 +17,7 @@ TOKEN = f"ci admin {SECRETS[2]}"
 
 
 @pytest.fixture(scope="module", params=["info", "debug"])
-def told(request, new_server, photographs):
+def outcome(request, new_server, photographs):
     """Everything that a server with defects has said: its answers, its log, and what is private."""
     server = new_server(
         PYTHONPATH=str(DEFECTS), LOOKALIKE_TOKENS=TOKEN, LOOKALIKE_LOG_LEVEL=request.param
@@ -43,8 +43,8 @@ def told(request, new_server, photographs):
     return request.param, answers, server.log.read_text(), private
 
 
-def test_an_answer_tells_of_a_defect_only_its_request_id(told):
-    _, answers, _, private = told
+def test_an_answer_tells_of_a_defect_only_its_request_id(outcome):
+    _, answers, _, private = outcome
     assert [answer.status_code for answer in answers] == [500, 500, 500, 202, 200, 200]
     assert answers[1].json()["request_id"] == "of-a-defect"
     for answer in answers:
@@ -52,8 +52,8 @@ def test_an_answer_tells_of_a_defect_only_its_request_id(told):
             assert secret not in answer.text
 
 
-def test_the_log_has_one_line_of_a_defect_and_nothing_private(told):
-    level, _, log, private = told
+def test_the_log_has_one_line_of_a_defect_and_nothing_private(outcome):
+    level, _, log, private = outcome
     if level == "debug":
         assert "Traceback" in log
         assert str(DEFECTS) in log
@@ -63,6 +63,12 @@ def test_the_log_has_one_line_of_a_defect_and_nothing_private(told):
     assert re.search(r"RuntimeError at bento_service\.[\w.]+:\d+", line)
     for secret in (*private, "Traceback", 'File "', "site-packages"):
         assert secret not in log
+
+
+def test_only_a_log_for_debugging_has_a_line_for_each_request(outcome):
+    level, _, log, _ = outcome
+    assert ("GET /api/v2/process 200" in log) == (level == "debug")
+    assert "/api/v2/jobs" not in log or level == "debug"
 
 
 @pytest.mark.parametrize("name", ["MILVUS_URI", "CATALOGUE_URL", "TOKENS"])

@@ -6,12 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
+
+from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
 HARD = [
@@ -106,11 +107,13 @@ def test_two_cards_with_a_folder_of_the_same_name_are_both_kept_and_shown_later(
                 command, cwd=PROJECT, env=environment, stdout=file, stderr=file
             )
         try:
-            deadline = time.monotonic() + 300
-            while not (server.is_ready() and (found := look())):
-                assert process.poll() is None, log.read_text()[-4000:]
-                assert time.monotonic() < deadline, log.read_text()[-4000:]
-                time.sleep(0.2)
+            found = wait_until(
+                lambda: process.poll() is not None or (server.is_ready() and look()),
+                seconds=300,
+                pause=0.2,
+                message=lambda: log.read_text()[-4000:],
+            )
+            assert process.poll() is None, log.read_text()[-4000:]
             return found
         finally:
             process.send_signal(signal.SIGTERM)

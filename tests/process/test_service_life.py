@@ -1,6 +1,7 @@
 """Starting, stopping, dying and coming back, with real processes."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,9 @@ from uuid import uuid4
 import httpx
 import pytest
 from PIL import Image, ImageEnhance
+from sqlalchemy import text
 
+from bento_service.catalogue import Catalogue
 from client_sdk import Client
 from client_sdk.schemas import JobState
 from tests.support.waiting import wait_until
@@ -33,10 +36,10 @@ def pictures(photographs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def living(new_server):
-    """A running server, and what it told before anybody had asked for anything."""
+    """A running server, and its answers to the first two requests."""
     server = new_server().start()
-    told = [httpx.get(f"{server.url}/api/{version}/process") for version in ("v2", "v1")]
-    return server, told
+    answers = [httpx.get(f"{server.url}/api/{version}/process") for version in ("v2", "v1")]
+    return server, answers
 
 
 @pytest.fixture
@@ -117,12 +120,12 @@ def test_kill_9_in_the_middle_of_a_train_loses_and_doubles_nothing(server, colle
 def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
     server, collection, pictures
 ):
-    told, lines = [], []
+    states, lines = [], []
     order = {"collection": collection, "idempotency_key": "one order"}
 
     def follow():
         with Client(server.url) as own:
-            told.extend(own.job(job).events(timeout=180))
+            states.extend(own.job(job).events(timeout=180))
 
     def read_on():
         with httpx.stream("GET", f"{server.url}/api/v2/jobs/{job.id}/events", timeout=60) as stream:
@@ -148,8 +151,8 @@ def test_a_stop_ends_the_streams_and_a_start_goes_on_with_jobs_keys_and_streams(
         assert client.upload(files, **order).id == job.id
         following.join(180)
         assert client.job(job).wait().indexed == PICTURES
-    assert told[-1].state is JobState.COMPLETED
-    assert [one.done for one in told] == sorted(one.done for one in told)
+    assert states[-1].state is JobState.COMPLETED
+    assert [job.done for job in states] == sorted(job.done for job in states)
 
 
 def test_a_killed_embedder_comes_back_and_the_train_goes_on(server, collection, pictures):
@@ -187,7 +190,8 @@ def test_a_second_service_on_the_same_data_folder_is_refused(server):
     answer = _start_in_vain(server.environment | {"LOOKALIKE_PORT": "1"})
 
     assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
-    assert "another service uses this data folder" in answer.stderr
+    named = re.search(r"another service \(process (\d+)\) uses this data folder", answer.stderr)
+    assert int(named[1]) in server.processes()
 
 
 def test_a_port_in_use_is_said_before_anything_starts(server, tmp_path):
@@ -223,7 +227,10 @@ def test_a_precision_that_no_engine_has_is_an_error_at_start(server, tmp_path):
     )
 
     assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
-    assert "LOOKALIKE_PRECISION is 'int4'; use one of fp32, int8, bf16, auto" in answer.stderr
+    assert (
+        "LOOKALIKE_PRECISION is 'int4'; use one of fp32, int8, int8_openvino, bf16, auto"
+        in answer.stderr
+    )
 
 
 def test_a_folder_given_at_the_start_is_indexed_and_the_progress_is_shown(new_server, photographs):
@@ -251,6 +258,25 @@ def test_a_folder_given_at_the_start_is_indexed_and_the_progress_is_shown(new_se
         process.terminate()
         process.communicate(timeout=60)  # `new_server` kills what is left
     _wait_until_nothing_is_left(server)
+
+
+def test_without_the_process_that_started_it_a_service_ends_by_itself(server):
+    server.tell(signal.SIGKILL)
+
+    _wait_until_nothing_is_left(server)
+    assert server.start().is_ready()
+
+
+def test_a_catalogue_of_a_newer_release_is_one_message_and_the_end(server, tmp_path):
+    data = tmp_path / "data"
+    with Catalogue.open(f"sqlite:///{data}/catalogue.db") as catalogue:
+        newer = text("UPDATE alembic_version SET version_num = '9999'")
+        catalogue.database.write(newer)
+
+    answer = _start_in_vain(server.environment | {"LOOKALIKE_DATA_DIR": str(data)})
+
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert "the catalogue is of a newer release (its tables are at revision 9999" in answer.stderr
 
 
 def _ranking(answer):

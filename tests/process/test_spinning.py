@@ -1,4 +1,4 @@
-"""No thread of a service waits for work by spinning: it would take a core from the engine.
+"""Threads of a service sleep while they wait; a spinning one would take a core from the engine.
 
 CPU time is read from `/proc`, by thread, so that a busy machine changes little. That spinning would
 be seen is shown with the libraries as they are by themselves.
@@ -20,7 +20,7 @@ from bento_service.admin.interchange import schema
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.serving.process_environment import ONE_THREAD
 from client_sdk import Client
-from tests.conftest import PROJECT
+from tests.support.models import PROJECT
 
 TICK = os.sysconf("SC_CLK_TCK")
 IMAGES = 900
@@ -38,11 +38,9 @@ DESCRIBES = """
     from bento_service.descriptors import onnx_engine
     if sys.argv[2] == "as it is":
         onnx_engine.SPINNING = ()
-    network = onnx_engine.OnnxEngine(
-        Path(sys.argv[1]), descriptor="vgg16-mac", precision="fp32", threads=2
-    )
+    network = onnx_engine.OnnxEngine(Path(sys.argv[1]), "fp32", threads=2)
     image = np.zeros((1, 224, 224, 3), np.uint8)
-    work = lambda: network.describe(image)
+    work = lambda: network.outputs(image, ["vgg16-mac"])
 """
 AFTERWARDS = """
     import time
@@ -74,11 +72,11 @@ def test_numpy_spins_after_a_product_unless_it_has_one_thread():
     assert seconds_after(MULTIPLIES, **ONE_THREAD) < 0.001
 
 
-def test_onnxruntime_spins_after_a_run_unless_it_is_told_not_to(model_folder):
+def test_onnxruntime_spins_after_a_run_unless_it_is_configured_not_to(model_folder):
     network = model_folder / "vgg16-fp32.onnx"
 
     assert seconds_after(DESCRIBES, network, "as it is") > 0.003
-    assert seconds_after(DESCRIBES, network, "told") < 0.001
+    assert seconds_after(DESCRIBES, network, "configured") < 0.001
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +119,7 @@ def write_rows(file, space, number):
         "sources": [[{"kind": "upload", "root": "", "path": b"%d" % n}] for n in range(number)],
         "descriptor": rows.tolist(),
         "hashes": [None] * number,
+        "miniature": [None] * number,
     }
     arrays = [pa.array(plain[field.name], field.type) for field in columns]
     pq.write_table(pa.Table.from_arrays(arrays, schema=columns), file)

@@ -1,4 +1,4 @@
-"""What the embedder lets in: arrays of images on two routes, of known size, so many at once."""
+"""Requests that the embedder accepts: image arrays of checked size, a limited number at once."""
 
 import asyncio
 
@@ -51,8 +51,8 @@ async def asked(app, path="/describe", *, method="POST", headers=None, body=(b""
     given = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     scope = {"type": "http", "method": method, "path": path, "headers": given}
     await app(scope, receive, send)
-    told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], told, b"".join(one.get("body", b"") for one in sent[1:])
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], headers, b"".join(one.get("body", b"") for one in sent[1:])
 
 
 def ask(app, *arguments, **options):

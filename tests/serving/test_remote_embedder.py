@@ -67,7 +67,7 @@ class Answering:
 
 
 def asking(act, *, answering=None, folder=None, answer_seconds=30.0):
-    """What an action with an embedder over a server gives."""
+    """Return the result of an action with an embedder over a server."""
 
     async def run():
         async with (
@@ -119,11 +119,11 @@ def test_the_same_descriptors_in_another_order_or_number_are_refused(order):
         asking(query, answering=answering)
 
 
-def test_what_is_no_embedder_is_refused():
+def test_a_server_that_is_no_embedder_is_rejected():
     answering = Answering()
     answering.headers["descriptors"] = "<script>" * 1000
 
-    with pytest.raises(NotReady, match="is none of this release") as refusal:
+    with pytest.raises(NotReady, match="is not of this release") as refusal:
         asking(query, answering=answering)
 
     assert "script" not in str(refusal.value)
@@ -150,7 +150,7 @@ def test_an_answer_of_another_kind_or_size_is_refused(headers, body):
         asking(query, answering=answering)
 
 
-def test_a_failure_of_the_embedder_is_told():
+def test_a_failure_of_the_embedder_is_reported():
     answering = Answering()
     answering.status = 500
 
@@ -158,7 +158,7 @@ def test_a_failure_of_the_embedder_is_told():
         asking(query, answering=answering)
 
 
-def test_a_lost_connection_can_be_told_from_everything_else():
+def test_a_lost_connection_can_be_distinguished_from_everything_else():
     async def act(embedder):
         async def hang_up(reader, writer):
             writer.close()
@@ -197,14 +197,14 @@ def test_it_is_ready_where_it_answers_and_computes_what_it_has_to(caplog):
     answering = Answering()
 
     async def act(embedder):
-        told = [await embedder.is_ready()]
+        states = [await embedder.is_ready()]
         answering.headers["descriptors"] = identity((INT8,))
-        told += [await embedder.is_ready(), await embedder.is_ready()]
+        states += [await embedder.is_ready(), await embedder.is_ready()]
         answering.headers["descriptors"] = identity(VERSIONS)
-        told.append(await embedder.is_ready())
+        states.append(await embedder.is_ready())
         answering.status = 503
-        told.append(await embedder.is_ready())
-        return told
+        states.append(await embedder.is_ready())
+        return states
 
     assert asking(act, answering=answering) == [True, False, False, True, False]
     (line,) = [

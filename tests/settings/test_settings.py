@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bento_service.settings import ImageRoot, Settings, SettingsError
 from bento_service.settings.root_list import ConfiguredRoot, format_roots, parse_roots
+from bento_service.settings.service_links import service_links
 
 
 def read(**values):
@@ -55,11 +56,17 @@ def test_every_setting_is_read_from_the_environment(tmp_path):
         PORT="9000",
         DATA_DIR=str(tmp_path / "data"),
         IMAGE_ROOTS=str(tmp_path),
+        STORAGE="s3://bucket/prefix",
         CATALOGUE_URL="postgresql://db/lookalike",
-        MILVUS_URI="http://milvus:19530",
+        MILVUS_URI="https://milvus:19530",
+        MILVUS_TOKEN="root:Milvus",  # noqa: S106
+        MILVUS_CA=__file__,
+        MILVUS_CERTIFICATE=__file__,
+        MILVUS_KEY=__file__,
         TOKENS="ci search token",
         TOKENS_FILE="tokens",
         ALLOW_ANONYMOUS="1",
+        FIRST_TOKEN="1",  # noqa: S106
         TRUSTED_PROXIES="127.0.0.1, ::1, 10.1.2.0/24",
         CORS_ORIGINS="https://one.example, http://two.example:81",
         REQUESTS_PER_SECOND="2.5",
@@ -96,6 +103,7 @@ def test_every_setting_is_read_from_the_environment(tmp_path):
         WATCH_PRUNE="yes",
         WATCH_POLL_SECONDS="1.5",
         LOG_LEVEL="Debug",
+        LOG_FORMAT="JSON",
         RETRY_HOURS="1.5",
     )
     assert settings.model_dump() == {
@@ -103,11 +111,17 @@ def test_every_setting_is_read_from_the_environment(tmp_path):
         "port": 9000,
         "data_dir": tmp_path / "data",
         "image_roots": ({"path": tmp_path, "name": None},),
+        "storage": "s3://bucket/prefix",
         "catalogue_url": "postgresql://db/lookalike",
-        "milvus_uri": "http://milvus:19530",
+        "milvus_uri": "https://milvus:19530",
+        "milvus_token": "root:Milvus",
+        "milvus_ca": Path(__file__),
+        "milvus_certificate": Path(__file__),
+        "milvus_key": Path(__file__),
         "tokens": "ci search token",
         "tokens_file": Path("tokens"),
         "allow_anonymous": True,
+        "first_token": True,
         "trusted_proxies": tuple(map(ip_network, ("127.0.0.1/32", "::1/128", "10.1.2.0/24"))),
         "cors_origins": ("https://one.example", "http://two.example:81"),
         "requests_per_second": 2.5,
@@ -144,10 +158,11 @@ def test_every_setting_is_read_from_the_environment(tmp_path):
         "watch_prune": True,
         "watch_poll_seconds": 1.5,
         "log_level": "debug",
+        "log_format": "json",
         "retry_hours": 1.5,
     }
     assert settings.catalogue == "postgresql://db/lookalike"
-    assert settings.milvus == "http://milvus:19530"
+    assert settings.milvus == "https://milvus:19530"
 
 
 def test_jobs_leave_one_decoder_to_searches():
@@ -211,12 +226,6 @@ def test_data_in_a_bento_is_refused(tmp_path):
             read(**values)
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0", "*"])
-def test_a_host_must_be_an_ip_address(host):
-    with pytest.raises(SettingsError, match=r"LOOKALIKE_HOST is .* IPv4 or IPv6 address"):
-        read(HOST=host)
-
-
 def test_an_empty_value_counts_as_unset():
     assert read(PORT="", DATA_DIR="", IMAGE_ROOTS="", MILVUS_URI="").port == 8001
 
@@ -258,6 +267,16 @@ def test_the_error_for_an_invalid_value_names_it(name, value):
 @pytest.mark.parametrize("uri", ["http://milvus:19530", "https://u:p@host", "/srv/x.db", "x.db"])
 def test_milvus_is_a_server_or_a_file_with_a_name_that_pymilvus_accepts(uri):
     assert read(MILVUS_URI=uri).milvus == uri
+
+
+@pytest.mark.parametrize(
+    "value", ["s3://", "S3://bucket", "simplecache::s3://bucket", "s3://b?x=1"]
+)
+def test_storage_is_a_folder_or_an_address(value):
+    with pytest.raises(SettingsError, match=r"STORAGE.*give a folder, or an address"):
+        read(STORAGE=value)
+    assert read(STORAGE="s3://bucket").has_object_storage
+    assert not read(STORAGE="/srv/uploads").has_object_storage
 
 
 def test_all_errors_are_reported_at_once():
@@ -320,3 +339,79 @@ def test_a_repeated_folder_or_name_is_refused(tmp_path):
 def test_the_environment_of_the_process_is_the_default(monkeypatch):
     monkeypatch.setenv("LOOKALIKE_PORT", "4321")
     assert Settings.from_environment().port == 4321
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        *(("localhost", "127.0.0.1"), ("LocalHost", "127.0.0.1"), ("192.0.2.7", "192.0.2.7")),
+        *(("::1", "::1"), ("[::1]", "::1"), ("::", "::"), ("0:0:0:0:0:0:0:1", "::1")),
+    ],
+)
+def test_a_host_is_an_address_or_localhost(given, address):
+    assert read(HOST=given).host == address
+
+
+@pytest.mark.parametrize("given", ["gallery.example", "127.0.0.1:80", "127.0.0", "localhost.", "*"])
+def test_other_hosts_are_refused_with_what_to_give(given):
+    with pytest.raises(SettingsError, match=r"HOST.*give an IP address, such as 127.0.0.1 or ::1"):
+        read(HOST=given)
+
+
+LINKS = {
+    "LOOKALIKE_PORT": "tcp://10.43.7.9:8001",
+    "LOOKALIKE_PORT_8001_TCP": "tcp://10.43.7.9:8001",
+    "LOOKALIKE_PORT_8001_TCP_ADDR": "10.43.7.9",
+    "LOOKALIKE_PORT_8001_TCP_PORT": "8001",
+    "LOOKALIKE_PORT_8001_TCP_PROTO": "tcp",
+    "LOOKALIKE_PORT_53_UDP": "udp://10.43.7.9:53",
+    "LOOKALIKE_SERVICE_HOST": "10.43.7.9",
+    "LOOKALIKE_SERVICE_PORT": "8001",
+    "LOOKALIKE_SERVICE_PORT_HTTP": "8001",
+    "LOOKALIKE_WEB_PORT": "tcp://10.43.7.10:80",
+    "LOOKALIKE_WEB_PORT_80_TCP": "tcp://10.43.7.10:80",
+    "LOOKALIKE_WEB_SERVICE_HOST": "10.43.7.10",
+}
+
+
+def test_service_links_of_kubernetes_are_recognised_and_ignored():
+    assert service_links({**LINKS, "LOOKALIKE_HOST": "::1", "PORT": "tcp://x"}) == tuple(
+        sorted(LINKS)
+    )
+    assert Settings.from_environment(LINKS).port == 8001
+    assert Settings.from_environment({**LINKS, "LOOKALIKE_PORT": "9000"}).port == 9000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("PORT", "tcp:8001"), ("PORTS", "tcp://10.43.7.9:8001"), ("SERVICE_HOSTS", "10.43.7.9")),
+        *(("PORT_TCP", "tcp://10.43.7.9:8001"), ("WEB_PORT", "8001"), ("SERVICE", "x")),
+    ],
+)
+def test_settings_that_only_look_like_service_links_are_refused(name, value):
+    with pytest.raises(SettingsError, match=f"LOOKALIKE_{name} is"):
+        read(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"MILVUS_TOKEN": "root:Milvus"}, "MILVUS_TOKEN is for a Milvus server"),
+        ({"MILVUS_URI": "http://m:1", "MILVUS_CA": __file__}, "begins https://"),
+        ({"MILVUS_URI": "https://m:1", "MILVUS_CA": "/none.pem"}, "/none.pem, which cannot be"),
+        ({"MILVUS_URI": "https://m:1", "MILVUS_KEY": __file__}, "belong together"),
+        (
+            {
+                "MILVUS_URI": "https://m:1",
+                "MILVUS_CERTIFICATE": __file__,
+                "MILVUS_KEY": __file__,
+            },
+            "needs LOOKALIKE_MILVUS_CA",
+        ),
+    ],
+)
+def test_access_to_milvus_that_cannot_work_is_refused(values, said):
+    with pytest.raises(SettingsError, match=said) as refusal:
+        read(**values)
+    assert "root:Milvus" not in str(refusal.value)

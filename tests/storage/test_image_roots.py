@@ -7,19 +7,7 @@ import pytest
 from bento_service.errors import Forbidden, InvalidArgument, PathNotFound
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """The image root's folder."""
-    made = tmp_path / "pictures"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def roots(folder):
-    return ImageRoots([ImageRoot("pictures", folder)])
+from tests.storage.conftest import write
 
 
 @pytest.fixture
@@ -29,13 +17,6 @@ def outside(tmp_path):
     made.mkdir()
     (made / "secret.jpg").write_bytes(b"secret")
     return made
-
-
-def write(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode("utf-8", "surrogateescape"))
 
 
 def walked(roots, path=".", *, recursive=True, ignore=()):
@@ -446,6 +427,27 @@ def test_names_that_are_not_text_are_walked_in_the_order_of_their_bytes(roots, f
     names = [b"\xff.jpg", b"\xc3\xa9.jpg", b"a.jpg", b"\x80/b.jpg"]
     write(folder, *map(os.fsdecode, names))
     assert [os.fsencode(path) for path in walked(roots)] == sorted(names)
+
+
+def test_a_folder_lists_its_folders_and_counts_its_files(roots, folder, outside):
+    write(folder, "b/1.jpg", "a/2.jpg", "3.jpg", "4.txt", "a/deeper/5.jpg")
+    (folder / "link").symlink_to(outside)
+    (folder / "link.jpg").symlink_to(outside / "secret.jpg")
+    assert roots.entries(roots.locate("")) == (["a", "b"], 2)
+    assert roots.entries(roots.locate("a")) == (["deeper"], 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "error"), [("none", PathNotFound), ("3.jpg", Forbidden), ("link", Forbidden)]
+)
+def test_only_a_folder_lists_its_entries(path, error, roots, folder, outside, open_files):
+    write(folder, "3.jpg")
+    (folder / "link").symlink_to(outside)
+    before = open_files()
+    with pytest.raises(error):
+        roots.entries(roots.locate(path))
+    roots.entries(roots.locate(""))
+    assert open_files() == before
 
 
 def test_an_unfinished_walk_leaves_no_descriptor_open(roots, folder, open_files):

@@ -1,36 +1,31 @@
 import hashlib
-import io
 import os
 from datetime import UTC, datetime
 
 import pytest
 
 from bento_service.catalogue.records import ImageRecord, SourceRecord
-from bento_service.catalogue.tables import SourceKind
-from bento_service.errors import ImageNotFound
+from bento_service.catalogue.states import SourceKind
+from bento_service.errors import ImageNotFound, StorageUnavailable
 from bento_service.settings import ImageRoot
+from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.object_blob_store import ObjectBlobStore
 from bento_service.storage.originals import Originals
-from bento_service.storage.uploads import Uploads
+from tests.support.blobs import put
+from tests.support.object_storage import BUCKET, unavailable
 
 CONTENT = b"the bytes that were indexed"
 
 
 @pytest.fixture
-def folder(tmp_path):
-    made = tmp_path / "pictures"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
 def uploads(tmp_path):
-    return Uploads(tmp_path / "uploads")
+    return FolderBlobStore(tmp_path / "uploads")
 
 
 @pytest.fixture
-def originals(folder, uploads):
-    return Originals(ImageRoots([ImageRoot("pictures", folder)]), uploads)
+def originals(roots, uploads):
+    return Originals(roots, uploads)
 
 
 def image(*sources, content=CONTENT):
@@ -61,8 +56,7 @@ def test_a_file_is_read_from_its_root(originals, folder):
 
 
 def test_an_upload_is_read_by_its_digest_whatever_its_name(originals, uploads):
-    with uploads.receiving([io.BytesIO(CONTENT)]):
-        pass
+    put(uploads, CONTENT)
     assert originals.read(image(UPLOAD)) == CONTENT
 
 
@@ -91,7 +85,7 @@ def test_changed_bytes_are_never_returned(content, originals, folder):
 def test_the_error_for_an_unavailable_root_names_it(uploads, tmp_path, folder):
     roots = ImageRoots([ImageRoot("pictures", folder), ImageRoot("card", tmp_path / "card")])
     for name, reason in {
-        "card": "'card' cannot be opened .*mount it.*LOOKALIKE_IMAGE_ROOTS='card=/its/folder'",
+        "card": "'card' cannot be opened .*mount it.*LOOKALIKE_IMAGE_ROOTS=card=/its/folder",
         "a:b": r"folder of image root 'a:b' is not known; .*LOOKALIKE_IMAGE_ROOTS='a\\:b=",
         "pictures": "'pictures' is empty, like that of a disk that is not mounted",
     }.items():
@@ -102,8 +96,8 @@ def test_the_error_for_an_unavailable_root_names_it(uploads, tmp_path, folder):
 
 
 def test_a_damaged_upload_is_not_returned(originals, uploads, tmp_path):
-    with uploads.receiving([io.BytesIO(CONTENT)]) as (digest,):
-        (tmp_path / "uploads" / digest[:2] / digest).write_bytes(b"bad sector")
+    (digest,) = put(uploads, CONTENT)
+    (tmp_path / "uploads" / digest[:2] / digest).write_bytes(b"bad sector")
     with pytest.raises(ImageNotFound):
         originals.read(image(UPLOAD))
 
@@ -121,6 +115,19 @@ def test_a_file_that_grew_to_a_terabyte_is_not_read(originals, folder):
         grown.truncate(2**40)
     with pytest.raises(ImageNotFound):
         originals.read(image(file("a.png")))
+
+
+def test_object_storage_that_is_away_is_no_loss(roots, folder, s3):
+    blobs = ObjectBlobStore(f"s3://{BUCKET}/uploads", **s3.options)
+    put(blobs, CONTENT)
+    originals = Originals(roots, blobs)
+    s3.fault = unavailable
+    with pytest.raises(StorageUnavailable):
+        originals.read(image(UPLOAD, file("gone.png")))
+    (folder / "a.png").write_bytes(CONTENT)
+    assert originals.read(image(UPLOAD, file("a.png"))) == CONTENT
+    s3.fault = None
+    assert originals.read(image(UPLOAD)) == CONTENT
 
 
 def test_files_outside_the_roots_are_not_read(originals, tmp_path):

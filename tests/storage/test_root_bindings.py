@@ -9,7 +9,8 @@ from bento_service.catalogue import Catalogue
 from bento_service.settings.root_list import ConfiguredRoot
 from bento_service.storage.originals import Originals
 from bento_service.storage.root_bindings import bound_roots, planned_roots
-from tests.ingest.worker.test_worker import Room, colours, png
+from tests.ingest.worker.test_worker import Room, colours
+from tests.support.pictures import png
 
 NAMES = [f"IMG_{number:04}.png" for number in range(1, 13)]
 
@@ -131,7 +132,7 @@ def test_a_moved_folder_keeps_its_root_if_the_operator_names_it(
     folder.rename(there)
     start()
     assert "'photos' cannot be opened" in caplog.text
-    assert "LOOKALIKE_IMAGE_ROOTS='photos=/its/folder'" in caplog.text
+    assert "LOOKALIKE_IMAGE_ROOTS=photos=/its/folder" in caplog.text
     assert str(tmp_path) not in caplog.text
     assert start(photos=there) == ("photos",)
     assert len(shown(room)) == 12
@@ -160,7 +161,7 @@ def test_a_moved_folder_without_its_name_is_a_new_root_and_the_log_says_how_to_k
     there.parent.mkdir()
     folder.rename(there)
     assert start(there) == ("photos-2", "photos")
-    assert "LOOKALIKE_IMAGE_ROOTS='photos=/its/folder'" in caplog.text
+    assert "LOOKALIKE_IMAGE_ROOTS=photos=/its/folder" in caplog.text
     train(there, prune=True)
     assert len(room.images()) == 12
     assert start(photos=there) == ("photos",)  # what `photos-2` holds, it holds too

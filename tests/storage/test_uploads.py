@@ -1,13 +1,30 @@
+"""Uploads of one process and of several, with real catalogues and real stores."""
+
 import hashlib
 import io
 import threading
-from contextlib import suppress
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
-from bento_service.errors import ImageNotFound, StorageFull
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.jobs.records import NewFile, NewJob
+from bento_service.catalogue.records import DescriptorSpace
+from bento_service.catalogue.states import SourceKind
+from bento_service.catalogue.tables import upload_pins, upload_removals
+from bento_service.errors import NotReady, StorageFull, StorageUnavailable
+from bento_service.storage.folder_blob_store import FolderBlobStore
+from bento_service.storage.object_blob_store import ObjectBlobStore
 from bento_service.storage.uploads import Uploads
-from tests.support.waiting import join, run_threads
+from tests.support.blobs import receiving
+from tests.support.catalogues import sqlite_catalogue
+from tests.support.object_storage import BUCKET, refusing, unavailable
+from tests.support.waiting import run_threads, running, wait_until
+
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 
 
 def digest(data):
@@ -18,223 +35,376 @@ def streams(*contents):
     return [io.BytesIO(content) for content in contents]
 
 
-def everything(digests):
-    """Return all digests as unneeded."""
-    return set(digests)
+class Replica:
+    """A process that uses a catalogue and a store, which others use too."""
+
+    def __init__(self, catalogue, blobs, **options):
+        self.catalogue = catalogue
+        self.blobs = blobs
+        self.uploads = Uploads(blobs, catalogue.upload_pins, unneeded=self.unneeded, **options)
+        self.cats = catalogue.collections.ensure("cats", SPACE)
+
+    def unneeded(self, digests):
+        return self.catalogue.upload_references.unneeded(digests, ended_after=datetime.now(UTC))
+
+    def send(self, *contents):
+        """Store contents, and create their job."""
+        with self.uploads.intake() as intake:
+            digests = [intake.add(stream) for stream in streams(*contents)]
+            intake.finish()
+            return self.create(digests, intake.holder)
+
+    def create(self, digests, holder):
+        files = tuple(NewFile(str(n), f"{n}.png", sha256) for n, sha256 in enumerate(digests))
+        job = NewJob(SourceKind.UPLOAD, files=files)
+        return self.catalogue.jobs.create(self.cats.id, "cats", job, holder=holder)
+
+    def cancel(self, job):
+        """Let nothing need the uploads of a job any more."""
+        self.catalogue.job_control.cancel(job.id)
 
 
-def files(folder):
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return sqlite_catalogue(tmp_path / "catalogue.db")
+    return request.getfixturevalue("new_postgresql_database")()
 
 
 @pytest.fixture
-def uploads(tmp_path):
-    return Uploads(tmp_path / "uploads", unneeded=everything)
+def new_replica(url, tmp_path):
+    """Makes replicas over one catalogue and one folder."""
+    opened = []
+
+    def make(blobs=None, **options):
+        opened.append(Catalogue.open(url))
+        return Replica(opened[-1], blobs or FolderBlobStore(tmp_path / "uploads"), **options)
+
+    yield make
+    for catalogue in opened:
+        catalogue.__exit__()
 
 
 @pytest.fixture
-def folder(uploads, tmp_path):
-    return tmp_path / "uploads"
+def replica(new_replica):
+    return new_replica()
+
+
+@pytest.fixture
+def uploads(replica):
+    return replica.uploads
+
+
+@pytest.fixture
+def expire(replica):
+    """Let pins or claims be older than a process lives without a sign."""
+
+    def make(table):
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        replica.catalogue.database.write(update(table).values(expires_at=past))
+
+    return make
 
 
 def test_digests_are_in_the_order_of_the_streams(uploads):
-    with uploads.receiving(streams(b"one", b"two", b"", b"one")) as digests:
+    with receiving(uploads, streams(b"one", b"two", b"", b"one")) as digests:
         assert digests == [digest(b"one"), digest(b"two"), digest(b""), digest(b"one")]
 
 
-def test_a_read_only_folder_keeps_partial_files_of_another_process(uploads, folder):
-    with uploads.receiving(streams(b"one")):
+def test_uploads_survive_a_restart(new_replica):
+    with receiving(new_replica().uploads, streams(b"one")) as (stored,):
         pass
-    half = folder / "incoming" / "half"
-    half.write_bytes(b"ha")
-
-    reader = Uploads(folder, read_only=True)
-
-    assert list(reader.stored()) == [digest(b"one")]
-    assert half.exists()
-
-
-def test_reading_a_missing_folder_finds_nothing_and_creates_nothing(tmp_path):
-    assert list(Uploads(tmp_path / "none", read_only=True).stored()) == []
-    assert not (tmp_path / "none").exists()
-
-
-def test_stored_bytes_can_be_read(uploads):
-    large = bytes(range(256)) * 10_000  # more than is copied at once
-    with uploads.receiving(streams(large)) as (stored,):
-        pass
-    with uploads.open(stored) as file:
-        assert file.read() == large
-
-
-def test_the_same_bytes_are_stored_once(uploads, folder):
-    with uploads.receiving(streams(b"one", b"one")):
-        pass
-    with uploads.receiving(streams(b"one")):
-        pass
-    assert [path.name for path in files(folder)] == [digest(b"one")]
-    assert list(uploads.stored()) == [digest(b"one")]
-
-
-def test_uploads_survive_a_restart(uploads, folder):
-    with uploads.receiving(streams(b"one")) as (stored,):
-        pass
-    with Uploads(folder).open(stored) as file:
+    with new_replica().uploads.blobs.open(stored) as file:
         assert file.read() == b"one"
 
 
-def test_the_error_for_missing_bytes_says_what_to_do(uploads):
-    with pytest.raises(ImageNotFound, match="upload the picture again"):
-        uploads.open(digest(b"never sent"))
+def test_more_uploads_than_a_batch_are_stored(uploads):
+    contents = [f"number {n}".encode() for n in range(150)]
+    with receiving(uploads, streams(*contents)) as digests:
+        assert set(uploads.blobs.stored()) == set(digests) == set(map(digest, contents))
 
 
 def test_bytes_cannot_be_discarded_while_they_are_received(uploads):
-    with uploads.receiving(streams(b"one")) as (stored,):
+    with receiving(uploads, streams(b"one")) as (stored,):
         uploads.discard({stored})
-        assert list(uploads.stored()) == [stored]
+        uploads.discard_all_unneeded()
+        assert list(uploads.blobs.stored()) == [stored]
     uploads.discard({stored})
-    assert list(uploads.stored()) == []
+    assert list(uploads.blobs.stored()) == []
 
 
 def test_uploads_that_a_retry_holds_cannot_be_discarded(uploads):
-    with uploads.receiving(streams(b"one")) as (stored,):
+    with receiving(uploads, streams(b"one")) as (stored,):
         pass
     with uploads.holding([stored, digest(b"never sent")]) as present:
         assert present == {stored}
         uploads.discard({stored})
-        assert list(uploads.stored()) == [stored]
+        assert list(uploads.blobs.stored()) == [stored]
     uploads.discard({stored})
-    assert list(uploads.stored()) == []
+    assert list(uploads.blobs.stored()) == []
 
 
 def test_bytes_in_two_requests_are_kept_until_both_end(uploads):
-    with uploads.receiving(streams(b"one")) as (stored,):
-        with uploads.receiving(streams(b"one", b"one")):
+    with receiving(uploads, streams(b"one")) as (stored,):
+        with receiving(uploads, streams(b"one", b"one")):
             pass
         uploads.discard({stored})
-        assert list(uploads.stored()) == [stored]
+        assert list(uploads.blobs.stored()) == [stored]
 
 
-def test_only_unneeded_uploads_are_discarded(tmp_path):
-    queries = []
-
-    def unneeded(digests):
-        queries.append(digests)
-        return {stored[1]}
-
-    uploads = Uploads(tmp_path / "uploads", unneeded=unneeded)
-    with uploads.receiving(streams(b"one", b"two", b"three")) as stored:
+def test_only_unneeded_uploads_are_discarded(replica):
+    kept = replica.send(b"one")
+    with receiving(replica.uploads, streams(b"two", b"three")) as (two, three):
         pass
-    uploads.discard({stored[0], stored[1]})
-    assert queries == [{stored[0], stored[1]}]
-    assert set(uploads.stored()) == {stored[0], stored[2]}
+    replica.uploads.discard({digest(b"one"), two, digest(b"never sent")})
+    assert set(replica.uploads.blobs.stored()) == {digest(b"one"), three}
+    replica.uploads.discard_all_unneeded()
+    assert list(replica.uploads.blobs.stored()) == [digest(b"one")]
+    replica.cancel(kept)
+    replica.uploads.discard_all_unneeded()
+    assert list(replica.uploads.blobs.stored()) == []
 
 
-def test_discarding_a_missing_upload_does_not_fail(uploads):
-    uploads.discard({digest(b"never sent")})
+def test_a_block_that_fails_discards_what_it_received(replica):
+    kept = replica.send(b"needed")
+
+    def fail():
+        with replica.uploads.intake() as intake:
+            intake.add(io.BytesIO(b"one"))
+            intake.add(io.BytesIO(b"needed"))
+            intake.finish()
+            intake.add(io.BytesIO(b"not stored yet"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert list(replica.uploads.blobs.stored()) == [digest(b"needed")]
+    assert kept.total == 1
 
 
-def test_no_upload_arrives_while_the_need_is_checked(tmp_path):
-    def unneeded(digests):
-        arriving.start()
-        arriving.join(0.2)
-        assert arriving.is_alive()  # it waits, and stores the bytes again afterwards
-        return digests
-
-    uploads = Uploads(tmp_path / "uploads", unneeded=unneeded)
-    with uploads.receiving(streams(b"one")) as (stored,):
-        pass
-    arriving = threading.Thread(target=lambda: uploads.receiving(streams(b"one")).__enter__())
-    uploads.discard({stored})
-    join(arriving)
-    assert list(uploads.stored()) == [stored]
-
-
-def test_partially_written_files_are_removed_after_a_crash(uploads, folder):
-    (folder / "incoming" / "tmp123").write_bytes(b"half")
-    with uploads.receiving(streams(b"one")):
-        pass
-    again = Uploads(folder)
-    assert [path.name for path in files(folder)] == [digest(b"one")]
-    assert list(again.stored()) == [digest(b"one")]
-
-
-def test_a_stream_that_fails_leaves_nothing(uploads, folder):
+def test_a_stream_that_fails_leaves_nothing(uploads, tmp_path):
     class Broken(io.BytesIO):
         def read(self, size=-1):
             raise ConnectionResetError
 
-    with pytest.raises(ConnectionResetError), uploads.receiving([Broken()]):
+    with pytest.raises(ConnectionResetError), receiving(uploads, [io.BytesIO(b"one"), Broken()]):
         pass
-    assert files(folder) == []
+    assert [path for path in tmp_path.glob("uploads/**/*") if path.is_file()] == []
 
 
-def test_no_partial_file_has_the_name_of_its_digest(uploads):
-    seen = []
-
-    class Slow(io.BytesIO):
-        def read(self, size=-1):
-            seen.append(list(uploads.stored()))
-            return super().read(1)
-
-    with uploads.receiving([Slow(b"one")]) as (stored,):
-        assert list(uploads.stored()) == [stored]
-    assert seen == [[]] * 4
-
-
-def test_a_block_that_fails_unpins_what_it_received(uploads):
-    with pytest.raises(RuntimeError), uploads.receiving(streams(b"one")):
-        raise RuntimeError
-    uploads.discard({digest(b"one")})
-    assert list(uploads.stored()) == []
-
-
-def test_a_full_disk_is_an_error_and_leaves_no_partial_file(small_disk):
-    uploads = Uploads(small_disk, unneeded=everything)
-    large = streams(bytes(3_000_000))
-    with pytest.raises(StorageFull, match="for uploads is full"), uploads.receiving(large):
+def test_uploads_before_the_disk_was_full_are_discarded(new_replica, small_disk):
+    uploads = new_replica(FolderBlobStore(small_disk)).uploads
+    with pytest.raises(StorageFull), receiving(uploads, streams(b"small", bytes(3_000_000))):
         pass
-    assert files(small_disk) == []
-    with uploads.receiving(streams(b"small")) as (stored,):
-        assert list(uploads.stored()) == [stored]
+    assert [path for path in small_disk.rglob("*") if path.is_file()] == []
+    with receiving(uploads, streams(b"small")) as (stored,):
+        assert list(uploads.blobs.stored()) == [stored]
 
 
-def test_uploads_before_the_disk_was_full_can_be_discarded(small_disk):
-    uploads = Uploads(small_disk, unneeded=everything)
-    with pytest.raises(StorageFull), uploads.receiving(streams(b"small", bytes(3_000_000))):
-        pass
-    assert list(uploads.stored()) == [digest(b"small")]
-    uploads.discard(set(uploads.stored()))
-    assert files(small_disk) == []
+def test_other_files_in_the_folder_are_kept(uploads, tmp_path):
+    stray = tmp_path / "uploads" / "ab" / ("long name of another file" * 5)
+    stray.parent.mkdir(parents=True)
+    stray.write_text("mine")
+    uploads.discard_all_unneeded()
+    assert stray.exists()
 
 
-def test_a_disk_without_room_for_a_folder_leaves_nothing_pinned(small_disk):
-    uploads = Uploads(small_disk, unneeded=everything)
-    fillers = [small_disk / f"filler-{n}" for n in range(1000)]
-    with suppress(OSError):
-        for filler in fillers:
-            filler.touch()
-    assert not fillers[-1].exists()
-    fillers[0].unlink()  # room for the file alone
-    with pytest.raises(StorageFull), uploads.receiving(streams(b"one")):
-        pass
-    for filler in fillers:
-        filler.unlink(missing_ok=True)
-    with uploads.receiving(streams(b"one")) as stored:
-        pass
-    uploads.discard(set(stored))
-    assert files(small_disk) == []
-
-
-def test_many_threads_with_the_same_bytes_store_them_once(uploads, folder):
+def test_many_threads_with_the_same_bytes_store_them_once(uploads, tmp_path):
     def send():
-        with uploads.receiving(streams(b"one", b"two")) as digests:
+        with receiving(uploads, streams(b"one", b"two")) as digests:
             assert digests == [digest(b"one"), digest(b"two")]
 
-    threads = [threading.Thread(target=send) for _ in range(8)]
-    run_threads(*threads)
-    assert {path.name for path in files(folder)} == {digest(b"one"), digest(b"two")}
-    Uploads(folder).discard(set(uploads.stored()))
-    assert len(files(folder)) == 2
-    uploads.discard(set(uploads.stored()))
-    assert files(folder) == []
+    run_threads(*(threading.Thread(target=send) for _ in range(8)))
+    stored = [path.name for path in tmp_path.glob("uploads/**/*") if path.is_file()]
+    assert sorted(stored) == sorted([digest(b"one"), digest(b"two")])
+
+
+# Several processes
+
+
+def test_another_process_cannot_discard_what_one_receives(new_replica):
+    mine, other = new_replica(), new_replica()
+    with mine.uploads.intake() as intake:
+        stored = intake.add(io.BytesIO(b"one"))
+        intake.finish()
+        other.uploads.discard({stored})
+        job = mine.create([stored], intake.holder)
+        other.uploads.discard_all_unneeded()
+    other.uploads.discard({stored})
+    assert list(other.uploads.blobs.stored()) == [stored]
+    assert other.catalogue.jobs.get(job.id).total == 1
+
+
+@contextmanager
+def removal(replica, sha256):
+    """A removal of another process, between its check and the loss of the bytes."""
+    checked, go_on, remove = threading.Event(), threading.Event(), replica.blobs.remove
+
+    def remove_later(digests):
+        if digests:
+            checked.set()
+            assert go_on.wait(60)
+        remove(digests)
+
+    replica.blobs.remove = remove_later
+    thread = threading.Thread(target=replica.uploads.discard, args=({sha256},))
+    with running(thread, stop=go_on.set):
+        assert checked.wait(60)
+        yield go_on
+
+
+def test_bytes_that_are_being_removed_are_stored_again(new_replica):
+    mine, other = new_replica(removal_seconds=60), new_replica()
+    with receiving(mine.uploads, streams(b"one")) as (stored,):
+        pass
+    jobs = []
+    with removal(other, stored) as go_on:
+        sending = threading.Thread(target=lambda: jobs.append(mine.send(b"one")))
+        with running(sending, stop=go_on.set):
+            pins = lambda: mine.catalogue.database.rows(upload_pins.select())  # noqa: E731
+            wait_until(pins)
+            assert sending.is_alive()  # it waits for the end of the removal
+    assert jobs[0].total == 1
+    assert list(mine.uploads.blobs.stored()) == [stored]
+
+
+def test_the_wait_for_a_removal_ends(new_replica, expire):
+    mine, other = new_replica(removal_seconds=0.1), new_replica()
+    with receiving(mine.uploads, streams(b"one")) as (stored,):
+        pass
+    with removal(other, stored):
+        with pytest.raises(NotReady, match="being removed"):
+            mine.send(b"one")
+        assert mine.catalogue.jobs.open() == []
+        mine.send(b"two")
+        expire(upload_removals)  # as after the death of the other process
+        mine.send(b"one")
+
+
+def test_of_two_removals_of_the_same_bytes_one_is_left_to_the_other(new_replica):
+    mine, other = new_replica(), new_replica()
+    with receiving(mine.uploads, streams(b"one")) as (stored,):
+        pass
+    with removal(other, stored):
+        mine.uploads.discard({stored})
+        assert list(mine.uploads.blobs.stored()) == [stored]
+    assert list(mine.uploads.blobs.stored()) == []
+
+
+def test_an_upload_that_took_too_long_is_not_acknowledged(replica, new_replica, expire):
+    other = new_replica()
+
+    def send():
+        with replica.uploads.intake() as intake:
+            stored = intake.add(io.BytesIO(b"one"))
+            intake.finish()
+            expire(upload_pins)
+            other.uploads.discard_all_unneeded()
+            replica.create([stored], intake.holder)
+
+    with pytest.raises(NotReady, match="send it again"):
+        send()
+    assert replica.catalogue.jobs.open() == []
+
+
+def test_storing_more_renews_the_earlier_pins(replica, new_replica, expire):
+    other = new_replica()
+    with replica.uploads.intake() as intake:
+        stored = intake.add(io.BytesIO(b"one"))
+        intake.finish()
+        expire(upload_pins)
+        more = intake.add(io.BytesIO(b"two"))
+        intake.finish()
+        other.uploads.discard_all_unneeded()
+        replica.create([stored, more], intake.holder)
+    assert set(replica.uploads.blobs.stored()) == {stored, more}
+
+
+def test_pins_of_a_dead_process_expire(replica, new_replica, expire):
+    dead = new_replica()
+    dead.catalogue.upload_pins.pin(uuid4().hex, [digest(b"one")])
+    with receiving(replica.uploads, streams(b"one")) as (stored,):
+        pass
+    replica.uploads.discard({stored})
+    assert list(replica.uploads.blobs.stored()) == [stored]
+    expire(upload_pins)
+    replica.uploads.discard_all_unneeded()
+    assert list(replica.uploads.blobs.stored()) == []
+
+
+def test_a_start_forgets_the_pins_of_before_if_it_is_alone(replica, url):
+    pins = replica.catalogue.upload_pins
+    pins.pin(uuid4().hex, [digest(b"one")])
+    pins.forget_earlier()
+    left = replica.catalogue.database.rows(upload_pins.select())
+    assert len(left) == (0 if url.startswith("sqlite") else 1)
+
+
+def test_nothing_is_removed_after_the_end(replica):
+    with replica.uploads as uploads, receiving(uploads, streams(b"one")) as (stored,):
+        pass
+    uploads.discard({stored})
+    uploads.discard_all_unneeded()
+    assert list(uploads.blobs.stored()) == [stored]
+
+
+def test_no_acknowledged_upload_is_lost_to_removals_of_others(new_replica):
+    ended, lost, errors = threading.Event(), [], []
+    contents = [b"one", b"two"]
+
+    def discard(replica):
+        while not ended.is_set():
+            replica.uploads.discard_all_unneeded()
+            replica.uploads.discard(set(map(digest, contents)))
+
+    def send(replica, number):
+        for turn in range(25):
+            try:
+                job = replica.send(contents[(turn + number) % 2])
+                if not replica.blobs.sizes([digest(contents[(turn + number) % 2])]):
+                    lost.append(job.id)
+                replica.cancel(job)
+            except Exception as error:  # noqa: BLE001 - the test fails with all of them
+                errors.append(error)
+
+    senders = [new_replica(removal_seconds=60) for _ in range(3)]
+    discarding = [threading.Thread(target=discard, args=(new_replica(),)) for _ in range(2)]
+    with running(*discarding, stop=ended.set):
+        sending = (threading.Thread(target=send, args=(s, n)) for n, s in enumerate(senders))
+        run_threads(*sending)
+    assert (lost, errors) == ([], [])
+
+
+# Object storage
+
+
+@pytest.fixture
+def in_s3(new_replica, s3):
+    return new_replica(ObjectBlobStore(f"s3://{BUCKET}/uploads", **s3.options))
+
+
+@pytest.mark.parametrize("fault", [unavailable, refusing("PUT")], ids=["all", "writes"])
+def test_an_upload_is_acknowledged_only_when_its_object_is_stored(in_s3, s3, fault):
+    s3.fault = fault
+    with pytest.raises(StorageUnavailable):
+        in_s3.send(b"one", b"two")
+    assert in_s3.catalogue.jobs.open() == []
+    s3.fault = None
+    job = in_s3.send(b"one", b"two")
+    assert set(in_s3.uploads.blobs.stored()) == {digest(b"one"), digest(b"two")}
+    assert job.total == 2
+
+
+def test_a_removal_that_fails_is_put_off(in_s3, s3, expire, caplog):
+    in_s3.cancel(in_s3.send(b"one"))
+    s3.fault = refusing("POST")
+    in_s3.uploads.discard({digest(b"one")})
+    assert "is put off" in caplog.text
+    s3.fault = None
+    in_s3.uploads.discard_all_unneeded()
+    assert list(in_s3.uploads.blobs.stored()) == [
+        digest(b"one")
+    ]  # the first removal may still happen
+    expire(upload_removals)
+    in_s3.uploads.discard_all_unneeded()
+    assert list(in_s3.uploads.blobs.stored()) == []

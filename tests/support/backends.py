@@ -1,4 +1,4 @@
-"""What stands behind the client: four services that have to answer alike."""
+"""The four services behind the client, which must answer alike."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from bento_service.local.opening import open_local
 from client_sdk import AsyncClient, Client
 from client_sdk._async.local import AsyncLocalTransport
 from client_sdk._sync.local import LocalTransport
-from client_sdk._transport.local import URL
+from client_sdk._transport.settings import LOCAL_URL as URL
 from tests.support.fake_service import FakeService
 
 SECONDS = 60.0
@@ -91,7 +91,7 @@ def in_process(folder: Path, model: Path) -> Iterator[Backend]:
 
 @contextmanager
 def local(folder: Path, model: Path) -> Iterator[Backend]:
-    """What `Client.local` opens."""
+    """Return the service that `Client.local` opens."""
     with _opened("local", folder, model) as backend:
         yield backend
 

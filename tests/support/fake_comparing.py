@@ -10,17 +10,18 @@ from bento_service.errors import InvalidArgument
 from client_sdk.schemas.compare import CompareForm, CompareRequest, DuplicatesRequest
 from tests.support.fake_gallery import (
     FINGERPRINT,
+    LINES,
     MODEL,
     Descriptor,
     Held,
     cosine,
     described,
     distance,
+    verdict_of,
 )
 from tests.support.fake_http import Answer, form, is_form, page
 from tests.support.fake_jobs import FakeJobs
 
-LINES = {"duplicate": 0.999, "near_duplicate": 0.99, "hash_distance": 0}
 SPACE = {"model": MODEL, "descriptor": "fake-colours", "fingerprint": FINGERPRINT}
 
 
@@ -48,8 +49,12 @@ class FakeComparing(FakeJobs):
             **SPACE,
             "score": score,
             "distance": distance(score),
-            "verdict": _verdict(score),
-            "evidence": {"same_bytes": same, "lines": LINES, "reasons": [f"cosine {score:.4f}"]},
+            "verdict": verdict_of(score),
+            "evidence": {
+                "same_bytes": same,
+                "lines": LINES.model_dump(),
+                "reasons": [f"cosine {score:.4f}"],
+            },
         }
 
     def _side(
@@ -63,7 +68,7 @@ class FakeComparing(FakeJobs):
     def duplicates(self, request: httpx.Request) -> Answer:
         wanted = DuplicatesRequest.model_validate(parsed_json(request.content or b"{}"))
         name = wanted.collection
-        least = LINES["near_duplicate"] if wanted.min_score is None else wanted.min_score
+        least = LINES.near_duplicate if wanted.min_score is None else wanted.min_score
         left, groups = self.gallery.among(name, None), []
         examined = len(left)
         while left:
@@ -78,16 +83,11 @@ class FakeComparing(FakeJobs):
             "collection": name,
             **SPACE,
             "min_score": least,
-            "lines": LINES,
+            "lines": LINES.model_dump(),
             "groups": list(shown),
             "examined": examined,
             "next_cursor": cursor,
         }
-
-
-def _verdict(score: float) -> str:
-    kinds = ("duplicate", "near_duplicate")
-    return next((kind for kind in kinds if score >= LINES[kind]), "similar")
 
 
 def _group(first: Held, near: list[Held]) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _group(first: Held, near: list[Held]) -> dict[str, Any]:
             "image_id": first.image.id,
             "score": score,
             "distance": distance(score),
-            "verdict": _verdict(score),
+            "verdict": verdict_of(score),
         }
         members.append({**held.image.model_dump(mode="json"), "like": like})
-    return {"images": members, "verdict": _verdict(min(scores)), "is_whole": True}
+    return {"images": members, "verdict": verdict_of(min(scores)), "is_whole": True}

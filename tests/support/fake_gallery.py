@@ -1,4 +1,4 @@
-"""What the fake service holds: collections, images, jobs, and a trivial descriptor of colours."""
+"""The fake service's collections, images and jobs, with a simple descriptor of colours."""
 
 import hashlib
 import io
@@ -24,8 +24,8 @@ from bento_service.errors import (
     LookalikeError,
 )
 from bento_service.filters.parser import parse
-from bento_service.filters.passing import passes
 from bento_service.pictures.in_process import decode
+from bento_service.search.passing import passes
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     Collection,
@@ -36,12 +36,14 @@ from client_sdk.schemas import (
     JobState,
     Source,
 )
+from client_sdk.schemas.compare import Lines, Verdict
 
 MODEL = "fake:1"
 SIDE = 16
 DIMENSION = SIDE * SIDE * 3
 FINGERPRINT = hashlib.sha256(b"colours of 16 by 16 pixels").hexdigest()
 MAX_PIXELS = 50_000_000
+LINES = Lines(duplicate=0.999, near_duplicate=0.99, hash_distance=0)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 Descriptor = NDArray[np.float64]
@@ -69,7 +71,7 @@ class Shelf:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When it goes by itself if nothing changes in it."""
+        """Return the time at which the collection expires unless it changes."""
         if self.ttl_seconds is None:
             return None
         return self.changed_at + timedelta(seconds=self.ttl_seconds)
@@ -94,13 +96,13 @@ def described(content: bytes, region: tuple[int, int, int, int] | None = None) -
 
 
 def cosine(one: Descriptor, other: Descriptor) -> float:
-    """Of two descriptors of unit length."""
-    return float(np.clip(one @ other, -1.0, 1.0))
+    """Return the cosine of two unit vectors, to six decimals."""
+    return round(float(np.clip(one @ other, -1.0, 1.0)), 6)
 
 
 def distance(score: float) -> float:
-    """Of two unit vectors with this cosine."""
-    return math.sqrt(max(0.0, 2.0 - 2.0 * score))
+    """Return the distance of two unit vectors with this cosine, to four decimals."""
+    return round(math.sqrt(max(0.0, 2.0 - 2.0 * score)), 4)
 
 
 class FakeGallery:
@@ -276,10 +278,18 @@ class FakeGallery:
         return True
 
 
+def verdict_of(score: float) -> Verdict:
+    """Return the verdict on two pictures, by the score of their colours alone."""
+    if score >= LINES.duplicate:
+        return Verdict.DUPLICATE
+    return Verdict.NEAR_DUPLICATE if score >= LINES.near_duplicate else Verdict.SIMILAR
+
+
 def hit(rank: int, score: float, image: Image) -> Hit:
-    """An image at its place in a result."""
+    """Return an image as a hit of a search."""
     shared = {name: getattr(image, name) for name in Hit.model_fields.keys() & Image.model_fields}
-    return Hit(rank=rank, image_id=image.id, score=score, distance=distance(score), **shared)
+    verdict = verdict_of(score)
+    return Hit(rank=rank, score=score, distance=distance(score), verdict=verdict, **shared)
 
 
 def files_under(path: Path, *, recursive: bool) -> list[Path]:

@@ -75,7 +75,7 @@ def refusal(error: LookalikeError, own: str) -> httpx.Response:
 
 
 def is_form(request: httpx.Request) -> bool:
-    """Whether the body is a form, perhaps with files."""
+    """Return true if the body is a form."""
     kind = request.headers.get("content-type", "")
     return kind.startswith(("multipart/form-data", "application/x-www-form-urlencoded"))
 

@@ -27,9 +27,9 @@ from bento_service.errors import (
     Unauthenticated,
 )
 from bento_service.filters.values import check_metadata
-from bento_service.pictures.formats import MEDIA_TYPES
 from bento_service.pictures.square import thumbnail
 from client_sdk import __version__
+from client_sdk.decoding.formats import MEDIA_TYPES
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     CollectionList,
@@ -51,6 +51,7 @@ from tests.support.fake_comparing import FakeComparing
 from tests.support.fake_gallery import (
     DIMENSION,
     FINGERPRINT,
+    LINES,
     MAX_PIXELS,
     MODEL,
     described,
@@ -153,6 +154,7 @@ class FakeService(FakeComparing):
             model=MODEL,
             hits=tuple(hits[options.offset : options.offset + options.top_k]),
             took_ms=Took(decode=0.1, describe=0.1, search=0.1, total=0.3),
+            lines=LINES,
             warnings=getattr(picture, "warnings", ()),
             explanation={"index_type": "FLAT", "exact": True} if options.explain else None,
         )
@@ -230,6 +232,7 @@ class FakeService(FakeComparing):
             precision="fp64",
             index_type="FLAT",
             image_roots=() if self._root is None else (self._root.name,),
+            lines=LINES,
             limits=Limits(
                 max_upload_bytes=64 * 2**20,
                 max_request_bytes=2**30,

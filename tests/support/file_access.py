@@ -59,7 +59,7 @@ def watch() -> Iterator[object]:
 
 @pytest.fixture
 def open_files():
-    """How many descriptors this process has open."""
+    """Return the number of open file descriptors of this process."""
     return lambda: len(list(Path("/proc/self/fd").iterdir()))
 
 

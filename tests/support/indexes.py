@@ -10,17 +10,12 @@ import pytest
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Outcome
 from bento_service.catalogue.records import CollectionRecord
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.gallery.milvus_gallery import MilvusGallery
+from tests.support.job_files import todo
 
 on_both = pytest.mark.parametrize("gallery", ["lite", "server"], indirect=True)
 """Runs a test on Milvus Lite and on a Milvus server."""
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +67,9 @@ def commit(
     job = catalogue.jobs.create(
         collection.id, collection.name, NewJob(kind, root="pictures", files=files)
     )
-    listed = catalogue.jobs.todo(job.number, after=0, limit=10**6)
+    listed = todo(catalogue, job)
     outcomes = [Outcome(file, described=pictures[file.path]) for file in listed]
     catalogue.jobs.settle(job, outcomes)
-    page = catalogue.images.page(collection.id, after=0, limit=10**6)
+    page = catalogue.images.page(collection.id, limit=10**6)
     ids = {image.sha256: image.id for image in page}
     return [ids[picture.sha256] for picture in pictures.values()]

@@ -24,7 +24,8 @@ from grpc import RpcError
 from pymilvus import MilvusClient
 from pymilvus.exceptions import MilvusException
 
-from tests.support.waiting import wait_until
+from tests.support.processes import bound_to_parent
+from tests.support.waiting import WAIT_SECONDS, wait_until
 
 _START_SECONDS = 120
 _STOP_SECONDS = 5
@@ -40,20 +41,33 @@ class MilvusServer:
         log: What it prints.
     """
 
-    def __init__(self, folder: Path, programs: Path, *, session_seconds: int = 3) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        programs: Path,
+        *,
+        session_seconds: int = 60,
+        token: str = "",
+        certificates: Path | None = None,
+    ) -> None:
         """Write its settings; it is not started.
 
         Args:
             folder: Of its data, its settings and its logs.
             programs: See `unpacked`.
-            session_seconds: Until it believes that a killed one is gone; 30 in operation. One that
-                was paused for longer ends itself when it goes on.
+            session_seconds: Until it believes that a killed server is gone; Milvus' own default is
+                30. A server that was paused, or got no processor time, for longer ends itself or
+                refuses every call, so only tests that kill a server make this short.
+            token: Ask callers for this one, which is `root:Milvus` in a new server.
+            certificates: Serve TLS, and ask callers for a certificate of `ca.pem`, with the
+                `server.pem` and `server.key` of this folder. Callers show its `client.pem`.
         """
         self.folder = folder
         self.log = folder / "milvus.log"
         self._program = programs.absolute() / "milvus"
         proxy, internal, *others = _free_ports(len(_ROOMS) + 4)
         self.uri = f"http://127.0.0.1:{proxy}"
+        self._access: dict[str, str] = {"token": token}
         etcd_client, etcd_peer, self._metrics_port, *rooms = others
         settings = _template(folder)
         for room, port in zip(_ROOMS, (rooms[0], proxy, *rooms[1:]), strict=True):
@@ -61,6 +75,20 @@ class MilvusServer:
         settings["proxy"]["internalPort"] = internal
         # What was killed is given up after so many seconds, and holds up the next start until then.
         settings["common"]["session"] = {"ttl": session_seconds}
+        settings["common"]["security"]["authorizationEnabled"] = bool(token)
+        if certificates is not None:
+            self.uri = f"https://localhost:{proxy}"
+            settings["common"]["security"]["tlsMode"] = 2
+            settings["tls"] = {
+                "serverPemPath": str(certificates / "server.pem"),
+                "serverKeyPath": str(certificates / "server.key"),
+                "caPemPath": str(certificates / "ca.pem"),
+            }
+            self._access |= {
+                "ca_pem_path": str(certificates / "ca.pem"),
+                "client_pem_path": str(certificates / "client.pem"),
+                "client_key_path": str(certificates / "client.key"),
+            }
         settings["etcd"]["endpoints"] = f"127.0.0.1:{etcd_client}"
         settings["etcd"]["config"] = {"path": str(folder / "etcd.yaml")}
         (folder / "configs").mkdir(parents=True)
@@ -79,7 +107,7 @@ class MilvusServer:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, "run", "standalone"],
+                bound_to_parent("KILL", self._program, "run", "standalone"),
                 cwd=self.folder,  # where it looks for its settings
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -104,10 +132,10 @@ class MilvusServer:
         assert process.poll() is None, self._last_words()
 
     def answers(self) -> bool:
-        """Whether a new collection can be made, loaded and searched."""
+        """Return true if a new collection can be created, loaded and searched."""
         name = f"probe_{uuid4().hex}"
         try:
-            client = MilvusClient(self.uri, timeout=5, alias=name, dedicated=True)
+            client = MilvusClient(self.uri, timeout=5, alias=name, dedicated=True, **self._access)
         except (MilvusException, RpcError):
             return False
         try:
@@ -133,11 +161,11 @@ class MilvusServer:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._signal(signal.SIGKILL)
-            self._process.wait(_STOP_SECONDS)
+            self._process.wait(WAIT_SECONDS)
             self._process = None
 
     def stop(self) -> None:
-        """As an operator would, who loses patience; no process is left afterwards."""
+        """Stop it with SIGTERM, then SIGKILL; no process remains."""
         if self._process is not None and self._process.poll() is None:
             self.resume()
             self._signal(signal.SIGTERM)

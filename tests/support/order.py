@@ -2,22 +2,21 @@
 
 So no worker of xdist has a long file left when the others are done. The seconds of each file are
 kept in pytest's cache. Where a file has none, those come first that start servers: one that needs
-the model, which builds it where there is none, then those that need only Milvus, then the rest.
+the model, which builds it where there is none, then those that need only Milvus, then the rest;
+among equals the file with most tests.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 RECORD = "lookalike/seconds_by_file"
-_UNKNOWN_SECONDS = (
-    1e6,
-    1e5,
-    1e4,
-    0.0,
-)  # the first model file, only Milvus, other servers, the rest
+_UNKNOWN_SECONDS = (1e6, 1e5, 1e4, 0.0)
+"""The guesses for the first file with the model, files with Milvus, other servers, and the rest."""
+_MODEL = {"models", "open_backend"}
+_MILVUS = {"new_milvus_server", "forge"}
 
 
 class LongestFirst:
@@ -75,7 +74,7 @@ def longest_first(items: Iterable[pytest.Item], record: Mapping[str, float]) -> 
     files: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         files[item.nodeid.partition("::")[0]].append(item)
-    unknown = _guessed({file: _fixtures(tests) for file, tests in files.items()})
+    unknown = _guessed(files)
     seconds = {file: record.get(file, unknown[file]) for file in files}
     return [item for file in sorted(files, key=lambda one: -seconds[one]) for item in files[file]]
 
@@ -84,16 +83,16 @@ def _fixtures(tests: Iterable[pytest.Item]) -> set[str]:
     return {name for test in tests for name in getattr(test, "fixturenames", ())}
 
 
-def _guessed(fixtures: Mapping[str, set[str]]) -> dict[str, float]:
+def _guessed(files: Mapping[str, Sequence[pytest.Item]]) -> dict[str, float]:
     """Return numbers that order files without a record."""
     first, milvus, servers, others = _UNKNOWN_SECONDS
     guessed, is_first = {}, True
-    for file, names in fixtures.items():
-        if "models" in names:
+    for file, tests in files.items():
+        names = _fixtures(tests)
+        if names & _MODEL:
             guessed[file] = first if is_first else servers
             is_first = False
-        elif names & {"new_milvus_server", "forge"}:
-            guessed[file] = milvus
         else:
-            guessed[file] = others
+            guessed[file] = milvus if names & _MILVUS else others
+        guessed[file] += len(tests)
     return guessed

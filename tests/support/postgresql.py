@@ -2,7 +2,7 @@
 
 import os
 import shutil
-import socket
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.support.processes import bound_to_parent, free_port
+from tests.support.waiting import WAIT_SECONDS, wait_until
 
 
 @contextmanager
@@ -22,20 +25,24 @@ def running_postgresql() -> Iterator[str]:
     user = "postgres" if os.getuid() == 0 else None  # it refuses to run as root
     if user:
         shutil.chown(folder, user)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
 
-    def run(program: str, *arguments: str) -> None:
-        command = [programs[-1] / program, "-D", folder / "data", *arguments]
-        options = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "timeout": 120}
-        subprocess.run(command, check=True, **options)
-
-    run("initdb", "--auth=trust", "--encoding=UTF8", "--username=lookalike", "--no-sync")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    where = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL}
+    initdb = [programs[-1] / "initdb", "--auth=trust", "--encoding=UTF8", "--username=lookalike"]
+    data = ["-D", folder / "data"]
+    subprocess.run([*initdb, *data, "--no-sync"], check=True, timeout=120, **where)
+    options = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    server = [programs[-1] / "postgres", *data, "-p", str(port), "-k", folder, *options]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(bound_to_parent("QUIT", *server), stderr=log, **where)
+    probe = [programs[-1] / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
     try:
+        wait_until(
+            lambda: subprocess.run(probe, check=False, timeout=60).returncode == 0,
+            message=lambda: (folder / "log").read_text(),
+        )
         yield f"postgresql+psycopg://lookalike@127.0.0.1:{port}"
     finally:
-        run("pg_ctl", "-m", "immediate", "stop")
+        process.send_signal(signal.SIGQUIT)  # an immediate stop
+        process.wait(WAIT_SECONDS)
         shutil.rmtree(folder)

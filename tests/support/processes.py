@@ -1,7 +1,8 @@
-"""Child processes that end with the block that started them."""
+"""Child processes that end with the block, or with the process, that started them."""
 
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,14 @@ from typing import Any
 
 _LIFE_SECONDS = 300.0
 _END_SECONDS = 30.0
+
+
+def bound_to_parent(signal_name: str, *command: str | Path) -> list[str | Path]:
+    """Return a command to which the kernel sends a signal when the thread that starts it ends.
+
+    A pytest that is killed runs no fixture's end, and would leave its servers running.
+    """
+    return ["setpriv", "--pdeathsig", signal_name, *command]
 
 
 @contextmanager
@@ -63,6 +72,13 @@ def kill_group(process: "subprocess.Popen[Any]") -> None:
     """Kill a process that leads a group, and the others of its group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback address on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def is_gone(pid: int) -> bool:

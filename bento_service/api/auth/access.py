@@ -1,20 +1,19 @@
 """Access control by tokens, scopes, rate limits and origins, and the audit log."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from fastapi import Request, params
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bento_service.api.auth.rate_limit import Rates
 from bento_service.api.auth.tokens import ANYBODY, Caller, Tokens
 from bento_service.api.auth.tokens import Scope as May
-from bento_service.api.http.forwarded import Network, why_not_local
+from bento_service.api.http.forwarded import public_url, why_not_local
 from bento_service.api.http.problems import answer_error
 from bento_service.errors import Forbidden, LookalikeError, Overloaded, Unauthenticated
+from bento_service.settings import Settings
 
 COOKIE = "lookalike_token"
 """The cookie with the token of a user of the page."""
@@ -31,12 +30,9 @@ class Needs:
 
     any_of: tuple[May, ...]
 
-    def __call__(self, request: Request) -> None:
-        """Check the caller's scopes.
-
-        Raises:
-            Forbidden: The caller's token has none of them.
-        """
+    # Not `def`, for which FastAPI would start a thread: this costs less than the change of threads.
+    async def __call__(self, request: Request) -> None:
+        """Raise `Forbidden` unless the caller's token has one of the scopes."""
         caller: Caller | None = request.scope.get("caller")
         if caller is not None and not caller.may(*self.any_of):
             raise Forbidden(
@@ -56,32 +52,14 @@ TRAIN = needs(May.TRAIN)
 _ADMIN = Needs((May.ADMIN,))
 
 
-@dataclass(frozen=True)
-class AccessRules:
-    """The operator's access rules.
-
-    Attributes:
-        tokens: The valid tokens.
-        allow_anonymous: Without tokens, admit other machines too.
-        trusted_proxies: Networks of proxies whose `X-Forwarded-For` is trusted.
-        origins: Other sites whose pages may call, such as `https://shop.example`.
-        requests_per_second: Average limit of one caller; `None` for no limit.
-    """
-
-    tokens: Tokens
-    allow_anonymous: bool = False
-    trusted_proxies: Sequence[Network] = ()
-    origins: Sequence[str] = ()
-    requests_per_second: float | None = None
-
-
 class Access:
     """Middleware that admits permitted requests without reading their bodies."""
 
-    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens) -> None:
         self._app = app
-        self._rules = rules
-        self._rates = Rates(rules.requests_per_second)
+        self._settings = settings
+        self._tokens = tokens
+        self._rates = Rates(settings.requests_per_second)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -98,13 +76,7 @@ class Access:
                 refusal.headers["WWW-Authenticate"] = 'Bearer realm="lookalike"'
             await refusal(scope, receive, send)
             return
-
-        async def send_audited(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                _audit_response(request, message["status"])
-            await send(message)
-
-        await self._app(scope, receive, send_audited)
+        await self._app(scope, receive, send)
 
     def _caller(self, request: Request) -> Caller | None:
         """Return the caller, `None` for public paths.
@@ -120,18 +92,18 @@ class Access:
             return None
         caller = self._authenticate(request)
         host = request.client.host if request.client else ""
-        sender = caller.name if self._rules.tokens.are_asked_for else host
+        sender = caller.name if self._tokens.are_required else host
         request.scope[_SENDER] = sender
         if wait := self._rates.wait(sender):
             raise Overloaded(
-                f"{caller.name} may send {self._rules.requests_per_second:g} requests a second; "
+                f"{caller.name} may send {self._settings.requests_per_second:g} requests a second; "
                 f"try again in {wait:.0f} s"
             )
         return caller
 
     def _authenticate(self, request: Request) -> Caller:
-        if not self._rules.tokens.are_asked_for:
-            reason = None if self._rules.allow_anonymous else why_not_local(request)
+        if not self._tokens.are_required:
+            reason = None if self._settings.allow_anonymous else why_not_local(request)
             if reason is None:
                 return ANYBODY
             raise Unauthenticated(
@@ -142,7 +114,7 @@ class Access:
         token = token_of(request)
         if token is None:
             raise Unauthenticated("this service needs a token: `Authorization: Bearer TOKEN`")
-        caller = self._rules.tokens.caller(token)
+        caller = self._tokens.caller(token)
         if caller is None:
             raise Unauthenticated("this token is invalid or revoked; ask the operator for one")
         return caller
@@ -152,9 +124,9 @@ class Access:
         if request.method in _SAFE:
             return
         origin = request.headers.get("origin")
-        if origin is None or origin in self._rules.origins:
+        if origin is None or origin in self._settings.cors_origins:
             return
-        hosts = {request.headers.get(name) for name in ("host", "x-forwarded-host")}
+        hosts = (request.headers.get("host"), urlsplit(public_url(request)).netloc)
         if urlsplit(origin).netloc not in hosts:
             raise Forbidden(
                 "a page of another site may not do this; the operator allows sites in "
@@ -172,22 +144,13 @@ def token_of(request: Request) -> str | None:
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and token.strip():
         return token.strip()
-    cookies: SimpleCookie = SimpleCookie()
-    try:
-        cookies.load(request.headers.get("cookie", ""))
-    except CookieError:
-        return None
-    return cookies[COOKIE].value if COOKIE in cookies else None
+    return request.cookies.get(COOKIE)
 
 
-def undeclared_needs_admin(request: Request) -> None:
-    """Require `admin` for a route that declares no scope.
-
-    Raises:
-        Forbidden: The caller's token lacks it.
-    """
+async def undeclared_needs_admin(request: Request) -> None:
+    """Raise `Forbidden` for a route without declared scopes unless the caller is an admin."""
     if _declared(request.scope.get("route")) is _ADMIN:
-        _ADMIN(request)
+        await _ADMIN(request)
 
 
 def _declared(route: object) -> Needs:
@@ -198,12 +161,13 @@ def _declared(route: object) -> Needs:
     return _ADMIN
 
 
-def _audit_response(request: Request, status: int) -> None:
+def audit(request: Request, status: int) -> None:
     """Write an audit line for changes and refusals."""
     caller: Caller | None = request.scope.get("caller")
     if caller is None:
         return
-    changes = May.SEARCH not in _declared(request.scope.get("route")).any_of
+    route = request.scope.get("route")  # none if the request was rejected before, as under load
+    changes = route is not None and May.SEARCH not in _declared(route).any_of
     if status in (401, 403) or (request.method not in _SAFE and changes):
         _write(request, caller.name, status)
 

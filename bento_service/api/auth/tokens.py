@@ -63,7 +63,7 @@ class Tokens:
     Args:
         inline: Lines, separated by line breaks or `;`.
         file: A file with more lines.
-        clock: Returns monotonic seconds, for the checks of the file.
+        clock: Returns the seconds between the checks of the file.
 
     Raises:
         TokensError: A line is invalid, or the file cannot be read or has no token.
@@ -85,7 +85,7 @@ class Tokens:
         self._next_check = self._clock() + _CHECK_SECONDS
 
     @property
-    def are_asked_for(self) -> bool:
+    def are_required(self) -> bool:
         """True if callers need a token."""
         return bool(self._entries)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
@@ -12,8 +12,9 @@ from starlette.datastructures import FormData, UploadFile
 from bento_service.api.http.form_files import MultipartForm
 from bento_service.api.http.problems import parsed_json
 from bento_service.application import Application
-from bento_service.errors import BadRequest, InvalidArgument, NotReady, TooLarge
+from bento_service.errors import BadRequest, InvalidArgument, NotReady
 from bento_service.filters.values import check_metadata
+from bento_service.storage.file_size import oversize
 from bento_service.strict_json import JsonError, read_json
 
 _MAX_FILES = 20_000
@@ -25,16 +26,12 @@ _FORM_TYPES = (_MULTIPART, "application/x-www-form-urlencoded")
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def application(request: Request) -> Application:
-    """Return the running application.
-
-    Raises:
-        NotReady: The service is still starting.
-    """
-    found = getattr(request.app.state, "application", None)
-    if not isinstance(found, Application):
+async def application(request: Request) -> Application:
+    """Return the running application, or raise `NotReady` while the service starts."""
+    running: Application | None = request.app.state.application
+    if running is None:
         raise NotReady("the service is starting; try again in some seconds")
-    return found
+    return running
 
 
 App = Annotated[Application, Depends(application)]
@@ -79,16 +76,20 @@ async def form_body(request: Request) -> AsyncIterator[FormData]:
 
 
 def uploaded(form: FormData, name: str) -> list[UploadFile]:
-    """Return the files of a field.
-
-    Raises:
-        InvalidArgument: The field has no file, or has text.
-    """
+    """Return the files of a field, or raise `InvalidArgument` if it has none, or text."""
     values = form.getlist(name)
     files = [value for value in values if isinstance(value, UploadFile)]
     if not files or len(files) < len(values):
         raise InvalidArgument(f"the form has no file in its field {name!r}; send one")
     return files
+
+
+def uploaded_pictures(app: Application, form: FormData, name: str) -> list[BinaryIO]:
+    """Return the pictures of a field, or raise `TooLarge` if one is; see also `uploaded`."""
+    files = uploaded(form, name)
+    for file in files:
+        check_size(app, file.size or 0)
+    return [file.file for file in files]
 
 
 def text_fields(form: FormData, *, without: Collection[str]) -> dict[str, str]:
@@ -109,32 +110,53 @@ def text_fields(form: FormData, *, without: Collection[str]) -> dict[str, str]:
 
 
 def check_size(app: Application, size: int) -> None:
-    """Check the size of an encoded picture in bytes.
-
-    Raises:
-        TooLarge: The picture exceeds the limit.
-    """
-    limit = app.settings.max_upload_bytes
-    if size > limit:
-        raise TooLarge(f"the picture has {size} bytes; at most {limit} are accepted")
+    """Raise `TooLarge` if an encoded picture has more bytes than allowed."""
+    if error := oversize(size, app.settings.max_upload_bytes):
+        raise error
 
 
 def parsed_metadata(text: str | None) -> dict[str, JsonValue]:
-    """Return the metadata of a form's field.
+    """Return the metadata of a form's field, or raise `InvalidArgument` if it is no object."""
+    return _checked_metadata(_metadata(text))
+
+
+def file_metadata(
+    text: str | None, count: int
+) -> tuple[dict[str, JsonValue], list[dict[str, JsonValue] | None]]:
+    """Return the metadata of all files of a form, and that of each: it is an object or a list.
 
     Raises:
-        InvalidArgument: The field is no JSON object.
+        InvalidArgument: The field is neither, or the list has not `count` objects.
     """
-    if text is None:
-        return {}
+    value = _metadata(text)
+    if not isinstance(value, list):
+        return _checked_metadata(value), [None] * count
+    if len(value) != count:
+        raise InvalidArgument(f"metadata: has {len(value)} objects for {count} files")
+    return {}, [_checked_metadata(each) for each in value]
+
+
+def _metadata(text: str | None) -> JsonValue:
     try:
-        value = read_json(text)
+        return {} if text is None else read_json(text)
     except JsonError as error:
         raise InvalidArgument(f"metadata: {error}; send an object") from error
+
+
+def _checked_metadata(value: JsonValue) -> dict[str, JsonValue]:
     if not isinstance(value, dict):
         raise InvalidArgument("metadata: is not a JSON object")
     check_metadata(value)
     return value
+
+
+def json_of(model: type[Model]) -> Any:
+    """Return the dependency of a route on a JSON body, of any content type, as a wire model."""
+
+    async def read(request: Request) -> Model:
+        return await json_body(request, model)
+
+    return Depends(read)
 
 
 async def loose_parameters(request: Request) -> Mapping[str, Any]:
@@ -150,12 +172,11 @@ async def loose_parameters(request: Request) -> Mapping[str, Any]:
     return given
 
 
-def text_of(parameters: Mapping[str, Any], name: str, default: str = "") -> str:
-    """Return a text parameter; an empty one counts as missing.
+Parameters = Annotated[Mapping[str, Any], Depends(loose_parameters)]
 
-    Raises:
-        BadRequest: The parameter is no text.
-    """
+
+def text_of(parameters: Mapping[str, Any], name: str, default: str = "") -> str:
+    """Return a text parameter, the default if it is empty; raise `BadRequest` if it is no text."""
     value = parameters.get(name)
     if value is None or value == "":
         return default

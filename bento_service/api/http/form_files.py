@@ -7,6 +7,7 @@ with a thousand files exhausts memory or file descriptors. Here neither depends 
 import errno
 import io
 import os
+import re
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
 
@@ -17,17 +18,16 @@ from starlette.requests import Request
 from bento_service.errors import BadRequest, StorageFull
 
 _LARGE = 2**20
+_PARAMETER = re.compile(rb';\s*([\w*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.DOTALL)
+_QUOTED = re.compile(rb'\\(["\\])')
+_ESCAPED = re.compile(rb"%(22|[01][0-9A-F])", re.IGNORECASE)
 
 
 class FormFile(io.RawIOBase):
     """One file of a form: a range of the shared temporary file. Only the last file can grow."""
 
     def __init__(self, shared: io.FileIO) -> None:
-        """Start an empty file; its place is known when its first bytes arrive.
-
-        Args:
-            shared: The temporary file.
-        """
+        """Start an empty file in the shared one, where its first bytes will be written."""
         self._shared = shared
         self._start = 0
         self._size = 0
@@ -59,11 +59,7 @@ class FormFile(io.RawIOBase):
         return read
 
     def write(self, data: Any) -> int:
-        """Append data to the file.
-
-        Raises:
-            StorageFull: The disk of temporary files is full.
-        """
+        """Append data to the file, or raise `StorageFull` if the disk is."""
         left, shared = memoryview(data).cast("B"), self._shared.fileno()
         if self._size == 0:
             self._start = os.fstat(shared).st_size
@@ -108,21 +104,33 @@ class _Parser(MultiPartParser):
         if given is not None:
             self._files_to_close_on_error.pop().close()
             file = cast("BinaryIO", FormFile(self._shared))
+            name = sent_name(self._current_part.content_disposition or b"")
+            filename = given.filename if name is None else name.decode(errors="replace")
             self._current_part.file = UploadFile(
-                file, size=0, filename=given.filename, headers=given.headers
+                file, size=0, filename=filename, headers=given.headers
             )
+
+
+def sent_name(disposition: bytes) -> bytes | None:
+    r"""Return the file name of a part's `Content-Disposition` as its sender had it.
+
+    Browsers write `"` and line breaks as `%22`, `%0D` and `%0A`, as the HTML standard says, httpx
+    all control characters in that way, other programs `\"`. A name that looks like a path of
+    Windows is kept whole.
+    """
+    for match in _PARAMETER.finditer(disposition):
+        name, quoted, token = match.groups()
+        if name.lower() == b"filename":
+            unquoted = token.strip() if quoted is None else _QUOTED.sub(rb"\1", quoted)
+            return _ESCAPED.sub(lambda escape: bytes([int(escape[1], 16)]), unquoted)
+    return None
 
 
 class MultipartForm:
     """A multipart body as an `async with` block; its files are deleted at the end."""
 
     def __init__(self, request: Request, **limits: int) -> None:
-        """Set the request and the limits.
-
-        Args:
-            request: The request whose body is read.
-            limits: Starlette's `max_files`, `max_fields` and `max_part_size`.
-        """
+        """Set the request, and Starlette's `max_files`, `max_fields` and `max_part_size`."""
         self._request = request
         self._limits = limits
         self._shared = TemporaryFile(buffering=0)  # noqa: SIM115 - closed at the end of the form

@@ -4,17 +4,17 @@ Behind a proxy on this machine, requests of strangers have local connections, so
 forwarding header never counts as local. The caller's address is read from `X-Forwarded-For` only
 for connections from a trusted proxy, because rate limits and the audit log depend on it.
 
-`X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` only affect the URLs in the response to the same
-request, which only its sender reads; so they are accepted from everybody.
+`X-Forwarded-Proto`, `-Host`, `-Port` and `-Prefix` shape the URLs in responses, and which origin is
+the service's own. They are trusted from the same proxies alone.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from bento_service.api.auth.loopback import CONNECTION, is_loopback
 
@@ -28,37 +28,25 @@ _FORWARDING = re.compile(
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+")
 _USUAL_PORTS = ("80", "443")
+_PUBLIC_URL = "lookalike_public_url"
 
 
-class Forwarding:
-    """Middleware that sets the real client, and adds a proxy's prefix to relative `Location`s."""
+def set_client(scope: Scope, trusted: Sequence[Network]) -> str:
+    """Set the client and the public URL that the connection or a trusted proxy names.
 
-    def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
-        self._app = app
-        self._trusted = trusted
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        client, scheme = scope.get(CONNECTION, (scope.get("client"), scope["scheme"]))
-        scope[CONNECTION] = (client, scheme)
-        scope["scheme"] = scheme
-        headers = Headers(scope=scope)
-        host = _client_address(client, headers.getlist("x-forwarded-for"), self._trusted)
-        scope["client"] = client if host is None else (host, 0)
-        prefix = _prefix(headers)
-
-        async def send_prefixed(message: Message) -> None:
-            if prefix and message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                location = answer.get("location", "")
-                if location.startswith("/") and not location.startswith("//"):
-                    answer["location"] = prefix + location
-            await send(message)
-
-        await self._app(scope, receive, send_prefixed)
+    Returns:
+        The path under which a trusted proxy serves this service, or an empty string.
+    """
+    client, scheme = scope.get(CONNECTION, (scope.get("client"), scope["scheme"]))
+    scope[CONNECTION] = (client, scheme)
+    scope["client"], scope["scheme"] = client, scheme
+    if client is None or not trusted or not _is_among(_address(client[0]), trusted):
+        return ""
+    headers = Headers(scope=scope)
+    if host := _client_address(headers.getlist("x-forwarded-for"), trusted):
+        scope["client"] = (host, 0)
+    scope[_PUBLIC_URL] = _public_url(headers, scheme)
+    return _prefix(headers)
 
 
 def why_not_local(request: Request) -> str | None:
@@ -84,13 +72,18 @@ def why_not_local(request: Request) -> str | None:
 
 def public_url(request: Request) -> str:
     """Return the scheme, host and path prefix that the caller used."""
-    headers = request.headers
+    direct = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
+    return str(request.scope.get(_PUBLIC_URL, direct))
+
+
+def _public_url(headers: Headers, connection_scheme: str) -> str:
+    """Return the URL of the service that a proxy's headers name."""
     scheme = _first(headers, "x-forwarded-proto").lower()
     if scheme not in ("http", "https"):
-        scheme = request.url.scheme
+        scheme = connection_scheme
     host = _first(headers, "x-forwarded-host")
     if not _HOST.fullmatch(host):
-        host = headers.get("host", request.url.netloc)
+        host = headers.get("host", "")
     port = _first(headers, "x-forwarded-port")
     has_port = re.search(r":[0-9]+$", host)
     if port.isdecimal() and port.isascii() and not has_port and port not in _USUAL_PORTS:
@@ -98,12 +91,8 @@ def public_url(request: Request) -> str:
     return f"{scheme}://{host}{_prefix(headers)}"
 
 
-def _client_address(
-    client: tuple[str, int] | None, forwarded_for: Iterable[str], trusted: Sequence[Network]
-) -> str | None:
+def _client_address(forwarded_for: Iterable[str], trusted: Sequence[Network]) -> str | None:
     """Return the last address before the trusted proxies, `None` if none is known."""
-    if client is None or not _is_among(_address(client[0]), trusted):
-        return None
     last = None
     for entry in reversed(",".join(forwarded_for).split(",")):
         address = _address(entry)

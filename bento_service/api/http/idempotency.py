@@ -23,25 +23,23 @@ IdempotencyKey = Annotated[
 ]
 
 
-def claim_of(key: str | None, call: str, body: Any) -> Claim | None:
-    """Return the claim of an idempotency key, or none without a key.
+def start_once(
+    app: Application,
+    key: str | None,
+    call: str,
+    body: Callable[[], Any],
+    start: Callable[[Claim | None], JobRecord],
+) -> JobRecord:
+    """Start a job, or return the job that the same call has started under this key.
 
-    Args:
-        key: The caller's key.
-        call: The name of the call and of what its path names.
-        body: The request as JSON values with all defaults filled in.
-    """
-    if key is None:
-        return None
-    canonical = json.dumps([call, body], sort_keys=True, separators=(",", ":"))
-    return Claim(key, hashlib.sha256(canonical.encode()).hexdigest())
-
-
-def once(app: Application, claim: Claim | None, start: Callable[[], JobRecord]) -> JobRecord:
-    """Return the job of a claim, or start it.
+    `call` names the route and the resource, `body` returns the JSON values with all defaults.
 
     Raises:
         Conflict: The key was used for another request.
     """
-    known = None if claim is None else app.catalogue.idempotency_keys.job_of(claim)
-    return start() if known is None else app.catalogue.jobs.get(known)
+    if key is None:
+        return start(None)
+    canonical = json.dumps([call, body()], sort_keys=True, separators=(",", ":"))
+    claim = Claim(key, hashlib.sha256(canonical.encode()).hexdigest())
+    known = app.catalogue.idempotency_keys.job_of(claim)
+    return start(claim) if known is None else app.catalogue.jobs.get(known)

@@ -13,7 +13,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match
 
-from bento_service.api.openapi import LINE_ROUTES
 from bento_service.errors import (
     BadRequest,
     InvalidArgument,
@@ -26,6 +25,7 @@ from bento_service.strict_json import JsonError, read_json
 from client_sdk.schemas import Problem
 
 _log = logging.getLogger(__name__)
+_LINE_ROUTES = ("/api/v1/", "/data/")
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _ASKED = ("type", "path", "root_path", "headers", "app")
 _RETRY_AFTER_SECONDS = {429: "1", 503: "2"}
@@ -45,7 +45,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def answer(request: Request, status: int, code: str, title: str, detail: str) -> Response:
@@ -60,20 +59,13 @@ def answer(request: Request, status: int, code: str, title: str, detail: str) ->
     if is_line_route(request):
         line = " ".join(f"{title}: {detail}".split())
         return PlainTextResponse(line, status, headers)
-    problem = Problem(
-        title=title,
-        status=status,
-        detail=detail,
-        code=code,
-        request_id=request_id,
-    )
-    return Response(
-        problem.model_dump_json(), status, headers, media_type="application/problem+json"
-    )
+    problem = Problem(title=title, status=status, detail=detail, code=code, request_id=request_id)
+    kind = "application/problem+json"
+    return Response(problem.model_dump_json(), status, headers, media_type=kind)
 
 
 def answer_error(request: Request, error: LookalikeError) -> Response:
-    """Return the answer for one of our errors."""
+    """Return the answer for an error of the service."""
     return answer(request, error.status, error.code, error.title, str(error))
 
 
@@ -97,18 +89,13 @@ def answer_defect(request: Request, error: Exception) -> Response:
         request.scope.get("lookalike_request_id", "-"),
         exc_info=error,
     )
-    return answer(
-        request,
-        LookalikeError.status,
-        LookalikeError.code,
-        LookalikeError.title,
-        "the service has a defect; its log has the details under this request_id",
-    )
+    detail = "the service has a defect; its log has the details under this request_id"
+    return answer_error(request, LookalikeError(detail))
 
 
 def is_line_route(request: Request) -> bool:
     """Return true if the route's failures are one line of text, as in version 1."""
-    return request.url.path.startswith(LINE_ROUTES)
+    return request.url.path.startswith(_LINE_ROUTES)
 
 
 def explained(errors: Sequence[Any]) -> str:
@@ -120,25 +107,19 @@ def explained(errors: Sequence[Any]) -> str:
     )
 
 
-async def _ours(request: Request, error: Exception) -> Response:
-    if not isinstance(error, LookalikeError):
-        raise error
+async def _ours(request: Request, error: Any) -> Response:
     return answer_error(request, error)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError | ValidationError):
-        raise error
+async def _invalid(request: Request, error: Any) -> Response:
     errors = error.errors()
     kind: type[LookalikeError] = InvalidArgument
-    if any(one["type"] in ("json_invalid", "model_attributes_type") for one in errors):
+    if any(each["type"] in ("json_invalid", "model_attributes_type") for each in errors):
         kind = BadRequest
-    return answer(request, kind.status, kind.code, kind.title, explained(errors))
+    return answer_error(request, kind(explained(errors)))
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
+async def _http(request: Request, error: Any) -> Response:
     if error.status_code == HTTPStatus.NO_CONTENT:
         return Response(status_code=error.status_code)
     if isinstance(error.__cause__, LookalikeError):  # FastAPI turns our errors into a plain 400
@@ -168,16 +149,8 @@ def _methods(request: Request) -> list[str]:
     ]
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    return answer_defect(request, error)
-
-
 def parsed_json(body: bytes) -> dict[str, Any]:
-    """Return the JSON object of a body.
-
-    Raises:
-        BadRequest: The body is no JSON object.
-    """
+    """Return the JSON object of a body, or raise `BadRequest` if it is none."""
     try:
         value = read_json(body)
     except JsonError as error:

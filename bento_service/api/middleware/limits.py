@@ -1,150 +1,174 @@
-"""Limits on concurrent requests and on their duration."""
+"""Limits on the number, the size and the duration of requests."""
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bento_service.api.http.problems import answer_error
-from bento_service.errors import Overloaded, RequestTimeout, TimeExceeded
+from bento_service.errors import LookalikeError, Overloaded, RequestTimeout, TimeExceeded, TooLarge
+from bento_service.settings import Settings
 
-_ALWAYS = ("/metrics",)  # monitoring matters most when the service is busy
-_SLOWEST = 16 * 1024
-_PIECE = 256 * 1024
-_STREAM = "text/event-stream"
+_UNLIMITED = ("/metrics",)  # monitoring matters most when the service is busy
+# Forms are written to disk while they arrive; every other body is kept in memory.
+_FORM_ROUTES = (
+    "/api/v1/search",
+    "/api/v2/compare",
+    "/api/v2/describe",
+    "/api/v2/search",
+    "/api/v2/train",
+)
+_MIN_BYTES_A_SECOND = 16 * 1024
+_PIECE_BYTES = 256 * 1024
+_EVENT_STREAM = "text/event-stream"
 
 
-@dataclass(frozen=True)
-class HttpLimits:
-    """Sizes, numbers and times that requests may not exceed.
+@dataclass(eq=False)
+class RequestLimits:
+    """Middleware that rejects requests over a limit, and times out slow bodies and answers.
 
-    Attributes:
-        max_request_bytes: Largest form.
-        max_json_bytes: Largest other body; it is kept in memory.
-        in_flight: Concurrent requests, without event streams.
-        streams: Concurrent event streams.
-        body_seconds: Seconds that a body may fall behind 16 KiB a second.
-        request_seconds: Time limit from a request's first byte to the start of its answer.
+    A request counts as in flight until its whole answer is sent; large answers are sent in pieces,
+    so that a slow reader keeps its place. An event stream, mostly idle, counts only until it has
+    started. Bodies are limited by declared and by received size.
     """
 
-    max_request_bytes: int
-    max_json_bytes: int = 16 * 2**20
-    in_flight: int = 128
-    streams: int = 256
-    body_seconds: float = 20.0
-    request_seconds: float = 600.0
-
-
-class InFlight:
-    """Middleware that rejects requests above the limit of concurrent ones.
-
-    A request counts until its whole answer is sent; large answers are sent in pieces, so that a
-    slow reader keeps its place. An event stream, mostly idle, counts only until it has started.
-    """
-
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self._app = app
-        self._most = most
-        self._under_way: set[object] = set()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http" or scope["path"] in _ALWAYS:
-            await self._app(scope, receive, send)
-            return
-        if len(self._under_way) >= self._most:
-            error = Overloaded(
-                f"the service is working on {self._most} requests, its limit; try again shortly, "
-                "or raise LOOKALIKE_REQUESTS_IN_FLIGHT"
-            )
-            await answer_error(Request(scope), error)(scope, receive, send)
-            return
-        own = object()
-        self._under_way.add(own)
-
-        async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                kind = Headers(raw=message.get("headers", [])).get("content-type", "")
-                if kind.startswith(_STREAM):
-                    self._under_way.discard(own)
-            for piece in _pieces(message):
-                await send(piece)
-
-        try:
-            await self._app(scope, receive, watched)
-        finally:
-            self._under_way.discard(own)
-
-
-def _pieces(message: Message) -> Iterator[Message]:
-    """Split a message with a large body: a server buffers one message whatever its size."""
-    body = message.get("body", b"")
-    for at in range(0, len(body) - _PIECE, _PIECE):
-        yield {**message, "body": body[at : at + _PIECE], "more_body": True}
-    rest = max(0, (len(body) - 1) // _PIECE * _PIECE)
-    yield {**message, "body": body[rest:]} if rest else message
-
-
-class TimeLimit:
-    """Middleware that times out slow bodies, and answers that do not start in time."""
-
-    def __init__(self, app: ASGIApp, body_seconds: float, request_seconds: float) -> None:
-        self._app = app
-        self._body_seconds = body_seconds
-        self._request_seconds = request_seconds
+    app: ASGIApp
+    settings: Settings
+    _in_flight: "set[_Exchange]" = field(default_factory=set, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send, self._body_seconds)
-        exchange.is_whole = not _has_body(Headers(scope=scope))
+        exchange = _Exchange(scope, receive, send, self.settings, self._in_flight)
         # A running thread cannot be cancelled: stop waiting for it, but keep counting it.
-        work = asyncio.ensure_future(self._app(scope, exchange.receive, exchange.send))
-        limit = exchange.limit = asyncio.timeout(self._request_seconds)
+        work = asyncio.ensure_future(self._serve(scope, exchange))
+        limit = exchange.limit = asyncio.timeout(self.settings.request_seconds)
         try:
             async with limit:
                 await asyncio.shield(work)
         except TimeoutError:
             if not limit.expired():
                 raise
-            await answer_error(Request(scope), self._late(exchange))(scope, receive, send)
+            await answer_error(Request(scope), exchange.late())(scope, receive, send)
         finally:
             if not work.done():
                 work.cancel()
-                work.add_done_callback(_forgotten)
+                work.add_done_callback(_ignore_result)
 
-    def _late(self, exchange: "_Exchange") -> RequestTimeout | TimeExceeded:
-        seconds = f"{self._request_seconds:g} s"
-        if exchange.is_whole:
-            return TimeExceeded(f"there was no answer within {seconds}; try again later")
-        return RequestTimeout(f"the body did not arrive within {seconds}; send less at once")
+    async def _serve(self, scope: Scope, exchange: "_Exchange") -> None:
+        if scope["path"] not in _UNLIMITED and (error := self._overloaded()):
+            await exchange.reject(error)
+            return
+        if scope["path"] not in _UNLIMITED:
+            self._in_flight.add(exchange)
+        try:
+            if exchange.declares_too_much:
+                await exchange.reject(exchange.too_large())
+            else:
+                await self.app(scope, exchange.receive, exchange.send)
+        finally:
+            self._in_flight.discard(exchange)
+
+    def _overloaded(self) -> Overloaded | None:
+        if len(self._in_flight) < self.settings.requests_in_flight:
+            return None
+        return Overloaded(
+            f"the service is working on {self.settings.requests_in_flight} requests, its limit; "
+            "try again shortly, or raise LOOKALIKE_REQUESTS_IN_FLIGHT"
+        )
 
 
 class _Exchange:
-    """One request and its answer, with the time that is left for each."""
+    """One request and its answer, with the bytes and the time that are left."""
 
     limit: asyncio.Timeout
 
-    def __init__(self, receive: Receive, send: Send, body_seconds: float) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        settings: Settings,
+        in_flight: "set[_Exchange]",
+    ) -> None:
+        headers = Headers(scope=scope)
+        self._scope = scope
         self._receive = receive
         self._send = send
-        self._most_seconds = self._seconds = body_seconds
+        self._settings = settings
+        self._in_flight = in_flight
+        kind = headers.get("content-type", "").lower()
+        self._is_form = scope["path"] in _FORM_ROUTES and kind.startswith("multipart/form-data")
+        self._seconds = settings.body_seconds
+        self._received = 0
         self._is_answered = False
-        self.is_whole = False
+        declared = headers.get("content-length", "0")
+        self._is_whole = declared == "0" and "transfer-encoding" not in headers
+        self.declares_too_much = declared.isdigit() and int(declared) > self._max_bytes
+
+    @property
+    def _max_bytes(self) -> int:
+        most = self._settings.max_request_bytes
+        return most if self._is_form else min(most, self._settings.max_json_bytes)
 
     async def receive(self) -> Message:
         """Receive the next piece of the body.
 
         Raises:
             RequestTimeout: The piece did not arrive in time.
+            TooLarge: The body exceeds the limit.
         """
-        if self.is_whole or self._is_answered:
+        message = await self._next()
+        self._received += len(message.get("body", b""))
+        if self._received > self._max_bytes:
+            raise self.too_large()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a piece of the answer, unless the time-out has been answered."""
+        if self.limit.expired():
+            return
+        if not self._is_answered:
+            self._is_answered = True
+            self.limit.reschedule(None)
+            kind = Headers(raw=message.get("headers", [])).get("content-type", "")
+            if kind.startswith(_EVENT_STREAM):
+                self._in_flight.discard(self)
+        for piece in _pieces(message):
+            await self._send(piece)
+
+    async def reject(self, error: LookalikeError) -> None:
+        """Answer with an error."""
+        await answer_error(Request(self._scope), error)(self._scope, self.receive, self.send)
+
+    def too_large(self) -> TooLarge:
+        """Return the error of a body over the limit."""
+        most = self._max_bytes
+        if self._is_form:
+            return TooLarge(
+                f"the request has more than {most} bytes; send less at once, or raise "
+                "LOOKALIKE_MAX_REQUEST_BYTES"
+            )
+        return TooLarge(
+            f"the body has more than {most} bytes; send less at once, pictures as a form, or raise "
+            "LOOKALIKE_MAX_JSON_BYTES"
+        )
+
+    def late(self) -> RequestTimeout | TimeExceeded:
+        """Return the error of an answer that did not start in time."""
+        seconds = f"{self._settings.request_seconds:g} s"
+        if self._is_whole:
+            return TimeExceeded(f"there was no answer within {seconds}; try again later")
+        return RequestTimeout(f"the body did not arrive within {seconds}; send less at once")
+
+    async def _next(self) -> Message:
+        if self._is_whole or self._is_answered:
             return await self._receive()
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -157,25 +181,21 @@ class _Exchange:
             ) from error
         # Only the time spent waiting for the body counts.
         left = self._seconds - (loop.time() - began)
-        earned = len(message.get("body", b"")) / _SLOWEST
-        self._seconds = max(0.0, min(self._most_seconds, left + earned))
-        self.is_whole = not message.get("more_body", False)
+        earned = len(message.get("body", b"")) / _MIN_BYTES_A_SECOND
+        self._seconds = max(0.0, min(self._settings.body_seconds, left + earned))
+        self._is_whole = not message.get("more_body", False)
         return message
 
-    async def send(self, message: Message) -> None:
-        """Send a piece of the answer, unless the time-out has been answered."""
-        if self.limit.expired():
-            return
-        if not self._is_answered:
-            self._is_answered = True
-            self.limit.reschedule(None)
-        await self._send(message)
+
+def _pieces(message: Message) -> Iterator[Message]:
+    """Split a message with a large body: a server buffers one message whatever its size."""
+    body = message.get("body", b"")
+    for at in range(0, len(body) - _PIECE_BYTES, _PIECE_BYTES):
+        yield {**message, "body": body[at : at + _PIECE_BYTES], "more_body": True}
+    rest = max(0, (len(body) - 1) // _PIECE_BYTES * _PIECE_BYTES)
+    yield {**message, "body": body[rest:]} if rest else message
 
 
-def _has_body(headers: Headers) -> bool:
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-
-
-def _forgotten(work: "asyncio.Future[None]") -> None:
+def _ignore_result(work: "asyncio.Future[None]") -> None:
     with suppress(asyncio.CancelledError):
         work.exception()

@@ -1,13 +1,14 @@
 """Collections, and what the service is and accepts."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from bento_service.api import wire
 from bento_service.api.auth.access import READ, TRAIN
+from bento_service.api.auth.tokens import Caller, Scope
 from bento_service.api.http.bodies import App, BoundedRoute
 from bento_service.errors import InvalidArgument
-from bento_service.pictures.formats import MEDIA_TYPES
 from client_sdk import __version__
+from client_sdk.decoding.formats import MEDIA_TYPES
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     MAX_TOP_K,
@@ -51,8 +52,9 @@ def delete_collection(app: App, name: str) -> None:
 
 
 @router.get("/info", dependencies=[READ])
-def info(app: App) -> Info:
-    """Describe the service: version, model, index and limits."""
+def info(request: Request, app: App) -> Info:
+    """Describe the service: version, model, index, limits, and the caller's scopes."""
+    caller: Caller = request.scope["caller"]
     known = [wire.collection(app, record) for record in app.catalogue.collections.all()]
     kinds = {one.name: one.index_type for one in known}
     return Info(
@@ -66,8 +68,12 @@ def info(app: App) -> Info:
         index_type=kinds.get(DEFAULT_COLLECTION, ""),
         index_types=kinds,
         milvus_lite=app.gallery.is_milvus_lite,
+        index_memory_bytes=app.gallery.cached_bytes,
         advice={one.name: one.advice for one in known if one.advice},
         image_roots=app.roots.names,
+        urls=app.fetcher is not None,
+        scopes=tuple(scope.value for scope in Scope if caller.may(scope)),
+        lines=wire.lines(app.version.thresholds),
         limits=Limits(
             max_upload_bytes=app.settings.max_upload_bytes,
             max_request_bytes=app.settings.max_request_bytes,

@@ -7,12 +7,11 @@ from bento_service.api import wire
 from bento_service.api.auth.access import SEARCH, sender_of
 from bento_service.api.http.bodies import (
     App,
-    check_size,
     form_body,
     is_form,
     json_body,
     text_fields,
-    uploaded,
+    uploaded_pictures,
 )
 from bento_service.api.http.paging import position
 from bento_service.api.openapi import COLLECTION, FILE, body_of, form_content, json_content
@@ -36,7 +35,6 @@ _ID = {"type": "integer", "description": "of a stored image, instead of the pict
 
 @router.post(
     "/compare",
-    response_model=Comparison,
     dependencies=[SEARCH],
     openapi_extra=body_of(
         form_content(None, a=FILE, b=FILE, a_id=_ID, b_id=_ID, collection=COLLECTION),
@@ -75,14 +73,12 @@ def _subject(app: Application, form: FormData, name: str, image_id: int | None) 
         raise InvalidArgument(f"give exactly one of `{name}`, a picture, and `{name}_id`")
     if image_id is not None:
         return image_id
-    (file,) = uploaded(form, name)
-    check_size(app, file.size or 0)
-    return file.file
+    (picture,) = uploaded_pictures(app, form, name)
+    return picture
 
 
 @router.post(
     "/duplicates",
-    response_model=DuplicateGroups,
     dependencies=[SEARCH],
     openapi_extra=body_of(json_content(DuplicatesRequest), required=False),
 )

@@ -1,5 +1,6 @@
 """Images: counting, listing, reading, changing and deleting them."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,15 +11,21 @@ from pydantic_core import PydanticCustomError
 
 from bento_service.api import wire
 from bento_service.api.auth.access import READ, TRAIN, sender_of
-from bento_service.api.http.bodies import App, BoundedRoute, json_body, loose_parameters, text_of
-from bento_service.api.http.paging import Limit, position
+from bento_service.api.http.bodies import App, BoundedRoute, Parameters, json_of, text_of
+from bento_service.api.http.paging import (
+    Limit,
+    decoded_cursor,
+    encoded_cursor,
+    foreign_cursor,
+    position,
+)
 from bento_service.api.openapi import COLLECTION, body_of, json_content
-from bento_service.application import Application
+from bento_service.catalogue.images.orders import Key, Order, key_of
+from bento_service.catalogue.records import ImageRecord
 from bento_service.errors import InvalidArgument
-from bento_service.filters.expressions import Expression
 from bento_service.filters.parser import parse
 from bento_service.filters.values import check_metadata
-from bento_service.pictures.formats import MEDIA_TYPES
+from client_sdk.decoding.formats import MEDIA_TYPES
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     FILTER_LANGUAGE,
@@ -47,6 +54,10 @@ def _digits(value: object) -> object:
 ImageId = Annotated[int, BeforeValidator(_digits)]
 # The browser caches a picture, but asks each time whether it is still current.
 _KEPT = "private, no-cache"
+# Under a digest it does not ask: ids are never reused, so the answer stays the same.
+_KEPT_FOR_GOOD = "private, max-age=31536000, immutable"
+
+_MIN_DIGEST = 16
 
 
 class ImagePatch(BaseModel):
@@ -65,22 +76,17 @@ def _count_body() -> dict[str, Any]:
     return {"application/json": {"schema": {"type": "object", "properties": properties}}}
 
 
-@router.get("/count", response_model=Count, dependencies=[READ])
+@router.get("/count", dependencies=[READ])
 @router.post(
     "/count",
-    response_model=Count,
     dependencies=[READ],
     openapi_extra=body_of(_count_body(), required=False),
 )
-async def count(request: Request, app: App) -> Count:
+def count(app: App, parameters: Parameters) -> Count:
     """Count the images of a collection, or those that pass a filter."""
-    parameters = await loose_parameters(request)
     name = text_of(parameters, "collection", DEFAULT_COLLECTION)
     expression = text_of(parameters, "filter")
-    return await run_in_threadpool(_count, app, name, parse(expression) if expression else None)
-
-
-def _count(app: Application, name: str, which: Expression | None) -> Count:
+    which = parse(expression) if expression else None
     collection = app.catalogue.collections.named(name)
     if which is not None:
         return Count(collection=name, count=app.catalogue.filtered.count(collection.id, which))
@@ -89,17 +95,11 @@ def _count(app: Application, name: str, which: Expression | None) -> Count:
 
 @router.post(
     "/delete",
-    response_model=Deleted,
     dependencies=[TRAIN],
     openapi_extra=body_of(json_content(DeleteRequest)),
 )
-async def delete(request: Request, app: App) -> Deleted:
+def delete(app: App, body: Annotated[DeleteRequest, json_of(DeleteRequest)]) -> Deleted:
     """Delete images by id, those that pass a filter, or all of a collection."""
-    body = await json_body(request, DeleteRequest)
-    return await run_in_threadpool(_delete, app, body)
-
-
-def _delete(app: Application, body: DeleteRequest) -> Deleted:
     if [bool(body.ids), body.filter is not None, body.all].count(True) != 1:
         raise InvalidArgument(
             "name what to delete: one of `ids`, `filter` and `all: true`; nothing was done"
@@ -121,29 +121,56 @@ def images(
     app: App,
     collection: str = DEFAULT_COLLECTION,
     prefix: str | None = None,
-    filter: Filter = None,  # noqa: A002 - the contract's name
+    filter: Filter = None,
+    sort: Order = Order.ID,
     limit: Limit = 100,
     cursor: str | None = None,
 ) -> ImageList:
-    """List images of a collection by rising id, all or those that pass a filter."""
+    """List images of a collection, all or those that pass a filter."""
     which = None if filter is None else parse(filter)
     record = app.catalogue.collections.named(collection)
     found = app.catalogue.images.page(
-        record.id, after=position(cursor) or 0, limit=limit + 1, prefix=_inside(prefix), which=which
+        record.id,
+        order=sort,
+        after=_place(sort, cursor),
+        limit=limit + 1,
+        prefix=_inside(prefix),
+        which=which,
     )
     shown = found[:limit]
     return ImageList(
         images=tuple(map(wire.image, shown)),
-        next_cursor=str(shown[-1].id) if len(found) > limit else None,
+        next_cursor=_cursor(sort, shown[-1]) if len(found) > limit else None,
     )
+
+
+def _cursor(order: Order, last: ImageRecord) -> str:
+    key = key_of(order, last)
+    if len(key) == 1:
+        return str(last.id)
+    first = key[0].isoformat() if order.is_by_time else wire.printable(key[0])
+    return encoded_cursor(first, last.id)
+
+
+def _place(order: Order, cursor: str | None) -> Key | None:
+    if cursor is None:
+        return None
+    if order in (Order.ID, Order.ID_DESCENDING):
+        return (position(cursor),)
+    first, image_id = decoded_cursor(cursor, str, int)
+    try:
+        return (datetime.fromisoformat(first) if order.is_by_time else first, image_id)
+    except ValueError as error:
+        raise foreign_cursor() from error
 
 
 @router.post("/known", dependencies=[READ])
 def known(app: App, body: KnownRequest) -> Known:
-    """Return which of these digests a collection holds, so that known files need no upload."""
+    """Return which of these digests a collection has, and their ids; these need no upload."""
     record = app.catalogue.collections.named(body.collection)
-    held = app.catalogue.images.known_among(record.id, body.sha256)
-    return Known(collection=record.name, known=tuple(one for one in body.sha256 if one in held))
+    ids = app.catalogue.images.known_among(record.id, body.sha256)
+    present = tuple(digest for digest in body.sha256 if digest in ids)
+    return Known(collection=record.name, known=present, ids=ids)
 
 
 def _inside(prefix: str | None) -> str | None:
@@ -181,7 +208,7 @@ def content(request: Request, app: App, image_id: ImageId) -> Response:
     etag = f'"{found.sha256}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})
-    name = quote(wire.image(found).name)
+    name = quote(wire.image_name(found))
     return Response(
         app.originals.read(found),
         media_type=MEDIA_TYPES[found.format],
@@ -197,20 +224,25 @@ def content(request: Request, app: App, image_id: ImageId) -> Response:
 
 @router.get("/images/{image_id}/thumbnail", response_class=Response, dependencies=[READ])
 async def image_thumbnail(
-    request: Request, app: App, image_id: ImageId, size: Side = 256
+    request: Request,
+    app: App,
+    image_id: ImageId,
+    size: Side = 256,
+    digest: Annotated[str, Query(max_length=64, description="the start of its SHA-256")] = "",
 ) -> Response:
-    """Return a small WebP that fits in a square of `size` pixels."""
+    """Return a small WebP that fits in a square of `size` pixels; with its `digest`, cacheable."""
     found = await run_in_threadpool(app.catalogue.images.get, image_id)
     etag = f'"{found.sha256}-{size}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"ETag": etag})
     small = await app.thumbnail(found, side=size, sender=sender_of(request))
+    is_named = len(digest) >= _MIN_DIGEST and found.sha256.startswith(digest)
     return Response(
         small,
         media_type="image/webp",
         headers={
             "ETag": etag,
-            "Cache-Control": _KEPT,
+            "Cache-Control": _KEPT_FOR_GOOD if is_named else _KEPT,
             "X-Content-Type-Options": "nosniff",
         },
     )

@@ -28,12 +28,17 @@ def jobs(
     app: App,
     state: Annotated[list[JobState] | None, Query(description="one or several")] = None,
     collection: str | None = None,
+    batch: Annotated[str | None, Query(max_length=64)] = None,
     limit: Limit = 50,
     cursor: str | None = None,
 ) -> JobList:
-    """List jobs, newest first: all, those in some states, or those of a collection."""
+    """List jobs, newest first: all, or those in some states, of a collection or of a batch."""
     found = app.catalogue.jobs.page(
-        before=position(cursor), limit=limit + 1, states=state or (), collection=collection
+        before=position(cursor),
+        limit=limit + 1,
+        states=state or (),
+        collection=collection,
+        batch=batch,
     )
     shown = found[:limit]
     return JobList(
@@ -86,13 +91,9 @@ async def accepted(response: Response, app: Application, record: JobRecord) -> J
     return await run_in_threadpool(wire.job, app, record)
 
 
-def _feed(request: Request, _: App) -> Feed[Job]:
-    """Return the feed of job changes.
-
-    Raises:
-        Overloaded: Too many clients are following jobs.
-    """
-    feed: Feed[Job] = request.app.state.feed
+def _feed(request: Request, _: App) -> Feed:
+    """Return the feed of job changes, or raise `Overloaded` if too many clients follow jobs."""
+    feed: Feed = request.app.state.feed
     if feed.listeners >= request.app.state.streams:
         raise Overloaded(
             "too many clients are following jobs; poll `/api/v2/jobs/{id}`, or raise "
@@ -113,7 +114,7 @@ def _followed(
 
 @router.get("/{job_id}/events", response_class=EventSourceResponse, dependencies=[READ])
 async def job_events(
-    feed: Annotated[Feed[Job], Depends(_feed)],
+    feed: Annotated[Feed, Depends(_feed)],
     record: Annotated[JobRecord, Depends(_followed)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream a job as `job` events: now, at each change and at its end.

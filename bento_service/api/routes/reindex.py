@@ -1,14 +1,13 @@
 """Reindexing: describing a collection by another descriptor version. For `admin` alone."""
 
-from functools import partial
-
 from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 
 from bento_service.api import wire
 from bento_service.api.http.bodies import App, BoundedRoute
-from bento_service.api.http.idempotency import IdempotencyKey, claim_of, once
+from bento_service.api.http.idempotency import IdempotencyKey, start_once
 from bento_service.api.routes.jobs import accepted
+from bento_service.catalogue.jobs.records import Claim, JobRecord
 from bento_service.ingest.starting.folder_jobs import start_reindex_job
 from client_sdk.schemas import Collection, Job, ReindexRequest
 
@@ -28,17 +27,21 @@ async def reindex(
     Searches use the old descriptors until every image has a new one.
     """
     wanted = body or ReindexRequest()
-    claim = claim_of(idempotency_key, f"reindex {name}", wanted.model_dump(mode="json"))
-    start = partial(
-        start_reindex_job,
-        app.catalogue,
-        app.computed,
-        name,
-        wanted.descriptor,
-        drop_missing=wanted.drop_missing,
-        claim=claim,
+
+    def start(claim: Claim | None) -> JobRecord:
+        return start_reindex_job(
+            app.catalogue,
+            app.computed,
+            name,
+            wanted.descriptor,
+            drop_missing=wanted.drop_missing,
+            claim=claim,
+        )
+
+    record = await run_in_threadpool(
+        start_once, app, idempotency_key, f"reindex {name}", wanted.model_dump, start
     )
-    return await accepted(response, app, await run_in_threadpool(once, app, claim, start))
+    return await accepted(response, app, record)
 
 
 @router.post("/undo")

@@ -1,10 +1,10 @@
 """Searches by a picture, by a part of one, or by a stored image."""
 
 import base64
-import binascii
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any, BinaryIO
 
 from fastapi import APIRouter, Request
@@ -18,19 +18,18 @@ from bento_service.api.http.bodies import (
     is_form,
     json_body,
     text_fields,
-    uploaded,
+    uploaded_pictures,
 )
 from bento_service.api.openapi import FILE, body_of, form_content, json_content
 from bento_service.application import Application
+from bento_service.comparison.comparer import Subject
 from bento_service.errors import InvalidArgument
 from bento_service.filters.parser import parse
 from bento_service.search.query import Query
 from client_sdk.schemas import SearchOptions, SearchRequest, SearchResponse
+from client_sdk.schemas.descriptors import Descriptor
 
 router = APIRouter(prefix="/api/v2")
-
-Subject = BinaryIO | bytes | int
-"""The subject of a search: an encoded picture, or the id of a stored image."""
 
 
 def _search_form() -> dict[str, Any]:
@@ -41,7 +40,6 @@ def _search_form() -> dict[str, Any]:
 
 @router.post(
     "/search",
-    response_model=SearchResponse,
     dependencies=[SEARCH],
     openapi_extra=body_of(_search_form(), json_content(SearchRequest)),
 )
@@ -57,12 +55,33 @@ async def search(request: Request, app: App) -> SearchResponse:
             result = await app.searcher.by_picture(
                 query, subject, region=options.region, sender=sender
             )
+    request.app.state.metrics.observe_search(result)
     return wire.search_response(
         app,
         options.collection,
         result,
         explain=options.explain,
         took_ms=1000 * (time.perf_counter() - started),
+    )
+
+
+@router.post(
+    "/describe",
+    dependencies=[SEARCH],
+    openapi_extra=body_of(_search_form(), json_content(SearchRequest)),
+)
+async def describe(request: Request, app: App) -> Descriptor:
+    """Return the descriptor of a picture or a stored image; other options are ignored."""
+    sender = sender_of(request)
+    async with _asked(request, app) as (options, subject):
+        space, vector = await app.comparer.describe(
+            subject,
+            collection=options.collection,
+            region=options.region,
+            sender=sender,
+        )
+    return Descriptor(
+        descriptor=space.descriptor, fingerprint=space.fingerprint, vector=tuple(vector.tolist())
     )
 
 
@@ -73,12 +92,10 @@ async def _asked(
     """Yield a search's options and subject; a picture's file is open within the block."""
     if is_form(request):
         async with form_body(request) as form:
-            file, *more = uploaded(form, "file")
+            picture, *more = uploaded_pictures(app, form, "file")
             if more:
                 raise InvalidArgument("file: send one picture at a time")
-            options = SearchOptions.from_form(text_fields(form, without={"file"}))
-            check_size(app, file.size or 0)
-            yield options, file.file
+            yield SearchOptions.from_form(text_fields(form, without={"file"})), picture
         return
     body = await json_body(request, SearchRequest)
     if [body.image, body.image_id, body.url].count(None) != 2:
@@ -99,13 +116,13 @@ async def _asked(
         yield body, _decoded(app, body.image or "")
 
 
-def _decoded(app: Application, image: str) -> bytes:
+def _decoded(app: Application, image: str) -> BinaryIO:
     try:
         picture = base64.b64decode(image, validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise InvalidArgument("image: is not base64") from error
     check_size(app, len(picture))
-    return picture
+    return BytesIO(picture)
 
 
 def _query(options: SearchOptions) -> Query:

@@ -3,34 +3,34 @@
 Its clients work unchanged. Failures have a real status and one line of text.
 """
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from bento_service.api import wire
 from bento_service.api.auth.access import READ, SEARCH, TRAIN, sender_of
 from bento_service.api.http.bodies import (
     App,
-    check_size,
+    Parameters,
     form_body,
     is_form,
-    loose_parameters,
     text_fields,
     text_of,
-    uploaded,
+    uploaded_pictures,
 )
 from bento_service.api.http.forwarded import public_url
 from bento_service.api.routes.images import content
+from bento_service.catalogue.records import ImageRecord
 from bento_service.errors import BadRequest, ImageNotFound, InvalidArgument
 from bento_service.ingest.starting.folder_jobs import start_folder_job
 from bento_service.search.query import Query
 from client_sdk.schemas import DEFAULT_COLLECTION, MAX_TOP_K, TrainRequest
 
 router = APIRouter(include_in_schema=False)
-
-Parameters = Annotated[dict[str, Any], Depends(loose_parameters)]
-_EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif"}
 
 
 @router.post("/api/v1/train", dependencies=[TRAIN])
@@ -47,9 +47,14 @@ async def train(app: App, parameters: Parameters) -> Response:
 
 @router.get("/api/v1/process", dependencies=[READ])
 def process(app: App) -> Response:
-    """Return the progress of the newest job."""
-    newest = app.catalogue.jobs.page(before=None, limit=1)
-    done, total = (newest[0].done, newest[0].total) if newest else (0, 0)
+    """Return the progress of the newest job; equal numbers mean that it has ended.
+
+    While a folder is listed, as many files may be done as are known, or none at all.
+    """
+    newest = next(iter(app.catalogue.jobs.page(before=None, limit=1)), None)
+    done, total = (newest.done, newest.total) if newest else (0, 0)
+    if newest and not newest.state.is_final:
+        total = max(total, done + 1)
     return PlainTextResponse(f"current: {done}, total: {total}")
 
 
@@ -66,19 +71,14 @@ async def search(request: Request, app: App) -> Response:
     if not is_form(request):
         raise BadRequest("file: send the picture as multipart/form-data")
     async with form_body(request) as form:
-        file = uploaded(form, "file")[0]
-        parameters = {**request.query_params, **text_fields(form, without={"file"})}
-        check_size(app, file.size or 0)
-        result = await app.searcher.by_picture(
-            _query(parameters), file.file, sender=sender_of(request)
-        )
+        picture = uploaded_pictures(app, form, "file")[0]
+        query = _query({**request.query_params, **text_fields(form, without={"file"})})
+        result = await app.searcher.by_picture(query, picture, sender=sender_of(request))
+    request.app.state.metrics.observe_search(result)
     origin = public_url(request)
-    return JSONResponse(
-        [
-            [f"{origin}/data/{found.image.id}.{_extension(found.image.format)}", found.distance]
-            for found in result.hits
-        ]
-    )
+    # Hits with the same score are in the order of ids, which need not be that of distances.
+    hits = sorted(result.hits, key=lambda hit: hit.distance)
+    return JSONResponse([[f"{origin}{_address(hit.image)}", hit.distance] for hit in hits])
 
 
 @router.post("/api/v1/delete", dependencies=[TRAIN])
@@ -91,15 +91,16 @@ def delete(app: App, parameters: Parameters) -> Response:
 
 
 @router.get("/data/{image}", dependencies=[READ])
+@router.get("/data/{image}/{name}", dependencies=[READ])
 def data(request: Request, app: App, image: str) -> Response:
-    """Return the bytes of an image."""
+    """Return the bytes of an image; only the id counts, which an extension or a name may follow."""
     image_id = image.split(".", 1)[0]
     if not (image_id.isascii() and image_id.isdigit() and len(image_id) < 19):
         raise ImageNotFound(f"there is no image {image!r}")
     return content(request, app, int(image_id))
 
 
-def _table(parameters: dict[str, Any]) -> str:
+def _table(parameters: Mapping[str, Any]) -> str:
     return text_of(parameters, "Table", DEFAULT_COLLECTION)
 
 
@@ -116,5 +117,6 @@ def _whole(parameters: dict[str, str], name: str, *, default: int, low: int, hig
     return int(text)
 
 
-def _extension(format_: str) -> str:
-    return _EXTENSIONS.get(format_, format_.lower())
+def _address(image: ImageRecord) -> str:
+    """Return the path of an image, which ends with the name of its file."""
+    return f"/data/{image.id}/{quote(wire.image_name(image), safe='')}"

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete
 
+from bento_service.catalogue.copying import insert_many
 from bento_service.catalogue.tables import attributes
 from bento_service.filters import values
 
@@ -18,8 +19,7 @@ def add_attributes(
         for image_id, metadata in by_image.items()
         for attribute in values.attributes(metadata)
     ]
-    if rows:
-        connection.execute(insert(attributes), rows)
+    insert_many(connection, attributes, rows)
 
 
 def replace_attributes(

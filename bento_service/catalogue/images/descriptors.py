@@ -7,8 +7,9 @@ import numpy as np
 from sqlalchemy import Connection, Row, Select, func, select
 
 from bento_service.catalogue.database import TableGroup, slices
+from bento_service.catalogue.indexes import index_record, select_indexes
 from bento_service.catalogue.records import DescriptorBatch, IndexRecord
-from bento_service.catalogue.tables import descriptors, images
+from bento_service.catalogue.tables import descriptors, images, indexes
 
 _ROWS_PER_BATCH = 1000
 
@@ -20,6 +21,11 @@ class Descriptors(TableGroup):
         """Yield the descriptors of all images of an index."""
         with self._database.reading() as connection:
             yield from in_batches(connection, [_of_living(index)])
+
+    def of_index(self, name: str) -> Iterator[DescriptorBatch] | None:
+        """Return the descriptors of all images of an index by its name, `None` without one."""
+        rows = self._database.rows(select_indexes().where(indexes.c.name == name))
+        return self.all(index_record(rows[0])) if rows else None
 
     def of(self, index: IndexRecord, image_ids: Iterable[int]) -> Iterator[DescriptorBatch]:
         """Yield the descriptors of those of these images that are not deleted."""

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, FromClause, and_, func, select
 from bento_service.catalogue.database import TableGroup, slices
 from bento_service.catalogue.images.descriptors import in_batches, select_descriptors
 from bento_service.catalogue.images.filter_sql import Condition, condition
-from bento_service.catalogue.images.images import living_in, mark_deleted
+from bento_service.catalogue.images.images import mark_deleted
+from bento_service.catalogue.images.lookup import living_in
 from bento_service.catalogue.records import DescriptorBatch
 from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.tables import images
@@ -43,14 +44,7 @@ class FilteredImages(TableGroup):
         index_id: int,
         among: Iterable[int] | None = None,
     ) -> Iterator[DescriptorBatch]:
-        """Yield an index's descriptors of the images that pass, in batches.
-
-        Args:
-            collection_id: Id of the images' collection.
-            which: The filter.
-            index_id: Id of the descriptors' index.
-            among: Ids of the only images to look at; all if `None`.
-        """
+        """Yield an index's descriptors of the images that pass and, if given, are in `among`."""
         statement = select_descriptors(index_id).where(_passing(collection_id, which))
         statements = [statement]
         if among is not None:

@@ -1,15 +1,36 @@
-"""The perceptual hashes of images, as `pictures.perceptual_hash` stores them."""
+"""The perceptual hashes and miniatures of images, as `bento_service.pictures` stores them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
-from bento_service.catalogue.database import TableGroup, slices
-from bento_service.catalogue.tables import images
+from bento_service.catalogue.database import TableGroup, insert_or_ignore, slices
+from bento_service.catalogue.tables import images, miniatures
+
+
+class Prints(NamedTuple):
+    """The stored hashes and miniature of an image."""
+
+    hashes: bytes
+    miniature: bytes
+
+
+# Built once: most searches run it, and building it takes longer than running it.
+_BOTH = (
+    select(images.c.id, images.c.hashes, miniatures.c.pixels)
+    .outerjoin(miniatures)
+    .where(images.c.id.in_(bindparam("ids", expanding=True)), ~images.c.deleted)
+)
 
 
 class Hashes(TableGroup):
-    """The column `hashes` of the `images` table."""
+    """The column `hashes` of the `images` table, and the `miniatures` table."""
+
+    def both(self, image_ids: Sequence[int]) -> dict[int, tuple[bytes | None, bytes | None]]:
+        """Return hashes and miniatures of a few images; those that are deleted have no entry."""
+        rows = self._database.rows(_BOTH, {"ids": image_ids})
+        return {row.id: (row.hashes, row.pixels) for row in rows}
 
     def of(self, image_ids: Iterable[int]) -> dict[int, bytes | None]:
         """Return the hashes of those images that are not deleted; `None` if not computed yet."""
@@ -24,27 +45,51 @@ class Hashes(TableGroup):
                 )
             }
 
+    def miniatures(self, image_ids: Iterable[int]) -> dict[int, bytes]:
+        """Return the miniatures of those images that have one."""
+        with self._database.reading() as connection:
+            return {
+                row.image_id: row.pixels
+                for some in slices(sorted(set(image_ids)))
+                for row in connection.execute(
+                    select(miniatures).where(miniatures.c.image_id.in_(some))
+                )
+            }
+
     def missing(self, *, after: int, limit: int) -> list[int]:
-        """Return ids above `after` of images of all collections without hashes, in order."""
+        """Return ids above `after` of images of all collections that lack either, in order."""
         statement = (
             select(images.c.id)
-            .where(images.c.hashes.is_(None), ~images.c.deleted, images.c.id > after)
+            .outerjoin(miniatures)
+            .where(
+                or_(images.c.hashes.is_(None), miniatures.c.image_id.is_(None)),
+                ~images.c.deleted,
+                images.c.id > after,
+            )
             .order_by(images.c.id)
             .limit(limit)
         )
         return list(self._database.scalars(statement))
 
     def forget(self, image_ids: Iterable[int]) -> None:
-        """Remove the hashes of these images, so that they are computed again."""
+        """Remove hashes and miniatures of these images, so that they are computed again."""
         with self._database.writing() as connection:
             for some in slices(sorted(image_ids)):
                 connection.execute(update(images).where(images.c.id.in_(some)).values(hashes=None))
+                connection.execute(delete(miniatures).where(miniatures.c.image_id.in_(some)))
 
-    def write(self, hashes: Mapping[int, bytes]) -> None:
-        """Write the hashes of some images, in one transaction."""
-        if not hashes:
+    def write(self, prints: Mapping[int, Prints]) -> None:
+        """Write the hashes and miniatures of some images, in one transaction."""
+        if not prints:
             return
         statement = update(images).where(images.c.id == bindparam("image"))
-        rows = [{"image": image_id, "new": new} for image_id, new in hashes.items()]
+        hashes = [{"image": image_id, "new": new.hashes} for image_id, new in prints.items()]
         with self._database.writing() as connection:
-            connection.execute(statement.values(hashes=bindparam("new")), rows)
+            connection.execute(statement.values(hashes=bindparam("new")), hashes)
+            living = select(images.c.id).where(images.c.id.in_(prints), ~images.c.deleted)
+            rows = [
+                {"image_id": image_id, "pixels": prints[image_id].miniature}
+                for image_id in connection.scalars(living)
+            ]
+            if rows:
+                connection.execute(insert_or_ignore(connection, miniatures), rows)

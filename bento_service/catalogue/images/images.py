@@ -1,7 +1,8 @@
 """Images and their sources."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    or_,
     select,
     update,
 )
@@ -22,24 +24,40 @@ from sqlalchemy import (
 from bento_service.catalogue.database import TableGroup, slices
 from bento_service.catalogue.images.attributes import replace_attributes
 from bento_service.catalogue.images.filter_sql import condition
+from bento_service.catalogue.images.lookup import (
+    id_of,
+    ids_by_digest,
+    living_in,
+    upload_digests,
+)
+from bento_service.catalogue.images.orders import Key, Order, ids_by_name, ordered
 from bento_service.catalogue.indexes import followers
 from bento_service.catalogue.records import ImageRecord, SourceRecord
 from bento_service.catalogue.revisions import next_revision
-from bento_service.catalogue.tables import SourceKind, collections, descriptors, images, sources
+from bento_service.catalogue.spellings import spellings
+from bento_service.catalogue.states import SourceKind
+from bento_service.catalogue.tables import collections, descriptors, images, sources
 from bento_service.errors import ImageNotFound
 from bento_service.filters.expressions import Expression
 
 _LARGEST_ID = 2**63 - 1
+_PLAIN = [field.name for field in fields(ImageRecord) if field.name != "sources"]
 
 
-def living_in(collection_id: Any) -> ColumnElement[bool]:
-    """Return the condition that an image is in a collection and not deleted."""
-    return and_(images.c.collection_id == collection_id, ~images.c.deleted)
+def _select_images() -> Any:
+    return (
+        select(images, collections.c.name.label("collection"))
+        .join(collections, collections.c.id == images.c.collection_id)
+        .where(~images.c.deleted)
+    )
 
 
-# Built once: it runs for each file of every job, and building it takes as long as running it.
-_WITH_DIGEST = select(images.c.id).where(
-    living_in(bindparam("collection")), images.c.sha256 == bindparam("digest")
+# Built once: every search runs them, and building them takes as long as running them.
+_BY_IDS = _select_images().where(images.c.id.in_(bindparam("ids", expanding=True)))
+_SOURCES = (
+    select(sources)
+    .where(sources.c.image_id.in_(bindparam("ids", expanding=True)))
+    .order_by(sources.c.id)
 )
 
 
@@ -68,14 +86,14 @@ class Images(TableGroup):
             rows = [
                 row
                 for some in slices(_possible(image_ids))
-                for row in connection.execute(_select_images().where(images.c.id.in_(some)))
+                for row in connection.execute(_BY_IDS, {"ids": some})
             ]
             return _records(connection, rows)
 
     def with_digest(self, collection_id: int, sha256: str) -> ImageRecord | None:
         """Return the image of a collection with these bytes, if there is one."""
         with self._database.reading() as connection:
-            image_id = _id_of(connection, collection_id, sha256)
+            image_id = id_of(connection, collection_id, sha256)
             rows = connection.execute(_select_images().where(images.c.id == image_id)).all()
             return next(iter(_records(connection, rows).values()), None)
 
@@ -98,34 +116,38 @@ class Images(TableGroup):
         self,
         collection_id: int,
         *,
-        after: int,
         limit: int,
+        order: Order = Order.ID,
+        after: Key | None = None,
         prefix: str | None = None,
         which: Expression | None = None,
     ) -> list[ImageRecord]:
-        """Return images of a collection in the order of their ids.
+        """Return up to `limit` images of a collection in an order, after the last one of a page.
 
-        Args:
-            collection_id: Id of the images' collection.
-            after: 0 for the first page, then the last id of the page before.
-            limit: Most images to return.
-            prefix: Return only images with a source whose path begins like this.
-            which: Return only images that pass this filter.
+        With a prefix, the images have a source whose path begins like this, however accents are
+        composed; with a filter, `which`, they pass it.
+
+        Raises:
+            InvalidArgument: See `ids_by_name`.
         """
-        statement = (
-            _select_images()
-            .where(images.c.collection_id == collection_id, images.c.id > after)
-            .order_by(images.c.id)
-            .limit(limit)
-        )
+        statement = _select_images().where(images.c.collection_id == collection_id)
         if prefix:
             statement = statement.where(
-                exists().where(sources.c.image_id == images.c.id, _begins_with(prefix))
+                exists().where(
+                    sources.c.image_id == images.c.id,
+                    or_(*map(_begins_with, spellings(prefix))),
+                )
             )
         if which is not None:
             statement = statement.where(condition(which, collection_id))
         with self._database.reading() as connection:
-            return list(_records(connection, connection.execute(statement).all()).values())
+            if order is Order.NAME:
+                ids = ids_by_name(connection, statement, after, limit)
+                rows = connection.execute(_BY_IDS, {"ids": ids}).all()
+                by_id = _records(connection, rows)
+                return [by_id[image_id] for image_id in ids]
+            rows = connection.execute(ordered(statement, order, after).limit(limit)).all()
+            return list(_records(connection, rows).values())
 
     def ids(self, collection_id: int, *, after: int, limit: int) -> list[int]:
         """Return ids above `after` of images of a collection, in order."""
@@ -138,14 +160,14 @@ class Images(TableGroup):
         return list(self._database.scalars(statement))
 
     def known(self, collection_id: int, sha256: str) -> bool:
-        """Return whether a collection has an image with these bytes."""
+        """Return true if a collection has an image with these bytes."""
         with self._database.reading() as connection:
-            return _id_of(connection, collection_id, sha256) is not None
+            return id_of(connection, collection_id, sha256) is not None
 
-    def known_among(self, collection_id: int, digests: Sequence[str]) -> set[str]:
-        """Return those of these digests whose bytes a collection has."""
+    def known_among(self, collection_id: int, digests: Sequence[str]) -> dict[str, int]:
+        """Return the ids of a collection's images that have one of these digests, by digest."""
         with self._database.reading() as connection:
-            return set(ids_by_digest(connection, collection_id, digests))
+            return ids_by_digest(connection, collection_id, digests)
 
     def set_metadata(self, image_id: int, metadata: dict[str, Any]) -> None:
         """Replace the metadata of an image.
@@ -218,38 +240,6 @@ def mark_deleted_where(
     return int(connection.execute(update(images).where(chosen).values(deleted=True)).rowcount)
 
 
-def ids_by_digest(
-    connection: Connection, collection_id: int, digests: Iterable[str]
-) -> dict[str, int]:
-    """Return the ids of those images of a collection that have one of these digests."""
-    return {
-        row.sha256: row.id
-        for some in slices(sorted(set(digests)))
-        for row in connection.execute(
-            select(images.c.sha256, images.c.id).where(
-                living_in(collection_id), images.c.sha256.in_(some)
-            )
-        )
-    }
-
-
-def upload_digests(connection: Connection, which: ColumnElement[bool]) -> set[str]:
-    """Return the digests of the uploads that are sources of the images that meet a condition."""
-    statement = (
-        select(sources.c.sha256)
-        .join(images, images.c.id == sources.c.image_id)
-        .where(sources.c.kind == SourceKind.UPLOAD, which)
-        .distinct()
-    )
-    return set(connection.execute(statement).scalars())
-
-
-def _id_of(connection: Connection, collection_id: int, sha256: str) -> int | None:
-    values = {"collection": collection_id, "digest": sha256}
-    image_id: int | None = connection.execute(_WITH_DIGEST, values).scalar()
-    return image_id
-
-
 def _is(image_id: int) -> ColumnElement[bool]:
     return and_(images.c.id == (image_id if _possible([image_id]) else 0), ~images.c.deleted)
 
@@ -263,14 +253,6 @@ def _no_image(image_id: int) -> ImageNotFound:
     return ImageNotFound(f"there is no image {image_id}; it may have been deleted")
 
 
-def _select_images() -> Any:
-    return (
-        select(images, collections.c.name.label("collection"))
-        .join(collections, collections.c.id == images.c.collection_id)
-        .where(~images.c.deleted)
-    )
-
-
 def _begins_with(prefix: str) -> ColumnElement[bool]:
     """Return the condition that a source's path has a prefix: a range, as paths are bytes."""
     end = os.fsdecode(os.fsencode(prefix) + b"\xff" * 8)
@@ -280,18 +262,13 @@ def _begins_with(prefix: str) -> ColumnElement[bool]:
 def _records(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, ImageRecord]:
     found: dict[int, list[SourceRecord]] = {row.id: [] for row in rows}
     for some in slices(list(found)):
-        statement = select(sources).where(sources.c.image_id.in_(some)).order_by(sources.c.id)
-        for source in connection.execute(statement):
+        for source in connection.execute(_SOURCES, {"ids": some}):
             found[source.image_id].append(
                 SourceRecord(SourceKind(source.kind), source.root, source.path)
             )
-    return {row.id: _record(row._mapping, found[row.id]) for row in rows}
-
-
-def _record(row: Mapping[Any, Any], own_sources: Sequence[SourceRecord]) -> ImageRecord:
-    plain = ("id", "collection", "sha256", "format", "width", "height", "bytes", "metadata")
-    return ImageRecord(
-        **{name: row[name] for name in plain},
-        created_at=row["created_at"],
-        sources=tuple(own_sources),
-    )
+    return {
+        row.id: ImageRecord(
+            **{name: row._mapping[name] for name in _PLAIN}, sources=tuple(found[row.id])
+        )
+        for row in rows
+    }

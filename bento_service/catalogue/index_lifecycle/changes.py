@@ -1,9 +1,10 @@
 """The changes that the indexes have to apply, in the order of their revisions."""
 
+import random
 from collections.abc import Iterable
 
 import numpy as np
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
 
 from bento_service.catalogue.database import TableGroup, slices
 from bento_service.catalogue.records import Change, IndexRecord
@@ -17,10 +18,7 @@ class Changes(TableGroup):
     def page(self, index_id: int, *, after: tuple[int, int], limit: int) -> list[Change]:
         """Return changes that an index has to apply, tombstones included, oldest first.
 
-        Args:
-            index_id: Id of the index.
-            after: Revision and image id of the last known change.
-            limit: Most changes to return.
+        `after` is the revision and the image id of the last known change.
         """
         revision, image_id = after
         own = descriptors.c
@@ -40,21 +38,38 @@ class Changes(TableGroup):
             for row in self._database.rows(statement)
         ]
 
+    def count(self, index_id: int, *, after: int) -> int:
+        """Return how many images changed after a revision, tombstones included."""
+        own = descriptors.c
+        statement = select(func.count()).where(own.index_id == index_id, own.revision > after)
+        return int(self._database.scalar(statement))
+
     def changed_ids(self, index_id: int, *, after: int) -> set[int]:
         """Return the ids of images that changed after a revision, tombstones included."""
         own = descriptors.c
         statement = select(own.image_id).where(own.index_id == index_id, own.revision > after)
         return set(self._database.scalars(statement))
 
+    def exceed(self, count: int, index_id: int, *, after: int) -> bool:
+        """Return true if more than `count` images of an index changed after a revision."""
+        own = descriptors.c
+        statement = select(own.image_id).where(own.index_id == index_id, own.revision > after)
+        return self._database.scalar(statement.offset(count).limit(1)) is not None
+
     def living_ids(self, index_id: int, *, up_to: int) -> set[int]:
         """Return the ids of images that are not deleted and last changed up to a revision."""
-        own = descriptors.c
-        statement = (
-            select(own.image_id)
-            .join(images, images.c.id == own.image_id)
-            .where(own.index_id == index_id, own.revision <= up_to, ~images.c.deleted)
-        )
-        return set(self._database.scalars(statement))
+        of_index = _of_living(index_id, descriptors.c.image_id)
+        return set(self._database.scalars(of_index.where(descriptors.c.revision <= up_to)))
+
+    def count_living(self, index_id: int) -> int:
+        """Return how many images of an index are not deleted."""
+        return int(self._database.scalar(_of_living(index_id, func.count())))
+
+    def sample_living(self, index_id: int, *, one_in: int) -> set[int]:
+        """Return the ids of one in so many images of an index, other ones at each call."""
+        image_id = descriptors.c.image_id
+        chosen = image_id % one_in == random.randrange(one_in)  # noqa: S311 - a sample, no secret
+        return set(self._database.scalars(_of_living(index_id, image_id).where(chosen)))
 
     def touch(self, index: IndexRecord, image_ids: Iterable[int]) -> None:
         """Give images a new revision, so that the index applies them again."""
@@ -66,3 +81,13 @@ class Changes(TableGroup):
                     .where(descriptors.c.index_id == index.id, descriptors.c.image_id.in_(some))
                     .values(revision=revision)
                 )
+
+
+def _of_living(index_id: int, value: ColumnElement[int]) -> Select[int]:
+    """Return a select over the images of an index that are not deleted."""
+    return (
+        select(value)
+        .select_from(descriptors)
+        .join(images, images.c.id == descriptors.c.image_id)
+        .where(descriptors.c.index_id == index_id, ~images.c.deleted)
+    )

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
 
 from bento_service.catalogue.database import TableGroup
-from bento_service.catalogue.images.images import living_in, mark_deleted_where
+from bento_service.catalogue.images.images import mark_deleted_where
+from bento_service.catalogue.images.lookup import living_in
 from bento_service.catalogue.index_lifecycle.retired import retire
 from bento_service.catalogue.indexes import (
     add_index,
@@ -25,16 +26,8 @@ from bento_service.catalogue.jobs.records import Claim, NewFile, NewJob
 from bento_service.catalogue.jobs.rows import add_job, all_done, close_jobs
 from bento_service.catalogue.records import CollectionRecord, DescriptorSpace, IndexRecord
 from bento_service.catalogue.revisions import next_revision
-from bento_service.catalogue.tables import (
-    OPEN_STATES,
-    SourceKind,
-    collections,
-    descriptors,
-    images,
-    indexes,
-    jobs,
-    sources,
-)
+from bento_service.catalogue.states import OPEN_STATES, SourceKind
+from bento_service.catalogue.tables import collections, descriptors, images, indexes, jobs, sources
 from bento_service.errors import Conflict
 from client_sdk.schemas import JobState
 
@@ -58,12 +51,8 @@ class Reindexes(TableGroup):
     ) -> str:
         """Begin to prepare an index, or continue one that lacked images; return the job's id.
 
-        Args:
-            collection: Name of the collection to reindex.
-            space: The descriptor space of the new index.
-            drop_missing: True if images that cannot be described are deleted at the end.
-            retry_of: The id of the job that is retried.
-            claim: The caller's idempotency key; a key that was used before returns its job.
+        With `drop_missing`, images that cannot be described are deleted at the end. A claim whose
+        key was used before returns the job of the key.
 
         Raises:
             Conflict: The collection has that space already, or another reindex is running, or the
@@ -101,7 +90,7 @@ class Reindexes(TableGroup):
         return index_record(rows[0])
 
     def drops_missing(self, job_number: int) -> bool:
-        """Return whether a job's index deletes images that could not be described."""
+        """Return true if a job's index deletes images that could not be described."""
         statement = select(indexes.c.drop_missing).where(indexes.c.job_number == job_number)
         return bool(self._database.scalar(statement))
 
@@ -162,11 +151,21 @@ class Reindexes(TableGroup):
             close_jobs(connection, job, JobState.COMPLETED, detail)
             return True
 
-    def fail(self, index: IndexRecord, detail: str) -> None:
-        """Fail the job of an index that was built wrongly; the index has to be filled again."""
+    def fail(self, index: IndexRecord, detail: str) -> bool:
+        """Fail the job of an index that was built wrongly; the index has to be filled again.
+
+        Returns:
+            False if the index serves, or was removed.
+        """
+        prepared = and_(indexes.c.id == index.id, ~indexes.c.ready)
         with self._database.writing() as connection:
+            own = collections.c.id == index.collection_id  # locked before the job, as by `switch`
+            connection.execute(select(collections.c.id).where(own).with_for_update())
+            if connection.execute(select(indexes.c.id).where(prepared)).scalar() is None:
+                return False
             close_jobs(connection, jobs.c.number == index.job_number, JobState.FAILED, detail)
-            connection.execute(update(indexes).where(indexes.c.id == index.id).values(applied=0))
+            connection.execute(update(indexes).where(prepared).values(applied=0))
+            return True
 
     def undo(self, collection: CollectionRecord) -> None:
         """Let searches use the former index again; the present one stays.

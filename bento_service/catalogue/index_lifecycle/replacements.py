@@ -1,8 +1,8 @@
 """Replacements: indexes of another type that are filled in the gallery while the old ones serve."""
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, select, update
 
-from bento_service.catalogue.database import TableGroup
+from bento_service.catalogue.database import TableGroup, insert_or_ignore
 from bento_service.catalogue.indexes import new_index_name
 from bento_service.catalogue.records import IndexRecord, Replacement
 from bento_service.catalogue.tables import collections, indexes, replacements
@@ -20,12 +20,17 @@ class Replacements(TableGroup):
             if still.scalar() is None:  # its collection was deleted
                 return
             values = {"index_id": index.id, "name": new_index_name(connection), "kind": kind}
-            connection.execute(insert(replacements).values(values))
+            connection.execute(insert_or_ignore(connection, replacements), [values])
 
     def set_applied(self, replacement: Replacement, revision: int) -> None:
-        """Record that a replacement has applied every change up to `revision`."""
-        own = replacements.c.name == replacement.name
+        """Record that a replacement has applied every change up to `revision`, or more."""
+        own = and_(replacements.c.name == replacement.name, replacements.c.applied < revision)
         self._database.write(update(replacements).where(own).values(applied=revision))
+
+    def restart(self, replacement: Replacement) -> None:
+        """Record that a replacement has applied nothing."""
+        own = replacements.c.name == replacement.name
+        self._database.write(update(replacements).where(own).values(applied=0))
 
     def switch(self, index: IndexRecord, replacement: Replacement) -> bool:
         """Let searches use the replacement from now on.

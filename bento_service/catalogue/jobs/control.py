@@ -8,16 +8,8 @@ from sqlalchemy import Connection, and_, case, delete, func, insert, literal, se
 from bento_service.catalogue.database import TableGroup
 from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.catalogue.jobs.rows import close_jobs, complete_if_done, job_row
-from bento_service.catalogue.tables import (
-    OPEN_STATES,
-    FileAction,
-    FileState,
-    SourceKind,
-    collections,
-    indexes,
-    job_files,
-    jobs,
-)
+from bento_service.catalogue.states import OPEN_STATES, FileAction, FileState, SourceKind
+from bento_service.catalogue.tables import collections, indexes, job_files, jobs
 from bento_service.errors import Conflict
 from client_sdk.schemas import JobState
 
@@ -26,10 +18,12 @@ _RESET = {
     **dict.fromkeys(_COUNTERS, 0),
     "state": JobState.PENDING,
     "detail": None,
+    "skipped": None,
     "started_at": None,
     "finished_at": None,
+    "walker": None,
 }
-_NOT_COPIED = {"id", "job_number", "state", "code", "detail"}
+_NOT_COPIED = {"id", "job_number", "state", "code", "detail", "leased_by"}
 # An entry of an ended job that failed or was not reached. Refused ones would be refused again.
 _was_left = and_(
     job_files.c.state.in_((FileState.FAILED, FileState.TODO)),

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from bento_service.catalogue.images.images import ids_by_digest
+from bento_service.catalogue.images.lookup import ids_by_digest
 from bento_service.catalogue.jobs.entry_states import still_todo, write_deletions, write_states
 from bento_service.catalogue.jobs.records import JobRecord, Outcome, Settled
 from bento_service.catalogue.jobs.removals import count_orphans, replaced_sources, sources_to_delete
-from bento_service.catalogue.tables import FileAction, FileState, job_files
+from bento_service.catalogue.states import FileAction, FileState
+from bento_service.catalogue.tables import job_files
 
 
 def settle_dry_run(

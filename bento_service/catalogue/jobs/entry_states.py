@@ -6,7 +6,8 @@ from dataclasses import replace
 from sqlalchemy import Connection, bindparam, select, update
 
 from bento_service.catalogue.jobs.records import Outcome
-from bento_service.catalogue.tables import FileState, job_files
+from bento_service.catalogue.states import FileState
+from bento_service.catalogue.tables import job_files
 from bento_service.errors import ImageNotFound
 
 
@@ -24,7 +25,7 @@ def still_todo(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outc
 def write_states(
     connection: Connection, outcomes: Sequence[Outcome], states: Sequence[FileState]
 ) -> None:
-    """Write the states of entries, except of those that are still to do."""
+    """Write the states of entries; end the leases of those that are still to do."""
     changed = [
         {"file": outcome.file.id, "state": state, "code": outcome.code, "detail": outcome.detail}
         for outcome, state in zip(outcomes, states, strict=True)
@@ -37,6 +38,13 @@ def write_states(
             .values(state=bindparam("state"), code=bindparam("code"), detail=bindparam("detail")),
             changed,
         )
+    if left := [
+        outcome.file.id
+        for outcome, state in zip(outcomes, states, strict=True)
+        if state is FileState.TODO
+    ]:
+        own = job_files.c.id.in_(left)
+        connection.execute(update(job_files).where(own).values(leased_by=None))
 
 
 def write_deletions(

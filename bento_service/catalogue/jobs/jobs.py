@@ -1,11 +1,10 @@
 """Ingest jobs, with one row for each job and each file, so that a crash loses at most a batch."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import fields
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, exists, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, select, true, update
 
 from bento_service.catalogue.database import TableGroup, slices
 from bento_service.catalogue.jobs.dry_runs import settle_dry_run
@@ -14,17 +13,18 @@ from bento_service.catalogue.jobs.listing import list_files
 from bento_service.catalogue.jobs.records import (
     Claim,
     FailureRecord,
-    FileRecord,
     JobRecord,
     NewFile,
     NewJob,
     Outcome,
     Settled,
+    SkippedRecord,
 )
 from bento_service.catalogue.jobs.results import Batch, settle_files, settle_reindexed
 from bento_service.catalogue.jobs.rows import (
     add_job,
     add_to_counters,
+    as_json,
     complete_if_done,
     is_open,
     job_record,
@@ -32,29 +32,18 @@ from bento_service.catalogue.jobs.rows import (
     lock_if_open,
     settled_before,
 )
+from bento_service.catalogue.jobs.upload_pins import exchange_pins
 from bento_service.catalogue.revisions import next_revision
-from bento_service.catalogue.tables import (
-    OPEN_STATES,
-    FileAction,
-    FileState,
-    SourceKind,
-    job_files,
-    jobs,
-)
+from bento_service.catalogue.states import OPEN_STATES, FileState, SourceKind
+from bento_service.catalogue.tables import job_files, jobs
 from bento_service.errors import CollectionNotFound
 from client_sdk.schemas import JobState
 
-# Built once: it runs for every turn of every job, and building it takes longer than running it.
-_TODO = (
-    select(*(job_files.c[column.name] for column in fields(FileRecord)))
-    .where(
-        job_files.c.job_number == bindparam("number"),
-        job_files.c.state == FileState.TODO,
-        job_files.c.id > bindparam("after"),
-        exists().where(jobs.c.number == bindparam("number"), jobs.c.state.in_(OPEN_STATES)),
-    )
-    .order_by(job_files.c.id)
-    .limit(bindparam("limit"))
+# Built once: it runs for every turn of the worker, and building it takes longer than running.
+_OPEN = (
+    select(jobs)
+    .where(jobs.c.state.in_(OPEN_STATES), jobs.c.number > bindparam("after"))
+    .order_by(jobs.c.number)
 )
 
 
@@ -62,24 +51,30 @@ class Jobs(TableGroup):
     """The `jobs` and `job_files` tables."""
 
     def create(
-        self, collection_id: int, collection: str, job: NewJob, claim: Claim | None = None
+        self,
+        collection_id: int,
+        collection: str,
+        job: NewJob,
+        claim: Claim | None = None,
+        *,
+        holder: str | None = None,
     ) -> JobRecord:
         """Create a job, with its files if it is an upload; a folder's files are listed later.
 
-        Args:
-            collection_id: Id of the collection that its images go to.
-            collection: The name of that collection.
-            job: The job to create.
-            claim: The caller's idempotency key; a key that was used before returns its job.
+        A claim whose key was used before returns the job of the key. The pins of `holder`, which
+        are those of the job's uploads, are dropped.
 
         Raises:
             Conflict: The key was used for another request.
+            NotReady: A pin has expired.
         """
         with self._database.writing() as connection:
             job_id = claim_key(connection, claim)
             if job_id is None:
                 number, job_id = add_job(connection, collection_id, collection, job)
                 assign_job(connection, claim, number)
+                if holder is not None:
+                    exchange_pins(connection, holder, job.uploads)
                 if job.files:
                     list_files(connection, number, job.files)
                     complete_if_done(connection, number)  # if all of them were refused
@@ -101,28 +96,25 @@ class Jobs(TableGroup):
         limit: int,
         states: Collection[JobState] = (),
         collection: str | None = None,
+        batch: str | None = None,
     ) -> list[JobRecord]:
-        """Return jobs, newest first.
-
-        Args:
-            before: `None` for the first page, then the last number of the page before.
-            limit: Most jobs to return.
-            states: Return only jobs in one of these states; empty means any.
-            collection: Return only jobs of the collection of this name.
-        """
-        statement = select(jobs).order_by(jobs.c.number.desc()).limit(limit)
-        if before is not None:
-            statement = statement.where(jobs.c.number < before)
-        if states:
-            statement = statement.where(jobs.c.state.in_(states))
-        if collection is not None:
-            statement = statement.where(jobs.c.collection == collection)
-        return self._records(statement)
+        """Return jobs with numbers below `before`, newest first, that meet all conditions."""
+        wanted = and_(
+            true() if before is None else jobs.c.number < before,
+            jobs.c.state.in_(states) if states else true(),
+            true() if collection is None else jobs.c.collection == collection,
+            true() if batch is None else jobs.c.batch == batch,
+        )
+        return self._records(select(jobs).where(wanted).order_by(jobs.c.number.desc()).limit(limit))
 
     def open(self, *, after: int = 0) -> list[JobRecord]:
         """Return jobs with a number above `after` that still have work, oldest first."""
-        chosen = and_(jobs.c.state.in_(OPEN_STATES), jobs.c.number > after)
-        return self._records(select(jobs).where(chosen).order_by(jobs.c.number))
+        return list(map(job_record, self._database.rows(_OPEN, {"after": after})))
+
+    def count_states(self) -> dict[str, int]:
+        """Return the number of jobs in each state that some job is in."""
+        statement = select(jobs.c.state, func.count().label("jobs")).group_by(jobs.c.state)
+        return {row.state: row.jobs for row in self._database.rows(statement)}
 
     def among(self, numbers: Sequence[int]) -> list[JobRecord]:
         """Return the jobs with these numbers, oldest first."""
@@ -143,14 +135,6 @@ class Jobs(TableGroup):
             .limit(limit)
         )
         return [FailureRecord(**row._mapping) for row in self._database.rows(statement)]
-
-    def todo(self, number: int, *, after: int, limit: int) -> list[FileRecord]:
-        """Return files of an open job that are still to do, with ids above `after`."""
-        values = {"number": number, "after": after, "limit": limit}
-        return [
-            FileRecord(**{**row._mapping, "action": FileAction(row.action)})
-            for row in self._database.rows(_TODO, values)
-        ]
 
     def start(self, number: int) -> None:
         """Set a pending job in progress."""
@@ -176,10 +160,11 @@ class Jobs(TableGroup):
             list_files(connection, number, [file for file in files if file.key not in known])
             return True
 
-    def finish_walk(self, number: int) -> None:
+    def finish_walk(self, number: int, skipped: Iterable[SkippedRecord] = ()) -> None:
         """Record that a job's list is whole; complete the job if nothing is left to do."""
         with self._database.writing() as connection:
-            connection.execute(update(jobs).where(is_open(number)).values(walked=True))
+            values = {"walked": True, "skipped": as_json(skipped)}
+            connection.execute(update(jobs).where(is_open(number)).values(values))
             complete_if_done(connection, number)
 
     def fail(self, number: int, detail: str) -> None:

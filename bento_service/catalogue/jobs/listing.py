@@ -7,15 +7,8 @@ from sqlalchemy import Connection, select, update
 
 from bento_service.catalogue.database import insert_or_ignore, slices
 from bento_service.catalogue.jobs.records import NewFile, Stamp
-from bento_service.catalogue.tables import (
-    FileAction,
-    FileState,
-    SourceKind,
-    images,
-    job_files,
-    jobs,
-    sources,
-)
+from bento_service.catalogue.states import FileAction, FileState, SourceKind
+from bento_service.catalogue.tables import images, job_files, jobs, sources
 
 
 def list_files(connection: Connection, number: int, files: Sequence[NewFile]) -> None:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, exists, func, select, true, update
 
 from bento_service.catalogue.database import TableGroup
-from bento_service.catalogue.images.images import living_in
+from bento_service.catalogue.images.lookup import living_in
 from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.catalogue.jobs.removals import count_orphans, read_before, remove_sources
 from bento_service.catalogue.jobs.rows import complete_if_done, lock_if_open
 from bento_service.catalogue.revisions import next_revision
-from bento_service.catalogue.tables import SourceKind, images, job_files, jobs, sources
+from bento_service.catalogue.states import SourceKind
+from bento_service.catalogue.tables import images, job_files, jobs, sources
 from bento_service.errors import CollectionNotFound
 
 _IMAGES_PER_PAGE = 500
@@ -37,11 +38,9 @@ class Pruning(TableGroup):
     """The last step of jobs that remove images whose files are gone."""
 
     def missed(self, job: JobRecord, *, after: int) -> list[Missed]:
-        """Return sources below a job's folder that are not on its list, of some images by id.
+        """Return sources below a job's folder that its walk did not list, of some images by id.
 
-        Args:
-            job: A job whose walk has ended.
-            after: 0 at first, then the last image id of the call before, until nothing is left.
+        `after` is 0 at first, then the last image id of the call before, until nothing is left.
         """
         missed = _is_missed_by(job)
         some = (
@@ -95,10 +94,7 @@ class Pruning(TableGroup):
     def finish(self, job: JobRecord, *, removed: int, detail: str | None) -> None:
         """End this step of a job, and complete the job if it is still open.
 
-        Args:
-            job: The job.
-            removed: Number of images that a dry run would remove.
-            detail: A remark for people.
+        `removed` is the number of images that a dry run would remove.
         """
         with self._database.writing() as connection:
             if not lock_if_open(connection, job.number):

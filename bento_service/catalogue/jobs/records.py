@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.catalogue.records import StoredHashes
-from bento_service.catalogue.tables import FileAction, FileState, SourceKind
+from bento_service.catalogue.records import StoredHashes, StoredMiniature
+from bento_service.catalogue.states import FileAction, FileState, SourceKind
 from client_sdk.schemas import JobState
 
 
@@ -23,7 +23,9 @@ class JobOptions:
         verify_bytes: True if files are read although they seem unchanged.
         manifest: Digest of the stored manifest, whose paths begin at `path`.
         manifest_name: The manifest's file name, for people.
+        follow_links: True if symbolic links that stay under the root are followed.
         retry_of: The id of the job that it retries.
+        batch: The caller's name of the upload that it is a part of.
     """
 
     kind: SourceKind
@@ -35,9 +37,20 @@ class JobOptions:
     dry_run: bool = False
     prune: bool = False
     verify_bytes: bool = False
+    follow_links: bool = False
     manifest: str | None = None
     manifest_name: str | None = None
     retry_of: str | None = None
+    batch: str | None = None
+
+
+@dataclass(frozen=True)
+class SkippedRecord:
+    """Entries that a job did not look at: the reason's code, their number and the first path."""
+
+    code: str
+    count: int
+    first: str
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,13 @@ class NewJob(JobOptions):
     """A job to create; `files` is the whole list of an upload and empty for a folder."""
 
     files: tuple["NewFile", ...] = ()
+    skipped: tuple[SkippedRecord, ...] = ()
+
+    @property
+    def uploads(self) -> set[str]:
+        """The digests of the stored uploads that it reads."""
+        files = self.files if self.kind is SourceKind.UPLOAD else ()
+        return {each for each in (self.manifest, *(file.sha256 for file in files)) if each}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +88,7 @@ class JobRecord(JobOptions):
     unchanged: int = 0
     removed: int = 0
     removals_open: int = 0
+    skipped: tuple[SkippedRecord, ...] = ()
 
     @property
     def done(self) -> int:
@@ -142,6 +163,7 @@ class Described:
     Attributes:
         descriptors: Unit vectors (D,) float32, by the fingerprints of their spaces.
         hashes: Perceptual hashes; `None` if they were not computed.
+        miniature: The picture in grey and small; `None` if it was not computed.
     """
 
     sha256: str
@@ -151,6 +173,7 @@ class Described:
     bytes: int
     descriptors: Mapping[str, NDArray[np.float32]]
     hashes: StoredHashes | None = None
+    miniature: StoredMiniature | None = None
 
 
 @dataclass(frozen=True)

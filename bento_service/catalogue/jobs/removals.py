@@ -8,9 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, select
 
 from bento_service.catalogue.database import slices
-from bento_service.catalogue.images.images import living_in, mark_deleted
+from bento_service.catalogue.images.images import mark_deleted
+from bento_service.catalogue.images.lookup import living_in
 from bento_service.catalogue.jobs.records import FileRecord, JobRecord, Reading
-from bento_service.catalogue.tables import SourceKind, images, sources
+from bento_service.catalogue.spellings import spellings
+from bento_service.catalogue.states import SourceKind
+from bento_service.catalogue.tables import images, sources
 
 _CLOCK_NS = 3 * 10**9  # file systems store times as coarsely as 2 s
 _BEFORE_READINGS = timedelta(hours=1)
@@ -94,11 +97,8 @@ def read_before(read_ns: int | None, created_at: datetime) -> int:
     """Return a time, in nanoseconds since 1970, before which a source was certainly not read.
 
     File systems have coarse clocks, so a file can seem to change shortly before it was read, and
-    the clock of a server can be behind.
-
-    Args:
-        read_ns: The time at which the source was read last, if that is known.
-        created_at: The time at which its image was indexed.
+    the clock of a server can be behind. Without `read_ns`, the time is derived from that of
+    indexing.
     """
     if read_ns is not None:
         return read_ns - _CLOCK_NS
@@ -110,8 +110,9 @@ def sources_to_delete(
 ) -> set[int]:
     """Return the sources that an entry deletes: those at a path, or all of an image."""
     if entry.image_id is None and entry.sha256 is None:
-        rows = connection.execute(_at_paths(job, collection_id, [entry.path]))
-        return {row.id for row in rows}
+        rows = connection.execute(_at_paths(job, collection_id, spellings(entry.path))).all()
+        exact = {row.id for row in rows if row.path == entry.path}
+        return exact or {row.id for row in rows}
     named = images.c.sha256 == entry.sha256
     if entry.image_id is not None:
         named = images.c.id == entry.image_id

@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, update
 
 from bento_service.catalogue.database import insert_or_ignore, insert_or_update
-from bento_service.catalogue.images.attributes import add_attributes, replace_attributes
-from bento_service.catalogue.images.images import ids_by_digest
-from bento_service.catalogue.indexes import indexes_of
+from bento_service.catalogue.images.attributes import replace_attributes
+from bento_service.catalogue.images.insertion import add_images, descriptor_rows
+from bento_service.catalogue.images.lookup import ids_by_digest
 from bento_service.catalogue.jobs.entry_states import still_todo, write_deletions, write_states
 from bento_service.catalogue.jobs.records import (
-    Described,
     JobRecord,
     NewImage,
     Outcome,
@@ -26,8 +25,8 @@ from bento_service.catalogue.jobs.removals import (
     replaced_sources,
     sources_to_delete,
 )
-from bento_service.catalogue.tables import FileAction, FileState, descriptors, images, sources
-from bento_service.errors import Conflict
+from bento_service.catalogue.states import FileAction, FileState
+from bento_service.catalogue.tables import descriptors, images, sources
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,11 @@ def settle_reindexed(batch: Batch) -> Settled:
     digests = {picture.sha256 for picture in described}
     image_ids = ids_by_digest(batch.connection, batch.collection_id, digests)
     present = [picture for picture in described if picture.sha256 in image_ids]
-    _add_descriptors(
+    rows = descriptor_rows(
         batch.connection, present, image_ids, batch.collection_id, batch.revision, reindexed=True
     )
+    if rows:
+        batch.connection.execute(insert_or_ignore(batch.connection, descriptors), rows)
     states = []
     for outcome in outcomes:
         state = FileState.DONE if _digest(outcome) in image_ids else FileState.DUPLICATE
@@ -146,67 +147,6 @@ def _state(
     if sha256 not in image_ids:
         return FileState.TODO  # the image was deleted since the lookup: describe the file after all
     return FileState.DONE if makers.get(sha256) is outcome else FileState.DUPLICATE
-
-
-def add_images(
-    connection: Connection, collection_id: int, revision: int, new: Sequence[NewImage]
-) -> dict[str, int]:
-    """Write new images with their attributes and descriptors; return their ids by digest.
-
-    The collection has none of these digests. Ids rise in the order of the images, which is also the
-    order of equal scores.
-
-    Raises:
-        Conflict: The collection serves a descriptor version that they lack.
-    """
-    if not new:
-        return {}
-    rows = connection.execute(
-        insert(images).returning(images.c.sha256, images.c.id),
-        [_image_row(collection_id, image) for image in new],
-    )
-    added = {row.sha256: row.id for row in rows}
-    metadata = {added[image.described.sha256]: image.metadata for image in new}
-    add_attributes(connection, collection_id, metadata)
-    _add_descriptors(connection, [image.described for image in new], added, collection_id, revision)
-    return added
-
-
-def _image_row(collection_id: int, new: NewImage) -> dict[str, Any]:
-    row = {**vars(new.described), **vars(new), "collection_id": collection_id}
-    return {column.name: row[column.name] for column in images.c if column.name in row}
-
-
-def _add_descriptors(
-    connection: Connection,
-    described: Sequence[Described],
-    image_ids: Mapping[str, int],
-    collection_id: int,
-    revision: int,
-    *,
-    reindexed: bool = False,
-) -> None:
-    """Write the images' descriptors for every index of the collection whose version they have."""
-    rows = []
-    for index in indexes_of(connection, collection_id) if described else ():
-        version = index.space.fingerprint
-        having = [picture for picture in described if version in picture.descriptors]
-        if index.serves and not reindexed and len(having) < len(described):
-            raise Conflict(
-                f"collection {index.collection!r} now holds {index.space.descriptor} in "
-                f"{index.space.precision}, which this service does not compute"
-            )
-        rows += [
-            {
-                "image_id": image_ids[picture.sha256],
-                "index_id": index.id,
-                "revision": revision,
-                "descriptor": picture.descriptors[version].astype("<f4").tobytes(),
-            }
-            for picture in having
-        ]
-    if rows:
-        connection.execute(insert_or_ignore(connection, descriptors), rows)
 
 
 def _add_sources(batch: Batch, outcomes: Sequence[Outcome], image_ids: Mapping[str, int]) -> None:

@@ -1,21 +1,16 @@
 """Rows of jobs and their files, within a transaction."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
 
-from bento_service.catalogue.jobs.records import JobRecord, NewJob, Settled
-from bento_service.catalogue.tables import (
-    OPEN_STATES,
-    FileAction,
-    FileState,
-    SourceKind,
-    job_files,
-    jobs,
-)
+from bento_service.catalogue.jobs.records import JobRecord, NewJob, Settled, SkippedRecord
+from bento_service.catalogue.states import OPEN_STATES, FileAction, FileState, SourceKind
+from bento_service.catalogue.tables import job_files, jobs
 from bento_service.errors import JobNotFound
 from client_sdk.schemas import JobState
 
@@ -53,7 +48,17 @@ def job_record(row: Row[Any]) -> JobRecord:
     values["kind"] = SourceKind(row.kind)
     values["state"] = JobState(row.state)
     values["ignore"] = tuple(row.ignore)
+    values["skipped"] = tuple(SkippedRecord(*skipped) for skipped in row.skipped or ())
+    del values["walker"]  # it changes without a change of the job
     return JobRecord(**values)
+
+
+def as_json(skipped: Iterable[SkippedRecord]) -> list[Any] | None:
+    """Return the value of the column `skipped`; a path that is no text is made readable."""
+    return [
+        [each.code, each.count, os.fsencode(each.first).decode("utf-8", "replace")]
+        for each in skipped
+    ] or None
 
 
 def is_open(number: int) -> ColumnElement[bool]:
@@ -62,7 +67,7 @@ def is_open(number: int) -> ColumnElement[bool]:
 
 
 def lock_if_open(connection: Connection, number: int) -> bool:
-    """Return whether a job still has work; nothing else can close it in this transaction."""
+    """Return true if a job still has work; nothing else can close it in this transaction."""
     statement = select(jobs.c.number).where(is_open(number)).with_for_update()
     return connection.execute(statement).scalar() is not None
 
@@ -78,6 +83,7 @@ def add_job(
         "collection_id": collection_id,
         "collection": collection,
         "ignore": list(job.ignore),
+        "skipped": as_json(job.skipped),
         "state": JobState.PENDING,
         "walked": job.kind is SourceKind.UPLOAD,
         "removals_open": int(job.prune),

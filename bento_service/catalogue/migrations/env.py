@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from bento_service.catalogue.tables import metadata
+from bento_service.catalogue.columns import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

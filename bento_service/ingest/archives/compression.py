@@ -2,14 +2,13 @@
 
 import bz2
 import gzip
-import io
 import lzma
 import zlib
 from collections.abc import Callable
 from typing import BinaryIO
 
 from bento_service.errors import UnsupportedMediaType
-from bento_service.storage.uploads import Readable
+from bento_service.storage.blob_store import Readable
 
 _BLOCK = 2**16
 _TAR_BLOCK = 512
@@ -70,17 +69,9 @@ class _Lent:
         """Do nothing; the owner closes the stream."""
 
 
-def _gzip(stream: BinaryIO) -> Readable:
-    return gzip.GzipFile(fileobj=stream, mode="rb")
-
-
-def _bz2(stream: BinaryIO) -> Readable:
-    return io.BufferedReader(bz2.BZ2File(stream))
-
-
 _KINDS: tuple[tuple[bytes, Callable[[BinaryIO], Readable]], ...] = (
-    (b"\x1f\x8b\x08", _gzip),
-    *((b"BZh%d1AY&SY" % level, _bz2) for level in range(1, 10)),
+    (b"\x1f\x8b\x08", lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")),
+    *((b"BZh%d1AY&SY" % level, bz2.BZ2File) for level in range(1, 10)),
     (b"\xfd7zXZ\0", _Xz),
     (b"\x28\xb5\x2f\xfd", _zstandard),
 )

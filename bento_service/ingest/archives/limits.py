@@ -5,13 +5,19 @@ the paths in the archive. An archive over a limit is rejected as early as possib
 """
 
 import posixpath
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from bento_service.errors import Forbidden, LookalikeError, TooLarge, UnsupportedMediaType
 from bento_service.ingest.archives.compression import is_compressed
-from bento_service.storage.uploads import Readable
+from bento_service.storage.blob_store import Readable
+from bento_service.storage.file_size import oversize
+from bento_service.storage.skips import Skip, Skips
+from client_sdk.schemas.patterns import is_clutter
 
+HEAD_BYTES = 512
+"""Bytes of a member that `nested` looks at."""
 _FREE_BYTES = 64 * 2**20
 _TAR_MAGIC = slice(257, 262)
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -42,10 +48,18 @@ class Allowance:
         self._members = 0
         self._bytes = 0
         self._archive_bytes = 0
+        self.skips = Skips()
 
     def begin(self, archive_bytes: int) -> None:
         """Add the size of the next archive."""
         self._archive_bytes += archive_bytes
+
+    def skips_clutter(self, name: str) -> bool:
+        """Return true, and count a member, if a system or a program has added it."""
+        is_skipped = any(map(is_clutter, name.split("/")))
+        if is_skipped:
+            self.skips.add(Skip.CLUTTER, shown(name))
+        return is_skipped
 
     def take_member(self) -> None:
         """Count a member.
@@ -77,6 +91,21 @@ class Allowance:
                 f"the archive expands to more than {self.limits.ratio} times its size, like a "
                 "bomb; send the pictures themselves, or raise LOOKALIKE_MAX_ARCHIVE_RATIO"
             )
+
+
+class Peeked:
+    """A stream whose first bytes, the head, have been read already."""
+
+    def __init__(self, head: bytes, read: Callable[[int], bytes]) -> None:
+        self._unread = head
+        self._read = read
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; none at the end."""
+        if not self._unread:
+            return self._read(size)
+        data, self._unread = self._unread[:size], self._unread[size:]
+        return data
 
 
 @dataclass(frozen=True)
@@ -116,12 +145,7 @@ def objection(name: str, size: int, limits: Limits) -> LookalikeError | None:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or parts[0][1:2] == ":":
         return Forbidden("its path leads out of the archive; pack it with relative paths")
-    if size > limits.member_bytes:
-        return TooLarge(
-            f"the file has {size} bytes; at most {limits.member_bytes} are accepted: "
-            "LOOKALIKE_MAX_UPLOAD_BYTES raises that"
-        )
-    return None
+    return oversize(size, limits.member_bytes)
 
 
 def nested(head: bytes) -> LookalikeError | None:
@@ -134,8 +158,3 @@ def nested(head: bytes) -> LookalikeError | None:
 def shown(name: str) -> str:
     """Return a member's name as the path of a job's file."""
     return posixpath.normpath(name.replace("\0", "")).strip("/")[-1024:] or "unnamed"
-
-
-def is_clutter(name: str) -> bool:
-    """Return true for the extra members that macOS adds."""
-    return name.startswith("__MACOSX/")

@@ -2,21 +2,23 @@
 
 import tarfile
 from collections.abc import Iterator
-from typing import BinaryIO
+from functools import partial
+from typing import IO, BinaryIO
 
 from bento_service.errors import Forbidden, InvalidArgument, TooLarge
 from bento_service.ingest.archives.compression import DAMAGE, expanded, first_block
 from bento_service.ingest.archives.limits import (
+    HEAD_BYTES,
     Allowance,
     Member,
+    Peeked,
     Unfit,
-    is_clutter,
     looks_like_tar,
     nested,
     objection,
     shown,
 )
-from bento_service.storage.uploads import Readable
+from bento_service.storage.blob_store import Readable
 
 _BLOCK = 2**16
 _HEADER_BYTES = 2**20
@@ -47,21 +49,20 @@ def tar_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unf
     counted = _Counted(expanded(stream), allowance)
     with _opened(counted) as archive:
         while (info := _next(archive, counted)) is not None:
-            if info.isdir() or is_clutter(info.name):
+            if info.isdir() or allowance.skips_clutter(info.name):
                 continue
             allowance.take_member()
             problem = objection(info.name, info.size, allowance.limits)
             if problem is None and not info.isreg():
                 problem = Forbidden("a link or a device; pack only files")
-            content = _Content(archive, info, counted) if info.isreg() else None
-            if problem is None and content is not None:
-                problem = nested(content.head)
-            if problem is not None or content is None:
-                yield Unfit(shown(info.name), problem or Forbidden("not a file"))
+            read = partial(_read, archive.extractfile(info) if info.isreg() else None, counted)
+            head = read(HEAD_BYTES)
+            if problem := problem or nested(head):
+                yield Unfit(shown(info.name), problem)
             else:
-                yield Member(shown(info.name), info.size, content)
-            if content is not None:
-                content.skip()
+                yield Member(shown(info.name), info.size, Peeked(head, read))
+            while read(_BLOCK):  # the rest of the member
+                pass
 
 
 class _Counted:
@@ -102,33 +103,13 @@ class _Counted:
         return data
 
 
-class _Content:
-    """The bytes of a member."""
-
-    def __init__(self, archive: tarfile.TarFile, info: tarfile.TarInfo, counted: _Counted) -> None:
-        self._counted = counted
-        self._content = archive.extractfile(info)
-        self.head = self._read(512)
-        self._unread = self.head
-
-    def read(self, size: int) -> bytes:
-        """Return at most `size` bytes; none at the end."""
-        if self._unread:
-            data, self._unread = self._unread[:size], self._unread[size:]
-            return data
-        return self._read(size)
-
-    def skip(self) -> None:
-        """Skip the rest of the member."""
-        while self._read(_BLOCK):
-            pass
-
-    def _read(self, size: int) -> bytes:
-        self._counted.begin_content()
-        try:
-            return b"" if self._content is None else self._content.read(size)
-        except _BROKEN as error:
-            raise _damaged() from error
+def _read(content: IO[bytes] | None, counted: _Counted, size: int) -> bytes:
+    """Return at most `size` bytes of a member; none for a link or a device."""
+    counted.begin_content()
+    try:
+        return b"" if content is None else content.read(size)
+    except _BROKEN as error:
+        raise _damaged() from error
 
 
 def _opened(counted: _Counted) -> tarfile.TarFile:

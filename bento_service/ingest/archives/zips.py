@@ -4,6 +4,8 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO
 
 from bento_service.errors import (
@@ -15,17 +17,19 @@ from bento_service.errors import (
 )
 from bento_service.ingest.archives.compression import DAMAGE
 from bento_service.ingest.archives.limits import (
+    HEAD_BYTES,
     Allowance,
     Member,
+    Peeked,
     Unfit,
-    is_clutter,
     nested,
     objection,
     shown,
 )
-from bento_service.storage.uploads import Readable
+from bento_service.storage.blob_store import Readable
 
 _ENCRYPTED = 1
+_UTF8 = 0x800
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _DIRECTORY_BYTES_A_MEMBER = 1024
 _ENTRIES_A_MEMBER = 2  # folders have entries too
@@ -50,11 +54,10 @@ def zip_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unf
     except _BROKEN as error:
         raise _damaged() from error
     with archive:
-        entries = [
-            info
-            for info in archive.infolist()
-            if not info.is_dir() and not is_clutter(info.filename)
-        ]
+        files = [info for info in archive.infolist() if not info.is_dir()]
+        for info in files:
+            info.filename = _filename(info)
+        entries = [info for info in files if not allowance.skips_clutter(info.filename)]
         if any(info.flag_bits & _ENCRYPTED for info in entries):
             raise InvalidArgument("the zip archive is encrypted; send it without a password")
         for info in entries:
@@ -76,40 +79,43 @@ def _member(
     if problem is not None:
         return Unfit(name, problem)
     try:
-        content = archive.open(info)
-        head = content.read(512)
-    except _BROKEN:
-        return Unfit(name, _broken_member())
+        with _reading_member():
+            content = archive.open(info)
+        read = partial(_read, content)
+        head = read(HEAD_BYTES)
+    except ImageUnreadable as error:
+        return Unfit(name, error)
     if problem := nested(head):
         return Unfit(name, problem)
-    return Member(name, info.file_size, _Content(content, head))
+    return Member(name, info.file_size, Peeked(head, read))
+
+
+@contextmanager
+def _reading_member() -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        raise ImageUnreadable("the file is damaged within the archive; pack it again") from error
+
+
+def _read(content: Readable, size: int) -> bytes:
+    with _reading_member():
+        return content.read(size)
+
+
+def _filename(info: zipfile.ZipInfo) -> str:
+    """Return the name of a member; macOS writes UTF-8 without the flag that says so."""
+    if info.flag_bits & _UTF8:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.filename
 
 
 def _is_special(info: zipfile.ZipInfo) -> bool:
     kind = stat.S_IFMT(info.external_attr >> 16)
     return kind not in (0, stat.S_IFREG)
-
-
-class _Content:
-    """A member's bytes, of which the head has been read."""
-
-    def __init__(self, content: Readable, head: bytes) -> None:
-        self._content = content
-        self._unread = head
-
-    def read(self, size: int) -> bytes:
-        """Return at most `size` bytes; none at the end.
-
-        Raises:
-            ImageUnreadable: The member is damaged.
-        """
-        if self._unread:
-            data, self._unread = self._unread[:size], self._unread[size:]
-            return data
-        try:
-            return self._content.read(size)
-        except _BROKEN as error:
-            raise _broken_member() from error
 
 
 def _check_directory(stream: BinaryIO, allowance: Allowance) -> None:
@@ -147,10 +153,6 @@ def _directory(tail: bytes) -> tuple[int, int]:
     if at_64 >= 0 and has_64 and tail.startswith(_END_64, at_64):
         return at_64, struct.unpack_from("<Q", tail, at_64 + 40)[0]
     return at, struct.unpack_from("<L", tail, at + 12)[0]
-
-
-def _broken_member() -> ImageUnreadable:
-    return ImageUnreadable("the file is damaged within the archive; pack it again")
 
 
 def _damaged() -> InvalidArgument:

@@ -3,7 +3,7 @@
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Claim, JobRecord, NewJob
 from bento_service.catalogue.records import CollectionRecord, Computed
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
 from bento_service.storage.ignore_patterns import check_patterns
@@ -44,8 +44,7 @@ def start_folder_job(
         raise InvalidArgument("path: is missing; name a folder, a file or a `manifest`")
     check_metadata(request.metadata)
     check_patterns(request.ignore)
-    located = roots.locate(request.path, request.root)
-    roots.check(located)
+    located = roots.check(roots.locate(request.path, request.root))
     collection = collection_for_training(
         catalogue, request.collection, computed, dry_run=request.dry_run
     )
@@ -55,6 +54,7 @@ def start_folder_job(
         path=located.path,
         recursive=request.recursive,
         ignore=request.ignore,
+        follow_links=request.follow_links,
         metadata=request.metadata,
         dry_run=request.dry_run,
         prune=request.prune,
@@ -74,19 +74,12 @@ def start_reindex_job(
 ) -> JobRecord:
     """Create a job that reindexes a collection; with a claim, only the first time.
 
-    Args:
-        catalogue: The catalogue.
-        computed: The descriptors that the service computes.
-        name: The collection's name.
-        descriptor: The target; by default the descriptor of new collections.
-        drop_missing: Delete images that cannot be described at the end.
-        claim: The idempotency claim of the caller, if any.
+    By default the target is the descriptor of new collections; see `Reindexes.begin`.
 
     Raises:
         CollectionNotFound: No collection has that name.
         InvalidArgument: The service does not compute that descriptor.
-        Conflict: The collection has that descriptor already, or a reindex is running; see
-            `Jobs.create` for claims.
+        Conflict: See `Reindexes.begin`.
     """
     collection = catalogue.collections.named(name)
     space = computed.named(descriptor)

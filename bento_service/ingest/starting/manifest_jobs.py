@@ -7,7 +7,7 @@ from typing import BinaryIO
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Claim, JobRecord, NewJob
 from bento_service.catalogue.records import Computed
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
 from bento_service.ingest.manifests import statements
@@ -36,7 +36,7 @@ class ManifestJobs:
             Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `statements`.
             CollectionNotFound, Conflict: See `collection_for_training` and `Jobs.create`.
         """
-        located = self.roots.locate(request.manifest or "", request.root)
+        located = self.roots.check(self.roots.locate(request.manifest or "", request.root))
         parent = PurePosixPath(located.path).parent.as_posix()
         folder = Located(located.root, "" if parent == "." else parent)
         if request.path is not None:
@@ -58,9 +58,7 @@ class ManifestJobs:
         return self._start(request, stream, name, folder, claim)
 
     def _locate_folder(self, path: str, root: str | None) -> Located:
-        located = self.roots.locate(path, root)
-        self.roots.check(located)
-        return located
+        return self.roots.check(self.roots.locate(path, root))
 
     def _start(
         self,
@@ -70,10 +68,11 @@ class ManifestJobs:
         folder: Located,
         claim: Claim | None,
     ) -> JobRecord:
-        if request.prune or request.ignore or not request.recursive:
+        folder_options = (request.prune, request.ignore, request.follow_links)
+        if any(folder_options) or not request.recursive:
             raise InvalidArgument(
-                "prune, ignore and recursive are only for folders; remove them, because a "
-                "manifest lists its deletions itself"
+                "prune, ignore, follow_links and recursive are only for folders; remove them, "
+                "because a manifest lists its deletions itself"
             )
         check_metadata(request.metadata)
         next(statements(stream), None)  # rejects other files at once
@@ -81,9 +80,12 @@ class ManifestJobs:
         collection = collection_for_training(
             self.catalogue, request.collection, self.computed, dry_run=request.dry_run
         )
-        with self.uploads.intake() as store:
-            job = _new_job(request, folder, store(stream), name)
-            record = self.catalogue.jobs.create(collection.id, collection.name, job, claim)
+        with self.uploads.intake() as intake:
+            job = _new_job(request, folder, intake.add(stream), name)
+            intake.finish()
+            record = self.catalogue.jobs.create(
+                collection.id, collection.name, job, claim, holder=intake.holder
+            )
         if claim is not None and job.manifest is not None:
             # The job may be that of an earlier request, which has its own manifest.
             self.uploads.discard({job.manifest})

@@ -1,30 +1,32 @@
 """The start of jobs from uploaded pictures and archives."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, BinaryIO
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Claim, JobRecord, NewFile, NewJob
 from bento_service.catalogue.records import Computed
-from bento_service.catalogue.tables import FileAction, SourceKind
+from bento_service.catalogue.states import FileAction, SourceKind
 from bento_service.errors import ImageUnreadable, InvalidArgument, LookalikeError
 from bento_service.ingest.archives.limits import Allowance, Limits, Member, Unfit, is_zip
 from bento_service.ingest.archives.tars import is_tar, tar_members
 from bento_service.ingest.archives.zips import zip_members
 from bento_service.ingest.starting.folder_jobs import collection_for_training
-from bento_service.storage.uploads import Readable, Uploads
+from bento_service.storage.blob_store import Readable
+from bento_service.storage.uploads import Uploads
 
 _MAX_NAME = 1024
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A file of a request."""
+    """A file of a request; its own metadata, if any, is that of all pictures in it."""
 
     name: str
     stream: BinaryIO
+    metadata: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,14 @@ class UploadJobs:
         collection: str,
         metadata: dict[str, Any],
         claim: Claim | None = None,
+        *,
+        batch: str | None = None,
     ) -> JobRecord:
         """Store the files of a request and create their job; archives are replaced by members.
 
         Raises:
             StorageFull: The disk has no room.
+            NotReady: The object storage does not answer; no job was created.
             TooLarge: An archive exceeds a limit.
             InvalidArgument: An archive is damaged or encrypted, or the collection's name is
                 invalid.
@@ -54,13 +59,24 @@ class UploadJobs:
         """
         target = collection_for_training(self.catalogue, collection, self.computed)
         allowance = Allowance(self.limits)
-        with self.uploads.intake() as store:
+        with self.uploads.intake() as intake:
             numbers = count(1)
-            files = [file for each in sent for file in self._files(each, numbers, store, allowance)]
+            files = [
+                file for each in sent for file in self._files(each, numbers, intake.add, allowance)
+            ]
             if not files:
                 raise InvalidArgument("files: the archive holds no files; send one with pictures")
-            job = NewJob(kind=SourceKind.UPLOAD, metadata=metadata, files=tuple(files))
-            record = self.catalogue.jobs.create(target.id, target.name, job, claim)
+            job = NewJob(
+                kind=SourceKind.UPLOAD,
+                metadata=metadata,
+                files=tuple(files),
+                batch=batch,
+                skipped=tuple(allowance.skips),
+            )
+            intake.finish()
+            record = self.catalogue.jobs.create(
+                target.id, target.name, job, claim, holder=intake.holder
+            )
         if claim is not None:
             # The job may be that of an earlier request, which has its own uploads.
             self.uploads.discard({file.sha256 for file in files if file.sha256 is not None})
@@ -77,15 +93,17 @@ class UploadJobs:
         if members is None:
             number = next(numbers)
             sent.stream.seek(0)
-            yield NewFile(str(number), _name(sent.name, number), store(sent.stream))
+            name = sent.name.replace("\0", "").strip("/")[-_MAX_NAME:] or f"upload-{number}"
+            yield NewFile(str(number), name, store(sent.stream), metadata=sent.metadata)
             return
         for member in members:
-            yield self._file(member, str(next(numbers)), store)
+            file = self._file(member, str(next(numbers)), store)
+            yield replace(file, metadata=sent.metadata)
 
     def _file(self, member: Member | Unfit, key: str, store: Callable[[Readable], str]) -> NewFile:
         if isinstance(member, Unfit):
             return _refused(key, member.name, member.error)
-        self.uploads.check_room(member.size)
+        self.uploads.blobs.check_room(member.size)
         try:
             return NewFile(key, member.name, store(member.stream))
         except ImageUnreadable as error:
@@ -103,7 +121,3 @@ def _members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unfit]
 
 def _refused(key: str, name: str, error: LookalikeError) -> NewFile:
     return NewFile(key, name, action=FileAction.REFUSED, code=error.code, detail=str(error))
-
-
-def _name(name: str, number: int) -> str:
-    return name.replace("\0", "").strip("/")[-_MAX_NAME:] or f"upload-{number}"

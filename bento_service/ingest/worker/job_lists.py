@@ -5,28 +5,24 @@ from functools import cache
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import JobRecord, NewFile, Stamp
-from bento_service.catalogue.tables import FileAction, SourceKind
+from bento_service.catalogue.states import FileAction, SourceKind
 from bento_service.errors import Forbidden, InvalidArgument, LookalikeError
 from bento_service.ingest.manifests import Addition, Deletion, Faulty, Statement, statements
 from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.skips import Skips
 from bento_service.storage.uploads import Uploads
 
 
 class Lists:
     """The entries of jobs, in the same order at every call."""
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        roots: ImageRoots,
-        uploads: Uploads,
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, roots: ImageRoots, uploads: Uploads) -> None:
         self._catalogue = catalogue
         self._roots = roots
         self._uploads = uploads
 
-    def of(self, job: JobRecord) -> Iterator[NewFile]:
-        """Yield the entries of a job.
+    def of(self, job: JobRecord, skips: Skips | None = None) -> Iterator[NewFile]:
+        """Yield the entries of a job; `skips` counts what is skipped.
 
         Raises:
             LookalikeError: The folder or the manifest is missing or has been replaced.
@@ -35,22 +31,29 @@ class Lists:
             return self._catalogue.reindexes.files(job.number)
         if job.manifest is not None:
             return self._of_manifest(job, job.manifest)
-        return self._of_folder(job)
+        return self._of_folder(job, Skips() if skips is None else skips)
 
     def close(self, job: JobRecord) -> None:
         """Discard the manifest of a job whose entries are all listed."""
         if job.manifest is not None:
             self._uploads.discard({job.manifest})
 
-    def _of_folder(self, job: JobRecord) -> Iterator[NewFile]:
+    def _of_folder(self, job: JobRecord, skips: Skips) -> Iterator[NewFile]:
         located = self._roots.locate(job.path or ".", job.root)
         volume = cache(self._roots.volume)
-        for file in self._roots.walk(located, recursive=job.recursive, ignore=job.ignore):
+        files = self._roots.walk(
+            located,
+            recursive=job.recursive,
+            ignore=job.ignore,
+            follow_links=job.follow_links,
+            skips=skips,
+        )
+        for file in files:
             stamp = Stamp(file.size, file.mtime_ns)
             yield NewFile(file.path, file.path, stamp=stamp, volume=volume(file.device))
 
     def _of_manifest(self, job: JobRecord, manifest: str) -> Iterator[NewFile]:
-        with self._uploads.open(manifest) as stream:
+        with self._uploads.blobs.open(manifest) as stream:
             for statement in statements(stream):
                 try:
                     yield self._entry(job, statement)
@@ -87,7 +90,7 @@ class Lists:
             raise Forbidden("the path is under another image root; a manifest is about one root")
         if not located.path:
             raise InvalidArgument("the path is the image root itself; name a file")
-        return located.path
+        return self._roots.spelled(located).path
 
 
 def _refused(job: JobRecord, line: int, error: LookalikeError) -> NewFile:

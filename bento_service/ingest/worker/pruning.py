@@ -17,16 +17,11 @@ _NOTHING_FOUND = (
 def prune(
     catalogue: Catalogue, roots: ImageRoots, job: JobRecord, unwanted: threading.Event
 ) -> None:
-    """Remove the sources below a job's folder whose files are gone, and end the job.
+    """Remove the sources below a walked job's folder whose files are gone, and end the job.
 
     Every source that the walk did not list is looked up again. It is removed only if its file is
-    certainly missing. Sources that the job ignores or did not walk stay.
-
-    Args:
-        catalogue: The catalogue of the images.
-        roots: The image roots of their files.
-        job: A job whose walk has ended, with nothing left to index.
-        unwanted: Set when the job has been closed in the meantime.
+    certainly missing. Sources that the job ignores or did not walk stay. `unwanted` is set when the
+    job has been closed in the meantime.
 
     Raises:
         CollectionNotFound: The collection was deleted.
@@ -41,13 +36,13 @@ def prune(
         if unwanted.is_set():
             return
         states = {
-            one.source_id: roots.presence(
-                job.root, one.path, read_ns=one.read_ns, volume=one.volume
+            source.source_id: roots.presence(
+                job.root, source.path, read_ns=source.read_ns, volume=source.volume
             )
-            for one in missed
-            if one in scope
+            for source in missed
+            if source in scope
         }
-        gone = {source for source, state in states.items() if state is Presence.GONE}
+        gone = {source_id for source_id, state in states.items() if state is Presence.GONE}
         uncertain += list(states.values()).count(Presence.UNCERTAIN)
         removed += catalogue.pruning.remove(job, gone)
         after = missed[-1].image_id
@@ -60,7 +55,9 @@ def _finds_nothing(roots: ImageRoots, job: JobRecord) -> bool:
         return job.total == 0
     # A retry's list has only the unfinished files of an earlier job, which may be long ago.
     located = roots.locate(job.path or ".", job.root)
-    files = roots.walk(located, recursive=job.recursive, ignore=job.ignore)
+    files = roots.walk(
+        located, recursive=job.recursive, ignore=job.ignore, follow_links=job.follow_links
+    )
     return next(iter(files), None) is None
 
 

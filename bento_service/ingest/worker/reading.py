@@ -4,34 +4,21 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.catalogue.jobs.records import (
-    Described,
-    FileRecord,
-    JobRecord,
-    Outcome,
-    Reading,
-)
-from bento_service.catalogue.records import StoredHashes
-from bento_service.catalogue.tables import FileAction, SourceKind
+from bento_service.catalogue.jobs.records import Described, FileRecord, JobRecord, Outcome, Reading
+from bento_service.catalogue.states import FileAction, SourceKind
 from bento_service.descriptors.describer import Describer
-from bento_service.errors import (
-    ImageNotFound,
-    LookalikeError,
-    NotReady,
-    Overloaded,
-    PathNotFound,
-    TooLarge,
-)
-from bento_service.pictures.perceptual_hash import hashes_of, stored
-from bento_service.pictures.picture import Picture, Source
+from bento_service.errors import ImageNotFound, LookalikeError, NotReady, Overloaded, PathNotFound
+from bento_service.pictures.miniature import stored_prints_of
+from bento_service.pictures.picture import Picture
+from bento_service.storage.blob_store import BlobStore
+from bento_service.storage.file_size import oversize
 from bento_service.storage.image_roots import ImageRoots
-from bento_service.storage.uploads import Uploads
 
 _YOUNG_NS = 3 * 10**9  # file systems and servers have clocks as coarse as 2 s
 _LARGEST = 2**63 - 1
@@ -39,30 +26,17 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True)
 class ReadPicture:
-    """A decoded file that waits to be described."""
+    """A decoded file that waits for the descriptors of its picture."""
 
     file: FileRecord
-    sha256: str
-    bytes: int
-    picture: Picture
-    hashes: StoredHashes | None = None
+    picture: Described
+    pixels: NDArray[np.uint8]
     reading: Reading | None = None
 
     def described(self, descriptors: Mapping[str, NDArray[np.float32]]) -> Outcome:
         """Return the file's outcome with its descriptors: (D,) float32, by fingerprint."""
-        return Outcome(
-            self.file,
-            described=Described(
-                sha256=self.sha256,
-                format=self.picture.format,
-                width=self.picture.width,
-                height=self.picture.height,
-                bytes=self.bytes,
-                descriptors=descriptors,
-                hashes=self.hashes,
-            ),
-            reading=self.reading,
-        )
+        picture = replace(self.picture, descriptors=descriptors)
+        return Outcome(self.file, described=picture, reading=self.reading)
 
 
 class Reader:
@@ -71,7 +45,7 @@ class Reader:
     def __init__(
         self,
         roots: ImageRoots,
-        uploads: Uploads,
+        uploads: BlobStore,
         describer: Describer,
         *,
         known: Callable[[int, str], bool],
@@ -82,7 +56,7 @@ class Reader:
 
         Args:
             roots: The image roots.
-            uploads: The stored uploads.
+            uploads: The store of uploaded bytes.
             describer: Decodes pictures.
             known: Returns true if a collection holds the bytes of a digest.
             original: Reads the bytes of a collection's image again; `None` if it was deleted.
@@ -99,7 +73,8 @@ class Reader:
         """Read one file; a fault of the file is an outcome, never an exception.
 
         Raises:
-            NotReady, Overloaded: No decoder is free, which is no fault of the file; try again.
+            NotReady, Overloaded: No decoder is free, or the object storage does not answer, which
+                is no fault of the file; try again.
         """
         if file.action is FileAction.DELETE:
             return Outcome(file)
@@ -119,15 +94,12 @@ class Reader:
     def _opened(self, job: JobRecord, file: FileRecord) -> AbstractContextManager[BinaryIO]:
         if job.kind is SourceKind.UPLOAD:
             return self._uploads.open(file.sha256 or "")
-        return self._roots.opened(job.root, file.path)
+        return self._roots.opened(job.root, file.path, follow_links=job.follow_links)
 
     def _read(self, job: JobRecord, file: FileRecord, stream: BinaryIO) -> ReadPicture | Outcome:
         size = stream.seek(0, 2)
-        if size > self._max_bytes:
-            raise TooLarge(
-                f"the file has {size} bytes; at most {self._max_bytes} are accepted: "
-                "LOOKALIKE_MAX_UPLOAD_BYTES raises that"
-            )
+        if error := oversize(size, self._max_bytes):
+            raise error
         before, now_ns = os.fstat(stream.fileno()), time.time_ns()
         with self._describer.decoder.snapshot(stream, max_bytes=self._max_bytes) as snapshot:
             after = os.fstat(stream.fileno())
@@ -141,11 +113,12 @@ class Reader:
             sha256, size = file.sha256 or snapshot.sha256, snapshot.size
             if job.collection_id is not None and self._known(job.collection_id, sha256):
                 return Outcome(file, known_sha256=sha256, reading=reading)
-            picture = self._decoded(snapshot)
+            picture = self._describer.decode(snapshot)
         if job.dry_run:
             return Outcome(file, checked_sha256=sha256, reading=reading)
-        hashes = stored(hashes_of(picture.pixels))
-        return ReadPicture(file, sha256, size, picture, hashes, reading)
+        prints = stored_prints_of(picture.pixels)
+        described = _undescribed(picture, sha256, size, *prints)
+        return ReadPicture(file, described, picture.pixels, reading)
 
     def _read_again(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
         sha256 = file.sha256 or ""
@@ -155,22 +128,20 @@ class Reader:
             raise PathNotFound(str(error)) from error
         if data is None:
             return Outcome(file, known_sha256=sha256)
-        return ReadPicture(file, sha256, len(data), self._decoded(data))
+        picture = self._describer.decode(data)
+        return ReadPicture(file, _undescribed(picture, sha256, len(data)), picture.pixels)
 
-    def _decoded(self, source: Source) -> Picture:
-        return self._describer.decode(source)
+
+def _undescribed(picture: Picture, sha256: str, size: int, *prints: bytes) -> Described:
+    return Described(sha256, picture.format, picture.width, picture.height, size, {}, *prints)
 
 
 def trusted_mtime(before: os.stat_result, after: os.stat_result, now_ns: int) -> int | None:
     """Return the mtime of a file in nanoseconds if every later change must alter it, or `None`.
 
-    A file that changed just before it was read can change again within the same tick of its
-    file system's clock. Its mtime is not trusted, so the file is read again the next time.
-
-    Args:
-        before: The file's status before it was read.
-        after: The file's status after it was read.
-        now_ns: The time at which the reading began, in nanoseconds since 1970.
+    A file that changed just before it was read, which began at `now_ns`, can change again within
+    the same tick of its file system's clock. Its mtime is not trusted, so the file is read again
+    the next time.
     """
     is_steady = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     is_old = before.st_mtime_ns <= now_ns - _YOUNG_NS

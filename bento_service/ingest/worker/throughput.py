@@ -1,53 +1,54 @@
 """The throughput of jobs, over a sliding window."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 WINDOW_SECONDS = 30.0
 _LEAST_SECONDS = 0.5
 
 
 @dataclass
-class _Done:
-    """The processed files of one job: times in the window, each with a number of files."""
+class _Seen:
+    """The counts of one job's processed files: the last one before the window and those in it."""
 
     since: float
-    moments: deque[tuple[float, int]] = field(default_factory=deque)
+    counts: deque[tuple[float, int]]
 
 
 class Rates:
     """The files that were processed in the last `WINDOW_SECONDS`, by job.
 
+    The counts are those of the catalogue, so they include what other replicas have processed.
     Times come from a monotonic clock, in seconds.
     """
 
     def __init__(self) -> None:
-        self._done: dict[int, _Done] = {}
+        self._seen: dict[int, _Seen] = {}
 
-    def begin(self, job_number: int, now: float) -> None:
-        """Begin to measure a job."""
-        self._done[job_number] = _Done(now)
-
-    def add(self, job_number: int, files: int, now: float) -> None:
-        """Count processed files of a job; ignore a job that is not measured."""
-        if done := self._done.get(job_number):
-            done.moments.append((now, files))
-            while done.moments[0][0] <= now - WINDOW_SECONDS:
-                done.moments.popleft()
+    def observe(self, job_number: int, processed: int, now: float) -> None:
+        """Note how many files of a job have been processed; the first call begins to measure."""
+        count = now, processed
+        seen = self._seen.setdefault(job_number, _Seen(now, deque([count])))
+        if seen.counts[-1][1] != processed:
+            seen.counts.append(count)
+        while len(seen.counts) > 1 and seen.counts[1][0] <= now - WINDOW_SECONDS:
+            seen.counts.popleft()
 
     def forget(self, job_number: int) -> None:
         """Stop measuring a job."""
-        self._done.pop(job_number, None)
+        self._seen.pop(job_number, None)
 
     def per_second(self, job_number: int, now: float) -> float | None:
-        """Return a job's files per second over the window, or since `begin` if that is later.
+        """Return a job's files per second over the window, or since its first count.
 
         A pause counts as time, so it lowers the rate while it is in the window. The result is
-        `None` just after `begin`, and if no file was processed in the window.
+        `None` just after the first count, and if no file was processed in the window.
         """
-        done = self._done.get(job_number)
-        if done is None:
+        seen = self._seen.get(job_number)
+        if seen is None:
             return None
-        seconds = min(now - done.since, WINDOW_SECONDS)
-        files = sum(number for at, number in list(done.moments) if at > now - WINDOW_SECONDS)
-        return files / seconds if files and seconds >= _LEAST_SECONDS else None
+        counts = list(seen.counts)
+        before = [count for at, count in counts if at <= now - WINDOW_SECONDS]
+        seconds = min(now - seen.since, WINDOW_SECONDS)
+        files = counts[-1][1] - (before[-1] if before else counts[0][1])
+        return files / seconds if files > 0 and seconds >= _LEAST_SECONDS else None

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
 
-from bento_service.errors import CatalogueUnavailable, NotReady, Overloaded, StorageFull
+from bento_service.errors import (
+    CatalogueUnavailable,
+    NotReady,
+    Overloaded,
+    StorageFull,
+    StorageUnavailable,
+)
 
 Result = TypeVar("Result")
 
@@ -16,15 +22,12 @@ _RETRY_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
-async def patiently(
+async def retry_until_available(
     act: Callable[..., Result], *arguments: object, executor: Executor | None = None
 ) -> Result:
-    """Call a function in a thread, and retry while the catalogue or the decoders are unavailable.
+    """Call a function in a thread, and retry while something that it needs is unavailable.
 
-    Args:
-        act: The function; it must be repeatable.
-        arguments: The function's arguments.
-        executor: The threads to call it in; by default those of the event loop.
+    The function must be repeatable; the threads are by default those of the event loop.
     """
     loop = asyncio.get_running_loop()
     while True:
@@ -32,6 +35,8 @@ async def patiently(
             return await loop.run_in_executor(executor, act, *arguments)
         except CATALOGUE_TROUBLE as error:
             await wait_for("the catalogue", error)
+        except StorageUnavailable as error:
+            await wait_for("the object storage", error)
         except _DECODER_TROUBLE as error:
             await wait_for("a decoder", error)
 

@@ -3,33 +3,31 @@
 Jobs take turns of some files each, so a single picture does not wait for a long folder. A new job
 has its first turn next, however many other jobs are open. The number of turns between the stages is
 limited, so memory does not grow with the number of pictures. Progress is stored in the catalogue,
-so a restarted worker continues with the files that are still to do.
+so a restarted worker continues with the files that are still to do. The workers of several replicas
+share the files of a job by leasing a few turns at a time.
 """
 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import JobRecord, Outcome
+from bento_service.catalogue.jobs.records import FileRecord, JobRecord, Outcome
 from bento_service.catalogue.records import Computed
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.descriptors.describing import Describe, Descriptors
-from bento_service.errors import (
-    CollectionNotFound,
-    Conflict,
-    NotReady,
-)
+from bento_service.errors import CollectionNotFound, Conflict, NotReady
 from bento_service.ingest.worker.reading import Reader, ReadPicture
 from bento_service.ingest.worker.throughput import Rates
-from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, patiently, wait_for
+from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, retry_until_available, wait_for
 from bento_service.ingest.worker.walks import Walks
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.uploads import Uploads
@@ -37,6 +35,8 @@ from client_sdk.schemas import JobState
 
 TURN = 8
 """Files of a job that are read and committed together; more if a batch is larger."""
+LEASED_TURNS = 4
+"""Turns of a job that a worker leases at once."""
 UNDER_WAY = 2
 """Turns that are described at once, so that the engine never waits for the next one."""
 
@@ -44,28 +44,16 @@ _log = logging.getLogger(__name__)
 _LOOK_AGAIN_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """The files of one turn while they are read."""
-
-    job: JobRecord
-    reading: "asyncio.Future[list[ReadPicture | Outcome]]"
-
-
-@dataclass(frozen=True)
-class _Described:
-    """The future outcomes of the files of one turn."""
-
-    job: JobRecord
-    outcomes: "asyncio.Task[list[Outcome]]"
+_Reading = asyncio.Future[list[ReadPicture | Outcome]]
+_Describing = asyncio.Task[list[Outcome]]
 
 
 @dataclass
 class _Turn:
-    """The worker's position in one job's list; `is_read` once the complete list is read."""
+    """The files that the worker has leased of one job; `is_read` once no more can be leased."""
 
     job: JobRecord
-    after: int = 0
+    leased: deque[FileRecord] = field(default_factory=deque)
     in_flight: int = 0
     is_read: bool = False
 
@@ -82,28 +70,23 @@ class Worker:
         *,
         uploads: Uploads,
         computed: Computed,
+        replica: Callable[[], int],
         decoders: int,
         batch: int = TURN,
         on_commit: Callable[[], None],
     ) -> None:
         """Create the queues and threads; the stages start with `async with`.
 
-        Args:
-            catalogue: The catalogue with the jobs and their results.
-            roots: The image roots with the folders.
-            reader: Reads and decodes files.
-            describe: Asks the embedder.
-            uploads: The stored uploads with the manifests.
-            computed: The descriptor spaces that the embedder computes.
-            decoders: Number of files that are read and decoded at once.
-            batch: Number of pictures that are sent to the embedder together.
-            on_commit: Called after each commit, and when a list of files has grown or is complete.
+        `decoders` files are read and decoded at once, and `batch` pictures are sent to the embedder
+        together. `replica` returns the number of the replica that leases files. `on_commit` is
+        called after each commit, and when a list of files has grown or is complete.
         """
         self.rates = Rates()
         self._catalogue = catalogue
         self._reader = reader
         self._describe = describe
         self._computed = computed
+        self._replica = replica
         self._batch = batch
         self._turn = max(TURN, batch)
         self._on_commit = on_commit
@@ -111,26 +94,26 @@ class Worker:
         self._wake = asyncio.Event()
         self._newest = 0
         self._has_newer = False
-        self._walks = Walks(catalogue, roots, uploads, on_step=self._follow_walk)
+        self._walks = Walks(catalogue, roots, uploads, replica=replica, on_step=self._follow_walk)
         self._turns: dict[int, _Turn] = {}
-        self._readings: set[asyncio.Future[list[ReadPicture | Outcome]]] = set()
-        self._taken: asyncio.Queue[_Taken] = asyncio.Queue(1)
+        self._readings: set[_Reading] = set()
+        self._taken: asyncio.Queue[tuple[JobRecord, _Reading]] = asyncio.Queue(1)
         self._may_describe = asyncio.Semaphore(UNDER_WAY)
-        self._describing: set[asyncio.Task[list[Outcome]]] = set()
-        self._described: asyncio.Queue[_Described] = asyncio.Queue(1)
+        self._describing: set[_Describing] = set()
+        self._described: asyncio.Queue[tuple[JobRecord, _Describing]] = asyncio.Queue(1)
         self._stages: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Worker":
         stages = (self._decode_stage(), self._describe_stage(), self._commit_stage())
         self._stages = [asyncio.create_task(stage) for stage in stages]
         for stage in self._stages:
-            stage.add_done_callback(_tell_if_failed)
+            stage.add_done_callback(_log_failure)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         waited_for: list[asyncio.Future[Any]] = [*self._stages, *self._describing, *self._readings]
-        for one in waited_for:
-            one.cancel()
+        for future in waited_for:
+            future.cancel()
         await asyncio.gather(*waited_for, return_exceptions=True)
         await self._walks.close()
         self._decoders.shutdown(cancel_futures=True)
@@ -169,7 +152,8 @@ class Worker:
         """Give every open job one turn; return true if any had work."""
         self._has_newer = False
         jobs = await asyncio.to_thread(self._catalogue.jobs.open)
-        self._forget_closed({job.number for job in jobs})
+        for closed in self._turns.keys() - {job.number for job in jobs}:
+            self.drop(closed)
         self._newest = max((job.number for job in jobs), default=self._newest)
         busy = False
         for job in jobs:
@@ -193,6 +177,7 @@ class Worker:
             return False
         turn = self._turns[job.number]
         turn.job = job
+        self.rates.observe(job.number, job.done - job.unchanged, time.monotonic())
         self._walks.begin(job)
         return await self._take_turn(turn)
 
@@ -206,7 +191,6 @@ class Worker:
         if job.state is JobState.PENDING:
             await asyncio.to_thread(self._catalogue.jobs.start, job.number)
         self._turns[job.number] = _Turn(job)
-        self.rates.begin(job.number, time.monotonic())
         return True
 
     def _follow_walk(self) -> None:
@@ -224,58 +208,57 @@ class Worker:
                 f"start it with {self._computed.way_to(target)}, or reindex again"
             )
 
-    def _forget_closed(self, open_jobs: set[int]) -> None:
-        for number in self._turns.keys() - open_jobs:
-            self.drop(number)
+    async def _lease(self, turn: _Turn) -> None:
+        """Lease files of a job, unless some are left or all are being worked on."""
+        # At the end of the list, a file can be put back on it, and another replica can end.
+        if turn.leased or (turn.is_read and turn.in_flight):
+            return
+        limit, replica = self._turn * LEASED_TURNS, self._replica()
+        take = self._catalogue.leases.take
+        turn.leased += await asyncio.to_thread(take, turn.job, replica=replica, limit=limit)
+        turn.is_read = turn.job.walked and not turn.leased
 
     async def _take_turn(self, turn: _Turn) -> bool:
-        if turn.is_read and turn.in_flight:
-            return False
-        files = await asyncio.to_thread(
-            self._catalogue.jobs.todo, turn.job.number, after=turn.after, limit=self._turn
-        )
-        turn.is_read = turn.job.walked and not files
+        await self._lease(turn)
+        files = [turn.leased.popleft() for _ in range(min(self._turn, len(turn.leased)))]
         if not files:
-            if turn.in_flight == 0:
-                turn.after = 0  # a file that was read can be put back on the list
             return False
-        turn.after = files[-1].id
         turn.in_flight += len(files)
         # Not awaited here, so that the next turn starts before the last file of this one is read.
         reading = asyncio.gather(
             *(
-                patiently(self._reader.read, turn.job, file, executor=self._decoders)
+                retry_until_available(self._reader.read, turn.job, file, executor=self._decoders)
                 for file in files
             )
         )
         self._readings.add(reading)
         reading.add_done_callback(self._readings.discard)
-        await self._taken.put(_Taken(turn.job, reading))
+        await self._taken.put((turn.job, reading))
         return True
 
     async def _describe_stage(self) -> None:
         while True:
             await self._may_describe.acquire()
-            taken = await self._taken.get()
-            describing = asyncio.create_task(self._outcomes(taken))
+            job, reading = await self._taken.get()
+            describing = asyncio.create_task(self._outcomes(job, reading))
             self._describing.add(describing)
             describing.add_done_callback(self._forget_described)
-            await self._described.put(_Described(taken.job, describing))
+            await self._described.put((job, describing))
 
-    def _forget_described(self, describing: "asyncio.Task[list[Outcome]]") -> None:
+    def _forget_described(self, describing: _Describing) -> None:
         self._describing.discard(describing)
         self._may_describe.release()
 
-    async def _outcomes(self, taken: _Taken) -> list[Outcome]:
+    async def _outcomes(self, job: JobRecord, reading: _Reading) -> list[Outcome]:
         """Describe the pictures of one turn; return the outcomes of its files."""
-        results = await taken.reading
+        results = await reading
         outcomes = [result for result in results if isinstance(result, Outcome)]
         pictures = [result for result in results if isinstance(result, ReadPicture)]
         for at in range(0, len(pictures), self._batch):
-            if taken.job.number not in self._turns:  # a closed job commits nothing
+            if job.number not in self._turns:  # a closed job commits nothing
                 break
             some = pictures[at : at + self._batch]
-            images = np.stack([read.picture.pixels for read in some])
+            images = np.stack([read.pixels for read in some])
             described = await self._descriptors(images)
             outcomes += (
                 read.described({space: rows[at] for space, rows in described.items()})
@@ -294,23 +277,22 @@ class Worker:
 
     async def _commit_stage(self) -> None:
         while True:
-            described = await self._described.get()
-            outcomes, job = await described.outcomes, described.job
+            job, describing = await self._described.get()
+            outcomes = await describing
             turn = self._turns.get(job.number)
             await self._commit(job, outcomes)
             if turn is not None:
                 turn.in_flight -= len(outcomes)
-            self.rates.add(job.number, len(outcomes), time.monotonic())
             self._on_commit()
 
     async def _commit(self, job: JobRecord, outcomes: list[Outcome]) -> None:
         """Commit outcomes, with retries; fail the job if its collection or space is gone."""
         try:
-            await patiently(self._catalogue.jobs.settle, job, outcomes)
+            await retry_until_available(self._catalogue.jobs.settle, job, outcomes)
         except (CollectionNotFound, Conflict) as error:
-            await patiently(self._catalogue.jobs.fail, job.number, str(error))
+            await retry_until_available(self._catalogue.jobs.fail, job.number, str(error))
 
 
-def _tell_if_failed(stage: "asyncio.Task[None]") -> None:
+def _log_failure(stage: "asyncio.Task[None]") -> None:
     if not stage.cancelled() and (error := stage.exception()):
         _log.critical("ingest has stopped; restart the service", exc_info=error)

@@ -50,11 +50,7 @@ class _Buffer:
     """Anonymous memory with a file descriptor, mapped into this process."""
 
     def __init__(self, size: int) -> None:
-        """Allocate and seal the memory.
-
-        Raises:
-            Overloaded: There is not enough memory, or too many files are open.
-        """
+        """Allocate and seal the memory, or raise `Overloaded` if there is too little."""
         self.size = size
         with ExitStack() as on_failure:
             try:
@@ -101,11 +97,7 @@ class Buffers:
     def snapshot(
         self, source: bytes | BinaryIO, *, max_bytes: int | None = None
     ) -> Iterator[SharedSnapshot]:
-        """See `pictures.picture.Decoder`.
-
-        Raises:
-            Overloaded: There is not enough memory, or too many files are open.
-        """
+        """Yield a snapshot; see `Decoders.snapshot`."""
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
         size = min(stream.seek(0, os.SEEK_END), sys.maxsize if max_bytes is None else max_bytes)
         stream.seek(0)

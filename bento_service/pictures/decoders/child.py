@@ -20,14 +20,15 @@ import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from PIL import AvifImagePlugin
 
-from bento_service.errors import LookalikeError
-from bento_service.log_redaction import in_short
+from bento_service.errors import LookalikeError, TooLarge
+from bento_service.log_redaction import summary_of
 from bento_service.pictures.decoders import messages as frames
 from bento_service.pictures.square import square, thumbnail
-from bento_service.pictures.upright import TooManyPixels
+from client_sdk.decoding.errors import TooManyPixels
 
 _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 32
@@ -36,12 +37,7 @@ _NICENESS = 10
 
 @dataclass(frozen=True)
 class _Caps:
-    """Most pixels of a picture.
-
-    Attributes:
-        others: Most pixels of a picture that is not a JPEG.
-        jpeg: Most pixels of a JPEG.
-    """
+    """Most pixels of a JPEG, and of other pictures."""
 
     others: int
     jpeg: int
@@ -51,7 +47,7 @@ def main(arguments: list[str]) -> None:
     """Decode pictures until the service closes the socket."""
     parent, *numbers, memory_bytes = map(int, arguments[:6])
     seconds = float(arguments[6])
-    sys.excepthook = _say
+    sys.excepthook = _report
     _end_with(parent)
     # The service limits parallel decoding, and each thread would need memory of its own.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -81,14 +77,15 @@ def _answer(
 ) -> tuple[frames.Header, bytes]:
     try:
         return _made(header, data, here)
-    except TooManyPixels as error:
-        most = accepted.jpeg if error.scales else accepted.others
-        if math.prod(error.size) <= most:
+    except TooLarge as error:
+        found = cast("TooManyPixels", error.__cause__)
+        most = accepted.jpeg if found.scales else accepted.others
+        if math.prod(found.size) <= most:
             return {"elsewhere": True}, b""
-        refusal: LookalikeError = TooManyPixels(error.size, most, scales=error.scales)
+        detail = str(TooManyPixels(found.size, most, scales=found.scales))
+        return {"error": error.code, "detail": detail}, b""
     except LookalikeError as error:
-        refusal = error
-    return {"error": refusal.code, "detail": str(refusal)}, b""
+        return {"error": error.code, "detail": str(error)}, b""
 
 
 def _made(header: frames.Header, data: bytes, here: _Caps) -> tuple[frames.Header, bytes]:
@@ -103,18 +100,18 @@ def _made(header: frames.Header, data: bytes, here: _Caps) -> tuple[frames.Heade
         region=region and tuple(region),
         **caps,
     )
-    told = {
+    answer = {
         "width": made.width,
         "height": made.height,
         "format": made.format,
         "warnings": made.warnings,
     }
-    return told, made.samples
+    return answer, made.samples
 
 
-def _say(_: object, error: BaseException, __: object) -> None:
+def _report(_: object, error: BaseException, __: object) -> None:
     """Write one line to the service's log instead of a stack trace."""
-    sys.stderr.write(f"a decoder of pictures ends: {in_short(error)}\n")
+    sys.stderr.write(f"a decoder of pictures ends: {summary_of(error)}\n")
 
 
 def _end_with(parent: int) -> None:

@@ -11,25 +11,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import BoundedSemaphore
 from typing import BinaryIO, Generic, Self, TypeVar
 
-from bento_service.errors import (
-    ImageTooExpensive,
-    ImageUnreadable,
-    InvalidArgument,
-    LookalikeError,
-    Overloaded,
-    TooLarge,
-    UnsupportedMediaType,
-)
-from bento_service.pictures.decoders import messages as frames
+from bento_service.errors import ImageTooExpensive, ImageUnreadable, LookalikeError, Overloaded
+from bento_service.pictures.decoders import answers
+from bento_service.pictures.decoders.answers import NeedsSlowLane
 from bento_service.pictures.decoders.buffers import Buffers, SharedSnapshot
 from bento_service.pictures.decoders.fair_turns import BUSY, Turns
+from bento_service.pictures.decoders.messages import Header
 from bento_service.pictures.decoders.pool import Pool
 from bento_service.pictures.decoders.process import DecoderLimits, DecoderLost, Reason
-from bento_service.pictures.formats import MEDIA_TYPES, Colour, Region
-from bento_service.pictures.picture import Picture, Snapshot, Source, pixels_of
+from bento_service.pictures.picture import Picture, Snapshot, Source
+from client_sdk.decoding.formats import Colour, Region
 
 _T = TypeVar("_T")
 _MEBIBYTE = 2**20
@@ -40,37 +35,16 @@ _QUICK_JPEG_PIXELS = 16_000_000
 _QUICK_SECONDS = 0.25
 _QUICK_MEMORY_BYTES = 320 * _MEBIBYTE
 _CALLERS_FACTOR, _CALLERS_SECONDS = 1.4, 4.2
-_REFUSALS: dict[str, type[LookalikeError]] = {
-    kind.code: kind
-    for kind in (
-        UnsupportedMediaType,
-        TooLarge,
-        ImageUnreadable,
-        ImageTooExpensive,
-        InvalidArgument,
-    )
-}
-
-
-class _Elsewhere(Exception):
-    """A picture that is too large for the quick lane."""
 
 
 @dataclass(frozen=True)
-class _Question(Generic[_T]):
-    """A request to a decoder.
+class _Request(Generic[_T]):
+    """A request to a decoder, the most bytes of its answer, and the parser of the answer."""
 
-    Attributes:
-        header: The header of the message.
-        source: The encoded picture.
-        max_payload: Most bytes of an answer.
-        understood: Converts an answer to the result.
-    """
-
-    header: frames.Header
+    header: Header
     source: Source
     max_payload: int
-    understood: Callable[[frames.Header, bytearray], _T]
+    parse: Callable[[Header, bytearray], _T]
 
     @property
     def size(self) -> int:
@@ -83,7 +57,14 @@ class _Question(Generic[_T]):
 
 
 class Decoders:
-    """A `Decoder` with two lanes, each with processes of its own; open it with `with`.
+    """A decoder of untrusted pictures; open it with `with`. Threads may share it.
+
+    It has two lanes, each with processes of its own. `decode` and `thumbnail` raise:
+        UnsupportedMediaType: The picture has no supported format.
+        TooLarge: The picture has more pixels than are accepted.
+        ImageUnreadable: The picture is truncated or corrupt.
+        ImageTooExpensive: The picture takes more time or memory than one picture may.
+        NotReady, Overloaded: The picture is not the cause; try again.
 
     Args:
         limits: The limits for one picture.
@@ -141,7 +122,11 @@ class Decoders:
     def snapshot(
         self, source: bytes | BinaryIO, *, max_bytes: int | None = None
     ) -> AbstractContextManager[SharedSnapshot]:
-        """See `pictures.picture.Decoder`."""
+        """Read at most `max_bytes` once, so that digest and pixels have the same bytes.
+
+        Raises:
+            Overloaded: There is not enough memory, or too many files are open.
+        """
         return self._buffers.snapshot(source, max_bytes=max_bytes)
 
     def decode(
@@ -153,28 +138,37 @@ class Decoders:
         region: Region | None = None,
         sender: str | None = None,
     ) -> Picture:
-        """See `pictures.picture.Decoder`."""
+        """Decode a picture and make it a square.
 
-        def understood(told: frames.Header, samples: bytearray) -> Picture:
-            return _picture(told, samples, side)
+        Args:
+            source: The encoded picture; a snapshot of the same decoder is not copied.
+            side: The side of the square, in pixels.
+            padding: See `square`.
+            region: See `square`.
+            sender: The caller that waits for the answer; `None` for a job. Senders of expensive
+                pictures take turns.
 
+        Raises:
+            InvalidArgument: `region` is empty or not inside the picture.
+        """
         header = {"make": "square", "side": side, "padding": padding, "region": region}
-        return self._answer(_Question(header, source, 3 * side * side, understood), sender)
+        parse = partial(answers.parsed_picture, side=side)
+        return self._answer(_Request(header, source, 3 * side * side, parse), sender)
 
     def thumbnail(self, source: Source, *, side: int, sender: str | None = None) -> bytes:
-        """See `pictures.picture.Decoder`."""
+        """Return a small upright WebP that fits in a square of `side` pixels, without metadata."""
         header = {"make": "thumbnail", "side": side}
-        # A WebP is never larger than its raw pixels and a header.
-        return self._answer(_Question(header, source, 4 * side * side + 2**16, _webp), sender)
+        most = 4 * side * side + 2**16  # a WebP is never larger than its raw pixels and a header
+        return self._answer(_Request(header, source, most, answers.parsed_webp), sender)
 
-    def _answer(self, question: _Question[_T], sender: str | None) -> _T:
+    def _answer(self, request: _Request[_T], sender: str | None) -> _T:
         """Ask in the quick lane, then in the slow lane if necessary."""
         deadline = self._deadline(sender)
         try:
-            if question.size <= _QUICK_BYTES:
+            if request.size <= _QUICK_BYTES:
                 with self._place():
-                    return self._asked(self.quick, question, deadline, overrun=Reason.SLOW)
-        except _Elsewhere:
+                    return self._asked(self.quick, request, deadline, overrun=Reason.SLOW)
+        except NeedsSlowLane:
             pass
         except DecoderLost as lost:
             if lost.reason is not Reason.SLOW:
@@ -183,37 +177,31 @@ class Decoders:
             # The time limit of a job does not include its wait for a turn.
             deadline = self._deadline(sender) if sender is None else deadline
             try:
-                return self._asked(self.slow, question, deadline)
+                return self._asked(self.slow, request, deadline)
             except DecoderLost as lost:
                 raise _explained(lost.reason, sender) from lost
 
     def _asked(
-        self, pool: Pool, question: _Question[_T], deadline: float, *, overrun: Reason | None = None
+        self, pool: Pool, request: _Request[_T], deadline: float, *, overrun: Reason | None = None
     ) -> _T:
         """Return the answer of a decoder of one lane.
 
-        Args:
-            pool: The lane's decoders.
-            question: The request.
-            deadline: The time limit, on the monotonic clock.
-            overrun: The reason to report if the picture exceeds the lane's processor time or
-                memory; the actual one if `None`.
+        `overrun` replaces the reason if the picture exceeds the lane's processor time or memory.
 
         Raises:
             DecoderLost: There was no answer; the decoder is replaced.
             LookalikeError: The decoder rejected the picture.
         """
         # The copy is made after a decoder is free, so that waiting callers hold no copies.
-        with pool.process() as process, self._shared(question.source) as picture:
+        with pool.process() as process, self._shared(request.source) as picture:
             try:
-                told, payload = process.ask(
-                    question.header,
+                header, payload = process.ask(
+                    request.header,
                     picture,
-                    max_payload=question.max_payload,
+                    max_payload=request.max_payload,
                     seconds=deadline - time.monotonic(),
                 )
-                _check_refusal(told)
-                return _trusted(question.understood, told, payload)
+                return answers.parsed(request.parse, header, payload)
             except DecoderLost as lost:
                 reason = overrun or lost.reason if lost.reason is Reason.TIME else lost.reason
                 pool.lose(process, reason)
@@ -235,10 +223,8 @@ class Decoders:
         A caller that waits gets an answer soon, even on a busy machine. A job can wait longer.
         """
         if sender is None:
-            seconds = self._job_factor * self._limits.seconds
-        else:
-            seconds = max(_CALLERS_FACTOR * self._limits.seconds, _CALLERS_SECONDS)
-        return time.monotonic() + seconds
+            return time.monotonic() + self._job_factor * self._limits.seconds
+        return time.monotonic() + max(_CALLERS_FACTOR * self._limits.seconds, _CALLERS_SECONDS)
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -264,7 +250,7 @@ def _quick(limits: DecoderLimits) -> DecoderLimits:
 
 
 def _explained(reason: Reason, sender: str | None) -> LookalikeError:
-    """Return the error that tells a caller why its picture was not decoded."""
+    """Return the error for a picture that was not decoded."""
     if reason is Reason.CLOCK and sender is not None:
         return Overloaded(BUSY)
     if reason in (Reason.CLOCK, Reason.TIME):
@@ -273,49 +259,3 @@ def _explained(reason: Reason, sender: str | None) -> LookalikeError:
             "again as a JPEG or a plain PNG, which are quicker to decode than AVIF or WebP"
         )
     return ImageUnreadable("the decoder ended at the picture; save it again as a plain JPEG or PNG")
-
-
-def _check_refusal(told: frames.Header) -> None:
-    """Raise the error that a decoder answered, if any."""
-    if told.get("elsewhere"):
-        raise _Elsewhere
-    if "error" not in told:
-        return
-    kind, detail = _REFUSALS.get(str(told["error"])), told.get("detail")
-    if kind is None or not isinstance(detail, str):
-        raise DecoderLost(Reason.DIED)
-    raise kind(detail)
-
-
-def _trusted(
-    understood: Callable[[frames.Header, bytearray], _T], told: frames.Header, payload: bytearray
-) -> _T:
-    try:
-        return understood(told, payload)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DecoderLost(Reason.DIED) from error
-
-
-def _picture(told: frames.Header, samples: bytearray, side: int) -> Picture:
-    """Return the picture that a decoder answered.
-
-    Raises:
-        KeyError, TypeError, ValueError: The answer is not a picture.
-    """
-    width, height, name = told["width"], told["height"], told["format"]
-    warnings = tuple(told["warnings"])
-    if not (
-        isinstance(width, int)
-        and isinstance(height, int)
-        and min(width, height) > 0
-        and name in MEDIA_TYPES
-        and all(isinstance(one, str) for one in warnings)
-    ):
-        raise ValueError("not what a decoder answers")
-    return Picture(pixels_of(samples, side), width, height, name, warnings)
-
-
-def _webp(_: frames.Header, payload: bytearray) -> bytes:
-    if not (payload.startswith(b"RIFF") and payload[8:12] == b"WEBP"):
-        raise ValueError("not a WebP")
-    return bytes(payload)

@@ -93,16 +93,18 @@ class Turns:
 
     def _is_next(self, turn: _Turn) -> bool:
         """Return True if a place is free and this turn is next."""
-        held = Counter(one.sender for one in self._turns if one.has_place)
+        places = Counter(other.sender for other in self._turns if other.has_place)
         waiting = [
-            one for one in self._turns if not one.has_place and held[one.sender] < self._most
+            other
+            for other in self._turns
+            if not other.has_place and places[other.sender] < self._most
         ]
-        if held.total() == self._count or not waiting:
+        if places.total() == self._count or not waiting:
             return False
-        return min(waiting, key=lambda one: held[one.sender]) is turn  # `min` keeps the order
+        return min(waiting, key=lambda other: places[other.sender]) is turn  # keeps the order
 
     def _check_queue(self, sender: str | None) -> None:
-        waiting = [one.sender for one in self._turns if one.sender is not None]
+        waiting = [turn.sender for turn in self._turns if turn.sender is not None]
         if sender is None:
             return
         if len(waiting) >= _MOST or waiting.count(sender) >= _MOST_OF_ONE:

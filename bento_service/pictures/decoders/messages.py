@@ -44,11 +44,7 @@ def send_request(
 
 
 def receive_request(channel: socket.socket) -> tuple[Header, bytes]:
-    """Receive one message whose bytes are in an open file.
-
-    Raises:
-        BrokenFrame: There is no complete message.
-    """
+    """Receive a message whose bytes are in an open file, or raise `BrokenFrame`."""
     lengths, files, _, _ = socket.recv_fds(channel, _LENGTHS.size, 1)
     try:
         if len(lengths) != _LENGTHS.size or len(files) != 1:

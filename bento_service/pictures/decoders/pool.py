@@ -63,11 +63,7 @@ class Pool:
         return tuple(process.pid for process in tuple(self._living))
 
     def start(self) -> None:
-        """Start a process before it is needed, and wait until it is ready.
-
-        Raises:
-            NotReady: No process can be started.
-        """
+        """Start a process and wait until it is ready; raise `NotReady` if that fails."""
         with self._lock:
             self._next = self._begun()
         self._next.result()
@@ -101,7 +97,7 @@ class Pool:
                 raise NotReady("the service is stopping")
             self._lost[reason] += 1
         level = logging.DEBUG if reason is Reason.SLOW else logging.WARNING
-        _log.log(level, "decoder %d is of no more use: %s", process.pid, reason)
+        _log.log(level, "decoder %d is replaced: %s", process.pid, reason)
         self._prepare()
 
     def _taken(self) -> DecoderProcess:

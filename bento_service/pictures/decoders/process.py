@@ -16,13 +16,21 @@ from bento_service.pictures.decoders import messages as frames
 from bento_service.pictures.decoders.buffers import SharedSnapshot
 
 _PACKAGES = Path(__file__).parents[3]
+# The packages come last on the path: their folder may be site-packages, which may hold modules with
+# the names of the standard library's.
+_START = (
+    f"import runpy, sys; sys.path.append({str(_PACKAGES)!r}); "
+    "runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+)
 _COMMAND = (
     sys.executable,
     "-E",
     "-s",
+    "-P",
     "-W",
     "ignore",
-    "-m",
+    "-c",
+    _START,
     "bento_service.pictures.decoders.child",
 )
 # A decoder keeps the memory of usual pictures, because allocating it again would cost a third
@@ -63,8 +71,6 @@ class DecoderLimits:
     """The limits for one picture.
 
     Attributes:
-        max_pixels: Most pixels.
-        max_jpeg_pixels: Most pixels of a JPEG.
         memory_bytes: Most memory beyond the decoder's own at its start, in bytes.
         seconds: Most processor time.
         here: Most pixels that this decoder decodes, and most of a JPEG; it answers that larger

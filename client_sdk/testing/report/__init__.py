@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import platform
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,22 +15,13 @@ from markupsafe import Markup
 
 import client_sdk
 from client_sdk.testing.artefacts import REPORT
-from client_sdk.testing.messages import BLIND, is_blind, percent
+from client_sdk.testing.messages import accept_command, plural, region_of, score_of, short
 from client_sdk.testing.outcome import Outcome
 from client_sdk.testing.report.embedding import Embedder
 
 
 def write(folder: Path, outcomes: Sequence[Outcome], *, now: datetime | None = None) -> Path:
-    """Write the report of a run.
-
-    Args:
-        folder: The folder of the pictures of failures; the report is written to it.
-        outcomes: The outcomes of all assertions of the run.
-        now: The time in the report; by default the current time.
-
-    Returns:
-        The path of the report.
-    """
+    """Write the report of a run to the folder of its pictures, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / REPORT
     unfinished = report.with_suffix(".html.part")
@@ -44,7 +37,6 @@ def render(folder: Path, outcomes: Sequence[Outcome], *, now: datetime | None = 
     shown = [*failed, *written]
     style, script = _part("page.css"), _part("page.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["percent"] = percent
     return environment.from_string(_part("page.html")).render(
         style=Markup(style),  # noqa: S704 - ours, from this package
         script=Markup(script),  # noqa: S704
@@ -54,8 +46,11 @@ def render(folder: Path, outcomes: Sequence[Outcome], *, now: datetime | None = 
         failed=len(failed),
         written=len(written),
         passed=len(outcomes) - len(shown),
-        is_blind=is_blind,
-        blind=BLIND,
+        accept=partial(accept_command, report=folder),
+        accept_all=f"pytest --visual-accept={shlex.quote(short(folder))}",
+        plural=plural,
+        region_of=region_of,
+        score_of=score_of,
         picture=Embedder(folder, sum(len(one.pictures) for one in shown)),
         now=(now or datetime.now().astimezone()).strftime("%d %B %Y, %H:%M"),
         version=client_sdk.__version__,

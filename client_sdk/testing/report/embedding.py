@@ -38,12 +38,7 @@ class Embedded:
 
 
 class Embedder:
-    """A function that embeds the pictures of failures in the page.
-
-    Args:
-        folder: The folder of the report.
-        count: The number of pictures that share the budget.
-    """
+    """A function that embeds pictures of a report; `count` pictures share the budget."""
 
     def __init__(self, folder: Path, count: int) -> None:
         self._folder = folder

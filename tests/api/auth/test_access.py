@@ -3,25 +3,21 @@
 import logging
 import re
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 
 import httpx
 import pytest
 from starlette.routing import Mount
 
 from bento_service.api.app import http_surface
-from bento_service.api.auth.access import COOKIE, AccessRules
-from bento_service.api.auth.tokens import Scope, Tokens
-from bento_service.api.middleware.limits import HttpLimits
+from bento_service.api.auth.access import COOKIE
+from bento_service.api.auth.tokens import Scope
+from bento_service.settings import Settings
 from client_sdk import __version__
 
 TOKENS = {scope: f"{scope}-" + "x" * 20 for scope in Scope}
 ALL = ";".join(f"{scope}-token {scope} {token}" for scope, token in TOKENS.items())
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 @asynccontextmanager
@@ -30,13 +26,13 @@ async def _nothing():
 
 
 def client(rules):
-    surface = http_surface(_nothing, limits=HttpLimits(10_000), access=rules)
+    surface = http_surface(_nothing, rules)
     transport = httpx.ASGITransport(surface, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8001")
 
 
 def rules(**given):
-    return AccessRules(**{"tokens": Tokens(ALL), **given})
+    return Settings(**{"tokens": ALL, **given})
 
 
 def bearer(scope):
@@ -51,9 +47,10 @@ def _routes(routes):
             yield from ((method, route.path) for method in route.methods - {"HEAD"})
 
 
-ROUTES = sorted(set(_routes(http_surface(_nothing, limits=HttpLimits(1), access=rules()).routes)))
+ROUTES = sorted(set(_routes(http_surface(_nothing, rules()).routes)))
 PUBLIC = {
     ("GET", "/"),
+    ("GET", "/static/{digest}/{name:path}"),
     ("POST", "/api/v2/session"),
     ("DELETE", "/api/v2/session"),
 }
@@ -64,6 +61,7 @@ NEEDS = {
     ("GET", "/api/v2/count"): READ,
     ("POST", "/api/v2/count"): READ,
     ("POST", "/api/v2/search"): (Scope.SEARCH,),
+    ("POST", "/api/v2/describe"): (Scope.SEARCH,),
     ("POST", "/api/v2/compare"): (Scope.SEARCH,),
     ("POST", "/api/v2/duplicates"): (Scope.SEARCH,),
     ("POST", "/api/v2/delete"): (Scope.TRAIN,),
@@ -84,12 +82,15 @@ NEEDS = {
     ("POST", "/api/v2/collections"): (Scope.TRAIN,),
     ("DELETE", "/api/v2/collections/{name}"): (Scope.TRAIN,),
     ("GET", "/api/v2/info"): READ,
+    ("GET", "/api/v2/roots"): (Scope.TRAIN,),
+    ("GET", "/api/v2/roots/{root}/entries"): (Scope.TRAIN,),
     ("POST", "/api/v1/train"): (Scope.TRAIN,),
     ("GET", "/api/v1/process"): READ,
     ("POST", "/api/v1/count"): READ,
     ("POST", "/api/v1/search"): (Scope.SEARCH,),
     ("POST", "/api/v1/delete"): (Scope.TRAIN,),
     ("GET", "/data/{image}"): READ,
+    ("GET", "/data/{image}/{name}"): READ,
     ("GET", "/metrics"): READ,
     ("GET", "/openapi.json"): READ,
 }
@@ -137,10 +138,14 @@ async def test_unknown_paths_need_a_token_too(path):
         assert (await http.get(path, headers=bearer(Scope.SEARCH))).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/", "/static/page.js"])
-async def test_the_page_itself_can_be_loaded_to_sign_in(path):
+async def test_the_page_itself_can_be_loaded_to_sign_in():
     async with client(rules()) as http:
-        assert (await http.get(path)).status_code == 200
+        page = await http.get("/")
+        assert page.status_code == 200
+        files = re.findall(r'="(static/[^"]+)"', page.text)
+        assert files
+        for path in files:
+            assert (await http.get(f"/{path}")).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/static/../metrics", "/STATIC/x", "/api/v2/session/x"])
@@ -177,15 +182,33 @@ async def test_a_failed_sign_in_sets_no_cookie(body, status):
         assert (answer.status_code, answer.headers.get("set-cookie")) == (status, None)
 
 
-@pytest.mark.parametrize("proto", ["http", "https"])
-async def test_a_cookie_from_https_is_only_sent_over_https(proto):
-    async with client(rules()) as http:
+@pytest.mark.parametrize(
+    ("proxies", "proto", "is_secure"),
+    [
+        (["127.0.0.1/32"], "http", False),
+        (["127.0.0.1/32"], "https", True),
+        (["10.0.0.0/8"], "https", False),
+    ],
+)
+async def test_a_cookie_from_https_is_only_sent_over_https(proxies, proto, is_secure):
+    trusted = [ip_network(proxy) for proxy in proxies]
+    async with client(rules(trusted_proxies=trusted)) as http:
         answer = await http.post(
             "/api/v2/session",
             json={"token": TOKENS[Scope.SEARCH]},
             headers={"X-Forwarded-Proto": proto},
         )
-        assert ("Secure" in answer.headers["set-cookie"]) == (proto == "https")
+        assert ("Secure" in answer.headers["set-cookie"]) == is_secure
+
+
+async def test_only_a_trusted_proxy_names_the_site_of_the_page():
+    sent = {**bearer(Scope.ADMIN), "Origin": "https://evil.example"}
+    sent["X-Forwarded-Host"] = "evil.example"
+    for proxies, status in (([], 403), (["127.0.0.1/32"], 503)):
+        trusted = [ip_network(proxy) for proxy in proxies]
+        async with client(rules(trusted_proxies=trusted)) as http:
+            answer = await http.post("/api/v2/delete", json={"all": True}, headers=sent)
+        assert answer.status_code == status
 
 
 async def test_with_tokens_nobody_is_anonymous():
@@ -206,14 +229,14 @@ async def test_with_tokens_nobody_is_anonymous():
 )
 async def test_a_page_of_another_site_changes_nothing_unless_it_is_allowed(origin, status):
     headers = {} if origin is None else {"Origin": origin}
-    allowing = AccessRules(Tokens(), origins=("https://shop.example",))
+    allowing = Settings(cors_origins=("https://shop.example",))
     async with client(allowing) as http:
         answer = await http.delete("/api/v2/session", headers=headers)
         assert answer.status_code == status
 
 
 async def test_an_allowed_site_may_read_answers_and_another_may_not():
-    async with client(rules(origins=("https://shop.example",))) as http:
+    async with client(rules(cors_origins=("https://shop.example",))) as http:
         asking = {"Access-Control-Request-Method": "POST", "Origin": "https://shop.example"}
         preflight = await http.options("/api/v2/search", headers=asking)
         assert preflight.headers["access-control-allow-origin"] == "https://shop.example"
@@ -253,6 +276,16 @@ async def test_the_audit_log_has_changes_and_refusals_but_no_secrets(caplog):
     assert re.match(r"audit caller=search-token \S+ POST /api/v2/delete 403 ", forbidden)
     assert re.match(r"audit caller=- \S+ GET /api/v2/images 401 request_id=\w+", unknown)
     assert not any(token in caplog.text for token in (*TOKENS.values(), "zzzz", "secret"))
+
+
+async def test_the_audit_log_has_no_request_that_was_rejected_for_load(caplog):
+    caplog.set_level(logging.INFO, "bento_service.audit")
+    busy = rules().model_copy(update={"requests_in_flight": 0})
+    async with client(busy) as http:
+        for path in ("search", "delete"):
+            answer = await http.post(f"/api/v2/{path}", json={}, headers=bearer(Scope.TRAIN))
+            assert answer.status_code == 429
+    assert caplog.messages == []
 
 
 async def test_the_page_forbids_foreign_code():

@@ -1,13 +1,7 @@
 import pytest
 
 from bento_service.api.auth.rate_limit import Rates
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+from tests.support.clock import Clock
 
 
 def test_without_a_limit_nobody_waits():

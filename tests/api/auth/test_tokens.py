@@ -5,21 +5,15 @@ import os
 import pytest
 
 from bento_service.api.auth.tokens import Scope, Tokens, TokensError
+from tests.support.clock import Clock
 
 ONE, TWO = "one-" + "x" * 20, "two-" + "y" * 20
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 def test_a_token_is_known_by_its_name_and_scopes():
     tokens = Tokens(f"ci search,train {ONE}; ops admin {TWO}")
 
-    assert tokens.are_asked_for
+    assert tokens.are_required
     assert tokens.caller(ONE).name == "ci"
     assert tokens.caller(ONE).scopes == {Scope.SEARCH, Scope.TRAIN}
     assert not tokens.caller(ONE).may(Scope.ADMIN)
@@ -29,7 +23,7 @@ def test_a_token_is_known_by_its_name_and_scopes():
 
 
 def test_without_tokens_callers_need_none():
-    assert not Tokens().are_asked_for
+    assert not Tokens().are_required
 
 
 def test_a_digest_admits_its_token():
@@ -96,7 +90,7 @@ def test_an_invalid_or_missing_file_changes_nothing(file, wrong, caplog):
     with caplog.at_level(logging.ERROR):
         assert tokens.caller(ONE).name == "ci"
     assert "the tokens were not changed" in caplog.text
-    assert tokens.are_asked_for
+    assert tokens.are_required
 
 
 @pytest.mark.parametrize("content", [None, "", "# nothing yet\n"])

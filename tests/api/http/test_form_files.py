@@ -20,11 +20,6 @@ CHARSETS = [*sorted(set(aliases.values())), "idna", "punycode", "unicode_escape"
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 def asking(look):
     """Return a client of an app that calls a function with each form."""
     from fastapi import FastAPI
@@ -133,3 +128,39 @@ async def test_a_full_disk_is_reported(small_disk):
         FormFile(shared).write(bytes(100_000))
         with pytest.raises(StorageFull):
             FormFile(shared).write(bytes(3_000_000))
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        (b'"size 5%22.jpg"', 'size 5".jpg'),
+        (b'"line%0Abreak%0d%0A.jpg"', "line\nbreak\r\n.jpg"),
+        (b'"tab\there.jpg"', "tab\there.jpg"),
+        (b'"tab%09here.jpg"', "tab\there.jpg"),
+        (rb'"C:\fakepath\x.jpg"', r"C:\fakepath\x.jpg"),
+        (rb'"C:\\fakepath\\x.jpg"', r"C:\fakepath\x.jpg"),
+        (rb'"\\server\share\x.jpg"', r"\server\share\x.jpg"),
+        (rb'"size 5\".jpg"', 'size 5".jpg'),
+        (b'"100%.jpg"', "100%.jpg"),
+        (b'"a%20b%2F.jpg"', "a%20b%2F.jpg"),
+        (b'"a;name=b.jpg"', "a;name=b.jpg"),
+        (b"plain.jpg", "plain.jpg"),
+        ('"Mu\u0308ller \u5199\u771f.jpg"'.encode(), "Mu\u0308ller \u5199\u771f.jpg"),
+    ],
+)
+async def test_the_name_of_a_file_is_the_one_that_its_sender_had(sent, name):
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename=' + sent
+    body += b"\r\n\r\npicture\r\n--x--\r\n"
+    async with asking(lambda form: form["files"].filename) as http:
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        answer = await http.post("/", content=body, headers=headers)
+    assert answer.json() == name
+
+
+@pytest.mark.parametrize(
+    "name", ['a".jpg', "a\nb\rc\t.jpg", r"C:\fakepath\x.jpg", "\\", "a;b='c'.jpg"]
+)
+async def test_the_names_that_httpx_sends_come_in_as_they_are(name):
+    async with asking(lambda form: form["files"].filename) as http:
+        answer = await http.post("/", files={"files": (name, b"picture")})
+    assert answer.json() == name

@@ -8,21 +8,16 @@ from ipaddress import ip_network
 
 import httpx
 import pytest
+from starlette.requests import Request
 from starlette.responses import Response
 
 from bento_service.api.app import http_surface
-from bento_service.api.auth.access import AccessRules
-from bento_service.api.auth.tokens import Tokens
-from bento_service.api.middleware.limits import HttpLimits
+from bento_service.api.http.forwarded import public_url
+from bento_service.settings import Settings
 
 TOKEN = "x" * 24
 COUNT = "/openapi.json"  # as guarded as `/api/v2/count`, and answered without an application
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
 
 
 @asynccontextmanager
@@ -32,7 +27,7 @@ async def _nothing():
 
 @cache
 def surface(rules):
-    return http_surface(_nothing, limits=HttpLimits(10_000), access=rules)
+    return http_surface(_nothing, rules)
 
 
 def client(rules, *, peer="127.0.0.1", **changes):
@@ -45,12 +40,12 @@ def client(rules, *, peer="127.0.0.1", **changes):
 
 @cache
 def without_tokens(**given):
-    return AccessRules(Tokens(), **given)
+    return Settings(**given)
 
 
 @cache
 def with_tokens(*trusted):
-    return AccessRules(Tokens(f"ci search {TOKEN}"), trusted_proxies=proxies(*trusted))
+    return Settings(tokens=f"ci search {TOKEN}", trusted_proxies=proxies(*trusted))
 
 
 def proxies(*networks):
@@ -270,16 +265,38 @@ async def test_callers_behind_a_trusted_proxy_have_separate_rate_limits():
         ("/", "/x"),
     ],
 )
-async def test_a_location_has_the_path_prefix_of_the_proxy(prefix, location):
-    app = http_surface(
-        _nothing, limits=HttpLimits(10_000), access=without_tokens(allow_anonymous=True)
-    )
+async def test_a_location_has_the_path_prefix_of_a_trusted_proxy(prefix, location):
+    sent = {"X-Forwarded-Prefix": prefix} if prefix else {}
+    assert (await _start(sent, "127.0.0.1/32")).headers["location"] == location
+    assert (await _start(sent, "10.0.0.0/8")).headers["location"] == "/x"
+    assert (await _start(sent)).headers["location"] == "/x"
+
+
+@pytest.mark.parametrize(
+    ("headers", "url"),
+    [
+        ({"X-Forwarded-Proto": "https"}, "https://here.example"),
+        ({"X-Forwarded-Host": "a.example"}, "http://a.example"),
+        ({"X-Forwarded-Host": "a.example", "X-Forwarded-Port": "81"}, "http://a.example:81"),
+        ({"X-Forwarded-Prefix": "/gallery"}, "http://here.example/gallery"),
+    ],
+)
+async def test_only_a_trusted_proxy_names_the_public_url(headers, url):
+    sent = {**headers, "Host": "here.example"}
+    assert (await _start(sent, "127.0.0.1/32")).text == url
+    assert (await _start(sent, "192.0.2.0/24")).text == "http://here.example"
+    assert (await _start(sent)).text == "http://here.example"
+
+
+async def _start(headers, *trusted):
+    """Answer a request through these trusted proxies with its public URL and a `Location`."""
+    rules = without_tokens(allow_anonymous=True, trusted_proxies=proxies(*trusted))
+    app = http_surface(_nothing, rules)
 
     @app.get("/start")
-    def start():
-        return Response(status_code=202, headers={"Location": "/x"})
+    def start(request: Request):
+        return Response(public_url(request), status_code=202, headers={"Location": "/x"})
 
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
-        answer = await http.get("/start", headers={"X-Forwarded-Prefix": prefix} if prefix else {})
-    assert answer.headers["location"] == location
+        return await http.get("/start", headers=headers)

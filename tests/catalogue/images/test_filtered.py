@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from bento_service.catalogue.tables import attributes
 from bento_service.filters import expressions as e
 from bento_service.filters.parser import parse
-from bento_service.filters.passing import passes
+from bento_service.search.passing import passes
 
 KEYS = st.sampled_from(["a", "b", "A", 'odd "é" key', "$id", "[]", ""])
 TEXTS = st.sampled_from(
@@ -74,13 +74,11 @@ def described_as(catalogue, cats, add):
 
 
 def listed(catalogue, collection, which, **page):
-    found = catalogue.images.page(collection.id, **{"after": 0, "limit": 1000, **page}, which=which)
+    found = catalogue.images.page(collection.id, **{"limit": 1000, **page}, which=which)
     return [image.id for image in found]
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     metadata=st.lists(METADATA, min_size=3, max_size=3),
     which=st.lists(EXPRESSIONS, min_size=10, max_size=10),
@@ -232,8 +230,8 @@ def test_a_walk_over_pages_meets_each_image_once_while_others_come_and_go(
     catalogue.images.set_metadata(dear, {"price": 3})
     (late,) = add(cats, "late.png")
     catalogue.images.set_metadata(late, {"price": 4})
-    walked += listed(catalogue, cats, which, after=walked[-1], limit=2)
-    walked += listed(catalogue, cats, which, after=walked[-1], limit=2)
+    walked += listed(catalogue, cats, which, after=(walked[-1],), limit=2)
+    walked += listed(catalogue, cats, which, after=(walked[-1],), limit=2)
 
     assert walked == [first, second, fourth, dear, late]
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from bento_service.catalogue.jobs.records import Outcome
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.spellings import spellings
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import CollectionNotFound, ImageNotFound
+from tests.support.job_files import todo
 from tests.support.waiting import run_threads
 
 
@@ -17,17 +19,17 @@ def changed(catalogue, collection, *, after=(0, 0), limit=1000):
 
 
 def purged(catalogue, collection, *, up_to):
-    """What purging tells when the index has applied everything up to a revision."""
+    """Return what `purge` returns after the index has applied everything up to a revision."""
     catalogue.indexes.set_applied(collection.index.id, up_to)
     return catalogue.images.purge(collection.id)
 
 
 def test_an_image_is_returned_as_it_was_described(catalogue, cats, folder_job, described):
     job = folder_job(cats, "a/tom.png", metadata={"x": 1})
-    (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
+    (file,) = todo(catalogue, job)
     picture = replace(described("tom"), width=640, height=480, bytes=12345, format="GIF")
     catalogue.jobs.settle(job, [Outcome(file, described=picture)])
-    (image,) = catalogue.images.page(cats.id, after=0, limit=2)
+    (image,) = catalogue.images.page(cats.id, limit=2)
     assert (image.width, image.height, image.bytes, image.format) == (640, 480, 12345, "GIF")
     assert (image.collection, image.sha256, image.metadata) == ("cats", picture.sha256, {"x": 1})
     assert image.created_at.tzinfo is not None
@@ -38,7 +40,7 @@ def test_an_image_is_returned_as_it_was_described(catalogue, cats, folder_job, d
 
 def test_descriptors_are_returned_bit_by_bit(catalogue, cats, folder_job, described):
     job = folder_job(cats, "tom")
-    (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
+    (file,) = todo(catalogue, job)
     components = np.array([1e-38, -0.5, 1 / 3, 0.0], np.float32)
     picture = replace(described("tom"), descriptors={cats.space.fingerprint: components})
     catalogue.jobs.settle(job, [Outcome(file, described=picture)])
@@ -51,7 +53,7 @@ def test_descriptors_are_returned_bit_by_bit(catalogue, cats, folder_job, descri
 def test_the_same_bytes_under_other_paths_are_one_image(catalogue, cats, folder_job, settle_all):
     paths = ("one/a.jpg", "two/a.jpg", "b.jpg")
     settle_all(folder_job(cats, *paths), same_as=dict.fromkeys(paths, "tom"))
-    (image,) = catalogue.images.page(cats.id, after=0, limit=10)
+    (image,) = catalogue.images.page(cats.id, limit=10)
     assert [source.path for source in image.sources] == list(paths)
     assert len(changed(catalogue, cats)) == 1
 
@@ -85,7 +87,7 @@ def test_a_deleted_image_is_in_no_answer(catalogue, cats, add, digest):
     assert catalogue.images.count(cats.id) == 1
     assert not catalogue.images.known(cats.id, digest("tom"))
     assert catalogue.images.by_ids([tom, kit]).keys() == {kit}
-    assert [image.id for image in catalogue.images.page(cats.id, after=0, limit=9)] == [kit]
+    assert [image.id for image in catalogue.images.page(cats.id, limit=9)] == [kit]
     for ask in (catalogue.images.get, partial(catalogue.images.descriptor, index_id=cats.index.id)):
         with pytest.raises(ImageNotFound, match=f"no image {tom}"):
             ask(tom)
@@ -181,10 +183,10 @@ def test_purging_returns_the_uploads_of_removed_images(
     settle_all(upload_job(cats, "sent", "kept"))
     sent = next(
         image.id
-        for image in catalogue.images.page(cats.id, after=0, limit=9)
+        for image in catalogue.images.page(cats.id, limit=9)
         if image.sha256 == digest("sent")
     )
-    folder = catalogue.images.page(cats.id, after=0, limit=1)[0].id
+    folder = catalogue.images.page(cats.id, limit=1)[0].id
     catalogue.images.delete(cats.id, [sent, folder])
     assert purged(catalogue, cats, up_to=10**9) == {digest("sent")}
     assert purged(catalogue, cats, up_to=10**9) == set()
@@ -243,7 +245,7 @@ def test_changing_metadata_is_no_change_for_the_index(catalogue, cats, add):
 def test_pages_miss_and_repeat_nothing_while_images_come_and_go(catalogue, cats, add, ids):
     at_first = add(cats, *(f"{n:02}" for n in range(20)))
     seen, after, turn = [], 0, 0
-    while page := catalogue.images.page(cats.id, after=after, limit=3):
+    while page := catalogue.images.page(cats.id, after=(after,), limit=3):
         seen += [image.id for image in page]
         after = seen[-1]
         turn += 1
@@ -261,7 +263,7 @@ def test_a_page_can_be_of_one_folder(catalogue, cats, add):
     found = dict(zip(names, add(cats, *names), strict=True))
 
     def below(prefix):
-        page = catalogue.images.page(cats.id, after=0, limit=99, prefix=prefix)
+        page = catalogue.images.page(cats.id, limit=99, prefix=prefix)
         return {image.id for image in page}
 
     assert below("a/") == {found["a/1"], found["a/2"], found["a/\udcff.jpg"]}
@@ -271,10 +273,31 @@ def test_a_page_can_be_of_one_folder(catalogue, cats, add):
     assert below("") == set(found.values())
 
 
+@pytest.mark.parametrize("folder", ["B\u00fccher", "Bu\u0308cher"])
+def test_a_page_of_one_folder_is_found_however_its_accents_are_composed(
+    folder, catalogue, cats, add
+):
+    composed, decomposed = "B\u00fccher/M\u00fcller", "Bu\u0308cher/Mu\u0308ller"
+    paths = [f"{composed}/a", f"{decomposed}/b", "B\u00fccher/Mu\u0308ller/c", "Bucher/d"]
+    ids = add(cats, *paths)
+    for name in ("M\u00fcller", "Mu\u0308ller"):
+        page = catalogue.images.page(cats.id, limit=9, prefix=f"{folder}/{name}/")
+        assert [image.id for image in page] == ids[:3]
+    stored = [image.sources[0].path for image in page]
+    assert stored == paths[:3]
+
+
+def test_the_spellings_of_a_long_path_are_few():
+    path = "/".join(["\u00fc"] * 30)
+    assert spellings(path) == [path, path.replace("\u00fc", "u\u0308")]
+    assert len(spellings("/".join(["\u00fc"] * 6))) == 64
+    assert spellings("plain/ascii.jpg") == ["plain/ascii.jpg"]
+
+
 def test_a_page_of_one_folder_knows_every_source(catalogue, cats, folder_job, settle_all):
     paths = ("one/a", "two/a")
     settle_all(folder_job(cats, *paths), same_as=dict.fromkeys(paths, "tom"))
-    (found,) = catalogue.images.page(cats.id, after=0, limit=9, prefix="two/")
+    (found,) = catalogue.images.page(cats.id, limit=9, prefix="two/")
     assert [source.path for source in found.sources] == list(paths)
 
 
@@ -292,9 +315,9 @@ def test_concurrent_writers_lose_nothing(catalogue, cats, folder_job, described,
 
     def work(job, names):
         try:
-            for file in catalogue.jobs.todo(job.number, after=0, limit=100):
+            for file in todo(catalogue, job):
                 catalogue.jobs.settle(job, [Outcome(file, described=described(file.path))])
-                some = catalogue.images.page(cats.id, after=0, limit=3)
+                some = catalogue.images.page(cats.id, limit=3)
                 catalogue.images.set_metadata(some[-1].id, {"by": job.number})
                 catalogue.images.delete(cats.id, [10**9])
         except Exception as error:  # noqa: BLE001 - reported to the thread of the test
@@ -316,11 +339,11 @@ def test_concurrent_writers_lose_nothing(catalogue, cats, folder_job, described,
 
 def test_of_many_digests_the_known_ones_are_returned(catalogue, cats, space, add, digest):
     dogs = catalogue.collections.create("dogs", space)
-    _, kit = add(cats, "tom", "kit")
-    add(dogs, "rex")
+    tom, kit = add(cats, "tom", "kit")
+    (rex,) = add(dogs, "rex")
     catalogue.images.delete(cats.id, [kit])
     others = [f"{number:064x}" for number in range(1200)]
     asked = [digest("tom"), digest("kit"), *others, digest("rex")]
-    assert catalogue.images.known_among(cats.id, asked) == {digest("tom")}
-    assert catalogue.images.known_among(dogs.id, asked) == {digest("rex")}
-    assert catalogue.images.known_among(cats.id, []) == set()
+    assert catalogue.images.known_among(cats.id, asked) == {digest("tom"): tom}
+    assert catalogue.images.known_among(dogs.id, asked) == {digest("rex"): rex}
+    assert catalogue.images.known_among(cats.id, []) == {}

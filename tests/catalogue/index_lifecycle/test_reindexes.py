@@ -5,9 +5,10 @@ import pytest
 
 from bento_service.catalogue.jobs.records import Described, Outcome
 from bento_service.catalogue.records import DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import CollectionNotFound, Conflict, ImageNotFound
 from client_sdk.schemas import JobState
+from tests.support.job_files import todo
 
 OTHER = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 2, "fp32")
 THIRD = DescriptorSpace("vgg16-rgem", "vgg16:one", "d" * 64, 3, "fp32")
@@ -44,11 +45,11 @@ def begin(catalogue):
 
 
 @pytest.fixture
-def describe_anew(catalogue, both):
+def describe_again(catalogue, both):
     """Settle every file of a reindex, except those that are missing."""
 
     def settle(job, missing=()):
-        files = catalogue.jobs.todo(job.number, after=0, limit=1000)
+        files = todo(catalogue, job)
         outcomes = [
             Outcome(file, code="path_not_found", detail="gone")
             if file.path in missing
@@ -61,12 +62,12 @@ def describe_anew(catalogue, both):
 
 
 @pytest.fixture
-def reindexed(catalogue, begin, describe_anew):
+def reindexed(catalogue, begin, describe_again):
     """Bring a collection to the other space."""
 
     def bring(collection, space=OTHER):
         job = begin(collection, space)
-        describe_anew(job)
+        describe_again(job)
         (index,) = catalogue.reindexes.due()
         assert catalogue.reindexes.switch(index)
         return catalogue.jobs.get(job.id)
@@ -90,7 +91,7 @@ def test_a_reindex_lists_the_living_images_by_id_with_their_first_path(
         2,
         "vgg16-rmac4",
     )
-    files = catalogue.jobs.todo(job.number, after=0, limit=10)
+    files = todo(catalogue, job)
     assert [(file.path, file.sha256) for file in files] == [
         (name, digest(name)) for name in ("a", "c")
     ]
@@ -106,13 +107,13 @@ def test_more_images_than_a_step_are_listed_once(catalogue, cats, add, begin):
 
 
 def test_the_old_index_serves_until_the_switch_and_the_new_one_after_it(
-    catalogue, cats, space, add, begin, describe_anew
+    catalogue, cats, space, add, begin, describe_again
 ):
     (tom,) = add(cats, "tom")
     before = catalogue.images.get(tom)
     job = begin(cats)
     assert catalogue.reindexes.due() == []
-    describe_anew(job)
+    describe_again(job)
     assert catalogue.jobs.get(job.id).state is JobState.PENDING  # nothing completes it but a switch
     (index,) = catalogue.reindexes.due()
     assert serving(catalogue) == space
@@ -138,14 +139,14 @@ def test_an_empty_collection_is_switched_at_once(catalogue, cats, reindexed):
 
 
 def test_images_added_meanwhile_are_written_for_both_indexes(
-    catalogue, cats, add, begin, describe_anew, folder_job, both
+    catalogue, cats, add, begin, describe_again, folder_job, both
 ):
     add(cats, "old")
     job = begin(cats)
     train = folder_job(cats, "new")
-    (file,) = catalogue.jobs.todo(train.number, after=0, limit=2)
+    (file,) = todo(catalogue, train)
     catalogue.jobs.settle(train, [Outcome(file, described=both("new"))])
-    describe_anew(job)
+    describe_again(job)
     (index,) = catalogue.reindexes.due()
     assert catalogue.reindexes.missing(index) == 0
     for one in catalogue.indexes.of(cats.id):
@@ -153,12 +154,12 @@ def test_images_added_meanwhile_are_written_for_both_indexes(
 
 
 def test_an_image_deleted_meanwhile_is_deleted_from_both_indexes(
-    catalogue, cats, add, begin, describe_anew, digest
+    catalogue, cats, add, begin, describe_again, digest
 ):
     early, late, _ = add(cats, "early", "late", "kept")
     job = begin(cats)
     catalogue.images.delete(cats.id, [early])
-    settled = describe_anew(job)
+    settled = describe_again(job)
     assert (settled.indexed, settled.duplicates, settled.failed) == (2, 1, 0)
     catalogue.images.delete(cats.id, [late])
     (index,) = catalogue.reindexes.due()
@@ -190,11 +191,11 @@ def test_a_tombstone_stays_until_every_index_has_applied_it(catalogue, cats, add
 
 
 def test_images_that_could_not_be_described_keep_the_old_index_serving(
-    catalogue, cats, space, add, begin, describe_anew
+    catalogue, cats, space, add, begin, describe_again
 ):
     add(cats, "a", "b", "c")
     job = begin(cats)
-    describe_anew(job, missing=["b"])
+    describe_again(job, missing=["b"])
     (index,) = catalogue.reindexes.due()
     assert not catalogue.reindexes.switch(index)
     ended = catalogue.jobs.get(job.id)
@@ -205,16 +206,16 @@ def test_images_that_could_not_be_described_keep_the_old_index_serving(
 
     again = begin(cats)
     assert again.total == 1  # what was described is kept
-    describe_anew(again)
+    describe_again(again)
     (index,) = catalogue.reindexes.due()
     assert catalogue.reindexes.switch(index)
     assert catalogue.images.count(cats.id) == 3
 
 
-def test_drop_missing_deletes_missing_images(catalogue, cats, add, begin, describe_anew):
+def test_drop_missing_deletes_missing_images(catalogue, cats, add, begin, describe_again):
     a, b = add(cats, "a", "b")
     job = begin(cats, drop_missing=True)
-    describe_anew(job, missing=["b"])
+    describe_again(job, missing=["b"])
     (index,) = catalogue.reindexes.due()
     assert catalogue.reindexes.switch(index)
     assert serving(catalogue) == OTHER
@@ -233,9 +234,9 @@ def test_a_version_that_serves_or_is_being_prepared_is_a_conflict(catalogue, cat
             begin(cats, wanted)
 
 
-def test_another_version_replaces_an_unfinished_one(catalogue, cats, add, begin, describe_anew):
+def test_another_version_replaces_an_unfinished_one(catalogue, cats, add, begin, describe_again):
     add(cats, "a")
-    describe_anew(begin(cats), missing=["a"])
+    describe_again(begin(cats), missing=["a"])
     (index,) = catalogue.reindexes.due()
     catalogue.reindexes.switch(index)
     begin(cats, THIRD)
@@ -261,29 +262,29 @@ def test_undo_switches_back_and_forth_at_once(catalogue, cats, space, add, reind
 
 
 def test_reindexing_to_the_former_version_describes_only_newer_images(
-    catalogue, cats, space, add, begin, describe_anew, reindexed, folder_job, both
+    catalogue, cats, space, add, begin, describe_again, reindexed, folder_job, both
 ):
     add(cats, "before")
     reindexed(cats)
     train = folder_job(cats, "since")
-    (file,) = catalogue.jobs.todo(train.number, after=0, limit=2)
+    (file,) = todo(catalogue, train)
     catalogue.jobs.settle(train, [Outcome(file, described=both("since", old=None))])
     with pytest.raises(Conflict, match="1 images came to 'cats' since it held vgg16-mac in fp32"):
         catalogue.reindexes.undo(cats)
     back = begin(cats, space)
-    assert [file.path for file in catalogue.jobs.todo(back.number, after=0, limit=9)] == ["since"]
-    describe_anew(back)
+    assert [file.path for file in todo(catalogue, back)] == ["since"]
+    describe_again(back)
     (index,) = catalogue.reindexes.due()
     assert catalogue.reindexes.switch(index)
     assert serving(catalogue) == space
 
 
 def test_a_canceled_reindex_drops_only_the_index_that_it_prepared(
-    catalogue, cats, space, add, begin, describe_anew
+    catalogue, cats, space, add, begin, describe_again
 ):
     add(cats, "tom")
     first = begin(cats)
-    describe_anew(first)
+    describe_again(first)
     assert catalogue.reindexes.switch(catalogue.reindexes.target(first.number))
     second = begin(cats, THIRD)
     assert len(catalogue.indexes.of(cats.id)) == 3
@@ -295,23 +296,23 @@ def test_a_canceled_reindex_drops_only_the_index_that_it_prepared(
 
 
 def test_a_retry_of_a_canceled_reindex_describes_everything(
-    catalogue, cats, add, begin, describe_anew, both
+    catalogue, cats, add, begin, describe_again, both
 ):
     add(cats, "tom", "kit")
     job = begin(cats)
-    first, _ = catalogue.jobs.todo(job.number, after=0, limit=9)
+    first, _ = todo(catalogue, job)
     catalogue.jobs.settle(job, [Outcome(first, described=both(first.path))])
     catalogue.job_control.cancel(job.id)
     again = catalogue.reindexes.begin(cats, OTHER, drop_missing=False, retry_of=job.id)
     again = catalogue.jobs.get(again)
     catalogue.jobs.add_files(again.number, list(catalogue.reindexes.files(again.number)))
     catalogue.jobs.finish_walk(again.number)
-    assert describe_anew(again).indexed == 2
+    assert describe_again(again).indexed == 2
     assert catalogue.reindexes.switch(catalogue.reindexes.target(again.number))
 
 
 def test_forget_drops_all_but_the_serving_index_and_ends_the_job(
-    catalogue, cats, space, add, begin, describe_anew
+    catalogue, cats, space, add, begin, describe_again
 ):
     (tom,) = add(cats, "tom")
     job = begin(cats)
@@ -319,18 +320,18 @@ def test_forget_drops_all_but_the_serving_index_and_ends_the_job(
     assert [one.space for one in catalogue.indexes.all()] == [space]
     ended = catalogue.jobs.get(job.id)
     assert (ended.state, ended.detail) == (JobState.CANCELED, "the reindex was given up")
-    assert describe_anew(job).indexed == 0  # what was under way is not committed
+    assert describe_again(job).indexed == 0  # what was under way is not committed
     with pytest.raises(Conflict, match="given up"):
         catalogue.reindexes.target(job.number)
     assert catalogue.images.descriptor(tom, cats.index.id).tolist() == OLD_VECTOR.tolist()
 
 
 def test_a_defective_index_fails_its_job_and_is_filled_again(
-    catalogue, cats, space, add, begin, describe_anew
+    catalogue, cats, space, add, begin, describe_again
 ):
     add(cats, "tom")
     job = begin(cats)
-    describe_anew(job)
+    describe_again(job)
     (index,) = catalogue.reindexes.due()
     catalogue.indexes.set_applied(index.id, 7)
     catalogue.reindexes.fail(index, "it differs")
@@ -348,7 +349,7 @@ def test_a_version_that_is_not_computed_is_a_conflict_and_writes_nothing(
 ):
     reindexed(cats)
     train = folder_job(cats, "new")
-    (file,) = catalogue.jobs.todo(train.number, after=0, limit=2)
+    (file,) = todo(catalogue, train)
     with pytest.raises(Conflict, match="vgg16-rmac4 in fp32, which this service does not compute"):
         catalogue.jobs.settle(train, [Outcome(file, described=both("new", new=None))])
     assert catalogue.images.count(cats.id) == 0

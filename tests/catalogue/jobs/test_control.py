@@ -5,11 +5,8 @@ import pytest
 from bento_service.catalogue.jobs.records import NewFile, Outcome
 from bento_service.errors import Conflict, JobNotFound
 from client_sdk.schemas import JobState
+from tests.support.job_files import todo
 from tests.support.waiting import join, run_threads
-
-
-def todo(catalogue, job):
-    return catalogue.jobs.todo(job.number, after=0, limit=10_000)
 
 
 def counted(job):

@@ -7,7 +7,8 @@ from sqlalchemy import func, select, update
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import Claim, NewFile, NewJob
 from bento_service.catalogue.records import DescriptorSpace
-from bento_service.catalogue.tables import SourceKind, idempotency_keys
+from bento_service.catalogue.states import SourceKind
+from bento_service.catalogue.tables import idempotency_keys
 from bento_service.errors import Conflict
 from tests.support.waiting import run_threads
 

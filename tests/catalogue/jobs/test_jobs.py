@@ -5,17 +5,14 @@ from sqlalchemy.exc import IntegrityError
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import NewFile, NewJob, Outcome
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
+from tests.support.job_files import todo
 
 
 def counted(job):
     return (job.total, job.done, job.indexed, job.duplicates, job.failed)
-
-
-def todo(catalogue, job, *, after=0, limit=100):
-    return catalogue.jobs.todo(job.number, after=after, limit=limit)
 
 
 def failed(file, code="image_unreadable"):
@@ -140,10 +137,11 @@ def test_two_jobs_may_list_the_same_file(catalogue, cats, folder_job):
     assert (one.total, two.total) == (1, 1)
 
 
-def test_the_list_is_read_in_order_and_in_pages(catalogue, cats, folder_job):
+def test_the_list_is_leased_in_order_and_in_parts(catalogue, cats, folder_job):
     job = folder_job(cats, *(f"{n:03}" for n in reversed(range(10))))
-    first = todo(catalogue, job, limit=4)
-    rest = todo(catalogue, job, after=first[-1].id)
+    first = catalogue.leases.take(job, replica=1, limit=4)
+    rest = catalogue.leases.take(job, replica=1, limit=100)
+    assert len(first) == 4
     assert [file.path for file in first + rest] == [f"{n:03}" for n in reversed(range(10))]
 
 
@@ -161,7 +159,7 @@ def test_paths_are_returned_unchanged(path, catalogue, cats, folder_job, settle_
     assert job.path == path
     assert todo(catalogue, job)[0].path == path
     settle_all(job, same_as={path: "a picture"})
-    (image,) = catalogue.images.page(cats.id, after=0, limit=2)
+    (image,) = catalogue.images.page(cats.id, limit=2)
     assert image.sources[0].path == path
 
 
@@ -310,7 +308,7 @@ def test_known_bytes_become_a_source_of_their_image(
     (file,) = todo(catalogue, job)
     settled = catalogue.jobs.settle(job, [Outcome(file, known_sha256=digest("tom"))])
     assert settled.duplicates == 1
-    (image,) = catalogue.images.page(cats.id, after=0, limit=2)
+    (image,) = catalogue.images.page(cats.id, limit=2)
     assert [source.path for source in image.sources] == ["first", "second"]
 
 
@@ -338,7 +336,7 @@ def test_a_batch_raises_the_revision_once(catalogue, cats, add):
 
 def test_metadata_of_a_job_goes_to_every_new_image(catalogue, cats, folder_job, settle_all):
     settle_all(folder_job(cats, "a", "b", metadata={"album": "été"}))
-    found = catalogue.images.page(cats.id, after=0, limit=10)
+    found = catalogue.images.page(cats.id, limit=10)
     assert [image.metadata for image in found] == [{"album": "été"}] * 2
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from bento_service.admin.needed import queued_uploads
 from bento_service.catalogue.jobs.records import NewFile, NewJob, Outcome, Reading, Stamp
-from bento_service.catalogue.tables import FileAction, SourceKind
+from bento_service.catalogue.states import FileAction, SourceKind
 from client_sdk.schemas import JobState
+from tests.support.job_files import todo
 
 SIZE = 99  # of every described picture
 
@@ -18,7 +19,7 @@ def known(catalogue, cats, folder_job, described):
 
     def make(**times):
         job = folder_job(cats, *times)
-        files = catalogue.jobs.todo(job.number, after=0, limit=100)
+        files = todo(catalogue, job)
         readings = {path: Reading(2 * 10**18, 0, time) for path, time in times.items()}
         catalogue.jobs.settle(
             job, [Outcome(f, described(f.path), reading=readings[f.path]) for f in files]
@@ -49,7 +50,7 @@ def unneeded(catalogue, digests, ended_after=None):
 
 
 def left(catalogue, job):
-    return [file.path for file in catalogue.jobs.todo(job.number, after=0, limit=100)]
+    return [file.path for file in todo(catalogue, job)]
 
 
 def test_only_a_file_of_the_same_size_and_time_is_unchanged(catalogue, known, listed):
@@ -98,7 +99,7 @@ def test_deletions_are_not_in_the_total_and_complete_the_job(catalogue, cats, kn
     catalogue.jobs.finish_walk(job.number)
     job = catalogue.jobs.get(job.id)
     assert (job.state, job.total, job.removals_open) == (JobState.PENDING, 0, 3)
-    outcomes = [Outcome(one) for one in catalogue.jobs.todo(job.number, after=0, limit=9)]
+    outcomes = [Outcome(one) for one in todo(catalogue, job)]
     catalogue.jobs.settle(job, outcomes)
     catalogue.jobs.settle(job, outcomes)  # a second time does nothing
     job = catalogue.jobs.get(job.id)
@@ -111,20 +112,16 @@ def test_an_image_with_an_upload_too_stays_until_its_upload_goes(
 ):
     known(a=1)
     upload = upload_job(cats, "a")
-    (file,) = catalogue.jobs.todo(upload.number, after=0, limit=9)
+    (file,) = todo(catalogue, upload)
     catalogue.jobs.settle(upload, [Outcome(file, known_sha256=digest("a"))])
     job = catalogue.jobs.create(cats.id, "cats", NewJob(SourceKind.FILE, root="pictures"))
     by_path = NewFile("1", "a", action=FileAction.DELETE)
     catalogue.jobs.add_files(job.number, [by_path])
-    settled = catalogue.jobs.settle(
-        job, [Outcome(one) for one in catalogue.jobs.todo(job.number, after=0, limit=9)]
-    )
+    settled = catalogue.jobs.settle(job, [Outcome(one) for one in todo(catalogue, job)])
     assert (settled.removed, catalogue.images.count(cats.id)) == (0, 1)
     by_digest = NewFile("2", "line 2", digest("a"), action=FileAction.DELETE)
     catalogue.jobs.add_files(job.number, [by_digest])
-    settled = catalogue.jobs.settle(
-        job, [Outcome(one) for one in catalogue.jobs.todo(job.number, after=0, limit=9)]
-    )
+    settled = catalogue.jobs.settle(job, [Outcome(one) for one in todo(catalogue, job)])
     assert (settled.removed, catalogue.images.count(cats.id)) == (1, 0)
 
 
@@ -166,7 +163,7 @@ def test_a_retry_counts_its_deletions_and_its_pruning_by_themselves(catalogue, c
     ]
     catalogue.jobs.add_files(job.number, entries)
     catalogue.jobs.finish_walk(job.number)
-    first, *_ = catalogue.jobs.todo(job.number, after=0, limit=9)
+    first, *_ = todo(catalogue, job)
     catalogue.jobs.settle(job, [Outcome(first)])
     catalogue.job_control.cancel(job.id)
     old = catalogue.jobs.get(job.id)
@@ -174,7 +171,7 @@ def test_a_retry_counts_its_deletions_and_its_pruning_by_themselves(catalogue, c
     again = catalogue.jobs.get(catalogue.job_control.retry(old))
     assert (again.total, again.done, again.removed, again.removals_open) == (1, 0, 0, 2)
     assert (again.state, again.prune, again.unchanged) == (JobState.PENDING, True, 0)
-    add, delete = catalogue.jobs.todo(again.number, after=0, limit=9)
+    add, delete = todo(catalogue, again)
     assert (add.action, add.metadata) == (FileAction.ADD, {"shop": "north"})
     assert (delete.action, delete.image_id) == (FileAction.DELETE, 7)
 
@@ -208,7 +205,7 @@ def test_a_canceled_pruning_removes_nothing(catalogue, cats, known, listed):
 
 def test_a_dry_run_counts_equal_files_once(catalogue, cats, digest, listed):
     job = listed(times={"a": 1, "b": 2, "c": 3}, dry_run=True)
-    files = catalogue.jobs.todo(job.number, after=0, limit=9)
+    files = todo(catalogue, job)
     checked = [Outcome(file, checked_sha256=digest("same")) for file in files]
     catalogue.jobs.settle(job, checked[:1])
     catalogue.jobs.settle(job, checked[1:])

@@ -4,11 +4,12 @@ import pytest
 from sqlalchemy import Engine, event
 
 from bento_service.catalogue.jobs.records import Outcome
+from tests.support.job_files import todo
 
 
 @contextmanager
 def counted_statements():
-    """How many statements are sent to any database within the block."""
+    """Count the statements that any database executes within the block."""
     sent = []
 
     def note(connection, cursor, statement, parameters, context, executemany):
@@ -27,13 +28,13 @@ def files_of(catalogue, cats, folder_job):
 
     def make(*paths):
         job = folder_job(cats, *paths)
-        return job, catalogue.jobs.todo(job.number, after=0, limit=1000)
+        return job, todo(catalogue, job)
 
     return make
 
 
 def paths_by_image(catalogue, collection):
-    images = catalogue.images.page(collection.id, after=0, limit=1000)
+    images = catalogue.images.page(collection.id, limit=1000)
     return [[source.path for source in image.sources] for image in images]
 
 
@@ -63,7 +64,7 @@ def test_every_image_keeps_its_own_descriptor_and_facts(catalogue, cats, files_o
     catalogue.jobs.settle(
         job, [Outcome(one, described=described(one.path, axes[one.path])) for one in files]
     )
-    for image in catalogue.images.page(cats.id, after=0, limit=10):
+    for image in catalogue.images.page(cats.id, limit=10):
         (source,) = image.sources
         assert image.sha256 == described(source.path).sha256
         assert tuple(catalogue.images.descriptor(image.id, cats.index.id)) == axes[source.path]
@@ -88,7 +89,7 @@ def test_one_commit_can_have_every_kind_of_outcome(
         ],
     )
     assert (settled.indexed, settled.duplicates, settled.failed) == (1, 4, 1)
-    assert catalogue.jobs.todo(job.number, after=0, limit=10) == [gone]
+    assert todo(catalogue, job) == [gone]
     (failure,) = catalogue.jobs.failures(job.number, after=0, limit=10)
     assert (failure.path, failure.code, failure.detail) == ("4 bad", "image_unreadable", "torn")
     assert [paths[-3:] for paths in paths_by_image(catalogue, cats)] == [

@@ -1,10 +1,11 @@
 from datetime import UTC, datetime, timedelta
 
 from bento_service.catalogue.jobs.records import Outcome
+from tests.support.job_files import todo
 
 
 def purged(catalogue, collection, *, up_to):
-    """What purging tells when the index has applied everything up to a revision."""
+    """Return what `purge` returns after the index has applied everything up to a revision."""
     catalogue.indexes.set_applied(collection.index.id, up_to)
     return catalogue.images.purge(collection.id)
 
@@ -52,14 +53,14 @@ def test_an_upload_of_a_job_that_cannot_go_on_is_not_needed(catalogue, cats, upl
 
 def test_a_failed_upload_is_needed_for_a_limited_time(catalogue, cats, upload_job, digest):
     job = upload_job(cats, "bad")
-    (file,) = catalogue.jobs.todo(job.number, after=0, limit=2)
+    (file,) = todo(catalogue, job)
     catalogue.jobs.settle(job, [Outcome(file, code="image_unreadable", detail="why")])
     assert unneeded(catalogue, {digest("bad")}) == {digest("bad")}
 
 
 def test_failed_and_unreached_uploads_are_kept_for_a_retry(catalogue, cats, upload_job, digest):
     job = upload_job(cats, "bad", "not reached")
-    bad, _ = catalogue.jobs.todo(job.number, after=0, limit=2)
+    bad, _ = todo(catalogue, job)
     catalogue.jobs.settle(job, [Outcome(bad, code="image_unreadable", detail="why")])
     sent = {digest("bad"), digest("not reached")}
     assert unneeded(catalogue, sent) == set()

@@ -2,7 +2,7 @@
 
 Python imports this when a process starts with this folder on its PYTHONPATH. It wraps functions as
 the modules that hold them are imported, so the product needs to know nothing of it. Everything is
-told through files in the folder `CHAOS_DIR`:
+ordered through files in the folder `CHAOS_DIR`:
 
     points.json   the crash points: name, module, function, when
     armed         the point to die at, and how many times to pass it before
@@ -30,8 +30,8 @@ _PRODUCT = "bento_service."
 _REPLAY = f"{_PRODUCT}indexing.replay"
 
 
-class Told:
-    """What the campaign wants, in its folder."""
+class Orders:
+    """The campaign's orders, read from its folder."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -41,7 +41,7 @@ class Told:
         self._passed = {}
 
     def is_armed(self, name):
-        """Whether to die at a point now."""
+        """Return true if the process is to die at this point."""
         try:
             armed = json.loads((self.folder / "armed").read_text())
         except (FileNotFoundError, json.JSONDecodeError):
@@ -65,7 +65,7 @@ class Told:
         return path.read_text() if path.exists() else ""
 
     def wrong_by(self):
-        """By how much the clock is wrong."""
+        """Return the error of the clock."""
         try:
             return timedelta(seconds=float((self.folder / "clock").read_text()))
         except (FileNotFoundError, ValueError):
@@ -77,74 +77,74 @@ class _LikeDatetime(type):
         return isinstance(value, datetime)
 
 
-def clock(told):
-    """What stands for `datetime` in the product's modules, which ask nothing else for the time."""
+def clock(orders):
+    """Return the replacement of `datetime` for the product's modules, their only clock."""
 
     class Wrong(datetime, metaclass=_LikeDatetime):
         @classmethod
         def now(cls, tz=None):
-            return datetime.now(tz) + told.wrong_by()
+            return datetime.now(tz) + orders.wrong_by()
 
     return Wrong
 
 
-def dying(told, name, when, function):
+def dying(orders, name, when, function):
     """A function that ends the process before it begins, in its middle, or when it has ended."""
 
     @functools.wraps(function)
     def wrapped(*arguments, **options):
-        armed = told.is_armed(name)
+        armed = orders.is_armed(name)
         if armed and when == "during":
-            return _interrupted(told, function, arguments, options)
+            return _interrupted(orders, function, arguments, options)
         if armed and when == "before":
-            told.die()
+            orders.die()
         result = function(*arguments, **options)
         if armed and when == "after":
-            told.die()
+            orders.die()
         return result
 
     return wrapped
 
 
-def _interrupted(told, function, arguments, options):
+def _interrupted(orders, function, arguments, options):
     """Call, and die while it runs; sooner at the next call where it was faster."""
     ended = threading.Event()
 
     def strike():
-        if not ended.wait(told.strike_after):
-            told.die()
+        if not ended.wait(orders.strike_after):
+            orders.die()
 
     threading.Thread(target=strike, daemon=True).start()
     try:
         return function(*arguments, **options)
     finally:
         ended.set()
-        told.strike_after /= 2
+        orders.strike_after /= 2
 
 
-def spoilt(told, name, right, wrong):
-    """A function that does something else while it is told to."""
+def spoilt(orders, name, right, wrong):
+    """A function that does something else while the campaign orders it."""
 
     @functools.wraps(right)
     def wrapped(*arguments, **options):
-        return (wrong if told.spoilt() == name else right)(*arguments, **options)
+        return (wrong if orders.spoilt() == name else right)(*arguments, **options)
 
     return wrapped
 
 
-def observed(told, enter):
+def observed(orders, enter):
     """Replay's start, which also begins to answer what both sides hold."""
 
     @functools.wraps(enter)
     def wrapped(replay):
-        threading.Thread(target=_answer, args=(told, replay), daemon=True).start()
+        threading.Thread(target=_answer, args=(orders, replay), daemon=True).start()
         return enter(replay)
 
     return wrapped
 
 
-def _answer(told, replay):
-    look, part = told.folder / "look", told.folder / "seen.part"
+def _answer(orders, replay):
+    look, part = orders.folder / "look", orders.folder / f"seen.{os.getpid()}.part"
     while True:
         time.sleep(_LOOK_SECONDS)
         if not look.exists():
@@ -156,7 +156,7 @@ def _answer(told, replay):
             answer = {"error": f"{type(error).__name__}: {error}"}
         look.unlink(missing_ok=True)
         part.write_text(json.dumps(answer))
-        part.rename(told.folder / "seen")
+        part.rename(orders.folder / "seen")
 
 
 def _side_by_side(replay, index):
@@ -198,28 +198,28 @@ def _owner(module, function):
     return module, name
 
 
-def change(told, module):
+def change(orders, module):
     """Wrap what a module holds of the points; a missing function is an error at once."""
     for name, (where, function, instead) in SABOTAGES.items():
         if where == module.__name__:
             owner, attribute = _owner(module, function)
             right = getattr(owner, attribute)
-            setattr(owner, attribute, spoilt(told, name, right, instead))
-    for point in told.points:
+            setattr(owner, attribute, spoilt(orders, name, right, instead))
+    for point in orders.points:
         if point["module"] == module.__name__:
             owner, name = _owner(module, point["function"])
-            setattr(owner, name, dying(told, point["name"], point["when"], getattr(owner, name)))
+            setattr(owner, name, dying(orders, point["name"], point["when"], getattr(owner, name)))
     if vars(module).get("datetime") is datetime:
-        module.datetime = told.clock
+        module.datetime = orders.clock
     if module.__name__ == _REPLAY:
-        module.Replay.__enter__ = observed(told, module.Replay.__enter__)
+        module.Replay.__enter__ = observed(orders, module.Replay.__enter__)
 
 
 class Changing(Loader):
     """Loads as another loader does, then changes the module."""
 
-    def __init__(self, told, loader):
-        self._told = told
+    def __init__(self, orders, loader):
+        self._orders = orders
         self._loader = loader
 
     def create_module(self, spec):
@@ -227,7 +227,7 @@ class Changing(Loader):
 
     def exec_module(self, module):
         self._loader.exec_module(module)
-        change(self._told, module)
+        change(self._orders, module)
 
     def __getattr__(self, name):
         return getattr(self._loader, name)
@@ -236,17 +236,17 @@ class Changing(Loader):
 class Hook(MetaPathFinder):
     """Finds the modules that are changed."""
 
-    def __init__(self, told):
-        self._told = told
+    def __init__(self, orders):
+        self._orders = orders
 
     def find_spec(self, fullname, path, target=None):
         if not fullname.startswith(_PRODUCT):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None:
-            spec.loader = Changing(self._told, spec.loader)
+            spec.loader = Changing(self._orders, spec.loader)
         return spec
 
 
 if "CHAOS_DIR" in os.environ:
-    sys.meta_path.insert(0, Hook(Told(os.environ["CHAOS_DIR"])))
+    sys.meta_path.insert(0, Hook(Orders(os.environ["CHAOS_DIR"])))

@@ -1,4 +1,4 @@
-"""Runs the command in this process against prepared answers."""
+"""The command in this process, with prepared answers."""
 
 import io
 import json
@@ -13,7 +13,8 @@ import pytest
 
 from client_sdk.cli.app import run
 from client_sdk.cli.commands import Surroundings
-from tests.conftest import Server
+from tests.support.answers import HIT, IMAGE
+from tests.support.server import Server
 
 
 class Terminal(io.StringIO):
@@ -44,7 +45,7 @@ class Ran:
 
 
 class Service:
-    """Prepared answers by path, the last of a list again and again."""
+    """A service that returns prepared answers by path, and repeats the last of a list."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self._answers = {
@@ -98,45 +99,24 @@ def lookalike() -> Callable[..., Ran]:
 
 
 @pytest.fixture
-def told() -> Callable[..., httpx.Response]:
+def event_stream() -> Callable[..., httpx.Response]:
     """A stream of events about jobs."""
 
-    def told(jobs: Sequence[dict[str, Any]]) -> httpx.Response:
+    def event_stream(jobs: Sequence[dict[str, Any]]) -> httpx.Response:
         text = "".join(f"event: job\ndata: {json.dumps(job)}\n\n" for job in jobs)
         return httpx.Response(200, text=text, headers={"content-type": "text/event-stream"})
 
-    return told
+    return event_stream
 
 
 @pytest.fixture
 def hit() -> Callable[..., dict[str, Any]]:
-    def hit(**changes: Any) -> dict[str, Any]:
-        fields = {"rank": 1, "image_id": 7, "score": 0.91234, "distance": 0.4, "name": "cat.jpg"}
-        urls = {"content_url": "/c", "thumbnail_url": "/t"}
-        size = {"source": "photos/cat.jpg", "width": 4, "height": 3}
-        return {**fields, **urls, **size, **changes}
-
-    return hit
-
-
-@pytest.fixture
-def found() -> Callable[..., dict[str, Any]]:
-    def found(*hits: dict[str, Any]) -> dict[str, Any]:
-        took = {"decode": 1.0, "describe": 2.0, "search": 3.0, "total": 6.0}
-        return {"collection": "default", "model": "vgg16:1", "hits": list(hits), "took_ms": took}
-
-    return found
+    return lambda **changes: {**HIT, **changes}
 
 
 @pytest.fixture
 def image() -> Callable[..., dict[str, Any]]:
-    def image(**changes: Any) -> dict[str, Any]:
-        where = {"collection": "default", "name": "cat.jpg", "source": "photos/cat.jpg"}
-        what = {"sha256": "00", "format": "JPEG", "width": 4, "height": 3, "bytes": 99}
-        when = {"created_at": "2026-01-01T00:00:00Z", "content_url": "/c", "thumbnail_url": "/t"}
-        return {"id": 7, **where, **what, **when, **changes}
-
-    return image
+    return lambda **changes: {**IMAGE, **changes}
 
 
 @pytest.fixture(scope="module")

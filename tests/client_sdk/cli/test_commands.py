@@ -1,5 +1,6 @@
-"""How commands end, whatever they do: codes and one line that says what to do."""
+"""Exit codes and messages of commands, and the shared options."""
 
+import io
 import subprocess
 import sys
 
@@ -7,9 +8,10 @@ import httpx
 import pytest
 
 from client_sdk import errors
+from client_sdk.cli.app import run
 from client_sdk.cli.codes import Code, code_of
-
-COUNT = {"collection": "default", "count": 3}
+from client_sdk.cli.commands import Surroundings
+from tests.support.answers import COUNT, INFO
 
 
 def problem(status, code, detail="it is so"):
@@ -18,7 +20,7 @@ def problem(status, code, detail="it is so"):
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "said"),
+    ("answer", "code", "printed"),
     [
         (problem(404, "collection_not_found"), 4, "error: it is so [404 collection_not_found]\n"),
         (problem(422, "invalid_argument"), 4, "error: it is so [422 invalid_argument]\n"),
@@ -32,14 +34,14 @@ def problem(status, code, detail="it is so"):
         (httpx.Response(200, text="<html>"), 3, None),
     ],
 )
-def test_a_failure_is_one_line_and_a_code(lookalike, answer, code, said):
+def test_a_failure_is_one_line_and_a_code(lookalike, answer, code, printed):
     ran = lookalike("count", answers={"count": answer})
     assert (ran.code, ran.out) == (code, "")
     assert ran.err.count("\n") == 1
-    assert said is None or ran.err == said
+    assert printed is None or ran.err == printed
 
 
-def test_a_service_that_is_not_there_is_told(lookalike):
+def test_an_unreachable_service_is_reported(lookalike):
     ran = lookalike("count", answers={"count": httpx.ConnectError("refused")})
     assert ran.code == 3
     assert ran.err == (
@@ -47,13 +49,15 @@ def test_a_service_that_is_not_there_is_told(lookalike):
     )
 
 
-def test_a_missing_token_is_told_with_how_to_give_one(lookalike):
+def test_a_missing_token_is_reported_with_the_remedy(lookalike):
     ran = lookalike("count", answers={"count": problem(401, "unauthenticated")})
     assert ran.code == 4
-    assert "set LOOKALIKE_TOKEN, or name a file that holds the token with --token-file" in ran.err
+    assert (
+        "set LOOKALIKE_TOKEN, or name a file that contains the token with --token-file" in ran.err
+    )
 
 
-def test_what_the_service_says_drives_no_terminal(lookalike):
+def test_control_characters_in_messages_are_replaced(lookalike):
     answer = problem(404, "collection_not_found", "no \x1b[2J [bold]such\nthing")
     ran = lookalike("count", answers={"count": answer}, tty=True)
     assert "no ?[2J [bold]such thing" in ran.err
@@ -82,28 +86,59 @@ def test_what_the_service_says_drives_no_terminal(lookalike):
         ["compare", "-", "-"],
     ],
 )
-def test_what_makes_no_sense_is_one_line_and_asks_for_nothing(lookalike, arguments):
+def test_wrong_arguments_are_one_line_and_send_nothing(lookalike, arguments):
     ran = lookalike(*arguments)
     assert (ran.code, ran.out, ran.requests) == (2, "", [])
     assert ran.err.startswith("error: ")
     assert ran.err.count("\n") == 1
 
 
-def test_without_a_command_the_help_comes_with_a_hint(lookalike):
+def test_without_a_command_the_help_is_shown(lookalike, capsys):
     ran = lookalike()
-    assert ran.code == 2
-    assert ran.err == "error: name a command, such as: lookalike search cat.jpg\n"
+    assert (ran.code, ran.err) == (2, "")
+    assert "Usage: lookalike" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("option", ["--url", "--json"])
-def test_an_option_before_the_command_gets_a_hint(lookalike, option):
+@pytest.mark.parametrize("option", ["-c", "--top-k"])
+def test_an_option_of_a_command_before_it_gets_a_hint(lookalike, option):
     ran = lookalike(option, "x", "count")
     assert (ran.code, ran.requests) == (2, [])
     assert f"options come after the command: lookalike COMMAND ... {option}" in ran.err
 
 
-def test_a_misspelt_command_is_guessed(lookalike):
-    assert "Did you mean 'search'?" in lookalike("serch").err
+def test_shared_options_may_stand_before_the_command(lookalike):
+    answers = {"count": COUNT}
+    ran = lookalike("--url", "http://host", "--json", "count", answers=answers)
+    assert ran.document["count"] == 3
+    assert ran.requests[0].url.host == "host"
+    later = lookalike("--url", "http://host", "count", "--url", "http://other", answers=answers)
+    assert later.requests[0].url.host == "other"
+
+
+def test_a_path_outside_of_the_roots_is_explained(lookalike, tmp_path):
+    answers = {"train": problem(403, "forbidden"), "info": INFO}
+    ran = lookalike("train", str(tmp_path), answers=answers)
+    assert ran.code == 4
+    assert f"{tmp_path} is outside of the image roots of the service (photos, cards)" in ran.err
+    assert "--upload" in ran.err
+    ran = lookalike("train", "/nowhere/at-all", answers=answers)
+    assert "error: there is no /nowhere/at-all on this machine" in ran.err
+    far = lookalike("train", "/nowhere/at-all", "--url", "http://far.example", answers=answers)
+    assert "outside of the image roots" in far.err
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_name_that_the_output_cannot_encode_is_escaped(image, options):
+    page = {"images": [image(source="Müller😀.jpg")], "next_cursor": None}
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=page))
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    around = Surroundings(io.BytesIO(), out, io.StringIO(), transport)
+    assert run(("images", *options), around) == 0
+    assert b"M\\u00fcller\\ud83d\\ude00.jpg" in out.buffer.getvalue()
+
+
+def test_a_misspelt_command_gets_a_suggestion(lookalike):
+    assert "Did you mean 'search'? See lookalike --help" in lookalike("serch").err
 
 
 def test_every_error_has_a_code():
@@ -112,11 +147,11 @@ def test_every_error_has_a_code():
 
     for kind in kinds(errors.ApiError):
         error = kind(kind.known_status or 418, kind.known_code or "x", "d")
-        assert code_of(error) in (Code.AWAY, Code.REFUSED)
+        assert code_of(error) in (Code.UNAVAILABLE, Code.REJECTED)
     assert code_of(errors.UsageError("x")) is Code.USAGE
-    assert code_of(errors.ConnectError("x")) is Code.AWAY
-    assert code_of(errors.TimeoutExceeded("x")) is Code.AWAY
-    assert code_of(errors.UnexpectedAnswer("x")) is Code.AWAY
+    assert code_of(errors.ConnectError("x")) is Code.UNAVAILABLE
+    assert code_of(errors.TimeoutExceeded("x")) is Code.UNAVAILABLE
+    assert code_of(errors.UnexpectedAnswer("x")) is Code.UNAVAILABLE
 
 
 def test_a_token_comes_from_a_file(lookalike, tmp_path):
@@ -126,7 +161,7 @@ def test_a_token_comes_from_a_file(lookalike, tmp_path):
     assert ran.requests[0].headers["authorization"] == "Bearer s3cret"
 
 
-def test_the_environment_says_where_the_service_is(lookalike, monkeypatch):
+def test_the_environment_sets_address_and_token(lookalike, monkeypatch):
     monkeypatch.setenv("LOOKALIKE_URL", "http://shop.example:9")
     monkeypatch.setenv("LOOKALIKE_TOKEN", "s3cret")
     ran = lookalike("count", "--json", answers={"count": COUNT})
@@ -135,7 +170,7 @@ def test_the_environment_says_where_the_service_is(lookalike, monkeypatch):
     assert ran.requests[0].headers["authorization"] == "Bearer s3cret"
 
 
-def test_ctrl_c_is_a_code_of_its_own(lookalike):
+def test_ctrl_c_has_its_own_exit_code(lookalike):
     ran = lookalike("count", answers={"count": KeyboardInterrupt()})
     assert (ran.code, ran.out, ran.err) == (130, "", "")
 
@@ -145,9 +180,9 @@ def test_every_command_has_json_and_the_options_of_the_connection(lookalike, cap
     groups = ["images", "images show", "jobs", "jobs follow", "collections", "collections create"]
     for command in [*commands, *groups]:
         assert lookalike(*command.split(), "--help").code == 0
-        said = capsys.readouterr().out
+        printed = capsys.readouterr().out
         for option in ("--json", "--url", "--token-file", "--timeout"):
-            assert option in said, command
+            assert option in printed, command
 
 
 def test_without_the_extra_the_command_says_what_to_install():

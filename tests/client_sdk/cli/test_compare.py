@@ -2,33 +2,14 @@ import json
 
 import pytest
 
-LINES = {"duplicate": 0.95, "near_duplicate": 0.942, "hash_distance": 6}
-
-
-@pytest.fixture
-def comparison():
-    def comparison(**changes):
-        evidence = {"same_bytes": False, "hash_distance": 2, "orientation": "mirrored"}
-        reasons = {"lines": LINES, "reasons": ["pHash 2/64, mirrored"]}
-        names = {"collection": "default", "model": "m", "descriptor": "d", "fingerprint": "f"}
-        verdict = {"score": 0.944, "distance": 0.335, "verdict": "near_duplicate"}
-        return {**names, **verdict, "evidence": {**evidence, **reasons}, **changes}
-
-    return comparison
+from tests.support.answers import COMPARISON, LINES, SPACE, URLS
 
 
 @pytest.fixture
 def groups():
     def grouped(number, like=None):
         names = {"name": "a", "source": f"photos/{number}.jpg", "width": 1, "height": 1}
-        return {
-            "id": number,
-            "bytes": 9,
-            "content_url": "",
-            "thumbnail_url": "",
-            **names,
-            "like": like,
-        }
+        return {"id": number, "bytes": 9, **names, **URLS, "like": like}
 
     like = {"image_id": 1, "score": 0.97, "distance": 0.24, "verdict": "duplicate"}
     group = {
@@ -36,8 +17,7 @@ def groups():
         "verdict": "duplicate",
         "is_whole": True,
     }
-    names = {"collection": "default", "model": "m", "descriptor": "d", "fingerprint": "f"}
-    page = {**names, "min_score": 0.9, "lines": LINES, "examined": 5}
+    page = {"collection": "default", **SPACE, "min_score": 0.9, "lines": LINES, "examined": 5}
     return [
         {**page, "groups": [group], "next_cursor": "x"},
         {**page, "groups": [], "next_cursor": "y"},
@@ -45,8 +25,8 @@ def groups():
     ]
 
 
-def test_two_stored_images_are_compared_with_the_evidence(lookalike, comparison):
-    ran = lookalike("compare", "id:7", "id:8", answers={"compare": comparison()})
+def test_two_stored_images_are_compared_with_the_evidence(lookalike):
+    ran = lookalike("compare", "id:7", "id:8", answers={"compare": COMPARISON})
     assert ran.code == 0
     assert ran.rows[:2] == [["verdict", "near_duplicate"], ["score", "0.944"]]
     assert ["hash_distance", "2/64"] in ran.rows
@@ -54,11 +34,11 @@ def test_two_stored_images_are_compared_with_the_evidence(lookalike, comparison)
     assert json.loads(ran.requests[0].content) == {"collection": "default", "a_id": 7, "b_id": 8}
 
 
-def test_a_picture_from_a_pipe_is_compared_with_a_file(lookalike, comparison, tmp_path):
+def test_a_picture_from_a_pipe_is_compared_with_a_file(lookalike, tmp_path):
     (tmp_path / "b.png").write_bytes(b"the other")
     ran = lookalike(
         *("compare", "-", str(tmp_path / "b.png"), "--json"),
-        answers={"compare": comparison()},
+        answers={"compare": COMPARISON},
         stdin=b"the one",
     )
     assert b"the one" in ran.requests[0].content
@@ -76,8 +56,8 @@ def test_a_picture_from_a_pipe_is_compared_with_a_file(lookalike, comparison, tm
         (["--expect", "duplicate"], 1),
     ],
 )
-def test_a_comparison_is_a_check_for_scripts(lookalike, comparison, check, code):
-    ran = lookalike("compare", "id:7", "id:8", *check, answers={"compare": comparison()})
+def test_compare_can_be_used_as_a_check(lookalike, check, code):
+    ran = lookalike("compare", "id:7", "id:8", *check, answers={"compare": COMPARISON})
     assert ran.code == code
     assert bool(ran.err) == bool(code)
 
@@ -93,18 +73,18 @@ def test_duplicates_are_listed_group_by_group(lookalike, groups):
     ]
 
 
-def test_json_has_a_group_a_line(lookalike, groups):
+def test_json_has_one_group_per_line(lookalike, groups):
     ran = lookalike("duplicates", "--json", answers={"duplicates": groups})
     assert [[image["id"] for image in one["images"]] for one in ran.documents] == [[1, 5], [1, 5]]
 
 
-def test_duplicates_are_a_check_for_scripts(lookalike, groups):
+def test_duplicates_can_be_used_as_a_check(lookalike, groups):
     assert lookalike("duplicates", "--check", answers={"duplicates": groups}).code == 1
     none = {**groups[-1], "groups": []}
     assert lookalike("duplicates", "--check", answers={"duplicates": none}).code == 0
 
 
-def test_a_terminal_says_how_many_there_are(lookalike, groups):
+def test_a_terminal_shows_the_number_of_groups(lookalike, groups):
     ran = lookalike("duplicates", answers={"duplicates": groups}, tty=True)
     assert "groups: 2, images in them: 4" in ran.out
     assert "cosine 0.970" in ran.out

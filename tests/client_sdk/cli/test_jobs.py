@@ -14,11 +14,11 @@ def job(job_body):
 
 
 @pytest.fixture
-def trained(lookalike, told):
+def trained(lookalike, event_stream):
     """Runs `train photos`, whose job goes through some states."""
 
     def trained(*arguments, states, **options):
-        answers = {"train": states[0], "jobs/j1/events": told(states)}
+        answers = {"train": states[0], "jobs/j1/events": event_stream(states)}
         return lookalike("train", "photos", *arguments, answers=answers, **options)
 
     return trained
@@ -67,23 +67,30 @@ def test_the_options_of_a_train_are_sent(lookalike, job):
         ({"state": "canceled"}, [], 1),
     ],
 )
-def test_the_code_says_whether_it_went_well(trained, job, end, arguments, code):
+def test_the_exit_code_depends_on_failed_files(trained, job, end, arguments, code):
     assert trained(*arguments, states=[job(state="pending"), job(**end)]).code == code
 
 
-def test_a_failed_job_says_why(trained, job):
+def test_a_failed_job_is_reported_with_its_reason(trained, job):
     ran = trained(states=[job(state="pending"), job(state="failed", done=2, detail="disk full")])
     assert ran.err.splitlines()[-1] == "error: job j1 failed after 2 of 4: disk full"
 
 
-def test_a_terminal_gets_the_first_errors_and_where_the_others_are(trained, job):
+def test_a_terminal_shows_the_first_errors_and_how_to_list_all(trained, job):
     states = [job(state="pending"), job(failed=12, errors=[ERROR] * 12)]
     ran = trained(states=states, tty=True)
     assert ran.out.count("bad?[2J.jpg") == 5
-    assert "all 12: lookalike jobs errors j1" in ran.out
+    assert "12 files failed; list them all with lookalike jobs errors j1" in ran.err
 
 
-def test_process_tells_of_the_newest_job(lookalike, job):
+@pytest.mark.parametrize(("options", "lines"), [((), 5), (("--json",), 0)])
+def test_a_pipe_gets_the_first_errors_on_the_stream_of_errors(trained, job, options, lines):
+    ran = trained(*options, states=[job(failed=12, errors=[ERROR] * 12)])
+    assert ran.err.splitlines().count("failed: bad?[2J.jpg: truncated") == lines
+    assert ("12 files failed" in ran.err) == bool(lines)
+
+
+def test_process_shows_the_newest_job(lookalike, job):
     ran = lookalike("process", answers={"process": job(state="in_progress", done=1)})
     assert ["state", "in_progress"] in ran.rows
     assert ["done", "1"] in ran.rows
@@ -96,16 +103,16 @@ def test_jobs_are_listed_newest_first(lookalike, job):
     assert ran.requests[0].url.params.get_list("state") == ["failed", "completed"]
 
 
-def test_no_more_jobs_are_asked_for_than_shown(lookalike, job):
+def test_only_the_shown_jobs_are_fetched(lookalike, job):
     page = {"jobs": [job(id=f"j{n}") for n in range(3)], "next_cursor": "more"}
     ran = lookalike("jobs", "-n", "2", "--json", answers={"jobs": page})
     assert [one["id"] for one in ran.documents] == ["j0", "j1"]
     assert len(ran.requests) == 1
 
 
-def test_follow_gives_a_line_for_every_change(lookalike, told, job):
+def test_follow_prints_a_line_for_every_change(lookalike, event_stream, job):
     states = [job(state="pending", done=0), job(state="in_progress", done=2), job()]
-    answers = {"process": states[0], "jobs/j1": states[0], "jobs/j1/events": told(states)}
+    answers = {"process": states[0], "jobs/j1": states[0], "jobs/j1/events": event_stream(states)}
     assert lookalike("jobs", "follow", answers=answers).out == (
         "pending: 0 of 4\nin_progress: 2 of 4\ncompleted: 4 of 4\n"
     )
@@ -113,7 +120,7 @@ def test_follow_gives_a_line_for_every_change(lookalike, told, job):
     assert [one["done"] for one in ran.documents] == [0, 2, 4]
 
 
-def test_there_is_nothing_to_follow_before_the_first_job(lookalike, job):
+def test_follow_without_a_job_exits_with_1(lookalike, job):
     ran = lookalike("jobs", "follow", answers={"process": job(id=None, state="idle")})
     assert (ran.code, ran.out) == (1, "")
     assert "start one with lookalike train" in ran.err
@@ -131,12 +138,12 @@ def test_every_error_of_a_job_is_listed(lookalike, job):
     ]
 
 
-def test_cancel_and_retry(lookalike, told, job):
+def test_cancel_and_retry(lookalike, event_stream, job):
     answers = {"jobs/j1": job(), "jobs/j1/cancel": job(state="canceled")}
     canceled = lookalike("jobs", "cancel", "j1", answers=answers)
     assert (canceled.code, ["state", "canceled"] in canceled.rows) == (0, True)
     again = [job(id="j2", state="pending", retry_of="j1"), job(id="j2", retry_of="j1")]
-    answers = {"jobs/j1": job(), "jobs/j1/retry": again[0], "jobs/j2/events": told(again)}
+    answers = {"jobs/j1": job(), "jobs/j1/retry": again[0], "jobs/j2/events": event_stream(again)}
     assert ["retry_of", "j1"] in lookalike("jobs", "retry", "j1", answers=answers).rows
 
 
@@ -144,7 +151,7 @@ def test_ctrl_c_ends_only_the_watching(lookalike, job):
     answers = {"train": job(state="pending"), "jobs/j1/events": KeyboardInterrupt()}
     ran = lookalike("train", "photos", answers=answers)
     assert ran.code == 130
-    assert ran.err == "stopped watching; job j1 goes on: lookalike jobs follow j1\n"
+    assert ran.err == "stopped watching; job j1 continues: lookalike jobs follow j1\n"
 
 
 @pytest.fixture
@@ -157,7 +164,7 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def uploads(job, told):
+def uploads(job, event_stream):
     """Answers of a service that holds nothing yet; the job has an end."""
 
     def uploads(**end):
@@ -171,7 +178,7 @@ def uploads(job, told):
             "known": {"collection": "hats", "known": []},
             "train": job(state="pending"),
             "process": ended,
-            "jobs/j1/events": told([ended]),
+            "jobs/j1/events": event_stream([ended]),
             "jobs/j1/errors": {"errors": [ERROR] * ended["failed"], "next_cursor": None},
         }
 
@@ -190,7 +197,7 @@ def test_upload_sends_the_pictures_of_a_folder(lookalike, uploads, folder):
     assert ran.rows[:3] == [["found", "2"], ["known", "0"], ["sent", "2"]]
 
 
-def test_what_the_service_has_is_not_sent(lookalike, uploads, folder):
+def test_known_files_are_not_sent(lookalike, uploads, folder):
     digest = hashlib.sha256(b"a.jpg").hexdigest()
     answers = {
         **uploads(indexed=1, duplicates=0, failed=0),
@@ -201,7 +208,7 @@ def test_what_the_service_has_is_not_sent(lookalike, uploads, folder):
     assert (ran.document["known"], ran.document["sent"]) == (1, 1)
 
 
-def test_a_file_that_is_named_is_sent_whatever_its_name(lookalike, uploads, folder):
+def test_a_named_file_is_sent_whatever_its_suffix(lookalike, uploads, folder):
     answers = uploads(indexed=1, duplicates=0, failed=0)
     ran = lookalike("train", str(folder / "notes.txt"), "--upload", answers=answers)
     assert (ran.code, names_in(ran)) == (0, [b"notes.txt"])
@@ -210,38 +217,40 @@ def test_a_file_that_is_named_is_sent_whatever_its_name(lookalike, uploads, fold
 @pytest.mark.parametrize(
     ("failed", "options", "code"), [(1, [], 0), (1, ["--strict"], 1), (2, [], 1)]
 )
-def test_files_that_failed_are_told_and_counted(lookalike, uploads, folder, failed, options, code):
+def test_failed_files_are_reported_and_counted(lookalike, uploads, folder, failed, options, code):
     answers = uploads(indexed=2 - failed, duplicates=0, failed=failed)
     ran = lookalike("train", str(folder), "--upload", *options, answers=answers, tty=True)
     assert ran.code == code
     assert ran.out.count("bad?[2J.jpg") == failed
 
 
-def test_ctrl_c_while_sending_says_how_to_go_on(lookalike, uploads, folder):
+def test_ctrl_c_during_an_upload_says_how_to_continue(lookalike, uploads, folder):
     answers = {**uploads(), "train": KeyboardInterrupt()}
     ran = lookalike("train", str(folder / "a.jpg"), "--upload", answers=answers)
-    assert (ran.code, ran.err) == (130, "stopped; the same command goes on with the rest\n")
+    assert (ran.code, ran.err) == (130, "stopped; the same command continues with the rest\n")
 
 
-def test_a_service_that_goes_away_while_a_folder_is_sent_is_told(lookalike, uploads, folder):
+def test_a_service_that_becomes_unreachable_during_an_upload_is_reported(
+    lookalike, uploads, folder
+):
     answers = {**uploads(), "train": httpx.ConnectError("gone")}
     ran = lookalike("train", str(folder), "--upload", answers=answers)
     assert (ran.code, ran.err.count("error:")) == (3, 1)
 
 
-def test_a_folder_without_pictures_is_told(lookalike, uploads, tmp_path):
+def test_a_folder_without_pictures_is_an_error(lookalike, uploads, tmp_path):
     ran = lookalike("train", str(tmp_path), "--upload", answers=uploads())
     assert (ran.code, names_in(ran)) == (2, [])
-    assert "there is no picture in" in ran.err
+    assert "there is no picture file in" in ran.err
 
 
-def test_a_service_that_starts_is_waited_for(job, lookalike):
+def test_train_waits_until_the_service_is_ready(job, lookalike):
     answers = {"/readyz": [httpx.ConnectError("refused"), {}], "train": job()}
     ran = lookalike("train", "photos", "--wait-ready", "5", answers=answers)
     assert ran.code == 0
 
 
-def test_a_terminal_shows_the_beginning_of_an_id_which_names_the_job(lookalike, job):
+def test_a_prefix_of_an_id_selects_a_job(lookalike, job):
     number = "0123456789abcdef" * 2
     page = {"jobs": [job(id=number), job(id="f" * 32)], "next_cursor": None}
     assert number[:12] in lookalike("jobs", answers={"jobs": page}, tty=True).out
@@ -250,3 +259,24 @@ def test_a_terminal_shows_the_beginning_of_an_id_which_names_the_job(lookalike, 
     several = {"jobs": [job(id=number), job(id="0123456" + "f" * 25)], "next_cursor": None}
     ran = lookalike("jobs", "cancel", number[:6], answers={"jobs": several})
     assert (ran.code, len(ran.requests)) == (2, 1)
+
+
+def test_a_log_ends_with_the_last_state_of_a_job(lookalike, job, event_stream):
+    states = [job(state="in_progress", done=0), job(state="in_progress", done=2), job()]
+    answers = {"train": states[0], "jobs/j1/events": event_stream(states)}
+    ran = lookalike("train", "a", answers=answers)
+    assert ran.err.splitlines()[-1].startswith("completed: 4 of 4")
+
+
+def test_a_job_without_files_is_reported(lookalike, job):
+    links = {"code": "link", "count": 3, "source": "a/1.jpg", "detail": "is a link"}
+    none = job(total=0, done=0, indexed=0, duplicates=0, failed=0, skipped=[links])
+    ran = lookalike("train", "a", answers={"train": none})
+    assert ran.code == 0
+    assert ran.err.splitlines() == [
+        "left out: 3, such as a/1.jpg: is a link",
+        "the job found no file to read",
+    ]
+    empty = {**none, "kind": "reindex", "skipped": []}
+    ran = lookalike("collections", "reindex", "a", answers={"collections/a/reindex": empty})
+    assert (ran.code, ran.err) == (0, "")

@@ -1,7 +1,8 @@
-"""The command against a real service, and the pipes between its parts."""
+"""The command against a real service, with pipes between commands."""
 
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from client_sdk import Client
@@ -14,22 +15,23 @@ def gallery(server, photographs):
     with Client(server.url, timeout=60) as client:
         client.upload(sorted(photographs.iterdir()), collection=name).wait()
         yield name
-        client.delete_collection(name)
+        client.collection(name).delete()
 
 
-def test_a_picture_finds_itself_through_a_pipe(shell, gallery, photographs):
+def test_a_picture_from_a_pipe_finds_itself(shell, gallery, photographs):
     ran = shell(f"lookalike search - -k 1 -c {gallery} < {photographs}/coffee.jpg")
-    _, score, _, source = ran.stdout.rstrip("\n").split("\t")
+    _, score, _, source, address = ran.stdout.rstrip("\n").split("\t")
     assert (float(score), source) == (pytest.approx(1.0, abs=1e-3), "coffee.jpg")
+    assert httpx.get(address).content == (photographs / "coffee.jpg").read_bytes()
 
 
-def test_what_is_found_can_be_fetched(shell, gallery, photographs):
+def test_a_hit_can_be_downloaded(shell, gallery, photographs):
     line = f"lookalike search {photographs}/rocket.jpg -k 1 -c {gallery} | cut -f1"
     ran = shell(f"lookalike images get $({line}) | cmp - {photographs}/rocket.jpg")
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def test_head_ends_a_long_list_quietly(shell, gallery):
+def test_a_closed_pipe_ends_a_list_without_an_error(shell, gallery):
     ran = shell(f"lookalike images -c {gallery} --json | head -c 1 > /dev/null")
     assert (ran.returncode in (0, 141), ran.stderr) == (True, "")
     ran = shell("lookalike info | true")

@@ -1,10 +1,11 @@
-"""The command in a terminal: a pseudo one, whose answers and screen are looked at."""
+"""The command in a pseudo-terminal."""
 
 import fcntl
 import json
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -17,13 +18,19 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support import answers
+from tests.support.answers import HIT, found
 from tests.support.waiting import join, wait_until
 
 MAIN = "import sys; from client_sdk.cli import main; sys.exit(main())"
 SECONDS = 60
-IDLE = {"id": "j1", "collection": "default", "state": "in_progress", "total": 8, "done": 2}
-JOB = {**IDLE, "indexed": 2, "duplicates": 0, "failed": 0}
+JOB = {**answers.JOB, "state": "in_progress", "total": 8, "done": 2}
 CAN_DO_NOTHING, KNOWS_SIXELS = b"\x1b[?62;6c", b"\x1b[?62;4;6c"
+
+
+def _take_terminal():
+    fcntl.ioctl(1, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where a script runs tests with `&`
 
 
 class Terminal:
@@ -43,7 +50,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),
+            preexec_fn=_take_terminal,
         )
         os.close(slave)
 
@@ -84,6 +91,17 @@ class Terminal:
     def type(self, keys):
         os.write(self._master, keys)
 
+    def interrupt(self):
+        """Press Ctrl-C; again every 5 s, as a signal just before a wait is seen after it."""
+        pressed, end = 0.0, time.monotonic() + SECONDS
+        while self._process.poll() is None:
+            assert time.monotonic() < end, self.screen
+            if time.monotonic() > pressed + 5:
+                pressed = time.monotonic()
+                self.type(b"\x03")
+            if not self._read():
+                break
+
     def _read(self):
         if not select.select([self._master], [], [], 0.2)[0]:
             return self._process.poll() is None
@@ -110,11 +128,7 @@ def small(photographs, tmp_path_factory):
 @pytest.fixture(scope="module")
 def url(small):
     """A service that has one image, and a job that does not end."""
-    hit = {"rank": 1, "image_id": 7, "score": 0.9, "distance": 0.4, "name": "a", "metadata": {}}
-    hit |= {"source": "photos/a.jpg", "width": 4, "height": 3}
-    hit |= {"content_url": "", "thumbnail_url": ""}
-    took = {"decode": 1, "describe": 2, "search": 3, "total": 6}
-    found = {"collection": "default", "model": "m", "hits": [hit], "took_ms": took}
+    answer = found({**HIT, "source": "photos/a.jpg"})
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -141,7 +155,7 @@ def url(small):
 
         def do_POST(self):
             self.rfile.read(int(self.headers["content-length"]))
-            bodies = {"search": found, "train": JOB, "delete": {"collection": "c", "deleted": 5}}
+            bodies = {"search": answer, "train": JOB, "delete": {"collection": "c", "deleted": 5}}
             body = bodies[self.path.rpartition("/")[2]]
             self.answer("application/json", json.dumps(body).encode())
 
@@ -158,21 +172,21 @@ def url(small):
         join(thread)
 
 
-def test_pictures_are_half_blocks_where_the_terminal_knows_no_better(url):
+def test_pictures_are_half_blocks_in_a_plain_terminal(url):
     terminal = Terminal(url, "search", "id:7")
     assert terminal.ended() == 0
     assert terminal.screen.count("▀".encode()) > 50
     assert b"photos/a.jpg" in terminal.screen
 
 
-def test_pictures_are_sixels_where_the_terminal_knows_them(url):
+def test_pictures_are_sixels_in_a_terminal_that_supports_them(url):
     terminal = Terminal(url, "search", "id:7", attributes=KNOWS_SIXELS)
     assert terminal.ended() == 0
     assert b"\x1bP" in terminal.screen
     assert "▀".encode() not in terminal.screen
 
 
-def test_the_terminal_can_be_asked_while_a_picture_comes_through_a_pipe(url, photographs):
+def test_the_terminal_is_queried_although_standard_input_is_a_pipe(url, photographs):
     with (photographs / "coffee.jpg").open("rb") as picture:
         terminal = Terminal(url, "search", "-", attributes=KNOWS_SIXELS, stdin=picture)
         assert terminal.ended() == 0
@@ -183,7 +197,7 @@ def test_the_terminal_can_be_asked_while_a_picture_comes_through_a_pipe(url, pho
     ("arguments", "environment"),
     [(["--no-pictures"], {}), ([], {"NO_COLOR": "1"}), ([], {"TERM": "dumb"})],
 )
-def test_there_are_no_pictures_where_they_are_not_wanted(url, arguments, environment):
+def test_pictures_can_be_turned_off(url, arguments, environment):
     terminal = Terminal(url, "search", "id:7", *arguments, **environment)
     assert terminal.ended() == 0
     assert b"photos/a.jpg" in terminal.screen
@@ -196,18 +210,18 @@ def test_a_job_is_a_bar_and_ctrl_c_ends_only_the_watching(url):
     terminal.until(b"2/8")
     assert b"in_progress" in terminal.screen
     terminal.until_idle()
-    terminal.type(b"\x03")
+    terminal.interrupt()
     assert terminal.ended() == 130, terminal.screen
-    assert b"stopped watching; job j1 goes on: lookalike jobs follow j1" in terminal.screen
+    assert b"stopped watching; job j1 continues: lookalike jobs follow j1" in terminal.screen
     assert b"Traceback" not in terminal.screen
 
 
 @pytest.mark.parametrize(
-    ("key", "code", "said"), [(b"y\n", 0, b"5"), (b"n\n", 130, b"nothing was changed")]
+    ("key", "code", "printed"), [(b"y\n", 0, b"5"), (b"n\n", 130, b"nothing was changed")]
 )
-def test_somebody_at_the_terminal_is_asked_before_everything_goes(url, key, code, said):
+def test_deleting_everything_asks_for_confirmation(url, key, code, printed):
     terminal = Terminal(url, "delete", "--all")
     terminal.until(b"Delete all 5 images of default? [y/N]:")
     terminal.type(key)
     assert terminal.ended() == code
-    assert said in terminal.screen
+    assert printed in terminal.screen

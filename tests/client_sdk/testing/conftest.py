@@ -1,4 +1,4 @@
-"""Suites of their own, run by the plugin against a real service."""
+"""Separate test suites, run by the plugin against a real service."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +30,14 @@ def drawn(tmp_path: Path) -> Path:
     page(price="12.90").save(folder / "price.png")
     page(button="crimson", side=30).save(folder / "broken.png")
     return folder
+
+
+@pytest.fixture
+def baseline(pytester: pytest.Pytester, drawn: Path) -> Path:
+    """The baseline `page` of a suite."""
+    folder = pytester.path / "__visual__"
+    folder.mkdir()
+    return (drawn / "page.png").rename(folder / "page.png")
 
 
 @pytest.fixture

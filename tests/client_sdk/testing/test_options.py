@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import httpx
@@ -5,26 +6,26 @@ import pytest
 
 from client_sdk import Client
 from client_sdk.errors import UsageError
-from client_sdk.testing import Options, Pixels, Visual, VisualAssertions, assert_similar
+from client_sdk.testing import Options, Visual, VisualAssertions, assert_similar
 from client_sdk.testing.options import from_environment, is_ci, layered
 
 
-def test_the_first_layer_that_says_something_wins():
-    line = {"min_score": "0.9", "margin": None}
-    ini = {"min_score": "0.8", "margin": "0.2", "pixels": "0.01", "baselines": "looks"}
+def test_the_first_layer_with_a_value_wins():
+    line = {"min_score": "0.9", "collection": None}
+    ini = {"min_score": "0.8", "collection": "shop", "baselines": "looks"}
 
     options = layered(line, ini)
 
-    assert (options.min_score, options.margin) == (0.9, 0.2)
-    assert (options.pixels, options.baselines) == (Pixels(max_share=0.01), Path("looks"))
+    assert (options.min_score, options.collection) == (0.9, "shop")
+    assert options.baselines == Path("looks")
 
 
-def test_without_layers_the_options_are_the_usual_ones():
+def test_without_layers_the_options_have_their_defaults():
     assert layered() == Options()
 
 
-def test_pixels_can_be_switched_off_above_an_ini_file():
-    assert layered({"pixels": "off"}, {"pixels": "0.01"}).pixels is None
+def test_baselines_have_a_folder_for_each_platform_on_request():
+    assert layered({"baselines": "looks/{platform}"}).baselines == Path("looks", sys.platform)
 
 
 @pytest.mark.parametrize(
@@ -32,20 +33,17 @@ def test_pixels_can_be_switched_off_above_an_ini_file():
     [
         ("min_score", "high"),
         ("min_score", "7"),
-        ("pixels", "2"),
-        ("pixels", "x"),
+        ("min_score", "nan"),
         ("offline", "no"),
     ],
 )
-def test_a_text_that_makes_no_sense_is_refused_with_its_name(name, text):
+def test_an_invalid_option_is_named(name, text):
     with pytest.raises(UsageError, match=name):
         layered({name: text})
 
 
-@pytest.mark.parametrize(
-    "given", [{"min_score": 99}, {"known_score": -1.5}, {"margin": 3}, {"min_score": True}]
-)
-def test_a_score_that_no_two_pictures_can_have_is_refused(given):
+@pytest.mark.parametrize("given", [{"min_score": 99}, {"min_score": -1.5}, {"min_score": True}])
+def test_a_score_out_of_range_is_rejected(given):
     with pytest.raises(UsageError, match=next(iter(given))):
         Options(**given)
 
@@ -53,20 +51,21 @@ def test_a_score_that_no_two_pictures_can_have_is_refused(given):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda visual: visual.assert_similar(b"x", b"x", min_score=99),
-        lambda visual: visual.assert_similar(b"x", b"x", min_score="high"),
+        lambda visual: visual.assert_looks_like(b"x", b"x", min_score=99),
+        lambda visual: visual.assert_looks_like(b"x", b"x", min_score="high"),
+        lambda visual: visual.assert_looks_like(b"x", b"x", min_score=float("nan")),
         lambda visual: visual.assert_known(b"x", min_score=2),
         lambda visual: visual.assert_new(b"x", min_score=-2),
         lambda visual: visual.assert_no_duplicates("shelf", min_score=99),
         lambda visual: visual.assert_nearest(b"x", "a", margin=3),
     ],
 )
-def test_an_assertion_asks_for_no_score_that_no_two_pictures_can_have(call):
+def test_an_assertion_rejects_a_score_out_of_range(call):
     def asked(request):
         raise AssertionError(request.url)
 
     visual = Visual(Client(transport=httpx.MockTransport(asked)))
-    with visual.client, pytest.raises(UsageError, match=r"scores lie in \[-1, 1\]"):
+    with visual.client, pytest.raises(UsageError, match="give a number from -1 to"):
         call(visual)
 
 
@@ -80,6 +79,7 @@ def test_a_function_needs_a_baseline():
     [
         (assert_similar, Visual.assert_similar),
         (VisualAssertions.assertSimilar, Visual.assert_similar),
+        (VisualAssertions.assertLooksLike, Visual.assert_looks_like),
         (VisualAssertions.softVisual, Visual.soft),
     ],
 )
@@ -104,6 +104,6 @@ def test_the_environment_sets_every_option():
 
 
 @pytest.mark.parametrize(("text", "expected"), [("true", True), ("1", True), ("false", False)])
-def test_ci_is_told_by_its_variable(text, expected):
+def test_the_variable_ci_marks_continuous_integration(text, expected):
     assert is_ci({"CI": text}) is expected
     assert is_ci({}) is False

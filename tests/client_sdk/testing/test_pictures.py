@@ -1,89 +1,185 @@
+"""Pictures of assertions are decoded as the service decodes them."""
+
 import io
+import struct
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms, PngImagePlugin
 
+from bento_service.errors import LookalikeError
+from bento_service.pictures.in_process import decode
 from client_sdk.errors import UsageError
-from client_sdk.testing.pictures import MASK, boxes, masked, read
+from client_sdk.testing.masks import boxes
+from client_sdk.testing.pictures import MASK, as_png, masked, read
 
 RED = Image.new("RGB", (8, 6), "red")
+SIDE = 8
 
 
-def png(picture: Image.Image = RED) -> bytes:
+def encoded(picture: Image.Image = RED, file_format: str = "PNG", **options) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    picture.save(buffer, file_format, **options)
     return buffer.getvalue()
+
+
+def quarters() -> Image.Image:
+    """Four colours, so that a turn shows."""
+    picture = Image.new("RGB", (SIDE, SIDE), "red")
+    picture.paste("blue", (4, 0, 8, 4))
+    picture.paste("lime", (0, 4, 4, 8))
+    return picture
+
+
+def seen_by_both(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels that the assertions see, and those that the service describes."""
+    service = decode(data, side=SIDE, max_pixels=10**6).pixels
+    return np.asarray(read(data).image.convert("RGB")), service
 
 
 def test_every_kind_of_picture_is_read_alike(tmp_path):
     path = tmp_path / "red.png"
-    path.write_bytes(png())
+    path.write_bytes(encoded())
     with path.open("rb") as file:
         file.read(3)
-        kinds = [path, str(path), png(), ("red.png", png()), file, io.BytesIO(png()), RED]
-        shots = [read(kind) for kind in kinds]
+        kinds = [path, str(path), encoded(), ("red.png", encoded()), file, io.BytesIO(encoded())]
+        shots = [read(kind) for kind in [*kinds, RED]]
         assert not file.closed
-    assert {shot.image.tobytes() for shot in shots} == {RED.tobytes()}
+    assert {shot.image.tobytes() for shot in shots} == {RED.convert("RGBA").tobytes()}
     assert [shot.name for shot in shots] == ["red.png"] * 2 + ["picture", "red.png", "red.png"] + [
         "picture"
     ] * 2
 
 
 @pytest.mark.parametrize("thing", [3, None, io.StringIO("text")])
-def test_what_is_no_picture_is_refused(thing):
-    with pytest.raises(UsageError, match="a picture cannot be a"):
+def test_a_value_that_is_not_a_picture_is_rejected(thing):
+    with pytest.raises(UsageError, match="a picture cannot be"):
         read(thing)
 
 
-def test_bytes_that_are_no_picture_are_refused_by_name():
-    with pytest.raises(UsageError, match=r"notes\.txt is no picture"):
-        _ = read(("notes.txt", b"notes")).image
-
-
-def test_what_is_transparent_is_white():
+def test_transparency_is_kept():
     clear = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
-    assert read(clear).image.getpixel((0, 0)) == (255, 255, 255)
+    assert read(clear).image.getpixel((0, 0)) == (255, 0, 0, 0)
 
 
-def test_a_photograph_is_upright():
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_rotated_picture_is_upright(orientation):
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned
-    buffer = io.BytesIO()
-    RED.save(buffer, "JPEG", exif=exif)
-    assert read(buffer.getvalue()).image.size == (6, 8)
+    exif[0x0112] = orientation
+    ours, service = seen_by_both(encoded(quarters(), "PNG", exif=exif))
+    assert np.array_equal(ours, service)
 
 
-def test_a_box_is_painted_over_and_nothing_else():
-    shot = masked(read(RED), boxes([(2, 1, 3, 2)]))
-    grey = {(x, y) for x in range(8) for y in range(6) if shot.image.getpixel((x, y)) == MASK}
-    assert grey == {(x, y) for x in (2, 3, 4) for y in (1, 2)}
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+def test_a_tag_that_pillow_cannot_write_is_ignored(file_format):
+    place = 8 + 2 + 2 * 12 + 4
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2)
+    exif += struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)  # turned
+    exif += struct.pack("<HHIII", 0x011A, 10, 1, place, 0)  # a resolution of -1/0
+    exif += struct.pack("<ii", -1, 0)
+    ours, service = seen_by_both(encoded(quarters(), file_format, exif=exif))
+    assert np.array_equal(ours, service)
+    assert not np.array_equal(ours, np.asarray(quarters()))
 
 
-def test_a_box_of_playwright_covers_every_pixel_that_it_touches():
-    shot = masked(read(RED), boxes([{"x": 1.4, "y": 0.0, "width": 2.2, "height": 1.5}]))
-    assert [shot.image.getpixel((x, 1)) == MASK for x in range(5)] == [
-        False,
-        True,
-        True,
-        True,
-        False,
-    ]
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_deep_greys_are_scaled_by_their_bits(bits):
+    ramp = np.linspace(0, 2**bits - 1, SIDE * SIDE).reshape(SIDE, SIDE).astype(np.uint16)
+    ours, service = seen_by_both(encoded(Image.fromarray(ramp)))
+    assert np.array_equal(ours, service)
+    assert ours.max() == 255
 
 
-def test_without_boxes_the_bytes_stay():
-    shot = read(png())
-    assert masked(shot, ()).data == shot.data
+def test_a_profile_is_converted_to_srgb():
+    lab_free = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    plain, _ = seen_by_both(encoded(quarters(), icc_profile=lab_free.tobytes()))
+    broken, service = seen_by_both(encoded(quarters(), icc_profile=b"broken"))
+    assert np.array_equal(plain, np.asarray(quarters()))
+    assert np.array_equal(broken, service)
+
+
+def test_a_valid_file_with_long_texts_is_read():
+    text = PngImagePlugin.PngInfo()
+    text.add_text("notes", "a" * 2**21, zip=True)
+    assert read(encoded(pnginfo=text)).image.size == (8, 6)
+
+
+def test_only_the_first_frame_counts():
+    frames = encoded(RED, "GIF", save_all=True, append_images=[Image.new("RGB", (8, 6), "blue")])
+    assert read(frames).image.getcolors() == [(48, (255, 0, 0, 255))]
 
 
 @pytest.mark.parametrize(
-    "box", [(1, 2, 3), (1, 2, 0, 4), (1, 2, 3, -1), {"x": 1}, ("a", 1, 2, 3), 5]
+    "data",
+    [
+        b"",
+        b"notes",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"\0\0\0\x18ftypheic" + bytes(40),
+        b"%PDF-1.7",
+        encoded()[:40],
+        encoded(RED, "JPEG")[:200],
+    ],
 )
-def test_what_is_no_box_is_refused(box):
+def test_an_unreadable_picture_has_the_message_of_the_service(data):
+    with pytest.raises(LookalikeError) as service:
+        decode(data, side=SIDE, max_pixels=10**6)
+    with pytest.raises(UsageError) as ours:
+        _ = read(("shot.heic", data)).image
+    assert str(ours.value) == f"shot.heic: {service.value}"
+
+
+def test_a_large_jpeg_is_read_and_the_limit_of_pillow_is_kept():
+    before = Image.MAX_IMAGE_PIXELS
+    large = encoded(Image.new("L", (11_000, 8_600)), "JPEG", quality=10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read(large).image.size == (11_000, 8_600)
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_picture_over_the_limit_is_rejected_with_its_size():
+    with pytest.raises(UsageError, match=r"8000 x 7000 pixels; at most 50000000"):
+        _ = read(encoded(Image.new("1", (8_000, 7_000)))).image
+
+
+@pytest.mark.parametrize(
+    "box", [(1, 1, 2, 2), {"x": 1, "y": 1, "width": 2, "height": 2}, (1.2, 1.4, 1.5, 1.4)]
+)
+def test_a_box_is_painted_in_whole_pixels(box):
+    shot = read(RED)
+    painted = masked(shot, boxes([box], shot)).image
+    grey = [(x, y) for x in range(8) for y in range(6) if painted.getpixel((x, y)) == MASK]
+    assert grey == [(1, 1), (1, 2), (2, 1), (2, 2)]
+
+
+@pytest.mark.parametrize("box", [(1, 2, 3), (1, 1, 0, 5), {"x": 1}, "1234", (0, 0, "a", 1)])
+def test_a_value_that_is_not_a_box_is_rejected(box):
     with pytest.raises(UsageError, match="box"):
-        boxes([box])
+        boxes([box], read(RED))
 
 
-def test_a_missing_file_is_an_error_of_python():
-    with pytest.raises(FileNotFoundError):
-        read(Path("nowhere.png"))
+def test_a_single_box_instead_of_a_list_is_rejected():
+    with pytest.raises(UsageError, match="ignore is"):
+        boxes("1234", read(RED))
+
+
+@pytest.mark.parametrize("box", [(8, 0, 5, 5), (0, 6, 5, 5), (-9, 0, 5, 5), (900, 400, 10, 10)])
+def test_a_box_outside_of_the_picture_is_named(box):
+    shot = read(("shop.png", encoded()))
+    with pytest.raises(UsageError, match=r"the box .* lies outside of shop\.png, .*8 x 6 pixels"):
+        masked(shot, boxes([box], shot))
+
+
+def test_a_box_masks_the_same_place_in_a_picture_of_another_scale():
+    twice = read(as_png(RED.resize((16, 12))))
+    painted = masked(twice, ((2, 1, 3, 2),), RED.size).image
+    assert painted.crop((4, 2, 10, 6)).getcolors() == [(24, MASK)]
+    assert (24, MASK) in painted.getcolors()
+
+
+def test_a_path_names_its_picture():
+    with pytest.raises(OSError, match="gone"):
+        read(Path("gone.png"))

@@ -1,4 +1,4 @@
-"""The plugin in suites of its own, against a real service."""
+"""The pytest plugin in separate test suites, against a real service."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -7,25 +7,13 @@ from pathlib import Path
 import pytest
 
 from client_sdk import Client
+from tests.support.visual_suites import similar
 
 PROJECT = Path(__file__).parents[3]
 
-SIMILAR = """
-def test_page(visual):
-    visual.assert_similar(Path({picture!r}), "page"{more})
-"""
 
-
-@pytest.fixture
-def baseline(pytester, drawn):
-    """The baseline `page` of the suite."""
-    folder = pytester.path / "__visual__"
-    folder.mkdir()
-    return (drawn / "page.png").rename(folder / "page.png")
-
-
-def similar(picture: Path, more: str = "") -> str:
-    return SIMILAR.format(picture=str(picture), more=more)
+def alike(picture: Path, more: str = "") -> str:
+    return similar(picture, more).replace("assert_similar", "assert_looks_like")
 
 
 def results(pytester) -> list[dict]:
@@ -38,15 +26,15 @@ def test_a_picture_like_its_baseline_passes_and_leaves_nothing(suite, pytester, 
     assert not (pytester.path / "visual-report").exists()
 
 
-def test_a_failure_tells_scores_neighbours_and_where_the_pictures_are(
+def test_a_failure_shows_score_neighbours_and_the_folder_of_pictures(
     suite, pytester, drawn, baseline
 ):
     result = suite(similar(drawn / "broken.png"))
 
     result.assert_outcomes(failed=1)
     (found,) = results(pytester)
-    assert (found["schema_name"], found["passed"]) == ("lookalike-visual/1", False)
-    assert found["score"] < found["threshold"] == 0.99
+    assert (found["schema_name"], found["passed"]) == ("lookalike-visual/2", False)
+    assert found["score"] < 0.99
     assert found["nearest"][0]["name"] == "page.png"
     folder = pytester.path / "visual-report" / found["folder"]
     assert {path.name for path in folder.iterdir()} == {
@@ -56,10 +44,11 @@ def test_a_failure_tells_scores_neighbours_and_where_the_pictures_are(
     assert (folder / "expected.png").read_bytes() == baseline.read_bytes()
     result.stdout.fnmatch_lines(
         [
-            f"E *score *{found['score']:.4f}, asked for: at least 0.9900*",
+            "E *changed *x*pixels at (*",
+            f"E *score *{found['score']:.4f}, where 1 is the same picture; the pixels decide",
             "E *nearest *page.png *",
             f"E *pictures *{found['folder']}*",
-            "E *note *also_pixels=*",
+            f"E *accept *pytest --visual-accept=visual-report/{found['folder']}",
         ]
     )
 
@@ -70,17 +59,20 @@ def test_a_failure_shows_the_line_of_the_test_and_no_frame_of_ours(suite, drawn,
     result.stdout.no_fnmatch_line("*client_sdk/testing/*.py:*")
 
 
-def test_a_changed_price_passes_by_its_score_and_fails_by_its_pixels(suite, drawn, baseline):
-    suite(similar(drawn / "price.png", ", min_score=0.9")).assert_outcomes(passed=1)
-    result = suite(similar(drawn / "price.png", ", min_score=0.9, also_pixels=0"))
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *pixels *differ*none may*"])
-    result.stdout.no_fnmatch_line("*note *also_pixels*")
+def test_a_changed_price_fails_although_the_score_is_high(suite, drawn, baseline):
+    suite(similar(drawn / "price.png")).assert_outcomes(failed=1)
+    suite(alike(drawn / "price.png", ", min_score=0.9")).assert_outcomes(passed=1)
 
 
-def test_what_lies_in_an_ignored_box_does_not_count(suite, drawn, baseline):
-    boxes = ", also_pixels=0, ignore=[(40, 170, 120, 50)]"
+def test_differences_in_an_ignored_box_are_ignored(suite, drawn, baseline):
+    boxes = ", ignore=[(40, 170, 120, 50)]"
     suite(similar(drawn / "price.png", boxes)).assert_outcomes(passed=1)
+
+
+def test_a_box_outside_fails_even_if_the_pictures_are_the_same(suite, baseline):
+    result = suite(similar(baseline, ", ignore=[(900, 0, 10, 10)]"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*UsageError: ignore: the box (900, 0, 10, 10) lies outside*"])
 
 
 @pytest.mark.parametrize(
@@ -90,16 +82,29 @@ def test_what_lies_in_an_ignored_box_does_not_count(suite, drawn, baseline):
         ("", (), "visual_min_score = 0.1", True),
         ("", ("--visual-min-score=0.99",), "visual_min_score = 0.1", False),
         (", min_score=0.1", ("--visual-min-score=0.99",), "", True),
-        (", also_pixels=False", ("--visual-min-score=0.1",), "visual_pixels = 0", True),
-        ("", ("--visual-min-score=0.1",), "visual_pixels = 0", False),
     ],
 )
-def test_the_call_goes_before_the_command_line_and_that_before_the_ini_file(
+def test_the_call_overrides_the_command_line_and_that_the_ini_file(
     suite, pytester, drawn, baseline, call, line, ini, passes
 ):
     pytester.makeini(f"[pytest]\n{ini}\n")
-    result = suite(similar(drawn / "broken.png", call), *line)
+    result = suite(alike(drawn / "broken.png", call), *line)
     result.assert_outcomes(passed=int(passes), failed=int(not passes))
+
+
+def test_unnamed_baselines_of_parametrised_tests_never_collide(suite, pytester, drawn):
+    ids = ["100%", "100", "/shop", "/shop/", "+1", "1", *(f"{'u' * 100}{n}" for n in range(5))]
+    code = f"""
+import pytest
+from PIL import Image
+
+@pytest.mark.parametrize("number", range({len(ids)}), ids={ids!r})
+def test_page(visual, number):
+    visual.assert_similar(Image.new("RGB", (60, 60), (20 * number, 0, 200 - 10 * number)))
+"""
+    suite(code, "--visual-update").assert_outcomes(failed=len(ids))
+    assert len(list((pytester.path / "__visual__").rglob("*.png"))) == len(ids)
+    suite(code).assert_outcomes(passed=len(ids))
 
 
 @pytest.mark.parametrize("ci", [False, True])
@@ -107,7 +112,7 @@ def test_a_missing_baseline_fails_and_says_how_to_make_one(suite, pytester, draw
     result = suite(similar(drawn / "page.png"), ci=ci)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *there is no baseline __visual__/page.png*--visual-update*"])
-    assert ("this is CI" in result.stdout.str()) is ci
+    assert ("CI writes no baselines" in result.stdout.str()) is ci
     assert not (pytester.path / "__visual__").exists()
 
 
@@ -129,17 +134,16 @@ def test_page(visual):
     }
     assert written == {
         "test_page/test_page.png": (drawn / "page.png").read_bytes(),
-        "test_page/test_page-2.png": (drawn / "price.png").read_bytes(),
+        "test_page/test_page~2.png": (drawn / "price.png").read_bytes(),
         "deep/broken.png": (drawn / "broken.png").read_bytes(),
     }
     suite(code).assert_outcomes(passed=1)
 
 
-def test_an_update_leaves_alone_what_passes(suite, drawn, baseline):
+def test_an_update_does_not_rewrite_passing_baselines(suite, drawn, baseline):
     before = baseline.read_bytes()
-    suite(similar(drawn / "price.png", ", min_score=0.9"), "--visual-update").assert_outcomes(
-        passed=1
-    )
+    code = alike(drawn / "price.png", ", min_score=0.9")
+    suite(code, "--visual-update").assert_outcomes(passed=1)
     assert baseline.read_bytes() == before
 
 
@@ -159,7 +163,7 @@ def test_page(visual):
     assert len(list((pytester.path / "out").glob("*/*/result.json"))) == 2
 
 
-def test_an_error_in_a_soft_block_takes_the_failures_along(suite, drawn, baseline):
+def test_an_error_in_a_soft_block_has_the_failures_as_notes(suite, drawn, baseline):
     code = f"""
 def test_page(visual):
     with visual.soft():
@@ -167,7 +171,7 @@ def test_page(visual):
         raise RuntimeError("the page has crashed")
 """
     result = suite(code)
-    result.stdout.fnmatch_lines(["E *RuntimeError: the page has crashed", "E *does not look like*"])
+    result.stdout.fnmatch_lines(["E *RuntimeError: the page has crashed", "E *differs from*"])
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,7 @@ def test_the_command_line_names_another_service(suite, drawn, free_port, server,
     result.assert_outcomes(passed=1)
 
 
-def test_a_scratch_collection_is_one_test_s_alone_and_gone_afterwards(suite, drawn, server):
+def test_a_scratch_collection_is_deleted_after_its_test(suite, drawn, server):
     code = f"""
 import pytest
 
@@ -209,7 +213,7 @@ def test_page(lookalike, lookalike_collection, visual, shelf, name):
         assert [one.name for one in client.collections() if one.name.startswith("test-")] == []
 
 
-def test_workers_share_a_report_and_disturb_each_other_not(suite, pytester, drawn, baseline):
+def test_xdist_workers_share_one_report(suite, pytester, drawn, baseline):
     code = f"""
 import pytest
 
@@ -228,7 +232,8 @@ def test_page(visual, lookalike_collection, number):
         f"test_page.py::test_page[{number}]" for number in (1, 3, 5)
     }
     failed = properties(pytester.path / "junit.xml")["test_page[1]"]
-    assert (failed["visual_2_name"], failed["visual_2_threshold"]) == ("page.png", "0.99")
+    assert (failed["visual_2_name"], failed["visual_2_passed"]) == ("page.png", "false")
+    assert int(failed["visual_2_pixels"]) > 1000
     assert float(failed["visual_2_score"]) < 0.99
     assert failed["visual_1_verdict"] == "duplicate"
 
@@ -242,9 +247,7 @@ def properties(junit: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def test_the_next_run_takes_away_what_the_last_one_left_and_nothing_else(
-    suite, pytester, drawn, baseline
-):
+def test_the_next_run_deletes_only_the_failures_of_the_last_one(suite, pytester, drawn, baseline):
     suite(similar(drawn / "broken.png"))
     mine = pytester.path / "visual-report" / "mine" / "notes"
     mine.mkdir(parents=True)
@@ -276,7 +279,7 @@ def test_nothing():
     assert not (pytester.path / "visual-report").exists()
 
 
-def test_without_the_plugin_its_fixtures_are_not_there(pytester):
+def test_without_the_plugin_there_are_no_fixtures(pytester):
     pytester.makepyfile("def test_page(visual): pass")
     result = pytester.runpytest_inprocess("-p", "no:lookalike")
     result.assert_outcomes(errors=1)

@@ -1,4 +1,4 @@
-"""The report, read as a browser reads it."""
+"""The HTML report."""
 
 import base64
 import hashlib
@@ -85,7 +85,20 @@ def test_a_report_shows_every_failure_and_counts_the_rest(failure, tmp_path):
     assert len(page.all("img")) == 6
 
 
-def test_pictures_are_inside_of_the_page_as_they_were_kept(failure, tmp_path):
+@pytest.mark.parametrize(
+    ("assertion", "meaning"),
+    [
+        ("assert_similar", "0.9000 where 1 is the same picture; the pixels decide"),
+        ("assert_looks_like", "0.9000 required: at least 0.9900"),
+        ("assert_new", "0.9000 required: below 0.9900"),
+    ],
+)
+def test_a_score_is_shown_with_its_meaning(assertion, meaning, failure, tmp_path):
+    page = Page(render(tmp_path, [failure(assertion=assertion)], now=NOW))
+    assert meaning in " ".join(page.text.split())
+
+
+def test_pictures_are_embedded_in_the_page(failure, tmp_path):
     page = Page(render(tmp_path, [failure()], now=NOW))
     sources = [one["src"] for one in page.all("img")]
     assert all(source.startswith("data:image/webp;base64,") for source in sources)
@@ -115,25 +128,25 @@ def test_names_are_text_and_never_markup(failure, tmp_path):
     assert page.text.count(NASTY) >= 6
 
 
-def test_links_lead_to_the_files_beside_the_report(failure, tmp_path):
+def test_links_open_the_files_next_to_the_report(failure, tmp_path):
     page = Page(render(tmp_path, [failure(name="a page #1?.png")], now=NOW))
     links = [one["href"] for one in page.all("a") if not one["href"].startswith("#")]
     assert len(links) == 4
     assert all((tmp_path / link).is_file() for link in links)
 
 
-def test_the_blindness_of_descriptors_is_said_where_no_pixels_were_asked_for(failure, tmp_path):
-    counted = {
-        "differing": 9,
-        "smoothed": 0,
-        "total": 100,
-        "share": 0.09,
-        "box": None,
-        "sizes_differ": False,
-    }
-    for limit, said in ((None, True), (0.01, False)):
-        one = failure(pixels={**counted, "max_share": limit})
-        assert ("also_pixels" in Page(render(tmp_path, [one], now=NOW)).text) is said
+def test_the_page_shows_the_places_and_the_accept_command(failure, tmp_path):
+    regions = [{"what": "moved", "box": (4, 8, 30, 20), "pixels": 99, "by": (0, -7)}]
+    size = {"size": (64, 64), "expected_size": (64, 64)}
+    pixels = {**size, "differing": 99, "places": 8, "regions": regions}
+    one = failure(pixels=pixels, baseline="__visual__/page.png", notes=("a remark",))
+    text = " ".join(Page(render(tmp_path, [one, one], now=NOW)).text.split())
+    assert "moved 30 x 20 pixels at (4, 8); moved 7 up" in text
+    assert "8 places" in text
+    assert "3 more places" in text
+    assert "a remark" in text
+    assert f"pytest --visual-accept={tmp_path / one.folder}" in text
+    assert f"To accept all pictures of this report: pytest --visual-accept={tmp_path}" in text
 
 
 def test_many_failures_share_a_budget(failure, tmp_path, monkeypatch):
@@ -145,13 +158,13 @@ def test_many_failures_share_a_budget(failure, tmp_path, monkeypatch):
     assert len(text) - without < 60 * (2_400_000 / 60 * 4 / 3 + 400)
 
 
-def test_a_picture_that_is_gone_is_left_out(failure, tmp_path):
+def test_a_missing_picture_is_omitted(failure, tmp_path):
     one = failure()
     (tmp_path / one.folder / "diff.png").unlink()
     assert len(Page(render(tmp_path, [one], now=NOW)).all("img")) == 2
 
 
-def test_a_run_without_failures_says_so(tmp_path):
+def test_a_run_without_failures_has_a_report(tmp_path):
     page = Page(render(tmp_path, [PASSED], now=NOW))
     assert page.all("article") == []
     assert "1 visual assertion, none failed" in page.text

@@ -58,7 +58,7 @@ def test_failures_are_those_of_the_waiting_client(run, collection):
 def test_content_and_thumbnail_come_as_they_are(run, gallery, photographs):
     async def question(client):
         image = await anext(client.images(collection=gallery))
-        return image, await client.content(image.id), await client.thumbnail(image.id, size=32)
+        return image, await image.content(), await image.thumbnail(size=32)
 
     image, content, small = run(question)
     assert content == (photographs / image.name).read_bytes()

@@ -49,7 +49,7 @@ def test_stored_and_sent_pictures_say_the_same(client, gallery, photographs):
         assert (found.verdict, found.collection) == (first.verdict, gallery)
 
 
-def test_what_cannot_be_compared_is_refused(client, photographs):
+def test_a_subject_that_cannot_be_compared_is_rejected(client, photographs):
     whole = (photographs / "coffee.jpg").read_bytes()
     with pytest.raises(UnsupportedMediaType):
         client.compare(whole, b"no picture")
@@ -79,4 +79,4 @@ def test_copies_are_grouped_page_by_page(client, photographs):
         first, copy = group.images
         assert (group.verdict, group.is_whole, first.like) == (Verdict.DUPLICATE, True, None)
         assert (copy.like.image_id, copy.like.verdict) == (first.id, Verdict.DUPLICATE)
-    client.delete_collection(name)
+    client.collection(name).delete()

@@ -23,14 +23,29 @@ def counted(job):
     return (job.total, job.done, job.indexed, job.duplicates, job.failed)
 
 
+LONG, VERY_LONG = 120, 1200  # pictures of jobs that take two and twenty seconds on a fast machine
+
+
 @pytest.fixture
-def long_job(client, collection, folder):
+def job_of(client, collection, folder):
+    """Start a job of so many pictures, and return it once it has begun."""
+    started = []
+
+    def start(number):
+        fill(folder, number)
+        started.append(client.train(folder, collection=collection))
+        return next(one for one in started[0].events() if one.done)
+
+    yield start
+    for job in started:
+        if not client.job(job).state.is_final:
+            job.cancel()
+
+
+@pytest.fixture
+def long_job(job_of):
     """A job that has begun and goes on for seconds."""
-    fill(folder, 24)
-    job = client.train(folder, collection=collection)
-    yield next(one for one in job.events() if one.done)
-    if not client.job(job).state.is_final:
-        job.cancel()
+    return job_of(LONG)
 
 
 # Canceling and retrying
@@ -39,7 +54,7 @@ def long_job(client, collection, folder):
 def test_a_canceled_job_stops_at_once_and_a_retry_does_the_rest(client, collection, long_job):
     canceled = long_job.cancel()
     assert (canceled.state, canceled.id) == (JobState.CANCELED, long_job.id)
-    assert 0 < canceled.done < 24
+    assert 0 < canceled.done < LONG
     other = client.upload([("x.png", b"no picture")], collection=collection).wait()
     assert other.failed == 1  # the worker goes on
     assert client.job(long_job) == canceled == long_job.cancel()
@@ -48,8 +63,8 @@ def test_a_canceled_job_stops_at_once_and_a_retry_does_the_rest(client, collecti
     again = long_job.retry()
     assert (again.retry_of, again.kind) == (long_job.id, "file")
     ended = again.wait()
-    assert (ended.indexed, ended.duplicates, ended.failed) == (24 - canceled.indexed, 0, 0)
-    assert client.count(collection=collection) == 24
+    assert (ended.indexed, ended.duplicates, ended.failed) == (LONG - canceled.indexed, 0, 0)
+    assert client.count(collection=collection) == LONG
     assert client.job(long_job) == canceled
 
 
@@ -67,7 +82,7 @@ def test_a_finished_job_is_not_canceled_and_not_retried_for_nothing(
         client.job("nope").retry()
 
 
-def test_what_was_mended_is_indexed_by_a_retry(client, http, collection, folder, photographs):
+def test_a_mended_file_is_indexed_by_a_retry(client, http, collection, folder, photographs):
     fill(folder, 2)
     (folder / "torn.jpg").write_bytes(b"no picture")
     job = client.train(folder, collection=collection).wait()
@@ -94,7 +109,7 @@ def test_a_canceled_reindex_leaves_nothing_behind_and_can_be_retried(
     client, collection, photographs
 ):
     client.upload(sorted(photographs.iterdir()), collection=collection).wait()
-    job = client.reindex(collection, "vgg16-mac")
+    job = client.collection(collection).reindex("vgg16-mac")
     canceled = job.cancel()
     assert (canceled.state, canceled.kind) == (JobState.CANCELED, "reindex")
 
@@ -132,12 +147,12 @@ def test_jobs_are_listed_by_state_and_collection(client, http, collection, photo
 
 def test_a_job_is_followed_to_its_end(client, collection, folder):
     fill(folder, 6)
-    told = list(client.train(folder, collection=collection).events())
-    assert told[-1].state is JobState.COMPLETED
-    assert counted(told[-1]) == (6, 6, 6, 0, 0)
-    assert [job.done for job in told] == sorted(job.done for job in told)
-    assert len({job.model_dump_json() for job in told}) == len(told)
-    assert list(told[-1].events()) == [told[-1]]
+    events = list(client.train(folder, collection=collection).events())
+    assert events[-1].state is JobState.COMPLETED
+    assert counted(events[-1]) == (6, 6, 6, 0, 0)
+    assert [job.done for job in events] == sorted(job.done for job in events)
+    assert len({job.model_dump_json() for job in events}) == len(events)
+    assert list(events[-1].events()) == [events[-1]]
 
 
 def test_events_are_those_of_the_standard(http, client, collection):
@@ -156,7 +171,9 @@ def test_events_are_those_of_the_standard(http, client, collection):
     assert http.get("/api/v2/jobs/nope/events").json()["code"] == "job_not_found"
 
 
-def test_many_follow_one_job_and_some_leave(backend, client, collection, long_job):
+def test_many_follow_one_job_and_some_leave(backend, client, collection, job_of):
+    long_job = job_of(VERY_LONG)
+
     async def follow(asking, leaves):
         async for job in (await asking.job(long_job)).events():
             if leaves or job.state.is_final:
@@ -210,10 +227,10 @@ def test_the_same_upload_under_one_key_is_one_job(backend, client, collection, p
 def test_the_same_reindex_under_one_key_is_one_job(client, collection, photographs):
     client.upload(photographs / "coins.jpg", collection=collection).wait()
     key = f"c {collection}"
-    first = client.reindex(collection, "vgg16-mac", idempotency_key=key).wait()
-    assert client.reindex(collection, "vgg16-mac", idempotency_key=key) == first
+    first = client.collection(collection).reindex("vgg16-mac", idempotency_key=key).wait()
+    assert client.collection(collection).reindex("vgg16-mac", idempotency_key=key) == first
     with pytest.raises(Conflict, match="was used for another request"):
-        client.reindex(collection, "vgg16-rgem", idempotency_key=key)
+        client.collection(collection).reindex("vgg16-rgem", idempotency_key=key)
 
 
 def test_two_at_once_under_one_key_start_one_job(backend, client, collection):

@@ -55,7 +55,20 @@ def test_hits_are_sorted_and_their_distance_belongs_to_their_score(client, galle
     scores = [hit.score for hit in hits]
     assert scores == sorted(scores, reverse=True)
     for hit in hits:
-        assert hit.distance == pytest.approx(math.sqrt(max(0, 2 - 2 * hit.score)), abs=1e-6)
+        assert hit.distance == pytest.approx(math.sqrt(max(0, 2 - 2 * hit.score)), abs=1e-3)
+
+
+def test_numbers_have_six_decimals_for_scores_and_four_for_distances_and_times(
+    client, gallery, photographs
+):
+    answer = client.search(photographs / "rocket.jpg", collection=gallery)
+
+    assert [hit.score for hit in answer.hits] == [round(hit.score, 6) for hit in answer.hits]
+    assert [hit.distance for hit in answer.hits] == [round(hit.distance, 4) for hit in answer.hits]
+    for milliseconds in answer.took_ms.model_dump().values():
+        assert milliseconds == round(milliseconds, 4)
+    speed = next(iter(client.jobs(collection=gallery))).images_per_second
+    assert speed is None or speed == round(speed, 4)  # the fake measures none
 
 
 def test_pages_of_a_search_are_slices_of_the_whole(client, gallery, photographs):
@@ -126,7 +139,7 @@ def test_deleted_images_are_gone_from_count_search_and_content_at_once(
     assert found.image_id not in [hit.image_id for hit in hits]
     assert client.count(collection=collection) == 5
     with pytest.raises(ImageNotFound):
-        client.content(found.image_id)
+        found.content()
 
 
 def test_deleting_everything_leaves_nothing_and_other_collections_alone(
@@ -141,7 +154,7 @@ def test_deleting_everything_leaves_nothing_and_other_collections_alone(
     assert client.count(collection=gallery) == 6
 
 
-def test_what_was_deleted_can_be_indexed_again(client, collection, photographs):
+def test_a_deleted_image_can_be_indexed_again(client, collection, photographs):
     client.upload([photographs / "coins.jpg"], collection=collection).wait()
     client.delete(all=True, collection=collection)
 
@@ -204,14 +217,14 @@ def test_a_name_that_is_not_utf8_is_indexed_and_served(client, collection, folde
     assert job.indexed == 1
     (image,) = client.images(collection=collection)
     assert image.name == "caf\ufffd.jpg"
-    assert client.content(image.id) == (photographs / "coins.jpg").read_bytes()
+    assert image.content() == (photographs / "coins.jpg").read_bytes()
 
 
 def test_content_and_thumbnail_are_the_picture(client, gallery, photographs):
     image = next(image for image in client.images(collection=gallery) if "chel" in image.name)
 
-    assert client.content(image.id) == (photographs / "chelsea.jpg").read_bytes()
-    with Image.open(io.BytesIO(client.thumbnail(image.id, size=64))) as small:
+    assert image.content() == (photographs / "chelsea.jpg").read_bytes()
+    with Image.open(io.BytesIO(image.thumbnail(size=64))) as small:
         assert small.format == "WEBP"
         assert max(small.size) == 64
 
@@ -223,7 +236,7 @@ def test_an_original_that_was_changed_is_not_served(client, collection, folder, 
     (image,) = client.images(collection=collection)
 
     with pytest.raises(ImageNotFound, match="changed since it was indexed"):
-        client.content(image.id)
+        image.content()
 
 
 def test_images_are_listed_in_pages_and_by_prefix(client, collection, folder, photographs):
@@ -302,7 +315,7 @@ def test_collections_are_made_listed_and_removed(client, photographs):
         *(info.fingerprint, info.model),
     )
 
-    client.delete_collection("hats")
+    client.collection("hats").delete()
 
     with pytest.raises(CollectionNotFound):
         client.count(collection="hats")

@@ -80,13 +80,12 @@ def test_a_text_deletes_no_image_of_its_digits(client, http, gallery):
     text = "".join(str(one) for one in held)
 
     for ids in (text, text.encode(), str(held[0]), True):
-        with pytest.raises(UsageError, match=r"ids is|is not the id"):
+        with pytest.raises(UsageError, match="ids is"):
             client.delete(ids, collection=gallery)
     sent = {"collection": gallery, "ids": text}
     assert http.post("/api/v2/delete", content=json.dumps(sent)).status_code == 422
-    for call in (client.image, client.content, client.thumbnail):
-        with pytest.raises(UsageError, match="is not the id"):
-            call(str(held[0]))
+    with pytest.raises(UsageError, match=r"image_id is .*; give a whole number"):
+        client.image(str(held[0]))
 
     assert [image.id for image in client.images(collection=gallery)] == held
 

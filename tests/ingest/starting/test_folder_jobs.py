@@ -2,9 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.errors import Conflict, Forbidden, InvalidArgument, PathNotFound
 from bento_service.ingest.starting.folder_jobs import collection_for_training, start_folder_job
 from bento_service.settings import ImageRoot
@@ -12,12 +11,6 @@ from bento_service.storage.image_roots import ImageRoots
 from client_sdk.schemas import JobState, TrainRequest
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
-
-
-@pytest.fixture
-def catalogue(tmp_path):
-    with Catalogue.open(f"sqlite:///{tmp_path}/catalogue.db") as opened:
-        yield opened
 
 
 @pytest.fixture

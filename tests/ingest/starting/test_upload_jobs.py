@@ -16,12 +16,15 @@ import pyarrow as pa
 import pytest
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import Claim, Outcome
+from bento_service.catalogue.jobs.records import Claim, Outcome, SkippedRecord
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.errors import Conflict, InvalidArgument, StorageFull, TooLarge
 from bento_service.ingest.archives.limits import Limits
 from bento_service.ingest.starting.upload_jobs import Sent, UploadJobs
+from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.uploads import Uploads
+from tests.support.catalogues import sqlite_catalogue
+from tests.support.job_files import todo
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 LIMITS = Limits(members=20, member_bytes=20_000, total_bytes=100 * 2**20, ratio=100)
@@ -31,9 +34,12 @@ CONTENT = {"a.jpg": b"one", "b/c.png": b"two " * 700, "b/é.gif": b"three"}
 class Room:
     def __init__(self, folder, limits=LIMITS):
         self.folder = folder / "uploads"
-        self.catalogue = Catalogue.open(f"sqlite:///{folder}/catalogue.db")
-        self.uploads = Uploads(self.folder, unneeded=self.unneeded)
+        self.catalogue = Catalogue.open(sqlite_catalogue(folder / "catalogue.db"))
         self.limits = limits
+        self.use(FolderBlobStore(self.folder))
+
+    def use(self, blobs):
+        self.uploads = Uploads(blobs, self.catalogue.upload_pins, unneeded=self.unneeded)
 
     def send(self, *contents, limits=LIMITS, claim=None):
         jobs = UploadJobs(self.catalogue, self.uploads, Computed((SPACE,)), limits)
@@ -46,8 +52,8 @@ class Room:
     def listed(self, job):
         """Return the stored bytes by path."""
         contents = {}
-        for file in self.catalogue.jobs.todo(job.number, after=0, limit=100):
-            with self.uploads.open(file.sha256) as stored:
+        for file in todo(self.catalogue, job):
+            with self.uploads.blobs.open(file.sha256) as stored:
                 contents[file.path] = stored.read()
         return contents
 
@@ -131,9 +137,37 @@ def test_a_file_that_only_starts_like_an_archive_is_a_file(room, data):
     assert room.listed(room.send(data)) == {"sent-0": data}
 
 
-def test_folders_and_extra_members_of_macos_are_skipped(room):
-    files = {"b/": b"", "b/a.jpg": b"one", "__MACOSX/b/._a.jpg": b"fork"}
-    assert room.listed(room.send(zipped(files))) == {"b/a.jpg": b"one"}
+def test_clutter_in_an_archive_is_skipped_and_counted(room):
+    clutter = ["__MACOSX/b/._a.jpg", "b/._a.jpg", "b/.DS_Store", "b/@eaDir/a.jpg", "Thumbs.db"]
+    files = {"b/a.jpg": b"one", **dict.fromkeys(clutter, b"fork")}
+    for packed in (zipped({"b/": b"", **files}), tarred(files)):
+        job = room.send(packed)
+        assert room.listed(job) == {"b/a.jpg": b"one"}
+        assert job.skipped == (SkippedRecord("clutter", len(clutter), clutter[0]),)
+
+
+@pytest.mark.parametrize("name", ["\u5199\u771f.jpg", "Mu\u0308ller/B\u00fccher.jpg", "ascii.jpg"])
+def test_the_names_of_a_zip_are_utf_8_with_and_without_the_flag(room, name):
+    flagged = zipped({name: b"one"})
+    assert room.listed(room.send(flagged)) == {name: b"one"}
+    assert room.listed(room.send(without_utf8_flag(flagged))) == {name: b"one"}
+
+
+def test_the_names_of_a_zip_in_another_encoding_stay_as_they_were(room):
+    packed = without_utf8_flag(zipped({"M\u00fc.jpg": b"one"}))
+    old = packed.replace("M\u00fc.jpg".encode(), b"M\x81\x81.jpg")  # code page 437, as in old zips
+    assert room.listed(room.send(old)) == {"M\u00fc\u00fc.jpg": b"one"}
+
+
+def without_utf8_flag(packed):
+    """Return a zip archive as the Finder of macOS writes it."""
+    data = bytearray(packed)
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.find(signature)
+        while at >= 0:
+            data[at + flags + 1] &= ~0x08
+            at = data.find(signature, at + 1)
+    return bytes(data)
 
 
 def test_an_archive_without_files_is_refused(room):
@@ -285,7 +319,7 @@ def test_randomly_damaged_archives_are_members_or_errors(room):
 
 def test_a_full_disk_leaves_nothing_of_an_archive(room, small_disk):
     room.folder = small_disk / "uploads"
-    room.uploads = Uploads(room.folder, unneeded=room.unneeded)
+    room.use(FolderBlobStore(room.folder))
     with pytest.raises(StorageFull):
         room.send(zipped())
     assert room.on_disk() == []
@@ -316,8 +350,7 @@ def test_unneeded_uploads_of_a_repeated_request_are_removed(room):
     claim = Claim("order 17", "asked")
     job = room.send(zipped(), claim=claim)
     failed = [
-        Outcome(file, code="image_unreadable", detail="why")
-        for file in room.catalogue.jobs.todo(job.number, after=0, limit=9)
+        Outcome(file, code="image_unreadable", detail="why") for file in todo(room.catalogue, job)
     ]
     room.catalogue.jobs.settle(job, failed)
     assert room.send(zipped(), claim=claim).id == job.id

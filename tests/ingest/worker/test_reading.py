@@ -9,15 +9,16 @@ import pytest
 from PIL import Image
 
 from bento_service.catalogue.jobs.records import FileRecord, JobRecord, Outcome
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.descriptors.describer import Describer
 from bento_service.errors import ImageNotFound
 from bento_service.ingest.worker.reading import Reader, ReadPicture
-from bento_service.pictures.in_process import LocalDecoder
 from bento_service.settings import ImageRoot
+from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.image_roots import ImageRoots
-from bento_service.storage.uploads import Uploads
 from client_sdk.schemas import JobState
+from tests.support.blobs import put
+from tests.support.local_decoder import LocalDecoder
 
 MAX_BYTES, MAX_PIXELS = 100_000, 10_000
 
@@ -66,18 +67,18 @@ def folder(tmp_path):
 
 @pytest.fixture
 def uploads(tmp_path):
-    return Uploads(tmp_path / "uploads")
+    return FolderBlobStore(tmp_path / "uploads")
 
 
 @pytest.fixture
 def known():
-    """What the collections hold already: pairs of collection and digest."""
+    """The pairs of collection and digest that are indexed already."""
     return set()
 
 
 @pytest.fixture
 def originals():
-    """What can be read again: bytes by collection and digest, or an error."""
+    """The bytes that can be read again, by collection and digest, or an error."""
     return {}
 
 
@@ -120,16 +121,20 @@ def test_a_file_of_a_root_becomes_pixels(read, folder):
     found = read("a.png")
     assert isinstance(found, ReadPicture)
     assert found.file == FileRecord(7, "a.png", None)
-    assert (found.sha256, found.bytes) == (digest(data), len(data))
+    assert (found.picture.sha256, found.picture.bytes) == (digest(data), len(data))
     assert (found.picture.width, found.picture.height, found.picture.format) == (20, 10, "PNG")
-    assert np.array_equal(found.picture.pixels, np.full((4, 4, 3), (255, 0, 0), np.uint8))
+    assert np.array_equal(found.pixels, np.full((4, 4, 3), (255, 0, 0), np.uint8))
 
 
 def test_an_upload_becomes_pixels(read, uploads):
     data = encoded("red", "GIF")
-    with uploads.receiving([io.BytesIO(data)]) as (sha256,):
-        found = read("whatever.txt", sha256, job(SourceKind.UPLOAD))
-    assert (found.sha256, found.bytes, found.picture.format) == (digest(data), len(data), "GIF")
+    (sha256,) = put(uploads, data)
+    found = read("whatever.txt", sha256, job(SourceKind.UPLOAD))
+    assert (found.picture.sha256, found.picture.bytes, found.picture.format) == (
+        digest(data),
+        len(data),
+        "GIF",
+    )
 
 
 def test_bytes_that_the_collection_holds_are_not_decoded_again(read, folder, known):
@@ -181,7 +186,7 @@ def test_a_file_of_a_terabyte_is_refused_without_reading_it(read, folder):
 def test_a_picture_of_just_the_allowed_size_is_read(read, folder):
     data = encoded("red")
     (folder / "a.png").write_bytes(data + bytes(MAX_BYTES - len(data)))
-    assert read("a.png").bytes == MAX_BYTES
+    assert read("a.png").picture.bytes == MAX_BYTES
 
 
 def test_a_picture_that_makes_pillow_stumble_is_an_outcome(read, folder):
@@ -217,7 +222,7 @@ def test_uploaded_bytes_that_have_gone_are_an_outcome(read):
 
 
 def test_an_upload_without_a_digest_is_an_outcome(read):
-    assert failure(read("a.png", None, job(SourceKind.UPLOAD))) == "path_not_found"
+    assert failure(read("a.png", None, job(SourceKind.UPLOAD))) == "image_not_found"
 
 
 def test_reading_leaves_no_descriptor_open(read, folder, open_files):
@@ -239,8 +244,8 @@ def test_an_image_is_read_again_whatever_the_collection_knows(read, originals, k
     known.add((1, digest(content)))
     again = read("a.png", digest(content), job(SourceKind.REINDEX))
     assert isinstance(again, ReadPicture)
-    assert (again.sha256, again.bytes) == (digest(content), len(content))
-    assert again.picture.pixels.reshape(-1, 3).tolist() == [[255, 0, 0]] * 16
+    assert (again.picture.sha256, again.picture.bytes) == (digest(content), len(content))
+    assert again.pixels.reshape(-1, 3).tolist() == [[255, 0, 0]] * 16
 
 
 def test_an_image_that_was_deleted_meanwhile_needs_nothing(read):

@@ -7,6 +7,7 @@ function of pixels.
 import asyncio
 import io
 import itertools
+import logging
 import os
 import sqlite3
 import struct
@@ -25,9 +26,9 @@ import pytest
 from PIL import Image
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import NewFile, NewJob
+from bento_service.catalogue.jobs.records import NewFile, NewJob, SkippedRecord
 from bento_service.catalogue.records import Computed, DescriptorSpace
-from bento_service.catalogue.tables import SourceKind
+from bento_service.catalogue.states import SourceKind
 from bento_service.descriptors.describer import Describer
 from bento_service.errors import CatalogueUnavailable, NotReady, Overloaded
 from bento_service.ingest.starting.folder_jobs import start_folder_job
@@ -37,12 +38,16 @@ from bento_service.ingest.worker import worker as worker_module
 from bento_service.ingest.worker.job_lists import Lists
 from bento_service.ingest.worker.reading import Reader
 from bento_service.ingest.worker.worker import TURN, Worker
-from bento_service.pictures.in_process import LocalDecoder
 from bento_service.settings import ImageRoot
+from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.image_roots import ImageRoots, Listed
 from bento_service.storage.originals import Originals
 from bento_service.storage.uploads import Uploads
 from client_sdk.schemas import JobState, TrainRequest
+from tests.support.blobs import receiving
+from tests.support.catalogues import sqlite_catalogue
+from tests.support.local_decoder import LocalDecoder
+from tests.support.pictures import png
 from tests.support.processes import child
 from tests.support.waiting import WAIT_SECONDS, join, wait_until_async
 
@@ -50,19 +55,13 @@ PROJECT = Path(__file__).parents[3]
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 
 
-def png(colour, size=(20, 10)):
-    file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, "PNG")
-    return file.getvalue()
-
-
 def colours(number):
-    """So many different colours."""
+    """Return `number` different colours."""
     return [(n % 256, n // 256, 100) for n in range(number)]
 
 
 class Colours:
-    """Describes a picture by its mean colour; counts, and can be told to wait or to fail."""
+    """Describes a picture by its mean colour; counts, and waits or fails on request."""
 
     def __init__(self):
         self.calls = 0
@@ -96,8 +95,9 @@ class Room:
         self.pictures = folder / "pictures"
         self.pictures.mkdir(exist_ok=True)
         self.database = folder / "catalogue.db"
-        self.catalogue = Catalogue.open(f"sqlite:///{self.database}")
-        self.uploads = Uploads(folder / "uploads", unneeded=self.unneeded)
+        self.catalogue = Catalogue.open(sqlite_catalogue(self.database))
+        blobs = FolderBlobStore(folder / "uploads")
+        self.uploads = Uploads(blobs, self.catalogue.upload_pins, unneeded=self.unneeded)
         self.roots = ImageRoots([ImageRoot("pictures", self.pictures)])
         self.cats = self.catalogue.collections.ensure("cats", SPACE)
         self.looked_up = 0
@@ -119,24 +119,29 @@ class Room:
         return start_folder_job(self.catalogue, self.roots, Computed((SPACE,)), request)
 
     def upload(self, *contents):
-        with self.uploads.receiving(map(io.BytesIO, contents)) as digests:
+        with receiving(self.uploads, map(io.BytesIO, contents)) as digests:
             files = tuple(NewFile(str(n), f"{n}.png", d) for n, d in enumerate(digests))
             job = NewJob(SourceKind.UPLOAD, files=files)
             return self.catalogue.jobs.create(self.cats.id, "cats", job)
 
-    def worker(self, describe, space=SPACE, **options):
+    def join(self):
+        """Begin as another replica; the leases of the former one have ended."""
+        return self.catalogue.replicas.join("test", seconds=60)
+
+    def worker(self, describe, space=SPACE, replica=None, **options):
         def known(collection_id, sha256):
             self.looked_up += 1
             return self.catalogue.images.known(collection_id, sha256)
 
         reader = Reader(
             self.roots,
-            self.uploads,
+            self.uploads.blobs,
             Describer(self.decoder, describe, side=4),
             known=known,
             original=self.original,
             max_bytes=10**6,
         )
+        number = replica or self.join()
         return Worker(
             self.catalogue,
             self.roots,
@@ -144,6 +149,7 @@ class Room:
             describe,
             uploads=self.uploads,
             computed=Computed((space,)),
+            replica=lambda: number,
             decoders=2,
             on_commit=self.count_commit,
             **options,
@@ -162,7 +168,7 @@ class Room:
 
     def original(self, collection_id, sha256):
         image = self.catalogue.images.with_digest(collection_id, sha256)
-        return image and Originals(self.roots, self.uploads).read(image)
+        return image and Originals(self.roots, self.uploads.blobs).read(image)
 
     def count_commit(self):
         self.commits += 1
@@ -171,7 +177,7 @@ class Room:
         return self.catalogue.jobs.get(job.id)
 
     def images(self):
-        return self.catalogue.images.page(self.cats.id, after=0, limit=10_000)
+        return self.catalogue.images.page(self.cats.id, limit=10_000)
 
     def work(self, describe=None, *, until=None, space=SPACE):
         """Let a worker work until there are no open jobs, or until something is so."""
@@ -294,7 +300,7 @@ def test_one_file_alone_can_be_indexed(room):
     assert [image.sources[0].path for image in room.images()] == ["a/two.png"]
 
 
-def test_a_walk_does_as_it_was_told(room):
+def test_a_walk_follows_its_options(room):
     room.write(
         {
             name: png(one)
@@ -684,9 +690,10 @@ def test_many_long_walks_leave_threads_for_searches(room):
         room.catalogue.jobs.start(room.train(str(folder)).number)
 
     async def run():
+        replica = room.join()
         other = sqlite3.connect(room.database, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")  # every walk waits to write its first rows
-        async with room.worker(Colours()):
+        async with room.worker(Colours(), replica=replica):
             await asyncio.sleep(0.5)
             async with asyncio.timeout(20):  # the walks wait for thirty seconds
                 await asyncio.gather(*(asyncio.to_thread(lambda: None) for _ in range(3)))
@@ -867,7 +874,7 @@ def test_a_full_disk_is_waited_out(when, small_disk, tmp_path):
     room.pictures = tmp_path / "pictures"
     room.pictures.mkdir()
     room.roots = ImageRoots([ImageRoot("pictures", room.pictures)])
-    room.write_colours(150)
+    room.write_colours(60)
     with room.catalogue:
         job = room.train()
 
@@ -877,11 +884,11 @@ def test_a_full_disk_is_waited_out(when, small_disk, tmp_path):
                     filler.write(bytes(512))
 
         async def run():
-            describe = Colours()
+            describe, replica = Colours(), room.join()
             describe.go_on = asyncio.Event()
             if when == "before the walk":
                 fill()
-            async with room.worker(describe) as worker:
+            async with room.worker(describe, replica=replica) as worker:
                 if when == "before a commit":
                     await wait_until_async(lambda: describe.calls > 0 and room.job(job).walked)
                     fill()
@@ -893,7 +900,7 @@ def test_a_full_disk_is_waited_out(when, small_disk, tmp_path):
                 await wait_until_async(lambda: room.job(job).state is JobState.COMPLETED)
 
         asyncio.run(run())
-        assert counted(room.job(job)) == ("completed", 150, 150, 150, 0, 0)
+        assert counted(room.job(job)) == ("completed", 60, 60, 60, 0, 0)
 
 
 def test_a_catalogue_that_others_lock_is_waited_for(room):
@@ -915,3 +922,61 @@ def test_a_catalogue_that_others_lock_is_waited_for(room):
     join(thread)
     assert released.is_set()
     assert counted(room.job(job)) == ("completed", 20, 20, 20, 0, 0)
+
+
+# What a walk skips
+
+
+def test_a_job_says_what_it_skipped_and_the_log_too(room, caplog):
+    caplog.set_level(logging.INFO, "bento_service.ingest")
+    room.write({"a/one.png": png("red"), "a/._one.png": b"x", "a/Thumbs.db": b"x"})
+    (room.pictures / "a" / "link.png").symlink_to("one.png")
+    job = room.train()
+    room.work()
+    done = room.job(job)
+    assert (done.total, done.indexed, done.failed) == (1, 1, 0)
+    assert done.skipped == (
+        SkippedRecord("clutter", 2, "a/._one.png"),
+        SkippedRecord("link", 1, "a/link.png"),
+    )
+    assert f"job {job.id} skipped 2 (clutter): a/._one.png" in caplog.text
+
+
+def test_links_under_the_root_are_indexed_by_their_own_names_and_read_again(room):
+    room.write({"annex/abc.png": png("red"), "annex/def.png": png("blue")})
+    (room.pictures / "2024").mkdir()
+    for name, key in (("a.png", "abc"), ("b.png", "def")):
+        (room.pictures / "2024" / name).symlink_to(f"../annex/{key}.png")
+    job = room.train("2024", follow_links=True)
+    room.work()
+    assert (room.job(job).indexed, room.job(job).skipped) == (2, ())
+    images = room.images()
+    assert {image.sources[0].path for image in images} == {"2024/a.png", "2024/b.png"}
+    for image in images:
+        assert Originals(room.roots, room.uploads.blobs).read(image).startswith(b"\x89PNG")
+    again = room.train("2024", follow_links=True, prune=True)
+    room.work()
+    assert (room.job(again).duplicates, room.job(again).removed) == (2, 0)
+    pruned = room.train(".", prune=True)
+    room.work()
+    assert (room.job(pruned).removed, len(room.images())) == (0, 2)
+
+
+def test_a_retry_counts_what_it_skips_by_itself(room):
+    room.write({"bad.png": b"no picture", ".DS_Store": b"x"})
+    job = room.train()
+    room.work()
+    assert room.job(job).skipped
+    retry = room.catalogue.jobs.get(room.catalogue.job_control.retry(room.job(job)))
+    assert retry.skipped == ()
+
+
+def test_a_folder_in_another_normal_form_is_trained_under_its_own_name(room):
+    decomposed = "Mu\u0308ller"
+    room.write({f"{decomposed}/a.png": png("red")})
+    for typed in ("M\u00fcller", decomposed):
+        job = room.train(typed)
+        room.work()
+        assert (room.job(job).path, room.job(job).total) == (decomposed, 1)
+    (image,) = room.images()
+    assert [source.path for source in image.sources] == [f"{decomposed}/a.png"]

@@ -2,9 +2,9 @@ import shutil
 
 import pytest
 
+from model_build.errors import EvaluationError
 from model_build.evaluation.copies import SAMPLE, copies
 from model_build.evaluation.edits import EDITS, edited_copy
-from model_build.evaluation.errors import NothingToEvaluate
 
 
 @pytest.fixture
@@ -80,6 +80,6 @@ def test_a_file_that_cannot_be_opened_is_left_to_those_who_describe(folder):
     assert len(copies([folder]).gallery) == 8
 
 
-def test_a_folder_without_pictures_is_told(tmp_path):
-    with pytest.raises(NothingToEvaluate):
+def test_a_folder_without_pictures_is_reported(tmp_path):
+    with pytest.raises(EvaluationError):
         copies([tmp_path])

@@ -6,8 +6,8 @@ import pytest
 from bento_service.descriptors.golden import GOLDEN_FILE, GoldenVectors
 from bento_service.descriptors.model import find_version
 from bento_service.pictures.in_process import decode
+from model_build.errors import EvaluationError
 from model_build.evaluation.describers import NAMES, Square, describers
-from model_build.evaluation.errors import DescriptorUnknown, ModelMissing
 from model_build.evaluation.histogram import colour_histograms
 from model_build.store import TAG_FILE, stored_folder
 
@@ -37,8 +37,8 @@ def test_padding_and_squashing_are_two_passes(models):
     assert (padded.prepare, squashed.prepare) == (Square(224, (124, 117, 104)), Square(224))
 
 
-def test_what_may_follow_a_name_is_told():
-    with pytest.raises(DescriptorUnknown, match=r"vgg16-mac/int4: no int4; .* fp32, int8"):
+def test_the_suffixes_of_a_name_are_listed():
+    with pytest.raises(EvaluationError, match=r"vgg16-mac/int4: no int4; .* fp32, int8"):
         describers(["vgg16-mac/int4"], None, threads=1)
 
 
@@ -79,13 +79,13 @@ def test_squashing_is_the_services_own_decoding(photographs):
     np.testing.assert_array_equal(squashed, expected)
 
 
-def test_an_unknown_descriptor_is_told_with_those_there_are():
-    with pytest.raises(DescriptorUnknown, match="no descriptor vgg19; there are vgg16-mac"):
+def test_an_unknown_descriptor_is_reported_with_those_there_are():
+    with pytest.raises(EvaluationError, match="no descriptor vgg19; there are vgg16-mac"):
         describers(["colour-histogram", "vgg19"], None, threads=1)
 
 
-def test_a_model_that_is_not_there_is_told_with_what_to_do(tmp_path):
-    with pytest.raises(ModelMissing, match="python -m model_build"):
+def test_a_model_that_is_not_there_is_reported_with_what_to_do(tmp_path):
+    with pytest.raises(EvaluationError, match="python -m model_build"):
         describers(["vgg16-mac"], tmp_path, threads=1)
 
 
@@ -96,7 +96,7 @@ def test_without_a_folder_the_models_of_the_store_are_used(models, monkeypatch):
     assert describer.names == ("vgg16-mac",)
 
 
-def test_a_service_without_a_model_is_told(monkeypatch, tmp_path):
+def test_a_service_without_a_model_is_reported(monkeypatch, tmp_path):
     monkeypatch.setattr("model_build.evaluation.describers.TAG_FILE", tmp_path / "none.txt")
-    with pytest.raises(ModelMissing, match="the model of the service is not in"):
+    with pytest.raises(EvaluationError, match="the model of the service is not in"):
         describers(["vgg16-mac"], tmp_path, threads=1)

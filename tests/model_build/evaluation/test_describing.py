@@ -22,7 +22,7 @@ class Squashed:
 
 
 def red_share(images):
-    """(N, 1): what two-coloured pictures are told apart by."""
+    """Return (N, 1), a number that differs between two-coloured pictures."""
     return images[..., 0].mean(axis=(1, 2), dtype=np.float32)[:, None] / 255
 
 
@@ -99,7 +99,7 @@ def test_a_file_that_is_not_there_is_noted(pictures, describer):
     assert "No such file" in describe(pictures, [describer]).unreadable[4]
 
 
-def test_what_is_made_from_an_unreadable_file_is_unreadable_and_not_tried(pictures, describer):
+def test_copies_of_an_unreadable_file_are_unreadable_and_not_tried(pictures, describer):
     pictures[0].path.write_bytes(b"broken")
 
     def changed(content):
@@ -111,7 +111,7 @@ def test_what_is_made_from_an_unreadable_file_is_unreadable_and_not_tried(pictur
     assert described.unreadable[0] == described.unreadable[5]
 
 
-def test_where_nothing_can_be_read_there_are_no_descriptors(pictures, describer, batches):
+def test_there_are_no_descriptors_if_nothing_can_be_read(pictures, describer, batches):
     for picture in pictures:
         picture.path.write_bytes(b"broken")
     described = describe(pictures, [describer])

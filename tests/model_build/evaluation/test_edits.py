@@ -37,7 +37,7 @@ ORIGINAL = pixels(smooth())
 
 
 def close(image, expected, tolerance=6.0):
-    """Whether two pictures differ by no more than what WebP and JPEG lose."""
+    """Return true if two pictures differ by no more than WebP and JPEG lose."""
     assert pixels(image).shape == expected.shape
     return np.abs(pixels(image) - expected).mean() < tolerance
 
@@ -60,12 +60,12 @@ def test_every_copy_is_a_jpeg_that_depends_on_the_seed_the_edit_and_the_picture_
 
 
 @pytest.mark.parametrize("edit", ["crop70", "crop50", "crop30", "tilt", "noise"])
-def test_what_is_drawn_changes_with_the_seed(edit):
+def test_random_numbers_change_with_the_seed(edit):
     assert len({edited_copy(SMOOTH, edit=edit, seed=seed) for seed in range(8)}) == 8
 
 
 @pytest.mark.parametrize("edit", ["stretch", "border"])
-def test_what_is_chosen_of_two_changes_with_the_seed(edit):
+def test_a_choice_of_two_changes_with_the_seed(edit):
     assert len({edited_copy(SMOOTH, edit=edit, seed=seed) for seed in range(12)}) == 2
 
 
@@ -239,6 +239,6 @@ def test_transparent_parts_are_laid_on_white():
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", SMOOTH[:100]])
-def test_what_is_no_picture_is_told(content):
+def test_a_file_that_is_no_picture_is_rejected(content):
     with pytest.raises(LookalikeError):
         edited_copy(content, edit="flip", seed=0)

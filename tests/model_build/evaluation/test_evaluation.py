@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from model_build.errors import EvaluationError
 from model_build.evaluation.copies import copies
 from model_build.evaluation.describers import Describer, describers
 from model_build.evaluation.edits import EDITS
-from model_build.evaluation.errors import NothingToEvaluate
 from model_build.evaluation.evaluation import evaluate
 from model_build.evaluation.folders import labelled_folders
 
@@ -75,14 +75,14 @@ def test_unreadable_files_are_counted_and_the_rest_is_evaluated(red_and_blue, hi
     (red_and_blue / "red" / "060.png").write_bytes(b"no picture")
     (red_and_blue / "blue" / "020.png").write_bytes(b"")
     evaluation = evaluate(labelled_folders([red_and_blue]), [NAME], histogram)
-    assert [one.path.rsplit("/", 1)[1] for one in evaluation.unreadable] == ["020.png", "060.png"]
+    assert [path.rsplit("/", 1)[1] for path in evaluation.unreadable] == ["020.png", "060.png"]
     # 200 and 180 ask for each other among 200, 180 and 70; 70 has lost its only answer.
     assert len(evaluation.protocol.gallery) == 3
     assert evaluation.protocol.skipped == 1
     assert evaluation.rows[0].measures["mean_average_precision"].value == 1
 
 
-def test_copies_are_told_apart_by_edit(tmp_path, two_colours, histogram):
+def test_copies_are_reported_by_edit(tmp_path, two_colours, histogram):
     for number in (10, 60, 110, 160, 210):
         two_colours(tmp_path / f"{number}.png", number)
     (row,) = evaluate(copies([tmp_path]), [NAME], histogram).rows
@@ -104,22 +104,17 @@ def test_an_unreadable_original_takes_its_copies_along(tmp_path, two_colours, hi
     assert evaluation.protocol.skipped == 0
 
 
-def test_the_index_is_asked_where_that_is_wanted(red_and_blue, histogram):
-    protocol = labelled_folders([red_and_blue])
-    (row,) = evaluate(protocol, [NAME], histogram, through_index=True).rows
-    assert row.index_recall == 1
-    assert evaluate(protocol, [NAME], histogram).rows[0].index_recall is None
-
-
-def test_queries_without_any_answer_are_told_before_anything_is_described(tmp_path, two_colours):
+def test_queries_without_any_answer_are_rejected_before_anything_is_described(
+    tmp_path, two_colours
+):
     two_colours(tmp_path / "a" / "1.png", 10)
     two_colours(tmp_path / "b" / "2.png", 10)
-    with pytest.raises(NothingToEvaluate, match="2 queries have none, 0 pictures are unreadable"):
+    with pytest.raises(EvaluationError, match="2 queries have none, 0 pictures are unreadable"):
         evaluate(labelled_folders([tmp_path]), [NAME], [])
 
 
-def test_queries_that_lose_all_answers_are_told(red_and_blue, histogram):
+def test_queries_that_lose_all_answers_are_rejected(red_and_blue, histogram):
     for file in red_and_blue.rglob("*.png"):
         file.write_bytes(b"no picture")
-    with pytest.raises(NothingToEvaluate, match="5 pictures are unreadable"):
+    with pytest.raises(EvaluationError, match="5 pictures are unreadable"):
         evaluate(labelled_folders([red_and_blue]), [NAME], histogram)

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from model_build.evaluation.errors import NothingToEvaluate, ProtocolRefused
+from model_build.errors import EvaluationError
 from model_build.evaluation.folders import labelled, labelled_folders, pictures_in
 
 
@@ -20,12 +20,12 @@ def tree(tmp_path):
     return make
 
 
-def names(folder, found):
-    return [one.path.relative_to(folder).as_posix() for one in found]
+def names(folder, pictures):
+    return [path.relative_to(folder).as_posix() for path in pictures]
 
 
 def relevant_names(folder, protocol):
-    """Who asks for whom, by name."""
+    """Return the names of the relevant pictures by the name of the query."""
     name = [picture.path.relative_to(folder).as_posix() for picture in protocol.pictures]
     return {
         name[question.query]: {name[place] for place in question.relevant}
@@ -33,7 +33,7 @@ def relevant_names(folder, protocol):
     }
 
 
-def test_pictures_are_told_by_the_ends_of_their_names_and_sorted(tree):
+def test_pictures_are_known_by_the_ends_of_their_names_and_sorted(tree):
     folder = tree("b/2.JPG", "b/1.png", "a/x.webp", "LICENSE", "b/notes.txt", "b/.hidden.jpg")
     assert names(folder, pictures_in([folder])) == ["a/x.webp", "b/1.png", "b/2.JPG"]
 
@@ -91,33 +91,33 @@ def test_every_picture_is_searched_and_left_out_of_its_own_ranking(tree):
     assert len({question.unit for question in protocol.questions}) == 2
 
 
-def test_a_folder_without_pictures_is_told_with_what_counts_as_one(tree):
-    with pytest.raises(NothingToEvaluate, match=r"holds no picture; .* \.jpg"):
+def test_a_folder_without_pictures_is_rejected_with_the_endings_of_pictures(tree):
+    with pytest.raises(EvaluationError, match=r"holds no picture; .* \.jpg"):
         labelled_folders([tree("a/notes.txt")])
 
 
 def test_one_label_for_all_says_nothing(tree):
-    with pytest.raises(NothingToEvaluate, match="all 2 pictures have one label"):
+    with pytest.raises(EvaluationError, match="all 2 pictures have one label"):
         labelled_folders([tree("1.png", "2.png")])
 
 
 def test_no_pictures_say_nothing_either():
-    with pytest.raises(NothingToEvaluate, match="all 0 pictures"):
+    with pytest.raises(EvaluationError, match="all 0 pictures"):
         labelled("nothing", [], [])
 
 
 def test_something_else_than_a_folder_is_refused(tree):
-    with pytest.raises(ProtocolRefused, match=r"1\.png is not a folder"):
+    with pytest.raises(EvaluationError, match=r"1\.png is not a folder"):
         pictures_in([tree("1.png") / "1.png"])
-    with pytest.raises(ProtocolRefused, match="nowhere is not a folder"):
+    with pytest.raises(EvaluationError, match="nowhere is not a folder"):
         pictures_in([tree() / "nowhere"])
 
 
 def test_a_folder_within_another_one_is_refused(tree):
     folder = tree("a/1.png", "b/2.png")
-    with pytest.raises(ProtocolRefused, match="a lies in another one"):
+    with pytest.raises(EvaluationError, match="a lies in another one"):
         pictures_in([folder, folder / "a"])
-    with pytest.raises(ProtocolRefused, match="lies in another one"):
+    with pytest.raises(EvaluationError, match="lies in another one"):
         pictures_in([folder, folder])
     assert len(pictures_in([folder / "a", folder / "b"])) == 2
 

@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from model_build.evaluation.errors import NothingToEvaluate, ProtocolRefused
+from model_build.errors import EvaluationError
 from model_build.evaluation.ground_truth import ground_truth
 
 
@@ -108,30 +108,30 @@ def test_a_picture_that_is_good_and_junk_counts_as_good(pictures, truth):
         ({"hall_1_ok": "hall_000099\n"}, "hall_1_ok.txt names hall_000099"),
     ],
 )
-def test_files_that_make_no_sense_are_told(pictures, truth, files, message):
-    with pytest.raises(ProtocolRefused, match=message):
+def test_files_that_make_no_sense_are_reported(pictures, truth, files, message):
+    with pytest.raises(EvaluationError, match=message):
         ground_truth(truth(**(FILES | files)), [pictures(*BUILDINGS)])
 
 
-def test_a_query_without_its_other_files_is_told(pictures, truth):
+def test_a_query_without_its_other_files_is_reported(pictures, truth):
     folder = truth(**FILES)
     (folder / "hall_1_junk.txt").unlink()
-    with pytest.raises(ProtocolRefused, match=r"there is no .*hall_1_junk\.txt"):
+    with pytest.raises(EvaluationError, match=r"there is no .*hall_1_junk\.txt"):
         ground_truth(folder, [pictures(*BUILDINGS)])
 
 
 def test_two_pictures_of_one_name_could_both_be_meant(pictures, truth):
-    with pytest.raises(ProtocolRefused, match="have one name"):
+    with pytest.raises(EvaluationError, match="have one name"):
         ground_truth(truth(**FILES), [pictures(*BUILDINGS, "again/hall_000001.png")])
 
 
-def test_a_folder_without_ground_truth_is_told(pictures, truth):
-    with pytest.raises(ProtocolRefused, match=r"neither \*_query\.txt .* nor holidays_images\.dat"):
+def test_a_folder_without_ground_truth_is_reported(pictures, truth):
+    with pytest.raises(EvaluationError, match=r"neither \*_query\.txt .* nor holidays_images\.dat"):
         ground_truth(truth(), [pictures(*BUILDINGS)])
 
 
-def test_a_folder_without_pictures_is_told(truth, tmp_path):
-    with pytest.raises(NothingToEvaluate, match="holds no picture"):
+def test_a_folder_without_pictures_is_reported(truth, tmp_path):
+    with pytest.raises(EvaluationError, match="holds no picture"):
         ground_truth(truth(**FILES), [tmp_path / "truth"])
 
 
@@ -161,12 +161,12 @@ def test_the_first_picture_of_each_scene_asks_for_the_others(pictures, holidays)
     assert all(question.left_out == {question.query} for question in protocol.questions)
 
 
-def test_a_name_that_is_no_number_is_told(pictures, holidays):
+def test_a_name_that_is_no_number_is_reported(pictures, holidays):
     names = [*HOLIDAYS, "beach.jpg"]
-    with pytest.raises(ProtocolRefused, match=r"holidays_images\.dat: beach\.jpg is not a number"):
+    with pytest.raises(EvaluationError, match=r"holidays_images\.dat: beach\.jpg is not a number"):
         ground_truth(holidays(names), [pictures(*names)])
 
 
-def test_a_picture_of_the_list_that_is_not_there_is_told(pictures, holidays):
-    with pytest.raises(ProtocolRefused, match=r"holidays_images\.dat names 100201"):
+def test_a_picture_of_the_list_that_is_not_there_is_reported(pictures, holidays):
+    with pytest.raises(EvaluationError, match=r"holidays_images\.dat names 100201"):
         ground_truth(holidays([*HOLIDAYS, "100201.jpg"]), [pictures(*HOLIDAYS)])

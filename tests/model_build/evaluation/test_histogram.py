@@ -12,7 +12,7 @@ IMAGES = arrays(
 
 
 def place(red, green, blue):
-    """Of the bin of a colour: each channel has eight bins of 32 levels."""
+    """Return the position of a colour's bin: each channel has eight bins of 32 levels."""
     return (red // 32) * 64 + (green // 32) * 8 + blue // 32
 
 
@@ -45,7 +45,7 @@ def test_histograms_have_unit_length_and_nothing_negative(images):
 
 
 @given(IMAGES)
-def test_where_a_colour_is_does_not_matter(images):
+def test_the_place_of_a_colour_does_not_matter(images):
     np.testing.assert_array_equal(
         colour_histograms(images[:, ::-1, ::-1]), colour_histograms(images)
     )

@@ -1,12 +1,12 @@
 import pytest
 
-from model_build.evaluation.errors import NothingToEvaluate, ProtocolRefused
+from model_build.errors import EvaluationError
 from model_build.evaluation.listed import labelled_list, query_relevant_pairs
 
 
 @pytest.fixture
 def listing(tmp_path):
-    """Write a file beside pictures a to e, and a folder `more` with f and g."""
+    """Write a file next to pictures a to e, and a folder `more` with f and g."""
     for name in ("a.png", "b.png", "c.png", "d.png", "e.png", "more/f.png", "more/g.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -77,23 +77,23 @@ def test_paths_may_be_absolute(listing, tmp_path):
         ('path,label\na.png,"x"y\n', "line 2: .*expected after"),
     ],
 )
-def test_a_line_that_makes_no_sense_is_told_with_its_number(listing, text, message):
-    with pytest.raises(ProtocolRefused, match=rf"list\.csv, {message}"):
+def test_a_line_that_makes_no_sense_is_reported_with_its_number(listing, text, message):
+    with pytest.raises(EvaluationError, match=rf"list\.csv, {message}"):
         labelled_list(listing(text))
 
 
-def test_a_list_without_lines_is_told(listing):
-    with pytest.raises(NothingToEvaluate, match=r"list\.csv has no line below"):
+def test_a_list_without_lines_is_reported(listing):
+    with pytest.raises(EvaluationError, match=r"list\.csv has no line below"):
         labelled_list(listing("path,label\n\n"))
 
 
-def test_another_encoding_is_told(listing):
-    with pytest.raises(ProtocolRefused, match="not UTF-8"):
+def test_another_encoding_is_reported(listing):
+    with pytest.raises(EvaluationError, match="not UTF-8"):
         labelled_list(listing("path,label\na.png,grün\n", encoding="latin-1"))
 
 
 def test_a_list_with_one_label_says_nothing(listing):
-    with pytest.raises(NothingToEvaluate, match="one label"):
+    with pytest.raises(EvaluationError, match="one label"):
         labelled_list(listing("path,label\na.png,x\nb.png,x\n"))
 
 
@@ -129,11 +129,11 @@ def test_further_pictures_can_be_searched(listing, tmp_path):
         ("query,relevant\na.png,b.png\nc.png,x.png\n", r"line 3: there is no file x\.png"),
     ],
 )
-def test_a_pair_that_makes_no_sense_is_told_with_its_line(listing, text, message):
-    with pytest.raises(ProtocolRefused, match=message):
+def test_a_pair_that_makes_no_sense_is_reported_with_its_line(listing, text, message):
+    with pytest.raises(EvaluationError, match=message):
         query_relevant_pairs(listing(text))
 
 
-def test_no_pairs_are_told(listing):
-    with pytest.raises(NothingToEvaluate, match="no line"):
+def test_a_list_without_pairs_is_rejected(listing):
+    with pytest.raises(EvaluationError, match="no line"):
         query_relevant_pairs(listing("query,relevant\n"))

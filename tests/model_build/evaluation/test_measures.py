@@ -7,7 +7,6 @@ from model_build.evaluation import measures
 from model_build.evaluation.measures import (
     Answers,
     answers,
-    differences,
     estimates,
     robustness,
     scores_of_questions,
@@ -94,12 +93,12 @@ def test_differences_are_paired():
         Answers(dict.fromkeys(measures.MEASURES, values), np.zeros(5, np.float32))
         for values in (hard + 0.1, hard)
     ]
-    for estimate in differences(asked, *of).values():
+    for estimate in estimates(asked, *of).values():
         assert (estimate.value, estimate.low, estimate.high) == pytest.approx((0.1, 0.1, 0.1))
         assert estimate.excludes_zero
 
 
-def test_robustness_is_told_for_each_edit_by_its_own_copies():
+def test_each_edit_has_the_robustness_of_its_own_copies():
     asked = protocol(
         question(0, {1}, edit="flip"),
         question(1, {1}, edit="blur"),

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -55,7 +55,6 @@ def test_without_a_relevant_picture_there_are_no_ranks():
 
 
 @given(FEW_RANKED)
-@settings(deadline=None)
 def test_no_way_to_break_ties_is_worse_than_ours(ranked):
     scores, relevant = split(ranked)
     assume(relevant.any())
@@ -149,7 +148,6 @@ def test_scores_are_the_cosines_of_unit_vectors():
     arrays(np.float32, (1, 33), elements=st.floats(-1, 1, width=32)),
     st.integers(2, 40),
 )
-@settings(deadline=None)
 def test_equal_descriptors_get_equal_scores_wherever_they_stand(queries, descriptor, number):
     scores = cosine_scores(queries, np.repeat(descriptor, number, axis=0))
     assert (scores == scores[:, :1]).all()

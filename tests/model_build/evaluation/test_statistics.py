@@ -19,7 +19,7 @@ def test_two_queries_are_drawn_as_both_either_or_twice_one():
     assert estimate == Estimate(value=0.5, low=0.0, high=1.0)
 
 
-def test_of_six_queries_the_interval_leaves_out_what_is_rarer_than_one_in_forty():
+def test_the_interval_of_six_queries_excludes_means_rarer_than_one_in_forty():
     # One query of six is 1. It is drawn never with a chance of (5/6)^6 = 33 %, at most 3 times
     # with 99.1 %, at most twice with 93.8 %: the middle 95 % go from 0 to 3 of 6.
     estimate = bootstrap_mean(np.array([1.0, 0, 0, 0, 0, 0]), alone(6))
@@ -36,14 +36,14 @@ def test_for_many_queries_the_interval_is_that_of_the_normal_distribution():
 
 
 @given(st.floats(-1, 1), st.integers(1, 50))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_equal_values_leave_nothing_to_chance(value, number):
     estimate = bootstrap_mean(np.full(number, value), alone(number), resamples=50)
     assert (estimate.value, estimate.low, estimate.high) == pytest.approx((value,) * 3, abs=1e-12)
 
 
 @given(VALUES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_interval_lies_between_the_least_and_the_largest_value(values):
     estimate = bootstrap_mean(np.array(values), alone(len(values)), resamples=200)
     assert min(values) - 1e-12 <= estimate.low <= estimate.high <= max(values) + 1e-12

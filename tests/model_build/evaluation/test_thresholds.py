@@ -1,6 +1,6 @@
 import pytest
 
-from model_build.evaluation.errors import DescriptorUnknown
+from model_build.errors import EvaluationError
 from model_build.evaluation.evaluation import Row
 from model_build.evaluation.statistics import Estimate
 from model_build.evaluation.thresholds import Threshold
@@ -9,7 +9,7 @@ from model_build.evaluation.thresholds import Threshold
 def row(name, mean_average_precision, recall_at_1):
     values = {"mean_average_precision": mean_average_precision, "recall_at_1": recall_at_1}
     measures = {measure: Estimate(value, 0, 1) for measure, value in values.items()}
-    return Row(name, "test", 512, measures, {}, (), None)
+    return Row(name, "test", 512, measures, {}, ())
 
 
 ROWS = (row("vgg16-mac", 0.386, 0.5), row("vgg16-rmac4", 0.415, 0.75))
@@ -49,7 +49,7 @@ def test_a_value_that_is_reached_is_no_failure():
     assert Threshold.parsed("vgg16-rmac4:recall_at_1=0.75").failure(ROWS) is None
 
 
-def test_a_value_below_is_told_with_both_numbers():
+def test_a_value_below_is_reported_with_both_numbers():
     failure = Threshold.parsed("vgg16-mac=0.40").failure(ROWS)
     assert failure == "mean_average_precision of vgg16-mac is 0.3860, at least 0.4 is set"
 
@@ -62,5 +62,5 @@ def test_the_named_descriptor_and_measure_are_watched_and_no_others():
 def test_a_descriptor_that_is_not_evaluated_cannot_be_watched():
     threshold = Threshold.parsed("vgg16-rmac4=0.4")
     threshold.check_against(["vgg16-mac", "vgg16-rmac4"])
-    with pytest.raises(DescriptorUnknown, match=r"names vgg16-rmac4, but .* is vgg16-mac"):
+    with pytest.raises(EvaluationError, match=r"names vgg16-rmac4, but .* is vgg16-mac"):
         threshold.check_against(["vgg16-mac"])

@@ -13,7 +13,7 @@ import pytest
 from bento_service.errors import ImageUnreadable, Overloaded
 from bento_service.pictures.decoders import buffers as buffers_module
 from bento_service.pictures.decoders.buffers import Buffers
-from bento_service.pictures.in_process import LocalDecoder
+from tests.support.local_decoder import LocalDecoder
 
 # Tries all ways to write to an open file that it inherits; says which were refused.
 WRITES = """
@@ -77,7 +77,7 @@ def test_a_file_that_grows_is_not_read_beyond_the_limit(opened):
                 assert bytes(snapshot.data) == b"0123"
 
 
-def test_of_the_picture_before_nothing_is_left(opened, encoded):
+def test_nothing_of_the_former_picture_is_left(opened, encoded):
     decoders, whole = opened(count=1), encoded("PNG")
     decoders.decode(whole, side=16)
     with pytest.raises(ImageUnreadable):
@@ -93,7 +93,7 @@ def test_other_processes_cannot_write_even_when_memory_is_used_again(buffers):
         assert bytes(snapshot.data) == b"second"
 
 
-def test_where_the_kernel_cannot_keep_others_from_writing_memory_is_used_once(buffers, monkeypatch):
+def test_memory_is_used_once_if_the_kernel_cannot_seal_it(buffers, monkeypatch):
     monkeypatch.setattr(buffers_module, "_FUTURE_WRITE", 0x4000)  # which no kernel knows
     with buffers.snapshot(b"first") as snapshot:
         assert bytes(snapshot.data) == b"first"
@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_read_costs_no_memory(buffers):
     assert open_files() == before
 
 
-def test_where_there_is_no_room_the_caller_comes_again(buffers, monkeypatch):
+def test_a_caller_is_asked_to_come_again_if_there_is_no_room(buffers, monkeypatch):
     def full(*_):
         raise OSError(24, "Too many open files")
 

@@ -1,4 +1,4 @@
-"""What a decoder gives, in the process itself and in one of its own: the same."""
+"""Decoding in the test's process and in a decoder process gives the same results."""
 
 import io
 import threading
@@ -16,9 +16,10 @@ from bento_service.errors import (
 )
 from bento_service.pictures.decoders.decoders import Decoders
 from bento_service.pictures.decoders.process import DecoderLimits
-from bento_service.pictures.formats import MEDIA_TYPES
-from bento_service.pictures.in_process import LocalDecoder, decode
+from bento_service.pictures.in_process import decode
 from bento_service.pictures.square import thumbnail
+from client_sdk.decoding.formats import MEDIA_TYPES
+from tests.support.local_decoder import LocalDecoder
 from tests.support.waiting import run_threads
 
 MAX_PIXELS, MAX_JPEG_PIXELS = 1_000_000, 2_000_000
@@ -96,7 +97,7 @@ def test_a_region_outside_of_the_picture_is_refused(decoder, encoded, region):
         decoder.decode(encoded(), side=8, region=region)
 
 
-def test_of_several_frames_the_user_is_told(decoder, encoded):
+def test_the_user_is_warned_of_several_frames(decoder, encoded):
     more = [Image.new("RGB", (300, 200))]
     data = encoded("GIF", save_all=True, append_images=more)
     assert "only the first" in decoder.decode(data, side=8).warnings[0]
@@ -126,7 +127,7 @@ def test_thumbnails_of_every_size_come_back(decoder, side):
         (b"\xff\xd8\xff" + bytes(99), ImageUnreadable),
     ],
 )
-def test_what_is_no_picture_is_refused_with_what_to_do(decoder, data, kind):
+def test_a_file_that_is_no_picture_is_rejected_with_advice(decoder, data, kind):
     for ask in (decoder.decode, decoder.thumbnail):
         with pytest.raises(kind, match="send"):
             ask(data, side=8)

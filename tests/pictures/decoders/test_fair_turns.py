@@ -11,7 +11,7 @@ from tests.support.waiting import join, wait_until
 
 
 class Sender(threading.Thread):
-    """Waits for a place, notes its name, and keeps the place until it is told to go."""
+    """Waits for a place, notes its name, and keeps the place until it is released."""
 
     def __init__(self, turns, name, served):
         super().__init__(daemon=True)
@@ -35,7 +35,7 @@ class Sender(threading.Thread):
         return self
 
 
-def test_who_holds_the_fewest_places_is_next():
+def test_the_sender_with_the_fewest_places_is_next():
     turns, served = Turns(4), []
     held = [Sender(turns, name, served).queued() for name in "abbd"]
     wait_until(lambda: len(served) == 4, pause=0.001)
@@ -59,7 +59,7 @@ def test_nobody_fills_all_places(sender):
         assert turns.number == 1
 
 
-def test_where_there_is_one_place_everybody_may_have_it():
+def test_every_sender_may_have_the_only_place():
     turns = Turns(1)
     with turns.turn("a", seconds=0), pytest.raises(Overloaded), turns.turn("b", seconds=0):
         pass
@@ -67,7 +67,7 @@ def test_where_there_is_one_place_everybody_may_have_it():
         pass
 
 
-def test_of_one_sender_only_some_may_wait_and_of_a_job_all():
+def test_some_requests_of_a_sender_may_wait_and_all_of_a_job():
     turns, served = Turns(1), []
     senders = [Sender(turns, "a", served).queued() for _ in range(8)]
     with pytest.raises(Overloaded, match="try again"), turns.turn("a", seconds=60):

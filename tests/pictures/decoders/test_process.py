@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -53,7 +54,7 @@ def framed(header, payload=b""):
     return struct.pack("!IQ", len(encoded), len(payload)) + encoded + payload
 
 
-def told(**changes):
+def header(**changes):
     return {"width": 5, "height": 4, "format": "PNG", "warnings": [], **changes}
 
 
@@ -96,6 +97,27 @@ def test_a_decoder_holds_nothing_of_the_service(opened, encoded, tmp_path, monke
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_modules_with_names_of_the_standard_library_do_not_matter(encoded, tmp_path):
+    site = tmp_path / "site-packages"
+    for package in ("bento_service", "client_sdk"):
+        shutil.copytree(PROJECT / package, site / package)
+    for name in ("ctypes", "dataclasses", "enum", "json", "runpy", "struct", "typing", "zlib"):
+        (site / f"{name}.py").write_text("raise ImportError('not the standard library')\n")
+    (tmp_path / "a.jpg").write_bytes(encoded())
+    decodes = f"""
+import sys
+sys.path.append({str(site)!r})
+from bento_service.pictures.decoders import decoders
+assert decoders.__file__.startswith({str(site)!r})
+limits = decoders.DecoderLimits(10**8, 10**8, 2**30, 600.0)
+with decoders.Decoders(limits, count=1) as opened:
+    print(opened.decode(open(sys.argv[1], "rb").read(), side=16).format)
+"""
+    command = [sys.executable, "-P", "-c", decodes, tmp_path / "a.jpg"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("JPEG\n", "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_all_processes_is_for_the_service_alone(opened, encoded, number):
     decoders = opened(count=1)
@@ -129,7 +151,7 @@ def test_closed_decoders_leave_no_process(opened, encoded):
         decoders.decode(encoded(), side=16)
 
 
-def test_what_a_large_picture_took_goes_back_to_the_system(opened, encoded, flat_webp):
+def test_the_memory_of_a_large_picture_goes_back_to_the_system(opened, encoded, flat_webp):
     decoders = opened(count=1)
     decoders.slow.start()
     (pid,) = decoders.slow.pids
@@ -155,14 +177,14 @@ def test_what_a_large_picture_took_goes_back_to_the_system(opened, encoded, flat
         struct.pack("!IQ", 2**31, 0),
         struct.pack("!IQ", 2, 2**62) + b"{}",
         framed({}),
-        framed(told(), bytes(3 * 4 * 4 - 1)),
-        framed(told(), bytes(3 * 4 * 4 + 1)),
-        framed(told(width=0), bytes(48)),
-        framed(told(height="4"), bytes(48)),
-        framed(told(format="SVG"), bytes(48)),
-        framed(told(format=["PNG"]), bytes(48)),
-        framed(told(warnings=[1]), bytes(48)),
-        framed(told(warnings=None), bytes(48)),
+        framed(header(), bytes(3 * 4 * 4 - 1)),
+        framed(header(), bytes(3 * 4 * 4 + 1)),
+        framed(header(width=0), bytes(48)),
+        framed(header(height="4"), bytes(48)),
+        framed(header(format="SVG"), bytes(48)),
+        framed(header(format=["PNG"]), bytes(48)),
+        framed(header(warnings=[1]), bytes(48)),
+        framed(header(warnings=None), bytes(48)),
         framed({"error": "internal_error", "detail": "why"}),
         framed({"error": "too_large", "detail": 7}),
         framed({"error": {}, "detail": "why"}),

@@ -26,7 +26,7 @@ from tests.support.waiting import join, run_threads, running, wait_until
 
 
 def highest_memory():
-    """Of this process so far, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     status = Path("/proc/self/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found
@@ -34,7 +34,7 @@ def highest_memory():
 
 
 def lost(**numbers):
-    """What `replaced` says where no others were."""
+    """Return the counts of `replaced` with these, and 0 for all others."""
     return {**dict.fromkeys(("time", "memory", "died", "clock", "slow"), 0), **numbers}
 
 
@@ -189,7 +189,7 @@ def test_callers_that_come_at_once_get_a_decoder_each(opened, good):
     assert 1 <= len(decoders.pids) <= 6
 
 
-def test_who_finds_no_free_decoder_is_told_to_come_again(opened, good):
+def test_a_caller_without_a_free_decoder_is_asked_to_come_again(opened, good):
     decoders = opened(count=1, limits_by_clock={"free_seconds": 0.1, "job_factor": 1000.0})
     (pid,) = decoders.pids
     os.kill(pid, signal.SIGSTOP)
@@ -219,7 +219,7 @@ def test_quick_pictures_never_wait_for_expensive_ones(opened, good, scan_bomb):
     join(thread)
 
 
-def test_a_large_picture_is_told_by_its_header(opened, encoded):
+def test_a_large_picture_is_recognised_by_its_header(opened, encoded):
     decoders = opened(count=1)
     data = encoded("PNG", (2000, 1600))
     expected = decode(data, side=16, max_pixels=10**7).pixels
@@ -235,7 +235,7 @@ def test_a_picture_that_turns_out_to_be_expensive_is_read_all_the_same(opened):
     assert decoders.replaced == lost(slow=1)
 
 
-def test_who_waits_for_an_answer_does_not_wait_long(opened, good, encoded):
+def test_a_caller_does_not_wait_long(opened, good, encoded):
     decoders = opened(seconds=1)
     decoders.slow.start()
     os.kill(*decoders.slow.pids, signal.SIGSTOP)

@@ -9,8 +9,6 @@ from bento_service.filters import values
 
 revision = "0003"
 down_revision = "0002"
-branch_labels = None
-depends_on = None
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _IMAGES_A_TIME = 1000
@@ -20,19 +18,12 @@ def upgrade() -> None:
     """Apply the migration."""
     table = op.create_table(
         "attributes",
-        sa.Column("image_id", _ID, nullable=False),
+        sa.Column("image_id", _ID, sa.ForeignKey("images.id", ondelete="CASCADE"), nullable=False),
         sa.Column("collection_id", _ID, nullable=False),
-        sa.Column("place", sa.String(length=256), nullable=False),
-        sa.Column("kind", sa.String(length=8), nullable=False),
-        sa.Column("number", sa.Double(), nullable=True),
-        sa.Column(
-            "text",
-            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
-            nullable=True,
-        ),
-        sa.ForeignKeyConstraint(
-            ["image_id"], ["images.id"], name=op.f("fk_attributes_image_id"), ondelete="CASCADE"
-        ),
+        sa.Column("place", sa.String(256), nullable=False),
+        sa.Column("kind", sa.String(8), nullable=False),
+        sa.Column("number", sa.Double),
+        sa.Column("text", sa.Text().with_variant(sa.Text(collation="C"), "postgresql")),
     )
     _fill(op.get_bind(), table)
     op.create_index("ix_attributes_image_id", "attributes", ["image_id"])
@@ -41,22 +32,19 @@ def upgrade() -> None:
         "attributes",
         ["collection_id", "place", "kind", "number", "image_id"],
     )
+    is_text = sa.text("text IS NOT NULL")
     op.create_index(
         "ix_attributes_text",
         "attributes",
         ["collection_id", "place", "text", "image_id"],
-        sqlite_where=sa.text("text IS NOT NULL"),
-        postgresql_where=sa.text("text IS NOT NULL"),
+        sqlite_where=is_text,
+        postgresql_where=is_text,
     )
-    _index_the_living(["collection_id", "id", "deleted"])
-
-
-def _index_the_living(columns: list[str]) -> None:
     op.drop_index("ix_images_collection_id_id_living", "images")
     op.create_index(
         "ix_images_collection_id_id_living",
         "images",
-        columns,
+        ["collection_id", "id", "deleted"],
         sqlite_where=sa.text("deleted = 0"),
         postgresql_where=sa.text("NOT deleted"),
     )
@@ -72,22 +60,9 @@ def _fill(connection: sa.Connection, table: sa.Table) -> None:
     while rows := connection.execute(some, {"after": after, "limit": _IMAGES_A_TIME}).all():
         after = rows[-1].id
         made = [
-            {
-                "image_id": row.id,
-                "collection_id": row.collection_id,
-                "place": one.place,
-                "kind": one.kind,
-                "number": one.number,
-                "text": one.text,
-            }
+            {"image_id": row.id, "collection_id": row.collection_id, **vars(attribute)}
             for row in rows
-            for one in values.attributes(json.loads(row.metadata))
+            for attribute in values.attributes(json.loads(row.metadata))
         ]
         if made:
             connection.execute(sa.insert(table), made)
-
-
-def downgrade() -> None:
-    """Revert the migration."""
-    _index_the_living(["collection_id", "id"])
-    op.drop_table("attributes")

@@ -5,12 +5,9 @@ from alembic import op
 
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
     """Apply the migration."""
-    op.add_column("collections", sa.Column("ttl_seconds", sa.Integer(), nullable=True))
-    moment = sa.DateTime(timezone=True)
-    op.add_column("collections", sa.Column("changed_at", moment, nullable=True))
+    op.add_column("collections", sa.Column("ttl_seconds", sa.Integer))
+    op.add_column("collections", sa.Column("changed_at", sa.DateTime(timezone=True)))

@@ -1,0 +1,139 @@
+"""A bulk run from the folder of pictures to the folder with shards."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal
+from bento_service.admin.image_files import (
+    MANIFEST,
+    FolderManifest,
+    Shard,
+    write_folder_manifest,
+)
+from bento_service.admin.progress import stage
+from bento_service.bulk.engine import EngineChoice, find_space, settings_of_worker
+from bento_service.bulk.in_process import Runner
+from bento_service.bulk.plan import Run, RunFolder, write_whole
+from bento_service.bulk.steps import DescribeStep, DigestStep
+from bento_service.settings import ImageRoot, Settings, folder_name
+from bento_service.storage.image_roots import ImageRoots, Located
+
+FILES_A_LIST = 5000
+IMAGES_A_SHARD = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkOptions:
+    """Options of a bulk run.
+
+    Attributes:
+        images: The folder with the pictures.
+        out: The folder of the run.
+        model: The folder of an exported model.
+        root: The name of the image root; that of the folder if `None`.
+        ignore: Patterns of files and folders to skip.
+        threads: Cores of each process that describes.
+        images_a_shard: Most images of one shard.
+        files_a_list: Most files of one list.
+    """
+
+    images: Path
+    out: Path
+    model: Path
+    root: str | None = None
+    ignore: tuple[str, ...] = ()
+    threads: int = 1
+    images_a_shard: int = IMAGES_A_SHARD
+    files_a_list: int = FILES_A_LIST
+
+
+def describe_folder(settings: Settings, options: BulkOptions, runner: Runner) -> Answer:
+    """Describe all pictures of a folder, or continue; `FINDINGS` if some files are broken.
+
+    Raises:
+        Refusal: The run is complete, the folder has another run, or there is nothing to describe.
+        LookalikeError: The model or the decoders cannot be used.
+    """
+    if not options.images.is_dir():
+        raise Refusal(f"{options.images} is not a folder")
+    images = options.images.resolve()
+    if (options.out / MANIFEST).exists():
+        raise Refusal(f"{options.out} is complete; import it, or name another folder")
+    space = find_space(options.model, settings)
+    run = RunFolder(options.out)
+    begun = run.begin(
+        Run(
+            images=images,
+            root=options.root or folder_name(images),
+            space=space,
+            files_a_list=options.files_a_list,
+            images_a_shard=options.images_a_shard,
+        )
+    )
+    root = ImageRoot(begun.root, images)
+    own = settings_of_worker(settings, threads=options.threads)
+    lists = run.count("list")
+    if lists is None:
+        lists = run.write_lists(_paths(root, options.ignore), size=begun.files_a_list)
+    _digest(run, lists, partial(DigestStep, options.out, root, own), runner)
+    parts = run.count("parts")
+    if parts is None:
+        digests = map(run.digests, range(lists))
+        files = [file for file in digests if pq.read_metadata(file).num_rows]
+        parts = run.write_parts(runner.ordered(files) if files else (), size=begun.images_a_shard)
+    choice = EngineChoice(options.model, begun.space)
+    _describe(run, parts, partial(DescribeStep, options.out, root, choice, own), runner)
+    return _finished(run, begun, lists, parts)
+
+
+def _paths(root: ImageRoot, ignore: tuple[str, ...]) -> Iterator[str]:
+    walk = ImageRoots([root]).walk(Located(root, ""), recursive=True, ignore=ignore)
+    with stage("list", None, "files") as advance:
+        for file in walk:
+            yield file.path
+            advance(1)
+
+
+def _digest(run: RunFolder, lists: int, step: "partial[DigestStep]", runner: Runner) -> None:
+    missing = [number for number in range(lists) if not run.digests(number).exists()]
+    with stage("digests", None, "files") as advance:
+        for counts in runner.digest(step, missing):
+            advance(sum(counts.values()))
+
+
+def _describe(run: RunFolder, parts: int, step: "partial[DescribeStep]", runner: Runner) -> None:
+    missing = [number for number in range(parts) if not run.shard(number).exists()]
+    total = run.images(missing)
+    with stage("describe", total, "images") as advance:
+        for counts in runner.describe(step, missing):
+            advance(counts["done"])
+
+
+def _finished(run: RunFolder, begun: Run, lists: int, parts: int) -> Answer:
+    shards = tuple(
+        Shard(file=file.name, rows=pq.read_metadata(file).num_rows)
+        for file in map(run.shard, range(parts))
+    )
+    reports = [*map(run.unread, range(lists)), *map(run.undescribed, range(parts))]
+    lines = [line for file in reports if file.exists() for line in file.read_bytes().splitlines()]
+    run.remove_partial()
+    report = run.folder / "broken.jsonl"
+    write_whole(report, b"".join(line + b"\n" for line in lines))
+    write_folder_manifest(
+        run.folder,
+        FolderManifest(fingerprint=begun.space.fingerprint, shards=shards, broken=len(lines)),
+    )
+    count = sum(shard.rows for shard in shards)
+    text = [f"described {count} images in {len(shards)} shards in {run.folder}"]
+    if lines:
+        text.append(f"{len(lines)} files could not be described; {report} says why")
+    text.append(
+        f"import them with LOOKALIKE_IMAGE_ROOTS={begun.root}={begun.images}: "
+        f"python -m bento_service.admin import {run.folder} --collection NAME --by-size"
+    )
+    record: dict[str, object] = {"images": count, "shards": len(shards), "broken": len(lines)}
+    return Answer(record, tuple(text), FINDINGS if lines else CLEAN)

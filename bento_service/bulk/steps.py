@@ -1,0 +1,74 @@
+"""The steps of a bulk run that many processes share; each call handles one numbered file."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bento_service.admin.interchange import schema
+from bento_service.bulk.describing import Broken, BulkDescriber
+from bento_service.bulk.engine import EngineChoice
+from bento_service.bulk.plan import RunFolder, write_broken, write_table
+from bento_service.errors import Forbidden, PathNotFound, TooLarge
+from bento_service.settings import ImageRoot, Settings
+from bento_service.storage.digests import stream_digest
+from bento_service.storage.file_size import oversize
+from bento_service.storage.image_roots import ImageRoots
+
+Counts = dict[str, int]
+"""The number of files or images, and of files that failed."""
+
+
+class DigestStep:
+    """Computes the digests of the files of one list."""
+
+    def __init__(self, folder: Path, root: ImageRoot, settings: Settings) -> None:
+        self._run = RunFolder(folder)
+        self._root = root
+        self._roots = ImageRoots([root])
+        self._limit = settings.max_upload_bytes
+
+    def __call__(self, number: int) -> Counts:
+        """Write the digests of a list."""
+        digests: list[tuple[str, str]] = []
+        broken: list[Broken] = []
+        for path in self._run.listed(number):
+            try:
+                with self._roots.opened(self._root.name, path) as stream:
+                    if error := oversize(stream.seek(0, 2), self._limit):
+                        raise error
+                    stream.seek(0)
+                    digests.append((stream_digest(stream), path))
+            except (PathNotFound, Forbidden, TooLarge) as error:
+                broken.append(Broken(path, error.code, str(error)))
+            except OSError as error:
+                broken.append(Broken(path, PathNotFound.code, f"cannot be read: {error.strerror}"))
+        write_broken(self._run.unread(number), broken)
+        self._run.write_digests(number, digests)  # last: it marks the list as done
+        return {"done": len(digests), "broken": len(broken)}
+
+
+class DescribeStep:
+    """Describes the images of one part, with a model that is loaded once."""
+
+    def __init__(
+        self, folder: Path, root: ImageRoot, choice: EngineChoice, settings: Settings
+    ) -> None:
+        self._run = RunFolder(folder)
+        self._describer = BulkDescriber(root, choice, settings).__enter__()
+
+    def __call__(self, number: int) -> Counts:
+        """Write the shard of a part."""
+        broken: list[Broken] = []
+        batches: list[Any] = []
+        for batch in self._describer.batches(self._run.candidates(number)):
+            broken += batch.broken
+            batches.append(batch.images)
+        table = pa.Table.from_batches(batches, schema=schema(self._describer.space, "", ""))
+        write_broken(self._run.undescribed(number), broken)
+        write_table(table, self._run.shard(number))  # last: it marks the part as done
+        return {"done": table.num_rows, "broken": len(broken)}
+
+    def close(self) -> None:
+        """Stop the decoders."""
+        self._describer.__exit__()

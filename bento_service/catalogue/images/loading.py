@@ -1,0 +1,97 @@
+"""Loading of many described images with the places of their bytes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from bento_service.catalogue.copying import insert_many
+from bento_service.catalogue.database import insert_or_ignore, slices
+from bento_service.catalogue.images.insertion import add_images
+from bento_service.catalogue.images.lookup import ids_by_digest
+from bento_service.catalogue.jobs.records import NewImage
+from bento_service.catalogue.records import CollectionRecord, SourceRecord
+from bento_service.catalogue.revisions import next_revision
+from bento_service.catalogue.roots import reserve
+from bento_service.catalogue.tables import sources
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """A described image with the places of its bytes."""
+
+    image: NewImage
+    sources: tuple[SourceRecord, ...]
+
+    @property
+    def sha256(self) -> str:
+        """The digest of its bytes."""
+        return self.image.described.sha256
+
+
+def load_images(
+    connection: Connection, collection: CollectionRecord, loaded: Sequence[LoadedImage]
+) -> int:
+    """Add images to a collection, in a writing transaction; return how many were new.
+
+    The collection has one index, in whose space the descriptors are. Images that the collection
+    has, and images that are repeated, only get the sources that they lack. The ids of new images
+    rise in their order.
+
+    Raises:
+        CollectionNotFound: The collection was deleted in the meantime.
+    """
+    revision = next_revision(connection, collection.id)
+    known = ids_by_digest(connection, collection.id, {each.sha256 for each in loaded})
+    new: dict[str, NewImage] = {}
+    for each in loaded:
+        if each.sha256 not in known:
+            new.setdefault(each.sha256, each.image)
+    added = add_images(connection, collection.id, revision, [*new.values()])
+    reserve(connection, {source.root for each in loaded for source in each.sources} - {""})
+    _insert_sources(connection, loaded, known, added)
+    return len(new)
+
+
+def unsettled(
+    connection: Connection,
+    collection_id: int,
+    wanted: Sequence[tuple[str, tuple[SourceRecord, ...]]],
+) -> list[int]:
+    """Return the positions of those images that a collection lacks, or has without a source.
+
+    Each image is given by its digest and its sources.
+    """
+    ids = ids_by_digest(connection, collection_id, {sha256 for sha256, _ in wanted})
+    present = {
+        (row.image_id, row.kind, row.root, row.path)
+        for some in slices(sorted(ids.values()))
+        for row in connection.execute(select(sources).where(sources.c.image_id.in_(some)))
+    }
+    return [
+        position
+        for position, (sha256, places) in enumerate(wanted)
+        if sha256 not in ids
+        or any((ids[sha256], each.kind, each.root, each.path) not in present for each in places)
+    ]
+
+
+def _insert_sources(
+    connection: Connection,
+    loaded: Sequence[LoadedImage],
+    known: dict[str, int],
+    added: dict[str, int],
+) -> None:
+    """Write the sources of images; those of known images may be there already."""
+    fresh: dict[tuple[int, SourceRecord], dict[str, Any]] = {}
+    possible: dict[tuple[int, SourceRecord], dict[str, Any]] = {}
+    for each in loaded:
+        image_id = added.get(each.sha256) or known[each.sha256]
+        rows = fresh if each.sha256 in added else possible
+        for source in each.sources:
+            row = {"image_id": image_id, **vars(source), "sha256": each.sha256}
+            rows[image_id, source] = row
+    insert_many(connection, sources, [*fresh.values()])
+    if possible:
+        connection.execute(insert_or_ignore(connection, sources), [*possible.values()])

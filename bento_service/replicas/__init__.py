@@ -1,0 +1,1 @@
+"""The part of a process among the replicas of the service on one catalogue."""

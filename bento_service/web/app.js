@@ -1,0 +1,298 @@
+/** The page: its state, its address, its views, and the parts that they share. */
+
+import { Health } from "./service/health.js";
+import * as api from "./service/api.js";
+import { Watch } from "./service/watch.js";
+import { Router, address, defined } from "./state/route.js";
+import { Store } from "./state/store.js";
+import { Removals } from "./state/removals.js";
+import { shell } from "./parts/shell.js";
+import { patch } from "./view.js";
+import { speak, t } from "./words/words.js";
+import * as search from "./views/search/search.js";
+
+const VIEWS = {
+  search: async () => search,
+  library: () => import("./views/library/library.js"),
+  duplicates: () => import("./views/duplicates/duplicates.js"),
+  add: () => import("./views/add/add.js"),
+};
+const TOAST_MS = 5_000;
+
+/** Name the picture of the query for a transition; an empty name takes the former one away. */
+function nameQuery(name) {
+  /** @type {HTMLElement | null} */
+  const picture = document.querySelector(".query-picture img");
+  picture?.style.setProperty("view-transition-name", name);
+}
+
+export class App {
+  /** @type {Record<string, {follow(route: any, isForced?: boolean): void, render(): any[],
+   *   list(): number[]}>} */
+  #opened = {};
+  /** @type {any} */
+  #picture = null;
+  #root = document.querySelector("#app");
+  #focusTitle = false;
+  #shownView = "";
+
+  constructor() {
+    this.router = new Router((route) => this.#follow(route));
+    /** @type {Store<Record<string, any>>} */
+    this.store = new Store({
+      route: this.router.route,
+      info: null,
+      collections: null,
+      runs: [],
+      banner: null,
+      signIn: null,
+      question: null,
+      toast: null,
+      isHelpOpen: false,
+      theme: localStorage.getItem("theme") ?? "",
+      language: localStorage.getItem("language") ?? "",
+      size: Number(localStorage.getItem("size")) || 200,
+      floors: {},
+    });
+    this.health = new Health((banner) => this.change({ banner }), () => this.reload());
+    this.removals = new Removals(this);
+    this.watch = new Watch((runs) => this.#followRuns(runs));
+    this.store.subscribe(() => this.#render());
+    // Browsers leave a focused element as it is if a part of it is in view.
+    document.addEventListener("focusin", (event) => {
+      const target = /** @type {Element} */ (event.target);
+      if (target.closest(".strip, .modes")) target.scrollIntoView({ block: "nearest", inline: "nearest" });
+    });
+    document.addEventListener("keydown", (event) => {
+      const target = /** @type {Element} */ (event.target);
+      if (event.key !== "?" || target.closest("input, textarea, select, dialog")) return;
+      this.change({ isHelpOpen: true });
+    });
+    api.wiring.signIn = () => this.#askForToken();
+    api.wiring.onOutcome = (problem, path) => this.health.note(problem, path);
+    api.wiring.onSlow = (isSlow) => this.health.noteSlow(isSlow);
+  }
+
+  get state() {
+    return this.store.state;
+  }
+
+  /**
+   * Change parts of the state.
+   * @param {Record<string, any> | ((state: any) => Record<string, any> | undefined)} parts
+   */
+  change(parts) {
+    this.store.change(parts instanceof Function ? parts : () => parts);
+  }
+
+  async start() {
+    document.documentElement.dataset.theme = this.state.theme;
+    await speak(this.state.language);
+    this.#follow(this.router.route);
+    this.#render();
+    document.querySelector("#boot")?.remove();
+    // A view that was opened before did not know the scopes of the token.
+    if (await this.#load()) this.#opened[this.state.route.view]?.follow(this.state.route);
+  }
+
+  /** Load everything again, after the service was away or someone signed in. */
+  async reload() {
+    if (await this.#load()) this.#opened[this.state.route.view]?.follow(this.state.route, true);
+  }
+
+  /** Load what all views share; return true if the service answered. */
+  async #load() {
+    try {
+      const info = await api.info();
+      this.change({ info });
+      await Promise.all([this.refresh(), this.watch.resume()]);
+      return true;
+    } catch (problem) {
+      if (!(problem instanceof api.Problem)) throw problem;
+      return false;
+    }
+  }
+
+  /** Ask for the collections and their counts again. */
+  async refresh() {
+    this.change({ collections: await api.collections() });
+  }
+
+  /** The number of pictures of the collection in use; `undefined` if that is not known. */
+  get count() {
+    return this.state.collections?.find(({ name }) => name === this.state.route.c)?.count;
+  }
+
+  /** @param {"search" | "train"} scope */
+  can(scope) {
+    return this.state.info?.scopes.includes(scope) ?? false;
+  }
+
+  /**
+   * The address with some parts changed; `undefined` removes a part.
+   * @param {Record<string, any>} parts
+   */
+  to(parts) {
+    return defined({ ...this.state.route, ...parts });
+  }
+
+  /** @param {Record<string, any>} parts */
+  href(parts) {
+    return address(this.to(parts));
+  }
+
+  /** @param {Record<string, any>} parts */
+  go(parts) {
+    this.router.go(this.to(parts));
+  }
+
+  /** @param {Record<string, any>} parts */
+  replace(parts) {
+    this.router.replace(this.to(parts));
+  }
+
+  /** The address of a view with nothing but the collection. */
+  plain(view) {
+    return { view, c: this.state.route.c };
+  }
+
+  /**
+   * Show a message for a few seconds.
+   * @param {string} text
+   * @param {{label: string, act: () => void, ms?: number}} [action]
+   */
+  say(text, action) {
+    const toast = { text, action };
+    this.change({ toast });
+    setTimeout(() => this.change((state) => (state.toast === toast ? { toast: null } : undefined)),
+      action?.ms ?? TOAST_MS);
+  }
+
+  /** @param {unknown} problem Show why an action failed. */
+  tell(problem) {
+    if (!(problem instanceof api.Problem)) throw problem;
+    this.say(problem.message);
+  }
+
+  /**
+   * Ask before an action that cannot be undone.
+   * @param {{title: string, text: string, action: string, typed?: string}} question `typed` is the
+   *   text that people have to type.
+   * @returns {Promise<boolean>}
+   */
+  confirm(question) {
+    return new Promise((done) => {
+      const answer = (isSo) => {
+        this.change({ question: null });
+        done(isSo);
+      };
+      this.change({ question: { ...question, answer } });
+    });
+  }
+
+  /**
+   * Remember a setting of this browser.
+   * @param {"theme" | "language" | "size"} name
+   * @param {string | number} value
+   */
+  async set(name, value) {
+    localStorage.setItem(name, String(value));
+    if (name === "theme") document.documentElement.dataset.theme = String(value);
+    if (name === "language") await speak(String(value));
+    this.change({ [name]: value });
+  }
+
+  /** The ids of the pictures that the view lists, in its order. */
+  list() {
+    return this.#opened[this.state.route.view]?.list() ?? [];
+  }
+
+  /** Show a change with a picture gliding from one place to another. */
+  glide(from, change) {
+    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const page = /** @type {any} */ (document); // the types of older compilers lack transitions
+    if (isCalm || !page.startViewTransition || !from) return change();
+    from.style.viewTransitionName = "chosen";
+    const transition = page.startViewTransition(() => {
+      from.style.viewTransitionName = "";
+      change();
+      this.#render();
+      nameQuery("chosen");
+    });
+    transition.finished.finally(() => nameQuery(""));
+  }
+
+  /** Show the runs; load the counts again once one has ended. */
+  #followRuns(runs) {
+    const open = new Set(runs.filter(({ isOpen }) => isOpen).map(({ key }) => key));
+    const hasEnded = this.state.runs.some(({ key, isOpen }) => isOpen && !open.has(key));
+    this.change({ runs });
+    if (hasEnded) this.refresh().catch((problem) => this.tell(problem));
+  }
+
+  async #follow(route) {
+    if (route.view !== this.#shownView && this.#shownView) this.#focusTitle = route.image === undefined;
+    this.change({ route });
+    const part = await this.#part(route.view);
+    if (route.image !== undefined && !this.#picture) {
+      this.#picture = await this.#loaded(() => import("./views/picture/picture.js"));
+    }
+    if (part && this.state.route === route) {
+      part.follow(route);
+      this.#picture?.follow(this, route);
+      this.#render();
+    }
+  }
+
+  async #part(view) {
+    if (!this.#opened[view]) {
+      const module = await this.#loaded(VIEWS[view]);
+      if (module) this.#opened[view] ??= module.open(this);
+    }
+    return this.#opened[view];
+  }
+
+  async #loaded(load) {
+    try {
+      return await load();
+    } catch {
+      this.health.noteModule();
+      return null;
+    }
+  }
+
+  #askForToken() {
+    this.#asking ??= new Promise((done) => {
+      const answer = (isSignedIn) => {
+        this.#asking = null;
+        this.change({ signIn: null });
+        done(isSignedIn);
+      };
+      this.change({ signIn: { answer, problem: "" } });
+    });
+    return this.#asking;
+  }
+
+  /** @type {Promise<boolean> | null} */
+  #asking = null;
+
+  #render() {
+    const { view } = this.state.route;
+    const part = this.#opened[view];
+    const isOpen = this.state.route.image !== undefined && this.#picture;
+    patch(this.#root, shell(this, part?.render() ?? [], isOpen ? this.#picture.render(this) : null));
+    document.title = `${t(`view.${view}`)} · Lookalike`;
+    if (part) this.#shown(view);
+  }
+
+  #shown(view) {
+    if (this.#focusTitle && this.#shownView !== view) {
+      /** @type {HTMLElement | null} */ (document.querySelector("main h1"))?.focus({ preventScroll: true });
+      scrollTo(0, 0);
+    }
+    this.#focusTitle = false;
+    this.#shownView = view;
+  }
+}
+
+new App().start();

@@ -1,0 +1,53 @@
+/** A picture in a grid: a link with a badge, a name, and actions that show on hover or focus. */
+
+import * as api from "../service/api.js";
+import { h } from "../view.js";
+import { shortened } from "../words/words.js";
+import { icon } from "./icons.js";
+
+const AGAIN_MS = 1500;
+/** @type {Set<string>} */
+const tried = new Set();
+/** @type {Promise<any> | null} */
+let asking = null;
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {{image: {thumbnail_url: string, name: string}, id: number, focus: any, wide: number,
+ *   label: string, badge?: any, isChosen?: boolean, onclick?: (event: MouseEvent) => void,
+ *   actions?: {icon: any, label: string, act: (event: MouseEvent) => void}[]}} shown
+ */
+export function picture(app, { image, id, focus, wide, label, badge, isChosen, onclick, actions = [] }) {
+  return [
+    h("a", {
+      ...focus, key: "link", href: app.href({ image: id }), class: "picture", "aria-label": label,
+      onclick: onclick ?? ((event) => follow(event, () => app.go({ image: id }))),
+    },
+      h("img", { src: api.thumbnail(image, wide), alt: "", decoding: "async", draggable: "false", onerror: broken }),
+      badge),
+    h("span", { key: "name", class: "caption", "aria-hidden": "true" }, shortened(image.name)),
+    h("span", { key: "actions", class: "actions" }, actions.map((action) =>
+      h("button", { key: action.icon, tabindex: -1, "aria-label": action.label, title: action.label, onclick: action.act },
+        icon(action.icon)))),
+    isChosen && h("span", { key: "chosen", class: "chosen", "aria-hidden": "true" }, icon("check")),
+  ];
+}
+
+/** Do something instead of following a link, unless it is to open elsewhere. */
+export function follow(event, act) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  act();
+}
+
+/** Try a picture that did not load once more, after the service or the session is well again. */
+async function broken({ target }) {
+  target.classList.add("broken");
+  if (tried.has(target.src)) return;
+  tried.add(target.src);
+  asking ??= new Promise((done) => setTimeout(done, AGAIN_MS)).then(() => api.info());
+  await asking.catch(() => {});
+  asking = null;
+  target.classList.remove("broken");
+  target.src = target.src;
+}

@@ -1,0 +1,135 @@
+/** One upload: its preview, and its sending as one run of several requests. */
+
+import * as api from "../../service/api.js";
+import { isPicture, parcels } from "../../service/parcels.js";
+import { digest } from "../../service/queries.js";
+import { t } from "../../words/words.js";
+
+const TRIES = 5;
+const ASKED = 1000; // digests in one call
+
+/**
+ * The preview of an upload; `done` files of `n` were examined.
+ * @typedef {{kind: "files", n: number, done: number, fresh: import("../../service/parcels.js").Picture[],
+ *   known: number, none: number, large: number}} Preview
+ */
+
+export class Sending {
+  /** @type {{pictures: import("../../service/parcels.js").Picture[]}[]} */
+  #waiting = [];
+  #batch = "";
+  #collection = "";
+  /** @type {AbortController | null} */
+  #sending = null;
+  #looking = 0;
+
+  /** @param {import("../../app.js").App} app */
+  constructor(app) {
+    this.app = app;
+    addEventListener("beforeunload", (event) => this.#sending && event.preventDefault());
+  }
+
+  /**
+   * Examine files before they are sent: which are pictures, and which the collection has.
+   * @param {import("../../service/parcels.js").Picture[]} files
+   */
+  async look(files) {
+    if (!files.length) return;
+    const turn = (this.#looking += 1);
+    const { c: collection } = this.app.state.route;
+    const limit = this.app.state.info.limits.max_upload_bytes;
+    const pictures = files.filter(({ file }) => isPicture(file));
+    const fit = pictures.filter(({ file }) => file.size <= limit);
+    const counts = { kind: "files", n: fit.length, known: 0, none: files.length - pictures.length, large: pictures.length - fit.length };
+    const show = (parts) => turn === this.#looking && this.#change({ preview: { ...counts, fresh: [], ...parts } });
+    show({ done: 0 });
+    try {
+      const fresh = crypto.subtle ? await this.#unknown(fit, collection, (done) => show({ done })) : fit;
+      show({ done: fit.length, fresh, known: fit.length - fresh.length });
+    } catch (problem) {
+      if (!(problem instanceof api.Problem)) throw problem;
+      show({ done: fit.length, fresh: fit });
+    }
+  }
+
+  /** Drop the preview. */
+  forget() {
+    this.#looking += 1;
+    this.#change({ preview: null });
+  }
+
+  /** Send the pictures of the preview that are new. */
+  begin() {
+    const { preview } = this.app.state.add;
+    const limit = this.app.state.info.limits.max_request_bytes;
+    this.#batch = `page-${[...crypto.getRandomValues(new Uint32Array(4))].join("-")}`;
+    this.#collection = this.app.state.route.c;
+    this.#waiting = parcels(preview.fresh, limit).map((pictures) => ({ pictures }));
+    this.forget();
+    this.#change({ sending: { n: preview.fresh.length, done: 0, isRunning: true } });
+    this.resume();
+  }
+
+  /** Stop sending; what was sent is added. */
+  stop() {
+    this.#sending?.abort();
+  }
+
+  /** Send what is left. */
+  async resume() {
+    this.#sending = new AbortController();
+    this.#change({ problem: "" });
+    try {
+      while (this.#waiting.length) {
+        const [{ pictures }] = this.#waiting;
+        this.#progress({ isRunning: true });
+        this.app.watch.add(await this.#sent(pictures, this.#sending.signal));
+        this.#waiting.shift();
+        this.#progress({ done: this.app.state.add.sending.done + pictures.length });
+      }
+      this.#change({ sending: null });
+    } catch (problem) {
+      const isStopped = this.#sending.signal.aborted;
+      if (!isStopped && !(problem instanceof api.Problem)) throw problem;
+      this.#progress({ isRunning: false });
+      this.#change({ problem: isStopped ? t("run.stopped") : problem.message });
+    } finally {
+      this.#sending = null;
+    }
+  }
+
+  async #unknown(files, collection, onDone) {
+    const fresh = [];
+    for (let start = 0; start < files.length; start += ASKED) {
+      const some = files.slice(start, start + ASKED);
+      const digests = [];
+      for (const { file } of some) {
+        digests.push(await digest(file));
+        onDone(start + digests.length);
+      }
+      const known = new Set((await api.known(collection, digests)).known);
+      fresh.push(...some.filter((_, place) => !known.has(digests[place])));
+    }
+    return fresh;
+  }
+
+  async #sent(pictures, signal) {
+    const options = { collection: this.#collection, batch: this.#batch };
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await api.trainPictures(pictures, options, signal);
+      } catch (problem) {
+        if (!problem.mayPass || problem.status === 0 || tries === TRIES) throw problem;
+        await new Promise((done) => setTimeout(done, problem.retryAfter * 2 ** (tries - 1) * 1000));
+      }
+    }
+  }
+
+  #progress(parts) {
+    this.#change({ sending: { ...this.app.state.add.sending, ...parts } });
+  }
+
+  #change(parts) {
+    this.app.change(({ add }) => ({ add: { ...add, ...parts } }));
+  }
+}

@@ -1,0 +1,53 @@
+/** Setting metadata of several pictures at once. */
+
+import * as api from "../../service/api.js";
+import { modal } from "../../parts/dialogs.js";
+import { read } from "../picture/metadata.js";
+import { h } from "../../view.js";
+import { t } from "../../words/words.js";
+
+const AT_ONCE = 4;
+
+/**
+ * @param {import("../../app.js").App} app
+ * @param {import("./listing.js").Listing} listing
+ */
+export function bulkForm(app, listing) {
+  const ids = [...app.state.library.chosen];
+  const send = (event) => {
+    event.preventDefault();
+    const { key, value } = event.target.elements;
+    change(app, listing, ids, { [key.value.trim()]: read(value.value) });
+  };
+  return h("div", { key: "edit", class: "layer" }, modal({ label: t("library.edit"), class: "small", onleave: () => listing.edit(false) },
+    h("form", { onsubmit: send },
+      h("h2", null, t("library.edit")),
+      h("p", null, t("library.edit.text", { n: ids.length })),
+      h("label", { for: "bulk-key" }, t("metadata.key")),
+      h("input", { id: "bulk-key", name: "key", required: true, pattern: ".*\\S.*", autocomplete: "off", autofocus: true }),
+      h("label", { for: "bulk-value" }, t("metadata.new-value")),
+      h("input", { id: "bulk-value", name: "value", required: true, autocomplete: "off" }),
+      h("div", { class: "buttons" },
+        h("button", { type: "button", class: "plain", onclick: () => listing.edit(false) }, t("cancel")),
+        h("button", { class: "primary" }, t("save"))))));
+}
+
+async function change(app, listing, ids, values) {
+  listing.edit(false);
+  const waiting = [...ids];
+  const changed = [];
+  const work = async () => {
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      const { metadata } = await api.image(id);
+      changed.push(await api.setMetadata(id, { ...metadata, ...values }));
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    app.say(t("library.edited", { n: changed.length }));
+    listing.clear();
+  } catch (problem) {
+    app.tell(problem);
+  }
+  listing.renew(changed);
+}

@@ -1,0 +1,160 @@
+/** The pictures of a collection in the order of the address, page by page as people scroll. */
+
+import * as api from "../../service/api.js";
+
+const PAGE = 500;
+const MOST = 60_000; // pictures in one grid; then it goes on from there
+
+export class Listing {
+  #key = "";
+  #cursor = null;
+  /** @type {AbortController | null} */
+  #running = null;
+  #isAsking = false;
+  #last = -1;
+  #shown = { images: null, removals: undefined, sections: [] };
+
+  initial = {
+    images: [], count: null, chosen: new Set(), isDone: false, isFull: false, first: null,
+    isEditing: false, problem: null,
+  };
+
+  /** @param {import("../../app.js").App} app */
+  constructor(app) {
+    this.app = app;
+  }
+
+  /**
+   * Load the pictures of an address. Loading the same ones again keeps the selection.
+   * @param {import("../../state/route.js").Route} route
+   * @param {boolean} [isForced]
+   */
+  follow(route, isForced = false) {
+    const key = JSON.stringify([route.c, route.f, route.sort]);
+    const isSame = key === this.#key;
+    if (isSame && !isForced) return;
+    this.#key = key;
+    if (!isSame) this.clear();
+    this.#start(null);
+    this.#count(route);
+  }
+
+  /** Go on with a new grid where the present one is as long as browsers can show. */
+  goOn() {
+    this.clear();
+    this.#start(this.#cursor);
+    scrollTo(0, 0);
+  }
+
+  /** Ask for the next page. */
+  async more() {
+    const { library } = this.app.state;
+    if (this.#isAsking || this.#cursor === null || library.isFull) return;
+    await this.#ask();
+  }
+
+  /** The pictures that are not deleted. */
+  shown() {
+    return this.sections()[0].items.map(({ image }) => image);
+  }
+
+  sections() {
+    const { library, removals } = this.app.state;
+    if (this.#shown.images !== library.images || this.#shown.removals !== removals) {
+      const items = library.images.filter(({ id }) => !this.app.removals.has(id))
+        .map((image) => ({ key: image.id, width: image.width, height: image.height, image }));
+      this.#shown = { images: library.images, removals, sections: [{ title: null, items }] };
+    }
+    return this.#shown.sections;
+  }
+
+  /** The keys of metadata among the first pictures. */
+  keys() {
+    return [...new Set(this.app.state.library.images.slice(0, PAGE).flatMap(({ metadata }) => Object.keys(metadata)))];
+  }
+
+  /**
+   * Select a picture, or no longer; with `isRange` all from the one before.
+   * @param {number} id
+   * @param {boolean} isRange
+   */
+  choose(id, isRange) {
+    const ids = this.sections()[0].items.map(({ key }) => key);
+    const place = ids.indexOf(id);
+    const chosen = new Set(this.app.state.library.chosen);
+    if (isRange && this.#last >= 0) {
+      for (const one of ids.slice(Math.min(place, this.#last), Math.max(place, this.#last) + 1)) chosen.add(one);
+    } else if (!chosen.delete(id)) chosen.add(id);
+    this.#last = place;
+    this.#change({ chosen });
+  }
+
+  chooseAll() {
+    this.#change({ chosen: new Set(this.sections()[0].items.map(({ key }) => key)) });
+  }
+
+  clear() {
+    this.#change({ chosen: new Set(), isEditing: false });
+  }
+
+  /** @param {boolean} isEditing */
+  edit(isEditing) {
+    this.#change({ isEditing });
+  }
+
+  /**
+   * Show pictures as the service has them now.
+   * @param {api.Image[]} changed
+   */
+  renew(changed) {
+    const byId = new Map(changed.map((image) => [image.id, image]));
+    this.#change({ images: this.app.state.library.images.map((image) => byId.get(image.id) ?? image) });
+  }
+
+  #change(parts) {
+    this.app.change(({ library }) => ({ library: { ...library, ...parts } }));
+  }
+
+  #start(cursor) {
+    this.#running?.abort();
+    this.#running = new AbortController();
+    this.#cursor = cursor;
+    this.#isAsking = false;
+    this.#last = -1;
+    this.#change({ isDone: false, isFull: false, first: cursor, problem: null });
+    this.#ask(true);
+  }
+
+  async #ask(isFirst = false) {
+    const running = this.#running;
+    const { c: collection, f: filter, sort = "-id" } = this.app.state.route;
+    this.#isAsking = true;
+    try {
+      const options = { collection, filter, sort, limit: PAGE, cursor: this.#cursor };
+      const { images, next_cursor: next } = await api.images(options, running.signal);
+      if (running !== this.#running) return;
+      this.#cursor = next;
+      const before = isFirst ? [] : this.app.state.library.images;
+      const all = [...before, ...images];
+      this.#change({ images: all, isDone: true, isFull: all.length >= MOST && next !== null });
+    } catch (problem) {
+      if (running !== this.#running || running.signal.aborted) return;
+      if (!(problem instanceof api.Problem)) throw problem;
+      this.#change({ problem });
+      this.#cursor = null;
+    } finally {
+      if (running === this.#running) this.#isAsking = false;
+    }
+  }
+
+  /** @param {import("../../state/route.js").Route} route */
+  async #count({ c: collection, f: filter }) {
+    const key = this.#key;
+    try {
+      const count = await api.count({ collection, ...(filter ? { filter } : {}) });
+      if (key === this.#key) this.#change({ count });
+    } catch (problem) {
+      if (!(problem instanceof api.Problem)) throw problem;
+    }
+  }
+}

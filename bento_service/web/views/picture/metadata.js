@@ -1,0 +1,77 @@
+/** The metadata of a picture as a form. */
+
+import * as api from "../../service/api.js";
+import { icon } from "../../parts/icons.js";
+import { h } from "../../view.js";
+import { t } from "../../words/words.js";
+
+/**
+ * A typed text as a value: a number, true, false or JSON where it is one, else text.
+ * @param {string} text
+ */
+export function read(text) {
+  const trimmed = text.trim();
+  if (!/^(-?\d|true$|false$|null$|[[{"])/.test(trimmed)) return text;
+  try {
+    return JSON.parse(trimmed);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * A value as it is typed; `read` reads the same value again.
+ * @param {any} value
+ */
+export function written(value) {
+  return typeof value === "string" && read(value) === value ? value : JSON.stringify(value);
+}
+
+/**
+ * @param {import("../../app.js").App} app
+ * @param {api.Image} image
+ * @param {(image: api.Image) => void} onchange
+ */
+export function metadataForm(app, image, onchange) {
+  const entries = Object.entries(image.metadata);
+  const mayEdit = app.can("train");
+  const save = async (metadata) => {
+    try {
+      onchange(await api.setMetadata(image.id, metadata));
+      app.say(t("metadata.saved"));
+    } catch (problem) {
+      app.tell(problem);
+    }
+  };
+  return h("section", { key: `metadata ${image.id}` },
+    h("h3", null, t("metadata")),
+    !entries.length && h("p", { key: "none", class: "hint" }, t("metadata.none")),
+    h("ul", { key: "list", class: "metadata" }, entries.map(([key, value]) => entry(key, value, mayEdit, image.metadata, save))),
+    mayEdit && added(image.metadata, save));
+}
+
+function entry(key, value, mayEdit, metadata, save) {
+  if (!mayEdit) return h("li", { key }, h("span", null, key), h("span", null, written(value)));
+  const { [key]: _, ...others } = metadata;
+  return h("li", { key },
+    h("label", { for: `value-${key}` }, key),
+    h("input", {
+      id: `value-${key}`, ".value": written(value), "aria-label": t("metadata.value", { key }),
+      onchange: ({ target }) => save({ ...metadata, [key]: read(target.value) }),
+    }),
+    h("button", { class: "plain", "aria-label": t("metadata.remove", { key }), onclick: () => save(others) }, icon("close")));
+}
+
+function added(metadata, save) {
+  const send = async (event) => {
+    event.preventDefault();
+    const form = event.target;
+    const { key, value } = form.elements;
+    await save({ ...metadata, [key.value.trim()]: read(value.value) });
+    form.reset();
+  };
+  return h("form", { key: "new", class: "new-entry", onsubmit: send },
+    h("input", { name: "key", required: true, pattern: ".*\\S.*", "aria-label": t("metadata.new"), placeholder: t("metadata.new"), autocomplete: "off" }),
+    h("input", { name: "value", required: true, "aria-label": t("metadata.new-value"), placeholder: t("metadata.new-value"), autocomplete: "off" }),
+    h("button", null, t("save")));
+}

@@ -1,0 +1,209 @@
+/** Searches as the address asks for them; old results stay until new ones are there. */
+
+import * as api from "../../service/api.js";
+import { keep, kept } from "../../service/queries.js";
+import { noQuery } from "../../state/route.js";
+import { t } from "../../words/words.js";
+import { USUAL_FLOOR } from "../../parts/chip.js";
+import { reaches } from "../../parts/histogram.js";
+
+const FIRST = 48;
+const NEXT = 200;
+const LAST = 5000; // results that a page keeps
+const MOSAIC = 60;
+const INDEX_RETRY_MS = 10_000;
+
+/**
+ * The query that is searched with, as far as it is known.
+ * @typedef {{picture?: Blob, image_id?: number, url?: string, sha256?: string, name: string,
+ *   src: string, width: number, height: number}} Query
+ */
+
+/** @param {import("../../state/route.js").Route} route */
+export function hasQuery({ id, q, u }) {
+  return id !== undefined || q !== undefined || u !== undefined;
+}
+
+export class Searching {
+  /** @type {AbortController | null} */
+  #running = null;
+  #key = "";
+  #isAsking = false;
+
+  initial = {
+    query: null, hits: [], warnings: [], problem: null,
+    isBusy: false, isDone: false, isWhole: false, isCropping: false, mosaic: null,
+  };
+
+  /** @param {import("../../app.js").App} app */
+  constructor(app) {
+    this.app = app;
+  }
+
+  /**
+   * @param {import("../../state/route.js").Route} route
+   * @param {boolean} [isForced] Also where nothing has changed.
+   */
+  follow(route, isForced = false) {
+    if (!hasQuery(route)) {
+      this.#running?.abort();
+      this.#key = "";
+      this.#change({ ...this.initial, mosaic: this.app.state.search.mosaic });
+      this.#fillMosaic(route.c, isForced);
+      return;
+    }
+    const key = JSON.stringify([route.c, route.id ?? route.q ?? route.u, route.r, route.f]);
+    if (key === this.#key && !isForced) return;
+    this.#key = key;
+    this.#run(route);
+  }
+
+  /**
+   * Search with a picture of this computer.
+   * @param {Blob} picture
+   * @param {string} name
+   */
+  async take(picture, name) {
+    const sha256 = await keep(picture, name);
+    const { c } = this.app.state.route;
+    this.app.go({ ...noQuery, view: "search", q: sha256 });
+    try {
+      const { ids } = await api.known(c, [sha256]);
+      const route = this.app.state.route;
+      if (ids[sha256] === undefined || route.q !== sha256) return;
+      // The address that others can use; the results are the same.
+      this.#key = JSON.stringify([c, ids[sha256], route.r, route.f]);
+      this.app.replace({ q: undefined, id: ids[sha256] });
+    } catch (problem) {
+      if (!(problem instanceof api.Problem)) throw problem;
+    }
+  }
+
+  /** @param {string} url The address of a picture. */
+  takeUrl(url) {
+    this.app.go({ ...noQuery, view: "search", u: url });
+  }
+
+  /** Ask for the next results, if there are any. */
+  async more() {
+    const { hits, isWhole, isBusy, isDone } = this.app.state.search;
+    const { route } = this.app.state;
+    const isBelow = route.min !== undefined && hits.length > 0 && !reaches(hits.at(-1).score, route.min);
+    if (isWhole || isBusy || !isDone || isBelow || this.#isAsking || hits.length >= LAST) return;
+    this.#isAsking = true;
+    const running = this.#running;
+    try {
+      const found = await this.#ask(route, { top_k: NEXT, offset: hits.length }, running.signal);
+      if (running !== this.#running) return;
+      const seen = new Set(hits.map((hit) => hit.image_id));
+      const fresh = found.hits.filter((hit) => !seen.has(hit.image_id));
+      this.#change({ hits: [...hits, ...fresh], isWhole: found.hits.length < NEXT });
+    } catch (problem) {
+      this.#change({ isWhole: true });
+      if (problem instanceof api.Problem) this.app.tell(problem);
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  #change(parts) {
+    this.app.change(({ search }) => ({ search: { ...search, ...parts } }));
+  }
+
+  async #run(route) {
+    this.#running?.abort();
+    const running = new AbortController();
+    this.#running = running;
+    this.#change({ isBusy: true, problem: null });
+    try {
+      const query = await this.#queryOf(route);
+      if (running !== this.#running) return;
+      this.#change({ query });
+      const found = await this.#ask(route, { top_k: FIRST }, running.signal);
+      if (running !== this.#running) return;
+      this.#change({
+        hits: found.hits, warnings: found.warnings,
+        isBusy: false, isDone: true, isWhole: found.hits.length < FIRST,
+      });
+      this.#learnFloor(route.c, found.hits);
+    } catch (problem) {
+      if (running !== this.#running || running.signal.aborted) return;
+      if (!(problem instanceof api.Problem)) throw problem;
+      this.#change({ isBusy: false, problem });
+      if (problem.code === "index_unavailable") setTimeout(() => running === this.#running && this.#run(route), INDEX_RETRY_MS);
+    }
+  }
+
+  async #ask(route, paging, signal) {
+    const options = { collection: route.c, filter: route.f, ...paging };
+    const { picture, image_id, url } = this.app.state.search.query;
+    if (!route.r) return await api.search({ picture, image_id, url }, options, signal);
+    // A part is searched with by its picture's bytes.
+    const whole = picture ?? (await api.content(image_id));
+    return await api.search({ picture: whole }, { ...options, region: route.r.join(",") }, signal);
+  }
+
+  /** @returns {Promise<Query>} */
+  async #queryOf({ id, q, u }) {
+    const before = this.app.state.search.query;
+    if (id !== undefined) {
+      if (before?.image_id === id) return before;
+      const image = await api.image(id);
+      const { name, width, height } = image;
+      return { image_id: id, name, src: api.thumbnail(image, 1024), width, height };
+    }
+    if (q === undefined) return { url: u, name: u, src: "", width: 0, height: 0 };
+    if (before?.sha256 === q) return before;
+    const found = await kept(q);
+    if (!found) throw new api.Problem(t("query.gone"), 404);
+    const src = URL.createObjectURL(found.picture);
+    this.#measure(src);
+    return { picture: found.picture, name: found.name, src, sha256: q, width: 0, height: 0 };
+  }
+
+  /** Learn the size of a picture, which a search need not wait for. */
+  async #measure(src) {
+    const size = await sizeOf(src);
+    const { query } = this.app.state.search;
+    if (query?.src === src) this.#change({ query: { ...query, ...size } });
+  }
+
+  async #fillMosaic(c, isForced) {
+    const { mosaic } = this.app.state.search;
+    if (mosaic?.c === c && !isForced) return;
+    if (mosaic?.c !== c) this.#change({ mosaic: null });
+    try {
+      const { images } = await api.images({ collection: c, limit: MOSAIC, sort: "-id" });
+      this.#change({ mosaic: { c, images }, problem: null });
+    } catch (problem) {
+      if (!(problem instanceof api.Problem)) throw problem;
+      this.#change({ problem });
+    }
+  }
+
+  /** The likeness of unrelated pictures of a collection: of its pictures, that of a middle rank. */
+  async #learnFloor(c, hits) {
+    if (this.app.state.floors[c] !== undefined || !hits.length) return;
+    const count = this.app.count ?? 0;
+    let floor = USUAL_FLOOR;
+    try {
+      if (count > 100) {
+        const offset = Math.min(15_000, Math.floor(count / 2));
+        const image_id = hits.at(-1).image_id;
+        const { hits: [middle] } = await api.search({ image_id }, { collection: c, top_k: 1, offset });
+        if (middle) floor = middle.score;
+      }
+    } catch (problem) {
+      if (!(problem instanceof api.Problem)) throw problem;
+    }
+    this.app.change(({ floors }) => ({ floors: { ...floors, [c]: Math.min(0.9, Math.max(0, floor)) } }));
+  }
+}
+
+/** The size of a picture that the browser can show, 0 by 0 of another one. */
+async function sizeOf(src) {
+  const image = new Image();
+  image.src = src;
+  await image.decode().catch(() => {});
+  return { width: image.naturalWidth, height: image.naturalHeight };
+}

@@ -1,0 +1,1 @@
+"""Decoding of picture files; the service, the model build and the assertions share it."""

@@ -1,0 +1,165 @@
+"""Adding pictures as their users meet it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.conftest import MOTIFS, draw, without_status
+
+Look = Callable[..., Page]
+
+
+def added(page: Page, collection: str) -> Locator:
+    """Return the run that added pictures; those of other collections lie below it."""
+    return page.get_by_role("region", name=f"Added to “{collection}”")
+
+
+def expect_added(page: Page, collection: str, text: str) -> None:
+    run = added(page, collection)
+    expect(run).to_be_visible()
+    expect(run.get_by_text(text, exact=True)).to_be_visible()
+
+
+def noise(folder: Path, number: int) -> list[Path]:
+    files = []
+    for one in range(number):
+        files.append(folder / f"noise-{one}.png")
+        Image.effect_noise((64, 64), 10 + one).save(files[-1])
+    return files
+
+
+def in_small_requests(page: Page, collection: str) -> None:
+    """Have the page believe that the service takes a few small pictures at once."""
+
+    def answer(route: Route) -> None:
+        info = route.fetch().json()
+        info["limits"]["max_request_bytes"] = 10_000
+        route.fulfill(json=info)
+
+    page.route("**/api/v2/info", answer)
+    page.reload()
+    expect(page.get_by_text(f"Pictures are added to “{collection}”.")).to_be_visible()
+
+
+def test_an_upload_is_previewed_sent_as_one_run_and_seen(
+    look: Look, collection: str, tmp_path: Path
+) -> None:
+    page = look(f"add?c={collection}")
+    files = [draw(motif, tmp_path / motif) for motif in MOTIFS]
+    (tmp_path / "notes.txt").write_text("milk")
+    page.get_by_label("Choose files").set_input_files([*files, tmp_path / "notes.txt"])
+    expect(page.get_by_text("Preview: 4 new, 1 is no picture")).to_be_visible()
+    page.get_by_role("button", name="Add 4 pictures").click()
+    expect_added(page, collection, "4 added")
+    expect(page.get_by_role("button", name=re.compile("Collection"))).to_contain_text("4")
+    run = added(page, collection)
+    expect(run.locator(".strip img")).to_have_count(4)
+    run.get_by_role("link", name="Search them").click()
+    grid = page.get_by_role("grid", name="Results")
+    expect(grid.locator(".picture")).to_have_count(4)
+    page.go_back()
+    run.get_by_role("link", name="See them").click()
+    expect(page.get_by_role("heading", name="4 pictures")).to_be_visible()
+    page.goto(f"{page.url.split('#')[0]}#/add?c={collection}")
+    page.get_by_label("Choose files").set_input_files(files[:2])
+    expect(page.get_by_text("Preview: 0 new, 2 known")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^Add [0-9]"))).to_have_count(0)
+
+
+def test_an_upload_of_several_requests_is_one_run_also_after_a_reload(
+    look: Look, collection: str, tmp_path: Path
+) -> None:
+    page = look(f"add?c={collection}")
+    in_small_requests(page, collection)
+    sent: list[str] = []
+    page.on(
+        "response",
+        lambda answer: (
+            sent.append(answer.json()["batch"]) if answer.url.endswith("/train") else None
+        ),
+    )
+    page.get_by_label("Choose files").set_input_files(noise(tmp_path, 6))
+    page.get_by_role("button", name="Add 6 pictures").click()
+    expect_added(page, collection, "6 added")
+    page.reload()
+    expect_added(page, collection, "6 added")
+    expect(added(page, collection)).to_have_count(1)
+    assert len(sent) > 1
+    assert len(set(sent)) == 1
+
+
+def test_a_folder_is_found_in_the_tree_previewed_and_added(
+    look: Look, server: Any, collection: str
+) -> None:
+    folder = server.images / "shelf" / collection
+    folder.mkdir(parents=True)
+    for motif in MOTIFS:
+        draw(motif, folder / motif)
+    (folder / "broken.png").write_bytes(draw("rays.png", folder / "rays.png").read_bytes()[:300])
+    (folder / "notes.txt").write_text("milk")
+    page = look(f"add?c={collection}")
+    page.get_by_role("radio", name="Folders of the service").check()
+    tree = page.get_by_role("tree")
+    tree.get_by_role("treeitem", name="pictures").focus()
+    page.keyboard.press("ArrowRight")
+    shelf = tree.get_by_role("treeitem", name="shelf")
+    expect(shelf).to_be_visible()
+    shelf.locator(".folder").first.click()
+    tree.get_by_role("treeitem", name=collection).locator(".folder").click()
+    expect(page.get_by_text("6 files")).to_be_visible()
+    page.get_by_role("button", name="Preview").click()
+    looked = page.get_by_role("region", name=f"Looked at “pictures/shelf/{collection}”")
+    expect(looked).to_be_visible()
+    expect(looked.get_by_text("4 new", exact=False).first).to_be_visible()
+    page.get_by_role("button", name="Add this folder").click()
+    run = added(page, collection)
+    expect(run.locator(".counts")).to_have_text("4 added, 1 is no picture, 1 could not be added")
+    # Neither a text nor a broken picture becomes a picture when it is tried again.
+    expect(run.get_by_role("button", name="Retry")).to_have_count(0)
+    run.get_by_text("Files that were not added").click()
+    expect(run.get_by_text("broken.png")).to_be_visible()
+
+
+def test_sending_can_be_stopped_and_gone_on_with(
+    look: Look, collection: str, tmp_path: Path, complaints: list[str]
+) -> None:
+    page = look(f"add?c={collection}")
+    sent: list[str] = []
+
+    def once(route: Route) -> None:
+        sent.append(route.request.url)
+        if len(sent) == 2:
+            route.fulfill(status=500, json={"detail": "the disk is on fire", "code": "x"})
+        else:
+            route.continue_()
+
+    in_small_requests(page, collection)
+    page.route("**/api/v2/train", once)
+    page.get_by_label("Choose files").set_input_files(noise(tmp_path, 6))
+    page.get_by_role("button", name="Add 6 pictures").click()
+    expect(page.get_by_text("The disk is on fire.")).to_be_visible()
+    page.get_by_role("button", name=re.compile("Send the other [1-5]")).click()
+    expect_added(page, collection, "6 added")
+    without_status(complaints, 500)
+
+
+def test_a_run_can_be_canceled(look: Look, server: Any, collection: str) -> None:
+    folder = server.images / collection
+    folder.mkdir()
+    noise(folder, 40)
+    page = look(f"add?c={collection}")
+    page.get_by_role("radio", name="Folders of the service").check()
+    page.get_by_role("treeitem", name="pictures").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("treeitem", name=collection).locator(".folder").click()
+    page.get_by_role("button", name="Add this folder").click()
+    run = page.get_by_role("region", name=f"Adding to “{collection}”")
+    run.get_by_role("button", name="Cancel").click()
+    canceled = page.get_by_role("region", name=f"Canceled: “{collection}”")
+    expect(canceled).to_be_visible()
+    canceled.get_by_role("button", name="Retry").click()
+    expect_added(page, collection, "40 added")

@@ -1,0 +1,58 @@
+"""The job for KubeRay: a valid command, the locked version of Ray, and no privileges."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bento_service.bulk.__main__ import _parser
+from bento_service.settings import Settings
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def job():
+    file = PROJECT / "deploy" / "kubernetes" / "bulk" / "ray-job.yaml"
+    return yaml.safe_load(file.read_text())
+
+
+@pytest.fixture
+def pods(job):
+    cluster = job["spec"]["rayClusterSpec"]
+    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    return [group["template"]["spec"] for group in groups]
+
+
+def test_the_entry_point_is_a_command_line_of_the_program(job, pods):
+    python, option, module, *arguments = shlex.split(job["spec"]["entrypoint"])
+    options = _parser().parse_args(arguments)
+
+    assert (python, option, module) == ("python", "-m", "bento_service.bulk")
+    for pod in pods:
+        (container,) = pod["containers"]
+        mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+        for path in (options.images, options.out, options.model):
+            assert {str(path), str(path.parent)} & mounts
+
+
+def test_the_version_of_ray_is_the_locked_one(job):
+    locked = (PROJECT / "requirements" / "bulk.txt").read_text()
+    (version,) = re.findall(r"^ray\S*==(\S+)", locked, re.MULTILINE)
+    assert job["spec"]["rayClusterSpec"]["rayVersion"] == version
+
+
+def test_pods_have_no_privileges_and_only_settings_that_exist(pods):
+    for pod in pods:
+        (container,) = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert "memory" in container["resources"]["limits"]
+        named = [each["name"] for each in container["env"]]
+        own = [name for name in named if name.startswith("LOOKALIKE_")]
+        assert all(name.removeprefix("LOOKALIKE_").lower() in Settings.model_fields for name in own)

@@ -1,0 +1,227 @@
+"""The manifests for Kubernetes: valid, restricted, and consistent with each other and the settings.
+
+No cluster runs here: kustomize builds each overlay, its schemas and the rules below check it.
+"""
+
+import copy
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from bento_service.settings import Settings
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+VERSION = "1.33"
+OVERLAYS = ("base", "overlays/single-node", "overlays/scaled", "overlays/gpu")
+COMPONENTS = ("monitoring", "scale-to-zero")
+DEFINED_BY_OTHERS = {"ServiceMonitor", "ScaledObject"}
+PORTS = {"http": 8001, "embedder": 3000}
+
+
+def kustomized(folder):
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl, which has kustomize, is not installed")
+    built = subprocess.run(
+        ["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=60, check=True
+    )
+    return list(yaml.safe_load_all(built.stdout))
+
+
+@pytest.fixture(params=[*OVERLAYS, "everything"])
+def manifests(request, tmp_path):
+    """The manifests of an overlay, and of one with every component."""
+    if request.param != "everything":
+        return kustomized(FOLDER / request.param)
+    shutil.copytree(FOLDER, tmp_path / "kubernetes")
+    own = tmp_path / "kubernetes" / "own"
+    own.mkdir()
+    names = [f"../components/{name}" for name in COMPONENTS]
+    (own / "kustomization.yaml").write_text(
+        yaml.safe_dump({"resources": ["../overlays/scaled"], "components": names})
+    )
+    return kustomized(own)
+
+
+def problems(manifests):
+    """Return the problems of manifests, one line each."""
+    return [
+        *_schema_problems(manifests),
+        *_reference_problems(manifests),
+        *(line for each in manifests for pod in _pods(each) for line in _pod_problems(pod)),
+    ]
+
+
+def _schema_problems(manifests):
+    for each in manifests:
+        if each["kind"] in DEFINED_BY_OTHERS:
+            continue
+        try:
+            kubernetes_validate.validate(each, VERSION, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            yield f"{each['kind']}: {error.message}"
+
+
+def _reference_problems(manifests):
+    labels = [pod["metadata"]["labels"] for each in manifests for pod in _pods(each)]
+    for each in manifests:
+        for selector in _selectors(each):
+            if not any(selector.items() <= given.items() for given in labels):
+                yield f"{each['kind']}: no pod has {selector}"
+        target = each.get("spec", {}).get("scaleTargetRef")
+        if target and not any(
+            one["kind"] == target.get("kind", "Deployment")
+            and one["metadata"]["name"] == target["name"]
+            for one in manifests
+        ):
+            yield f"{each['kind']}: there is no {target['name']}"
+    guarded = {
+        each["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
+        for each in manifests
+        if each["kind"] == "NetworkPolicy" and each["spec"]["ingress"]
+    }
+    for given in labels:
+        if given["app.kubernetes.io/name"] not in guarded:
+            yield f"pod {given['app.kubernetes.io/name']}: no network policy"
+
+
+def _selectors(manifest):
+    spec = manifest.get("spec", {})
+    if manifest["kind"] == "Service":
+        yield spec["selector"]
+    for key in ("selector", "podSelector"):
+        if isinstance(spec.get(key), dict) and "matchLabels" in spec[key]:
+            yield spec[key]["matchLabels"]
+
+
+def _pods(manifest):
+    if manifest["kind"] in ("Deployment", "StatefulSet"):
+        yield manifest["spec"]["template"]
+
+
+def _pod_problems(pod):
+    spec = pod["spec"]
+    (container,) = spec["containers"]
+    name = container["name"]
+    security = container.get("securityContext", {})
+    restricted = {  # Kubernetes' standard `restricted`, and a read-only root
+        "runAsNonRoot": spec["securityContext"].get("runAsNonRoot") is True,
+        "seccompProfile": spec["securityContext"].get("seccompProfile")
+        == {"type": "RuntimeDefault"},
+        "allowPrivilegeEscalation": security.get("allowPrivilegeEscalation") is False,
+        "capabilities": security.get("capabilities") == {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": security.get("readOnlyRootFilesystem") is True,
+        "enableServiceLinks": spec.get("enableServiceLinks") is False,
+        "automountServiceAccountToken": spec.get("automountServiceAccountToken") is False,
+        "limits": "memory" in container["resources"].get("limits", {}),
+    }
+    yield from (f"{name}: {rule}" for rule, holds in restricted.items() if not holds)
+    if container.get("livenessProbe", {}).get("httpGet", {}).get("path") != "/livez":
+        yield f"{name}: liveness waits for something else than the process"
+    if container.get("readinessProbe", {}).get("httpGet", {}).get("path") != "/readyz":
+        yield f"{name}: readiness is not /readyz"
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        port = container.get(probe, {}).get("httpGet", {}).get("port")
+        if port not in {one["name"] for one in container["ports"]}:
+            yield f"{name}: {probe} asks port {port}"
+    for port in container["ports"]:
+        if PORTS.get(port["name"]) != port["containerPort"]:
+            yield f"{name}: port {port['name']} is {port['containerPort']}"
+    for setting in container.get("env", ()):
+        if setting["name"].removeprefix("LOOKALIKE_").lower() not in Settings.model_fields:
+            yield f"{name}: {setting['name']} is not a setting"
+
+
+def test_every_overlay_is_valid_and_restricted(manifests):
+    assert problems(manifests) == []
+
+
+def test_one_replica_owns_the_folder(manifests):
+    (service,) = (each for each in manifests if each["kind"] == "StatefulSet")
+    assert service["spec"]["replicas"] == 1
+    assert service["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] == "data"
+
+
+def test_only_the_service_and_prometheus_reach_the_embedder():
+    (policy,) = (
+        each
+        for each in kustomized(FOLDER / "overlays/scaled")
+        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "embedder"
+    )
+    (rule,) = policy["spec"]["ingress"]
+    callers = {one["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for one in rule["from"]}
+    assert callers == {"lookalike", "prometheus"}
+    assert policy["spec"]["egress"] == []
+
+
+def test_both_sides_get_the_same_precision():
+    for overlay in ("scaled", "gpu"):
+        manifests = kustomized(FOLDER / "overlays" / overlay)
+        (shared,) = (each for each in manifests if each["kind"] == "ConfigMap")
+        assert "LOOKALIKE_PRECISION" in shared["data"]
+        for each in manifests:
+            for pod in _pods(each):
+                sources = pod["spec"]["containers"][0]["envFrom"]
+                named = [one["configMapRef"]["name"] for one in sources if "configMapRef" in one]
+                assert named == [shared["metadata"]["name"]]
+
+
+def test_scale_to_zero_replaces_the_other_scaler_and_lets_requests_through(tmp_path):
+    shutil.copytree(FOLDER, tmp_path / "kubernetes")
+    own = tmp_path / "kubernetes" / "own"
+    own.mkdir()
+    (own / "kustomization.yaml").write_text(
+        "resources: [../overlays/scaled]\ncomponents: [../components/scale-to-zero]\n"
+    )
+    manifests = kustomized(own)
+    assert not [each for each in manifests if each["kind"] == "HorizontalPodAutoscaler"]
+    (scaled,) = (each for each in manifests if each["kind"] == "ScaledObject")
+    assert scaled["spec"]["minReplicaCount"] == 0
+    (service,) = (
+        each
+        for each in manifests
+        if each["kind"] == "Service" and each["metadata"]["name"] == "lookalike"
+    )
+    assert service["spec"]["publishNotReadyAddresses"] is True
+
+
+PLANTED = {
+    "Additional properties": lambda m: m["StatefulSet"]["spec"].update(replica=1),
+    "is not of type": lambda m: m["StatefulSet"]["spec"].update(replicas="one"),
+    "no pod has": lambda m: m["Service"]["spec"]["selector"].update(x="y"),
+    "there is no other": lambda m: m["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"].update(
+        name="other"
+    ),
+    "no network policy": lambda m: m["NetworkPolicy"]["spec"].update(ingress=[]),
+    "enableServiceLinks": lambda m: _spec(m).pop("enableServiceLinks"),
+    "runAsNonRoot": lambda m: _spec(m)["securityContext"].pop("runAsNonRoot"),
+    "capabilities": lambda m: _container(m)["securityContext"].pop("capabilities"),
+    "liveness": lambda m: _container(m)["livenessProbe"]["httpGet"].update(path="/readyz"),
+    "asks port web": lambda m: _container(m)["startupProbe"]["httpGet"].update(port="web"),
+    "port http is 80": lambda m: _container(m)["ports"][0].update(containerPort=80),
+    "LOOKALIKE_PROT is not": lambda m: _container(m).update(
+        env=[{"name": "LOOKALIKE_PROT", "value": "1"}]
+    ),
+    "limits": lambda m: _container(m)["resources"].pop("limits"),
+}
+
+
+def _spec(manifests):
+    return manifests["StatefulSet"]["spec"]["template"]["spec"]
+
+
+def _container(manifests):
+    return _spec(manifests)["containers"][0]
+
+
+@pytest.mark.parametrize("message", PLANTED)
+def test_a_planted_error_is_found(message):
+    manifests = copy.deepcopy(kustomized(FOLDER / "overlays/scaled"))
+    # The last of each kind: of the service, whose name comes after the embedder's.
+    PLANTED[message]({each["kind"]: each for each in manifests})
+
+    assert any(re.search(message, line) for line in problems(manifests)), problems(manifests)

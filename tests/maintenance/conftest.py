@@ -1,3 +1,0 @@
-from tests.support.indexes import catalogue
-
-__all__ = ["catalogue"]
