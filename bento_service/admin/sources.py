@@ -1,6 +1,5 @@
 """Checks that the sources of images still have their bytes."""
 
-import os
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import BinaryIO
@@ -47,7 +46,9 @@ class Sources:
             if source.root not in self._present:
                 return SourceState.AWAY
             with self._roots.opened(source.root, source.path) as file:
-                return self._compared(file, sha256, size)
+                if file.stamp.size != size:
+                    return SourceState.CHANGED
+                return self._compared(file.stream, sha256) if self._deep else SourceState.WHOLE
         except ImageNotFound:
             return SourceState.GONE
         except PathNotFound as error:
@@ -62,7 +63,7 @@ class Sources:
                 return SourceState.AWAY
             if self._deep:
                 with self._uploads.open(sha256) as file:
-                    return self._compared(file, sha256, size)
+                    return self._compared(file, sha256)
             stored = self._uploads.sizes([sha256])
         except StorageUnavailable:
             return SourceState.AWAY
@@ -70,12 +71,9 @@ class Sources:
             return SourceState.GONE
         return SourceState.WHOLE if stored[sha256] == size else SourceState.CHANGED
 
-    def _compared(self, file: BinaryIO, sha256: str, size: int) -> SourceState:
-        if os.fstat(file.fileno()).st_size != size:
-            return SourceState.CHANGED
-        if self._deep and stream_digest(file) != sha256:
-            return SourceState.CHANGED
-        return SourceState.WHOLE
+    @staticmethod
+    def _compared(file: BinaryIO, sha256: str) -> SourceState:
+        return SourceState.WHOLE if stream_digest(file) == sha256 else SourceState.CHANGED
 
 
 def certainly_lost(states: Iterable[SourceState]) -> bool:

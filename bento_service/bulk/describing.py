@@ -180,10 +180,10 @@ class BulkDescriber:
 
     def _decoded_once(self, path: str, sha256: str | None) -> _Read:
         limit = self._settings.max_upload_bytes
-        with self._roots.opened(self._root.name, path) as stream:
-            if error := oversize(stream.seek(0, os.SEEK_END), limit):
+        with self._roots.opened(self._root.name, path) as file:
+            if error := oversize(file.stamp.size, limit):
                 raise error
-            with self._decoders.snapshot(stream, max_bytes=limit) as snapshot:
+            with self._decoders.snapshot(file.stream, max_bytes=limit) as snapshot:
                 if sha256 not in (None, snapshot.sha256):
                     raise Conflict("the file changed while the folder was being described")
                 picture = self._decoders.decode(

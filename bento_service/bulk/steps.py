@@ -34,11 +34,10 @@ class DigestStep:
         broken: list[Broken] = []
         for path in self._run.listed(number):
             try:
-                with self._roots.opened(self._root.name, path) as stream:
-                    if error := oversize(stream.seek(0, 2), self._limit):
+                with self._roots.opened(self._root.name, path) as file:
+                    if error := oversize(file.stamp.size, self._limit):
                         raise error
-                    stream.seek(0)
-                    digests.append((stream_digest(stream), path))
+                    digests.append((stream_digest(file.stream), path))
             except (PathNotFound, Forbidden, TooLarge) as error:
                 broken.append(Broken(path, error.code, str(error)))
             except OSError as error:

@@ -168,13 +168,29 @@ class RootRecord:
 
 
 @dataclass(frozen=True)
+class Stamp:
+    """The size and modification time of a file, which show a change.
+
+    Attributes:
+        mtime_ns: The time of the last change, `None` if it is not known or not trusted.
+    """
+
+    size: int
+    mtime_ns: int | None
+
+    @property
+    def shows_changes(self) -> bool:
+        """True if a file with the same stamp is unchanged."""
+        return self.mtime_ns is not None
+
+
+@dataclass(frozen=True)
 class KnownFile:
     """A file of an image root as it was when its bytes were read; `path` is below the root."""
 
     path: str
-    bytes: int
+    stamp: Stamp
     sha256: str
-    mtime_ns: int | None
 
 
 @dataclass(frozen=True)

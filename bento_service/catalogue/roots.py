@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, delete, exists, select, update
 
 from bento_service.catalogue.database import TableGroup, insert_or_ignore, lock_catalogue
-from bento_service.catalogue.records import KnownFile, RootRecord
+from bento_service.catalogue.records import KnownFile, RootRecord, Stamp
 from bento_service.catalogue.states import SourceKind
 from bento_service.catalogue.tables import images, jobs, roots, sources
 
@@ -51,7 +51,10 @@ class Roots(TableGroup):
             .order_by(sources.c.sha256)
             .limit(limit)
         )
-        return [KnownFile(**row._mapping) for row in self._database.rows(statement)]
+        return [
+            KnownFile(row.path, Stamp(row.bytes, row.mtime_ns), row.sha256)
+            for row in self._database.rows(statement)
+        ]
 
 
 def reserve(connection: Connection, names: Iterable[str]) -> None:

@@ -198,7 +198,7 @@ def _digest_of_list(roots: ImageRoots, watched: Watched, stop: threading.Event) 
     for file in roots.walk(located, recursive=True, ignore=()):
         if stop.is_set():
             break
-        digest.update(os.fsencode(f"{file.path}\0{file.size}\0{file.mtime_ns}\0"))
+        digest.update(os.fsencode(f"{file.path}\0{file.stamp}\0"))
     return digest.digest()
 
 

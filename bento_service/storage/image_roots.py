@@ -1,33 +1,25 @@
-"""Image roots, the only folders whose files may be read; `safe_open` opens them."""
+"""Image roots, the only places whose files may be read by path."""
 
 import os
-import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Self
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bento_service.errors import Forbidden, InvalidArgument, PathNotFound
 from bento_service.settings import ImageRoot
-from bento_service.storage.ignore_patterns import Ignored
-from bento_service.storage.safe_open import (
-    FILE_FLAGS,
-    FOLDER_FLAGS,
-    has_entries,
+from bento_service.storage.folder_root import FolderRoot, VolumeOf
+from bento_service.storage.root import (
+    Listed,
+    OpenedFile,
+    Presence,
+    Root,
     normalised,
-    open_beneath,
-    open_root,
-    opened_parent,
     outside_roots,
-    spelled_on_disk,
-    stat_beneath,
-    unknown_root,
 )
+from bento_service.storage.safe_open import unknown_root
 from bento_service.storage.skips import Skips
 from bento_service.storage.volumes import volume_of
-from bento_service.storage.walking import FolderWalk, resolved_beneath
 
 
 @dataclass(frozen=True)
@@ -38,36 +30,13 @@ class Located:
     path: str
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A regular file as listed by a walk; `path` is relative to the root, `device` as `st_dev`."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    device: int
-
-    @classmethod
-    def of(cls, path: str, status: os.stat_result) -> Self:
-        """Return a file with the values of its status."""
-        return cls(path, status.st_size, status.st_mtime_ns, status.st_dev)
-
-
-class Presence(StrEnum):
-    """The presence of a file that was indexed earlier."""
-
-    THERE = "there"
-    GONE = "gone"
-    UNCERTAIN = "uncertain"
-    """The file cannot be checked, its folder is empty like the mount point of an unmounted disk, or
-    its folder is not the one that had the file."""
-
-
 class ImageRoots:
     """The configured image roots, and the remembered ones, which have files of images.
 
-    Attributes:
-        volume: Returns the identity of a file system by its device; `None` if it is unknown.
+    Args:
+        roots: The configured roots.
+        remembered: The others.
+        volumes: Returns the identity of a file system.
     """
 
     def __init__(
@@ -75,13 +44,15 @@ class ImageRoots:
         roots: Sequence[ImageRoot],
         remembered: Sequence[ImageRoot] = (),
         *,
-        volumes: Callable[[int], str | None] = volume_of,
+        volumes: VolumeOf = volume_of,
     ) -> None:
-        self.volume = volumes
         # A path in nested roots belongs to the inner one.
         inner_first = sorted(remembered, key=lambda root: -len(root.path.parts))
         self._roots = {root.name: root for root in (*roots, *inner_first)}
         self._default = roots or remembered
+        self._files: dict[str, Root] = {
+            name: FolderRoot(root, volumes) for name, root in self._roots.items()
+        }
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,24 +72,7 @@ class ImageRoots:
 
     def unavailable(self, name: str) -> str | None:
         """Return the reason why no file of a root can be read, with advice, or `None`."""
-        root = self._roots.get(name)
-        if root is None:
-            return unknown_root(name)
-        try:
-            folder = open_root(root)
-        except PathNotFound as error:
-            return str(error)
-        try:
-            if has_entries(folder):
-                return None
-        except OSError as error:
-            return f"image root {name!r} cannot be read ({error.strerror})"
-        finally:
-            os.close(folder)
-        return (
-            f"the folder of image root {name!r} is empty, like that of a disk that is not "
-            "mounted; mount it"
-        )
+        return self._files[name].unavailable() if name in self._files else unknown_root(name)
 
     def locate(self, path: str, root: str | None = None) -> Located:
         """Find the root of a caller's path without opening anything.
@@ -144,11 +98,10 @@ class ImageRoots:
         return Located(self._named(root), normalised(path))
 
     def _locate_absolute(self, path: str) -> Located:
-        absolute = PurePosixPath(path)
-        for root in self._roots.values():
-            for folder in (root.path, root.spelled):
-                if folder is not None and absolute.is_relative_to(folder):
-                    return Located(root, normalised(str(absolute.relative_to(folder))))
+        for name, files in self._files.items():
+            below = files.below(path)
+            if below is not None:
+                return Located(self._roots[name], normalised(below))
         raise outside_roots()
 
     def _named(self, name: str | None) -> ImageRoot:
@@ -163,45 +116,25 @@ class ImageRoots:
     @contextmanager
     def opened(
         self, root_name: str, path: str, *, follow_links: bool = False
-    ) -> Iterator[BinaryIO]:
-        """Open a regular file beneath a root; `follow_links` follows links that stay under it.
+    ) -> Iterator[OpenedFile]:
+        """Open a file; see `Root.opened`.
 
         Raises:
-            PathNotFound: The file does not exist.
-            Forbidden: The path is or passes a symbolic link, or is not a regular file.
+            PathNotFound: There is no such root or file.
+            Forbidden: See `Root.opened`.
         """
-        root = self._roots.get(root_name)
-        if root is None:
+        if root_name not in self._files:
             raise PathNotFound(unknown_root(root_name))
-        if follow_links:
-            path = resolved_beneath(root, path) or path
-        with opened_parent(root, path) as (folder, name):
-            descriptor = open_beneath(name, FILE_FLAGS, folder)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise outside_roots()
-        with os.fdopen(descriptor, "rb") as file:
+        with self._files[root_name].opened(path, follow_links=follow_links) as file:
             yield file
 
     def check(self, located: Located) -> Located:
-        """Return a place as the disk spells it, after checking that it is a folder or a file.
-
-        Raises:
-            PathNotFound: It does not exist.
-            Forbidden: It is something else, or a component is a symbolic link.
-        """
-        located = self.spelled(located)
-        with opened_parent(located.root, located.path) as (parent, name):
-            mode = stat_beneath(name, parent).st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise outside_roots()
-        return located
+        """Return a place as its storage spells it, after checking it; see `Root.check`."""
+        return replace(located, path=self._files[located.root.name].check(located.path))
 
     def spelled(self, located: Located) -> Located:
-        """Return a place as the disk spells it, if it is there; accents may be composed or not."""
-        if located.path.isascii():
-            return located
-        return Located(located.root, spelled_on_disk(located.root, located.path))
+        """Return a place as its storage spells it, if it is there."""
+        return replace(located, path=self._files[located.root.name].spelled(located.path))
 
     def walk(
         self,
@@ -212,83 +145,21 @@ class ImageRoots:
         follow_links: bool = False,
         skips: Skips | None = None,
     ) -> Iterator[Listed]:
-        """Yield the regular files at a place, in a stable order; folders at most 100 deep.
-
-        It skips files and folders that a pattern of `ignore` matches, relative to the place. It
-        also skips, and counts in `skips`, clutter of systems and programs, everything that cannot
-        be read, and symbolic links, unless they are to be followed and stay under the root.
-
-        Raises:
-            PathNotFound, Forbidden: See `check`.
-        """
-        with opened_parent(located.root, located.path) as (parent, name):
-            status = stat_beneath(name, parent)
-            if stat.S_ISREG(status.st_mode):
-                yield Listed.of(located.path, status)
-                return
-            folder = open_beneath(name, FOLDER_FLAGS, parent)
-        walk = FolderWalk(
-            located.root,
+        """Yield the regular files at a place; see `Root.walk`."""
+        return self._files[located.root.name].walk(
             located.path,
             recursive=recursive,
-            ignored=Ignored(ignore),
+            ignore=ignore,
             follow_links=follow_links,
             skips=Skips() if skips is None else skips,
         )
-        for path, status in walk.files(folder):
-            yield Listed.of(path, status)
 
     def entries(self, located: Located) -> tuple[list[str], int]:
-        """Return the names of the folders in a folder, sorted, and the number of its files.
-
-        Symbolic links are not listed.
-
-        Raises:
-            PathNotFound, Forbidden: See `check`; a file is no folder.
-        """
-        with opened_parent(located.root, located.path) as (parent, name):
-            folder = open_beneath(name, FOLDER_FLAGS, parent)
-        try:
-            with os.scandir(folder) as entries:
-                kinds = [
-                    (entry.name, entry.is_dir(follow_symlinks=False))
-                    for entry in entries
-                    if not entry.is_symlink()
-                ]
-        finally:
-            os.close(folder)
-        folders = sorted((name for name, is_folder in kinds if is_folder), key=os.fsencode)
-        return folders, len(kinds) - len(folders)
+        """Return the folders in a folder and the number of its files; see `Root.entries`."""
+        return self._files[located.root.name].entries(located.path)
 
     def presence(self, root_name: str, path: str, *, read_ns: int, volume: str | None) -> Presence:
         """Return the presence of a file that was read at `read_ns`, from a volume if known."""
-        try:
-            current = open_root(self._roots[root_name])
-        except (KeyError, PathNotFound):
+        if root_name not in self._files:
             return Presence.UNCERTAIN
-        try:
-            for component in normalised(path).split("/")[:-1]:
-                below = os.open(component, FOLDER_FLAGS, dir_fd=current)
-                os.close(current)
-                current = below
-            status = os.stat(path.rsplit("/", 1)[-1], dir_fd=current, follow_symlinks=False)
-            if stat.S_ISLNK(status.st_mode):
-                return Presence.UNCERTAIN  # it may have been indexed through the link
-            return Presence.THERE if stat.S_ISREG(status.st_mode) else Presence.GONE
-        except FileNotFoundError:
-            return self._absence(current, read_ns, volume)
-        except OSError:
-            return Presence.UNCERTAIN
-        finally:
-            os.close(current)
-
-    def _absence(self, folder: int, read_ns: int, volume: str | None) -> Presence:
-        """Return the presence of a file that its folder does not have.
-
-        Removing a file changes its folder. A folder that did not change since never had the file.
-        """
-        status = os.fstat(folder)
-        is_other = max(status.st_ctime_ns, status.st_mtime_ns) < read_ns
-        if volume is not None and self.volume(status.st_dev) not in (None, volume):
-            is_other = True
-        return Presence.GONE if has_entries(folder) and not is_other else Presence.UNCERTAIN
+        return self._files[root_name].presence(path, read_ns=read_ns, volume=volume)

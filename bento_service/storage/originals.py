@@ -50,4 +50,4 @@ class Originals:
                 return stored.read()
         # A link that stays under the root may be followed: only the indexed bytes are returned.
         with self._roots.opened(source.root, source.path, follow_links=True) as file:
-            return file.read(image.bytes + 1)
+            return file.stream.read(image.bytes + 1) if file.stamp.size == image.bytes else b""

@@ -6,7 +6,6 @@ files of images are remembered, and can be read when they are no longer configur
 """
 
 import logging
-import os
 import re
 from collections.abc import Container, Iterable, Sequence
 from itertools import chain, count
@@ -142,10 +141,10 @@ def _image_root(record: RootRecord) -> ImageRoot | None:
 def _is_unchanged(roots: ImageRoots, name: str, file: KnownFile) -> bool:
     """Compare a file by its size and time, and by its bytes if only the time differs."""
     try:
-        with roots.opened(name, file.path) as stream:
-            status = os.fstat(stream.fileno())
-            if status.st_size != file.bytes:
+        with roots.opened(name, file.path) as opened:
+            if opened.stamp.size != file.stamp.size:
                 return False
-            return status.st_mtime_ns == file.mtime_ns or stream_digest(stream) == file.sha256
+            is_same = opened.stamp.shows_changes and opened.stamp == file.stamp
+            return is_same or stream_digest(opened.stream) == file.sha256
     except (LookalikeError, OSError):
         return False

@@ -14,6 +14,7 @@ from unicodedata import normalize
 from bento_service.errors import Forbidden, PathNotFound
 from bento_service.settings import ImageRoot
 from bento_service.settings.root_list import escaped
+from bento_service.storage.root import normalised, outside_roots
 
 _COMPONENT = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 FOLDER_FLAGS = _COMPONENT | os.O_DIRECTORY
@@ -128,23 +129,3 @@ def _explained(name: str) -> Iterator[None]:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise Forbidden("the service may not read this file; change its permissions") from error
         raise PathNotFound(f"the file cannot be opened: {error.strerror}") from error
-
-
-def normalised(path: str) -> str:
-    """Return a relative path without empty components and `.`.
-
-    Raises:
-        Forbidden: The path has a `..`.
-    """
-    components = [part for part in path.split("/") if part not in ("", ".")]
-    if ".." in components:
-        raise outside_roots()
-    return "/".join(components)
-
-
-def outside_roots() -> Forbidden:
-    """Return the error for paths outside of the roots, which does not reveal if they exist."""
-    return Forbidden(
-        "the path is outside of the image roots, or passes through a symbolic link; give a path "
-        "under one of them"
-    )

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from PIL import Image
 
-from bento_service.catalogue.jobs.records import Claim, NewFile, Outcome, Stamp
-from bento_service.catalogue.records import Computed
+from bento_service.catalogue.jobs.records import Claim, NewFile, Outcome
+from bento_service.catalogue.records import Computed, Stamp
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument, PathNotFound
 from bento_service.ingest.retrying import retry_job
 from bento_service.ingest.starting.folder_jobs import start_folder_job

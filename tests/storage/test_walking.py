@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from bento_service.errors import Forbidden
-from bento_service.storage.image_roots import Presence
+from bento_service.storage.root import Presence
 from bento_service.storage.skips import MAX_DEPTH, Skips
 from client_sdk.schemas.patterns import is_clutter
 from tests.storage.conftest import write
@@ -99,7 +99,7 @@ def followed(roots, path="."):
 
 def read(roots, path):
     with roots.opened("pictures", path, follow_links=True) as file:
-        return file.read()
+        return file.stream.read()
 
 
 def test_links_to_files_under_the_root_are_followed_as_git_annex_makes_them(roots, folder):

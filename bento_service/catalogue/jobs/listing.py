@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from bento_service.catalogue.database import insert_or_ignore, slices
-from bento_service.catalogue.jobs.records import NewFile, Stamp
+from bento_service.catalogue.jobs.records import NewFile
+from bento_service.catalogue.records import Stamp
 from bento_service.catalogue.states import FileAction, FileState, SourceKind
 from bento_service.catalogue.tables import images, job_files, jobs, sources
 
@@ -82,8 +83,5 @@ def _known_sources(
             sources.c.path.in_(paths),
         )
     )
-    return {
-        (row.path, Stamp(row.bytes, row.mtime_ns)): row
-        for row in connection.execute(statement)
-        if row.mtime_ns is not None
-    }
+    rows = ((Stamp(row.bytes, row.mtime_ns), row) for row in connection.execute(statement))
+    return {(row.path, stamp): row for stamp, row in rows if stamp.shows_changes}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.catalogue.records import StoredHashes, StoredMiniature
+from bento_service.catalogue.records import Stamp, StoredHashes, StoredMiniature
 from bento_service.catalogue.states import FileAction, FileState, SourceKind
 from client_sdk.schemas import JobState
 
@@ -94,14 +94,6 @@ class JobRecord(JobOptions):
     def done(self) -> int:
         """The number of files that are indexed, known or failed."""
         return self.indexed + self.duplicates + self.failed
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """The size and modification time of a file, which show a change."""
-
-    size: int
-    mtime_ns: int
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def start_folder_job(
     """Create a job for a folder or one file; with a claim, only the first time.
 
     Raises:
-        Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate`, `ImageRoots.check`,
+        Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate`, `Root.check`,
             `check_metadata` and `check_patterns`.
         CollectionNotFound, Conflict: See `collection_for_training` and `Jobs.create`.
     """

@@ -43,8 +43,8 @@ class ManifestJobs:
             folder = self._locate_folder(request.path, request.root)
         if folder.root != located.root:
             raise InvalidArgument("path: is under another image root than the manifest")
-        with self.roots.opened(located.root.name, located.path) as stream:
-            return self._start(request, stream, located.path, folder, claim)
+        with self.roots.opened(located.root.name, located.path) as file:
+            return self._start(request, file.stream, located.path, folder, claim)
 
     def start_sent(
         self, request: TrainRequest, stream: BinaryIO, name: str, claim: Claim | None = None

@@ -1,10 +1,9 @@
 """Lists of a job's entries: the files of a folder, the lines of a manifest, or images."""
 
 from collections.abc import Iterator
-from functools import cache
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import JobRecord, NewFile, Stamp
+from bento_service.catalogue.jobs.records import JobRecord, NewFile
 from bento_service.catalogue.states import FileAction, SourceKind
 from bento_service.errors import Forbidden, InvalidArgument, LookalikeError
 from bento_service.ingest.manifests import Addition, Deletion, Faulty, Statement, statements
@@ -40,7 +39,6 @@ class Lists:
 
     def _of_folder(self, job: JobRecord, skips: Skips) -> Iterator[NewFile]:
         located = self._roots.locate(job.path or ".", job.root)
-        volume = cache(self._roots.volume)
         files = self._roots.walk(
             located,
             recursive=job.recursive,
@@ -49,8 +47,7 @@ class Lists:
             skips=skips,
         )
         for file in files:
-            stamp = Stamp(file.size, file.mtime_ns)
-            yield NewFile(file.path, file.path, stamp=stamp, volume=volume(file.device))
+            yield NewFile(file.path, file.path, stamp=file.stamp, volume=file.volume)
 
     def _of_manifest(self, job: JobRecord, manifest: str) -> Iterator[NewFile]:
         with self._uploads.blobs.open(manifest) as stream:

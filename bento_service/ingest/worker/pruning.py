@@ -6,7 +6,8 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.pruning import Missed
 from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.storage.ignore_patterns import Ignored
-from bento_service.storage.image_roots import ImageRoots, Presence
+from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.root import Presence
 
 _NOTHING_FOUND = (
     "nothing was removed, because no file was found there: a folder without files may be a disk "
@@ -25,7 +26,7 @@ def prune(
 
     Raises:
         CollectionNotFound: The collection was deleted.
-        LookalikeError: The folder is gone; see `ImageRoots.walk`.
+        LookalikeError: The folder is gone; see `Root.walk`.
     """
     if _finds_nothing(roots, job):
         catalogue.pruning.finish(job, removed=0, detail=_NOTHING_FOUND)

@@ -1,9 +1,7 @@
 """Reading of a job's files: from bytes to pixels, or to the reason of the failure."""
 
 import os
-import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -19,9 +17,6 @@ from bento_service.pictures.picture import Picture
 from bento_service.storage.blob_store import BlobStore
 from bento_service.storage.file_size import oversize
 from bento_service.storage.image_roots import ImageRoots
-
-_YOUNG_NS = 3 * 10**9  # file systems and servers have clocks as coarse as 2 s
-_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -81,8 +76,10 @@ class Reader:
         try:
             if job.kind is SourceKind.REINDEX:
                 return self._read_again(job, file)
-            with self._opened(job, file) as stream:
-                return self._read(job, file, stream)
+            if job.kind is SourceKind.UPLOAD:
+                with self._uploads.open(file.sha256 or "") as stream:
+                    return self._read(job, file, stream)
+            return self._read_file(job, file)
         except (NotReady, Overloaded):
             raise
         except LookalikeError as error:
@@ -91,25 +88,23 @@ class Reader:
             lost = PathNotFound(f"cannot be read: {error.strerror}")
             return Outcome(file, code=lost.code, detail=str(lost))
 
-    def _opened(self, job: JobRecord, file: FileRecord) -> AbstractContextManager[BinaryIO]:
-        if job.kind is SourceKind.UPLOAD:
-            return self._uploads.open(file.sha256 or "")
-        return self._roots.opened(job.root, file.path, follow_links=job.follow_links)
+    def _read_file(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
+        with self._roots.opened(job.root, file.path, follow_links=job.follow_links) as opened:
+            if error := oversize(opened.stamp.size, self._max_bytes):
+                raise error
+            return self._read(job, file, opened.stream, opened.reading)
 
-    def _read(self, job: JobRecord, file: FileRecord, stream: BinaryIO) -> ReadPicture | Outcome:
-        size = stream.seek(0, 2)
-        if error := oversize(size, self._max_bytes):
+    def _read(
+        self,
+        job: JobRecord,
+        file: FileRecord,
+        stream: BinaryIO,
+        reading_of: Callable[[], Reading | None] = lambda: None,
+    ) -> ReadPicture | Outcome:
+        if error := oversize(stream.seek(0, os.SEEK_END), self._max_bytes):
             raise error
-        before, now_ns = os.fstat(stream.fileno()), time.time_ns()
         with self._describer.decoder.snapshot(stream, max_bytes=self._max_bytes) as snapshot:
-            after = os.fstat(stream.fileno())
-            reading = Reading(
-                now_ns,
-                # Some file systems have no ctime, or a wrong one.
-                max(after.st_ctime_ns, after.st_mtime_ns),
-                trusted_mtime(before, after, now_ns),
-                self._roots.volume(after.st_dev),
-            )
+            reading = reading_of()
             sha256, size = file.sha256 or snapshot.sha256, snapshot.size
             if job.collection_id is not None and self._known(job.collection_id, sha256):
                 return Outcome(file, known_sha256=sha256, reading=reading)
@@ -134,16 +129,3 @@ class Reader:
 
 def _undescribed(picture: Picture, sha256: str, size: int, *prints: bytes) -> Described:
     return Described(sha256, picture.format, picture.width, picture.height, size, {}, *prints)
-
-
-def trusted_mtime(before: os.stat_result, after: os.stat_result, now_ns: int) -> int | None:
-    """Return the mtime of a file in nanoseconds if every later change must alter it, or `None`.
-
-    A file that changed just before it was read, which began at `now_ns`, can change again within
-    the same tick of its file system's clock. Its mtime is not trusted, so the file is read again
-    the next time.
-    """
-    is_steady = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-    is_old = before.st_mtime_ns <= now_ns - _YOUNG_NS
-    is_storable = abs(before.st_mtime_ns) <= _LARGEST
-    return before.st_mtime_ns if is_steady and is_old and is_storable else None

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bento_service.admin.needed import queued_uploads
-from bento_service.catalogue.jobs.records import NewFile, NewJob, Outcome, Reading, Stamp
+from bento_service.catalogue.jobs.records import NewFile, NewJob, Outcome, Reading
+from bento_service.catalogue.records import Stamp
 from bento_service.catalogue.states import FileAction, SourceKind
 from client_sdk.schemas import JobState
 from tests.support.job_files import todo

@@ -28,7 +28,7 @@ from PIL import Image
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import NewFile, NewJob, SkippedRecord
-from bento_service.catalogue.records import Computed, DescriptorSpace
+from bento_service.catalogue.records import Computed, DescriptorSpace, Stamp
 from bento_service.catalogue.states import SourceKind
 from bento_service.descriptors.describer import Describer
 from bento_service.errors import CatalogueUnavailable, NotReady, Overloaded
@@ -41,8 +41,9 @@ from bento_service.ingest.worker.reading import Reader
 from bento_service.ingest.worker.worker import TURN, Worker
 from bento_service.settings import ImageRoot
 from bento_service.storage.folder_blob_store import FolderBlobStore
-from bento_service.storage.image_roots import ImageRoots, Listed
+from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.originals import Originals
+from bento_service.storage.root import Listed
 from bento_service.storage.uploads import Uploads
 from client_sdk.schemas import JobState, TrainRequest
 from tests.support.blobs import receiving
@@ -528,7 +529,7 @@ def test_a_canceled_walk_ends_though_it_finds_nothing(room):
         for n in itertools.count():
             seen.append(n)
             time.sleep(0.01)
-            yield Listed(f"{n}.txt", 1, 1, 1)
+            yield Listed(f"{n}.txt", Stamp(1, 1))
 
     room.roots.walk = slow
 

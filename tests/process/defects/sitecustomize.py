@@ -11,9 +11,9 @@ def defective(*_arguments, **_options):
 # Before anything else takes the names from there. The working folder is not on the path yet.
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-import bento_service.ingest.worker.reading  # noqa: E402
 import bento_service.search.ranking  # noqa: E402
+import bento_service.storage.folder_root  # noqa: E402
 
 sys.path.pop(0)
 bento_service.search.ranking.merged = defective
-bento_service.ingest.worker.reading.trusted_mtime = defective
+bento_service.storage.folder_root.trusted_mtime = defective
