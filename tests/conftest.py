@@ -183,6 +183,14 @@ def s3(s3_server: Any) -> Any:
 
 
 @pytest.fixture
+def at_s3(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The same server, to which the environment of this process leads."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 2 MiB and 64 files."""
     folder = tmp_path / "disk"

@@ -27,7 +27,8 @@ class Sources:
     """A read-only view of the image roots and uploads.
 
     The sources under a root are `AWAY` if its folder is unknown, cannot be opened or is empty, like
-    a mount point without its disk. So are all uploads if there is not one. With `deep`, bytes are
+    a mount point without its disk. So are all uploads if there is not one, and everything in object
+    storage that does not answer. With `deep`, bytes are
     compared by SHA-256, otherwise by their number.
     """
 
@@ -51,6 +52,8 @@ class Sources:
                 return self._compared(file.stream, sha256) if self._deep else SourceState.WHOLE
         except ImageNotFound:
             return SourceState.GONE
+        except StorageUnavailable:
+            return SourceState.AWAY
         except PathNotFound as error:
             gone = isinstance(error.__cause__, FileNotFoundError)
             return SourceState.GONE if gone else SourceState.UNREADABLE

@@ -155,10 +155,10 @@ class CollectionRecord:
 
 @dataclass(frozen=True)
 class RootRecord:
-    """The name of an image root, and the folder that it is bound to; `None` if that is not known.
+    """The name of an image root, and the place that it is bound to; `None` if that is not known.
 
     Attributes:
-        path: The absolute path without symbolic links.
+        path: The absolute path without symbolic links, or an address in object storage.
         spelled: The absolute path as the operator wrote it, if that differs.
     """
 
@@ -167,21 +167,27 @@ class RootRecord:
     spelled: str | None = None
 
 
+MAX_ETAG = 128
+"""The length of the longest ETag that is stored."""
+
+
 @dataclass(frozen=True)
 class Stamp:
-    """The size and modification time of a file, which show a change.
+    """The size of a file with its modification time or ETag, which show a change.
 
     Attributes:
         mtime_ns: The time of the last change, `None` if it is not known or not trusted.
+        etag: The version of an object in object storage.
     """
 
     size: int
     mtime_ns: int | None
+    etag: str | None = None
 
     @property
     def shows_changes(self) -> bool:
         """True if a file with the same stamp is unchanged."""
-        return self.mtime_ns is not None
+        return self.mtime_ns is not None or self.etag is not None
 
 
 @dataclass(frozen=True)

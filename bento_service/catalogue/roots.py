@@ -9,6 +9,8 @@ from bento_service.catalogue.records import KnownFile, RootRecord, Stamp
 from bento_service.catalogue.states import SourceKind
 from bento_service.catalogue.tables import images, jobs, roots, sources
 
+_VERSION = (sources.c.mtime_ns, sources.c.etag)
+
 
 class Roots(TableGroup):
     """The `roots` table: the image roots that hold the files of images or jobs."""
@@ -45,14 +47,14 @@ class Roots(TableGroup):
     def sample(self, name: str, *, limit: int) -> list[KnownFile]:
         """Return some of a root's files, spread over all of them."""
         statement = (
-            select(sources.c.path, images.c.bytes, sources.c.sha256, sources.c.mtime_ns)
+            select(sources.c.path, images.c.bytes, sources.c.sha256, *_VERSION)
             .join(images, images.c.id == sources.c.image_id)
             .where(sources.c.kind == SourceKind.FILE, sources.c.root == name)
             .order_by(sources.c.sha256)
             .limit(limit)
         )
         return [
-            KnownFile(row.path, Stamp(row.bytes, row.mtime_ns), row.sha256)
+            KnownFile(row.path, Stamp(row.bytes, row.mtime_ns, row.etag), row.sha256)
             for row in self._database.rows(statement)
         ]
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from bento_service.catalogue.columns import FilePath, Moment, id_type, metadata, owned_by, partial
+from bento_service.catalogue.records import MAX_ETAG
 from bento_service.catalogue.states import FileAction
 
 _LIVING = partial("NOT deleted", sqlite="deleted = 0")
@@ -153,10 +154,10 @@ roots = Table(
     Column("path", FilePath, unique=True),
     Column("spelled", FilePath),
 )
-"""The image roots by the names that sources and jobs use, each bound to one folder.
+"""The image roots by the names that sources and jobs use, each bound to one place.
 
-`path` is the folder without symbolic links, NULL if it is not known; `spelled` is the path as the
-operator wrote it, if that differs.
+`path` is the folder without symbolic links, or an address in object storage, NULL if it is not
+known; `spelled` is the path as the operator wrote it, if that differs.
 """
 
 sources = Table(
@@ -171,6 +172,7 @@ sources = Table(
     Column("mtime_ns", BigInteger),
     Column("read_ns", BigInteger),
     Column("volume", String(64)),
+    Column("etag", String(MAX_ETAG)),
     UniqueConstraint("image_id", "kind", "root", "path"),
     Index("ix_sources_root_path", "root", "path"),
 )
@@ -178,7 +180,7 @@ sources = Table(
 
 `mtime_ns` is the modification time of the file when it was read, if a later change is certain to
 change it. `read_ns` is when it was read, in nanoseconds since 1970; `volume` is the file system
-that it was on, if that is known.
+that it was on, if that is known. `etag` is the version of an object in object storage.
 """
 
 jobs = Table(

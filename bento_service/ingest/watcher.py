@@ -24,7 +24,7 @@ from bento_service.catalogue.records import Computed
 from bento_service.errors import LookalikeError
 from bento_service.ingest.starting.folder_jobs import start_folder_job
 from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, retry_until_available
-from bento_service.settings import ImageRoot
+from bento_service.settings import AnyImageRoot, ImageRoot
 from bento_service.storage.image_roots import ImageRoots
 from client_sdk.schemas import TrainRequest
 
@@ -32,6 +32,7 @@ _QUIET_MS = 1_000
 _LONGEST_MS = 30_000
 _RETRY_SECONDS = 30.0
 _POLL_SECONDS = 0.5
+_POLLED_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -43,10 +44,11 @@ class Watched:
         root: The image root.
         collection: The name of the collection.
         prune: Delete images when their files are deleted.
-        poll_seconds: Interval of polling; 0 to use the system's notifications.
+        poll_seconds: Interval of polling; 0 to use the system's notifications, which object storage
+            has not: it is polled every minute.
     """
 
-    root: ImageRoot
+    root: AnyImageRoot
     collection: str
     prune: bool = False
     poll_seconds: float = 0.0
@@ -104,10 +106,10 @@ class Watcher:
 
     async def _watch(self, watched: Watched) -> None:
         loop = asyncio.get_running_loop()
-        if watched.poll_seconds > 0:
-            folders = polled_folders(self._roots, watched, self._stopping)
-        else:
+        if isinstance(watched.root, ImageRoot) and watched.poll_seconds == 0:
             folders = notified_folders(watched.root.path, self._stopping)
+        else:
+            folders = polled_folders(self._roots, watched, self._stopping)
         while True:
             folder = await loop.run_in_executor(self._threads, next, folders, None)
             if folder is None:
@@ -116,8 +118,9 @@ class Watcher:
 
     async def _train(self, watched: Watched, folder: Path) -> None:
         """Train a folder of a root, or its nearest existing parent, and wait for the job."""
-        while not (watched.root.path / folder).is_dir() and folder != Path():
-            folder = folder.parent
+        if isinstance(watched.root, ImageRoot):
+            while not (watched.root.path / folder).is_dir() and folder != Path():
+                folder = folder.parent
         request = TrainRequest(
             path=str(folder),
             root=watched.root.name,
@@ -178,7 +181,7 @@ def _identity(root: Path) -> tuple[int, int]:
 def polled_folders(roots: ImageRoots, watched: Watched, stop: threading.Event) -> Iterator[Path]:
     """Yield a root, at once and after each change of its list of files.
 
-    Polling is for file systems without notifications, such as network file systems.
+    Polling is for storage without notifications, such as network file systems.
 
     Raises:
         LookalikeError: The root cannot be read.
@@ -189,7 +192,7 @@ def polled_folders(roots: ImageRoots, watched: Watched, stop: threading.Event) -
         if digest != before:
             before = digest
             yield Path()
-        stop.wait(watched.poll_seconds)
+        stop.wait(watched.poll_seconds or _POLLED_SECONDS)
 
 
 def _digest_of_list(roots: ImageRoots, watched: Watched, stop: threading.Event) -> bytes:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bento_service.settings import ImageRoot
+from bento_service.settings import AnyImageRoot, ImageRoot
 from bento_service.storage.image_roots import ImageRoots, Located
 
 
@@ -15,7 +15,7 @@ class OwnFiles(ImageRoots):
     through symbolic links. Links below it are not followed, as in every image root.
     """
 
-    def __init__(self, remembered: Sequence[ImageRoot] = ()) -> None:
+    def __init__(self, remembered: Sequence[AnyImageRoot] = ()) -> None:
         """Add the named roots that the same folder of data was used with before."""
         super().__init__((ImageRoot("", Path("/")),), remembered)
 

@@ -112,7 +112,7 @@ def _settings(
         (first, *_) = error.errors(include_url=False)
         raise SettingsError(f"{first['loc'][0]} is {first['input']!r}: {first['msg']}") from error
     for root in settings.image_roots:
-        if not root.path.is_dir():
+        if not Path(root.path).is_dir():
             raise SettingsError(f"roots: {root.path} is no folder")
     return settings
 

@@ -5,7 +5,7 @@
 LOOKALIKE_HOST            IP address to listen on, or localhost (127.0.0.1)
 LOOKALIKE_PORT            port to listen on (8001)
 LOOKALIKE_DATA_DIR        folder of everything that is written (data in a checkout, else the user's)
-LOOKALIKE_IMAGE_ROOTS     folders that may be indexed by path, or `name=/folder`, by `:` (none)
+LOOKALIKE_IMAGE_ROOTS     folders or addresses to index by path, or `name=/folder`, by `:` (none)
 LOOKALIKE_STORAGE         folder or address, `s3://bucket/prefix`, of uploads (in the data folder)
 LOOKALIKE_CATALOGUE_URL   SQLAlchemy URL of the catalogue (SQLite in the data folder)
 LOOKALIKE_MILVUS_URI      file of Milvus Lite, or URL of a server (a file in the data folder)
@@ -69,7 +69,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bento_service.settings.combinations import check_combinations, check_paths
 from bento_service.settings.locations import default_data_dir
-from bento_service.settings.root_list import ConfiguredRoot, ImageRoot, check_roots, folder_name
+from bento_service.settings.root_list import (
+    AnyImageRoot,
+    ConfiguredRoot,
+    ImageRoot,
+    ObjectImageRoot,
+    check_roots,
+    folder_name,
+)
 from bento_service.settings.service_links import service_links
 from bento_service.settings.values import (
     checked_host,
@@ -84,7 +91,16 @@ from bento_service.settings.values import (
 from client_sdk.decoding.formats import MAX_JPEG_PIXELS, MAX_PIXELS
 from client_sdk.schemas import DEFAULT_COLLECTION
 
-__all__ = ["FIRST_CALLERS_FILE", "PREFIX", "ImageRoot", "Settings", "SettingsError", "folder_name"]
+__all__ = [
+    "FIRST_CALLERS_FILE",
+    "PREFIX",
+    "AnyImageRoot",
+    "ImageRoot",
+    "ObjectImageRoot",
+    "Settings",
+    "SettingsError",
+    "folder_name",
+]
 
 PREFIX = "LOOKALIKE_"
 FIRST_CALLERS_FILE = "tokens"
@@ -165,8 +181,8 @@ class Settings(BaseModel):
         """Read the settings from an environment, by default the process's.
 
         Raises:
-            SettingsError: A name is misspelt, a value is invalid, or an image root is not a
-                folder.
+            SettingsError: A name is misspelt, a value is invalid, or an image root is neither a
+                folder nor an address.
         """
         source = os.environ if environment is None else environment
         foreign = (*_CLIENT_NAMES, *service_links(source))
@@ -217,7 +233,7 @@ class Settings(BaseModel):
             return self.decoder_memory_bytes
         return self.least_decoder_memory + self.max_upload_bytes + _BYTES_BESIDE_PIXELS
 
-    def watched(self, roots: Iterable[ImageRoot]) -> tuple[tuple[ImageRoot, str], ...]:
+    def watched(self, roots: Iterable[AnyImageRoot]) -> tuple[tuple[AnyImageRoot, str], ...]:
         """Return the watched ones of all image roots, each with its collection.
 
         Raises:
@@ -259,8 +275,9 @@ class Settings(BaseModel):
         """
         named = {self.data_dir: "data", self.data_dir.resolve(): "data"}
         for root in self.image_roots:
-            name = root.name or folder_name(root.path.resolve())
-            named |= {root.path.absolute(): name, root.path.resolve(): name}
+            if isinstance(root.path, Path):
+                name = root.name or folder_name(root.path.resolve())
+                named |= {root.path.absolute(): name, root.path.resolve(): name}
         return named
 
     @property

@@ -70,7 +70,8 @@ def check_paths(settings: "Settings") -> None:
         "MILVUS_KEY": settings.milvus_key,
     }
     for root in settings.image_roots:
-        check_absolute("LOOKALIKE_IMAGE_ROOTS", root.path)
+        if isinstance(root.path, Path):
+            check_absolute("LOOKALIKE_IMAGE_ROOTS", root.path)
     for name, path in (written | read).items():
         if path:
             check_absolute(f"LOOKALIKE_{name}", Path(path))

@@ -6,10 +6,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bento_service.settings.root_list import ConfiguredRoot, parse_roots, split_list
+from bento_service.settings.root_list import ADDRESS, ConfiguredRoot, parse_roots, split_list
 
 _CREDENTIALS = re.compile(r"(?<=[/'])[^/@\s']+@")
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+[^?#\s]*")
 MILVUS_SCHEMES = ("http://", "https://", "tcp://")
 
 
@@ -33,7 +32,7 @@ def checked_milvus_uri(value: str) -> str:
 def checked_storage(value: str) -> str:
     """Return a value that is a folder or the address of a place in object storage."""
     value = value.removeprefix("file://")
-    if "::" in value or ("://" in value and not _ADDRESS.fullmatch(value)):
+    if "::" in value or ("://" in value and not ADDRESS.fullmatch(value)):
         raise ValueError("give a folder, or an address such as s3://bucket/prefix")
     return value
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bento_service.errors import Forbidden, InvalidArgument, PathNotFound
-from bento_service.settings import ImageRoot
+from bento_service.settings import AnyImageRoot, ImageRoot
+from bento_service.settings.root_list import is_address
 from bento_service.storage.folder_root import FolderRoot, VolumeOf
 from bento_service.storage.root import (
     Listed,
@@ -26,7 +27,7 @@ from bento_service.storage.volumes import volume_of
 class Located:
     """A place under an image root; `path` is relative to it, and empty for the root itself."""
 
-    root: ImageRoot
+    root: AnyImageRoot
     path: str
 
 
@@ -41,17 +42,17 @@ class ImageRoots:
 
     def __init__(
         self,
-        roots: Sequence[ImageRoot],
-        remembered: Sequence[ImageRoot] = (),
+        roots: Sequence[AnyImageRoot],
+        remembered: Sequence[AnyImageRoot] = (),
         *,
         volumes: VolumeOf = volume_of,
     ) -> None:
         # A path in nested roots belongs to the inner one.
-        inner_first = sorted(remembered, key=lambda root: -len(root.path.parts))
+        inner_first = sorted(remembered, key=_depth, reverse=True)
         self._roots = {root.name: root for root in (*roots, *inner_first)}
         self._default = roots or remembered
         self._files: dict[str, Root] = {
-            name: FolderRoot(root, volumes) for name, root in self._roots.items()
+            name: _opened_root(root, volumes) for name, root in self._roots.items()
         }
 
     @property
@@ -60,15 +61,16 @@ class ImageRoots:
         return tuple(self._roots)
 
     @property
-    def all(self) -> tuple[ImageRoot, ...]:
+    def all(self) -> tuple[AnyImageRoot, ...]:
         """The roots."""
         return tuple(self._roots.values())
 
     @property
     def folders(self) -> dict[Path, str]:
-        """The names that replace the roots' paths in the log."""
-        named = {root.path: root.name for root in self.all}
-        return named | {root.spelled: root.name for root in self.all if root.spelled}
+        """The names that replace the paths of roots that are folders in the log."""
+        folders = [root for root in self.all if isinstance(root, ImageRoot)]
+        named = {root.path: root.name for root in folders}
+        return named | {root.spelled: root.name for root in folders if root.spelled}
 
     def unavailable(self, name: str) -> str | None:
         """Return the reason why no file of a root can be read, with advice, or `None`."""
@@ -93,7 +95,7 @@ class ImageRoots:
             raise Forbidden(
                 "this service reads no folders; start it with LOOKALIKE_IMAGE_ROOTS, or upload"
             )
-        if path.startswith("/"):
+        if path.startswith("/") or is_address(path):
             return self._locate_absolute(path)
         return Located(self._named(root), normalised(path))
 
@@ -104,7 +106,7 @@ class ImageRoots:
                 return Located(self._roots[name], normalised(below))
         raise outside_roots()
 
-    def _named(self, name: str | None) -> ImageRoot:
+    def _named(self, name: str | None) -> AnyImageRoot:
         if name is None and len(self._default) == 1:
             return self._default[0]
         if name is None:
@@ -163,3 +165,16 @@ class ImageRoots:
         if root_name not in self._files:
             return Presence.UNCERTAIN
         return self._files[root_name].presence(path, read_ns=read_ns, volume=volume)
+
+
+def _depth(root: AnyImageRoot) -> int:
+    return len(root.path.parts if isinstance(root, ImageRoot) else root.address.split("/"))
+
+
+def _opened_root(root: AnyImageRoot, volumes: VolumeOf) -> Root:
+    if isinstance(root, ImageRoot):
+        return FolderRoot(root, volumes)
+    # Libraries of object storage take much memory, and are not installed everywhere.
+    from bento_service.storage.object_root import ObjectRoot
+
+    return ObjectRoot(root)

@@ -1,4 +1,4 @@
-"""Permanent bindings of image roots: one name for one folder.
+"""Permanent bindings of image roots: one name for one folder, or one address in object storage.
 
 Sources and jobs refer to a root by its name. So a folder at another path is another root, even with
 the same last component, unless the operator says that it was moved (`name=/new/path`). Roots with
@@ -9,14 +9,14 @@ import logging
 import re
 from collections.abc import Container, Iterable, Sequence
 from itertools import chain, count
-from pathlib import Path
 from shlex import quote
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import KnownFile, RootRecord
 from bento_service.errors import LookalikeError
-from bento_service.settings import ImageRoot, folder_name
-from bento_service.settings.root_list import ConfiguredRoot, escaped
+from bento_service.settings import AnyImageRoot, folder_name
+from bento_service.settings.root_list import ConfiguredRoot, escaped, image_root
+from bento_service.storage.blob_stores import missing_package
 from bento_service.storage.digests import stream_digest
 from bento_service.storage.image_roots import ImageRoots
 
@@ -76,33 +76,33 @@ class _Binding:
         )
 
     def _bind(self, root: ConfiguredRoot) -> str:
-        folder, spelled = root.path.resolve(), root.path.absolute()
-        name = root.name or self._name_of(folder)
+        place = root.path if isinstance(root.path, str) else str(root.path.resolve())
+        spelled = root.path if isinstance(root.path, str) else str(root.path.absolute())
+        name = root.name or self._name_of(place)
         for other in self._bound.values():
-            if other.path == str(folder) and other.name != name:
+            if other.path == place and other.name != name:
                 self._bound[other.name] = RootRecord(other.name, None)
                 self.messages.append(
                     f"the folder of image root {other.name!r} is {name!r} from now on; train it "
                     f"to show the pictures again that only {other.name!r} has"
                 )
         before = self._bound.get(name)
-        if before and before.path != str(folder) and not self._is_same(name, folder):
+        if before and before.path != place and not self._is_same(name, place):
             self.messages.append(
                 f"image root {name!r} has a folder without its files; if that is a "
                 "mistake, correct LOOKALIKE_IMAGE_ROOTS before anything is pruned"
             )
-        written = None if spelled == folder else str(spelled)
-        self._bound[name] = RootRecord(name, str(folder), written)
+        self._bound[name] = RootRecord(name, place, None if spelled == place else spelled)
         return name
 
-    def _name_of(self, folder: Path) -> str:
+    def _name_of(self, place: str) -> str:
         for record in self._bound.values():
-            if record.path == str(folder):
+            if record.path == place:
                 return record.name
-        own = folder_name(folder)[:_LONGEST_NAME]
+        own = folder_name(place)[:_LONGEST_NAME]
         for record in self._bound.values():
             is_candidate = record.path is None and _is_numbered(record.name, own)
-            if is_candidate and self._is_same(record.name, folder):
+            if is_candidate and self._is_same(record.name, place):
                 return record.name
         name = _free_name(own, self._bound)
         if name != own:
@@ -113,10 +113,10 @@ class _Binding:
             )
         return name
 
-    def _is_same(self, name: str, folder: Path) -> bool:
-        """Return true if a folder has at least half of a sample of a root's files."""
+    def _is_same(self, name: str, place: str) -> bool:
+        """Return true if a place has at least half of a sample of a root's files."""
         sample = self._catalogue.roots.sample(name, limit=_SAMPLE)
-        roots = ImageRoots([ImageRoot(name, folder)])
+        roots = ImageRoots([image_root(name, place)])
         return 2 * sum(_is_unchanged(roots, name, file) for file in sample) >= len(sample)
 
 
@@ -131,11 +131,10 @@ def _is_numbered(name: str, own: str) -> bool:
     return re.fullmatch(rf"{re.escape(own)}(-\d+)?", name) is not None
 
 
-def _image_root(record: RootRecord) -> ImageRoot | None:
-    if record.path is None:
+def _image_root(record: RootRecord) -> AnyImageRoot | None:
+    if record.path is None or missing_package(record.path) is not None:
         return None
-    spelled = None if record.spelled is None else Path(record.spelled)
-    return ImageRoot(record.name, Path(record.path), spelled)
+    return image_root(record.name, record.path, record.spelled)
 
 
 def _is_unchanged(roots: ImageRoots, name: str, file: KnownFile) -> bool:

@@ -28,7 +28,7 @@ _DETAILS = {
     Skip.LINK: "symbolic links are not followed; `follow_links` follows those that stay under the "
     "image root",
     Skip.CLUTTER: "files of systems and programs, such as Thumbs.db and ._IMG_1.jpg",
-    Skip.SPECIAL: "pipes, sockets and devices are not read",
+    Skip.SPECIAL: "pipes, sockets and devices are not read, nor objects whose keys are no paths",
     Skip.UNREADABLE: "they could not be opened; check their permissions and the service's limit of "
     "open files, and train again",
     Skip.TOO_DEEP: f"folders are walked {MAX_DEPTH} deep; train the deeper ones by themselves",

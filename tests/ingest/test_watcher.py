@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from bento_service.errors import PathNotFound
+from bento_service.ingest import watcher
 from bento_service.ingest.watcher import Watched, notified_folders, polled_folders
-from bento_service.settings import ImageRoot
+from bento_service.settings import ImageRoot, ObjectImageRoot
 from bento_service.storage.image_roots import ImageRoots
+from tests.support.object_storage import BUCKET
 from tests.support.waiting import WAIT_SECONDS
 
 
@@ -77,6 +79,18 @@ def test_stopping_ends_the_folders(folders, stop):
     assert folders() == Path()
     stop.set()
     assert folders() is None
+
+
+def test_objects_are_polled_although_no_interval_is_set(at_s3, stop, monkeypatch):
+    monkeypatch.setattr(watcher, "_POLLED_SECONDS", 0.1)
+    at_s3.put("shop/a.jpg", b"one")
+    root = ObjectImageRoot("shop", f"s3://{BUCKET}/shop")
+    changes = polled_folders(ImageRoots([root]), Watched(root, "default"), stop)
+    assert next(changes) == Path()
+    at_s3.put("shop/a.jpg", b"two")  # as long as before, perhaps in the same second
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(next, changes).result(WAIT_SECONDS) == Path()
+        stop.set()
 
 
 def test_a_missing_root_is_an_error(root, stop, tmp_path):

@@ -320,13 +320,46 @@ def test_roots_can_have_any_path_and_be_named(tmp_path):
     st.lists(
         st.builds(
             ConfiguredRoot,
-            st.text(alphabet="ab \\:=", min_size=1).map(lambda name: Path("/", name)),
+            st.text(alphabet="ab \\:=", min_size=1).map(lambda name: Path("/", name))
+            | st.text(alphabet="ab\\:=/", min_size=1).map(lambda key: f"s3://b{key.rstrip('/')}"),
             st.none() | st.text(alphabet="ab \\:=", min_size=1).filter(lambda n: "=/" not in n),
         )
     ).map(tuple)
 )
 def test_formatted_roots_are_parsed_to_the_same_roots(roots):
     assert parse_roots(format_roots(roots)) == roots
+
+
+def test_roots_can_be_addresses(tmp_path):
+    value = rf"shop=s3://bucket/a=b/c/:{tmp_path}:s3://other:a\:b=c=gs://x/y:sftp://host\:22/z"
+    roots = read(IMAGE_ROOTS=value).image_roots
+    assert [(root.name, root.path) for root in roots] == [
+        ("shop", "s3://bucket/a=b/c"),
+        (None, tmp_path),
+        (None, "s3://other"),
+        ("a:b=c", "gs://x/y"),
+        (None, "sftp://host:22/z"),
+    ]
+    assert parse_roots(format_roots(roots)) == roots
+    assert read(IMAGE_ROOTS=f"a=file://{tmp_path}").image_roots == (ConfiguredRoot(tmp_path, "a"),)
+
+
+def test_an_address_with_a_password_is_refused_without_showing_it():
+    for place in (r"sftp://me\:hunter2@host/a", "s3://hunter2@bucket"):
+        with pytest.raises(SettingsError, match="a user or a password") as caught:
+            read(IMAGE_ROOTS=f"a={place}")
+        assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["s3://", "s3:///a", "s3://a?b", r"zip\://x\:\:s3\://bucket"])
+def test_an_address_that_is_none_is_refused(place):
+    with pytest.raises(SettingsError, match="LOOKALIKE_IMAGE_ROOTS names "):
+        read(IMAGE_ROOTS=f"a={place}")
+
+
+def test_a_repeated_address_is_refused():
+    with pytest.raises(SettingsError, match="give each folder one name"):
+        read(IMAGE_ROOTS="a=s3://bucket/x:b=s3://bucket/x/")
 
 
 def test_a_repeated_folder_or_name_is_refused(tmp_path):

@@ -1,9 +1,10 @@
-"""An image root in a temporary folder."""
+"""An image root in a temporary folder, and one in object storage."""
 
 import pytest
 
-from bento_service.settings import ImageRoot
+from bento_service.settings import ImageRoot, ObjectImageRoot
 from bento_service.storage.image_roots import ImageRoots
+from tests.storage.object_roots import ADDRESS
 
 
 @pytest.fixture
@@ -17,6 +18,12 @@ def folder(tmp_path):
 @pytest.fixture
 def roots(folder):
     return ImageRoots([ImageRoot("pictures", folder)])
+
+
+@pytest.fixture
+def s3_roots(at_s3):
+    at_s3.put("some/prefix/a.jpg", b"one")
+    return ImageRoots([ObjectImageRoot("pictures", ADDRESS)])
 
 
 def write(folder, *names):

@@ -10,6 +10,7 @@ import pytest
 
 from bento_service.errors import ImageNotFound
 from bento_service.settings import Settings, SettingsError
+from bento_service.settings.root_list import ConfiguredRoot
 from bento_service.storage.blob_stores import check_blob_store, open_blob_store
 from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.object_blob_store import ObjectBlobStore
@@ -135,5 +136,7 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, storage, absent, mess
         monkeypatch.delitem(__import__("sys").modules, absent, raising=False)
     settings = Settings(data_dir=tmp_path, storage=storage)
     for check in (check_blob_store, open_blob_store):
-        with pytest.raises(SettingsError, match=message):
+        with pytest.raises(SettingsError, match=f"LOOKALIKE_STORAGE names .*{message}"):
             check(settings)
+    with pytest.raises(SettingsError, match=f"LOOKALIKE_IMAGE_ROOTS names .*{message}"):
+        check_blob_store(Settings(data_dir=tmp_path, image_roots=(ConfiguredRoot(storage),)))

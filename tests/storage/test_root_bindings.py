@@ -7,9 +7,11 @@ import pytest
 
 from bento_service.catalogue import Catalogue
 from bento_service.settings.root_list import ConfiguredRoot
+from bento_service.storage import root_bindings
 from bento_service.storage.originals import Originals
 from bento_service.storage.root_bindings import bound_roots, planned_roots
 from tests.ingest.worker.test_worker import Room, colours
+from tests.support.object_storage import BUCKET
 from tests.support.pictures import png
 
 NAMES = [f"IMG_{number:04}.png" for number in range(1, 13)]
@@ -84,6 +86,36 @@ def test_a_second_folder_of_the_same_name_is_another_root_and_nothing_is_removed
     assert set(shown(room)) == {
         f"{root}/{name}" for root in ("photos", "photos-2") for name in NAMES
     }
+
+
+def test_an_address_is_bound_remembered_and_moved_like_a_folder(room, start, card, train, at_s3):
+    folder = card(1)
+    for name in NAMES:
+        for prefix in ("one/photos", "two/photos"):
+            at_s3.put(f"{prefix}/{name}", (folder / name).read_bytes())
+    one, two = (f"s3://{BUCKET}/{prefix}/photos" for prefix in ("one", "two"))
+    assert start(one) == ("photos",)
+    assert train(one).indexed == 12
+    assert start() == ("photos",)
+    assert train(one).unchanged == 12
+    assert start(two) == ("photos-2", "photos")
+    assert start(photos=two) == ("photos",)
+    assert len(shown(room)) == 12
+    job = train(two, prune=True)
+    assert (job.unchanged, job.removed) == (12, 0)
+
+
+def test_a_remembered_address_without_its_package_is_unknown(
+    room, start, train, at_s3, monkeypatch
+):
+    at_s3.put("photos/a.png", png("red"))
+    start(f"s3://{BUCKET}/photos")
+    train(f"s3://{BUCKET}/photos")
+    with monkeypatch.context() as patched:
+        patched.setattr(root_bindings, "missing_package", lambda place: "s3fs")
+        assert start() == ()
+        assert "'photos' is not known" in room.roots.unavailable("photos")
+    assert start() == ("photos",)
 
 
 def test_names_do_not_depend_on_the_order_of_folders(start, card, train):

@@ -4,8 +4,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
+import boto3
 import httpx
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
@@ -71,6 +73,25 @@ class S3Server:
         for method, path in (("POST", "/moto-api/reset"), ("PUT", f"/{BUCKET}")):
             httpx.request(method, self.url + path, timeout=30).raise_for_status()
         self.requests.clear()
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object in the bucket."""
+        self._client.put_object(Bucket=BUCKET, Key=key, Body=data)
+
+    def delete(self, key: str) -> None:
+        """Remove an object from the bucket."""
+        self._client.delete_object(Bucket=BUCKET, Key=key)
+
+    @cached_property
+    def _client(self) -> Any:
+        environment = self.environment
+        return boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            region_name=environment["AWS_DEFAULT_REGION"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        )
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Any:
         self.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))

@@ -71,7 +71,14 @@ def _known_sources(
 ) -> dict[tuple[str, Stamp | None], Any]:
     """Return the sources at these paths in a job's root, by path and stamp."""
     statement = (
-        select(sources.c.id, sources.c.path, sources.c.mtime_ns, sources.c.volume, images.c.bytes)
+        select(
+            sources.c.id,
+            sources.c.path,
+            sources.c.mtime_ns,
+            sources.c.etag,
+            sources.c.volume,
+            images.c.bytes,
+        )
         .join(images, images.c.id == sources.c.image_id)
         .join(jobs, jobs.c.collection_id == images.c.collection_id)
         .where(
@@ -83,5 +90,7 @@ def _known_sources(
             sources.c.path.in_(paths),
         )
     )
-    rows = ((Stamp(row.bytes, row.mtime_ns), row) for row in connection.execute(statement))
+    rows = (
+        (Stamp(row.bytes, row.mtime_ns, row.etag), row) for row in connection.execute(statement)
+    )
     return {(row.path, stamp): row for stamp, row in rows if stamp.shows_changes}

@@ -186,12 +186,14 @@ class Reading:
         changed_ns: The time at which the file or its metadata last changed.
         mtime_ns: The file's mtime, if a later change is certain to alter it.
         volume: The file system that it is on, if that is known.
+        etag: The object's ETag, if it is in object storage.
     """
 
     read_ns: int
     changed_ns: int
     mtime_ns: int | None = None
     volume: str | None = None
+    etag: str | None = None
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,7 @@ def _add_sources(batch: Batch, outcomes: Sequence[Outcome], image_ids: Mapping[s
 
 def _when_read(reading: Reading | None) -> dict[str, Any]:
     """Return the columns of a source that each reading of its file writes."""
-    names = ("mtime_ns", "read_ns", "volume")
+    names = ("mtime_ns", "read_ns", "volume", "etag")
     return {name: None if reading is None else getattr(reading, name) for name in names}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.jobs.records import JobRecord, NewFile
 from bento_service.catalogue.states import FileAction, SourceKind
-from bento_service.errors import Forbidden, InvalidArgument, LookalikeError
+from bento_service.errors import Forbidden, InvalidArgument, LookalikeError, NotReady
 from bento_service.ingest.manifests import Addition, Deletion, Faulty, Statement, statements
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.skips import Skips
@@ -54,6 +54,8 @@ class Lists:
             for statement in statements(stream):
                 try:
                     yield self._entry(job, statement)
+                except NotReady:
+                    raise  # no fault of the line
                 except LookalikeError as error:
                     yield _refused(job, statement.line, error)
 

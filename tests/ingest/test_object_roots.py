@@ -1,0 +1,110 @@
+"""Jobs of objects that change and vanish, with a real S3 server and a real worker."""
+
+import json
+import threading
+
+import pytest
+
+from bento_service.errors import StorageUnavailable
+from bento_service.ingest.worker.pruning import prune
+from bento_service.settings import ObjectImageRoot
+from bento_service.storage.image_roots import ImageRoots
+from client_sdk.schemas import TrainRequest
+from tests.ingest.worker.test_worker import Room
+from tests.support.object_storage import BUCKET, refusing
+from tests.support.pictures import png
+
+
+@pytest.fixture
+def room(tmp_path, at_s3):
+    made = Room(tmp_path)
+    made.roots = ImageRoots([ObjectImageRoot("pictures", f"s3://{BUCKET}/shop")])
+    with made.catalogue:
+        yield made
+
+
+@pytest.fixture
+def write(at_s3):
+    def store(**pictures):
+        for name, colour in pictures.items():
+            at_s3.put(f"shop/{name}.png", png(colour))
+
+    return store
+
+
+@pytest.fixture
+def train(room):
+    def training(path=".", **options):
+        job = room.train(path, **options)
+        room.work()
+        return room.job(job)
+
+    return training
+
+
+def paths(room):
+    return sorted(source.path for image in room.images() for source in image.sources)
+
+
+def test_only_changed_objects_are_read(room, write, train, at_s3):
+    write(a="red", b="green", c="blue")
+    assert train().indexed == 3
+    at_s3.requests.clear()
+    assert train().unchanged == 3
+    assert [path for method, path in at_s3.requests if path.endswith(".png")] == []
+    write(b="black")  # perhaps in the second in which it was read
+    job = train()
+    assert (job.indexed, job.unchanged, job.removed) == (1, 2, 1)
+    assert train().unchanged == 3
+
+
+def test_the_same_bytes_at_another_key_are_another_source_of_the_image(room, write, train):
+    write(a="red")
+    train()
+    write(b="red")
+    assert train().duplicates == 2
+    assert paths(room) == ["a.png", "b.png"]
+
+
+def test_pruning_removes_what_has_gone_and_keeps_everything_of_an_empty_prefix(
+    room, write, train, at_s3
+):
+    write(a="red", b="green")
+    train()
+    at_s3.delete("shop/a.png")
+    assert train(prune=True, dry_run=True).removed == 1
+    assert train(prune=True).removed == 1
+    assert paths(room) == ["b.png"]
+    at_s3.delete("shop/b.png")
+    job = train(prune=True)
+    assert (job.removed, paths(room)) == (0, ["b.png"])
+    assert "no file was found" in job.detail
+
+
+def test_nothing_is_pruned_while_objects_cannot_be_looked_up(room, write, train, at_s3):
+    write(a="red", b="green")
+    train()
+    at_s3.delete("shop/a.png")
+    job = room.train(prune=True)
+    room.catalogue.jobs.add_files(job.number, list(room.lists().of(job)))
+    at_s3.fault = refusing("HEAD")
+    with pytest.raises(StorageUnavailable):
+        prune(room.catalogue, room.roots, room.job(job), threading.Event())
+    assert paths(room) == ["a.png", "b.png"]
+    at_s3.fault = None
+    room.work()
+    assert room.job(job).removed == 1
+
+
+def test_a_manifest_waits_for_the_storage_instead_of_refusing_its_lines(room, write, at_s3):
+    write(Mu="red")
+    lines = [{"path": "Mu\u0308.png"}, {"path": "Mu.png"}, {"oops": 1}]
+    at_s3.put("shop/l.json", "\n".join(map(json.dumps, lines)).encode())
+    job = room.manifest_jobs().start(TrainRequest(manifest="l.json", collection="cats"))
+    at_s3.fault = refusing("HEAD")
+    with pytest.raises(StorageUnavailable):
+        list(room.lists().of(job))
+    at_s3.fault = None
+    room.work()
+    job = room.job(job)
+    assert (job.indexed, job.failed) == (1, 2)

@@ -1,0 +1,26 @@
+"""Image roots in object storage, as tests of several files use them."""
+
+import time
+
+from bento_service.storage.skips import Skips
+from tests.support.object_storage import BUCKET
+
+ADDRESS = f"s3://{BUCKET}/some/prefix"
+
+
+def walk(roots, path="", **options):
+    """Return the paths of a walk, and its skips as `{code: (count, first)}`."""
+    skips = Skips()
+    options = {"recursive": True, "ignore": (), **options}
+    files = roots.walk(roots.locate(path), skips=skips, **options)
+    paths = [file.path for file in files]
+    return paths, {each.code: (each.count, each.first) for each in skips}
+
+
+def read(roots, path):
+    with roots.opened("pictures", path) as file:
+        return file.stream.read()
+
+
+def presence(roots, path):
+    return roots.presence("pictures", path, read_ns=time.time_ns(), volume=None)
