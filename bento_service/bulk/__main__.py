@@ -17,6 +17,7 @@ from typing import Any
 from bento_service.admin.answer import Answer, Refusal, answered
 from bento_service.bulk.running import IMAGES_A_SHARD, BulkOptions, describe_folder
 from bento_service.settings import Settings
+from bento_service.settings.root_list import parse_place
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,7 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("images", type=Path, metavar="IMAGES", help="the folder of the pictures")
+    parser.add_argument(
+        "images",
+        type=parse_place,
+        metavar="IMAGES",
+        help="the folder of the pictures, or an address such as s3://bucket/prefix",
+    )
     parser.add_argument("out", type=Path, metavar="OUT", help="a new folder, or one to continue")
     parser.add_argument(
         "--model",

@@ -3,14 +3,15 @@
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,12 @@ from bento_service.errors import (
 )
 from bento_service.pictures.miniature import stored_prints_of
 from bento_service.pictures.picture import Picture
-from bento_service.settings import ImageRoot, Settings
+from bento_service.settings import AnyImageRoot, ImageRoot, Settings
 from bento_service.storage.file_size import oversize
 from bento_service.storage.image_roots import ImageRoots
 
 IMAGES_A_BATCH = 64
+Result = TypeVar("Result")
 _PAUSES = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _READ_AHEAD_BATCHES = 2
 
@@ -88,7 +90,7 @@ class _Read:
 
 
 def describe_batches(
-    paths: Iterable[str], *, root: ImageRoot, model: Path, settings: Settings | None = None
+    paths: Iterable[str], *, root: AnyImageRoot, model: Path, settings: Settings | None = None
 ) -> Iterator[Batch]:
     """Describe files and yield the results in batches, in the order of the paths.
 
@@ -109,8 +111,10 @@ def describe_batches(
 class BulkDescriber:
     """A model with decoders of its own; open it with `with`."""
 
-    def __init__(self, root: ImageRoot, choice: EngineChoice, settings: Settings) -> None:
-        self._root = replace(root, path=root.path.resolve())
+    def __init__(self, root: AnyImageRoot, choice: EngineChoice, settings: Settings) -> None:
+        if isinstance(root, ImageRoot):
+            root = replace(root, path=root.path.resolve())
+        self._root = root
         self._roots = ImageRoots([self._root])
         self._settings = settings
         self._model, self.space, self._run = load_model(choice, settings)
@@ -134,7 +138,8 @@ class BulkDescriber:
         """Describe candidates and yield their results, `size` at a time, in order.
 
         Raises:
-            NotReady, Overloaded: No decoder became free; no file is the cause.
+            NotReady, Overloaded: No decoder became free, or object storage does not answer; no file
+                is the cause.
         """
         results = self._read_ahead(candidates, size * _READ_AHEAD_BATCHES)
         while some := list(islice(results, size)):
@@ -169,14 +174,10 @@ class BulkDescriber:
         return _Read((), (*broken,))
 
     def _decoded(self, path: str, sha256: str | None) -> _Read:
-        for pause in _PAUSES:
-            try:
-                return self._decoded_once(path, sha256)
-            except (NotReady, Overloaded):
-                time.sleep(pause)
-            except OSError as error:
-                raise PathNotFound(f"cannot be read: {error.strerror}") from error
-        return self._decoded_once(path, sha256)
+        try:
+            return retried(partial(self._decoded_once, path, sha256))
+        except OSError as error:
+            raise PathNotFound(f"cannot be read: {error.strerror}") from error
 
     def _decoded_once(self, path: str, sha256: str | None) -> _Read:
         limit = self._settings.max_upload_bytes
@@ -225,3 +226,13 @@ class BulkDescriber:
             joined = self._model.describe(images)
             described[at : at + self._run] = joined[:, : self.space.dimension]
         return described
+
+
+def retried(act: Callable[[], Result]) -> Result:
+    """Call a function again, up to a minute, while a decoder or object storage is not available."""
+    for pause in _PAUSES:
+        try:
+            return act()
+        except (NotReady, Overloaded):
+            time.sleep(pause)
+    return act()

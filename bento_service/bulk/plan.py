@@ -42,7 +42,7 @@ class Run(BaseModel):
     """The arguments of a run that decide its result.
 
     Attributes:
-        images: The folder with the pictures.
+        images: The folder with the pictures, or its address in object storage.
         root: The name of the image root.
         space: The space of the descriptors.
         files_a_list: Most paths of one list.
@@ -52,7 +52,7 @@ class Run(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
-    images: Path
+    images: str
     root: str
     space: DescriptorSpace
     files_a_list: int

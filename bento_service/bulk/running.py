@@ -19,7 +19,9 @@ from bento_service.bulk.engine import EngineChoice, find_space, settings_of_work
 from bento_service.bulk.in_process import Runner
 from bento_service.bulk.plan import Run, RunFolder, write_whole
 from bento_service.bulk.steps import DescribeStep, DigestStep
-from bento_service.settings import ImageRoot, Settings, folder_name
+from bento_service.settings import AnyImageRoot, Settings, folder_name
+from bento_service.settings.root_list import image_root
+from bento_service.storage.blob_stores import missing_package
 from bento_service.storage.image_roots import ImageRoots, Located
 
 FILES_A_LIST = 5000
@@ -31,7 +33,7 @@ class BulkOptions:
     """Options of a bulk run.
 
     Attributes:
-        images: The folder with the pictures.
+        images: The folder with the pictures, or its address in object storage.
         out: The folder of the run.
         model: The folder of an exported model.
         root: The name of the image root; that of the folder if `None`.
@@ -41,7 +43,7 @@ class BulkOptions:
         files_a_list: Most files of one list.
     """
 
-    images: Path
+    images: Path | str
     out: Path
     model: Path
     root: str | None = None
@@ -58,23 +60,27 @@ def describe_folder(settings: Settings, options: BulkOptions, runner: Runner) ->
         Refusal: The run is complete, the folder has another run, or there is nothing to describe.
         LookalikeError: The model or the decoders cannot be used.
     """
-    if not options.images.is_dir():
-        raise Refusal(f"{options.images} is not a folder")
-    images = options.images.resolve()
+    images = options.images
+    if isinstance(images, Path):
+        if not images.is_dir():
+            raise Refusal(f"{images} is not a folder")
+        images = images.resolve()
+    elif missing := missing_package(images):
+        raise Refusal(f"IMAGES names {missing}")
     if (options.out / MANIFEST).exists():
         raise Refusal(f"{options.out} is complete; import it, or name another folder")
     space = find_space(options.model, settings)
     run = RunFolder(options.out)
     begun = run.begin(
         Run(
-            images=images,
+            images=str(images),
             root=options.root or folder_name(images),
             space=space,
             files_a_list=options.files_a_list,
             images_a_shard=options.images_a_shard,
         )
     )
-    root = ImageRoot(begun.root, images)
+    root = image_root(begun.root, begun.images)
     own = settings_of_worker(settings, threads=options.threads)
     lists = run.count("list")
     if lists is None:
@@ -90,7 +96,7 @@ def describe_folder(settings: Settings, options: BulkOptions, runner: Runner) ->
     return _finished(run, begun, lists, parts)
 
 
-def _paths(root: ImageRoot, ignore: tuple[str, ...]) -> Iterator[str]:
+def _paths(root: AnyImageRoot, ignore: tuple[str, ...]) -> Iterator[str]:
     walk = ImageRoots([root]).walk(Located(root, ""), recursive=True, ignore=ignore)
     with stage("list", None, "files") as advance:
         for file in walk:

@@ -1,16 +1,17 @@
 """The steps of a bulk run that many processes share; each call handles one numbered file."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from bento_service.admin.interchange import schema
-from bento_service.bulk.describing import Broken, BulkDescriber
+from bento_service.bulk.describing import Broken, BulkDescriber, retried
 from bento_service.bulk.engine import EngineChoice
 from bento_service.bulk.plan import RunFolder, write_broken, write_table
 from bento_service.errors import Forbidden, PathNotFound, TooLarge
-from bento_service.settings import ImageRoot, Settings
+from bento_service.settings import AnyImageRoot, Settings
 from bento_service.storage.digests import stream_digest
 from bento_service.storage.file_size import oversize
 from bento_service.storage.image_roots import ImageRoots
@@ -22,7 +23,7 @@ Counts = dict[str, int]
 class DigestStep:
     """Computes the digests of the files of one list."""
 
-    def __init__(self, folder: Path, root: ImageRoot, settings: Settings) -> None:
+    def __init__(self, folder: Path, root: AnyImageRoot, settings: Settings) -> None:
         self._run = RunFolder(folder)
         self._root = root
         self._roots = ImageRoots([root])
@@ -34,10 +35,7 @@ class DigestStep:
         broken: list[Broken] = []
         for path in self._run.listed(number):
             try:
-                with self._roots.opened(self._root.name, path) as file:
-                    if error := oversize(file.stamp.size, self._limit):
-                        raise error
-                    digests.append((stream_digest(file.stream), path))
+                digests.append((retried(partial(self._digest, path)), path))
             except (PathNotFound, Forbidden, TooLarge) as error:
                 broken.append(Broken(path, error.code, str(error)))
             except OSError as error:
@@ -46,12 +44,18 @@ class DigestStep:
         self._run.write_digests(number, digests)  # last: it marks the list as done
         return {"done": len(digests), "broken": len(broken)}
 
+    def _digest(self, path: str) -> str:
+        with self._roots.opened(self._root.name, path) as file:
+            if error := oversize(file.stamp.size, self._limit):
+                raise error
+            return stream_digest(file.stream)
+
 
 class DescribeStep:
     """Describes the images of one part, with a model that is loaded once."""
 
     def __init__(
-        self, folder: Path, root: ImageRoot, choice: EngineChoice, settings: Settings
+        self, folder: Path, root: AnyImageRoot, choice: EngineChoice, settings: Settings
     ) -> None:
         self._run = RunFolder(folder)
         self._describer = BulkDescriber(root, choice, settings).__enter__()

@@ -9,6 +9,7 @@ from bento_service.admin.__main__ import main as admin
 from bento_service.bulk import steps
 from bento_service.bulk.__main__ import main
 from bento_service.catalogue import Catalogue
+from tests.support.object_storage import BUCKET
 
 PICTURES = 9
 
@@ -137,6 +138,35 @@ def test_the_shards_are_imported_and_found(bulk, tmp_path, pictures, monkeypatch
         assert len(images) == PICTURES
         assert sum(len(image.sources) for image in images) == PICTURES + 2
         assert catalogue.hashes.missing(after=0, limit=10) == []
+
+
+def test_pictures_in_object_storage_are_described_and_imported(
+    bulk, tmp_path, pictures, monkeypatch, at_s3, capsys
+):
+    for path in pictures.rglob("*.*"):
+        at_s3.put(f"photos/{path.relative_to(pictures)}", path.read_bytes())
+    address = f"s3://{BUCKET}/photos"
+    code, out, _ = bulk("--ignore", "text.*", images=address)
+    assert (code, f"LOOKALIKE_IMAGE_ROOTS=photos={address}" in out) == (0, True)
+    (rows, folder_rows) = (rows_of(tmp_path / "out"), tmp_path / "folder")
+    bulk("--ignore", "text.*", out=folder_rows)
+    names = ("sha256", "sources", "descriptor")
+    plain = [{name: row[name] for name in names} for row in rows_of(folder_rows)]
+    assert [{name: row[name] for name in names} for row in rows] == plain
+
+    monkeypatch.setenv("LOOKALIKE_IMAGE_ROOTS", f"photos={address}")
+    for options in ("--by-size", "--dry-run"):
+        words = ["import", str(tmp_path / "out"), "--collection", "bulk", options]
+        assert admin(words) == 0
+    assert admin(["verify"]) == 0
+    at_s3.stop()
+    try:
+        capsys.readouterr()
+        assert admin(["roots", "--json"]) == 1
+        (root,) = json.loads(capsys.readouterr().out)["roots"]
+        assert root == {"name": "photos", "path": address, "available": False}
+    finally:
+        at_s3.start()
 
 
 def test_without_ray_the_message_names_the_extra(bulk, pictures, tmp_path, model_folder, capsys):
