@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from bento_service.gallery.milvus_gallery import MilvusGallery
+from tests.gallery.finding import DIMENSION
 from tests.support.processes import child
 
 PROJECT = Path(__file__).parents[2]
-DIMENSION = 16
 
 
 @pytest.fixture(scope="session")

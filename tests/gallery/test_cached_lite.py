@@ -6,8 +6,8 @@ import pytest
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.cached_lite import CachedLite
 from tests.gallery.conftest import DIMENSION
+from tests.gallery.finding import CONDITIONS
 from tests.gallery.test_exact import Stored
-from tests.gallery.test_gallery import CONDITIONS
 
 ROW = 4 * DIMENSION
 

@@ -10,7 +10,7 @@ import pytest
 
 from bento_service.catalogue import Catalogue
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from tests.indexing.test_replay import SPACE, add, assert_equal, catch_up, following, living
+from tests.indexing.replaying import SPACE, add, assert_equal, catch_up, following, living
 from tests.support.waiting import wait_until
 
 
