@@ -111,7 +111,7 @@ def gallery(server: Any) -> str:
 
 @pytest.fixture
 def complaints() -> Iterator[list[str]]:
-    """What the browser complains of; a test takes out what it expects."""
+    """Yield the complaints of the browser; a test removes those that it expects."""
     seen: list[str] = []
     yield seen
     assert seen == []

@@ -32,7 +32,7 @@ def _under_load(
 
 
 def paused(campaign: Campaign, milvus: MilvusServer) -> None:
-    """SIGSTOP for some seconds: connections stay open, and nobody answers."""
+    """Stop Milvus with SIGSTOP for some seconds: connections stay open, and nobody answers."""
     _under_load(campaign, "Milvus was paused", milvus.pause, milvus.resume)
 
 

@@ -200,7 +200,7 @@ def test_a_client_retries_by_default(kind, service, monkeypatch):
     assert client._connection.transport._retries == Retries()
 
 
-# When
+# Pauses
 
 
 def attempts(retries=None, draw=lambda: 1.0, **request):

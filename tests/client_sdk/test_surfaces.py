@@ -27,7 +27,7 @@ PAIRS = [
 
 
 def public(kind):
-    """Its methods, but not those of pydantic."""
+    """Return the public methods of a class, without those of pydantic."""
     inherited = set() if kind in (Client, AsyncClient) else set(dir(Job))
     return [
         (name, value)

@@ -181,7 +181,7 @@ def test_an_idle_connection_is_kept_longer_than_uvicorn_would(server):
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
 
 
-# Heads, and what is no HTTP
+# Heads and malformed requests
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_an_answer_that_nobody_reads_holds_nothing_up(server, http, client):
     assert received < path.stat().st_size  # it was hung up on in the middle
 
 
-# Bodies that are small, and still too much
+# Small bodies that are too complex
 
 
 DEEP = '{"metadata": ' + '{"a":' * 40 + "1" + "}" * 41
@@ -357,7 +357,7 @@ def test_forms_have_an_end(http, form):
     assert http.post("/api/v1/count", data=form["data"]).status_code in (200, 400)
 
 
-# What BentoML would answer by itself
+# Routes and answers of BentoML
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 PICTURE = b"\x89PNG" + bytes(300_000)
 
 
-# What is fetched
+# Fetched pictures
 
 
 async def test_a_picture_comes_as_it_is_and_the_server_learns_little(web):
@@ -84,7 +84,7 @@ async def test_over_tls_the_certificate_has_to_be_of_the_name(web, certified):
         await refusal(fetcher(web, url_ports=[port]), f"https://pictures.example:{port}/")
 
 
-# What is not asked for
+# Refused addresses
 
 
 @pytest.mark.parametrize(

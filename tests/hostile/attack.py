@@ -16,7 +16,7 @@ from tests.hostile.made import Input
 from tests.support.server import DECODER
 
 SLOWEST_SECONDS = 5.0
-"""No answer may take longer."""
+"""The longest time that an answer may take."""
 _TIME_LIMIT = 60.0
 _WATCH_SECONDS = 0.25
 _SHOWN = 20
@@ -130,8 +130,8 @@ class Resident:
     """Bytes of memory, each process's share of what several have.
 
     Attributes:
-        own: Of the service's processes.
-        decoders: Of its decoders, which give back what a picture took.
+        own: Memory of the service's processes.
+        decoders: Memory of its decoders, which return the memory of a picture to the system.
     """
 
     own: int

@@ -15,7 +15,7 @@ from tests.support.bombs import with_last_scan_again
 
 @dataclass(frozen=True)
 class Input:
-    """Bytes that are sent, and how they are called in a report."""
+    """Bytes that are sent, and their name in a report."""
 
     name: str
     data: bytes

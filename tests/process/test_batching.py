@@ -102,7 +102,7 @@ def test_no_call_is_lost_under_load_and_every_caller_gets_its_own_answer(echo):
 
 
 def test_queries_come_between_the_runs_of_a_job(echo):
-    """By the numbers of the runs, not by time: a part of the job is computed after each query."""
+    """The numbers of the runs show it: a part of the job is computed after each query."""
 
     async def run():
         async with httpx.AsyncClient(base_url=echo, timeout=120) as http:

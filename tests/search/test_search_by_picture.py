@@ -17,7 +17,7 @@ from bento_service.search.query import Query
 from tests.search.searching import DIMENSION, SPACE, ids_of, random_units, unit
 from tests.support.pictures import png
 
-# By an image that is stored
+# Stored images as queries
 
 
 def test_a_stored_image_is_its_own_best_hit(searcher, cats, add, apply):
@@ -46,7 +46,7 @@ def test_a_deleted_image_cannot_be_searched_with(searcher, catalogue, cats, add,
             searcher.by_id(Query("cats"), image_id)
 
 
-# By a picture
+# Pictures as queries
 
 
 def colour_units(*colours):

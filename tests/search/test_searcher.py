@@ -24,7 +24,7 @@ from tests.support.local_decoder import LocalDecoder
 from tests.support.pictures import png
 from tests.support.waiting import running
 
-# What is found
+# Hits
 
 
 @on_both
@@ -193,7 +193,7 @@ def test_an_index_too_far_behind_is_an_error(catalogue, gallery, cats, add):
         searcher.by_descriptor(Query("cats"), random_units(1)[0])
 
 
-# While everything moves
+# Searches during replay
 
 
 @on_both

@@ -53,9 +53,9 @@ class MilvusServer:
         """Write its settings; it is not started.
 
         Args:
-            folder: Of its data, its settings and its logs.
+            folder: The folder of its data, its settings and its logs.
             programs: See `unpacked`.
-            session_seconds: Until it believes that a killed server is gone; Milvus' own default is
+            session_seconds: Time until it takes a killed server for gone; Milvus' own default is
                 30. A server that was paused, or got no processor time, for longer ends itself or
                 refuses every call, so only tests that kill a server make this short.
             token: Ask callers for this one, which is `root:Milvus` in a new server.
@@ -120,7 +120,7 @@ class MilvusServer:
         return self
 
     def wait(self) -> None:
-        """Until a new collection can be made, loaded and searched."""
+        """Wait until a new collection can be made, loaded and searched."""
         assert self._process is not None
         process = self._process
         wait_until(
@@ -149,11 +149,11 @@ class MilvusServer:
         return True
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open, and nobody answers. See `session_seconds`."""
+        """Send SIGSTOP: connections stay open, and nobody answers. See `session_seconds`."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:

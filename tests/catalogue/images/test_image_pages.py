@@ -126,7 +126,7 @@ def test_paths_that_are_not_text_are_kept_byte_by_byte(catalogue, cats, add):
     assert os.fsencode(catalogue.images.get(tom).sources[0].path) == os.fsencode(path)
 
 
-# At once
+# Concurrent writers
 
 
 def test_concurrent_writers_lose_nothing(catalogue, cats, folder_job, described, ids):

@@ -104,7 +104,7 @@ def test_jobs_survive_being_closed(url, catalogue, cats, folder_job, settle_all)
         assert again.jobs.open() == catalogue.jobs.open()
 
 
-# Its list
+# Lists of files
 
 
 def test_the_same_file_listed_twice_is_on_the_list_once(catalogue, cats, folder_job):

@@ -24,7 +24,7 @@ class Terminal(io.StringIO):
 
 @dataclass
 class Ran:
-    """What a command did."""
+    """The exit code, the output and the requests of a command."""
 
     code: int
     out: str

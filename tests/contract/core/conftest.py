@@ -33,7 +33,7 @@ DECLINED: dict[str, dict[str, str]] = {
         "test_the_language_is_in_the_description_of_the_api": "it has no /openapi.json",
     },
 }
-"""By backend and by test, or by test with its parameters."""
+"""Reasons for skips, by backend and by the name of a test, with or without its parameters."""
 
 
 @pytest.fixture(scope="session")

@@ -190,7 +190,7 @@ def test_many_follow_one_job_and_some_leave(backend, client, collection, job_of)
     assert set(asyncio.run(asyncio.wait_for(run(), 60))) == {JobState.CANCELED}
 
 
-# The same call twice
+# Repeated calls
 
 
 def test_the_same_train_under_one_key_is_one_job(client, http, collection, folder):

@@ -13,7 +13,7 @@ from tests.ingest.changes.parts import OLD, bmp, by_path, paths
 from tests.support.ingesting import ColourEmbedder, Ingest, colours, counted
 from tests.support.pictures import png
 
-# Files that did not change, and those that did
+# Unchanged and changed files
 
 
 def test_a_file_that_did_not_change_is_not_even_opened(ingest, run, write, watch):
@@ -93,7 +93,7 @@ def test_a_deleted_image_is_indexed_again_from_its_unchanged_file(ingest, run, w
     assert run().indexed == 1
 
 
-# Files that are gone
+# Deleted files
 
 
 def test_prune_deletes_images_of_deleted_files(ingest, run, write):
@@ -197,7 +197,7 @@ def test_pruning_resumes_after_a_restart(ingest, run, write):
     assert (ingest.job(job).removed, paths(ingest)) == (1, ["b.png"])
 
 
-# Only looking
+# Dry runs
 
 
 def test_a_dry_run_counts_and_changes_nothing(ingest, run, write):

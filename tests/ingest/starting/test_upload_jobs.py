@@ -332,7 +332,7 @@ def test_an_upload_that_was_stored_before_survives_a_refusal(receiver):
     assert receiver.listed(kept) == {"sent-0": b"kept"}
 
 
-# Under a key
+# Idempotency keys
 
 
 def test_an_archive_with_a_used_key_returns_the_earlier_job(receiver):

@@ -20,7 +20,7 @@ from tests.support.local_decoder import LocalDecoder
 from tests.support.pictures import png
 from tests.support.waiting import wait_until_async
 
-# What becomes of files
+# Outcomes
 
 
 def test_every_file_of_a_folder_ends_as_what_it_is(ingest):
@@ -195,7 +195,7 @@ def test_speed_is_known_while_a_job_runs(ingest):
     assert 0 < max(known) < 400  # 40 pictures a second; a busy machine reads its clock late
 
 
-# What a walk skips
+# Skipped files
 
 
 def test_a_job_says_what_it_skipped_and_the_log_too(ingest, caplog):

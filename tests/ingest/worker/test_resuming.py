@@ -18,7 +18,7 @@ from tests.support.pictures import png
 from tests.support.processes import child
 from tests.support.waiting import WAIT_SECONDS, wait_until_async
 
-# Going on after a stop
+# Resuming after a stop
 
 
 def test_a_worker_that_was_stopped_is_followed_by_one_that_goes_on(ingest):

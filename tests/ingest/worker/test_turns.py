@@ -66,7 +66,7 @@ def test_a_stream_of_new_jobs_does_not_stop_the_old_ones(ingest):
             loop = asyncio.get_running_loop()
 
             def another_comes(*, after=0):
-                """Whenever new jobs are looked for, one more is on its way."""
+                """Start one more job at each look for new jobs."""
                 if after and len(made) < 150:
                     made.append(ingest.upload(png((len(made), 0, 250))))
                     loop.call_soon_threadsafe(worker.wake)

@@ -50,7 +50,7 @@ def assert_answers(decoders, good):
 
 
 def begun(decoders, data, sender=None):
-    """Ask in a thread, and wait until a decoder works on it; the thread, and what it will get."""
+    """Decode in a thread; return the thread, its results and the decoder once that is at work."""
     caught = []
     decoders.slow.start()
     (pid,) = decoders.slow.pids
