@@ -14,7 +14,7 @@ from bento_service.catalogue import Catalogue
 
 @pytest.fixture
 def table(place):
-    """The exported images of `main`, of which eight are files."""
+    """Return the exported images of `main`, of which eight are files."""
     path = place.folder / "main.parquet"
     assert place.admin("export", path, "--collection", "main")[0] == 0
     return pq.read_table(path)

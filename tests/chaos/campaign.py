@@ -88,7 +88,7 @@ class Campaign:
         self._start_seconds = start_seconds
 
     def begin(self) -> None:
-        """The first start."""
+        """Start the service for the first time."""
         self.reins.disarm()
         self.launch()
         self.look("the first start")

@@ -150,7 +150,7 @@ DAMAGES = tuple(_DAMAGES)
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """A small disk in the place of a folder, with what the folder holds.
+    """Yield a small disk in the place of a folder, with what the folder holds.
 
     Raises:
         Impossible: This user may not mount one.

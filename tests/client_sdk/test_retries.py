@@ -30,7 +30,7 @@ AT_ONCE = Retries(first_pause=0.0, longest_pause=0.0)
 
 @pytest.fixture
 def quick_ask(ask):
-    """Asks with retries that do not wait."""
+    """Return a function that asks with retries that do not wait."""
     return lambda answers, call: ask(answers, call, retries=AT_ONCE)
 
 

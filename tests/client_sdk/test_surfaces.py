@@ -37,7 +37,7 @@ def public(kind):
 
 
 def surface(kind):
-    """Every method with its parameters and annotations, as if nothing were awaited."""
+    """Return every method with its parameters and annotations, as if nothing were awaited."""
 
     def synchronous(text):
         return str(text).replace("Async", "").replace("_async", "_sync")

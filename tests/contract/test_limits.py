@@ -92,7 +92,7 @@ def read(connection):
 
 
 def problem(received):
-    """The status and the body of an answer that is a problem document."""
+    """Return the status and the body of an answer that is a problem document."""
     head, _, body = received.partition(b"\r\n\r\n")
     found = json.loads(body)
     assert b"content-type: application/problem+json" in head.lower()

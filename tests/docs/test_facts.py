@@ -27,7 +27,7 @@ _CODE_SPAN = re.compile(r"(`+) ?(.+?) ?\1(?!`)")
 
 
 def table(page, head):
-    """The rows of a table, as cells, by its first line."""
+    """Return the rows of a table, as cells, by its first line."""
     rows = (DOCS / page).read_text("utf-8").partition(head)[2].partition("\n\n")[0]
     lines = rows.strip().splitlines()[1:]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
@@ -106,7 +106,7 @@ def test_every_admin_command_is_in_the_table():
 
 
 def messages():
-    """Every text of the code, with `...` for what is put into it."""
+    """Return every text of the code, with `...` for what is put into it."""
     texts = [(PROJECT / "Makefile").read_text("utf-8").replace(")", "")]
     for package in CODED:
         for path in (PROJECT / package).rglob("*.py"):

@@ -14,7 +14,7 @@ ROW = 4 * DIMENSION
 
 @pytest.fixture
 def stored():
-    """The catalogue's rows, which a test fills."""
+    """Return the catalogue's rows, which a test fills."""
     return Stored()
 
 

@@ -16,7 +16,7 @@ STEP = 0.005
 
 @pytest.fixture
 def refusing():
-    """The address of a port on which nothing listens."""
+    """Yield the address of a port on which nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"

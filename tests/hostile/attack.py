@@ -121,7 +121,7 @@ def _is_problem(answer: httpx.Response) -> bool:
 
 
 def p95(seconds: Sequence[float]) -> float:
-    """The 95th percentile; 0 where there is none."""
+    """Return the 95th percentile; 0 where there is none."""
     return float(np.percentile(seconds, 95)) if seconds else 0.0
 
 

@@ -40,7 +40,7 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A catalogue of two collections, and a folder of Milvus Lite that holds their indexes.
+    """Return a catalogue of two collections, and a folder of Milvus Lite that holds their indexes.
 
     Each index has rows in segments, in its log, and a deletion in its log.
     """

@@ -37,7 +37,7 @@ def refused(capsys, *arguments):
 
 
 def evaluated(capsys, *arguments):
-    """The exit code and both outputs."""
+    """Return the exit code and both outputs."""
     code = main([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
     return code, out, err

@@ -100,7 +100,7 @@ def test_auto_says_what_to_do_when_nothing_works(monkeypatch, tmp_path, caplog):
 
 @pytest.fixture
 def index(monkeypatch, tmp_path):
-    """A folder that pip takes for the only place where packages are."""
+    """Return a folder that is the only package index of pip."""
     folder = tmp_path / "index"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")

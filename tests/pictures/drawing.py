@@ -20,7 +20,7 @@ def plain(colour, size=(20, 10), mode="RGB"):
 
 
 def corners(pixels):
-    """The four corner samples: top left, top right, bottom left, bottom right."""
+    """Return the four corner samples: top left, top right, bottom left, bottom right."""
     return [tuple(int(v) for v in pixels[y, x]) for y in (0, -1) for x in (0, -1)]
 
 
@@ -72,7 +72,7 @@ def chunk(kind, data):
 
 
 def png_header(width, height):
-    """A PNG that says how large it is and holds next to nothing."""
+    """Return a PNG that says how large it is and holds next to nothing."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = zlib.compress(b"\0")
     return (

@@ -14,14 +14,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 
 def drawn(colour, box=(16, 16, 48, 48)):
-    """A box of one colour, drawn on transparency."""
+    """Return a box of one colour, drawn on transparency."""
     image = Image.new("RGBA", (64, 64), (255, 255, 255, 0))
     image.paste((*colour, 255), box)
     return image
 
 
 def palette(ink):
-    """The same with a palette whose first entry is transparent."""
+    """Return a box with a palette whose first entry is transparent."""
     image = Image.new("P", (64, 64), 0)
     image.putpalette([7, 7, 7, ink, ink, ink])
     image.paste(1, (16, 16, 48, 48))

@@ -123,7 +123,7 @@ class TestTexts:
 
 class TestPreviews:
     def tiff(self, kinds, **tags):
-        """A TIFF of pictures with these NewSubfileTypes."""
+        """Return a TIFF of pictures with these NewSubfileTypes."""
         file = io.BytesIO()
         pictures = [Image.new("RGB", (16, 12) if kind else (64, 48), RED) for kind in kinds]
         with TiffImagePlugin.AppendingTiffWriter(file, new=True) as writer:

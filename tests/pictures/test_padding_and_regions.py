@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 
 def laid_on(image, side, colour):
-    """The whole picture in the middle of a square of that colour, by Pillow alone."""
+    """Return the whole picture in the middle of a square of that colour, by Pillow alone."""
     factor = side / max(image.size)
     size = [max(1, round(length * factor)) for length in image.size]
     square = Image.new("RGB", (side, side), colour)

@@ -24,7 +24,7 @@ def searcher(catalogue, gallery):
 
 @pytest.fixture
 def without_milvus(catalogue):
-    """A searcher whose Milvus never answers."""
+    """Yield a searcher whose Milvus never answers."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and never listens
         with MilvusGallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:

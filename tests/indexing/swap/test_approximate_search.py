@@ -26,7 +26,7 @@ PAIRS = 40
 
 @pytest.fixture(scope="module")
 def _hnsw(tmp_path_factory, milvus_server):
-    """An approximate index that tests only read."""
+    """Yield an approximate index that tests only read."""
     vectors = random_units(IMAGES, seed=1)
     vectors[-PAIRS:] = vectors[:PAIRS]
     folder = tmp_path_factory.mktemp("hnsw")

@@ -72,13 +72,13 @@ def uploads(tmp_path):
 
 @pytest.fixture
 def known():
-    """The pairs of collection and digest that are indexed already."""
+    """Return the pairs of collection and digest that are indexed already."""
     return set()
 
 
 @pytest.fixture
 def originals():
-    """The bytes that can be read again, by collection and digest, or an error."""
+    """Return the bytes that can be read again, by collection and digest, or an error."""
     return {}
 
 

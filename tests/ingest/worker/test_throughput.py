@@ -7,7 +7,7 @@ START = 1000.0
 
 @pytest.fixture
 def rates():
-    """Two jobs begin at `START`."""
+    """Return the rates of two jobs that begin at `START`."""
     made = Rates()
     made.observe(1, 0, START)
     made.observe(2, 0, START)

@@ -40,7 +40,7 @@ def lost(**numbers):
 
 @pytest.fixture
 def good(encoded):
-    """A picture, and what has to come out of it."""
+    """Return a picture and its pixels at 16 x 16."""
     return encoded(), decode(encoded(), side=16, max_pixels=10**6).pixels
 
 

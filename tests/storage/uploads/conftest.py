@@ -52,7 +52,7 @@ def url(request, tmp_path):
 
 @pytest.fixture
 def new_replica(url, tmp_path):
-    """Makes replicas over one catalogue and one folder."""
+    """Yield a function that makes replicas over one catalogue and one folder."""
     opened = []
 
     def make(blobs=None, **options):

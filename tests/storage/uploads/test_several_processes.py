@@ -29,7 +29,7 @@ def test_another_process_cannot_discard_what_one_receives(new_replica):
 
 @contextmanager
 def removal(replica, sha256):
-    """A removal of another process, between its check and the loss of the bytes."""
+    """Yield a removal of another process, between its check and the loss of the bytes."""
     checked, go_on, remove = threading.Event(), threading.Event(), replica.blobs.remove
 
     def remove_later(digests):
