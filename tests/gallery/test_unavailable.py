@@ -11,6 +11,7 @@ from milvus_lite.engine import collection
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from tests.gallery.finding import DIMENSION, found_ids
+from tests.support.processes import refusing_port
 from tests.support.waiting import WAIT_SECONDS, join, run_threads
 
 
@@ -46,15 +47,15 @@ def every_call(gallery, vector):
 
 
 def test_every_call_fails_at_once_if_nothing_listens(unit_vectors):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and never listens
-        uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with MilvusGallery(uri, connect_seconds=WAIT_SECONDS) as gallery:
-            began = time.monotonic()
-            for act in every_call(gallery, unit_vectors(1)[0]):
-                with pytest.raises(IndexUnavailable):
-                    act()
-            assert time.monotonic() - began < WAIT_SECONDS
+    with (
+        refusing_port() as port,
+        MilvusGallery(f"http://127.0.0.1:{port}", connect_seconds=WAIT_SECONDS) as gallery,
+    ):
+        began = time.monotonic()
+        for act in every_call(gallery, unit_vectors(1)[0]):
+            with pytest.raises(IndexUnavailable):
+                act()
+        assert time.monotonic() - began < WAIT_SECONDS
 
 
 def test_only_one_thread_waits_for_a_silent_host(unit_vectors):

@@ -1,6 +1,5 @@
 """Replay with a real catalogue and a real Milvus."""
 
-import socket
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +17,7 @@ from tests.indexing.replaying import (
     living,
 )
 from tests.support.indexes import digest, on_both
+from tests.support.processes import refusing_port
 from tests.support.waiting import wait_until
 
 
@@ -212,20 +212,19 @@ def test_a_stop_ends_every_pause(catalogue, cats, gallery):
 
 
 def test_without_milvus_the_catalogue_works_and_the_lag_grows(catalogue, cats):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and never listens
-        with (
-            MilvusGallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere,
-            following(catalogue, nowhere) as replay,
-        ):
-            ids = add(catalogue, cats, "a", "b")
-            replay.wake()
-            catalogue.images.delete(cats.id, ids[:1])
-            time.sleep(0.6)
-            assert catalogue.images.count(cats.id) == 1
-            assert lag(catalogue, "cats") == 2
-            assert not replay.is_open(cats.index)
-            assert replay.alive
+    with (
+        refusing_port() as port,
+        MilvusGallery(f"http://127.0.0.1:{port}") as nowhere,
+        following(catalogue, nowhere) as replay,
+    ):
+        ids = add(catalogue, cats, "a", "b")
+        replay.wake()
+        catalogue.images.delete(cats.id, ids[:1])
+        time.sleep(0.6)
+        assert catalogue.images.count(cats.id) == 1
+        assert lag(catalogue, "cats") == 2
+        assert not replay.is_open(cats.index)
+        assert replay.alive
 
 
 def test_when_milvus_comes_back_replay_catches_up_by_itself(catalogue, cats, tmp_path):

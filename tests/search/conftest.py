@@ -1,7 +1,6 @@
 """Fixtures of search."""
 
 import itertools
-import socket
 
 import pytest
 
@@ -9,6 +8,7 @@ from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.replay import Replay
 from tests.search.searching import SPACE, searching
 from tests.support.indexes import commit, described
+from tests.support.processes import refusing_port
 from tests.support.waiting import wait_until
 
 
@@ -25,10 +25,8 @@ def searcher(catalogue, gallery):
 @pytest.fixture
 def without_milvus(catalogue):
     """Yield a searcher whose Milvus never answers."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and never listens
-        with MilvusGallery(f"http://127.0.0.1:{taken.getsockname()[1]}") as nowhere:
-            yield searching(catalogue, nowhere)
+    with refusing_port() as port, MilvusGallery(f"http://127.0.0.1:{port}") as nowhere:
+        yield searching(catalogue, nowhere)
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ Milvus knows no setting that keeps it to the loopback address; it listens on all
 
 import lzma
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from contextlib import suppress
 from importlib.util import find_spec
@@ -24,7 +22,7 @@ from grpc import RpcError
 from pymilvus import MilvusClient
 from pymilvus.exceptions import MilvusException
 
-from tests.support.processes import bound_to_parent
+from tests.support.processes import bound_to_parent, free_ports
 from tests.support.waiting import WAIT_SECONDS, wait_until
 
 _START_SECONDS = 120
@@ -65,7 +63,7 @@ class MilvusServer:
         self.folder = folder
         self.log = folder / "milvus.log"
         self._program = programs.absolute() / "milvus"
-        proxy, internal, *others = _free_ports(len(_ROOMS) + 4)
+        proxy, internal, *others = free_ports(len(_ROOMS) + 4)
         self.uri = f"http://127.0.0.1:{proxy}"
         self._access: dict[str, str] = {"token": token}
         etcd_client, etcd_peer, self._metrics_port, *rooms = others
@@ -239,14 +237,3 @@ def _etcd(client_port: int, peer_port: int) -> dict[str, str]:
         "initial-advertise-peer-urls": peer,
         "initial-cluster": f"default={peer}",
     }
-
-
-def _free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on, below those that outgoing connections take."""
-    ports: list[int] = []
-    while len(ports) < number:
-        port = random.randrange(12_000, 32_000)  # noqa: S311 - no secret
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            ports += [port] if port not in ports else []
-    return ports
