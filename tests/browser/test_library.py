@@ -218,7 +218,7 @@ def many(look: Look, gallery: str) -> Page:
     return page
 
 
-def test_of_ten_thousand_pictures_few_are_in_the_document(many: Page) -> None:
+def test_few_of_ten_thousand_pictures_are_in_the_document(many: Page) -> None:
     last = many.get_by_role("link", name="9999.png", exact=True)
     while not last.count():
         rows = many.locator("la-grid").get_attribute("aria-rowcount")

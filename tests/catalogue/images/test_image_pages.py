@@ -156,7 +156,7 @@ def test_concurrent_writers_lose_nothing(catalogue, cats, folder_job, described,
     assert revisions == sorted(set(revisions))
 
 
-def test_of_many_digests_the_known_ones_are_returned(catalogue, cats, space, add, digest):
+def test_the_known_ones_of_many_digests_are_returned(catalogue, cats, space, add, digest):
     dogs = catalogue.collections.create("dogs", space)
     tom, kit = add(cats, "tom", "kit")
     (rex,) = add(dogs, "rex")

@@ -68,7 +68,7 @@ def test_typed_paths_are_found_in_the_spelling_of_the_disk(ingest, run, write, f
     assert by_path(ingest) == {}
 
 
-def test_of_two_files_whose_names_look_alike_the_named_one_is_deleted(ingest, run, write, follow):
+def test_the_named_one_of_two_files_with_similar_names_is_deleted(ingest, run, write, follow):
     write({"Mu\u0308ller.png": png("red"), "M\u00fcller.png": png("green")})
     run()
     follow({"op": "delete", "path": "M\u00fcller.png"})

@@ -93,7 +93,7 @@ def test_uploads_are_indexed_each_once(ingest):
     assert counted(ingest.job(job)) == ("completed", 4, 4, 2, 1, 1)
 
 
-def test_what_is_known_is_not_described_again(ingest):
+def test_known_pictures_are_not_described_again(ingest):
     ingest.write_colours(20)
     ingest.train()
     ingest.work()

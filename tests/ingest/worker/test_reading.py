@@ -170,7 +170,7 @@ def test_a_deleted_collection_holds_nothing(read, folder):
     ],
     ids=["empty", "text", "truncated", "pixels", "bytes"],
 )
-def test_what_is_wrong_with_a_file_is_an_outcome(content, code, read, folder):
+def test_the_fault_of_a_file_is_its_outcome(content, code, read, folder):
     (folder / "a.jpg").write_bytes(content)
     assert failure(read("a.jpg")) == code
 

@@ -73,7 +73,7 @@ def test_the_wait_for_a_removal_ends(new_replica, expire):
         mine.send(b"one")
 
 
-def test_of_two_removals_of_the_same_bytes_one_is_left_to_the_other(new_replica):
+def test_the_second_of_two_removals_of_the_same_bytes_does_nothing(new_replica):
     mine, other = new_replica(), new_replica()
     with receiving(mine.uploads, streams(b"one")) as (stored,):
         pass
