@@ -14,9 +14,9 @@ from bento_service.catalogue.records import Computed
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument, PathNotFound
 from bento_service.ingest.retrying import retry_job
 from bento_service.ingest.starting.folder_jobs import start_folder_job
+from bento_service.requests import TrainRequest
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
-from client_sdk.schemas import TrainRequest
 from tests.ingest.worker.test_worker import Colours, Room, colours, counted
 from tests.support.job_files import todo
 from tests.support.pictures import png

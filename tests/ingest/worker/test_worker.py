@@ -38,12 +38,13 @@ from bento_service.ingest.worker import worker as worker_module
 from bento_service.ingest.worker.job_lists import Lists
 from bento_service.ingest.worker.reading import Reader
 from bento_service.ingest.worker.worker import TURN, Worker
+from bento_service.requests import TrainRequest
 from bento_service.settings import ImageRoot
 from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.image_roots import ImageRoots, Listed
 from bento_service.storage.originals import Originals
 from bento_service.storage.uploads import Uploads
-from client_sdk.schemas import JobState, TrainRequest
+from client_sdk.schemas import JobState
 from tests.support.blobs import receiving
 from tests.support.catalogues import sqlite_catalogue
 from tests.support.local_decoder import LocalDecoder
