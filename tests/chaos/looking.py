@@ -47,9 +47,10 @@ def _jobs_end(client: Client, ledgers: Sequence[Ledger]) -> list[Finding]:
     findings: list[Finding] = []
     deadline = time.monotonic() + _JOBS_SECONDS
     while True:
+        left = [job for job in islice(client.jobs(), _NEWEST_JOBS) if not job.state.is_final]
+        # After the list: a job that is not in it has ended, and its end is recorded here.
         for ledger in ledgers:
             findings += _progress(client, ledger)
-        left = [job for job in islice(client.jobs(), _NEWEST_JOBS) if not job.state.is_final]
         if not left:
             return findings
         if time.monotonic() > deadline:
