@@ -117,7 +117,7 @@ class ApiError(LookalikeError):
 
     def __post_init__(self) -> None:
         super().__init__(self.status, self.code, self.detail, self.request_id, self.retry_after)
-        self.is_passing = self.status in PASSING_STATUSES
+        self.is_passing: bool = self.status in PASSING_STATUSES
 
     def __str__(self) -> str:
         request = f", request {self.request_id}" if self.request_id else ""

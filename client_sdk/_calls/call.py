@@ -145,9 +145,8 @@ class Call(Generic[AnswerT]):
         try:
             return http.build_request(self.method, self.url, headers=self.headers, **options)
         except (TypeError, ValueError) as error:
-            given = str(fields)[:200]
             raise errors.UsageError(
-                f"{self.method} {self.url} cannot be sent with {given}: {error}"
+                f"{self.method} {self.url} cannot be sent with {str(fields)[:200]}: {error}"
             ) from error
 
 

@@ -216,7 +216,8 @@ def _path(picture: str | os.PathLike[str]) -> Path:
 
 
 def _is_pair(picture: object) -> TypeGuard[tuple[str, bytes]]:
-    return isinstance(picture, tuple) and list(map(type, picture)) == [str, bytes]
+    is_tuple = isinstance(picture, tuple)
+    return is_tuple and [type(item) for item in cast("tuple[object, ...]", picture)] == [str, bytes]
 
 
 def _file_part(field: str, picture: Any, number: int) -> Part:
