@@ -22,9 +22,9 @@ def test_replicas_can_be_started_for_the_first_time_at_once(new_postgresql_datab
 
     def start():
         try:
-            barrier.wait(30)
+            barrier.wait(60)
             with Catalogue.open(url) as catalogue:
-                barrier.wait(30)
+                barrier.wait(60)
                 catalogue.collections.ensure("default", space)
                 catalogue.roots.bind([RootRecord("a", "/a"), RootRecord("b", "/b")])
                 ids.append(catalogue.collections.instance_id())
@@ -105,7 +105,6 @@ def test_one_replica_is_the_owner(sessions):
 def test_a_silent_owner_is_followed_by_another(sessions):
     silent, other = sessions(silence_seconds=1), sessions()
     assert silent.own()
-    assert not other.own()
     wait_until(other.own, pause=0.1)
     with pytest.raises(CatalogueUnavailable):
         silent.own()

@@ -23,7 +23,7 @@ from tests.chaos.tally import Tally
 
 COLLECTIONS = ("default", "second", "scratch")
 _SEEDS = 20
-_HIT_SECONDS = 30.0
+_HIT_SECONDS = 90.0
 _POLL_SECONDS = 0.005
 _RARE = 40
 _STARTS = 3

@@ -55,7 +55,7 @@ class FaultyProxy:
         self._listens = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self._listens.wait(10)
+        assert self._listens.wait(60)
 
     def close(self) -> None:
         """End."""

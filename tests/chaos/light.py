@@ -20,7 +20,7 @@ from tests.support.forge import PROJECT, ForgeProcess
 from tests.support.processes import free_port
 
 _POLL_SECONDS = 0.01
-_STOP_SECONDS = 30.0
+_STOP_SECONDS = 60.0
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 

@@ -69,7 +69,7 @@ def test_a_broken_stream_is_reopened_without_repeated_events(service, ask, strea
         stream(running, {"state": "in_progress", "done": 2}),
         stream({}),
     )
-    jobs = ask(answers, lambda client: handle(client).events(timeout=5.0))
+    jobs = ask(answers, lambda client: handle(client).events(timeout=60.0))
     assert states(jobs) == [("in_progress", 1), ("in_progress", 2), ("completed", 4)]
     assert len(answers.requests) == 5
 

@@ -57,7 +57,7 @@ def read_by_grafana(dashboard):
 def served(server, photographs):
     """The names of all samples of a service that has indexed and searched, and their labels."""
     with Client(server.url) as client:
-        client.upload([photographs / "coffee.jpg"], collection="monitored").wait(timeout=60)
+        client.upload([photographs / "coffee.jpg"], collection="monitored").wait(timeout=300)
         client.search(photographs / "coffee.jpg", collection="monitored")
         text = httpx.get(f"{server.url}/metrics", timeout=60).text
         client.collection("monitored").delete()

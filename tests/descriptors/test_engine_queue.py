@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from bento_service.descriptors.engine_queue import QUERIES_A_TURN, EngineQueue
 from bento_service.errors import NotReady
-
-PATIENCE = 30
+from tests.support.waiting import WAIT_SECONDS
 
 
 class SteppedEngine:
@@ -33,18 +32,18 @@ class SteppedEngine:
     def describe(self, images):
         self.runs.append(images[:, 0].tolist())
         self._begun.release()
-        assert self._may.acquire(timeout=PATIENCE)
+        assert self._may.acquire(timeout=WAIT_SECONDS)
         if self.fails_on in self.runs[-1]:
             raise ValueError("this picture")
         return images.astype(np.float32) + 0.5
 
     def step(self, runs=1):
         for _ in range(runs):
-            assert self._begun.acquire(timeout=PATIENCE)
+            assert self._begun.acquire(timeout=WAIT_SECONDS)
             self._may.release()
 
     def wait_for_run(self):
-        assert self._begun.acquire(timeout=PATIENCE)
+        assert self._begun.acquire(timeout=WAIT_SECONDS)
         self._begun.release()
 
 

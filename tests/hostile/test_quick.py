@@ -8,7 +8,7 @@ from tests.hostile.campaign import Campaign
 from tests.hostile.made import made
 from tests.hostile.mutations import mutations
 
-PATIENCE = 6 * SLOWEST_SECONDS
+PATIENCE = 12 * SLOWEST_SECONDS
 """Seconds after which an answer counts as none: machines that run tests are busy."""
 
 

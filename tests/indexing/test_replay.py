@@ -22,7 +22,7 @@ from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.replay import Replay
 from tests.support.indexes import commit, described, digest, on_both, random_units
 from tests.support.processes import child
-from tests.support.waiting import wait_until
+from tests.support.waiting import WAIT_SECONDS, wait_until
 
 PROJECT = Path(__file__).parents[2]
 DIMENSION = 8
@@ -506,7 +506,7 @@ def test_an_index_that_cannot_be_opened_is_dropped_with_its_collection(
             monkeypatch.setattr(gallery, method, partial(called, getattr(gallery, method)))
         dogs = catalogue.collections.create("dogs", SPACE)
         replay.wake()
-        assert tried.wait(30)
+        assert tried.wait(WAIT_SECONDS)
         wait_until(lambda: dogs.index.name in gallery.names())  # it is built again and again
         catalogue.collections.delete(dogs.id)
         replay.wake()

@@ -33,7 +33,6 @@ OLD = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 3, "fp32")
 NEW = DescriptorSpace("vgg16-rmac4", "vgg16:one", "e" * 64, 3, "fp32")
 ELSEWHERE = DescriptorSpace("vgg16-rmac4", "vgg16:one", "d" * 64, 3, "int8")
 BOTH = Computed((OLD, NEW))
-PATIENCE = 30.0
 
 
 async def describe(images):

@@ -11,8 +11,7 @@ from bento_service.errors import PathNotFound
 from bento_service.ingest.watcher import Watched, notified_folders, polled_folders
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
-
-PATIENCE = 30
+from tests.support.waiting import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def folders(root, stop, request):
     with ThreadPoolExecutor(1) as thread:
 
         def following():
-            return thread.submit(next, changes, None).result(PATIENCE)
+            return thread.submit(next, changes, None).result(WAIT_SECONDS)
 
         yield following
         stop.set()

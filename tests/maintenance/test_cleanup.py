@@ -14,6 +14,7 @@ from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.uploads import Uploads
 from tests.support.blobs import receiving
 from tests.support.job_files import todo
+from tests.support.waiting import WAIT_SECONDS
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 
@@ -102,6 +103,6 @@ def test_cleanup_repeats_after_failures(catalogue, uploads, monkeypatch):
     async def run():
         async with periodic(cleanup.run, seconds=0.01, what="cleanup"):
             for _ in range(3):
-                assert await asyncio.to_thread(calls.acquire, timeout=10)
+                assert await asyncio.to_thread(calls.acquire, timeout=WAIT_SECONDS)
 
     asyncio.run(run())

@@ -8,12 +8,19 @@ from tests.support.waiting import wait_until_async
 
 
 class Election:
-    """Can be won and lost."""
+    """Can be won and lost; counts how often it was asked."""
 
     won = False
+    looks = 0
 
     def __call__(self):
+        self.looks += 1
         return self.won
+
+    async def is_asked(self, times):
+        """Wait until it has been asked this many times more."""
+        enough = self.looks + times
+        await wait_until_async(lambda: self.looks >= enough)
 
 
 def test_only_the_owner_acts():
@@ -24,14 +31,14 @@ def test_only_the_owner_acts():
 
     async def run():
         async with periodic(act, seconds=0.01, what="a test", is_owner=election):
-            await asyncio.sleep(0.2)
+            await election.is_asked(5)
             assert calls == []
             election.won = True
             await wait_until_async(lambda: len(calls) > 2)
             election.won = False
-            await asyncio.sleep(0.1)
+            await election.is_asked(1)  # an act that had begun has ended by then
             done = len(calls)
-            await asyncio.sleep(0.1)
+            await election.is_asked(5)
             assert len(calls) == done
 
     asyncio.run(run())
@@ -50,7 +57,7 @@ def test_a_context_is_entered_by_the_owner_and_left_by_a_former_one():
 
     async def run():
         async with while_owner(watching, election, look_seconds=0.01):
-            await asyncio.sleep(0.1)
+            await election.is_asked(5)
             assert events == []
             for number in (1, 2):
                 election.won = True

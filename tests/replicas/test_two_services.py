@@ -31,8 +31,8 @@ def test_each_file_of_a_job_is_described_by_one_of_them(new_pair, write):
         started = first.train(folder, collection="many")
         with ThreadPoolExecutor(1) as thread:
             events = thread.submit(lambda: list(second.job(started.id).events()))
-            job = started.wait(timeout=120, interval=0.05)
-            followed = events.result(60)
+            job = started.wait(timeout=300, interval=0.05)
+            followed = events.result(300)
         assert (job.state, job.total, job.indexed, job.failed) == (
             JobState.COMPLETED,
             FILES,
@@ -57,7 +57,7 @@ def test_what_was_acknowledged_by_one_is_seen_by_the_other_at_once(new_pair, wri
         for round_ in range(3):
             for one, other in ((first, second), (second, first)):
                 folder = write(pair, f"{round_}{one is first}", range(round_ * 10, round_ * 10 + 4))
-                one.train(folder, collection="cats").wait(timeout=60, interval=0.02)
+                one.train(folder, collection="cats").wait(timeout=300, interval=0.02)
                 (image, *_) = list(other.images(collection="cats"))
                 found = other.search(image.id, collection="cats", top_k=100)
                 assert len(found.hits) == 4
@@ -80,7 +80,7 @@ def test_a_job_is_canceled_and_retried_through_the_other(new_pair, write):
         assert canceled.state is JobState.CANCELED
         assert first.job(started.id).done == canceled.done
         again = second.job(started.id).retry()
-        ended = first.job(again.id).wait(timeout=120, interval=0.05)
+        ended = first.job(again.id).wait(timeout=300, interval=0.05)
         assert ended.state is JobState.COMPLETED
         assert first.job(started.id).done == canceled.done
         assert canceled.done + ended.done == 200

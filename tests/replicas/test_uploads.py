@@ -44,7 +44,7 @@ def test_uploads_through_either_are_indexed_and_shown_by_both(new_pair, storage,
 
         with ThreadPoolExecutor(8) as threads:
             jobs = list(threads.map(send, range(UPLOADS)))
-        ended = [second.job(job).wait(timeout=120, interval=0.05) for job in jobs]
+        ended = [second.job(job).wait(timeout=300, interval=0.05) for job in jobs]
         assert [(job.state, job.indexed, job.failed) for job in ended] == [
             (JobState.COMPLETED, 1, 0)
         ] * UPLOADS
@@ -69,9 +69,9 @@ def test_uploads_survive_deletions_of_the_same_pictures_by_the_other(new_pair, s
         with running(threading.Thread(target=delete), stop=ended.set):
             for _ in range(ROUNDS):
                 for path in sent[:4]:
-                    job = first.upload(path, collection="gone").wait(timeout=120, interval=0.02)
+                    job = first.upload(path, collection="gone").wait(timeout=300, interval=0.02)
                     assert (job.state, job.failed) == (JobState.COMPLETED, 0)
         for path in sent[:4]:
-            first.upload(path, collection="gone").wait(timeout=120, interval=0.02)
+            first.upload(path, collection="gone").wait(timeout=300, interval=0.02)
         shown = {image.name: image.content() for image in second.images(collection="gone")}
         assert shown == {path.name: path.read_bytes() for path in sent[:4]}

@@ -345,7 +345,7 @@ def test_pictures_that_wait_for_a_decoder_block_nothing_else(catalogue, gallery,
 
     class Busy(LocalDecoder):
         def decode(self, *arguments, **options):
-            assert is_free.wait(60)
+            assert is_free.wait(120)
             return super().decode(*arguments, **options)
 
     async def run():
@@ -354,7 +354,7 @@ def test_pictures_that_wait_for_a_decoder_block_nothing_else(catalogue, gallery,
         pictures = [searcher.by_picture(Query("cats"), png("red")) for _ in range(50)]
         waiting = asyncio.gather(*pictures)
         await asyncio.sleep(0.5)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert await asyncio.to_thread(lambda: "answered") == "answered"
             assert await run_sync(lambda: "answered") == "answered"
         assert not waiting.done()

@@ -9,6 +9,7 @@ from bento_service.descriptors.version import Weights
 from bento_service.serving.array_messages import ARRAY_KEY, array_body, array_headers
 from bento_service.serving.embedder_entrance import EmbedderEntrance
 from model_build.recipes import descriptor_version
+from tests.support.waiting import wait_until_async
 
 VERSION = descriptor_version("vgg16-mac", Weights(digest="0" * 64, source="none"))
 IMAGES = np.random.default_rng(1).integers(0, 256, (3, 224, 224, 3), np.uint8)
@@ -157,7 +158,7 @@ def test_only_so_many_images_are_under_way_at_once():
         behind.go_on.clear()
         app = guarded(behind, max_rows_under_way=7)
         waiting = [asyncio.create_task(asked(app, **whole())) for _ in range(2)]
-        await asyncio.sleep(0.01)
+        await wait_until_async(lambda: len(behind.paths) == 2)
         refused = await asked(app, **whole())
         behind.go_on.set()
         taken = [(await one)[0] for one in waiting]

@@ -12,6 +12,7 @@ from bento_service.errors import NotReady
 from bento_service.serving.array_messages import MEDIA_TYPE
 from bento_service.serving.remote_embedder import RemoteEmbedder
 from model_build.recipes import descriptor_version
+from tests.support.waiting import wait_until_async
 
 WEIGHTS = Weights(digest="0" * 64, source="none")
 VERSIONS = tuple(descriptor_version(name, WEIGHTS) for name in ("vgg16-mac", "vgg16-rgem"))
@@ -66,7 +67,7 @@ class Answering:
             await runner.cleanup()
 
 
-def asking(act, *, answering=None, folder=None, answer_seconds=30.0):
+def asking(act, *, answering=None, folder=None, answer_seconds=60.0):
     """Return the result of an action with an embedder over a server."""
 
     async def run():
@@ -167,7 +168,7 @@ def test_a_lost_connection_can_be_distinguished_from_everything_else():
         port = server.sockets[0].getsockname()[1]
         async with (
             server,
-            RemoteEmbedder(f"tcp://127.0.0.1:{port}", VERSIONS, answer_seconds=30) as other,
+            RemoteEmbedder(f"tcp://127.0.0.1:{port}", VERSIONS, answer_seconds=60) as other,
         ):
             with pytest.raises(ConnectionError):
                 await other.describe_query(IMAGES)
@@ -176,21 +177,25 @@ def test_a_lost_connection_can_be_distinguished_from_everything_else():
             await other_at(port)
 
     async def other_at(port):
-        async with RemoteEmbedder(f"tcp://127.0.0.1:{port}", VERSIONS, answer_seconds=30) as other:
+        async with RemoteEmbedder(f"tcp://127.0.0.1:{port}", VERSIONS, answer_seconds=60) as other:
             await other.describe_query(IMAGES)
 
     asking(act)
 
 
 def test_an_embedder_that_never_answers_is_given_up():
-    answering = Answering()
+    answering, is_given_up = Answering(), asyncio.Event()
 
     async def describe(request):
-        await asyncio.sleep(1.0)
+        await is_given_up.wait()
+
+    async def act(embedder):
+        with pytest.raises(NotReady, match=r"did not answer in 0.2 s"):
+            await query(embedder)
+        is_given_up.set()
 
     answering.describe = describe
-    with pytest.raises(NotReady, match=r"did not answer in 0.2 s"):
-        asking(query, answering=answering, answer_seconds=0.2)
+    asking(act, answering=answering, answer_seconds=0.2)
 
 
 def test_it_is_ready_where_it_answers_and_computes_what_it_has_to(caplog):
@@ -220,10 +225,7 @@ def test_a_wrong_embedder_is_in_the_log_before_anybody_asks(caplog):
     answering.headers["descriptors"] = identity((INT8,))
 
     async def act(embedder):
-        for _ in range(3000):
-            if caplog.records:
-                break
-            await asyncio.sleep(0.01)
+        await wait_until_async(lambda: caplog.records)
 
     asking(act, answering=answering)
     assert answering.taken == []

@@ -35,7 +35,7 @@ class RawServer:
     def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(60)
         self._listening.close()
 
     def gives(self, path: str, body: bytes, *headers: str, status: str = "200 OK") -> str:
@@ -67,7 +67,7 @@ class RawServer:
                 thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(20)
+        connection.settimeout(60)
         with connection, suppress(OSError):
             head = b""
             while b"\r\n\r\n" not in head and (piece := connection.recv(65536)):

@@ -326,11 +326,11 @@ def test_collections_are_made_listed_and_removed(client, photographs):
 def test_a_scratch_collection_goes_by_itself_with_its_uploads(client, backend, photographs):
     name = f"scratch-{uuid4().hex[:8]}"
     before = backend.stored()
-    made = client.create_collection(name, ttl_seconds=2)
-    assert made.created_at + timedelta(seconds=2) == made.expires_at
     other = io.BytesIO()
     with Image.open(photographs / "coins.jpg") as photograph:
         photograph.rotate(90).save(other, "PNG")
+    made = client.create_collection(name, ttl_seconds=4)  # until the upload, and again after it
+    assert made.created_at + timedelta(seconds=4) == made.expires_at
     client.upload([other.getvalue()], collection=name).wait()
     uploaded = backend.stored() - before
     assert len(uploaded) == (backend.data is not None)

@@ -9,6 +9,7 @@ import io
 import itertools
 import logging
 import os
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -62,7 +63,10 @@ def colours(number):
 
 
 class Colours:
-    """Describes a picture by its mean colour; counts, and waits or fails on request."""
+    """Describes a picture by its mean colour; counts, and waits or fails on request.
+
+    With `go_on`, a call waits for that event once `before_wait` pictures are described.
+    """
 
     def __init__(self):
         self.calls = 0
@@ -70,6 +74,8 @@ class Colours:
         self.blues = []
         self.largest = 0
         self.go_on = None
+        self.before_wait = 0
+        self.waiting = 0
         self.not_ready = 0
         self.pause = 0.0
 
@@ -78,7 +84,8 @@ class Colours:
         self.largest = max(self.largest, len(images))
         if self.calls <= self.not_ready:
             raise NotReady("starting")
-        if self.go_on is not None:
+        if self.go_on is not None and self.described >= self.before_wait:
+            self.waiting += 1
             await self.go_on.wait()
         await asyncio.sleep(self.pause)
         self.described += len(images)
@@ -381,7 +388,7 @@ def test_speed_is_known_while_a_job_runs(room):
     asyncio.run(run())
     known = [speed for speed in speeds if speed is not None]
     assert known
-    assert max(known) < 50  # a picture takes at least 0.05 s, two are under way
+    assert 0 < max(known) < 400  # 40 pictures a second; a busy machine reads its clock late
 
 
 # Going on after a stop
@@ -391,11 +398,12 @@ def test_a_worker_that_was_stopped_is_followed_by_one_that_goes_on(room):
     room.write_colours(50)
     job = room.train()
     describe = Colours()
-    describe.pause = 0.005
-    room.work(describe, until=lambda: room.job(job).done >= 15)
+    describe.go_on, describe.before_wait = asyncio.Event(), 2 * TURN
+    room.work(describe, until=lambda: room.job(job).done >= 2 * TURN)
     stopped = room.job(job)
     assert stopped.state is JobState.IN_PROGRESS
-    assert 15 <= stopped.done < 50
+    assert 2 * TURN <= stopped.done < 50
+    describe.go_on = None
     room.work(describe)
     assert counted(room.job(job)) == ("completed", 50, 50, 50, 0, 0)
     assert len(room.images()) == 50
@@ -434,7 +442,7 @@ def test_a_killed_worker_is_followed_by_one_that_goes_on(tmp_path):
         from test_worker import *
         room = Room(Path({str(tmp_path)!r}))
         describe = Colours()
-        describe.pause = 0.02
+        describe.go_on, describe.before_wait = asyncio.Event(), 3 * TURN
         room.count_commit = lambda: print(room.catalogue.jobs.open()[0].done, flush=True)
         room.work(describe)
     """
@@ -465,7 +473,16 @@ def test_stopping_does_not_wait_for_a_long_walk(room):
     for n in range(6000):
         (room.pictures / f"{n}.txt").touch()
     job = room.train()
+    walk = room.roots.walk
+
+    def slowly(*arguments, **options):
+        for number, listed in enumerate(walk(*arguments, **options)):
+            time.sleep(0.005 if number > 1000 else 0)
+            yield listed
+
+    room.roots.walk = slowly
     room.work(until=lambda: room.job(job).total >= 500)
+    room.roots.walk = walk
     stopped = room.job(job)
     assert not stopped.walked
     assert stopped.total < 6000
@@ -483,13 +500,11 @@ def test_a_canceled_job_stops_within_a_batch_and_ends_its_walk(room):
     room.write_colours(100)
     job = room.train()
     describe = Colours()
+    describe.go_on, describe.before_wait = asyncio.Event(), TURN
 
     async def run():
         async with room.worker(describe) as worker:
-            await wait_until_async(lambda: room.job(job).done >= TURN)
-            describe.go_on = asyncio.Event()
-            calls = describe.calls
-            await wait_until_async(lambda: describe.calls > calls)  # with a batch that waits
+            await wait_until_async(lambda: room.job(job).done >= TURN and describe.waiting)
             room.catalogue.job_control.cancel(job.id)
             worker.drop(job.number)
             at_once = room.job(job)
@@ -537,13 +552,14 @@ def test_a_job_that_is_canceled_by_another_process_is_dropped_too(room):
     room.write_colours(60)
     job = room.train()
     describe = Colours()
-    describe.pause = 0.02
+    describe.go_on, describe.before_wait = asyncio.Event(), TURN
 
     async def run():
         async with room.worker(describe) as worker:
             await wait_until_async(lambda: room.job(job).done >= TURN)
             room.catalogue.job_control.cancel(job.id)
             at_once = room.job(job)
+            describe.go_on.set()
             await wait_until_async(lambda: not worker._turns)
             await asyncio.sleep(0.2)
             assert room.job(job) == at_once
@@ -743,10 +759,10 @@ def test_while_the_embedder_is_away_the_event_loop_goes_on(room):
         async with room.worker(describe):
             await wait_until_async(lambda: describe.calls >= 2)
             calls, turns = describe.calls, 0
-            while describe.calls < calls + 2:
+            while describe.calls < calls + 10:
                 turns += 1
                 await asyncio.sleep(0)
-            assert turns > 20  # the loop has turned many times between two calls
+            assert turns > 100  # the loop turns many times between two calls
 
     asyncio.run(asyncio.wait_for(run(), WAIT_SECONDS))
 
@@ -798,7 +814,7 @@ def test_a_job_left_from_another_model_fails_and_mixes_nothing(room):
     room.write_colours(30)
     job = room.train()
     describe = Colours()
-    describe.pause = 0.01
+    describe.go_on, describe.before_wait = asyncio.Event(), TURN
     room.work(describe, until=lambda: room.job(job).done > 0)
     before = len(room.images())
     room.work(space=replace(SPACE, model="vgg16:two", fingerprint="e" * 64))
@@ -827,7 +843,7 @@ def test_a_root_that_vanished_fails_the_job_without_telling_its_path(room):
 
 
 def test_files_that_vanish_after_their_walk_are_failures_of_their_own(room):
-    room.write_colours(30)
+    room.write_colours(60)
     job = room.train()
 
     async def run():
@@ -835,15 +851,14 @@ def test_files_that_vanish_after_their_walk_are_failures_of_their_own(room):
         describe.go_on = asyncio.Event()
         async with room.worker(describe):
             await wait_until_async(lambda: describe.calls > 0 and room.job(job).walked)
-            for n in range(29, 19, -1):
-                (room.pictures / f"many/{n:04}.png").unlink(missing_ok=True)
+            shutil.rmtree(room.pictures / "many")
             describe.go_on.set()
             await wait_until_async(lambda: not room.catalogue.jobs.open())
 
     asyncio.run(run())
     done = room.job(job)
-    assert (done.state, done.done) == (JobState.COMPLETED, 30)
-    assert 0 < done.failed <= 10
+    assert (done.state, done.done) == (JobState.COMPLETED, 60)
+    assert 60 - 4 * TURN <= done.failed < 60  # at most four turns had been read
     codes = {f.code for f in room.catalogue.jobs.failures(job.number, after=0, limit=99)}
     assert codes == {"path_not_found"}
 
