@@ -9,7 +9,7 @@ from bento_service.errors import IndexUnavailable
 from bento_service.gallery.exact import ExactGallery
 from bento_service.gallery.index_types import IndexType
 from bento_service.gallery.rows import Rows
-from tests.gallery.test_gallery import CONDITIONS
+from tests.gallery.finding import CONDITIONS
 from tests.support.waiting import join, wait_until
 
 DIMENSION = 16
