@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bento_service.api.pages import DuplicateGroups
 from bento_service.application import Application
 from bento_service.catalogue.jobs.records import FailureRecord, JobRecord
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, SourceRecord
@@ -33,7 +34,6 @@ from client_sdk.schemas import (
 from client_sdk.schemas.compare import (
     Comparison,
     DuplicateGroup,
-    DuplicateGroups,
     Evidence,
     GroupedImage,
     Likeness,
