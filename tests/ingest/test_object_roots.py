@@ -7,17 +7,17 @@ import pytest
 
 from bento_service.errors import StorageUnavailable
 from bento_service.ingest.worker.pruning import prune
+from bento_service.requests import TrainRequest
 from bento_service.settings import ObjectImageRoot
 from bento_service.storage.image_roots import ImageRoots
-from client_sdk.schemas import TrainRequest
-from tests.ingest.worker.test_worker import Room
+from tests.support.ingesting import Ingest
 from tests.support.object_storage import BUCKET, refusing
 from tests.support.pictures import png
 
 
 @pytest.fixture
 def room(tmp_path, at_s3):
-    made = Room(tmp_path)
+    made = Ingest(tmp_path)
     made.roots = ImageRoots([ObjectImageRoot("pictures", f"s3://{BUCKET}/shop")])
     with made.catalogue:
         yield made

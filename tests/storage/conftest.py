@@ -9,7 +9,7 @@ from tests.storage.object_roots import ADDRESS
 
 @pytest.fixture
 def folder(tmp_path):
-    """The image root's folder."""
+    """Return the folder of the image root."""
     made = tmp_path / "pictures"
     made.mkdir()
     return made
