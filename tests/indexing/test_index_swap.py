@@ -22,11 +22,11 @@ from bento_service.filters.parser import parse
 from bento_service.gallery.index_types import IndexRule, IndexType
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.index_swap import IndexSwap
-from bento_service.indexing.replay import Replay
+from bento_service.indexing.replay import Replay, ReplayPace
 from bento_service.search.filtered import FilterLimits
 from bento_service.search.nearest import SearchMethod
+from bento_service.search.picture_searcher import PictureSearcher
 from bento_service.search.query import Query
-from bento_service.search.searcher import Searcher
 from tests.support import indexes
 from tests.support.catalogues import sqlite_catalogue
 from tests.support.local_decoder import LocalDecoder
@@ -107,7 +107,7 @@ class Room:
 
     def searching(self, describe=None, **options):
         computed = Computed((SPACE,))
-        return Searcher(
+        return PictureSearcher(
             self.catalogue,
             self.gallery,
             Describer(DECODER, describe, side=4),
@@ -126,7 +126,7 @@ class Room:
                 IndexRule(choice, embedded=False, **options),
                 building_seconds=0.1,
             ),
-            gather_seconds=0.01,
+            pace=ReplayPace(gather_seconds=0.01),
         )
 
     @property
@@ -401,12 +401,15 @@ def test_an_explanation_names_the_index_and_the_method(hnsw):
 
 METHODS = {
     "compared": (SearchMethod.PASSING_COMPARED, FilterLimits(compared=10_000)),
-    "pushed down": (SearchMethod.PUSHED_DOWN, FilterLimits(compared=0, far=0, near=0)),
+    "pushed down": (SearchMethod.PUSHED_DOWN, FilterLimits(compared=0, send_above=0, read_above=0)),
     "by the index, ids known": (
         SearchMethod.INDEX_FILTERED,
-        FilterLimits(compared=0, far=10**9, near=0),
+        FilterLimits(compared=0, send_above=10**9, read_above=0),
     ),
-    "by the index": (SearchMethod.INDEX_FILTERED, FilterLimits(compared=0, far=10**9, near=10**9)),
+    "by the index": (
+        SearchMethod.INDEX_FILTERED,
+        FilterLimits(compared=0, send_above=10**9, read_above=10**9),
+    ),
 }
 
 

@@ -19,7 +19,7 @@ from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.states import SourceKind
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.indexing.replay import Replay
+from bento_service.indexing.replay import Replay, ReplayPace
 from tests.support.indexes import commit, described, digest, on_both, random_units
 from tests.support.processes import child
 from tests.support.waiting import WAIT_SECONDS, wait_until
@@ -54,9 +54,8 @@ def lag(catalogue, name):
 
 @contextmanager
 def following(catalogue, gallery, on_purged=lambda digests: None, **options):
-    with Replay(
-        catalogue, gallery, on_purged=on_purged, **{"gather_seconds": 0.01, **options}
-    ) as replay:
+    pace = ReplayPace(**{"gather_seconds": 0.01, **options})
+    with Replay(catalogue, gallery, on_purged=on_purged, pace=pace) as replay:
         yield replay
 
 
