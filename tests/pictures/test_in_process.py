@@ -16,8 +16,7 @@ from bento_service.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from bento_service.pictures.in_process import decode
-from bento_service.pictures.square import thumbnail
+from bento_service.pictures.in_process import decode, thumbnail
 from client_sdk.decoding.formats import MEDIA_TYPES
 
 # Pillow warns about damaged metadata; what counts is what comes out.

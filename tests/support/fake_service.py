@@ -27,7 +27,7 @@ from bento_service.errors import (
     Unauthenticated,
 )
 from bento_service.filters.values import check_metadata
-from bento_service.pictures.square import thumbnail
+from bento_service.pictures.in_process import thumbnail
 from client_sdk import __version__
 from client_sdk.decoding.formats import MEDIA_TYPES
 from client_sdk.schemas import (
