@@ -21,12 +21,14 @@ FROM tools AS packages
 # faster on Intel processors with AMX. With torch added: for an NVIDIA device.
 ARG EXTRAS=server,lite,openvino
 # One date for all files, so that equal builds are equal; bytecode, so that no process compiles what
-# it imports; nothing that only tests, converters and programs in C need.
+# it imports; nothing that only tests, converters and programs in C need. PyTorch imports
+# its own folder `testing`.
 RUN --mount=type=cache,target=/cache \
     uv pip install --quiet -r pyproject.toml -r service/pyproject.toml \
         $(echo ",$EXTRAS" | sed 's/,/ --extra /g') \
     && cd /opt/lookalike/packages/lib/python*/site-packages \
-    && find . -type d '(' -name tests -o -name test -o -name testing ')' -prune -exec rm -r {} + \
+    && find . -path ./torch -prune -o \
+        -type d '(' -name tests -o -name test -o -name testing ')' -prune -exec rm -r {} + \
     && rm -r onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
         onnxruntime/capi/libonnxruntime.so.* numpy/distutils numpy/f2py \
     && if [ -d openvino ]; then rm openvino/libs/libopenvino_intel_[gn]pu_plugin.so; \

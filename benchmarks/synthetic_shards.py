@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.descriptors import Matrix, blocks
-from bento_service.admin.image_files import FolderManifest, Shard, write_folder_manifest
 from bento_service.admin.interchange import schema
+from bento_service.admin.manifests import Shard, ShardsManifest
 from bento_service.catalogue.records import DescriptorSpace
 
 _DIMENSION = 1024
@@ -41,8 +41,7 @@ def write_shards(folder: Path, count: int) -> None:
         pq.write_table(table, folder / name, use_dictionary=False)
         shards.append(Shard(file=name, rows=len(vectors)))
         first += len(vectors)
-    manifest = FolderManifest(fingerprint=SPACE.fingerprint, shards=tuple(shards))
-    write_folder_manifest(folder, manifest)
+    ShardsManifest(fingerprint=SPACE.fingerprint, shards=tuple(shards)).write(folder)
 
 
 def _arrays(columns: Any, vectors: Matrix, first: int) -> list[Any]:

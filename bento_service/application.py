@@ -102,12 +102,9 @@ class Application(Parts):
         self.replay.wake()
 
     async def thumbnail(self, image: ImageRecord, *, side: int, sender: str = "") -> bytes:
-        """Return a small WebP of an image. Waiting for a decoder must not block other requests.
+        """Return a small WebP of an image, which fits in a square of `side` pixels.
 
-        Args:
-            image: The image.
-            side: Side of the square that the thumbnail fits in, in pixels.
-            sender: The caller; senders of expensive pictures take turns.
+        Waiting for a decoder must not block other requests; expensive senders take turns.
 
         Raises:
             ImageNotFound: The original is gone.

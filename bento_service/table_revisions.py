@@ -29,14 +29,7 @@ def check_revision(present: str | None) -> None:
 
 
 def check_sqlite(url: str) -> None:
-    """Check the tables of a catalogue in SQLite, if it has any.
-
-    Args:
-        url: An SQLAlchemy URL; other databases are checked when they are opened.
-
-    Raises:
-        Conflict: A newer release has migrated them.
-    """
+    """Raise `Conflict` if a newer release has migrated the tables of an SQLite catalogue."""
     scheme, _, path = url.partition(":///")
     file = Path(path.partition("?")[0])
     if not scheme.startswith("sqlite") or not file.is_file():

@@ -19,6 +19,7 @@ from bento_service.admin.recall import Measurement, recall
 from bento_service.admin.restore import restore
 from bento_service.admin.roots import forget_root, list_roots
 from bento_service.admin.verify import Verification, verify
+from bento_service.gallery.hiding import load_pyarrow
 from bento_service.settings import Settings
 from client_sdk.schemas import DEFAULT_COLLECTION
 
@@ -51,8 +52,9 @@ def _run(command: str, options: dict[str, Any]) -> Answer:
             return compact(settings, **options)
         case "recall":
             return recall(settings, Measurement(**options))
-    # Parquet takes half a second to load, and is not installed everywhere.
+    # Parquet takes a moment to load, and is not installed everywhere.
     try:
+        load_pyarrow()
         from bento_service.admin.exporting import export
         from bento_service.admin.importing import import_images
         from bento_service.admin.selection import ImportOptions

@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from bento_service.errors import CatalogueUnavailable, LookalikeError
 from bento_service.settings import SettingsError
@@ -18,11 +18,14 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a command: a record for programs (`--json`) and the same as text lines."""
+    """The result of a command: a record for programs (`--json`) and the same as text lines.
+
+    The exit code is `FINDINGS` unless it is clean.
+    """
 
     record: dict[str, object]
-    lines: tuple[str, ...] = field(default=())
-    code: int = CLEAN
+    lines: Sequence[str]
+    is_clean: bool = True
 
 
 def answered(run: Callable[[], Answer], *, as_json: bool, interrupted: str) -> int:
@@ -40,7 +43,7 @@ def answered(run: Callable[[], Answer], *, as_json: bool, interrupted: str) -> i
     else:
         text = json.dumps(answer.record, indent=2) if as_json else "\n".join(answer.lines)
         sys.stdout.write(f"{text}\n")
-        return answer.code
+        return CLEAN if answer.is_clean else FINDINGS
     sys.stderr.write(f"lookalike: {message}\n")
     return CANNOT_RUN
 

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal, shown_bytes
+from bento_service.admin.answer import Answer, Refusal, shown_bytes
 from bento_service.admin.data import locked, opened_catalogue, sqlite_file
-from bento_service.admin.manifest import (
+from bento_service.admin.manifests import (
     MARKER,
     UPLOADS,
+    BackupManifest,
     CatalogueCopy,
-    Manifest,
     UploadCopies,
-    read_manifest,
-    write_manifest,
 )
 from bento_service.admin.needed import needed_uploads
 from bento_service.admin.progress import stage
@@ -51,12 +49,7 @@ class _Copied:
 
 
 def back_up(settings: Settings, target: Path, *, dry_run: bool = False) -> Answer:
-    """Back up into a folder; the exit code is `FINDINGS` if the service has lost some uploads.
-
-    Raises:
-        Refusal: The catalogue is not SQLite, or the folder is not for backups of this catalogue.
-        StorageFull: The disk is full; an earlier backup in the folder stays complete.
-    """
+    """Back up into a folder; the exit code is `FINDINGS` if the service has lost some uploads."""
     database = _sqlite_catalogue(settings)
     target = target.absolute()
     _check_target(settings, target)
@@ -75,7 +68,7 @@ def back_up(settings: Settings, target: Path, *, dry_run: bool = False) -> Answe
         copied = _copied(catalogue, database, stored, kept, target, since)
         manifest = _manifest(copied, kept, target)
         (target / _PARTIAL).replace(target / manifest.catalogue.file)
-        write_manifest(target, manifest)
+        manifest.write(target)
         _prune(target, manifest, kept, copied.needed)
     return _answer(manifest, len(copied.needed - copied.lost - before))
 
@@ -105,7 +98,7 @@ def _check_target(settings: Settings, target: Path) -> None:
 
 def _check_instance(catalogue: Catalogue, target: Path) -> None:
     try:
-        earlier = read_manifest(target)
+        earlier = BackupManifest.read(target)
     except Refusal:
         return  # missing or damaged: this backup replaces it
     if earlier.instance != catalogue.collections.instance_id():
@@ -164,11 +157,11 @@ def copy_upload(source: BlobStore, target: BlobStore, digest: str) -> bool:
         target.drop([staged])
 
 
-def _manifest(copied: _Copied, kept: BlobStore, target: Path) -> Manifest:
+def _manifest(copied: _Copied, kept: BlobStore, target: Path) -> BackupManifest:
     partial = target / _PARTIAL
     digest = file_digest(partial)
     whole = copied.needed - copied.lost
-    return Manifest(
+    return BackupManifest(
         created_at=copied.created_at,
         instance=copied.instance,
         catalogue=CatalogueCopy(
@@ -184,7 +177,7 @@ def _manifest(copied: _Copied, kept: BlobStore, target: Path) -> Manifest:
     )
 
 
-def _prune(target: Path, manifest: Manifest, kept: BlobStore, needed: set[str]) -> None:
+def _prune(target: Path, manifest: BackupManifest, kept: BlobStore, needed: set[str]) -> None:
     """Remove files that only earlier backups needed, after their manifest was replaced."""
     for earlier in target.glob("catalogue-*.db"):
         if earlier.name != manifest.catalogue.file:
@@ -210,7 +203,7 @@ def _plan(catalogue: Catalogue, database: Path, stored: BlobStore, target: Path)
     return Answer(record, (line,))
 
 
-def _answer(manifest: Manifest, new: int) -> Answer:
+def _answer(manifest: BackupManifest, new: int) -> Answer:
     summary = (
         f"backed up: the catalogue ({shown_bytes(manifest.catalogue.bytes)}) and "
         f"{manifest.uploads.count} uploads ({shown_bytes(manifest.uploads.bytes)}), {new} of them "
@@ -223,4 +216,4 @@ def _answer(manifest: Manifest, new: int) -> Answer:
             "not in the backup; `verify --deep` lists their images"
         )
     record = {**manifest.model_dump(mode="json"), "copied": new}
-    return Answer(record, tuple(lines), FINDINGS if manifest.lost else CLEAN)
+    return Answer(record, lines, is_clean=not manifest.lost)

@@ -21,10 +21,6 @@ def compact(settings: Settings, *, dry_run: bool = False) -> Answer:
 
     Other databases and a Milvus server compact themselves and are skipped. A crash at any moment
     is harmless: an incomplete index is rebuilt at the next start.
-
-    Raises:
-        Refusal: A service runs.
-        IndexUnavailable: Milvus Lite does not answer.
     """
     with service_stopped(settings), opened_catalogue(settings) as catalogue:
         lite = None if "://" in settings.milvus else Path(settings.milvus)
@@ -44,7 +40,7 @@ def compact(settings: Settings, *, dry_run: bool = False) -> Answer:
         f"{shown_bytes(freed[name])} freed"
         for name in before
     ]
-    return Answer({"before": before, "after": after, "won": freed}, tuple(lines))
+    return Answer({"before": before, "after": after, "won": freed}, lines)
 
 
 def _sizes(database: Path | None, lite: Path | None) -> dict[str, int]:
@@ -66,7 +62,7 @@ def _plan(before: dict[str, int], database: Path | None) -> Answer:
         free = pages * size
     lines = [f"{name}: {shown_bytes(size)}" for name, size in before.items()]
     lines.append(f"{shown_bytes(free)} of the catalogue can be freed; of the index not known yet")
-    return Answer({"before": before, "free_in_catalogue": free}, tuple(lines))
+    return Answer({"before": before, "free_in_catalogue": free}, lines)
 
 
 def _rebuild_indexes(settings: Settings, catalogue: Catalogue) -> None:

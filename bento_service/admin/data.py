@@ -28,11 +28,7 @@ def sqlite_file(settings: Settings) -> Path | None:
 
 @contextmanager
 def opened_catalogue(settings: Settings, *, create: bool = False) -> Iterator[Catalogue]:
-    """Open the catalogue without migrating it, and create a missing one if `create` is set.
-
-    Raises:
-        Refusal: There is no catalogue, or another release wrote it.
-    """
+    """Open the catalogue without migrating it, and create a missing one if `create` is set."""
     file, present = sqlite_file(settings), None
     if file is None or file.is_file():
         with Database(settings.catalogue) as database, database.reading() as connection:
@@ -57,9 +53,6 @@ def service_stopped(settings: Settings, *, instead: str = "") -> Iterator[None]:
 
     With PostgreSQL, also be the owner of the indexes meanwhile. The message names what can be done
     `instead` while the service runs.
-
-    Raises:
-        Refusal: A service or another command runs.
     """
     if not settings.data_dir.is_dir():
         raise Refusal(f"there is no data folder {settings.data_dir}; set LOOKALIKE_DATA_DIR")
@@ -76,11 +69,7 @@ def service_stopped(settings: Settings, *, instead: str = "") -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path, refusal: str) -> Iterator[None]:
-    """Lock a folder.
-
-    Raises:
-        Refusal: Another process has locked it.
-    """
+    """Lock a folder; `refusal` says what to do if another process has locked it."""
     with ExitStack() as stack:
         try:
             stack.enter_context(sole_user(folder))
@@ -90,11 +79,7 @@ def locked(folder: Path, refusal: str) -> Iterator[None]:
 
 
 def chosen(catalogue: Catalogue, name: str | None) -> list[CollectionRecord]:
-    """Return one collection, or all of them without a name.
-
-    Raises:
-        CollectionNotFound: No collection has that name.
-    """
+    """Return one collection, or all of them without a name."""
     return catalogue.collections.all() if name is None else [catalogue.collections.named(name)]
 
 

@@ -132,20 +132,16 @@ def _examine_hashes(
     page: Sequence[ImageRecord],
     findings: Findings,
 ) -> None:
-    ids = [image.id for image in page]
-    hashes, miniatures = catalogue.hashes.of(ids), catalogue.hashes.miniatures(ids)
-    for image_id in ids:
-        data = hashes.get(image_id), miniatures.get(image_id)
+    for image_id, (hashes, small) in catalogue.hashes.both([image.id for image in page]).items():
         try:
-            restored(data[0])
-            if data[1] is not None:
-                miniature.restored(data[1])
+            restored(hashes)
+            if small is not None:
+                miniature.restored(small)
         except ValueError:
-            sizes = [len(part or b"") for part in data]
             findings.add(
                 Kind.HASHES_DAMAGED,
-                f"image {image_id} of {collection.name}: hashes of {sizes[0]} bytes, "
-                f"a miniature of {sizes[1]}",
+                f"image {image_id} of {collection.name}: hashes of {len(hashes or b'')} bytes, "
+                f"a miniature of {len(small or b'')}",
             )
             findings.misshapen.append(image_id)
 
@@ -179,11 +175,7 @@ def examine_indexes(
     gallery: MilvusGallery | None,
     findings: Findings,
 ) -> None:
-    """Compare every index with the catalogue; without a folder of Milvus Lite, pass `None`.
-
-    Raises:
-        IndexUnavailable: Milvus does not answer.
-    """
+    """Compare every index with the catalogue; without a folder of Milvus Lite, pass `None`."""
     present, left_over = own_indexes(catalogue, gallery) if gallery else (set(), set())
     for name in sorted(left_over):
         findings.add(Kind.INDEX_LEFT_OVER, name)

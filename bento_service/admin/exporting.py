@@ -25,12 +25,7 @@ _ROWS_A_GROUP = 500
 def export(
     settings: Settings, file: Path, *, collection: str, force: bool = False, dry_run: bool = False
 ) -> Answer:
-    """Write the undeleted images of a collection in one snapshot, by ascending id.
-
-    Raises:
-        Refusal: The file exists, and `force` is not set.
-        CollectionNotFound: No collection has that name.
-    """
+    """Write the undeleted images of a collection in one snapshot, by ascending id."""
     if file.exists() and not force:
         raise Refusal(f"{file} exists already; give another name, or --force to replace it")
     with opened_catalogue(settings) as catalogue:

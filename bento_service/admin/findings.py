@@ -2,77 +2,48 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum
 
 _EXAMPLES = 5
 
 
-class Kind(StrEnum):
-    """Kinds of findings; `MEANING` explains each."""
+class Kind(Enum):
+    """Kinds of findings: the problem, and what `--repair` does about it, if anything."""
 
-    CATALOGUE_DAMAGED = "catalogue_damaged"
-    ROW_DANGLING = "row_dangling"
-    IMAGE_LOST = "image_lost"
-    IMAGE_OUT_OF_REACH = "image_out_of_reach"
-    SOURCE_LOST = "source_lost"
-    DESCRIPTOR_DAMAGED = "descriptor_damaged"
-    HASHES_DAMAGED = "hashes_damaged"
-    UPLOAD_UNNEEDED = "upload_unneeded"
-    UPLOAD_STRAY = "upload_stray"
-    QUEUED_UPLOAD_LOST = "queued_upload_lost"
-    INDEX_MISSING = "index_missing"
-    INDEX_DAMAGED = "index_damaged"
-    INDEX_ROW_MISSING = "index_row_missing"
-    INDEX_ROW_UNKNOWN = "index_row_unknown"
-    INDEX_LEFT_OVER = "index_left_over"
+    CATALOGUE_DAMAGED = ("the database's own check fails; restore a backup",)
+    ROW_DANGLING = "a row refers to a missing row", "removes it, except images and indexes"
+    IMAGE_LOST = ("no source has the image's bytes; --repair --drop-missing deletes the image",)
+    IMAGE_OUT_OF_REACH = (
+        "no source can be read: configure or mount its root, restore the uploads, or grant access",
+    )
+    SOURCE_LOST = ("one source is gone or changed, another has the bytes",)
+    DESCRIPTOR_DAMAGED = (
+        "a stored descriptor is missing or not a unit vector; delete the image and train again",
+    )
+    HASHES_DAMAGED = (
+        "perceptual hashes or a miniature have a wrong length",
+        "removes them, and the service computes them again",
+    )
+    UPLOAD_UNNEEDED = "neither an image nor a job needs this upload", "removes it"
+    UPLOAD_STRAY = ("a file in the uploads folder is not an upload; move it away",)
+    QUEUED_UPLOAD_LOST = ("an open job needs this missing upload; the job will count it as failed",)
+    INDEX_MISSING = "a collection has no index", "or a start of the service builds it"
+    INDEX_DAMAGED = "an index does not load", "or a start of the service rebuilds it"
+    INDEX_ROW_MISSING = "the index lacks an image", "inserts it"
+    INDEX_ROW_UNKNOWN = "the index has a row without an image", "removes it"
+    INDEX_LEFT_OVER = "an index belongs to no collection", "drops it"
 
-
-MEANING = {
-    Kind.CATALOGUE_DAMAGED: "the database's own check fails; restore a backup",
-    Kind.ROW_DANGLING: "a row refers to a missing row; --repair removes it, except images and "
-    "indexes",
-    Kind.IMAGE_LOST: "no source has the image's bytes; --repair --drop-missing deletes the image",
-    Kind.IMAGE_OUT_OF_REACH: "no source can be read: configure or mount its root, "
-    "put the uploads back, or let the service read the file",
-    Kind.SOURCE_LOST: "one source is gone or changed, another has the bytes",
-    Kind.DESCRIPTOR_DAMAGED: "a stored descriptor is missing or not a unit vector; delete the "
-    "image and train again",
-    Kind.HASHES_DAMAGED: "perceptual hashes or a miniature have a wrong length; --repair removes "
-    "them, and the service computes them again",
-    Kind.UPLOAD_UNNEEDED: "neither an image nor a job needs this upload; --repair removes it",
-    Kind.UPLOAD_STRAY: "a file in the uploads folder is not an upload; move it away",
-    Kind.QUEUED_UPLOAD_LOST: "an open job needs this missing upload; the job will count it as "
-    "failed",
-    Kind.INDEX_MISSING: "a collection has no index; --repair or a start of the service builds it",
-    Kind.INDEX_DAMAGED: "an index does not load; --repair or a start of the service rebuilds it",
-    Kind.INDEX_ROW_MISSING: "the index lacks an image; --repair inserts it",
-    Kind.INDEX_ROW_UNKNOWN: "the index has a row without an image; --repair removes it",
-    Kind.INDEX_LEFT_OVER: "an index belongs to no collection; --repair drops it",
-}
-REPAIRABLE = frozenset(
-    {
-        Kind.ROW_DANGLING,
-        Kind.HASHES_DAMAGED,
-        Kind.UPLOAD_UNNEEDED,
-        Kind.INDEX_MISSING,
-        Kind.INDEX_DAMAGED,
-        Kind.INDEX_ROW_MISSING,
-        Kind.INDEX_ROW_UNKNOWN,
-        Kind.INDEX_LEFT_OVER,
-    }
-)
+    def __init__(self, problem: str, repair: str = "") -> None:
+        self.code = self.name.lower()
+        self.meaning = f"{problem}; --repair {repair}" if repair else problem
+        self.is_repairable = bool(repair)
 
 
 @dataclass
 class Findings:
-    """Numbers of checked items, and the findings.
+    """Numbers of checked items, by their plural noun, and of findings, with the first examples.
 
-    Attributes:
-        checked: Numbers of checked items, by their plural noun.
-        counts: Findings by kind.
-        examples: The first few of each kind.
-        lost: Ids of lost images, by the id of their collection.
-        misshapen: Ids of images with damaged hashes.
+    `lost` has ids of lost images by their collection, `misshapen` those with damaged hashes.
     """
 
     checked: Counter[str] = field(default_factory=Counter)
@@ -94,9 +65,9 @@ class Findings:
             "checked": dict(self.checked),
             "findings": [
                 {
-                    "kind": kind.value,
+                    "kind": kind.code,
                     "count": self.counts[kind],
-                    "meaning": MEANING[kind],
+                    "meaning": kind.meaning,
                     "examples": self.examples[kind],
                 }
                 for kind in Kind
@@ -109,7 +80,7 @@ class Findings:
         lines = [f"checked {', '.join(f'{count} {noun}' for noun, count in self.checked.items())}"]
         for kind in Kind:
             if kind in self.counts:
-                lines.append(f"{self.counts[kind]:>8}  {kind.value}: {MEANING[kind]}")
+                lines.append(f"{self.counts[kind]:>8}  {kind.code}: {kind.meaning}")
                 lines.extend(f"{'':>10}  {example}" for example in self.examples[kind])
                 if self.counts[kind] > len(self.examples[kind]):
                     lines.append(f"{'':>10}  ...")

@@ -13,20 +13,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal
-from bento_service.admin.data import (
-    locked,
-    opened_catalogue,
-    service_stopped,
-    sqlite_file,
-)
-from bento_service.admin.image_files import image_files
-from bento_service.admin.interchange import ImageFile
+from bento_service.admin.answer import Answer, Refusal
+from bento_service.admin.data import locked, opened_catalogue, service_stopped, sqlite_file
+from bento_service.admin.interchange import ImageFile, image_files
 from bento_service.admin.progress import stage
 from bento_service.admin.rows import Places, checked_rows, rows_of_sources
 from bento_service.admin.selection import ImportOptions, Selection
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.images.loading import LoadedImage, load_images, unsettled
+from bento_service.catalogue.images.loading import load_images, unsettled
+from bento_service.catalogue.jobs.records import NewImage
 from bento_service.catalogue.records import CollectionRecord, DescriptorSpace
 from bento_service.errors import CollectionNotFound
 from bento_service.settings import Settings
@@ -40,11 +35,6 @@ def import_images(settings: Settings, path: Path, options: ImportOptions) -> Ans
     """Import a file or a folder; the exit code is `FINDINGS` if images without bytes were left out.
 
     With PostgreSQL a service may run meanwhile, unless uploads are to be copied.
-
-    Raises:
-        Refusal: A service runs, a file is damaged, its descriptors are of another version, or
-            the collection has more than one descriptor.
-        InvalidArgument: The name of the collection is invalid.
     """
     files = image_files(path)
     space = files[0].space
@@ -103,12 +93,7 @@ def _check_space(catalogue: Catalogue, space: DescriptorSpace, name: str) -> Non
 
 
 class _Importing:
-    """The import of several files into one collection.
-
-    Attributes:
-        counts: The numbers of images: `new`, `known` and `left_out`.
-        skipped: The number of files that were imported before.
-    """
+    """The import of several files into one collection; `skipped` files were imported before."""
 
     def __init__(self, catalogue: Catalogue, selection: Selection, options: ImportOptions) -> None:
         self._catalogue = catalogue
@@ -124,9 +109,7 @@ class _Importing:
         """Import files, and yield the numbers of rows that were processed.
 
         While the database writes a batch, the next one is read, checked and selected in a thread.
-
-        Raises:
-            Refusal: A row is invalid; no image of its file was written.
+        No image of a file with an invalid row is written.
         """
         for batch in _read_ahead(self._batches(files)):
             self._import(batch)
@@ -176,22 +159,15 @@ class _Importing:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Checked rows of a file.
-
-    Attributes:
-        space: The space of their descriptors.
-        rows: The number of rows.
-        selected: The images to import.
-        left_out: The number of images that are missing and not imported.
-    """
+    """Checked rows of a file, and the images to import; `left_out` counts those without bytes."""
 
     space: DescriptorSpace
     rows: int
-    selected: Sequence[LoadedImage] = ()
+    selected: Sequence[NewImage] = ()
     left_out: int = 0
 
 
-def _checked(file: ImageFile, parquet: object) -> Iterator[list[LoadedImage]]:
+def _checked(file: ImageFile, parquet: object) -> Iterator[list[NewImage]]:
     """Yield the rows of a file in batches, the first one after all of them were checked."""
     if file.rows <= _HELD_ROWS:
         yield from list(checked_rows(parquet, file.space.fingerprint))
@@ -226,4 +202,4 @@ def _answer(importing: _Importing, files: int, options: ImportOptions) -> Answer
     if not options.dry_run:
         lines.append("a running service adds them to the index, otherwise its next start")
     record: dict[str, object] = {name: counts[name] for name in ("new", "known", "left_out")}
-    return Answer(record, tuple(lines), FINDINGS if counts["left_out"] else CLEAN)
+    return Answer(record, lines, is_clean=not counts["left_out"])

@@ -48,10 +48,6 @@ def follow_to_the_end(
 
     It finishes a reindex that has nothing left to describe, like a start of the service, and calls
     `on_purged` with the digests of uploads that may have lost their last image.
-
-    Raises:
-        IndexUnavailable: Milvus does not answer.
-        Refusal: Replay made no progress for a quarter of an hour.
     """
     followed = catalogue.indexes.all()
     with (

@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bento_service.admin.answer import Refusal
+from bento_service.admin.manifests import ShardsManifest
 from bento_service.catalogue.records import DescriptorSpace
 
 _KEY = b"lookalike"
@@ -80,10 +81,7 @@ def record_batch(
 class ImageFile:
     """A Parquet file with images to import.
 
-    Attributes:
-        rows: The number of its rows.
-        space: The space of its descriptors.
-        origin: The identity of the catalogue that wrote it; empty if no catalogue did.
+    `origin` is the identity of the catalogue that wrote it; empty if no catalogue did.
     """
 
     path: Path
@@ -96,12 +94,27 @@ class ImageFile:
         return pq.ParquetFile(self.path)
 
 
-def image_file(path: Path) -> ImageFile:
-    """Read the description of a file to import and check its columns.
+def image_files(path: Path) -> list[ImageFile]:
+    """Return a file, or all files of a folder, after checking their columns and numbers of rows."""
+    if not path.is_dir():
+        return [_image_file(path)]
+    manifest = ShardsManifest.read(path)
+    files = []
+    for shard in manifest.shards:
+        file = _image_file(path / shard.file)
+        if file.rows != shard.rows or file.space.fingerprint != manifest.fingerprint:
+            raise Refusal(
+                f"{file.path} has {file.rows} rows of {file.space.fingerprint[:12]}, the manifest "
+                f"says {shard.rows} of {manifest.fingerprint[:12]}; write the folder again"
+            )
+        files.append(file)
+    if not files:
+        raise Refusal(f"{path} has no images")
+    return files
 
-    Raises:
-        Refusal: Neither `export` nor a bulk run wrote the file.
-    """
+
+def _image_file(path: Path) -> ImageFile:
+    """Read the description of a file to import and check its columns."""
     try:
         with pq.ParquetFile(path) as file:
             columns, rows = file.schema_arrow, file.metadata.num_rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal
+from bento_service.admin.answer import Answer, Refusal
 from bento_service.admin.data import chosen, opened_catalogue, service_stopped
 from bento_service.admin.progress import stage
 from bento_service.catalogue import Catalogue
@@ -56,11 +56,6 @@ def recall(settings: Settings, options: Measurement) -> Answer:
     """Measure recall without changing anything.
 
     With a Milvus server, the service may run.
-
-    Raises:
-        Refusal: A service uses Milvus Lite, or an option is out of range.
-        IndexUnavailable: Milvus does not answer.
-        CollectionNotFound: No collection has that name.
     """
     if options.sample < 1 or not 1 <= options.top_k <= 1000 or not 0 <= options.at_least <= 1:
         raise Refusal("--sample is at least 1, --top-k 1 to 1000, --at-least 0 to 1")
@@ -79,9 +74,7 @@ def recall(settings: Settings, options: Measurement) -> Answer:
     is_low = any(result.recall < options.at_least for result in results)
     record = {"top_k": options.top_k, "collections": [vars(result) for result in results]}
     lines = [_line(result, options.top_k) for result in results]
-    return Answer(
-        record, tuple(lines) or ("no collection has two images",), FINDINGS if is_low else CLEAN
-    )
+    return Answer(record, lines or ["no collection has two images"], is_clean=not is_low)
 
 
 _INSTEAD = ": Milvus Lite can be used by one process only; with a Milvus server it may go on"

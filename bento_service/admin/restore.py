@@ -14,7 +14,7 @@ from bento_service.admin.answer import Answer, Refusal, shown_bytes
 from bento_service.admin.backup import copy_upload
 from bento_service.admin.data import locked, sqlite_file
 from bento_service.admin.index import forget_progress
-from bento_service.admin.manifest import UPLOADS, Manifest, read_manifest
+from bento_service.admin.manifests import UPLOADS, BackupManifest
 from bento_service.admin.needed import needed_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.snapshot import copy_opened
@@ -35,16 +35,11 @@ _NOT_DATA = ("lock", "bentoml")
 def restore(
     settings: Settings, source: Path, *, force: bool = False, dry_run: bool = False
 ) -> Answer:
-    """Restore the backup in a folder; with `force`, replace the contents of the data folder.
-
-    Raises:
-        Refusal: A service runs, the data folder is not empty, or the backup is incomplete.
-        StorageFull: The disk is full; the old catalogue stays.
-    """
+    """Restore the backup in a folder; with `force`, replace the contents of the data folder."""
     database = sqlite_file(settings)
     if database is None:
         raise Refusal("the catalogue is not in SQLite; restore it with its own tool (pg_restore)")
-    manifest = read_manifest(source)
+    manifest = BackupManifest.read(source)
     needed = _checked(source, manifest)
     if settings.data_dir.exists():
         _check_free(settings, database, force=force)
@@ -67,7 +62,7 @@ def _check_free(settings: Settings, database: Path, *, force: bool) -> None:
         )
 
 
-def _checked(source: Path, manifest: Manifest) -> set[str]:
+def _checked(source: Path, manifest: BackupManifest) -> set[str]:
     """Check that catalogue and uploads are complete, and return the needed uploads."""
     copy = source / manifest.catalogue.file
     if not copy.is_file() or file_digest(copy) != manifest.catalogue.sha256:
@@ -136,7 +131,7 @@ def _fold_log(database: Path) -> None:
         database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 
-def _answer(manifest: Manifest, what: str) -> Answer:
+def _answer(manifest: BackupManifest, what: str) -> Answer:
     line = (
         f"{what} the catalogue of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC "
         f"({shown_bytes(manifest.catalogue.bytes)}) and {manifest.uploads.count} uploads "

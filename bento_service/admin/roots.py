@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal
+from bento_service.admin.answer import Answer, Refusal
 from bento_service.admin.data import opened_catalogue, service_stopped
 from bento_service.catalogue.records import RootRecord
 from bento_service.settings import Settings
@@ -21,17 +21,11 @@ def list_roots(settings: Settings) -> Answer:
         {"name": record.name, "path": _shown(record), "available": reason is None}
         for record, reason in zip(records, reasons, strict=True)
     ]
-    return Answer(
-        {"roots": rows}, tuple(lines) or ("no image roots",), FINDINGS if any(reasons) else CLEAN
-    )
+    return Answer({"roots": rows}, lines or ["no image roots"], is_clean=not any(reasons))
 
 
 def forget_root(settings: Settings, name: str, *, dry_run: bool = False) -> Answer:
-    """Forget the folder of a root, so that its files are no longer read; its images stay.
-
-    Raises:
-        Refusal: A service runs, or there is no such root.
-    """
+    """Forget the folder of a root, so that its files are no longer read; its images stay."""
     with ExitStack() as stack:
         if not dry_run:
             stack.enter_context(service_stopped(settings))

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bento_service.admin.answer import Refusal
-from bento_service.catalogue.images.loading import LoadedImage
 from bento_service.catalogue.jobs.records import Described, NewImage
 from bento_service.catalogue.records import SourceRecord
 from bento_service.catalogue.states import SourceKind
@@ -33,12 +32,8 @@ Places = tuple[SourceRecord, ...]
 """The sources of an image."""
 
 
-def checked_rows(file: Any, fingerprint: str) -> Iterator[list[LoadedImage]]:
-    """Yield the images of an opened Parquet file in batches; `fingerprint` is of the descriptors.
-
-    Raises:
-        Refusal: A row has an invalid value.
-    """
+def checked_rows(file: Any, fingerprint: str) -> Iterator[list[NewImage]]:
+    """Yield the checked images of an opened Parquet file with descriptors of a fingerprint."""
     number = 0
     for batch in file.iter_batches(batch_size=ROWS_A_BATCH):
         dimension = batch.schema.field("descriptor").type.list_size
@@ -63,11 +58,7 @@ def checked_rows(file: Any, fingerprint: str) -> Iterator[list[LoadedImage]]:
 
 
 def rows_of_sources(file: Any) -> Iterator[list[tuple[str, Places]]]:
-    """Yield the digests and sources of an opened Parquet file in batches, and nothing else.
-
-    Raises:
-        Refusal: A row has an invalid value.
-    """
+    """Yield the digests and sources of an opened Parquet file in batches, and nothing else."""
     columns = ["sha256", "sources"]
     for batch in file.iter_batches(batch_size=ROWS_A_BATCH, columns=columns):
         try:
@@ -77,7 +68,7 @@ def rows_of_sources(file: Any) -> Iterator[list[tuple[str, Places]]]:
             raise Refusal(f"a source cannot be imported: {error}") from error
 
 
-def _image(row: dict[str, Any], descriptors: dict[str, NDArray[np.float32]]) -> LoadedImage:
+def _image(row: dict[str, Any], descriptors: dict[str, NDArray[np.float32]]) -> NewImage:
     if not _DIGEST.fullmatch(row["sha256"]):
         raise ValueError(f"sha256 is {row['sha256'][:80]!r}")
     for name in ("width", "height", "bytes"):
@@ -97,7 +88,7 @@ def _image(row: dict[str, Any], descriptors: dict[str, NDArray[np.float32]]) -> 
     del row["id"], row["metadata"]
     sources, created_at = tuple(map(_source, row.pop("sources"))), row.pop("created_at")
     described = Described(**row, descriptors=descriptors)
-    return LoadedImage(NewImage(described, metadata, created_at), sources)
+    return NewImage(described, metadata, created_at, sources)
 
 
 def _source(source: dict[str, Any]) -> SourceRecord:

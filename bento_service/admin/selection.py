@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bento_service.admin.backup import copy_upload
 from bento_service.admin.sources import Sources, SourceState
-from bento_service.catalogue.images.loading import LoadedImage
+from bento_service.catalogue.jobs.records import NewImage
 from bento_service.catalogue.records import SourceRecord
 from bento_service.catalogue.states import SourceKind
 from bento_service.settings import Settings
@@ -47,7 +47,7 @@ class Selection:
         self._offered = FolderBlobStore(options.uploads) if options.uploads else None
         self._options = options
 
-    def select(self, rows: Sequence[LoadedImage], origin: str) -> list[LoadedImage]:
+    def select(self, rows: Sequence[NewImage], origin: str) -> list[NewImage]:
         """Return the images to import, with the sources that they keep.
 
         `origin` is the identity of the catalogue that wrote the file.
@@ -57,7 +57,7 @@ class Selection:
         kept = (replace(row, sources=self._kept(row)) for row in rows)
         return [row for row in kept if row.sources]
 
-    def _whole_row(self, row: LoadedImage, origin: str) -> LoadedImage:
+    def _whole_row(self, row: NewImage, origin: str) -> NewImage:
         """Return an image with all its sources, after copying its upload if it is available."""
         kept = set(self._kept(row))
         sources = tuple(
@@ -72,12 +72,11 @@ class Selection:
             return source
         return replace(source, root=f"{source.root}@{(origin or 'import')[:8]}")
 
-    def _kept(self, row: LoadedImage) -> tuple[SourceRecord, ...]:
+    def _kept(self, row: NewImage) -> tuple[SourceRecord, ...]:
         return tuple(
             source
             for source in row.sources
-            if self._sources.state(source, row.sha256, row.image.described.bytes)
-            is SourceState.WHOLE
+            if self._sources.state(source, row.sha256, row.described.bytes) is SourceState.WHOLE
             or (source.kind is SourceKind.UPLOAD and self._fetch(row.sha256))
         )
 

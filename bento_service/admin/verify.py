@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, update
 
-from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal
+from bento_service.admin.answer import Answer, Refusal
 from bento_service.admin.data import chosen, opened_catalogue, service_stopped
 from bento_service.admin.examine import (
     dangling,
@@ -15,7 +15,7 @@ from bento_service.admin.examine import (
     examine_indexes,
     examine_uploads,
 )
-from bento_service.admin.findings import REPAIRABLE, Findings, Kind
+from bento_service.admin.findings import Findings, Kind
 from bento_service.admin.index import follow_to_the_end
 from bento_service.admin.sources import Sources
 from bento_service.assembly.opening import open_uploads
@@ -39,13 +39,7 @@ class Verification:
 
 
 def verify(settings: Settings, options: Verification) -> Answer:
-    """Verify, repair if requested, and report what is left.
-
-    Raises:
-        Refusal: A service runs, and the options need the index or write.
-        IndexUnavailable: Milvus does not answer.
-        CollectionNotFound: No collection has that name.
-    """
+    """Verify, repair if requested, and report what is left."""
     if options.drop_missing and not options.repair:
         raise Refusal("--drop-missing deletes images; give it together with --repair")
     with ExitStack() as stack:
@@ -56,18 +50,17 @@ def verify(settings: Settings, options: Verification) -> Answer:
         gallery = stack.enter_context(MilvusGallery.from_settings(settings))
         findings = _examine(settings, catalogue, gallery, options)
         record, lines = findings.record(), findings.lines()
-        if not options.repair:
-            return Answer(record, tuple(lines), FINDINGS if findings.counts else CLEAN)
         repairs = _repairs(findings, options)
-        if options.dry_run:
+        if options.repair and options.dry_run:
             lines += [f"would be done: {repair}" for repair in repairs]
             record["would_be_done"] = repairs
-            return Answer(record, tuple(lines), FINDINGS if findings.counts else CLEAN)
+        if options.dry_run or not options.repair:
+            return Answer(record, lines, is_clean=not findings.counts)
         _repair(settings, catalogue, gallery, findings, options)
         left = _examine(settings, catalogue, gallery, options)
     lines += [*(f"done: {repair}" for repair in repairs), "after that:", *left.lines()]
     record = {**left.record(), "before": record["findings"], "done": repairs}
-    return Answer(record, tuple(lines), FINDINGS if left.counts else CLEAN)
+    return Answer(record, lines, is_clean=not left.counts)
 
 
 def _examine(
@@ -89,10 +82,10 @@ def _examine(
 
 
 def _repairs(findings: Findings, options: Verification) -> list[str]:
-    kinds = sorted(REPAIRABLE & findings.counts.keys())
-    repairs = [f"{findings.counts[kind]} {kind.value} repaired" for kind in kinds]
+    kinds = [kind for kind in Kind if kind.is_repairable and kind in findings.counts]
+    repairs = [f"{findings.counts[kind]} {kind.code} repaired" for kind in kinds]
     if options.drop_missing and findings.lost:
-        repairs.append(f"{findings.counts[Kind.IMAGE_LOST]} {Kind.IMAGE_LOST.value} deleted")
+        repairs.append(f"{findings.counts[Kind.IMAGE_LOST]} {Kind.IMAGE_LOST.code} deleted")
     return repairs
 
 

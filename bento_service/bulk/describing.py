@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bento_service.admin.interchange import record_batch, schema
 from bento_service.assembly.opening import open_decoders
 from bento_service.bulk.engine import EngineChoice, load_model
-from bento_service.catalogue.records import StoredHashes, StoredMiniature
+from bento_service.catalogue.jobs.records import Described
 from bento_service.catalogue.states import SourceKind
 from bento_service.errors import (
     Conflict,
@@ -28,8 +28,8 @@ from bento_service.errors import (
     Overloaded,
     PathNotFound,
 )
+from bento_service.ingest.worker.reading import undescribed
 from bento_service.pictures.miniature import stored_prints_of
-from bento_service.pictures.picture import Picture
 from bento_service.settings import ImageRoot, Settings
 from bento_service.storage.file_size import oversize
 from bento_service.storage.image_roots import ImageRoots
@@ -37,15 +37,14 @@ from bento_service.storage.image_roots import ImageRoots
 IMAGES_A_BATCH = 64
 _PAUSES = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _READ_AHEAD_BATCHES = 2
+_OF_PICTURE = ("sha256", "format", "width", "height", "bytes", "hashes", "miniature")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Files that hold the same bytes, and so become one image.
+    """Files below the image root that hold the same bytes, and so become one image.
 
-    Attributes:
-        paths: Paths below the image root.
-        sha256: The digest that the bytes had; `None` if they were not read before.
+    `sha256` is the digest that the bytes had; `None` if they were not read before.
     """
 
     paths: tuple[str, ...]
@@ -63,28 +62,23 @@ class Broken:
 
 @dataclass(frozen=True)
 class Batch:
-    """The result of some candidates.
-
-    Attributes:
-        images: The described images in the format of `import`.
-        broken: The files that could not be described.
-    """
+    """The images of some candidates, in the format of `import`, and the files that are broken."""
 
     images: Any
     broken: tuple[Broken, ...]
 
 
 @dataclass(frozen=True)
-class _Read:
-    """A decoded candidate; `picture` is `None` if none of its files could be decoded."""
+class _Decoded:
+    """The picture in a candidate's files, before it is described."""
 
     paths: tuple[str, ...]
-    broken: tuple[Broken, ...]
-    picture: Picture | None = None
-    sha256: str = ""
-    bytes: int = 0
-    hashes: StoredHashes = b""
-    miniature: StoredMiniature = b""
+    picture: Described
+    pixels: NDArray[np.uint8]
+
+
+_Read = tuple[_Decoded | None, list[Broken]]
+"""The picture of a candidate, if one of its files can be decoded, and those that cannot."""
 
 
 def describe_batches(
@@ -138,9 +132,8 @@ class BulkDescriber:
         """
         results = self._read_ahead(candidates, size * _READ_AHEAD_BATCHES)
         while some := list(islice(results, size)):
-            pictures = [read for read in some if read.picture is not None]
-            broken = tuple(each for read in some for each in read.broken)
-            yield Batch(self._batch(pictures), broken)
+            decoded = [picture for picture, _ in some if picture is not None]
+            yield Batch(self._batch(decoded), tuple(each for _, own in some for each in own))
 
     def _read_ahead(self, candidates: Iterable[Candidate], ahead: int) -> Iterator[_Read]:
         """Read candidates in threads, a limited number before they are needed."""
@@ -158,7 +151,7 @@ class BulkDescriber:
         for number, path in enumerate(candidate.paths):
             rest = candidate.paths[number:]
             try:
-                return replace(self._decoded(path, candidate.sha256), paths=rest, broken=(*broken,))
+                return _Decoded(rest, *self._decoded(path, candidate.sha256)), broken
             except (PathNotFound, Forbidden, Conflict) as error:
                 broken.append(Broken(path, error.code, str(error)))
             except (NotReady, Overloaded):
@@ -166,9 +159,9 @@ class BulkDescriber:
             except LookalikeError as error:  # the same bytes fail in the same way
                 broken += [Broken(each, error.code, str(error)) for each in rest]
                 break
-        return _Read((), (*broken,))
+        return None, broken
 
-    def _decoded(self, path: str, sha256: str | None) -> _Read:
+    def _decoded(self, path: str, sha256: str | None) -> tuple[Described, NDArray[np.uint8]]:
         for pause in _PAUSES:
             try:
                 return self._decoded_once(path, sha256)
@@ -178,7 +171,7 @@ class BulkDescriber:
                 raise PathNotFound(f"cannot be read: {error.strerror}") from error
         return self._decoded_once(path, sha256)
 
-    def _decoded_once(self, path: str, sha256: str | None) -> _Read:
+    def _decoded_once(self, path: str, sha256: str | None) -> tuple[Described, NDArray[np.uint8]]:
         limit = self._settings.max_upload_bytes
         with self._roots.opened(self._root.name, path) as stream:
             if error := oversize(stream.seek(0, os.SEEK_END), limit):
@@ -190,26 +183,23 @@ class BulkDescriber:
                     snapshot, side=self._preprocessing.size, padding=self._preprocessing.padding
                 )
                 sha256, size = snapshot.sha256, snapshot.size
-        return _Read((), (), picture, sha256, size, *stored_prints_of(picture.pixels))
+        prints = stored_prints_of(picture.pixels)
+        return undescribed(picture, sha256, size, *prints), picture.pixels
 
-    def _batch(self, pictures: list[_Read]) -> Any:
-        """Return a record batch of described pictures."""
-        decoded = [read.picture for read in pictures if read.picture is not None]
-        now = datetime.now(UTC)
+    def _batch(self, decoded: list[_Decoded]) -> Any:
+        """Describe pictures and return them as a record batch."""
+        now, count = datetime.now(UTC), len(decoded)
         values: dict[str, Any] = {
-            "id": [None] * len(pictures),
-            "sha256": [read.sha256 for read in pictures],
-            "format": [picture.format for picture in decoded],
-            "width": [picture.width for picture in decoded],
-            "height": [picture.height for picture in decoded],
-            "bytes": [read.bytes for read in pictures],
-            "created_at": [now] * len(pictures),
-            "metadata": ["{}"] * len(pictures),
-            "sources": [self._sources(read.paths) for read in pictures],
-            "hashes": [read.hashes for read in pictures],
-            "miniature": [read.miniature for read in pictures],
+            name: [getattr(each.picture, name) for each in decoded] for name in _OF_PICTURE
         }
-        return record_batch(self._columns, values, self._descriptors(decoded))
+        values |= {
+            "id": [None] * count,
+            "created_at": [now] * count,
+            "metadata": ["{}"] * count,
+            "sources": [self._sources(each.paths) for each in decoded],
+        }
+        pixels = [each.pixels for each in decoded]
+        return record_batch(self._columns, values, self._descriptors(pixels))
 
     def _sources(self, paths: tuple[str, ...]) -> list[dict[str, object]]:
         return [
@@ -217,11 +207,10 @@ class BulkDescriber:
             for path in paths
         ]
 
-    def _descriptors(self, pictures: list[Picture]) -> NDArray[np.float32]:
+    def _descriptors(self, pixels: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return (N, D) float32, computed in runs of the size that the service's jobs have."""
-        described = np.empty((len(pictures), self.space.dimension), np.float32)
-        for at in range(0, len(pictures), self._run):
-            images = np.stack([picture.pixels for picture in pictures[at : at + self._run]])
-            joined = self._model.describe(images)
+        described = np.empty((len(pixels), self.space.dimension), np.float32)
+        for at in range(0, len(pixels), self._run):
+            joined = self._model.describe(np.stack(pixels[at : at + self._run]))
             described[at : at + self._run] = joined[:, : self.space.dimension]
         return described

@@ -27,24 +27,14 @@ _NEEDED = {
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """The model to load.
-
-    Attributes:
-        model: The folder of an exported model.
-        space: The space that its descriptors must have; any if `None`.
-    """
+    """The folder of an exported model, and the space that its descriptors must have, if any."""
 
     model: Path
     space: DescriptorSpace | None = None
 
 
 def find_space(model: Path, settings: Settings) -> DescriptorSpace:
-    """Return the space of the descriptors that this machine would compute by the settings.
-
-    Raises:
-        NotReady: The folder holds no such model.
-        SettingsError: See `choose`.
-    """
+    """Return the space of the descriptors that this machine would compute by the settings."""
     choice = choose(settings, Hardware.detect())
     return space_of(_tag(model), find_versions(model, choice)[0])
 
@@ -53,10 +43,6 @@ def load_model(choice: EngineChoice, settings: Settings) -> tuple[Model, Descrip
     """Load a model; return it with the space of its descriptors and the pictures of one run.
 
     A machine with other hardware than the one that began uses the same precision all the same.
-
-    Raises:
-        NotReady: The model cannot be loaded, or its descriptors are in another space.
-        SettingsError: See `choose`.
     """
     if choice.space is not None:
         settings = settings.model_copy(

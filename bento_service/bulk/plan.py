@@ -26,9 +26,10 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from bento_service.admin.answer import Refusal
+from bento_service.admin.manifests import Record
 from bento_service.bulk.describing import Broken, Candidate
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.storage.durable_files import replacing
@@ -38,18 +39,11 @@ _DIGESTS = pa.schema([("sha256", pa.string()), ("path", pa.binary())])
 _PARTS = pa.schema([("sha256", pa.string()), ("paths", pa.list_(pa.binary()))])
 
 
-class Run(BaseModel):
-    """The arguments of a run that decide its result.
+Kind = Literal["list", "digests", "unread", "part", "undescribed", "shard"]
 
-    Attributes:
-        images: The folder with the pictures.
-        root: The name of the image root.
-        space: The space of the descriptors.
-        files_a_list: Most paths of one list.
-        images_a_shard: Most images of one shard.
-    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Run(Record):
+    """The arguments of a run that decide its result; the last two are the most a file has."""
 
     format: Literal[1] = 1
     images: Path
@@ -66,19 +60,15 @@ class RunFolder:
         self.folder = folder
         self._plan = folder / "plan"
 
-    def begin(self, run: Run) -> Run:
-        """Begin a run or continue it; return its arguments.
-
-        Raises:
-            Refusal: The folder has another run, or something else.
-        """
+    def begin(self, run: Run) -> None:
+        """Begin a run or continue it."""
         file = self.folder / "run.json"
         if not file.exists():
             if self.folder.exists() and any(self.folder.iterdir()):
                 raise Refusal(f"{self.folder} holds something else; name an empty or a new folder")
             self._plan.mkdir(parents=True)
             write_whole(file, run.model_dump_json(indent=2).encode())
-            return run
+            return
         try:
             present = Run.model_validate_json(file.read_bytes())
         except ValidationError as error:
@@ -91,32 +81,21 @@ class RunFolder:
                 f"{self.folder} has a run with another {', '.join(changed)}; name another folder"
             )
         self._plan.mkdir(exist_ok=True)
-        return run
 
-    def shard(self, number: int) -> Path:
-        """Return the file with the images of a part."""
-        return self.folder / f"shard-{number:06d}.parquet"
-
-    def undescribed(self, number: int) -> Path:
-        """Return the file with the files of a part that failed."""
-        return self._plan / f"undescribed-{number:06d}.jsonl"
-
-    def unread(self, number: int) -> Path:
-        """Return the file with the files of a list that could not be read."""
-        return self._plan / f"unread-{number:06d}.jsonl"
-
-    def digests(self, number: int) -> Path:
-        """Return the file with the digests of a list."""
-        return self._plan / f"digests-{number:06d}.parquet"
+    def file(self, kind: Kind, number: int) -> Path:
+        """Return a numbered file of the table above."""
+        folder = self.folder if kind == "shard" else self._plan
+        suffix = "jsonl" if kind in ("unread", "undescribed") else "parquet"
+        return folder / f"{kind}-{number:06d}.{suffix}"
 
     def listed(self, number: int) -> list[str]:
         """Return the paths of a list."""
-        column = pq.read_table(self._file("list", number)).column("path")
+        column = pq.read_table(self.file("list", number)).column("path")
         return [os.fsdecode(path) for path in column.to_pylist()]
 
     def candidates(self, number: int) -> Iterator[Candidate]:
         """Yield the candidates of a part."""
-        for row in pq.read_table(self._file("part", number)).to_pylist():
+        for row in pq.read_table(self.file("part", number)).to_pylist():
             yield Candidate(tuple(map(os.fsdecode, row["paths"])), row["sha256"])
 
     def remove_partial(self) -> None:
@@ -127,7 +106,7 @@ class RunFolder:
 
     def images(self, parts: Iterable[int]) -> int:
         """Return the number of candidates of some parts."""
-        files = (self._file("part", number) for number in parts)
+        files = (self.file("part", number) for number in parts)
         return sum(pq.read_metadata(file).num_rows for file in files)
 
     def count(self, what: Literal["list", "parts"]) -> int | None:
@@ -140,7 +119,7 @@ class RunFolder:
         number = 0
         for some in _in_slices(paths, size):
             table = pa.table({"path": [os.fsencode(path) for path in some]}, schema=_LISTED)
-            write_table(table, self._file("list", number))
+            write_table(table, self.file("list", number))
             number += 1
         self._finish("list", number)
         return number
@@ -148,20 +127,17 @@ class RunFolder:
     def write_digests(self, number: int, digests: Iterable[tuple[str, str]]) -> None:
         """Write the digests and paths of a list's files."""
         rows = [{"sha256": sha256, "path": os.fsencode(path)} for sha256, path in digests]
-        write_table(pa.Table.from_pylist(rows, schema=_DIGESTS), self.digests(number))
+        write_table(pa.Table.from_pylist(rows, schema=_DIGESTS), self.file("digests", number))
 
     def write_parts(self, ordered: Iterable[Any], *, size: int) -> int:
         """Write rows, ordered by digest, in parts of `size` digests; return the number of parts."""
         number = 0
         for some in _in_slices(_groups(ordered), size):
             rows = [{"sha256": sha256, "paths": sorted(paths)} for sha256, paths in some]
-            write_table(pa.Table.from_pylist(rows, schema=_PARTS), self._file("part", number))
+            write_table(pa.Table.from_pylist(rows, schema=_PARTS), self.file("part", number))
             number += 1
         self._finish("parts", number)
         return number
-
-    def _file(self, kind: str, number: int) -> Path:
-        return self._plan / f"{kind}-{number:06d}.parquet"
 
     def _finish(self, what: str, files: int) -> None:
         write_whole(self._plan / f"{what}.json", json.dumps({"files": files}).encode())

@@ -15,7 +15,7 @@ import ray
 import ray.data
 
 from bento_service.admin.answer import Refusal
-from bento_service.bulk.steps import Counts, DescribeStep, DigestStep
+from bento_service.bulk.steps import Counts, Step
 
 _DIGEST_CPUS = 0.25
 """Computing digests mostly waits for the disk or the network."""
@@ -25,7 +25,7 @@ _PART_OF_A_GPU = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class RayCluster:
-    """A runner on the cluster that this process is connected to.
+    """A runner on the cluster that this process is connected to; see `Runner`.
 
     Attributes:
         actors: The number of processes that describe, each with a model of its own.
@@ -38,19 +38,29 @@ class RayCluster:
     cpus: float
     gpus: float
 
-    def digest(self, step: Callable[[], DigestStep], numbers: Sequence[int]) -> Iterator[Counts]:
-        """See `Runner`."""
-        return _mapped(step, numbers, actors=2 * self.actors, num_cpus=_DIGEST_CPUS)
-
-    def describe(
-        self, step: Callable[[], DescribeStep], numbers: Sequence[int]
+    def run(
+        self, step: Callable[[], Step], numbers: Sequence[int], *, describes: bool
     ) -> Iterator[Counts]:
-        """See `Runner`."""
-        resources = {"num_cpus": self.cpus, "num_gpus": self.gpus or None}
-        return _mapped(step, numbers, actors=self.actors, **resources)
+        """Do a step for each number in actors; each number is a block, which Ray may repeat."""
+        if not numbers:
+            return
+        actors = self.actors if describes else 2 * self.actors
+        resources: dict[str, Any] = {"num_cpus": _DIGEST_CPUS}
+        if describes:
+            resources = {"num_cpus": self.cpus, "num_gpus": self.gpus or None}
+        rows = [{"number": number} for number in numbers]
+        dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
+        done = dataset.map(
+            _Actor,
+            fn_constructor_args=(step,),
+            compute=ray.data.ActorPoolStrategy(size=min(actors, len(rows))),
+            scheduling_strategy="SPREAD",
+            **resources,
+        )
+        yield from done.iter_rows()
 
     def ordered(self, files: Sequence[Path]) -> Iterator[Any]:
-        """See `Runner`."""
+        """Sort the rows in the cluster."""
         rows = ray.data.read_parquet([str(file) for file in files]).sort("sha256")
         yield from rows.iter_batches(batch_size=None, batch_format="pyarrow")
 
@@ -61,15 +71,8 @@ def connected(
 ) -> Iterator[RayCluster]:
     """Connect to a cluster for the block, or start one on this machine for as long.
 
-    Args:
-        address: The cluster's address, or `auto` on one of its machines.
-        actors: See `RayCluster`; as many as the GPUs have room for if `None`, or without GPUs one
-            for each CPU.
-        cpus: See `RayCluster`.
-        gpus: See `RayCluster`; a quarter if `None` and the cluster has GPUs.
-
-    Raises:
-        Refusal: There is no cluster at the address, or none can be started.
+    `address` may be `auto` on a machine of the cluster. By default, an actor takes a quarter of a
+    GPU, if there are any, and there are as many as have room, or without GPUs one for each CPU.
     """
     # A cluster that starts here reports nothing to Ray's makers and has no dashboard, which would
     # run programs for every user of the machine.
@@ -93,30 +96,8 @@ def connected(
 class _Actor:
     """A step as Ray Data calls it."""
 
-    def __init__(self, step: Callable[[], Callable[[int], Counts]]) -> None:
+    def __init__(self, step: Callable[[], Step]) -> None:
         self._step = step()
 
     def __call__(self, row: dict[str, int]) -> dict[str, int]:
         return self._step(row["number"])
-
-
-def _mapped(
-    step: Callable[[], Callable[[int], Counts]],
-    numbers: Sequence[int],
-    *,
-    actors: int,
-    **resources: Any,
-) -> Iterator[Counts]:
-    """Do a step for each number in actors; each number is a block, the unit that Ray repeats."""
-    if not numbers:
-        return
-    rows = [{"number": number} for number in numbers]
-    dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-    done = dataset.map(
-        _Actor,
-        fn_constructor_args=(step,),
-        compute=ray.data.ActorPoolStrategy(size=min(actors, len(rows))),
-        scheduling_strategy="SPREAD",
-        **resources,
-    )
-    yield from done.iter_rows()

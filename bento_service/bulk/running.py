@@ -7,13 +7,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from bento_service.admin.answer import CLEAN, FINDINGS, Answer, Refusal
-from bento_service.admin.image_files import (
-    MANIFEST,
-    FolderManifest,
-    Shard,
-    write_folder_manifest,
-)
+from bento_service.admin.answer import Answer, Refusal
+from bento_service.admin.manifests import MANIFEST, Shard, ShardsManifest
 from bento_service.admin.progress import stage
 from bento_service.bulk.engine import EngineChoice, find_space, settings_of_worker
 from bento_service.bulk.in_process import Runner
@@ -28,18 +23,7 @@ IMAGES_A_SHARD = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class BulkOptions:
-    """Options of a bulk run.
-
-    Attributes:
-        images: The folder with the pictures.
-        out: The folder of the run.
-        model: The folder of an exported model.
-        root: The name of the image root; that of the folder if `None`.
-        ignore: Patterns of files and folders to skip.
-        threads: Cores of each process that describes.
-        images_a_shard: Most images of one shard.
-        files_a_list: Most files of one list.
-    """
+    """Options of a bulk run, which its `--help` explains."""
 
     images: Path
     out: Path
@@ -52,12 +36,7 @@ class BulkOptions:
 
 
 def describe_folder(settings: Settings, options: BulkOptions, runner: Runner) -> Answer:
-    """Describe all pictures of a folder, or continue; `FINDINGS` if some files are broken.
-
-    Raises:
-        Refusal: The run is complete, the folder has another run, or there is nothing to describe.
-        LookalikeError: The model or the decoders cannot be used.
-    """
+    """Describe all pictures of a folder, or continue; `FINDINGS` if some files are broken."""
     if not options.images.is_dir():
         raise Refusal(f"{options.images} is not a folder")
     images = options.images.resolve()
@@ -65,15 +44,14 @@ def describe_folder(settings: Settings, options: BulkOptions, runner: Runner) ->
         raise Refusal(f"{options.out} is complete; import it, or name another folder")
     space = find_space(options.model, settings)
     run = RunFolder(options.out)
-    begun = run.begin(
-        Run(
-            images=images,
-            root=options.root or folder_name(images),
-            space=space,
-            files_a_list=options.files_a_list,
-            images_a_shard=options.images_a_shard,
-        )
+    begun = Run(
+        images=images,
+        root=options.root or folder_name(images),
+        space=space,
+        files_a_list=options.files_a_list,
+        images_a_shard=options.images_a_shard,
     )
+    run.begin(begun)
     root = ImageRoot(begun.root, images)
     own = settings_of_worker(settings, threads=options.threads)
     lists = run.count("list")
@@ -82,7 +60,7 @@ def describe_folder(settings: Settings, options: BulkOptions, runner: Runner) ->
     _digest(run, lists, partial(DigestStep, options.out, root, own), runner)
     parts = run.count("parts")
     if parts is None:
-        digests = map(run.digests, range(lists))
+        digests = (run.file("digests", number) for number in range(lists))
         files = [file for file in digests if pq.read_metadata(file).num_rows]
         parts = run.write_parts(runner.ordered(files) if files else (), size=begun.images_a_shard)
     choice = EngineChoice(options.model, begun.space)
@@ -99,34 +77,33 @@ def _paths(root: ImageRoot, ignore: tuple[str, ...]) -> Iterator[str]:
 
 
 def _digest(run: RunFolder, lists: int, step: "partial[DigestStep]", runner: Runner) -> None:
-    missing = [number for number in range(lists) if not run.digests(number).exists()]
+    missing = [number for number in range(lists) if not run.file("digests", number).exists()]
     with stage("digests", None, "files") as advance:
-        for counts in runner.digest(step, missing):
+        for counts in runner.run(step, missing, describes=False):
             advance(sum(counts.values()))
 
 
 def _describe(run: RunFolder, parts: int, step: "partial[DescribeStep]", runner: Runner) -> None:
-    missing = [number for number in range(parts) if not run.shard(number).exists()]
+    missing = [number for number in range(parts) if not run.file("shard", number).exists()]
     total = run.images(missing)
     with stage("describe", total, "images") as advance:
-        for counts in runner.describe(step, missing):
+        for counts in runner.run(step, missing, describes=True):
             advance(counts["done"])
 
 
 def _finished(run: RunFolder, begun: Run, lists: int, parts: int) -> Answer:
     shards = tuple(
         Shard(file=file.name, rows=pq.read_metadata(file).num_rows)
-        for file in map(run.shard, range(parts))
+        for file in (run.file("shard", number) for number in range(parts))
     )
-    reports = [*map(run.unread, range(lists)), *map(run.undescribed, range(parts))]
+    reports = [run.file("unread", number) for number in range(lists)]
+    reports += [run.file("undescribed", number) for number in range(parts)]
     lines = [line for file in reports if file.exists() for line in file.read_bytes().splitlines()]
     run.remove_partial()
     report = run.folder / "broken.jsonl"
     write_whole(report, b"".join(line + b"\n" for line in lines))
-    write_folder_manifest(
-        run.folder,
-        FolderManifest(fingerprint=begun.space.fingerprint, shards=shards, broken=len(lines)),
-    )
+    fingerprint = begun.space.fingerprint
+    ShardsManifest(fingerprint=fingerprint, shards=shards, broken=len(lines)).write(run.folder)
     count = sum(shard.rows for shard in shards)
     text = [f"described {count} images in {len(shards)} shards in {run.folder}"]
     if lines:
@@ -136,4 +113,4 @@ def _finished(run: RunFolder, begun: Run, lists: int, parts: int) -> Answer:
         f"python -m bento_service.admin import {run.folder} --collection NAME --by-size"
     )
     record: dict[str, object] = {"images": count, "shards": len(shards), "broken": len(lines)}
-    return Answer(record, tuple(text), FINDINGS if lines else CLEAN)
+    return Answer(record, text, is_clean=not lines)

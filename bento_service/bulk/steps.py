@@ -1,7 +1,7 @@
 """The steps of a bulk run that many processes share; each call handles one numbered file."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -17,6 +17,16 @@ from bento_service.storage.image_roots import ImageRoots
 
 Counts = dict[str, int]
 """The number of files or images, and of files that failed."""
+
+
+class Step(Protocol):
+    """A step of a run; close it at its end."""
+
+    def __call__(self, number: int) -> Counts:
+        """Handle one file."""
+
+    def close(self) -> None:
+        """Stop what it has started."""
 
 
 class DigestStep:
@@ -43,9 +53,12 @@ class DigestStep:
                 broken.append(Broken(path, error.code, str(error)))
             except OSError as error:
                 broken.append(Broken(path, PathNotFound.code, f"cannot be read: {error.strerror}"))
-        write_broken(self._run.unread(number), broken)
+        write_broken(self._run.file("unread", number), broken)
         self._run.write_digests(number, digests)  # last: it marks the list as done
         return {"done": len(digests), "broken": len(broken)}
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 class DescribeStep:
@@ -65,8 +78,8 @@ class DescribeStep:
             broken += batch.broken
             batches.append(batch.images)
         table = pa.Table.from_batches(batches, schema=schema(self._describer.space, "", ""))
-        write_broken(self._run.undescribed(number), broken)
-        write_table(table, self._run.shard(number))  # last: it marks the part as done
+        write_broken(self._run.file("undescribed", number), broken)
+        write_table(table, self._run.file("shard", number))  # last: it marks the part as done
         return {"done": table.num_rows, "broken": len(broken)}
 
     def close(self) -> None:

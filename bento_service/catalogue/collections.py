@@ -40,7 +40,7 @@ _NAMED = _select_collections().where(collections.c.name == bindparam("name"))
 
 
 class Collections(TableGroup):
-    """The `collections` table."""
+    """The `collections` table; methods raise `CollectionNotFound` if there is no such name."""
 
     def instance_id(self) -> str:
         """Return the random id of this catalogue, which is unique on a Milvus server."""
@@ -52,9 +52,7 @@ class Collections(TableGroup):
     ) -> CollectionRecord:
         """Create a collection, which expires `ttl_seconds` after its last change; never if `None`.
 
-        Raises:
-            Conflict: The name is taken.
-            InvalidArgument: The name is not allowed.
+        Raise `Conflict` for a name that is taken, `InvalidArgument` for one that is not allowed.
         """
         if not _NAME.fullmatch(name):
             raise InvalidArgument(
@@ -84,11 +82,7 @@ class Collections(TableGroup):
         return self.named(name)
 
     def ensure(self, name: str, space: DescriptorSpace) -> CollectionRecord:
-        """Return the collection of that name; create it if there is none.
-
-        Raises:
-            InvalidArgument: The name is not allowed.
-        """
+        """Return the collection of that name; create it if there is none."""
         try:
             return self.named(name)
         except CollectionNotFound:
@@ -99,11 +93,7 @@ class Collections(TableGroup):
             return self.named(name)
 
     def named(self, name: str) -> CollectionRecord:
-        """Return the collection of that name.
-
-        Raises:
-            CollectionNotFound: There is none.
-        """
+        """Return the collection of that name."""
         if rows := self._database.rows(_NAMED, {"name": name}):
             return _record(rows[0])
         names = select(collections.c.name).order_by(collections.c.name).limit(20)
@@ -113,12 +103,7 @@ class Collections(TableGroup):
         )
 
     def comparable(self, name: str, computed: Computed) -> CollectionRecord:
-        """Return the collection of that name, if the service computes its descriptor version.
-
-        Raises:
-            CollectionNotFound: There is none.
-            Conflict: It has another descriptor version.
-        """
+        """Return a collection, or raise `Conflict` if the service does not compute its space."""
         collection = self.named(name)
         space, own = collection.space, computed.spaces[0]
         if space not in computed:

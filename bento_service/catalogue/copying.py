@@ -3,33 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    DateTime,
-    Double,
-    Integer,
-    LargeBinary,
-    String,
-    insert,
-)
+from sqlalchemy import Column, Connection, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.schema import Table
-from sqlalchemy.types import TypeDecorator
-
-_COPIED_TYPES: tuple[tuple[type[Any], str], ...] = (
-    (JSON, "json"),
-    (String, "text"),
-    (BigInteger, "int8"),
-    (Integer, "int4"),
-    (LargeBinary, "bytea"),
-    (Boolean, "bool"),
-    (DateTime, "timestamptz"),
-    (Double, "float8"),
-)
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -48,7 +24,7 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
         with driver.cursor() as cursor:
             statement = f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)'
             with cursor.copy(statement) as copy:
-                copy.set_types([_copied_type(column) for column in columns])
+                copy.set_types([_copied_type(column, connection) for column in columns])
                 for row in rows:
                     copy.write_row(
                         [
@@ -65,9 +41,7 @@ def _processor(column: Column[Any], connection: Connection) -> Any:
     return column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
 
 
-def _copied_type(column: Column[Any]) -> str:
-    """Return the name of a column's type in PostgreSQL."""
-    kind: Any = column.type
-    if isinstance(kind, TypeDecorator):
-        kind = kind.impl_instance
-    return next(name for known, name in _COPIED_TYPES if isinstance(kind, known))
+def _copied_type(column: Column[Any], connection: Connection) -> str:
+    """Return the name by which the driver knows a column's type, such as `varchar`."""
+    declared = column.type.compile(connection.dialect).lower()
+    return declared.partition(" collate")[0].partition("(")[0]

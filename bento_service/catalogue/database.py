@@ -2,17 +2,20 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import (
     Connection,
+    Delete,
     Engine,
     Executable,
     NullPool,
     Row,
+    Select,
+    Update,
     create_engine,
     event,
     func,
@@ -163,6 +166,22 @@ def slices(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """Yield the values in their order, in parts that fit into one statement."""
     size = _VALUES_PER_STATEMENT
     return (values[at : at + size] for at in range(0, len(values), size))
+
+
+def rows_in(
+    connection: Connection, statement: Select[Any], column: Any, values: Iterable[Any]
+) -> Iterator[Row[Any]]:
+    """Yield the rows of a select whose column has one of any number of values."""
+    for some in slices(sorted(set(values))):
+        yield from connection.execute(statement.where(column.in_(some)))
+
+
+def write_in(
+    connection: Connection, statement: Update | Delete, column: Any, values: Iterable[Any]
+) -> int:
+    """Update or delete the rows whose column has one of any number of values; return how many."""
+    parts = slices(sorted(set(values)))
+    return sum(connection.execute(statement.where(column.in_(some))).rowcount for some in parts)
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:

@@ -44,11 +44,9 @@ class Indexes(TableGroup):
         return index_record(rows[0]) if rows else None
 
     def set_applied(self, index_id: int, revision: int) -> bool:
-        """Record that an index has applied every change of its collection up to `revision`.
+        """Record that an index has all changes up to `revision`; return true if that is news.
 
-        Returns:
-            False if nothing was recorded, because another replica has recorded as much or more, or
-            because the index was removed.
+        It is not if another replica has recorded as much or more, or if the index was removed.
         """
         own = and_(indexes.c.id == index_id, indexes.c.applied < revision)
         with self._database.writing() as connection:

@@ -10,11 +10,7 @@ _FOLDER = Path(__file__).parent / "migrations"
 
 
 def migrate(connection: Connection) -> None:
-    """Apply the missing migrations, in the connection's transaction.
-
-    Raises:
-        Conflict: A newer release has migrated the tables.
-    """
+    """Apply the missing migrations, in the connection's transaction."""
     present = present_revision(connection)
     if present == newest_revision():
         return

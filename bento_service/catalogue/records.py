@@ -10,11 +10,6 @@ from numpy.typing import NDArray
 from bento_service.catalogue.states import SourceKind
 from bento_service.errors import InvalidArgument
 
-StoredHashes = bytes
-"""Perceptual hashes as `pictures.perceptual_hash` stores them; empty for a picture without any."""
-StoredMiniature = bytes
-"""A miniature as `pictures.miniature` stores it."""
-
 DescriptorBatch = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Image ids (N,) and their descriptors (N, D)."""
 
@@ -23,12 +18,8 @@ DescriptorBatch = tuple[NDArray[np.int64], NDArray[np.float32]]
 class DescriptorSpace:
     """The space of a collection's descriptors; only images of one space can be compared.
 
-    Attributes:
-        descriptor: Name of the descriptor version.
-        model: Tag of the model.
-        fingerprint: Digest of the descriptor version.
-        dimension: D, components of a descriptor.
-        precision: Precision of the network that computes it.
+    `fingerprint` is the digest of the version that `descriptor` names; `model` is a model's tag,
+    `precision` that of its network, `dimension` the components of a descriptor.
     """
 
     descriptor: str
@@ -45,20 +36,12 @@ class DescriptorSpace:
 
 @dataclass(frozen=True)
 class Computed:
-    """The descriptor spaces that the running service computes in one run of the network.
-
-    Attributes:
-        spaces: The spaces; new collections get the first one unless another one is named.
-    """
+    """The spaces that one run of the network computes; new collections get the first one."""
 
     spaces: tuple[DescriptorSpace, ...]
 
     def named(self, descriptor: str | None) -> DescriptorSpace:
-        """Return the space of a descriptor version by its name; the first one for `None`.
-
-        Raises:
-            InvalidArgument: There is none of that name.
-        """
+        """Return the space of a descriptor version by its name; the first one for `None`."""
         for space in self.spaces:
             if descriptor in (None, space.descriptor):
                 return space
@@ -77,13 +60,7 @@ class Computed:
 
 @dataclass(frozen=True)
 class Replacement:
-    """An index of another type that is built in the gallery to replace an index.
-
-    Attributes:
-        name: Name in the gallery.
-        kind: Its index type.
-        applied: The revision of the collection up to which it holds all changes.
-    """
+    """An index of another type, built in the gallery to replace one; it has all up to `applied`."""
 
     name: str
     kind: str
@@ -95,14 +72,10 @@ class IndexRecord:
     """An index of a collection; it lacks the changes between `applied` and `revision`.
 
     Attributes:
-        name: Name in the gallery.
-        revision: Revision of the collection.
-        applied: The revision up to which it holds all changes of the collection.
         serves: True if searches use it.
         ready: True if searches use it or used it before.
         drop_missing: True if images that it lacks are deleted when it begins to serve.
         job_number: The job that prepares or prepared it.
-        replacement: The index that is to replace it in the gallery.
     """
 
     id: int
@@ -128,9 +101,7 @@ class IndexRecord:
 class CollectionRecord:
     """A collection, with the index that searches use.
 
-    Attributes:
-        changed_at: The time of the last change of its images.
-        ttl_seconds: Seconds from then to the collection's expiry; `None` for never.
+    It expires `ttl_seconds` after `changed_at`, the last change of its images; never if `None`.
     """
 
     id: int
@@ -155,11 +126,9 @@ class CollectionRecord:
 
 @dataclass(frozen=True)
 class RootRecord:
-    """The name of an image root, and the folder that it is bound to; `None` if that is not known.
+    """The name of an image root, and its folder without symbolic links; `None` if not known.
 
-    Attributes:
-        path: The absolute path without symbolic links.
-        spelled: The absolute path as the operator wrote it, if that differs.
+    `spelled` is the folder as the operator wrote it, if that differs.
     """
 
     name: str
@@ -204,12 +173,7 @@ class ImageRecord:
 
 @dataclass(frozen=True)
 class Change:
-    """A change of an image that an index has to apply.
-
-    Attributes:
-        descriptor: (D,) float32, of unit length.
-        deleted: True if the image is to leave the index.
-    """
+    """A change of an image that an index has to apply: its unit vector (D,), or its deletion."""
 
     image_id: int
     revision: int

@@ -85,11 +85,7 @@ class ReplicaSession:
         self._owns = False
 
     def own(self) -> bool:
-        """Become the owner, or check that this replica still is; never wait for another one.
-
-        Returns:
-            True if this replica is the owner.
-        """
+        """Become the owner without waiting for another one; return true if this replica is it."""
         if not self._database.is_shared:
             return True
         with self._connected() as connection:
@@ -101,11 +97,7 @@ class ReplicaSession:
             return self._owns
 
     def renew(self, number: int, *, seconds: float) -> bool:
-        """Let the leases of a replica last for `seconds` from now.
-
-        Returns:
-            False if they have ended before.
-        """
+        """Let leases last for `seconds` from now; return false if they have ended before."""
         if not self._database.is_shared:
             return True
         own = and_(replicas.c.number == number, is_live)

@@ -11,8 +11,7 @@ from bento_service.errors import CollectionNotFound
 def next_revision(connection: Connection, collection_id: int) -> int:
     """Raise a collection's revision; locks it against other writers until the transaction ends.
 
-    Raises:
-        CollectionNotFound: The collection was deleted in the meantime.
+    Raise `CollectionNotFound` if the collection was deleted in the meantime.
     """
     raised = connection.execute(
         update(collections)

@@ -64,11 +64,7 @@ indexes = Table(
     UniqueConstraint("collection_id", "fingerprint"),
     sqlite_autoincrement=True,
 )
-"""One row for each descriptor version of a collection; `applied` is the last revision it holds.
-
-An index is `ready` if searches use it or used it before; otherwise the job `job_number` prepares
-it. With `drop_missing`, images that could not be described are deleted when it begins to serve.
-"""
+"""One row for each descriptor version of a collection; see `IndexRecord`."""
 
 replacements = Table(
     "successors",
@@ -163,7 +159,7 @@ sources = Table(
     "sources",
     metadata,
     Column("id", id_type, primary_key=True),
-    Column("image_id", id_type, owned_by("images.id"), nullable=False, index=True),
+    Column("image_id", id_type, owned_by("images.id"), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("root", String(256), nullable=False),
     Column("path", FilePath, nullable=False),
@@ -223,10 +219,8 @@ jobs = Table(
 
 `manifest` is the digest of the stored manifest that the job processes. `removed` counts images;
 `removals_open` counts the deletions of a manifest that are still to do, plus one for pruning.
-`skipped` has `[code, count, first path]` of what was not looked at, NULL for nothing.
-
-`retry_of` is the id of the job whose files are retried. `batch` is the caller's name of an
-upload in several requests. `walker` is the number of the replica that lists the job's files.
+`skipped` has `[code, count, first path]` of what was not looked at, NULL for nothing. `walker` is
+the number of the replica that lists the job's files. `JobOptions` describes other columns.
 """
 
 job_files = Table(

@@ -7,14 +7,15 @@ pymilvus is pinned, and a test checks which modules a real server has imported.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import Any
 
 from grpc import RpcError
+
+from bento_service.gallery.hiding import Hiding, load_pyarrow
 
 __all__ = ["DataType", "MilvusClient", "MilvusException", "load_lite", "without_retries"]
 
@@ -53,24 +54,6 @@ def _loading_when_called(name: str) -> Callable[..., Any]:
     return call
 
 
-class _Hiding(MetaPathFinder):
-    """A finder that hides installed packages."""
-
-    def __init__(self, *names: str) -> None:
-        self._names = names
-
-    def find_spec(self, fullname: str, _: Sequence[str] | None, __: object = None) -> None:
-        """Raise for hidden packages; leave the others to the next finders."""
-        if fullname in self._names:
-            raise ModuleNotFoundError(f"{fullname} is hidden", name=fullname)
-
-    def __enter__(self) -> None:
-        sys.meta_path.insert(0, self)
-
-    def __exit__(self, *_: object) -> None:
-        sys.meta_path.remove(self)
-
-
 with _pandas_stood_in_for():
     from pymilvus import DataType, MilvusClient
     from pymilvus.client.utils import SciPyHelper
@@ -99,8 +82,6 @@ def load_lite() -> None:
 
     Without faiss it refuses every approximate index.
     """
-    with _Hiding("pandas", "faiss"):
+    with Hiding("pandas", "faiss"):
         import milvus_lite  # noqa: F401
-        import pyarrow as pa
-
-        pa.array([0])  # with its first array it tries to import pandas, only once
+    load_pyarrow()

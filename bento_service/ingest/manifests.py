@@ -59,9 +59,8 @@ Statement = Addition | Deletion | Faulty
 def statements(stream: BinaryIO) -> Iterator[Statement]:
     """Yield the statements of a manifest, without its empty lines.
 
-    Raises:
-        InvalidArgument: The file is not a manifest: it is a JSON list, or CSV with a header
-            that has neither a `path` nor an `id` nor a `sha256`.
+    Raise `InvalidArgument` for a file that is no manifest: a JSON list, or CSV whose header has
+    neither a `path` nor an `id` nor a `sha256`.
     """
     lines = (pair for pair in _lines(stream) if pair[1] is None or pair[1].strip())
     read: Callable[[str], Mapping[str, Any]] | None = None
@@ -117,11 +116,7 @@ def _json_object(line: str) -> Mapping[str, Any]:
 
 
 def _csv_reader(line: bytes) -> Callable[[str], Mapping[str, Any]]:
-    """Return the function that reads the rows below a header.
-
-    Raises:
-        InvalidArgument: The header is invalid.
-    """
+    """Return the function that reads the rows below a header."""
     try:
         header = _decoded(line)
         delimiter = next((each for each in _DELIMITERS if each in header), ",")

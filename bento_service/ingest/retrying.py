@@ -11,12 +11,8 @@ from bento_service.storage.uploads import Uploads
 def retry_job(catalogue: Catalogue, uploads: Uploads, computed: Computed, job_id: str) -> JobRecord:
     """Create a job for the unfinished files of an ended job.
 
-    Raises:
-        JobNotFound: No job has that id.
-        CollectionNotFound: The job's collection was deleted.
-        Conflict: The job has not ended, has no unfinished files, or was retried already; its
-            uploads are gone; or the service does not compute its collection's descriptor.
-        InvalidArgument: The service does not compute the descriptor of the job's reindex.
+    Raise `Conflict` if it has not ended, has no unfinished files or was retried already; if its
+    uploads are gone; or if the service does not compute its collection's descriptor.
     """
     job = catalogue.jobs.get(job_id)
     catalogue.job_control.check_retriable(job)

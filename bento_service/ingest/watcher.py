@@ -39,11 +39,7 @@ _log = logging.getLogger(__name__)
 class Watched:
     """An image root that is watched for a collection.
 
-    Attributes:
-        root: The image root.
-        collection: The name of the collection.
-        prune: Delete images when their files are deleted.
-        poll_seconds: Interval of polling; 0 to use the system's notifications.
+    `prune` deletes images with their files; `poll_seconds` is 0 for notifications by the system.
     """
 
     root: ImageRoot
@@ -144,8 +140,7 @@ class Watcher:
 def notified_folders(root: Path, stop: threading.Event) -> Iterator[Path]:
     """Yield a root itself, and then its changed folders as notified by the system.
 
-    Raises:
-        OSError: The root is missing, or another folder is mounted in its place.
+    Raise `OSError` if the root is missing, or another folder is mounted in its place.
     """
     is_first, identity = True, _identity(root)
     for changes in watch(
@@ -179,9 +174,6 @@ def polled_folders(roots: ImageRoots, watched: Watched, stop: threading.Event) -
     """Yield a root, at once and after each change of its list of files.
 
     Polling is for file systems without notifications, such as network file systems.
-
-    Raises:
-        LookalikeError: The root cannot be read.
     """
     before = None
     while not stop.is_set():

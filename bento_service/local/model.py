@@ -25,11 +25,7 @@ class LocalModel:
     """
 
     def __init__(self, folder: Path, choice: Choice, *, threads: int) -> None:
-        """Read the model's metadata; the model itself is loaded later.
-
-        Raises:
-            LocalError: The folder holds no such model.
-        """
+        """Read the model's metadata; the model itself is loaded later."""
         export = f"--export {shlex.quote(str(folder))}"
         try:
             self.tag = read_tag(folder)

@@ -27,12 +27,7 @@ class LocalService:
     ) -> None:
         """Open the application of an HTTP surface and wait until it is open.
 
-        Args:
-            surface: The HTTP surface.
-            trouble: Returns the reason why the service cannot continue, if there is one.
-
-        Raises:
-            Exception: The application's error on opening.
+        `trouble` returns the reason why the service cannot continue, if there is one.
         """
         self._surface = surface
         self._trouble = trouble
@@ -79,11 +74,7 @@ class LocalService:
         headers: list[tuple[bytes, bytes]],
         body: Iterator[bytes],
     ) -> Exchange:
-        """Start to answer a request; `target` is its encoded path and query.
-
-        Raises:
-            LocalError: The service is closed, cannot continue, or belongs to another process.
-        """
+        """Start to answer a request; `target` is its encoded path and query."""
         self._check()
         exchange = Exchange(self._surface, _scope(method, *target, headers), body, self._loop)
         self._exchanges.add(exchange)

@@ -23,11 +23,8 @@ async def periodic(
 ) -> AsyncIterator[None]:
     """Call a function in a thread, now and periodically, until the context ends.
 
-    Args:
-        act: The function; it is called again after a transient failure.
-        seconds: Between the end of a call and the next.
-        what: Names the work in the log.
-        is_owner: Returns whether this replica does the work.
+    There are `seconds` between the end of a call and the next, also after a transient failure;
+    `what` names the work in the log. A replica does the work while `is_owner` returns true.
     """
 
     async def run() -> None:
@@ -50,13 +47,7 @@ async def while_owner(
     *,
     look_seconds: float = LOOK_SECONDS,
 ) -> AsyncIterator[None]:
-    """Enter a context whenever this replica becomes the owner, and leave it when it is not.
-
-    Args:
-        make: Makes the context, again for each time.
-        is_owner: Returns whether this replica is the owner.
-        look_seconds: Seconds between two calls of `is_owner`.
-    """
+    """Enter a context whenever this replica becomes the owner, and leave it when it is not."""
 
     async def run() -> None:
         is_entered = False

@@ -92,8 +92,7 @@ class Replica:
     def require_ownership(self, *, seconds: float = ALONE_SECONDS) -> None:
         """Wait until this replica is the owner, because its index cannot be shared.
 
-        Raises:
-            Conflict: Another service uses the catalogue, and still does after `seconds`.
+        Raise `Conflict` if another service uses the catalogue, and still does after `seconds`.
         """
         deadline = time.monotonic() + seconds
         while not self.is_owner():

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bento_service.admin import importing
-from bento_service.admin.image_files import FolderManifest, Shard, write_folder_manifest
+from bento_service.admin.manifests import Shard, ShardsManifest
 from bento_service.catalogue import Catalogue
 
 
@@ -34,7 +34,7 @@ def folder_of(tmp_path):
             shards.append(Shard(file=name, rows=table.num_rows))
         description = json.loads(tables[0].schema.metadata[b"lookalike"])
         fingerprint = description["space"]["fingerprint"]
-        write_folder_manifest(folder, FolderManifest(fingerprint=fingerprint, shards=shards))
+        ShardsManifest(fingerprint=fingerprint, shards=shards).write(folder)
         return folder
 
     return write

@@ -34,3 +34,23 @@ def test_a_refusal_is_exit_code_2_and_one_line(place):
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "LOOKALIKE_DATA_DIRR is not a setting" in done.stderr
+
+
+def test_parquet_is_written_and_read_without_pandas(place):
+    file = str(place.folder / "main.parquet")
+    code = f"""
+import sys
+from bento_service.admin.__main__ import main
+assert main(["export", {file!r}, "--collection", "main"]) == 0
+assert main(["import", {file!r}, "--collection", "copy"]) == 0
+assert "pyarrow" in sys.modules and "pandas" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -20,10 +21,21 @@ def job():
 
 
 @pytest.fixture
-def pods(job):
+def templates(job):
     cluster = job["spec"]["rayClusterSpec"]
     groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
-    return [group["template"]["spec"] for group in groups]
+    return [group["template"] for group in groups]
+
+
+@pytest.fixture
+def pods(templates):
+    return [template["spec"] for template in templates]
+
+
+def validate(template):
+    """Check a template of pods by the schema of Kubernetes."""
+    named = {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "pod"}}
+    kubernetes_validate.validate({**named, "template": template}, "1.33", strict=True)
 
 
 def test_the_entry_point_is_a_command_line_of_the_program(job, pods):
@@ -56,3 +68,12 @@ def test_pods_have_no_privileges_and_only_settings_that_exist(pods):
         named = [each["name"] for each in container["env"]]
         own = [name for name in named if name.startswith("LOOKALIKE_")]
         assert all(name.removeprefix("LOOKALIKE_").lower() in Settings.model_fields for name in own)
+
+
+def test_kubernetes_knows_every_field_of_the_pods(templates):
+    for template in templates:
+        validate(template)
+
+    templates[0]["spec"]["containers"][0]["resource"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError, match="'resource' was unexpected"):
+        validate(templates[0])

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, create_engine, text
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.columns import metadata
@@ -174,3 +174,17 @@ def test_migrated_tables_equal_newly_created_ones(of_revision_1):
         options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
+
+
+def test_no_index_repeats_the_beginning_of_another_one():
+    for table in metadata.sorted_tables:
+        keys = [table.primary_key, *table.constraints, *table.indexes]
+        whole = {
+            tuple(column.name for column in key.columns)
+            for key in keys
+            if isinstance(key, PrimaryKeyConstraint | UniqueConstraint)
+            or (isinstance(key, Index) and key.dialect_options["sqlite"]["where"] is None)
+        }
+        whole.discard(())  # a table without a primary key
+        repeated = [few for few in whole for more in whole - {few} if more[: len(few)] == few]
+        assert repeated == [], table.name

@@ -26,8 +26,9 @@ def test_a_container_works_by_the_words_of_the_document(name, pictures, free_por
         r"--name lookalike": f"--name {name}",
         r"(rm -f|logs|exec) lookalike": rf"\1 {name}",
         r"-v lookalike:": f"-v {name}:",
-        r" lookalike:/tmp/backup backup": f" {name}:/tmp/backup {tmp_path}/backup",
-        r"(-t|=pictures|:/data) lookalike\b": rf"\1 {name}",
+        r"\| tar -x": f"| tar -xC {tmp_path}",
+        r"tar -c backup": f"tar -cC {tmp_path} backup",
+        r"(-t|=pictures|:/data|--entrypoint sh) lookalike\b": rf"\1 {name}",
         r"127\.0\.0\.1:8001": f"127.0.0.1:{free_port}",
         r"~/photos": str(pictures),
     }

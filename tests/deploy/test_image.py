@@ -61,6 +61,8 @@ def test_one_hardened_container_is_a_whole_system_that_only_its_token_opens(full
             best = client.search(pictures / "coffee.jpg").hits[0]
             assert best.score > 0.999
             assert best.source == "pictures/coffee.jpg"
+        assert container.inspect("{{.State.OOMKilled}}") == "false"
+        docker("update", "--memory", "640m", container.name)  # for the command beside it
         assert container.execute("lookalike-admin", "verify", "--catalogue-only").endswith(
             "no findings"
         )

@@ -7,15 +7,15 @@ import copy
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import kubernetes_validate
 import pytest
 import yaml
 
 from bento_service.settings import Settings
+from tests.support.documents import PROJECT, blocks
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
+FOLDER = PROJECT / "deploy" / "kubernetes"
 VERSION = "1.33"
 OVERLAYS = ("base", "overlays/single-node", "overlays/scaled", "overlays/gpu")
 COMPONENTS = ("monitoring", "scale-to-zero")
@@ -138,6 +138,40 @@ def _pod_problems(pod):
 
 def test_every_overlay_is_valid_and_restricted(manifests):
     assert problems(manifests) == []
+
+
+def test_only_the_overlay_of_one_node_mounts_a_folder_of_the_node():
+    """The security standard `restricted` forbids such volumes."""
+    mounting = {
+        overlay
+        for overlay in OVERLAYS
+        for each in kustomized(FOLDER / overlay)
+        for pod in _pods(each)
+        if any("hostPath" in volume for volume in pod["spec"]["volumes"])
+    }
+    assert mounting == {"overlays/single-node"}
+
+
+def test_the_kustomization_of_the_document_names_a_registry_for_every_pod(tmp_path):
+    (written,) = (
+        block.text
+        for block in blocks(PROJECT / "docs" / "deploy.md")
+        if block.language == "yaml" and "resources:" in block.text
+    )
+    shutil.copytree(FOLDER, tmp_path / "deploy" / "kubernetes")
+    for overlay, name in (
+        ("single-node", "lookalike"),
+        ("scaled", "lookalike-server"),
+        ("gpu", "lookalike-gpu"),
+    ):
+        own = written.replace("overlays/scaled", f"overlays/{overlay}")
+        (tmp_path / "kustomization.yaml").write_text(own.replace("lookalike-server", name))
+        images = {
+            pod["spec"]["containers"][0]["image"]
+            for each in kustomized(tmp_path)
+            for pod in _pods(each)
+        }
+        assert images == {f"registry.example/{name}:0.1.0"}
 
 
 def test_one_replica_owns_the_folder(manifests):

@@ -1,11 +1,11 @@
 """The perceptual hashes and miniatures of images, as `bento_service.pictures` stores them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, or_, select, update
 
-from bento_service.catalogue.database import TableGroup, insert_or_ignore, slices
+from bento_service.catalogue.database import TableGroup, insert_or_ignore, rows_in, write_in
 from bento_service.catalogue.tables import images, miniatures
 
 
@@ -34,27 +34,16 @@ class Hashes(TableGroup):
 
     def of(self, image_ids: Iterable[int]) -> dict[int, bytes | None]:
         """Return the hashes of those images that are not deleted; `None` if not computed yet."""
+        statement = select(images.c.id, images.c.hashes).where(~images.c.deleted)
         with self._database.reading() as connection:
-            return {
-                row.id: row.hashes
-                for some in slices(sorted(set(image_ids)))
-                for row in connection.execute(
-                    select(images.c.id, images.c.hashes).where(
-                        images.c.id.in_(some), ~images.c.deleted
-                    )
-                )
-            }
+            rows = rows_in(connection, statement, images.c.id, image_ids)
+            return {row.id: row.hashes for row in rows}
 
     def miniatures(self, image_ids: Iterable[int]) -> dict[int, bytes]:
         """Return the miniatures of those images that have one."""
         with self._database.reading() as connection:
-            return {
-                row.image_id: row.pixels
-                for some in slices(sorted(set(image_ids)))
-                for row in connection.execute(
-                    select(miniatures).where(miniatures.c.image_id.in_(some))
-                )
-            }
+            rows = rows_in(connection, select(miniatures), miniatures.c.image_id, image_ids)
+            return {row.image_id: row.pixels for row in rows}
 
     def missing(self, *, after: int, limit: int) -> list[int]:
         """Return ids above `after` of images of all collections that lack either, in order."""
@@ -71,12 +60,11 @@ class Hashes(TableGroup):
         )
         return list(self._database.scalars(statement))
 
-    def forget(self, image_ids: Iterable[int]) -> None:
+    def forget(self, image_ids: Collection[int]) -> None:
         """Remove hashes and miniatures of these images, so that they are computed again."""
         with self._database.writing() as connection:
-            for some in slices(sorted(image_ids)):
-                connection.execute(update(images).where(images.c.id.in_(some)).values(hashes=None))
-                connection.execute(delete(miniatures).where(miniatures.c.image_id.in_(some)))
+            write_in(connection, update(images).values(hashes=None), images.c.id, image_ids)
+            write_in(connection, delete(miniatures), miniatures.c.image_id, image_ids)
 
     def write(self, prints: Mapping[int, Prints]) -> None:
         """Write the hashes and miniatures of some images, in one transaction."""

@@ -1,6 +1,5 @@
 """Images and their sources."""
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -25,6 +24,7 @@ from bento_service.catalogue.database import TableGroup, slices
 from bento_service.catalogue.images.attributes import replace_attributes
 from bento_service.catalogue.images.filter_sql import condition
 from bento_service.catalogue.images.lookup import (
+    begins_with,
     id_of,
     ids_by_digest,
     living_in,
@@ -62,7 +62,10 @@ _SOURCES = (
 
 
 class Images(TableGroup):
-    """The `images` and `sources` tables; deleted images are never returned."""
+    """The `images` and `sources` tables; deleted images are never returned.
+
+    Methods raise `ImageNotFound` if no image has the id.
+    """
 
     def count(self, collection_id: int) -> int:
         """Return how many images a collection has."""
@@ -70,11 +73,7 @@ class Images(TableGroup):
         return int(self._database.scalar(statement))
 
     def get(self, image_id: int) -> ImageRecord:
-        """Return an image.
-
-        Raises:
-            ImageNotFound: There is none with that id.
-        """
+        """Return an image."""
         images_by_id = self.by_ids([image_id])
         if not images_by_id:
             raise _no_image(image_id)
@@ -98,11 +97,7 @@ class Images(TableGroup):
             return next(iter(_records(connection, rows).values()), None)
 
     def descriptor(self, image_id: int, index_id: int) -> NDArray[np.float32]:
-        """Return the descriptor of an image in an index, (D,) float32.
-
-        Raises:
-            ImageNotFound: The index has none with that id.
-        """
+        """Return the descriptor of an image in an index, (D,) float32."""
         stored = self._database.scalar(
             select(descriptors.c.descriptor)
             .join(images, images.c.id == descriptors.c.image_id)
@@ -126,16 +121,13 @@ class Images(TableGroup):
 
         With a prefix, the images have a source whose path begins like this, however accents are
         composed; with a filter, `which`, they pass it.
-
-        Raises:
-            InvalidArgument: See `ids_by_name`.
         """
         statement = _select_images().where(images.c.collection_id == collection_id)
         if prefix:
             statement = statement.where(
                 exists().where(
                     sources.c.image_id == images.c.id,
-                    or_(*map(_begins_with, spellings(prefix))),
+                    or_(*map(begins_with, spellings(prefix))),
                 )
             )
         if which is not None:
@@ -170,11 +162,7 @@ class Images(TableGroup):
             return ids_by_digest(connection, collection_id, digests)
 
     def set_metadata(self, image_id: int, metadata: dict[str, Any]) -> None:
-        """Replace the metadata of an image.
-
-        Raises:
-            ImageNotFound: There is none with that id.
-        """
+        """Replace the metadata of an image."""
         with self._database.writing() as connection:
             collection_id = connection.execute(
                 update(images)
@@ -251,12 +239,6 @@ def _possible(image_ids: Iterable[int]) -> list[int]:
 
 def _no_image(image_id: int) -> ImageNotFound:
     return ImageNotFound(f"there is no image {image_id}; it may have been deleted")
-
-
-def _begins_with(prefix: str) -> ColumnElement[bool]:
-    """Return the condition that a source's path has a prefix: a range, as paths are bytes."""
-    end = os.fsdecode(os.fsencode(prefix) + b"\xff" * 8)
-    return and_(sources.c.path >= prefix, sources.c.path <= end)
 
 
 def _records(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, ImageRecord]:

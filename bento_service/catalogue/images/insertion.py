@@ -21,23 +21,20 @@ def add_images(
 
     The collection has none of these digests. Ids rise in the order of the images, which is also the
     order of equal scores.
-
-    Raises:
-        Conflict: The collection serves a descriptor version that they lack.
     """
     if not new:
         return {}
     described = [image.described for image in new]
-    digests = [picture.sha256 for picture in described]
-    added = dict(zip(digests, _next_ids(connection, len(new)), strict=True))
+    ids = _next_ids(connection, len(new))
+    added = dict(zip((image.sha256 for image in new), ids, strict=True))
     vectors = descriptor_rows(connection, described, added, collection_id, revision)
     small = [
         {"image_id": added[picture.sha256], "pixels": picture.miniature}
         for picture in described
         if picture.miniature is not None
     ]
-    metadata = {added[image.described.sha256]: image.metadata for image in new}
-    rows = [_row(collection_id, added[image.described.sha256], image) for image in new]
+    metadata = {added[image.sha256]: image.metadata for image in new}
+    rows = [_row(collection_id, added[image.sha256], image) for image in new]
     insert_many(connection, images, rows)
     insert_many(connection, descriptors, vectors)
     insert_many(connection, miniatures, small)
@@ -73,8 +70,7 @@ def descriptor_rows(
 ) -> list[dict[str, Any]]:
     """Return the images' descriptors for every index of the collection whose version they have.
 
-    Raises:
-        Conflict: They lack the version that serves, and are not `reindexed` for another one.
+    Raise `Conflict` if they lack the version that serves, and are not `reindexed` for another one.
     """
     rows = []
     for index in indexes_of(connection, collection_id) if described else ():

@@ -1,13 +1,12 @@
 """Loading of many described images with the places of their bytes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from bento_service.catalogue.copying import insert_many
-from bento_service.catalogue.database import insert_or_ignore, slices
+from bento_service.catalogue.database import insert_or_ignore, rows_in
 from bento_service.catalogue.images.insertion import add_images
 from bento_service.catalogue.images.lookup import ids_by_digest
 from bento_service.catalogue.jobs.records import NewImage
@@ -17,37 +16,21 @@ from bento_service.catalogue.roots import reserve
 from bento_service.catalogue.tables import sources
 
 
-@dataclass(frozen=True)
-class LoadedImage:
-    """A described image with the places of its bytes."""
-
-    image: NewImage
-    sources: tuple[SourceRecord, ...]
-
-    @property
-    def sha256(self) -> str:
-        """The digest of its bytes."""
-        return self.image.described.sha256
-
-
 def load_images(
-    connection: Connection, collection: CollectionRecord, loaded: Sequence[LoadedImage]
+    connection: Connection, collection: CollectionRecord, loaded: Sequence[NewImage]
 ) -> int:
     """Add images to a collection, in a writing transaction; return how many were new.
 
     The collection has one index, in whose space the descriptors are. Images that the collection
     has, and images that are repeated, only get the sources that they lack. The ids of new images
     rise in their order.
-
-    Raises:
-        CollectionNotFound: The collection was deleted in the meantime.
     """
     revision = next_revision(connection, collection.id)
     known = ids_by_digest(connection, collection.id, {each.sha256 for each in loaded})
     new: dict[str, NewImage] = {}
     for each in loaded:
         if each.sha256 not in known:
-            new.setdefault(each.sha256, each.image)
+            new.setdefault(each.sha256, each)
     added = add_images(connection, collection.id, revision, [*new.values()])
     reserve(connection, {source.root for each in loaded for source in each.sources} - {""})
     _insert_sources(connection, loaded, known, added)
@@ -66,8 +49,7 @@ def unsettled(
     ids = ids_by_digest(connection, collection_id, {sha256 for sha256, _ in wanted})
     present = {
         (row.image_id, row.kind, row.root, row.path)
-        for some in slices(sorted(ids.values()))
-        for row in connection.execute(select(sources).where(sources.c.image_id.in_(some)))
+        for row in rows_in(connection, select(sources), sources.c.image_id, ids.values())
     }
     return [
         position
@@ -79,7 +61,7 @@ def unsettled(
 
 def _insert_sources(
     connection: Connection,
-    loaded: Sequence[LoadedImage],
+    loaded: Sequence[NewImage],
     known: dict[str, int],
     added: dict[str, int],
 ) -> None:

@@ -1,21 +1,13 @@
 """Lookup of images and of the digests of their bytes, within a transaction."""
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    String,
-    and_,
-    bindparam,
-    func,
-    select,
-    type_coerce,
-)
+from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from bento_service.catalogue.database import slices
+from bento_service.catalogue.database import rows_in
 from bento_service.catalogue.states import SourceKind
 from bento_service.catalogue.tables import images, sources
 
@@ -38,6 +30,12 @@ _EACH_DIGEST = select(
 )
 
 
+def begins_with(prefix: str) -> ColumnElement[bool]:
+    """Return the condition that a source's path has a prefix: a range, as paths are bytes."""
+    end = os.fsdecode(os.fsencode(prefix) + b"\xff" * 256)  # no name of a file is so long
+    return and_(sources.c.path >= prefix, sources.c.path <= end)
+
+
 def id_of(connection: Connection, collection_id: int, sha256: str) -> int | None:
     """Return the id of the image of a collection that has this digest, `None` without one."""
     values = {"collection": collection_id, "digest": sha256}
@@ -53,17 +51,13 @@ def ids_by_digest(
     PostgreSQL looks each digest up by itself. Given them as a list, it reads the whole collection
     as long as it has no statistics of its size, such as during its first import.
     """
-    wanted = sorted(set(digests))
     if connection.dialect.name == "postgresql":
-        values = {"collection": collection_id, "digests": wanted}
-        rows = connection.execute(_EACH_DIGEST, values)
-        return {sha256: image_id for sha256, image_id in rows if image_id is not None}
+        values = {"collection": collection_id, "digests": sorted(set(digests))}
+        found = connection.execute(_EACH_DIGEST, values)
+        return {sha256: image_id for sha256, image_id in found if image_id is not None}
     statement = select(images.c.sha256, images.c.id).where(living_in(collection_id))
-    return {
-        row.sha256: row.id
-        for some in slices(wanted)
-        for row in connection.execute(statement.where(images.c.sha256.in_(some)))
-    }
+    rows = rows_in(connection, statement, images.c.sha256, digests)
+    return {row.sha256: row.id for row in rows}
 
 
 def upload_digests(connection: Connection, which: ColumnElement[bool]) -> set[str]:

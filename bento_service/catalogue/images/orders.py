@@ -4,7 +4,7 @@ from enum import StrEnum
 from heapq import nsmallest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 
 from bento_service.catalogue.records import ImageRecord
 from bento_service.catalogue.tables import images, sources
@@ -52,20 +52,9 @@ def ordered(statement: Select[Any], order: Order, after: Key | None) -> Select[A
         columns.insert(0, images.c.created_at)
     is_descending = order.startswith("-")
     if after is not None:
-        statement = statement.where(_beyond(columns, after, is_descending=is_descending))
+        place = tuple_(*columns)
+        statement = statement.where(place < after if is_descending else place > after)
     return statement.order_by(*(c.desc() if is_descending else c for c in columns))
-
-
-def _beyond(
-    columns: list[ColumnElement[Any]], after: Key, *, is_descending: bool
-) -> ColumnElement[bool]:
-    column, value = columns[0], after[0]
-    further: ColumnElement[bool] = column < value if is_descending else column > value
-    if len(columns) == 1:
-        return further
-    return or_(
-        further, and_(column == value, _beyond(columns[1:], after[1:], is_descending=is_descending))
-    )
 
 
 def ids_by_name(
@@ -73,8 +62,7 @@ def ids_by_name(
 ) -> list[int]:
     """Return the first ids of a selection of images, sorted by name, after a place.
 
-    Raises:
-        InvalidArgument: The selection has more than `MAX_BY_NAME` images.
+    Raise `InvalidArgument` if the selection has more than `MAX_BY_NAME` images.
     """
     ids = chosen.with_only_columns(images.c.id).subquery()
     first = select(func.min(sources.c.id)).where(sources.c.image_id == ids.c.id).correlate(ids)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
 
-from bento_service.catalogue.database import TableGroup, slices
+from bento_service.catalogue.database import TableGroup, write_in
 from bento_service.catalogue.records import Change, IndexRecord
 from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.tables import descriptors, images
@@ -40,21 +40,17 @@ class Changes(TableGroup):
 
     def count(self, index_id: int, *, after: int) -> int:
         """Return how many images changed after a revision, tombstones included."""
-        own = descriptors.c
-        statement = select(func.count()).where(own.index_id == index_id, own.revision > after)
-        return int(self._database.scalar(statement))
+        return int(self._database.scalar(_select_changed(func.count(), index_id, after)))
 
     def changed_ids(self, index_id: int, *, after: int) -> set[int]:
         """Return the ids of images that changed after a revision, tombstones included."""
-        own = descriptors.c
-        statement = select(own.image_id).where(own.index_id == index_id, own.revision > after)
-        return set(self._database.scalars(statement))
+        changed = _select_changed(descriptors.c.image_id, index_id, after)
+        return set(self._database.scalars(changed))
 
     def exceed(self, count: int, index_id: int, *, after: int) -> bool:
         """Return true if more than `count` images of an index changed after a revision."""
-        own = descriptors.c
-        statement = select(own.image_id).where(own.index_id == index_id, own.revision > after)
-        return self._database.scalar(statement.offset(count).limit(1)) is not None
+        changed = _select_changed(descriptors.c.image_id, index_id, after)
+        return self._database.scalar(changed.offset(count).limit(1)) is not None
 
     def living_ids(self, index_id: int, *, up_to: int) -> set[int]:
         """Return the ids of images that are not deleted and last changed up to a revision."""
@@ -75,16 +71,17 @@ class Changes(TableGroup):
         """Give images a new revision, so that the index applies them again."""
         with self._database.writing() as connection:
             revision = next_revision(connection, index.collection_id)
-            for some in slices(sorted(image_ids)):
-                connection.execute(
-                    update(descriptors)
-                    .where(descriptors.c.index_id == index.id, descriptors.c.image_id.in_(some))
-                    .values(revision=revision)
-                )
+            own = update(descriptors).where(descriptors.c.index_id == index.id)
+            touched = own.values(revision=revision)
+            write_in(connection, touched, descriptors.c.image_id, image_ids)
+
+
+def _select_changed(value: ColumnElement[int], index_id: int, after: int) -> Select[int]:
+    own = descriptors.c
+    return select(value).where(own.index_id == index_id, own.revision > after)
 
 
 def _of_living(index_id: int, value: ColumnElement[int]) -> Select[int]:
-    """Return a select over the images of an index that are not deleted."""
     return (
         select(value)
         .select_from(descriptors)

@@ -52,11 +52,8 @@ class Reindexes(TableGroup):
         """Begin to prepare an index, or continue one that lacked images; return the job's id.
 
         With `drop_missing`, images that cannot be described are deleted at the end. A claim whose
-        key was used before returns the job of the key.
-
-        Raises:
-            Conflict: The collection has that space already, or another reindex is running, or the
-                key was used for another request.
+        key was used before returns the job of the key. Raise `Conflict` if the collection has that
+        space already, or another reindex is running.
         """
         with self._database.writing() as connection:
             if (known := claim_key(connection, claim)) is not None:
@@ -78,11 +75,7 @@ class Reindexes(TableGroup):
             return job_id
 
     def target(self, job_number: int) -> IndexRecord:
-        """Return the index that a job prepares.
-
-        Raises:
-            Conflict: The reindex was given up.
-        """
+        """Return the index that a job prepares, or raise `Conflict` if the reindex was given up."""
         own = indexes.c.job_number == job_number
         rows = self._database.rows(select_indexes().where(own, ~indexes.c.ready))
         if not rows:
@@ -95,22 +88,13 @@ class Reindexes(TableGroup):
         return bool(self._database.scalar(statement))
 
     def files(self, job_number: int) -> Iterator[NewFile]:
-        """Yield the images that a job has to describe, by id.
-
-        Raises:
-            Conflict: The reindex was given up.
-        """
+        """Yield the images that a job has to describe, by id."""
         index = self.target(job_number)
         after = 0
         while page := self._database.rows(_select_missing(index, after)):
             for row in page:
                 yield NewFile(str(row.id), row.path, row.sha256)
             after = page[-1].id
-
-    def missing(self, index: IndexRecord) -> int:
-        """Return how many images of its collection an index lacks."""
-        with self._database.reading() as connection:
-            return _count_missing(connection, index)
 
     def due(self) -> list[IndexRecord]:
         """Return the indexes whose job has described everything, so that they can serve."""
@@ -122,13 +106,10 @@ class Reindexes(TableGroup):
         return list(map(index_record, self._database.rows(statement)))
 
     def switch(self, index: IndexRecord) -> bool:
-        """Let searches use a prepared index, and complete its job.
+        """Let searches use a prepared index, and complete its job; return true if they do.
 
         If images are missing and `drop_missing` is not set, nothing is switched and the job's
         detail says so. The index that served becomes the former one, and the one before it goes.
-
-        Returns:
-            True if searches use the index.
         """
         with self._database.writing() as connection:
             revision = next_revision(connection, index.collection_id)
@@ -154,8 +135,7 @@ class Reindexes(TableGroup):
     def fail(self, index: IndexRecord, detail: str) -> bool:
         """Fail the job of an index that was built wrongly; the index has to be filled again.
 
-        Returns:
-            False if the index serves, or was removed.
+        Return false if the index serves, or was removed.
         """
         prepared = and_(indexes.c.id == index.id, ~indexes.c.ready)
         with self._database.writing() as connection:
@@ -170,8 +150,7 @@ class Reindexes(TableGroup):
     def undo(self, collection: CollectionRecord) -> None:
         """Let searches use the former index again; the present one stays.
 
-        Raises:
-            Conflict: There is none, or it lacks images that were added later.
+        Raise `Conflict` if there is none, or if it lacks images that were added later.
         """
         with self._database.writing() as connection:
             next_revision(connection, collection.id)

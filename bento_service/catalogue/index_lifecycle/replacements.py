@@ -33,11 +33,7 @@ class Replacements(TableGroup):
         self._database.write(update(replacements).where(own).values(applied=0))
 
     def switch(self, index: IndexRecord, replacement: Replacement) -> bool:
-        """Let searches use the replacement from now on.
-
-        Returns:
-            False if another plan has taken its place.
-        """
+        """Let searches use the replacement; return false if another plan has taken its place."""
         with self._database.writing() as connection:
             applied = connection.execute(
                 delete(replacements)

@@ -37,11 +37,7 @@ class JobControl(TableGroup):
     def cancel(self, job_id: str) -> None:
         """End an open job, so that nothing more of it is committed; a canceled job stays so.
 
-        The index that a reindex has prepared is dropped.
-
-        Raises:
-            JobNotFound: There is none with that id.
-            Conflict: It has ended already.
+        The index that a reindex has prepared is dropped. Raise `Conflict` for a job that has ended.
         """
         with self._database.writing() as connection:
             job = job_row(connection, job_id)
@@ -61,11 +57,7 @@ class JobControl(TableGroup):
                 )
 
     def check_retriable(self, job: JobRecord) -> None:
-        """Check that a job has something to retry, and no retry that is open.
-
-        Raises:
-            Conflict: There is nothing to retry, or a retry is open.
-        """
+        """Raise `Conflict` if a job has nothing to retry, or a retry that is open."""
         with self._database.reading() as connection:
             _refuse_needless(connection, job)
 
@@ -74,9 +66,6 @@ class JobControl(TableGroup):
 
         If the list of files was not whole, the new job walks the folder again and skips the files
         that the old one has settled.
-
-        Raises:
-            Conflict: There is nothing to retry, or a retry is open.
         """
         with self._database.writing() as connection:
             # Locked, so that of two retries at once the second sees the first one's job.

@@ -26,11 +26,13 @@ def write_states(
     connection: Connection, outcomes: Sequence[Outcome], states: Sequence[FileState]
 ) -> None:
     """Write the states of entries; end the leases of those that are still to do."""
-    changed = [
-        {"file": outcome.file.id, "state": state, "code": outcome.code, "detail": outcome.detail}
-        for outcome, state in zip(outcomes, states, strict=True)
-        if state is not FileState.TODO
-    ]
+    changed, left = [], []
+    for outcome, state in zip(outcomes, states, strict=True):
+        file, code, detail = outcome.file.id, outcome.code, outcome.detail
+        if state is FileState.TODO:
+            left.append(file)
+        else:
+            changed.append({"file": file, "state": state, "code": code, "detail": detail})
     if changed:
         connection.execute(
             update(job_files)
@@ -38,11 +40,7 @@ def write_states(
             .values(state=bindparam("state"), code=bindparam("code"), detail=bindparam("detail")),
             changed,
         )
-    if left := [
-        outcome.file.id
-        for outcome, state in zip(outcomes, states, strict=True)
-        if state is FileState.TODO
-    ]:
+    if left:
         own = job_files.c.id.in_(left)
         connection.execute(update(job_files).where(own).values(leased_by=None))
 

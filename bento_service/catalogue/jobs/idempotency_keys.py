@@ -17,11 +17,7 @@ class IdempotencyKeys(TableGroup):
     """The `idempotency_keys` table."""
 
     def job_of(self, claim: Claim) -> str | None:
-        """Return the id of the job that was started under a key; `None` if the key is new.
-
-        Raises:
-            Conflict: The key was used for another request.
-        """
+        """Return the id of the job that was started under a key; `None` if the key is new."""
         with self._database.reading() as connection:
             return _job_of(connection, claim)
 
@@ -34,10 +30,8 @@ def claim_key(connection: Connection, claim: Claim | None) -> str | None:
     """Claim a new key and return `None`, or return the id of the job that has the key.
 
     Of two transactions that claim the same key at once, one waits for the other, so that only one
-    of them starts a job. Without a claim, nothing is done.
-
-    Raises:
-        Conflict: The key was used for another request.
+    of them starts a job. Without a claim, nothing is done. Raise `Conflict` if the key was used for
+    another request.
     """
     if claim is None:
         return None

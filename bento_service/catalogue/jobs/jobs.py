@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, select, true, update
+from sqlalchemy import Connection, and_, bindparam, func, select, true, update
 
-from bento_service.catalogue.database import TableGroup, slices
+from bento_service.catalogue.database import TableGroup, rows_in
 from bento_service.catalogue.jobs.dry_runs import settle_dry_run
 from bento_service.catalogue.jobs.idempotency_keys import assign_job, claim_key
 from bento_service.catalogue.jobs.listing import list_files
@@ -25,6 +24,7 @@ from bento_service.catalogue.jobs.rows import (
     add_job,
     add_to_counters,
     as_json,
+    close_jobs,
     complete_if_done,
     is_open,
     job_record,
@@ -61,12 +61,8 @@ class Jobs(TableGroup):
     ) -> JobRecord:
         """Create a job, with its files if it is an upload; a folder's files are listed later.
 
-        A claim whose key was used before returns the job of the key. The pins of `holder`, which
-        are those of the job's uploads, are dropped.
-
-        Raises:
-            Conflict: The key was used for another request.
-            NotReady: A pin has expired.
+        A claim whose key was used before returns the job of the key; see `claim_key`. The pins of
+        `holder`, which are those of the job's uploads, are dropped; see `exchange_pins`.
         """
         with self._database.writing() as connection:
             job_id = claim_key(connection, claim)
@@ -81,11 +77,7 @@ class Jobs(TableGroup):
         return self.get(job_id)
 
     def get(self, job_id: str) -> JobRecord:
-        """Return a job.
-
-        Raises:
-            JobNotFound: There is none with that id.
-        """
+        """Return a job."""
         with self._database.reading() as connection:
             return job_record(job_row(connection, job_id))
 
@@ -105,7 +97,8 @@ class Jobs(TableGroup):
             true() if collection is None else jobs.c.collection == collection,
             true() if batch is None else jobs.c.batch == batch,
         )
-        return self._records(select(jobs).where(wanted).order_by(jobs.c.number.desc()).limit(limit))
+        newest = select(jobs).where(wanted).order_by(jobs.c.number.desc()).limit(limit)
+        return list(map(job_record, self._database.rows(newest)))
 
     def open(self, *, after: int = 0) -> list[JobRecord]:
         """Return jobs with a number above `after` that still have work, oldest first."""
@@ -118,12 +111,9 @@ class Jobs(TableGroup):
 
     def among(self, numbers: Sequence[int]) -> list[JobRecord]:
         """Return the jobs with these numbers, oldest first."""
-        statements = (select(jobs).where(jobs.c.number.in_(some)) for some in slices(numbers))
-        records = [record for statement in statements for record in self._records(statement)]
-        return sorted(records, key=lambda record: record.number)
-
-    def _records(self, statement: Select[Any]) -> list[JobRecord]:
-        return list(map(job_record, self._database.rows(statement)))
+        with self._database.reading() as connection:
+            rows = rows_in(connection, select(jobs), jobs.c.number, numbers)
+            return sorted(map(job_record, rows), key=lambda record: record.number)
 
     def failures(self, number: int, *, after: int, limit: int) -> list[FailureRecord]:
         """Return failed files of a job with ids above `after`, in the order of its list."""
@@ -148,10 +138,7 @@ class Jobs(TableGroup):
         """Add files to an open job's list; skip those that are on it already.
 
         Files of which the collection has an unchanged source are done at once. A retry skips files
-        that an earlier try has settled.
-
-        Returns:
-            True if the job is open, so that more files may follow.
+        that an earlier try has settled. Return true if the job is open, so that more may follow.
         """
         with self._database.writing() as connection:
             if not lock_if_open(connection, number):
@@ -169,21 +156,15 @@ class Jobs(TableGroup):
 
     def fail(self, number: int, detail: str) -> None:
         """End an open job that cannot go on."""
-        self._database.write(
-            update(jobs)
-            .where(is_open(number))
-            .values(state=JobState.FAILED, detail=detail, finished_at=datetime.now(UTC))
-        )
+        with self._database.writing() as connection:
+            close_jobs(connection, jobs.c.number == number, JobState.FAILED, detail)
 
     def settle(self, job: JobRecord, outcomes: Sequence[Outcome]) -> Settled:
         """Commit the results of some files: images, sources, states and counters, all or none.
 
         Files that were settled before are skipped, so a commit that may have failed can be
-        repeated. Nothing of a closed job is committed.
-
-        Raises:
-            CollectionNotFound: The collection was deleted.
-            Conflict: It serves a descriptor version that was not computed.
+        repeated. Nothing of a closed job is committed. Raise `CollectionNotFound` if the collection
+        was deleted, `Conflict` if it serves a descriptor version that was not computed.
         """
         if job.collection_id is None:
             raise CollectionNotFound(f"collection {job.collection!r} was deleted")

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from bento_service.catalogue.database import insert_or_ignore, slices
+from bento_service.catalogue.database import insert_or_ignore, slices, write_in
 from bento_service.catalogue.jobs.records import NewFile, Stamp
 from bento_service.catalogue.states import FileAction, FileState, SourceKind
 from bento_service.catalogue.tables import images, job_files, jobs, sources
@@ -59,9 +59,7 @@ def _unchanged(connection: Connection, number: int, files: Sequence[NewFile]) ->
             if file.volume not in (None, source.volume):
                 moved.setdefault(file.volume, []).append(source.id)
     for volume, ids in moved.items():  # the files of a disk were copied to another one
-        for few in slices(ids):
-            where = sources.c.id.in_(few)
-            connection.execute(update(sources).where(where).values(volume=volume))
+        write_in(connection, update(sources).values(volume=volume), sources.c.id, ids)
     return keys
 
 

@@ -1,12 +1,11 @@
 """Pruning: finding and removing sources whose files the walk of a folder did not list."""
 
-import os
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, exists, func, select, true, update
 
 from bento_service.catalogue.database import TableGroup
-from bento_service.catalogue.images.lookup import living_in
+from bento_service.catalogue.images.lookup import begins_with, living_in
 from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.catalogue.jobs.removals import count_orphans, read_before, remove_sources
 from bento_service.catalogue.jobs.rows import complete_if_done, lock_if_open
@@ -22,9 +21,7 @@ _IMAGES_PER_PAGE = 500
 class Missed:
     """A source below a walked folder that is not on the job's list.
 
-    Attributes:
-        read_ns: A time after which it was certainly read last, in nanoseconds since 1970.
-        volume: The file system that it was on, if that is known.
+    `read_ns` is a time after which it was certainly read last.
     """
 
     source_id: int
@@ -74,9 +71,6 @@ class Pruning(TableGroup):
         """Remove sources, and return how many images go with them; a dry run only counts.
 
         All sources of an image have to come in one call. A closed job removes nothing.
-
-        Raises:
-            CollectionNotFound: The collection was deleted.
         """
         if job.collection_id is None:
             raise CollectionNotFound(f"collection {job.collection!r} was deleted")
@@ -115,15 +109,6 @@ def _is_missed_by(job: JobRecord) -> ColumnElement[bool]:
         living_in(job.collection_id),
         sources.c.kind == SourceKind.FILE,
         sources.c.root == job.root,
-        _is_below(job.path),
+        begins_with(f"{job.path}/") if job.path else true(),
         ~listed.correlate(sources),
     )
-
-
-def _is_below(folder: str) -> ColumnElement[bool]:
-    """Return the condition that a source is below a folder: a range, as paths are bytes."""
-    if not folder:
-        return true()
-    start = os.fsencode(folder) + b"/"
-    end = os.fsencode(folder) + b"0"  # the byte after a slash
-    return and_(sources.c.path > os.fsdecode(start), sources.c.path < os.fsdecode(end))

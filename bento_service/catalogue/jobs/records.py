@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.catalogue.records import StoredHashes, StoredMiniature
+from bento_service.catalogue.records import SourceRecord
 from bento_service.catalogue.states import FileAction, FileState, SourceKind
 from client_sdk.schemas import JobState
+
+Stored = bytes
+"""Hashes or a miniature as `bento_service.pictures` stores them."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +137,12 @@ class FailureRecord:
 
 @dataclass(frozen=True)
 class NewFile:
-    """An entry to put on a job's list; `key` is unique within a job.
+    """An entry to put on a job's list; `key` is unique within a job. See also `FileRecord`.
 
     Attributes:
         stamp: Stamp of a file that may be indexed already.
         volume: The file system that the file is on, if that is known.
         action: Action on the entry; with `REFUSED`, `code` and `detail` give the reason.
-        metadata: Metadata from a manifest's line.
-        image_id: The image that a manifest's line deletes.
     """
 
     key: str
@@ -162,7 +163,7 @@ class Described:
 
     Attributes:
         descriptors: Unit vectors (D,) float32, by the fingerprints of their spaces.
-        hashes: Perceptual hashes; `None` if they were not computed.
+        hashes: Perceptual hashes; empty without any, `None` if they were not computed.
         miniature: The picture in grey and small; `None` if it was not computed.
     """
 
@@ -172,25 +173,30 @@ class Described:
     height: int
     bytes: int
     descriptors: Mapping[str, NDArray[np.float32]]
-    hashes: StoredHashes | None = None
-    miniature: StoredMiniature | None = None
+    hashes: Stored | None = None
+    miniature: Stored | None = None
 
 
 @dataclass(frozen=True)
 class NewImage:
-    """A described picture that becomes an image of a collection."""
+    """A described picture that becomes an image; `sources` if the places of its bytes are known."""
 
     described: Described
     metadata: dict[str, Any]
     created_at: datetime
+    sources: tuple[SourceRecord, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of its bytes."""
+        return self.described.sha256
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The time at which a file was read, in nanoseconds since 1970.
+    """The time `read_ns` at which the reading of a file began, in nanoseconds since 1970.
 
     Attributes:
-        read_ns: The time at which the reading began.
         changed_ns: The time at which the file or its metadata last changed.
         mtime_ns: The file's mtime, if a later change is certain to alter it.
         volume: The file system that it is on, if that is known.
@@ -204,17 +210,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one entry: described, known already, or failed with a reason.
-
-    The outcome of an entry that deletes has none of these.
+    """The outcome of one entry: described, known already, or failed; nothing of it for a deletion.
 
     Attributes:
-        described: The picture, unless it failed or was known.
         known_sha256: The digest of bytes that the collection has already.
         checked_sha256: The digest of bytes that a dry run could decode.
         reading: The time of reading; `None` if the file failed, and for uploads.
-        code: The error code of the contract, if it failed.
-        detail: The reason for people, if it failed.
+        code: The error code of the contract, if it failed, with the reason in `detail`.
     """
 
     file: FileRecord
@@ -228,12 +230,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Claim:
-    """A caller's idempotency key, with the request that it stands for.
-
-    Attributes:
-        key: The key that the caller chose.
-        digest: Digest of the call and its body.
-    """
+    """A caller's idempotency key, and the digest of the request that it stands for."""
 
     key: str
     digest: str

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select
 
-from bento_service.catalogue.database import slices
+from bento_service.catalogue.database import slices, write_in
 from bento_service.catalogue.images.images import mark_deleted
 from bento_service.catalogue.images.lookup import living_in
 from bento_service.catalogue.jobs.records import FileRecord, JobRecord, Reading
@@ -28,8 +28,7 @@ def remove_sources(
     orphans = {image_id for image_id, own in by_image.items() if own <= source_ids}
     # A tombstone keeps its sources, since they name the uploads that become unneeded.
     kept = set().union(*(by_image[image_id] for image_id in orphans))
-    for some in slices(sorted(source_ids - kept)):
-        connection.execute(delete(sources).where(sources.c.id.in_(some)))
+    write_in(connection, delete(sources), sources.c.id, source_ids - kept)
     return mark_deleted(connection, collection_id, revision, sorted(orphans))
 
 
@@ -51,11 +50,9 @@ def _all_sources(connection: Connection, source_ids: Set[int]) -> dict[int, set[
 
 @dataclass(frozen=True)
 class Replaced:
-    """Sources at paths whose files have other bytes now.
+    """Sources at paths whose files have other bytes now: ids of those that changed.
 
-    Attributes:
-        changed: Ids of the sources whose file changed.
-        other_files: Paths of other files, such as those of another disk in the same place.
+    `other_files` has the paths of other files, such as those of another disk in the same place.
     """
 
     changed: set[int]

@@ -13,13 +13,7 @@ from bento_service.catalogue.images.attributes import replace_attributes
 from bento_service.catalogue.images.insertion import add_images, descriptor_rows
 from bento_service.catalogue.images.lookup import ids_by_digest
 from bento_service.catalogue.jobs.entry_states import still_todo, write_deletions, write_states
-from bento_service.catalogue.jobs.records import (
-    JobRecord,
-    NewImage,
-    Outcome,
-    Reading,
-    Settled,
-)
+from bento_service.catalogue.jobs.records import JobRecord, NewImage, Outcome, Reading, Settled
 from bento_service.catalogue.jobs.removals import (
     remove_sources,
     replaced_sources,
@@ -33,10 +27,7 @@ from bento_service.catalogue.tables import descriptors, images, sources
 class Batch:
     """Files of a job whose results are committed together, one outcome for each.
 
-    Attributes:
-        connection: A connection in a writing transaction.
-        collection_id: Id of the collection that the job changes.
-        revision: Revision of that collection, raised for this transaction.
+    `revision` is that of the changed collection, raised for the transaction of `connection`.
     """
 
     connection: Connection
@@ -47,11 +38,7 @@ class Batch:
 
 
 def settle_files(batch: Batch) -> Settled:
-    """Write images, their sources and the states of the files; skip files settled before.
-
-    Raises:
-        Conflict: The collection serves a descriptor version that was not computed.
-    """
+    """Write images, their sources and the states of the files; skip files settled before."""
     settled = Settled()
     outcomes = still_todo(batch.connection, batch.outcomes)
     for action, part in groupby(outcomes, key=lambda outcome: outcome.file.action):

@@ -31,11 +31,7 @@ all_done = and_(
 
 
 def job_row(connection: Connection, job_id: str) -> Row[Any]:
-    """Return the row of a job.
-
-    Raises:
-        JobNotFound: There is none with that id.
-    """
+    """Return the row of a job, or raise `JobNotFound`."""
     row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
     if row is None:
         raise JobNotFound(f"there is no job {job_id!r}; GET /api/v2/jobs lists them")

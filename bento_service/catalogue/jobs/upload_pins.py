@@ -96,8 +96,7 @@ class UploadPins(TableGroup):
 def exchange_pins(connection: Connection, holder: str, digests: Iterable[str]) -> None:
     """Drop the pins of a holder in the transaction that makes its uploads needed by a job.
 
-    Raises:
-        NotReady: A pin has expired, so the upload may have been removed.
+    Raise `NotReady` if a pin has expired, because the upload may have been removed.
     """
     own = delete(upload_pins).where(upload_pins.c.holder == holder)
     if connection.execute(own).rowcount < len(set(digests)):

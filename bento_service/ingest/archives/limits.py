@@ -16,8 +16,7 @@ from bento_service.storage.file_size import oversize
 from bento_service.storage.skips import Skip, Skips
 from client_sdk.schemas.patterns import is_clutter
 
-HEAD_BYTES = 512
-"""Bytes of a member that `nested` looks at."""
+_HEAD_BYTES = 512
 _FREE_BYTES = 64 * 2**20
 _TAR_MAGIC = slice(257, 262)
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -25,13 +24,9 @@ _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of the archives of one request.
+    """The limits of the archives of one request: files, with refused ones, and expanded bytes.
 
-    Attributes:
-        members: Number of files, including refused ones.
-        member_bytes: Size of one file.
-        total_bytes: Expanded size of all archives.
-        ratio: Ratio of the expanded size to the size; it does not apply below 64 MiB.
+    `ratio` is that of the expanded size to the size; it does not apply below 64 MiB.
     """
 
     members: int
@@ -62,11 +57,7 @@ class Allowance:
         return is_skipped
 
     def take_member(self) -> None:
-        """Count a member.
-
-        Raises:
-            TooLarge: There are too many.
-        """
+        """Count a member, or raise `TooLarge` if there are too many."""
         self._members += 1
         if self._members > self.limits.members:
             raise TooLarge(
@@ -75,11 +66,7 @@ class Allowance:
             )
 
     def take_bytes(self, size: int) -> None:
-        """Count bytes that an archive expanded to or declares.
-
-        Raises:
-            TooLarge: There are too many, absolutely or relative to the archives' size.
-        """
+        """Count bytes that an archive expanded to or declares, or raise `TooLarge`."""
         self._bytes += size
         if self._bytes > self.limits.total_bytes:
             raise TooLarge(
@@ -93,7 +80,7 @@ class Allowance:
             )
 
 
-class Peeked:
+class _Peeked:
     """A stream whose first bytes, the head, have been read already."""
 
     def __init__(self, head: bytes, read: Callable[[int], bytes]) -> None:
@@ -140,19 +127,23 @@ def looks_like_tar(head: bytes) -> bool:
     return head[_TAR_MAGIC] == b"ustar"
 
 
-def objection(name: str, size: int, limits: Limits) -> LookalikeError | None:
-    """Return the error of a member's name or size, if any."""
+def objection(name: str, size: int, limits: Limits, *, is_file: bool) -> LookalikeError | None:
+    """Return the error of a member's name, size or kind, if any."""
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or parts[0][1:2] == ":":
         return Forbidden("its path leads out of the archive; pack it with relative paths")
-    return oversize(size, limits.member_bytes)
+    if error := oversize(size, limits.member_bytes):
+        return error
+    return None if is_file else Forbidden("a link or a device; pack only files")
 
 
-def nested(head: bytes) -> LookalikeError | None:
-    """Return the error of a member that starts like an archive; archives are not nested."""
+def member(name: str, size: int, read: Callable[[int], bytes]) -> Member | Unfit:
+    """Return a member that can be read, unless it starts like an archive: these are not nested."""
+    head = read(_HEAD_BYTES)
     if head.startswith(_ZIP_MAGIC) or is_compressed(head) or looks_like_tar(head):
-        return UnsupportedMediaType("an archive within an archive; send it by itself")
-    return None
+        error = UnsupportedMediaType("an archive within an archive; send it by itself")
+        return Unfit(shown(name), error)
+    return Member(shown(name), size, _Peeked(head, read))
 
 
 def shown(name: str) -> str:

@@ -2,19 +2,18 @@
 
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import IO, BinaryIO
 
-from bento_service.errors import Forbidden, InvalidArgument, TooLarge
+from bento_service.errors import InvalidArgument, TooLarge
 from bento_service.ingest.archives.compression import DAMAGE, expanded, first_block
 from bento_service.ingest.archives.limits import (
-    HEAD_BYTES,
     Allowance,
     Member,
-    Peeked,
     Unfit,
     looks_like_tar,
-    nested,
+    member,
     objection,
     shown,
 )
@@ -27,24 +26,13 @@ _BROKEN = (*DAMAGE, tarfile.TarError, RecursionError, UnicodeError)
 
 
 def is_tar(stream: BinaryIO) -> bool:
-    """Return true if a stream is a tar archive, compressed or not.
-
-    Raises:
-        InvalidArgument: The compressed stream is damaged at its start.
-    """
-    try:
+    """Return true if a stream is a tar archive, compressed or not."""
+    with _reading():
         return looks_like_tar(first_block(expanded(stream)))
-    except DAMAGE as error:
-        raise _damaged() from error
 
 
 def tar_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unfit]:
-    """Yield the files of a tar archive.
-
-    Raises:
-        TooLarge: The archive exceeds the allowance.
-        InvalidArgument: The archive is damaged or truncated.
-    """
+    """Yield the files of a tar archive."""
     allowance.begin(stream.seek(0, 2))
     counted = _Counted(expanded(stream), allowance)
     with _opened(counted) as archive:
@@ -52,15 +40,12 @@ def tar_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unf
             if info.isdir() or allowance.skips_clutter(info.name):
                 continue
             allowance.take_member()
-            problem = objection(info.name, info.size, allowance.limits)
-            if problem is None and not info.isreg():
-                problem = Forbidden("a link or a device; pack only files")
+            problem = objection(info.name, info.size, allowance.limits, is_file=info.isreg())
             read = partial(_read, archive.extractfile(info) if info.isreg() else None, counted)
-            head = read(HEAD_BYTES)
-            if problem := problem or nested(head):
-                yield Unfit(shown(info.name), problem)
+            if problem is None:
+                yield member(info.name, info.size, read)
             else:
-                yield Member(shown(info.name), info.size, Peeked(head, read))
+                yield Unfit(shown(info.name), problem)
             while read(_BLOCK):  # the rest of the member
                 pass
 
@@ -84,16 +69,9 @@ class _Counted:
         self._in_header = False
 
     def read(self, size: int) -> bytes:
-        """Return at most `size` bytes.
-
-        Raises:
-            TooLarge: The archive exceeds the allowance.
-            InvalidArgument: The archive is damaged.
-        """
-        try:
+        """Return at most `size` bytes."""
+        with _reading():
             data = self._source.read(size)
-        except DAMAGE as error:
-            raise _damaged() from error
         self._allowance.take_bytes(len(data))
         if self._in_header:
             self._left -= len(data)
@@ -106,28 +84,26 @@ class _Counted:
 def _read(content: IO[bytes] | None, counted: _Counted, size: int) -> bytes:
     """Return at most `size` bytes of a member; none for a link or a device."""
     counted.begin_content()
-    try:
+    with _reading():
         return b"" if content is None else content.read(size)
-    except _BROKEN as error:
-        raise _damaged() from error
 
 
 def _opened(counted: _Counted) -> tarfile.TarFile:
-    try:
+    with _reading():
         return tarfile.open(fileobj=counted, mode="r|")  # type: ignore[call-overload, no-any-return]
-    except _BROKEN as error:
-        raise _damaged() from error
 
 
 def _next(archive: tarfile.TarFile, counted: _Counted) -> tarfile.TarInfo | None:
     counted.begin_header()
-    try:
+    with _reading():
         info = archive.next()
-    except _BROKEN as error:
-        raise _damaged() from error
     archive.members.clear()  # type: ignore[attr-defined] # it would grow with every member
     return info
 
 
-def _damaged() -> InvalidArgument:
-    return InvalidArgument("the tar archive is damaged or truncated; send it again")
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        raise InvalidArgument("the tar archive is damaged or truncated; send it again") from error

@@ -8,24 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO
 
-from bento_service.errors import (
-    Forbidden,
-    ImageUnreadable,
-    InvalidArgument,
-    TooLarge,
-    UnsupportedMediaType,
-)
+from bento_service.errors import ImageUnreadable, InvalidArgument, TooLarge, UnsupportedMediaType
 from bento_service.ingest.archives.compression import DAMAGE
-from bento_service.ingest.archives.limits import (
-    HEAD_BYTES,
-    Allowance,
-    Member,
-    Peeked,
-    Unfit,
-    nested,
-    objection,
-    shown,
-)
+from bento_service.ingest.archives.limits import Allowance, Member, Unfit, member, objection, shown
 from bento_service.storage.blob_store import Readable
 
 _ENCRYPTED = 1
@@ -42,12 +27,7 @@ _BROKEN = (*DAMAGE, zipfile.BadZipFile, NotImplementedError, RuntimeError, struc
 
 
 def zip_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unfit]:
-    """Yield the files of a zip archive.
-
-    Raises:
-        TooLarge: The archive exceeds the allowance.
-        InvalidArgument: The archive is damaged, truncated or encrypted.
-    """
+    """Yield the files of a zip archive."""
     _check_directory(stream, allowance)
     try:
         archive = zipfile.ZipFile(stream)
@@ -70,24 +50,18 @@ def zip_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unf
 def _member(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, allowance: Allowance
 ) -> Member | Unfit:
-    name = shown(info.filename)
-    problem = objection(info.filename, info.file_size, allowance.limits)
-    if problem is None and _is_special(info):
-        problem = Forbidden("a link or a device; pack only files")
+    name, size, is_file = info.filename, info.file_size, _is_file(info)
+    problem = objection(name, size, allowance.limits, is_file=is_file)
     if problem is None and info.compress_type not in _METHODS:
         problem = UnsupportedMediaType("its compression method is not supported; use deflate")
     if problem is not None:
-        return Unfit(name, problem)
+        return Unfit(shown(name), problem)
     try:
         with _reading_member():
             content = archive.open(info)
-        read = partial(_read, content)
-        head = read(HEAD_BYTES)
+        return member(name, size, partial(_read, content))
     except ImageUnreadable as error:
-        return Unfit(name, error)
-    if problem := nested(head):
-        return Unfit(name, problem)
-    return Member(name, info.file_size, Peeked(head, read))
+        return Unfit(shown(name), error)
 
 
 @contextmanager
@@ -113,9 +87,8 @@ def _filename(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
-def _is_special(info: zipfile.ZipInfo) -> bool:
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    return kind not in (0, stat.S_IFREG)
+def _is_file(info: zipfile.ZipInfo) -> bool:
+    return stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
 
 
 def _check_directory(stream: BinaryIO, allowance: Allowance) -> None:
@@ -138,11 +111,7 @@ def _check_directory(stream: BinaryIO, allowance: Allowance) -> None:
 
 
 def _directory(tail: bytes) -> tuple[int, int]:
-    """Return the end of the list of members in an archive's last bytes, and its length.
-
-    Raises:
-        InvalidArgument: There is no list.
-    """
+    """Return the end of the list of members in an archive's last bytes, and its length."""
     at = len(tail) - _END_BYTES
     if not (tail[at:].startswith(_END) and tail.endswith(b"\0\0")):
         at = tail.rfind(_END)

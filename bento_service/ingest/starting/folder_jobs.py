@@ -16,10 +16,7 @@ def collection_for_training(
 ) -> CollectionRecord:
     """Return the collection of that name after creating it if needed; a dry run creates none.
 
-    Raises:
-        CollectionNotFound: A dry run needs a missing collection.
-        InvalidArgument: The name is invalid.
-        Conflict: The collection has a descriptor version that the service does not compute.
+    Raise `Conflict` if the service does not compute its descriptor version.
     """
     if not dry_run:
         catalogue.collections.ensure(name, computed.named(None))
@@ -33,13 +30,7 @@ def start_folder_job(
     request: TrainRequest,
     claim: Claim | None = None,
 ) -> JobRecord:
-    """Create a job for a folder or one file; with a claim, only the first time.
-
-    Raises:
-        Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate`, `ImageRoots.check`,
-            `check_metadata` and `check_patterns`.
-        CollectionNotFound, Conflict: See `collection_for_training` and `Jobs.create`.
-    """
+    """Create a job for a folder or one file; with a claim, only the first time."""
     if request.path is None:
         raise InvalidArgument("path: is missing; name a folder, a file or a `manifest`")
     check_metadata(request.metadata)
@@ -75,11 +66,6 @@ def start_reindex_job(
     """Create a job that reindexes a collection; with a claim, only the first time.
 
     By default the target is the descriptor of new collections; see `Reindexes.begin`.
-
-    Raises:
-        CollectionNotFound: No collection has that name.
-        InvalidArgument: The service does not compute that descriptor.
-        Conflict: See `Reindexes.begin`.
     """
     collection = catalogue.collections.named(name)
     space = computed.named(descriptor)

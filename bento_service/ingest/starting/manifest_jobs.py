@@ -30,12 +30,7 @@ class ManifestJobs:
     computed: Computed
 
     def start(self, request: TrainRequest, claim: Claim | None = None) -> JobRecord:
-        """Create a job for the manifest that a request names.
-
-        Raises:
-            Forbidden, PathNotFound, InvalidArgument: See `ImageRoots.locate` and `statements`.
-            CollectionNotFound, Conflict: See `collection_for_training` and `Jobs.create`.
-        """
+        """Create a job for the manifest that a request names."""
         located = self.roots.check(self.roots.locate(request.manifest or "", request.root))
         parent = PurePosixPath(located.path).parent.as_posix()
         folder = Located(located.root, "" if parent == "." else parent)
@@ -49,11 +44,7 @@ class ManifestJobs:
     def start_sent(
         self, request: TrainRequest, stream: BinaryIO, name: str, claim: Claim | None = None
     ) -> JobRecord:
-        """Create a job for a manifest in a request; its paths are relative to `path` or the root.
-
-        Raises:
-            Forbidden, PathNotFound, InvalidArgument, CollectionNotFound, Conflict: See `start`.
-        """
+        """Create a job for a sent manifest, whose paths are relative to `path` or the root."""
         folder = self._locate_folder(request.path or ".", request.root)
         return self._start(request, stream, name, folder, claim)
 
@@ -81,25 +72,21 @@ class ManifestJobs:
             self.catalogue, request.collection, self.computed, dry_run=request.dry_run
         )
         with self.uploads.intake() as intake:
-            job = _new_job(request, folder, intake.add(stream), name)
+            job = NewJob(
+                kind=SourceKind.FILE,
+                root=folder.root.name,
+                path=folder.path,
+                metadata=request.metadata,
+                dry_run=request.dry_run,
+                verify_bytes=request.verify_bytes,
+                manifest=intake.add(stream),
+                manifest_name=name,
+            )
             intake.finish()
             record = self.catalogue.jobs.create(
                 collection.id, collection.name, job, claim, holder=intake.holder
             )
-        if claim is not None and job.manifest is not None:
+        if claim is not None:
             # The job may be that of an earlier request, which has its own manifest.
-            self.uploads.discard({job.manifest})
+            self.uploads.discard(job.uploads)
         return record
-
-
-def _new_job(request: TrainRequest, folder: Located, manifest: str, name: str) -> NewJob:
-    return NewJob(
-        kind=SourceKind.FILE,
-        root=folder.root.name,
-        path=folder.path,
-        metadata=request.metadata,
-        dry_run=request.dry_run,
-        verify_bytes=request.verify_bytes,
-        manifest=manifest,
-        manifest_name=name,
-    )

@@ -47,16 +47,7 @@ class UploadJobs:
         *,
         batch: str | None = None,
     ) -> JobRecord:
-        """Store the files of a request and create their job; archives are replaced by members.
-
-        Raises:
-            StorageFull: The disk has no room.
-            NotReady: The object storage does not answer; no job was created.
-            TooLarge: An archive exceeds a limit.
-            InvalidArgument: An archive is damaged or encrypted, or the collection's name is
-                invalid.
-            Conflict: See `collection_for_training` and `Jobs.create`.
-        """
+        """Store the files of a request and create their job; archives are replaced by members."""
         target = collection_for_training(self.catalogue, collection, self.computed)
         allowance = Allowance(self.limits)
         with self.uploads.intake() as intake:
@@ -79,7 +70,7 @@ class UploadJobs:
             )
         if claim is not None:
             # The job may be that of an earlier request, which has its own uploads.
-            self.uploads.discard({file.sha256 for file in files if file.sha256 is not None})
+            self.uploads.discard(job.uploads)
         return record
 
     def _files(

@@ -24,8 +24,7 @@ class Lists:
     def of(self, job: JobRecord, skips: Skips | None = None) -> Iterator[NewFile]:
         """Yield the entries of a job; `skips` counts what is skipped.
 
-        Raises:
-            LookalikeError: The folder or the manifest is missing or has been replaced.
+        Raise `LookalikeError` if the folder or the manifest is missing or has been replaced.
         """
         if job.kind is SourceKind.REINDEX:
             return self._catalogue.reindexes.files(job.number)

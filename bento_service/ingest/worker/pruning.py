@@ -21,11 +21,7 @@ def prune(
 
     Every source that the walk did not list is looked up again. It is removed only if its file is
     certainly missing. Sources that the job ignores or did not walk stay. `unwanted` is set when the
-    job has been closed in the meantime.
-
-    Raises:
-        CollectionNotFound: The collection was deleted.
-        LookalikeError: The folder is gone; see `ImageRoots.walk`.
+    job has been closed in the meantime. Raise `LookalikeError` if the folder is gone.
     """
     if _finds_nothing(roots, job):
         catalogue.pruning.finish(job, removed=0, detail=_NOTHING_FOUND)

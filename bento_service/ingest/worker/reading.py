@@ -40,7 +40,11 @@ class ReadPicture:
 
 
 class Reader:
-    """A reader of jobs' files, from image roots and from stored uploads."""
+    """A reader of jobs' files, from image roots and from stored uploads.
+
+    `known` returns true if a collection has the bytes of a digest. `original` reads the bytes of a
+    collection's image again; `None` if it was deleted.
+    """
 
     def __init__(
         self,
@@ -52,16 +56,6 @@ class Reader:
         original: Callable[[int, str], bytes | None],
         max_bytes: int,
     ) -> None:
-        """Set the sources of files.
-
-        Args:
-            roots: The image roots.
-            uploads: The store of uploaded bytes.
-            describer: Decodes pictures.
-            known: Returns true if a collection holds the bytes of a digest.
-            original: Reads the bytes of a collection's image again; `None` if it was deleted.
-            max_bytes: Largest file.
-        """
         self._roots = roots
         self._uploads = uploads
         self._describer = describer
@@ -72,9 +66,7 @@ class Reader:
     def read(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
         """Read one file; a fault of the file is an outcome, never an exception.
 
-        Raises:
-            NotReady, Overloaded: No decoder is free, or the object storage does not answer, which
-                is no fault of the file; try again.
+        Raise `NotReady` or `Overloaded` if no decoder is free or the storage does not answer.
         """
         if file.action is FileAction.DELETE:
             return Outcome(file)
@@ -116,8 +108,7 @@ class Reader:
             picture = self._describer.decode(snapshot)
         if job.dry_run:
             return Outcome(file, checked_sha256=sha256, reading=reading)
-        prints = stored_prints_of(picture.pixels)
-        described = _undescribed(picture, sha256, size, *prints)
+        described = undescribed(picture, sha256, size, *stored_prints_of(picture.pixels))
         return ReadPicture(file, described, picture.pixels, reading)
 
     def _read_again(self, job: JobRecord, file: FileRecord) -> ReadPicture | Outcome:
@@ -129,10 +120,11 @@ class Reader:
         if data is None:
             return Outcome(file, known_sha256=sha256)
         picture = self._describer.decode(data)
-        return ReadPicture(file, _undescribed(picture, sha256, len(data)), picture.pixels)
+        return ReadPicture(file, undescribed(picture, sha256, len(data)), picture.pixels)
 
 
-def _undescribed(picture: Picture, sha256: str, size: int, *prints: bytes) -> Described:
+def undescribed(picture: Picture, sha256: str, size: int, *prints: bytes) -> Described:
+    """Return a decoded picture without descriptors; `prints` are its hashes and its miniature."""
     return Described(sha256, picture.format, picture.width, picture.height, size, {}, *prints)
 
 

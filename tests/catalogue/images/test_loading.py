@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bento_service.catalogue.copying import insert_many
-from bento_service.catalogue.images.loading import LoadedImage, load_images, unsettled
+from bento_service.catalogue.images.loading import load_images, unsettled
 from bento_service.catalogue.jobs.records import Described, NewImage
 from bento_service.catalogue.records import SourceRecord
 from bento_service.catalogue.states import SourceKind
@@ -35,7 +35,7 @@ def loaded(digest, space):
             hashes=b"h" * 64,
             miniature=b"m" * 4096,
         )
-        return LoadedImage(NewImage(described, metadata or {}, WHEN), sources)
+        return NewImage(described, metadata or {}, WHEN, sources)
 
     return make
 

@@ -1,22 +1,15 @@
 """First tables."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
+
+from bento_service.catalogue.columns import id_type, owned_by, partial
 
 revision = "0001"
 down_revision = None
 
-_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
-
-def _reference(column: str, ondelete: str = "CASCADE") -> tuple[Any, sa.ForeignKey]:
-    return _ID, sa.ForeignKey(column, ondelete=ondelete)
-
 
 def upgrade() -> None:
-    """Apply the migration."""
     _create_collections()
     _create_jobs()
 
@@ -24,7 +17,7 @@ def upgrade() -> None:
 def _create_collections() -> None:
     op.create_table(
         "collections",
-        sa.Column("id", _ID, primary_key=True),
+        sa.Column("id", id_type, primary_key=True),
         sa.Column("name", sa.String(128), nullable=False, unique=True),
         sa.Column("descriptor", sa.String(64), nullable=False),
         sa.Column("model", sa.String(128), nullable=False),
@@ -39,8 +32,8 @@ def _create_collections() -> None:
     op.create_table("instance", sa.Column("id", sa.String(32), primary_key=True))
     op.create_table(
         "images",
-        sa.Column("id", _ID, primary_key=True),
-        sa.Column("collection_id", *_reference("collections.id"), nullable=False),
+        sa.Column("id", id_type, primary_key=True),
+        sa.Column("collection_id", id_type, owned_by("collections.id"), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("format", sa.String(16), nullable=False),
         sa.Column("width", sa.Integer, nullable=False),
@@ -53,10 +46,7 @@ def _create_collections() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sqlite_autoincrement=True,
     )
-    living: dict[str, Any] = {
-        "sqlite_where": sa.text("deleted = 0"),
-        "postgresql_where": sa.text("NOT deleted"),
-    }
+    living = partial("NOT deleted", sqlite="deleted = 0")
     op.create_index(
         "ix_images_collection_id_id_living", "images", ["collection_id", "id"], **living
     )
@@ -70,8 +60,8 @@ def _create_collections() -> None:
     op.create_index("ix_images_collection_id_revision", "images", ["collection_id", "revision"])
     op.create_table(
         "sources",
-        sa.Column("id", _ID, primary_key=True),
-        sa.Column("image_id", *_reference("images.id"), nullable=False, index=True),
+        sa.Column("id", id_type, primary_key=True),
+        sa.Column("image_id", id_type, owned_by("images.id"), nullable=False, index=True),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("root", sa.String(256), nullable=False),
         sa.Column("path", sa.LargeBinary, nullable=False),
@@ -83,9 +73,9 @@ def _create_collections() -> None:
 def _create_jobs() -> None:
     op.create_table(
         "jobs",
-        sa.Column("number", _ID, primary_key=True),
+        sa.Column("number", id_type, primary_key=True),
         sa.Column("id", sa.String(32), nullable=False, unique=True),
-        sa.Column("collection_id", *_reference("collections.id", ondelete="SET NULL")),
+        sa.Column("collection_id", id_type, sa.ForeignKey("collections.id", ondelete="SET NULL")),
         sa.Column("collection", sa.String(128), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("root", sa.String(256), nullable=False),
@@ -107,8 +97,8 @@ def _create_jobs() -> None:
     )
     op.create_table(
         "job_files",
-        sa.Column("id", _ID, primary_key=True),
-        sa.Column("job_number", *_reference("jobs.number"), nullable=False),
+        sa.Column("id", id_type, primary_key=True),
+        sa.Column("job_number", id_type, owned_by("jobs.number"), nullable=False),
         sa.Column("key", sa.LargeBinary, nullable=False),
         sa.Column("path", sa.LargeBinary, nullable=False),
         sa.Column("sha256", sa.String(64)),
@@ -119,11 +109,5 @@ def _create_jobs() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_job_files_job_number_state_id", "job_files", ["job_number", "state", "id"])
-    is_todo = sa.text("state = 'todo'")
-    op.create_index(
-        "ix_job_files_sha256_todo",
-        "job_files",
-        ["sha256"],
-        sqlite_where=is_todo,
-        postgresql_where=is_todo,
-    )
+    todo = partial("state = 'todo'")
+    op.create_index("ix_job_files_sha256_todo", "job_files", ["sha256"], **todo)

@@ -3,24 +3,19 @@
 import sqlalchemy as sa
 from alembic import op
 
+from bento_service.catalogue.columns import id_type, owned_by
+
 revision = "0002"
 down_revision = "0001"
 
-_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _MOVED = ("descriptor", "model", "fingerprint", "dimension", "applied")
 
 
 def upgrade() -> None:
-    """Apply the migration."""
     op.create_table(
         "indexes",
-        sa.Column("id", _ID, primary_key=True),
-        sa.Column(
-            "collection_id",
-            _ID,
-            sa.ForeignKey("collections.id", ondelete="CASCADE"),
-            nullable=False,
-        ),
+        sa.Column("id", id_type, primary_key=True),
+        sa.Column("collection_id", id_type, owned_by("collections.id"), nullable=False),
         sa.Column("name", sa.String(128), nullable=False, unique=True),
         sa.Column("descriptor", sa.String(64), nullable=False),
         sa.Column("precision", sa.String(16), nullable=False),
@@ -30,21 +25,14 @@ def upgrade() -> None:
         sa.Column("applied", sa.BigInteger, nullable=False),
         sa.Column("ready", sa.Boolean, nullable=False),
         sa.Column("drop_missing", sa.Boolean, nullable=False),
-        sa.Column("job_number", _ID, sa.ForeignKey("jobs.number", ondelete="SET NULL")),
+        sa.Column("job_number", id_type, sa.ForeignKey("jobs.number", ondelete="SET NULL")),
         sa.UniqueConstraint("collection_id", "fingerprint"),
         sqlite_autoincrement=True,
     )
     op.create_table(
         "descriptors",
-        *(
-            sa.Column(
-                f"{name}_id",
-                _ID,
-                sa.ForeignKey(f"{table}.id", ondelete="CASCADE"),
-                primary_key=True,
-            )
-            for name, table in (("image", "images"), ("index", "indexes"))
-        ),
+        sa.Column("image_id", id_type, owned_by("images.id"), primary_key=True),
+        sa.Column("index_id", id_type, owned_by("indexes.id"), primary_key=True),
         sa.Column("revision", sa.BigInteger, nullable=False),
         sa.Column("descriptor", sa.LargeBinary, nullable=False),
     )

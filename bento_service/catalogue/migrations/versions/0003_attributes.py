@@ -5,21 +5,20 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
+from bento_service.catalogue.columns import id_type, owned_by, partial
 from bento_service.filters import values
 
 revision = "0003"
 down_revision = "0002"
 
-_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _IMAGES_A_TIME = 1000
 
 
 def upgrade() -> None:
-    """Apply the migration."""
     table = op.create_table(
         "attributes",
-        sa.Column("image_id", _ID, sa.ForeignKey("images.id", ondelete="CASCADE"), nullable=False),
-        sa.Column("collection_id", _ID, nullable=False),
+        sa.Column("image_id", id_type, owned_by("images.id"), nullable=False),
+        sa.Column("collection_id", id_type, nullable=False),
         sa.Column("place", sa.String(256), nullable=False),
         sa.Column("kind", sa.String(8), nullable=False),
         sa.Column("number", sa.Double),
@@ -32,21 +31,18 @@ def upgrade() -> None:
         "attributes",
         ["collection_id", "place", "kind", "number", "image_id"],
     )
-    is_text = sa.text("text IS NOT NULL")
     op.create_index(
         "ix_attributes_text",
         "attributes",
         ["collection_id", "place", "text", "image_id"],
-        sqlite_where=is_text,
-        postgresql_where=is_text,
+        **partial("text IS NOT NULL"),
     )
     op.drop_index("ix_images_collection_id_id_living", "images")
     op.create_index(
         "ix_images_collection_id_id_living",
         "images",
         ["collection_id", "id", "deleted"],
-        sqlite_where=sa.text("deleted = 0"),
-        postgresql_where=sa.text("NOT deleted"),
+        **partial("NOT deleted", sqlite="deleted = 0"),
     )
 
 

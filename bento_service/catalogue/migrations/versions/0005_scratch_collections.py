@@ -8,6 +8,5 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Apply the migration."""
     op.add_column("collections", sa.Column("ttl_seconds", sa.Integer))
     op.add_column("collections", sa.Column("changed_at", sa.DateTime(timezone=True)))

@@ -3,12 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
+from bento_service.catalogue.columns import partial
+
 revision = "0007"
 down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Apply the migration."""
     for name in ("dry_run", "prune", "verify_bytes"):
         flag = sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
         op.add_column("jobs", flag)
@@ -23,11 +24,5 @@ def upgrade() -> None:
     op.add_column("job_files", sa.Column("image_id", sa.BigInteger))
     op.add_column("sources", sa.Column("mtime_ns", sa.BigInteger))
     op.create_index("ix_sources_root_path", "sources", ["root", "path"])
-    is_done = sa.text("state = 'done'")
-    op.create_index(
-        "ix_job_files_job_number_sha256_done",
-        "job_files",
-        ["job_number", "sha256"],
-        sqlite_where=is_done,
-        postgresql_where=is_done,
-    )
+    columns, done = ["job_number", "sha256"], partial("state = 'done'")
+    op.create_index("ix_job_files_job_number_sha256_done", "job_files", columns, **done)

@@ -6,15 +6,16 @@ Only the names of roots that were used before are known; see `bento_service.stor
 import sqlalchemy as sa
 from alembic import op
 
+from bento_service.catalogue.columns import id_type
+
 revision = "0009"
 down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Apply the migration."""
     op.create_table(
         "roots",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+        sa.Column("id", id_type, primary_key=True),
         sa.Column("name", sa.String(256), nullable=False, unique=True),
         sa.Column("path", sa.LargeBinary, unique=True),
         sa.Column("spelled", sa.LargeBinary),

@@ -13,7 +13,6 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Apply the migration."""
     op.add_column("jobs", sa.Column("skipped", sa.JSON))
     flag = sa.Column("follow_links", sa.Boolean, nullable=False, server_default=sa.false())
     op.add_column("jobs", flag)

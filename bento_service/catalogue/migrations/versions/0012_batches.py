@@ -8,5 +8,4 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    """Apply the migration."""
     op.add_column("jobs", sa.Column("batch", sa.String(64), index=True))

@@ -3,15 +3,16 @@
 import sqlalchemy as sa
 from alembic import op
 
+from bento_service.catalogue.columns import id_type
+
 revision = "0013"
 down_revision = "0012"
 
 
 def upgrade() -> None:
-    """Apply the migration."""
     op.create_table(
         "replicas",
-        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+        sa.Column("number", id_type, primary_key=True),
         sa.Column("name", sa.String(128), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True)),
         sqlite_autoincrement=True,

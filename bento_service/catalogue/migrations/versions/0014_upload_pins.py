@@ -8,7 +8,6 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    """Apply the migration."""
     op.create_table(
         "upload_pins",
         sa.Column("holder", sa.String(32), primary_key=True),
