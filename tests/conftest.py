@@ -53,20 +53,20 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for all processes that run tests of this session."""
+    """Return a folder for all processes that run tests of this session."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
 def models(shared_folder: Path) -> Path:
-    """The models folder of a BentoML home that holds the model that the service names."""
+    """Return the models folder of a BentoML home that holds the model that the service names."""
     return built_models(shared_folder)
 
 
 @pytest.fixture(scope="session")
 def model_folder(models: Path) -> Path:
-    """The same model in a plain folder, as services inside of a process want it."""
+    """Return the same model in a plain folder, as services inside of a process want it."""
     tag = (PROJECT / "bento_service" / "model_tag.txt").read_text().strip()
     target = CACHE / "exported" / tag.replace(":", "-")
     target.parent.mkdir(exist_ok=True)
@@ -78,7 +78,7 @@ def model_folder(models: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of six small photographs, `astronaut.jpg` and so on."""
+    """Return a folder of six small photographs, `astronaut.jpg` and so on."""
     spec = importlib.util.find_spec("skimage")
     assert spec is not None
     assert spec.origin is not None
@@ -110,7 +110,7 @@ def new_server(
 
 @pytest.fixture(scope="session")
 def server(new_server: Callable[..., Server]) -> Server:
-    """A running server that tests share; each uses a collection of its own."""
+    """Return a running server that tests share; each uses a collection of its own."""
     return new_server(LOOKALIKE_MAX_REQUEST_BYTES=str(40 * 2**20)).start()
 
 
@@ -139,21 +139,21 @@ def milvus_server(new_milvus_server: Callable[..., MilvusServer]) -> MilvusServe
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """The URL of a real PostgreSQL server of its own."""
+    """Yield the URL of a real PostgreSQL server of its own."""
     with running_postgresql() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def postgresql(postgresql_server: str) -> Iterator[str]:
-    """The URL of a catalogue in it, which tests share and empty."""
+    """Yield the URL of a catalogue in it, which tests share and empty."""
     with Catalogue.open(f"{postgresql_server}/postgres"):
         yield f"{postgresql_server}/postgres"
 
 
 @pytest.fixture(scope="session")
 def new_postgresql_database(postgresql_server: str) -> Iterator[Callable[[], str]]:
-    """Makes empty databases; their URLs."""
+    """Yield a function that creates an empty database and returns its URL."""
     engine = create_engine(f"{postgresql_server}/postgres", isolation_level="AUTOCOMMIT")
 
     def make() -> str:
@@ -168,7 +168,7 @@ def new_postgresql_database(postgresql_server: str) -> Iterator[Callable[[], str
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[Any]:
-    """A running S3 server that tests share and empty."""
+    """Yield a running S3 server that tests share and empty."""
     from tests.support.object_storage import running_s3  # it takes a second to import
 
     with running_s3() as server:
@@ -177,14 +177,14 @@ def s3_server() -> Iterator[Any]:
 
 @pytest.fixture
 def s3(s3_server: Any) -> Any:
-    """The same server, with one empty bucket."""
+    """Return the same server, with one empty bucket."""
     s3_server.empty()
     return s3_server
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 2 MiB and 64 files."""
+    """Yield a disk of 2 MiB and 64 files."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=64", "none", folder]
@@ -197,5 +197,5 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(name="free_port")
 def _free_port() -> int:
-    """A TCP port of the loopback address on which nobody listens."""
+    """Return a TCP port of the loopback address on which nobody listens."""
     return free_port()

@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bento_service.comparison.coarse_alignment import CANDIDATES, COARSE_SIDE, candidates
+from bento_service.comparison.coarse_alignment import (
+    CANDIDATES,
+    COARSE_SIDE,
+    best_at_some_scales,
+    candidates,
+)
 from bento_service.pictures.miniature import SIDE, Miniature
 from bento_service.pictures.perceptual_hash import INVERSE, ORIENTATIONS, Closeness
 from client_sdk.schemas.compare import Orientation
@@ -24,8 +29,9 @@ _COARSE_STEPS, _STEPS = 4, 8
 """Gauss-Newton steps of each candidate at half the side, and of the best one at the whole side."""
 _LEAST_STEP = 2e-4
 """The largest change of a map after which the steps end: less than a hundredth of a pixel."""
-_LEAST_PEAK, _LEAST_FIT = 0.42, 0.65
-"""The lowest correlations of a copy after the coarse search, and after the coarse steps."""
+_LEAST_HINT, _LEAST_PEAK, _LEAST_FIT = 0.3, 0.42, 0.65
+"""The lowest correlations of a copy: at some scales of the coarse search, at all of them, and after
+the coarse steps."""
 _LEAST_CORRELATION = 0.9
 """The lowest local correlation of equal detail."""
 _LEAST_CONTRAST = 4.0
@@ -96,10 +102,9 @@ def align(pairs: Sequence[Pair]) -> list[Alignment]:
         ]
     ).astype(np.float32)
     agreements, chosen = np.zeros(len(pairs)), np.zeros_like(numbers)
-    peaks, tried, starts = _starts(_halved(fixed), _halved(turned))
-    left = np.flatnonzero(peaks >= _LEAST_PEAK)  # most pairs of other pictures end here
+    left, tried, starts = _starts(_detail(_halved(fixed)), _detail(_halved(turned)))
     if left.size:
-        fits, maps, chosen[left] = _best(fixed[left], turned[left], tried[left], starts[left])
+        fits, maps, chosen[left] = _best(fixed[left], turned[left], tried, starts)
         left, maps = left[fits >= _LEAST_FIT], maps[fits >= _LEAST_FIT]
     if left.size:
         moving = turned[left, chosen[left]]
@@ -160,14 +165,21 @@ def _detail(pictures: _Floats) -> _Floats:
     return fine / np.sqrt(blur @ (fine * fine) @ blur.T + 36.0)
 
 
-def _starts(fixed: _Floats, turned: _Floats) -> tuple[_Floats, NDArray[np.intp], _Floats]:
-    """Return the best correlations (N), and candidates: orientations (N, C), maps (N, C, 2, 3).
+def _starts(fixed: _Floats, turned: _Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], _Floats]:
+    """Return where to align details (N, S, S) with others in K orientations, (N, K, S, S).
 
-    They align pictures (N, S, S) with others in K orientations, `turned` (N, K, S, S).
+    Returns:
+        The places of those that correlate, and the candidates of each of them: orientations
+        (left, C), and maps (left, C, 2, 3).
     """
-    details = zip(_detail(fixed), _detail(turned), strict=True)
-    peaks, tried, starts = zip(*(candidates(*pair) for pair in details), strict=True)
-    return np.array(peaks), np.stack(tried), np.stack(starts)
+    hints = best_at_some_scales(fixed, turned)  # most pairs of other pictures end here
+    promising = np.flatnonzero(hints >= _LEAST_HINT)
+    found = [(at, *candidates(fixed[at], turned[at])) for at in promising]
+    left = [one for one in found if one[1] >= _LEAST_PEAK]
+    if not left:
+        return np.empty(0, np.intp), np.empty((0, CANDIDATES), np.intp), np.empty(0)
+    numbers, _, tried, starts = zip(*left, strict=True)
+    return np.array(numbers), np.stack(tried), np.stack(starts)
 
 
 def _grid(side: int) -> tuple[_Floats, _Floats]:

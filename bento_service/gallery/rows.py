@@ -13,6 +13,7 @@ from bento_service.gallery.index_types import MAX_NEIGHBOURS
 
 Batches = Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]]
 """Batches of ids (N,) and descriptors (N, D)."""
+_SETS_PER_HIT = 8
 
 
 @dataclass(eq=False)
@@ -131,7 +132,7 @@ class Rows:
         self, query: Vector, places: NDArray[np.int64], scores: Vector, top_k: int
     ) -> list[Neighbour]:
         if top_k < len(places):
-            places = places[np.argpartition(-scores, top_k - 1)[:top_k]]
+            places = places[_largest(scores, top_k)]
         # In double precision, a score does not depend on the other queries of a product.
         exact = np.einsum("nd,d->n", self._matrix[places], query, dtype=np.float64)
         order = np.argsort(-exact, kind="stable")
@@ -145,3 +146,19 @@ class Rows:
         # All views are temporary and made under the lock.
         self._ids.resize(size, refcheck=False)
         self._matrix.resize((size, dimension), refcheck=False)
+
+
+def _largest(scores: Vector, count: int) -> NDArray[np.intp]:
+    """Return the places of the `count` largest scores, in no order.
+
+    Partitioning all scores takes a millisecond for 100,000 of them. So they are divided into sets
+    first: the `count` largest maxima of the sets are scores, so no smaller score is among the
+    largest.
+    """
+    sets = _SETS_PER_HIT * count
+    rows = len(scores) // sets
+    places = np.arange(len(scores))
+    if rows > _SETS_PER_HIT:
+        maxima = scores[: rows * sets].reshape(rows, sets).max(axis=0)
+        places = np.flatnonzero(scores >= np.partition(maxima, -count)[-count])
+    return places[np.argpartition(-scores[places], count - 1)[:count]]

@@ -121,7 +121,7 @@ class Place:
 
 @pytest.fixture(scope="session")
 def serving():
-    """The module `serving`."""
+    """Return the module `serving`."""
     spec = importlib.util.spec_from_file_location("serving", SERVING)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -130,14 +130,14 @@ def serving():
 
 @pytest.fixture(scope="session")
 def admin_forge(tmp_path_factory):
-    """The parent of the tests' processes."""
+    """Yield the parent of the tests' processes."""
     with Forge(tmp_path_factory.mktemp("forge")) as forge:
         yield forge
 
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory, serving, admin_forge):
-    """A folder with a filled data folder; tests copy it."""
+    """Return a folder with a filled data folder; tests copy it."""
     place = Place(tmp_path_factory.mktemp("filled"), admin_forge)
     place.pictures.mkdir()
     for number in range(FROM_FILES):
@@ -148,7 +148,7 @@ def filled(tmp_path_factory, serving, admin_forge):
 
 @pytest.fixture
 def place(filled, tmp_path, admin_forge, monkeypatch, capsys):
-    """A filled data folder for one test."""
+    """Return a filled data folder for one test."""
     shutil.copytree(filled, tmp_path / "place")
     return Place(tmp_path / "place", admin_forge, monkeypatch, capsys)
 

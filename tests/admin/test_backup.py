@@ -55,7 +55,7 @@ def target(place):
 
 @pytest.fixture
 def emptied(place):
-    """An empty data folder with the same image root."""
+    """Return an empty data folder with the same image root."""
     return place.another("restored")
 
 

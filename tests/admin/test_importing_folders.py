@@ -14,7 +14,7 @@ from bento_service.catalogue import Catalogue
 
 @pytest.fixture
 def table(place):
-    """The exported images of `main`, of which eight are files."""
+    """Return the exported images of `main`, of which eight are files."""
     path = place.folder / "main.parquet"
     assert place.admin("export", path, "--collection", "main")[0] == 0
     return pq.read_table(path)
@@ -81,7 +81,7 @@ def test_an_interrupted_import_continues_without_doubles(place, table, folder_of
     assert images_of(place, "copy") == images_of(place, "main")
 
 
-def test_what_was_deleted_since_is_imported_again(place, table, folder_of):
+def test_images_that_were_deleted_since_are_imported_again(place, table, folder_of):
     folder = folder_of(table)
     place.admin("import", folder, "--collection", "copy")
     place.sql(

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def file(place):
-    """The exported collection `main`."""
+    """Return the exported collection `main`."""
     path = place.folder / "main.parquet"
     assert place.admin("export", path, "--collection", "main")[0] == 0
     return path
@@ -19,7 +19,7 @@ def file(place):
 
 @pytest.fixture
 def other(place):
-    """A data folder with an empty catalogue of the same descriptors."""
+    """Return a data folder with an empty catalogue of the same descriptors."""
     other = place.another("other")
     other.serving("state")
     return other

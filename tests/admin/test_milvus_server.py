@@ -6,14 +6,14 @@ from sqlalchemy import create_engine, text
 
 @pytest.fixture
 def over_milvus(place, milvus_server):
-    """The filled data folder with an empty Milvus server as its index."""
+    """Return the filled data folder with an empty Milvus server as its index."""
     place.settings["LOOKALIKE_MILVUS_URI"] = milvus_server.uri
     return place
 
 
 @pytest.fixture
 def over_both(over_milvus, new_postgresql_database):
-    """The same images in a Milvus server and a new catalogue in PostgreSQL."""
+    """Return the same images in a Milvus server and a new catalogue in PostgreSQL."""
     over_milvus.settings["LOOKALIKE_CATALOGUE_URL"] = new_postgresql_database()
     over_milvus.serving("fill")
     return over_milvus

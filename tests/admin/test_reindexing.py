@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture
 def reindexing(place):
-    """A place whose reindex of `main` is stopped by an unreadable image."""
+    """Return a place whose reindex of `main` is stopped by an unreadable image."""
     hidden = place.pictures / "3.png"
     hidden.rename(place.folder / "3.png")
     assert place.serving("reindex") == 1

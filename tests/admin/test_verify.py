@@ -304,7 +304,7 @@ def test_the_text_has_counts_meanings_and_examples(place):
 
 @pytest.fixture
 def running(place):
-    """The place while a service runs on it."""
+    """Yield the place while a service runs on it."""
     with place.start_serving("hold") as process:
         assert process.stdout.readline() == "ready\n"
         yield place

@@ -25,7 +25,7 @@ def digests(folder):
 
 @pytest.fixture
 def source(tmp_path):
-    """A folder with two photographs and a file that is none."""
+    """Return a folder with two photographs and a file that is none."""
     folder = tmp_path / "source"
     folder.mkdir()
     ramp = np.linspace(0, 255, 64 * 48 * 3).reshape(48, 64, 3).astype(np.uint8)

@@ -20,7 +20,7 @@ time.sleep(60)
 
 @pytest.fixture
 def running(tmp_path):
-    """Two processes of a server: one that says which service it runs, and its parent."""
+    """Yield two processes of a server: one that says which service it runs, and its parent."""
     environment = {**os.environ, "BENTOML_HOME": str(tmp_path)}
     with ExitStack() as started:
         for arguments in (["--service-name", "describing", "--fd", "3"], ["serve"]):

@@ -79,7 +79,7 @@ def new_collection(server: Any) -> str:
 
 @pytest.fixture
 def collection(server: Any) -> str:
-    """A new, empty collection."""
+    """Return a new, empty collection."""
     return new_collection(server)
 
 
@@ -96,14 +96,14 @@ def fill(server: Any, name: str) -> None:
 
 @pytest.fixture
 def filled(server: Any, collection: str) -> str:
-    """A collection of its own with five pictures."""
+    """Return a collection of its own with five pictures."""
     fill(server, collection)
     return collection
 
 
 @pytest.fixture(scope="module")
 def gallery(server: Any) -> str:
-    """A collection with five pictures, which tests of a module only read."""
+    """Return a collection with five pictures, which tests of a module only read."""
     name = new_collection(server)
     fill(server, name)
     return name
@@ -111,7 +111,7 @@ def gallery(server: Any) -> str:
 
 @pytest.fixture
 def complaints() -> Iterator[list[str]]:
-    """What the browser complains of; a test takes out what it expects."""
+    """Yield the complaints of the browser; a test removes those that it expects."""
     seen: list[str] = []
     yield seen
     assert seen == []
@@ -145,7 +145,7 @@ def watch(page: Page, url: str, complaints: list[str]) -> None:
 
 @pytest.fixture
 def look(browser: Browser, server: Any, complaints: list[str]) -> Iterator[Callable[..., Page]]:
-    """Opens the page at an address, in a window of its own."""
+    """Yield a function that opens the page at an address, in a window of its own."""
     contexts = []
 
     def opened(address: str, **options: Any) -> Page:

@@ -196,7 +196,7 @@ def test_the_last_picture_of_a_group_is_kept(look: Look, gallery: str) -> None:
 
 @pytest.fixture
 def many(look: Look, gallery: str) -> Page:
-    """The library of a service that has 10,000 pictures."""
+    """Return the library of a service that has 10,000 pictures."""
     page = look(f"library?c={gallery}")
     expect(pictures(page)).to_have_count(5)
     found = page.evaluate(f"fetch('api/v2/images?collection={gallery}').then((a) => a.json())")
@@ -218,7 +218,7 @@ def many(look: Look, gallery: str) -> Page:
     return page
 
 
-def test_of_ten_thousand_pictures_few_are_in_the_document(many: Page) -> None:
+def test_few_of_ten_thousand_pictures_are_in_the_document(many: Page) -> None:
     last = many.get_by_role("link", name="9999.png", exact=True)
     while not last.count():
         rows = many.locator("la-grid").get_attribute("aria-rowcount")

@@ -153,7 +153,7 @@ def test_a_lost_session_is_asked_for_over_the_page_and_the_call_is_repeated(
         ({"LOOKALIKE_REQUESTS_PER_SECOND": "0"}, "LOOKALIKE_REQUESTS_PER_SECOND is '0'"),
     ],
 )
-def test_what_would_be_unsafe_or_wrong_is_said_at_the_start(settings, what, tmp_path, models):
+def test_unsafe_and_wrong_settings_are_reported_at_the_start(settings, what, tmp_path, models):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LOOKALIKE_")}
     environment |= {"BENTOML_HOME": str(models.parent), "LOOKALIKE_DATA_DIR": str(tmp_path)}
     answer = subprocess.run(

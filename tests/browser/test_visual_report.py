@@ -15,7 +15,7 @@ from client_sdk.testing.report import write
 
 @pytest.fixture
 def report(tmp_path):
-    """A report of six failures; the actual picture is blue, the expected one orange."""
+    """Return a report of six failures; the actual picture is blue, the expected one orange."""
     pictures = {
         "actual": as_png(Image.new("RGB", (400, 300), "blue")),
         "expected": as_png(Image.new("RGB", (400, 200), "orange")),

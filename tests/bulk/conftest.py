@@ -19,7 +19,7 @@ def picture(seed, kind="PNG"):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """A folder of twelve files: nine different pictures, two copies, and a text."""
+    """Return a folder of twelve files: nine different pictures, two copies, and a text."""
     folder = tmp_path / "photos"
     (folder / "below" / "ünder").mkdir(parents=True)
     for number in range(6):

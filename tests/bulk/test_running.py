@@ -55,7 +55,7 @@ def test_broken_files_are_reported(bulk, tmp_path):
     assert json.loads((tmp_path / "out" / "manifest.json").read_bytes())["broken"] == 1
 
 
-def test_what_a_lost_process_left_is_replaced_or_removed(bulk, tmp_path, monkeypatch):
+def test_leftovers_of_a_lost_process_are_replaced_or_removed(bulk, tmp_path, monkeypatch):
     describe, out = steps.DescribeStep.__call__, tmp_path / "out"
 
     def repeated(self, number):

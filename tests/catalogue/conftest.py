@@ -25,7 +25,7 @@ def space() -> DescriptorSpace:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty catalogue's URL, in each database that the service can use."""
+    """Return an empty catalogue's URL, in each database that the service can use."""
     if request.param == "sqlite":
         return sqlite_catalogue(tmp_path / "data" / "catalogue.db")
     server: str = request.getfixturevalue("postgresql")
@@ -45,7 +45,7 @@ def catalogue(url: str) -> Iterator[Catalogue]:
 
 @pytest.fixture
 def cats(catalogue: Catalogue):
-    """A collection."""
+    """Return the collection `cats`."""
     return catalogue.collections.create("cats", SPACE)
 
 

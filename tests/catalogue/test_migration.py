@@ -94,7 +94,7 @@ def test_a_database_of_a_newer_release_is_refused(sqlite):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def of_revision_1(request, tmp_path):
-    """The URL of a database with the tables of revision 0001, and some data in them."""
+    """Return the URL of a database with the tables of revision 0001, and some data in them."""
     if request.param == "sqlite":
         made = f"sqlite:///{tmp_path}/old.db"
     else:

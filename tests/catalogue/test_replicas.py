@@ -40,7 +40,7 @@ def test_replicas_can_be_started_for_the_first_time_at_once(new_postgresql_datab
 
 @pytest.fixture
 def sessions(catalogue):
-    """Makes sessions, as if each was of another replica."""
+    """Yield a function that makes sessions, as if each was of another replica."""
     made = []
 
     def make(**options):

@@ -154,7 +154,7 @@ def _next_step(
 
 
 def _try_another(campaign: Campaign, others: dict[str, Step]) -> None:
-    """One of the other faults, that was tried least."""
+    """Run the fault that was tried least."""
     tally = campaign.tally
     open_ = [name for name in others if name not in tally.skipped]
     if not open_:

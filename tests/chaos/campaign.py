@@ -88,7 +88,7 @@ class Campaign:
         self._start_seconds = start_seconds
 
     def begin(self) -> None:
-        """The first start."""
+        """Start the service for the first time."""
         self.reins.disarm()
         self.launch()
         self.look("the first start")
@@ -108,7 +108,7 @@ class Campaign:
 
     @contextmanager
     def callers(self, provoked_by: str = "") -> Iterator[list[Caller]]:
-        """One for each collection; the first is one that can do what is wanted."""
+        """Yield a caller for each collection; the first can do the wanted operation."""
         order = list(enumerate(self.ledgers))
         self.random.shuffle(order)
         if provoked_by in ("create", "drop"):
@@ -200,7 +200,7 @@ class Campaign:
 
 
 def next_point(tally: Tally, random_: random.Random) -> CrashPoint:
-    """One of those that were hit least."""
+    """Return one of the crash points that were hit least."""
     least = min(tally.hits[point.name] + tally.armed[point.name] for point in POINTS)
     return random_.choice(
         [one for one in POINTS if tally.hits[one.name] + tally.armed[one.name] == least]

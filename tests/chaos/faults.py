@@ -1,5 +1,4 @@
-"""What else can happen to a service: parts of it die, its disk is full, its clock is set, its index
-is damaged, somebody starts it twice."""
+"""Further faults: killed parts, a full disk, a set clock, a damaged index, two starts."""
 
 import json
 import os
@@ -33,7 +32,7 @@ KINDS = (
     "LOCK",
     "everything",
 )
-"""Of Milvus Lite's files, by their names without numbers; `everything` is the whole folder."""
+"""Kinds of Milvus Lite's files: names without numbers; `everything` is the whole folder."""
 _SAYS_SO = ("is damaged", "does not load", " lacked ", "unknown rows")
 
 
@@ -151,7 +150,7 @@ DAMAGES = tuple(_DAMAGES)
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """A small disk in the place of a folder, with what the folder holds.
+    """Yield a small disk in the place of a folder, with what the folder holds.
 
     Raises:
         Impossible: This user may not mount one.

@@ -16,6 +16,6 @@ def reins(tmp_path_factory: pytest.TempPathFactory) -> Reins:
 
 @pytest.fixture(scope="session")
 def forge(reins: Reins) -> Iterator[Forge]:
-    """The process that they are forked from."""
+    """Yield the process from which light services are forked."""
     with Forge(reins.environment) as started:
         yield started

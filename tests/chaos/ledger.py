@@ -84,7 +84,7 @@ class Ledger:
     exists: frozenset[bool] = frozenset({True})
 
     def bringing(self, digests: Iterable[str], metadata: dict[str, Any]) -> None:
-        """A train is sent: what was not there may come, and the collection with it."""
+        """Note a sent train: absent pictures may be added, and the collection with them."""
         self.exists |= {True}
         for digest in digests:
             picture = self.pictures[digest]
@@ -95,7 +95,7 @@ class Ledger:
             picture.here |= {True}
 
     def brought(self, digests: Iterable[str], job: Job) -> None:
-        """A train was accepted: it will be there."""
+        """Note an accepted train: its pictures will be added."""
         assert job.id is not None
         self.jobs[job.id] = job
         self.exists = frozenset({True})
@@ -105,7 +105,7 @@ class Ledger:
         self.progressed(job)  # on a busy machine it is completed before it is answered
 
     def removing(self, digests: Iterable[str]) -> None:
-        """A deletion is sent; what an open job brings may come after it."""
+        """Note a sent deletion; an open job may add pictures after it."""
         for digest in digests:
             picture = self.pictures[digest]
             picture.here |= {False}
@@ -113,7 +113,7 @@ class Ledger:
                 picture.metadata += (picture.pending_metadata,)
 
     def removed(self, digests: Iterable[str]) -> None:
-        """A deletion was acknowledged."""
+        """Note an acknowledged deletion."""
         for digest in digests:
             picture = self.pictures[digest]
             if picture.job is None:
@@ -129,7 +129,7 @@ class Ledger:
         picture.image_id = picture.job = picture.pending_metadata = None
 
     def progressed(self, job: Job) -> list[Finding]:
-        """A job was seen again."""
+        """Note the state of a job, and return the counters that went back."""
         assert job.id is not None
         before = self.jobs.get(job.id)
         self.jobs[job.id] = job
@@ -197,7 +197,7 @@ class Ledger:
         return {one.image_id for one in self.pictures.values() if one.is_here and one.image_id}
 
     def gone(self) -> None:
-        """The collection was deleted."""
+        """Note that the collection was deleted."""
         for picture in self.pictures.values():
             self._bury(picture)
         self.jobs.clear()

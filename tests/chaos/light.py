@@ -65,7 +65,7 @@ class LightServer:
             self._handle = os.pidfd_open(self._pid)
 
     def processes(self) -> dict[int, str]:
-        """The process, until every thread of it is gone."""
+        """Return the process, until every thread of it is gone."""
         if self._handle is not None:
             ended = select.poll()
             ended.register(self._handle, select.POLLIN)
@@ -129,7 +129,7 @@ def _forge() -> None:
 
 
 def _become(environment: dict[str, str], log: str) -> None:
-    """The rest of a forked process's life."""
+    """Serve in a forked process until it ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGKILL)

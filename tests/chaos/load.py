@@ -68,7 +68,7 @@ class Caller:
         self._http.close()
 
     def do(self, operation: str) -> None:
-        """One operation.
+        """Do one operation.
 
         Raises:
             LookalikeError: The service is away; whether it did it is not known.
@@ -98,7 +98,7 @@ class Caller:
 
     @contextmanager
     def _refusable(self) -> Iterator[None]:
-        """Forget what was written down beforehand where the service says that it did nothing."""
+        """Restore the ledger if the service answers that it did nothing."""
         before = deepcopy(self.ledger)
         try:
             yield

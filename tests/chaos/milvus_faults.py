@@ -32,7 +32,7 @@ def _under_load(
 
 
 def paused(campaign: Campaign, milvus: MilvusServer) -> None:
-    """SIGSTOP for some seconds: connections stay open, and nobody answers."""
+    """Stop Milvus with SIGSTOP for some seconds: connections stay open, and nobody answers."""
     _under_load(campaign, "Milvus was paused", milvus.pause, milvus.resume)
 
 
@@ -47,7 +47,7 @@ def stopped(campaign: Campaign, milvus: MilvusServer) -> None:
 
 
 def slow(campaign: Campaign, proxy: Proxy) -> None:
-    """Every block of bytes is held back."""
+    """Delay every block of bytes."""
 
     def begin() -> None:
         proxy.delay = _SLOW_SECONDS
@@ -59,7 +59,7 @@ def slow(campaign: Campaign, proxy: Proxy) -> None:
 
 
 def both_killed(campaign: Campaign, milvus: MilvusServer) -> None:
-    """The service and Milvus at once; the service is there first again."""
+    """Kill the service and Milvus at once; the service starts again first."""
     with campaign.callers() as callers, Load(callers, []):
         time.sleep(campaign.random.uniform(0, _LOAD_SECONDS))
         campaign.service.kill()

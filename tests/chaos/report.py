@@ -11,7 +11,7 @@ RELIABILITY = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
 def block(tally: Tally, conditions: str) -> str:
-    """The tables of one campaign, in Markdown."""
+    """Return the tables of one campaign, in Markdown."""
     hit = [point.name for point in POINTS if tally.hits[point.name]]
     lines = [
         f"{conditions} {tally.killed} kills in {tally.seconds / 60:.0f} minutes.",

@@ -23,7 +23,7 @@ def campaign(new_campaign):
         ("everything", "deleted"),
     ],
 )
-def test_what_was_damaged_is_whole_again(campaign, kind, how):
+def test_damaged_files_are_rebuilt(campaign, kind, how):
     faults.damaged(campaign, kind, how)
 
     assert campaign.tally.details == []

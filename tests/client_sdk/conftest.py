@@ -80,7 +80,7 @@ def job_body() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def job(job_body: Callable[..., dict[str, Any]]) -> Callable[..., Job]:
-    """A job, with changes."""
+    """Return a job, with changes."""
     return lambda **changes: Job.model_validate(job_body(**changes))
 
 

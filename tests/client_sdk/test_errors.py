@@ -60,7 +60,7 @@ def test_every_code_of_the_contract_has_its_error(status, code, kind):
 
 
 def codes_of_the_service():
-    """Every code that its errors, its other failures and its documentation know."""
+    """Return every code that its errors, its other failures and its documentation know."""
     waiting, codes = [service_errors.LookalikeError], set(problems._CODES.values())
     while waiting:
         kind = waiting.pop()

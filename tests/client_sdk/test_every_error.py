@@ -154,7 +154,7 @@ KINDS = [*CLIENTS, *COLLECTIONS, JobHandle, AsyncJobHandle, Hit, AsyncHit]
 
 
 def _callables():
-    """Every public method of the client's classes, with its class."""
+    """Yield every public method of the client's classes, with its class."""
     for kind in KINDS:
         for name, member in inspect.getmembers(kind, inspect.isroutine):
             if not name.startswith(("_", "model_")) and (member.__module__ or "").startswith(
@@ -173,7 +173,7 @@ def parameters(kind, name):
 
 @contextlib.contextmanager
 def target(kind, transport=None):
-    """An object of a class, over a service that refuses everything."""
+    """Yield an object of a class, over a service that refuses everything."""
     asynchronous = kind.__name__.startswith("Async")
     client = (AsyncClient if asynchronous else Client)(
         transport=transport or httpx.MockTransport(answer), timeout=1
@@ -215,7 +215,7 @@ def fails_by_our_own_error(call):
 
 
 def sent(kind, name, /, **changes):
-    """The arguments of a call that would be right, with changes."""
+    """Return the arguments of a call that would be right, with changes."""
     signature = inspect.signature(getattr(kind, name))
     needed = {
         one.name: PLAIN[one.name]

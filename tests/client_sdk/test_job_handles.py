@@ -15,7 +15,7 @@ ERROR = {"source": "a.jpg", "code": "image_unreadable", "detail": "truncated"}
 
 @pytest.fixture
 def uploaded(service, job_body):
-    """A handle of the synchronous client, which answers with the same job for ever."""
+    """Yield a handle of the synchronous client, which answers with the same job for ever."""
     answers = service(httpx.Response(202, json=job_body()))
     with Client(transport=httpx.MockTransport(answers)) as client:
         yield client.upload(b"x")

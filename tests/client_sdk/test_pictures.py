@@ -20,7 +20,7 @@ COLOURS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
 @pytest.fixture
 def sent(service, ask, multipart):
-    """What a search with a picture sends: the name of the file, and its bytes."""
+    """Return the name and the bytes of the file that a search with a picture sends."""
 
     def send(picture):
         answers = service(httpx.Response(200, json=FOUND))
@@ -32,7 +32,7 @@ def sent(service, ask, multipart):
 
 @pytest.fixture
 def decoded(sent):
-    """What a search with a picture sends, as an image of Pillow."""
+    """Return the file that a search with a picture sends, as an image of Pillow."""
 
     def send(picture):
         _, content = sent(picture)

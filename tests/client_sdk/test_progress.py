@@ -15,7 +15,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def shown(job):
-    """What a stream gets of looks at a job, three seconds apart."""
+    """Return the text that a stream gets for states of a job, three seconds apart."""
 
     def shown(stream, *looks):
         clock = Clock()

@@ -30,7 +30,7 @@ AT_ONCE = Retries(first_pause=0.0, longest_pause=0.0)
 
 @pytest.fixture
 def quick_ask(ask):
-    """Asks with retries that do not wait."""
+    """Return a function that asks with retries that do not wait."""
     return lambda answers, call: ask(answers, call, retries=AT_ONCE)
 
 
@@ -200,7 +200,7 @@ def test_a_client_retries_by_default(kind, service, monkeypatch):
     assert client._connection.transport._retries == Retries()
 
 
-# When
+# Pauses
 
 
 def attempts(retries=None, draw=lambda: 1.0, **request):

@@ -27,7 +27,7 @@ PAIRS = [
 
 
 def public(kind):
-    """Its methods, but not those of pydantic."""
+    """Return the public methods of a class, without those of pydantic."""
     inherited = set() if kind in (Client, AsyncClient) else set(dir(Job))
     return [
         (name, value)
@@ -37,7 +37,7 @@ def public(kind):
 
 
 def surface(kind):
-    """Every method with its parameters and annotations, as if nothing were awaited."""
+    """Return every method with its parameters and annotations, as if nothing were awaited."""
 
     def synchronous(text):
         return str(text).replace("Async", "").replace("_async", "_sync")

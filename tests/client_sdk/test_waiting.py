@@ -19,7 +19,7 @@ QUICK = {"timeout": 60.0, "interval": 0.001}
 
 @pytest.fixture
 def polls(job_body):
-    """Answers to `process`: one for each set of changes."""
+    """Return answers to `process`: one for each set of changes."""
     return lambda *changes: [httpx.Response(200, json=job_body(**change)) for change in changes]
 
 

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from bento_service.comparison.coarse_alignment import CANDIDATES, COARSE_SIDE, candidates
+from bento_service.comparison.coarse_alignment import (
+    CANDIDATES,
+    COARSE_SIDE,
+    best_at_some_scales,
+    candidates,
+)
 
 
 @pytest.fixture
@@ -56,3 +61,15 @@ def test_different_noise_has_no_position(detail):
 def test_an_empty_picture_has_no_position(detail):
     empty = np.zeros((1, COARSE_SIDE, COARSE_SIDE), np.float32)
     assert candidates(detail, empty)[0] == 0
+
+
+def test_some_scales_give_lower_bounds_of_the_best_correlations_of_many_pictures():
+    noise = np.random.default_rng(10).normal(size=(20, 4, COARSE_SIDE, COARSE_SIDE))
+    fixed, moving = noise[:, 0].astype(np.float32), noise[:, 1:].astype(np.float32)
+    moving[3, 1] = np.roll(fixed[3], (2, -4), axis=(0, 1))
+    bounds = best_at_some_scales(fixed, moving)
+    best = np.array([candidates(*pair)[0] for pair in zip(fixed, moving, strict=True)])
+    assert bounds.shape == (20,)
+    assert (bounds <= best + 1e-5).all()
+    assert bounds[3] == pytest.approx(1, abs=1e-5)
+    assert np.delete(bounds, 3).max() < 0.3

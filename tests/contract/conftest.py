@@ -33,7 +33,7 @@ def collection(client) -> Iterator[str]:
 
 @pytest.fixture
 def folder(server) -> Iterator[Path]:
-    """An empty folder under the image root."""
+    """Yield an empty folder under the image root."""
     folder = server.images / uuid4().hex[:8]
     folder.mkdir()
     yield folder
@@ -42,7 +42,7 @@ def folder(server) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def gallery(server, photographs: Path) -> Iterator[str]:
-    """A collection that holds the six photographs; tests only read it."""
+    """Yield a collection that holds the six photographs; tests only read it."""
     name = f"gallery-{uuid4().hex[:8]}"
     with Client(server.url, timeout=60) as client:
         client.upload(sorted(photographs.iterdir()), collection=name).wait()

@@ -51,7 +51,7 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def guarded(new_server):
-    """A service as the document says: tokens, and its proxy by name."""
+    """Return a service as the document says: tokens, and its proxy by name."""
     return new_server(
         LOOKALIKE_TOKENS=f"ci admin {TOKEN}", LOOKALIKE_TRUSTED_PROXIES="127.0.0.1"
     ).start()
@@ -59,7 +59,7 @@ def guarded(new_server):
 
 @pytest.fixture
 def proxied(nginx, certificate, tmp_path, free_port):
-    """Opens clients of an nginx in front of a service."""
+    """Return a function that opens clients of an nginx in front of a service."""
 
     @contextmanager
     def opened(service, config, **options):
@@ -98,7 +98,7 @@ def _answers(http, process):
 
 
 def documented(*, prefix=""):
-    """The configuration of the document, at the root or below its path prefix."""
+    """Return the documented configuration, at the root or below its path prefix."""
     root, below = re.findall(r"```nginx\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     if not prefix:
         return root

@@ -102,7 +102,7 @@ def is_alive(connection):
 
 
 def problem(received):
-    """The status and the body of an answer that is a problem document."""
+    """Return the status and the body of an answer that is a problem document."""
     head, _, body = received.partition(b"\r\n\r\n")
     found = json.loads(body)
     assert b"content-type: application/problem+json" in head.lower()
@@ -189,7 +189,7 @@ def test_an_idle_connection_is_kept_longer_than_uvicorn_would(server):
         assert is_alive(connection)
 
 
-# Heads, and what is no HTTP
+# Heads and malformed requests
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_an_answer_that_nobody_reads_holds_nothing_up(server, http, client):
     assert received < path.stat().st_size  # it was hung up on in the middle
 
 
-# Bodies that are small, and still too much
+# Small bodies that are too complex
 
 
 DEEP = '{"metadata": ' + '{"a":' * 40 + "1" + "}" * 41
@@ -365,7 +365,7 @@ def test_forms_have_an_end(http, form):
     assert http.post("/api/v1/count", data=form["data"]).status_code in (200, 400)
 
 
-# What BentoML would answer by itself
+# Routes and answers of BentoML
 
 
 @pytest.mark.parametrize(

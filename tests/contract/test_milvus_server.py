@@ -38,7 +38,7 @@ def client(over_milvus):
 
 @pytest.fixture(scope="module")
 def shelf(over_milvus, photographs):
-    """A collection of the six photographs, each with its number as metadata."""
+    """Return a collection of the six photographs, each with its number as metadata."""
     with Client(over_milvus.url, timeout=60, retries=0) as client:
         client.create_collection("shelf", "vgg16-mac")
         for number, picture in enumerate(sorted(photographs.iterdir())):

@@ -24,7 +24,7 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def two(folder, photographs):
-    """The folder with two photographs that are an hour old."""
+    """Return the folder with two photographs that are an hour old."""
     for name in ("coins.jpg", "ihc.jpg"):
         shutil.copy(photographs / name, folder)
         os.utime(folder / name, (time.time() - 3600,) * 2)

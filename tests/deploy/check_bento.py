@@ -16,7 +16,7 @@ IMAGE = "lookalike-bento:test"
 
 @pytest.fixture
 def image(models, tmp_path):
-    """The image of a Bento of the checkout."""
+    """Return the image of a Bento of the checkout."""
     skip_without(BASE)
     shutil.copytree(models, tmp_path / "models")
     environment = os.environ | {"BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "true"}

@@ -20,14 +20,14 @@ HARDENED = (
 
 @pytest.fixture(scope="module")
 def full():
-    """The image with Milvus Lite inside."""
+    """Return the image with Milvus Lite inside."""
     skip_without(BASE)
     return built("lookalike:test")
 
 
 @pytest.fixture(scope="module")
 def server():
-    """The image for a Milvus server."""
+    """Return the image for a Milvus server."""
     skip_without(BASE)
     return built("lookalike-server:test", EXTRAS="server")
 

@@ -34,7 +34,7 @@ def kustomized(folder):
 
 @pytest.fixture(params=[*OVERLAYS, "everything"])
 def manifests(request, tmp_path):
-    """The manifests of an overlay, and of one with every component."""
+    """Return the manifests of an overlay, and of one with every component."""
     if request.param != "everything":
         return kustomized(FOLDER / request.param)
     shutil.copytree(FOLDER, tmp_path / "kubernetes")

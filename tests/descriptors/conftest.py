@@ -47,7 +47,7 @@ def _small_network(*, factor=1.0, shift=0.0):
 
 @pytest.fixture(scope="session")
 def small_network():
-    """Makes a network over pictures of 2 x 2.
+    """Return a function that makes a network over pictures of 2 x 2.
 
     Its descriptors are all samples plus `shift`, as one vector `factor` times as long as one, and
     the same turned round. A third output tells how many pictures are described at once.

@@ -15,7 +15,7 @@ JOINED = np.arange(18, dtype=np.float32).reshape(3, 6)
 
 
 def failing(times, error):
-    """An embedder that fails so often before it answers."""
+    """Return an embedder that fails a number of times before it answers."""
     calls = []
 
     async def embed(images):

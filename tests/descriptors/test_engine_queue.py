@@ -64,7 +64,7 @@ def pictures(*values):
 
 
 async def asked(describe, *values):
-    """A task that has asked, once this returns."""
+    """Return a task whose request is in the queue."""
     task = asyncio.create_task(describe(pictures(*values)))
     await asyncio.sleep(0)
     return task

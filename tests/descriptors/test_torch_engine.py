@@ -27,7 +27,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is 
 
 @pytest.fixture(scope="module")
 def folder(models) -> Path:
-    """The built model's."""
+    """Return the folder of the built model."""
     import bento_service
 
     tag = (Path(bento_service.__file__).parent / "model_tag.txt").read_text().strip()
@@ -36,7 +36,7 @@ def folder(models) -> Path:
 
 @pytest.fixture(scope="module")
 def golden(folder):
-    """The golden vectors in fp32, by descriptor."""
+    """Return the golden vectors in fp32, by descriptor."""
     return {
         name: GoldenVectors.load(folder / GOLDEN_FILE, find_version(folder, name, "fp32"))
         for name in DESCRIPTORS
@@ -45,7 +45,7 @@ def golden(folder):
 
 @pytest.fixture(scope="module")
 def pictures(golden):
-    """Two of the golden pictures, and one of noise."""
+    """Return two of the golden pictures, and one of noise."""
     noise = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
     return np.concatenate([golden["vgg16-mac"].pictures[:2], noise])
 

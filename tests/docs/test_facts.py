@@ -11,7 +11,7 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from bento_service import errors
-from bento_service.admin import answer
+from bento_service.admin import answer, findings
 from bento_service.api.http import problems
 from bento_service.settings import PREFIX, Settings
 from client_sdk import Client
@@ -27,7 +27,7 @@ _CODE_SPAN = re.compile(r"(`+) ?(.+?) ?\1(?!`)")
 
 
 def table(page, head):
-    """The rows of a table, as cells, by its first line."""
+    """Return the rows of a table, as cells, by its first line."""
     rows = (DOCS / page).read_text("utf-8").partition(head)[2].partition("\n\n")[0]
     lines = rows.strip().splitlines()[1:]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
@@ -106,8 +106,9 @@ def test_every_admin_command_is_in_the_table():
 
 
 def messages():
-    """Every text of the code, with `...` for what is put into it."""
+    """Return every text of the code, with `...` for what is put into it."""
     texts = [(PROJECT / "Makefile").read_text("utf-8").replace(")", "")]
+    texts += [kind.code for kind in findings.Kind]
     for package in CODED:
         for path in (PROJECT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):

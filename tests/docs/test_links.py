@@ -14,7 +14,7 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def anchors(text):
-    """The names that GitHub gives to headings."""
+    """Return the names that GitHub gives to headings."""
     plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", head) for head in _HEADING.findall(text)]
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in plain}
 

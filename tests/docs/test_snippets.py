@@ -76,7 +76,7 @@ def of_kind(kind: str) -> list[Block]:
 
 @pytest.fixture
 def folder(tmp_path: Path, photographs: Path) -> Path:
-    """A folder with the pictures that snippets name."""
+    """Return a folder with the pictures that snippets name."""
     shutil.copy(photographs / "chelsea.jpg", tmp_path / "cat.jpg")
     shutil.copy(photographs / "coffee.jpg", tmp_path / "coffee.jpg")
     shelf = tmp_path / "shelf"

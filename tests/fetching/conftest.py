@@ -9,7 +9,7 @@ from tests.support.raw_server import RawServer
 
 @pytest.fixture
 def web() -> Iterator[RawServer]:
-    """A server at an address that the tests allow."""
+    """Yield a server at an address that the tests allow."""
     server = RawServer("127.0.0.1")
     yield server
     server.stop()
@@ -17,7 +17,7 @@ def web() -> Iterator[RawServer]:
 
 @pytest.fixture
 def canary() -> Iterator[RawServer]:
-    """A server at an address that is not allowed; nobody must ever connect."""
+    """Yield a server at an address that is not allowed; nobody must ever connect."""
     server = RawServer("127.0.0.9")
     yield server
     server.stop()

@@ -1,72 +1,25 @@
-"""Addresses that are fetched or refused; here `127.0.0.1` is public and `127.0.0.9` private."""
+"""Pictures that the service fetches, and addresses that it never contacts."""
 
 import asyncio
-import gzip
 import socket
 import ssl
 import subprocess
-from ipaddress import ip_network
 
 import pytest
 
 from bento_service.errors import (
     Forbidden,
     InvalidArgument,
-    Overloaded,
-    TooLarge,
-    UrlUnreachable,
 )
-from bento_service.fetching.fetcher import AT_ONCE, MAX_REDIRECTS, Fetcher
+from bento_service.fetching.fetcher import MAX_REDIRECTS, Fetcher
 from bento_service.settings import Settings
+from tests.fetching.fetching import Names, fetched, fetcher, refusal
 
 pytestmark = pytest.mark.anyio
 PICTURE = b"\x89PNG" + bytes(300_000)
-MOST = 1_000_000
 
 
-class Names:
-    """A name server whose answers may change from one question to the next."""
-
-    def __init__(self, **answers):
-        self._answers = {f"{name}.example": list(given) for name, given in answers.items()}
-        self.asked = []
-
-    async def __call__(self, host):
-        self.asked.append(host)
-        given = self._answers.get(host)
-        if given is None:
-            raise socket.gaierror(socket.EAI_NONAME, "unknown")
-        return given.pop(0) if len(given) > 1 else given[0]
-
-
-NAMES = {"pictures": [["127.0.0.1"]], "inside": [["127.0.0.9"]]}
-
-
-def fetcher(*servers, names=None, trusted=None, **settings):
-    ports = [server.port for server in servers]
-    usual = {
-        "max_upload_bytes": MOST,
-        "url_seconds": 20.0,
-        "url_ports": ports,
-        "url_networks": [ip_network("127.0.0.1/32")],
-    }
-    resolve = names or Names(**NAMES)
-    return Fetcher(Settings(**usual | settings), resolve=resolve, trusted=trusted)
-
-
-async def fetched(fetcher, url):
-    async with fetcher.picture(url) as file:
-        return file.read()
-
-
-async def refusal(fetcher, url):
-    with pytest.raises(UrlUnreachable) as refused:
-        await fetched(fetcher, url)
-    assert refused.value.__cause__ is None
-    return str(refused.value)
-
-
-# What is fetched
+# Fetched pictures
 
 
 async def test_a_picture_comes_as_it_is_and_the_server_learns_little(web):
@@ -131,7 +84,7 @@ async def test_over_tls_the_certificate_has_to_be_of_the_name(web, certified):
         await refusal(fetcher(web, url_ports=[port]), f"https://pictures.example:{port}/")
 
 
-# What is not asked for
+# Refused addresses
 
 
 @pytest.mark.parametrize(
@@ -268,84 +221,3 @@ async def test_every_failure_gives_the_caller_the_same_message(web, canary):
     assert len(said) == 1
     message = said.pop()
     assert not any(word in message for word in ("127", "refused", "unknown", "404"))
-
-
-# Too much, and too slow
-
-
-async def test_a_picture_has_a_largest_size_whatever_is_said_of_it(web):
-    web.gives("/most", bytes(MOST))
-    web.gives("/said", b"", f"Content-Length: {MOST + 1}")
-    chunk = b"10000\r\n" + bytes(65536) + b"\r\n"
-    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-    def endless(connection, _):
-        connection.sendall(head)
-        web.trickle(connection, chunk, pause=0)
-
-    web.answers["/chunked"] = endless
-    web.answers["/open"] = lambda connection, _: (
-        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n"),
-        web.trickle(connection, bytes(65536), pause=0),
-    )
-    here = f"http://127.0.0.1:{web.port}"
-    assert len(await fetched(fetcher(web), f"{here}/most")) == MOST
-    for path in ("said", "chunked", "open"):
-        with pytest.raises(TooLarge, match=f"more than {MOST} bytes"):
-            await fetched(fetcher(web), f"{here}/{path}")
-
-
-async def test_an_unwanted_compression_is_not_unpacked(web):
-    packed = gzip.compress(bytes(100 * MOST))
-    web.gives("/bomb", packed, "Content-Encoding: gzip")
-    assert await fetched(fetcher(web), f"http://127.0.0.1:{web.port}/bomb") == packed
-
-
-@pytest.mark.parametrize(
-    ("head", "piece"),
-    [
-        (b"", b""),
-        (b"HTTP/1.1 200 OK\r\n", b"X"),
-        (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x"),
-        (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
-    ],
-    ids=["silence", "a header", "headers", "continue", "body", "open", "chunks", "extension"],
-)
-async def test_slow_and_endless_answers_are_given_up(web, head, piece):
-    def slow(connection, _):
-        connection.sendall(head)
-        web.trickle(connection, piece)
-
-    web.answers["/"] = slow
-    await refusal(fetcher(web, url_seconds=1.0), f"http://127.0.0.1:{web.port}/")
-
-
-async def test_a_slow_name_server_is_given_up(web):
-    async def never(host):
-        await asyncio.sleep(3600)
-
-    asking = fetcher(web, names=never, url_seconds=0.3)
-    await refusal(asking, f"http://pictures.example:{web.port}/")
-
-
-async def test_only_a_few_are_fetched_at_once_and_failures_give_their_place_back(web):
-    release = asyncio.Event()
-
-    async def waiting(host):
-        await release.wait()
-        return ["127.0.0.9"]
-
-    asking = fetcher(web, names=waiting)
-    url = f"http://pictures.example:{web.port}/"
-    for _ in range(2):
-        release.clear()
-        held = [asyncio.create_task(refusal(asking, url)) for _ in range(AT_ONCE)]
-        await asyncio.sleep(0)
-        with pytest.raises(Overloaded):
-            await fetched(asking, url)
-        release.set()
-        await asyncio.gather(*held)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from bento_service.gallery.milvus_gallery import MilvusGallery
+from tests.gallery.finding import DIMENSION
 from tests.support.processes import child
 
 PROJECT = Path(__file__).parents[2]
-DIMENSION = 16
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def unit_vectors():
 
 @pytest.fixture(scope="session")
 def milvus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the Milvus Lite that these tests share."""
+    """Return the folder of the Milvus Lite that these tests share."""
     return tmp_path_factory.mktemp("shared") / "milvus.db"
 
 
@@ -58,7 +58,7 @@ def _shared_index(gallery: MilvusGallery) -> str:
 
 @pytest.fixture
 def index(gallery: MilvusGallery, _shared_index: str) -> Iterator[str]:
-    """The name of an empty index; a new one would take half a second."""
+    """Yield the name of an empty index; a new one would take half a second."""
     yield _shared_index
     gallery.delete(_shared_index, sorted(gallery.ids(_shared_index)))
     if gallery.is_embedded:  # its searches get slower with each row in its log
@@ -89,7 +89,7 @@ def script():
 
 @pytest.fixture(scope="session")
 def written(script, tmp_path_factory):
-    """A Milvus Lite folder with 60 rows in two segments and one more row in its log."""
+    """Return a Milvus Lite folder with 60 rows in two segments and one more row in its log."""
     folder = tmp_path_factory.mktemp("written") / "milvus.db"
     writer = script(
         folder,

@@ -6,15 +6,15 @@ import pytest
 from bento_service.errors import IndexUnavailable
 from bento_service.gallery.cached_lite import CachedLite
 from tests.gallery.conftest import DIMENSION
+from tests.gallery.finding import CONDITIONS
 from tests.gallery.test_exact import Stored
-from tests.gallery.test_gallery import CONDITIONS
 
 ROW = 4 * DIMENSION
 
 
 @pytest.fixture
 def stored():
-    """The catalogue's rows, which a test fills."""
+    """Return the catalogue's rows, which a test fills."""
     return Stored()
 
 

@@ -1,6 +1,5 @@
 """Reconnecting, to real sockets that do not answer."""
 
-import socket
 from contextlib import suppress
 from itertools import pairwise
 
@@ -9,6 +8,7 @@ from grpc import RpcError, StatusCode
 
 from bento_service.gallery.connection import BackingOff, Connection
 from tests.support.clock import Clock
+from tests.support.processes import refusing_port
 from tests.support.waiting import wait_until
 
 STEP = 0.005
@@ -16,10 +16,9 @@ STEP = 0.005
 
 @pytest.fixture
 def refusing():
-    """The address of a port on which nothing listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+    """Yield the address of a port on which nothing listens."""
+    with refusing_port() as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def pauses(connection, number, clock):

@@ -9,7 +9,7 @@ from bento_service.errors import IndexUnavailable
 from bento_service.gallery.exact import ExactGallery
 from bento_service.gallery.index_types import IndexType
 from bento_service.gallery.rows import Rows
-from tests.gallery.test_gallery import CONDITIONS
+from tests.gallery.finding import CONDITIONS
 from tests.support.waiting import join, wait_until
 
 DIMENSION = 16
@@ -143,6 +143,18 @@ def test_searches_that_wait_are_answered_together_each_with_its_own_hits(unit_ve
     alone = {number: rows.nearest(vectors[number], number + 1) for number in range(6)}
     assert found == {number: [hit.image_id for hit in near] for number, near in alone.items()}
     assert all(ids[0] == number and len(ids) == number + 1 for number, ids in found.items())
+
+
+@pytest.mark.parametrize("top_k", [1, 17, 300])
+@pytest.mark.parametrize("count", [300, 20_000])
+def test_the_nearest_of_many_rows_are_those_of_a_sorted_list(unit_vectors, count, top_k):
+    vectors = unit_vectors(count)
+    ids = np.random.default_rng(3).permutation(count)
+    queries = unit_vectors(3, seed=9)
+    near = Rows([(ids, vectors)]).nearest_each(queries, top_k)
+    for query, hits in zip(queries, near, strict=True):
+        cosines = vectors.astype(np.float64) @ query.astype(np.float64)
+        assert [hit.image_id for hit in hits] == ids[np.argsort(-cosines)[:top_k]].tolist()
 
 
 @pytest.mark.parametrize(("conditions", "passing"), CONDITIONS)

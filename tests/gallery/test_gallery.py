@@ -1,23 +1,14 @@
-import shutil
-import socket
+"""Searches, writes and indexes of Milvus Lite and of a Milvus server."""
+
 import threading
-import time
 
 import numpy as np
 import pytest
-from milvus_lite.engine import collection
 from pymilvus import DataType, MilvusClient
 
-from bento_service.errors import IndexUnavailable
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from tests.support.waiting import WAIT_SECONDS, join, run_threads
-
-DIMENSION = 16
-
-
-def found_ids(gallery, index, query, top_k=10):
-    return [near.image_id for near in gallery.search(index, query, top_k=top_k)]
-
+from tests.gallery.finding import CONDITIONS, DIMENSION, found_ids
+from tests.support.waiting import run_threads
 
 # Searching
 
@@ -54,14 +45,6 @@ def test_opposite_descriptors_have_a_cosine_of_minus_one(gallery, index, unit_ve
     (vector,) = unit_vectors(1)
     gallery.upsert(index, [1], [-vector])
     assert gallery.search(index, vector, top_k=1)[0].score == pytest.approx(-1.0, abs=1e-6)
-
-
-CONDITIONS = [
-    ({"among": [3, 7, 11, 99]}, {3, 7, 11}),
-    ({"below": 8}, set(range(1, 8))),
-    ({"among": [3, 7, 11], "below": 8}, {3, 7}),
-    ({"among": []}, set()),
-]
 
 
 @pytest.mark.parametrize(("conditions", "passing"), CONDITIONS)
@@ -249,192 +232,3 @@ def test_an_index_that_a_crash_left_half_created_is_completed(gallery, unit_vect
     gallery.open("half_made", DIMENSION)
     gallery.upsert("half_made", [1], unit_vectors(1))
     assert found_ids(gallery, "half_made", unit_vectors(1)[0]) == [1]
-
-
-# Damage
-
-
-def torn(path):
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def emptied(path):
-    path.write_bytes(b"")
-
-
-def overwritten(path):
-    path.write_bytes(b"\xa5" * path.stat().st_size)
-
-
-@pytest.fixture
-def damaged(written, tmp_path):
-    """A copy of `written` in which every file of a kind was damaged; the opened gallery."""
-
-    def damage(kind, how):
-        folder = tmp_path / "milvus.db"
-        shutil.copytree(written, folder)
-        files = list(folder.rglob(kind))
-        assert files
-        for file in files:
-            how(file)
-        return MilvusGallery(str(folder))
-
-    return damage
-
-
-def test_an_undamaged_copy_holds_everything(damaged, unit_vectors):
-    with damaged("*.idx", lambda path: None) as gallery:
-        gallery.open("cats", DIMENSION)
-        assert gallery.ids("cats") == set(range(61))
-        assert found_ids(gallery, "cats", unit_vectors(61)[60], 1) == [60]
-
-
-@pytest.mark.parametrize("how", [torn, emptied, overwritten])
-def test_a_damaged_index_file_is_rebuilt_from_its_rows(how, damaged, unit_vectors):
-    with damaged("*.idx", how) as gallery:
-        gallery.open("cats", DIMENSION)
-        assert gallery.ids("cats") == set(range(61))
-        assert found_ids(gallery, "cats", unit_vectors(61)[40], 1) == [40]
-
-
-@pytest.mark.parametrize("how", [torn, emptied])
-def test_an_index_with_damaged_rows_starts_empty(how, damaged, unit_vectors):
-    with damaged("*.parquet", how) as gallery:
-        gallery.open("cats", DIMENSION)
-        assert gallery.ids("cats") == set()
-        gallery.upsert("cats", [1], unit_vectors(1))
-        assert found_ids(gallery, "cats", unit_vectors(1)[0]) == [1]
-
-
-def test_loading_repairs_nothing(damaged):
-    with damaged("*.idx", torn) as gallery:
-        with pytest.raises(IndexUnavailable):
-            gallery.load("cats")
-        with pytest.raises(IndexUnavailable):
-            gallery.load("nowhere")
-        assert gallery.names() == ["cats"]
-
-
-def test_an_index_without_a_readable_schema_starts_empty(damaged, unit_vectors):
-    with damaged("schema.json", torn) as gallery:
-        gallery.open("cats", DIMENSION)
-        gallery.upsert("cats", [1], unit_vectors(1))
-        assert gallery.ids("cats") == {1}
-
-
-# Failures
-
-
-def test_an_index_that_is_not_there_is_unavailable(gallery, unit_vectors):
-    (vector,) = unit_vectors(1)
-    for act in (
-        lambda: gallery.search("nowhere", vector, top_k=1),
-        lambda: gallery.upsert("nowhere", [1], [vector]),
-        lambda: gallery.delete("nowhere", [1]),
-        lambda: gallery.ids("nowhere"),
-    ):
-        with pytest.raises(IndexUnavailable, match="nothing is lost"):
-            act()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_descriptor_of_another_size_is_refused(gallery, index):
-    with pytest.raises(IndexUnavailable):
-        gallery.upsert(index, [1], [np.zeros(DIMENSION + 1, np.float32)])
-
-
-def every_call(gallery, vector):
-    return (
-        lambda: gallery.open("cats", DIMENSION),
-        lambda: gallery.search("cats", vector, top_k=1),
-        lambda: gallery.upsert("cats", [1], [vector]),
-        lambda: gallery.delete("cats", [1]),
-        lambda: gallery.flush("cats"),
-        lambda: gallery.ids("cats"),
-        lambda: gallery.drop("cats"),
-        gallery.names,
-    )
-
-
-def test_every_call_fails_at_once_if_nothing_listens(unit_vectors):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and never listens
-        uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with MilvusGallery(uri, connect_seconds=WAIT_SECONDS) as gallery:
-            began = time.monotonic()
-            for act in every_call(gallery, unit_vectors(1)[0]):
-                with pytest.raises(IndexUnavailable):
-                    act()
-            assert time.monotonic() - began < WAIT_SECONDS
-
-
-def test_only_one_thread_waits_for_a_silent_host(unit_vectors):
-    waited = []
-
-    def search(gallery):
-        began = time.monotonic()
-        with pytest.raises(IndexUnavailable):
-            gallery.search("cats", unit_vectors(1)[0], top_k=1)
-        waited.append(time.monotonic() - began)
-
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(20)
-        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with MilvusGallery(uri, connect_seconds=2.0) as gallery:
-            threads = [threading.Thread(target=search, args=(gallery,)) for _ in range(20)]
-            run_threads(*threads)
-    assert len(waited) == 20
-    assert max(waited) < 19 * 2.0  # one after the other would be twenty times as long
-
-
-def test_milvus_is_found_again_when_it_comes_back(tmp_path):
-    blocked = tmp_path / "not_yet"
-    blocked.write_text("a file where the folder should be")
-    with MilvusGallery(str(blocked / "milvus.db")) as late:
-        with pytest.raises(IndexUnavailable):
-            late.names()
-        blocked.unlink()
-        time.sleep(0.6)  # it does not try again and again at once
-        assert late.names() == []
-
-
-def test_a_folder_that_another_process_uses_is_unavailable(script, milvus_folder, lite):
-    lite.names()
-    second = script(
-        milvus_folder,
-        """
-        from bento_service.errors import IndexUnavailable
-        try:
-            gallery.names()
-        except IndexUnavailable:
-            print("unavailable")
-        """,
-    )
-    assert second.communicate(timeout=60)[0] == "unavailable\n"
-
-
-@pytest.mark.parametrize("move", ["flush", "upsert"])
-def test_a_search_sees_all_rows_while_milvus_lite_moves_them(lite, unit_vectors, monkeypatch, move):
-    """Milvus Lite takes rows out of memory before it blocks searches that would miss them."""
-    lite.open("moved", DIMENSION)
-    lite.upsert("moved", range(5), unit_vectors(5))
-    began, next_log = threading.Event(), collection.WAL
-
-    def slowly(**given):
-        began.set()
-        time.sleep(0.5)
-        return next_log(**given)
-
-    monkeypatch.setattr(collection, "WAL", slowly)
-    if move == "upsert":  # one that finds its memory full
-        monkeypatch.setattr(collection, "MEMTABLE_MEMORY_LIMIT", 0)
-        mover = threading.Thread(target=lite.upsert, args=("moved", [5], unit_vectors(1, seed=1)))
-    else:
-        mover = threading.Thread(target=lite.flush, args=("moved",))
-    mover.start()
-    assert began.wait(WAIT_SECONDS)
-    found = found_ids(lite, "moved", unit_vectors(1, seed=2)[0])
-    join(mover)
-    assert set(range(5)) <= set(found)
-    lite.drop("moved")

@@ -18,7 +18,7 @@ PATIENCE = 90.0
 
 @pytest.fixture(scope="module", params=[60])
 def own(request, new_milvus_server):
-    """A server that these tests may damage."""
+    """Yield a server that these tests may damage."""
     server = new_milvus_server(session_seconds=request.param).start()
     yield server
     server.remove()
@@ -26,7 +26,7 @@ def own(request, new_milvus_server):
 
 @pytest.fixture
 def filled(own, unit_vectors):
-    """The name of an index with two rows in it."""
+    """Return the name of an index with two rows in it."""
     with MilvusGallery(own.uri) as gallery:
         gallery.open("filled", DIMENSION)
         gallery.upsert("filled", [1, 2], unit_vectors(2))

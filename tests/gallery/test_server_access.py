@@ -18,7 +18,7 @@ ONE = np.array([1.0, 0.0], np.float32)
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """A folder with an authority and certificates of the server and of its caller."""
+    """Return a folder with an authority and certificates of the server and of its caller."""
     folder = tmp_path_factory.mktemp("certificates")
 
     def openssl(command):

@@ -16,7 +16,7 @@ from tests.hostile.made import Input
 from tests.support.server import DECODER
 
 SLOWEST_SECONDS = 5.0
-"""No answer may take longer."""
+"""The longest time that an answer may take."""
 _TIME_LIMIT = 60.0
 _WATCH_SECONDS = 0.25
 _SHOWN = 20
@@ -121,7 +121,7 @@ def _is_problem(answer: httpx.Response) -> bool:
 
 
 def p95(seconds: Sequence[float]) -> float:
-    """The 95th percentile; 0 where there is none."""
+    """Return the 95th percentile; 0 where there is none."""
     return float(np.percentile(seconds, 95)) if seconds else 0.0
 
 
@@ -130,8 +130,8 @@ class Resident:
     """Bytes of memory, each process's share of what several have.
 
     Attributes:
-        own: Of the service's processes.
-        decoders: Of its decoders, which give back what a picture took.
+        own: Memory of the service's processes.
+        decoders: Memory of its decoders, which return the memory of a picture to the system.
     """
 
     own: int

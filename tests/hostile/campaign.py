@@ -16,7 +16,7 @@ from tests.hostile.made import Input, encoded, small
 MOST_GROWN = 300 * 10**6
 """Bytes by which the service's own memory may grow."""
 MOST_SLOWED = 2.0
-"""By so much a bystander's searches may take longer than while nobody else asks."""
+"""The factor by which an attack may slow down the searches of a bystander."""
 _SOUND = 12
 _TELLING_LOG = ("Traceback", "Segmentation", "ERROR")
 

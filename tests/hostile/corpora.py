@@ -16,7 +16,7 @@ _MAX_BYTES = 32 * 2**20
 
 
 def pillow() -> Iterator[Input]:
-    """The images of Pillow's own tests, fuzzers' finds and bombs among them.
+    """Yield the images of Pillow's own tests, fuzzers' finds and bombs among them.
 
     Raises:
         subprocess.CalledProcessError: Its sources cannot be fetched.
@@ -32,7 +32,7 @@ def pillow() -> Iterator[Input]:
 
 
 def libpng() -> Iterator[Input]:
-    """The PNGs of libpng's tests; nothing where its sources are not in the cache."""
+    """Yield the PNGs of libpng's tests; nothing where its sources are not in the cache."""
     for source in sorted(CACHE.glob("libpng*.orig.tar.*")):
         yield from _in_archive(source, _LIBPNG)
 

@@ -15,21 +15,21 @@ from tests.support.bombs import with_last_scan_again
 
 @dataclass(frozen=True)
 class Input:
-    """Bytes that are sent, and how they are called in a report."""
+    """Bytes that are sent, and their name in a report."""
 
     name: str
     data: bytes
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    """A picture in a file's bytes."""
+    """Return the bytes of a picture in a format."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
 def small(seed: int = 0, side: int = 48, mode: str = "RGB") -> Image.Image:
-    """A picture with something in it."""
+    """Return a picture with something in it."""
     noise = random.Random(seed).randbytes(side * side * 3)  # noqa: S311 - no secret
     image = Image.frombytes("RGB", (side, side), noise).resize((side // 4, side // 4))
     return image.resize((side, side)).convert(mode)
@@ -130,13 +130,13 @@ def _polyglots() -> Iterator[Input]:
 
 
 def scan_bomb(scans: int, side: int = 3000) -> bytes:
-    """A progressive JPEG with so many scans, all but the first few of them the last one."""
+    """Return a progressive JPEG with so many scans, all but the first few of them the last one."""
     picture = encoded(Image.new("L", (side, side), 99), "JPEG", progressive=True, quality=10)
     return with_last_scan_again(picture, scans - 1)
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and has nothing behind it."""
+    """Return a PNG that claims a size and has nothing behind it."""
     size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", size) + _chunk(b"IDAT", zlib.compress(b"\0"))
 

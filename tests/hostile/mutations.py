@@ -15,7 +15,7 @@ _LENGTHS = (0, 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1)
 
 @lru_cache
 def seeds() -> tuple[Input, ...]:
-    """One picture of every kind that is read."""
+    """Return one picture of every accepted format."""
     deep = Image.frombytes("I;16", (48, 48), random.Random(2).randbytes(48 * 48 * 2))  # noqa: S311
     exif = Image.Exif()
     exif[0x0112] = 6

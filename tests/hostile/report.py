@@ -19,7 +19,7 @@ _COLUMNS = (
 
 
 def block(tally: Tally, conditions: str) -> str:
-    """The table, in Markdown."""
+    """Return the table, in Markdown."""
     lines = [
         f"{conditions} {tally.sent:,} inputs.",
         "",

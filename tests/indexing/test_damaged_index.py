@@ -10,7 +10,7 @@ import pytest
 
 from bento_service.catalogue import Catalogue
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from tests.indexing.test_replay import SPACE, add, assert_equal, catch_up, following, living
+from tests.indexing.replaying import SPACE, add, assert_equal, catch_up, following, living
 from tests.support.waiting import wait_until
 
 
@@ -40,7 +40,7 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A catalogue of two collections, and a folder of Milvus Lite that holds their indexes.
+    """Return a catalogue of two collections, and a folder of Milvus Lite that holds their indexes.
 
     Each index has rows in segments, in its log, and a deletion in its log.
     """

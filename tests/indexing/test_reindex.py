@@ -210,7 +210,7 @@ def test_a_crash_at_any_point_of_a_switch_heals_at_the_next_start(catalogue, cat
 
 @pytest.fixture
 def prepared(catalogue, cats, gallery):
-    """A prepared index that lacks the last of thirty images, which is not described yet."""
+    """Return a prepared index that lacks the last of thirty images, which is not described yet."""
     add(catalogue, cats, *(f"{n}" for n in range(30)))
     with following(catalogue, gallery) as replay:
         job = begin(catalogue, cats)

@@ -3,7 +3,7 @@
 import pytest
 
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from tests.indexing.test_replay import (
+from tests.indexing.replaying import (
     SPACE,
     add,
     assert_equal,

@@ -45,7 +45,7 @@ def _no_manifest(digests):
     raise AssertionError("a reindex has no manifest")
 
 
-class Room:
+class FilledCollection:
     """A collection of three files and an upload, and the parts that a worker needs."""
 
     def __init__(self, folder, catalogue):
@@ -111,65 +111,65 @@ class Room:
 
 
 @pytest.fixture
-def room(tmp_path, catalogue):
-    return Room(tmp_path, catalogue)
+def filled(tmp_path, catalogue):
+    return FilledCollection(tmp_path, catalogue)
 
 
-def test_files_and_uploads_are_described_again(room):
-    job = room.reindex()
-    room.work(room.catalogue.reindexes.due)
-    assert (room.job(job).state, room.job(job).total) == (JobState.IN_PROGRESS, 4)
-    (index,) = room.catalogue.reindexes.due()
-    room.catalogue.reindexes.switch(index)
-    images = room.catalogue.images.page(room.cats.id, limit=9)
+def test_files_and_uploads_are_described_again(filled):
+    job = filled.reindex()
+    filled.work(filled.catalogue.reindexes.due)
+    assert (filled.job(job).state, filled.job(job).total) == (JobState.IN_PROGRESS, 4)
+    (index,) = filled.catalogue.reindexes.due()
+    filled.catalogue.reindexes.switch(index)
+    images = filled.catalogue.images.page(filled.cats.id, limit=9)
     assert len(images) == 4
     for image in images:
-        old = room.catalogue.images.descriptor(image.id, room.cats.index.id)
-        new = room.catalogue.images.descriptor(image.id, index.id)
+        old = filled.catalogue.images.descriptor(image.id, filled.cats.index.id)
+        new = filled.catalogue.images.descriptor(image.id, index.id)
         assert new.tolist() == (-old).tolist()
 
 
-def test_a_changed_file_fails_under_its_name(room):
-    (room.pictures / "green.png").write_bytes(png("yellow"))
-    job = room.reindex()
-    room.work(room.catalogue.reindexes.due)
-    (failure,) = room.catalogue.jobs.failures(job.number, after=0, limit=9)
+def test_a_changed_file_fails_under_its_name(filled):
+    (filled.pictures / "green.png").write_bytes(png("yellow"))
+    job = filled.reindex()
+    filled.work(filled.catalogue.reindexes.due)
+    (failure,) = filled.catalogue.jobs.failures(job.number, after=0, limit=9)
     assert (failure.path, failure.code) == ("green.png", "path_not_found")
     assert "was moved or changed" in failure.detail
-    assert (room.job(job).indexed, room.job(job).failed) == (3, 1)
+    assert (filled.job(job).indexed, filled.job(job).failed) == (3, 1)
 
 
-def test_a_walk_without_files_is_reported_as_finished(room):
-    room.catalogue.images.delete_all(room.cats.id)
-    before = room.commits
-    room.reindex()
-    room.work(lambda: room.catalogue.reindexes.due() and room.commits > before)
+def test_a_walk_without_files_is_reported_as_finished(filled):
+    filled.catalogue.images.delete_all(filled.cats.id)
+    before = filled.commits
+    filled.reindex()
+    filled.work(lambda: filled.catalogue.reindexes.due() and filled.commits > before)
 
 
-def test_a_reindex_fails_if_a_restart_does_not_compute_its_descriptor(room):
-    job = room.reindex()
-    room.work(lambda: room.job(job).state is JobState.FAILED, Computed((OLD, ELSEWHERE)))
-    assert room.job(job).detail.startswith(
+def test_a_reindex_fails_if_a_restart_does_not_compute_its_descriptor(filled):
+    job = filled.reindex()
+    filled.work(lambda: filled.job(job).state is JobState.FAILED, Computed((OLD, ELSEWHERE)))
+    assert filled.job(job).detail.startswith(
         "the service does not compute vgg16-rmac4 in fp32 any more; start it with "
         "LOOKALIKE_PRECISION=fp32"
     )
-    assert room.catalogue.collections.named("cats").space == OLD
+    assert filled.catalogue.collections.named("cats").space == OLD
 
 
-def test_an_abandoned_reindex_does_not_continue(room):
-    job = room.reindex()
-    room.catalogue.reindexes.forget(room.cats)
-    other = room.reindex()
-    room.work(room.catalogue.reindexes.due)
-    assert (room.job(job).state, room.job(job).done) == (JobState.CANCELED, 0)
-    assert room.job(other).done == 4
+def test_an_abandoned_reindex_does_not_continue(filled):
+    job = filled.reindex()
+    filled.catalogue.reindexes.forget(filled.cats)
+    other = filled.reindex()
+    filled.work(filled.catalogue.reindexes.due)
+    assert (filled.job(job).state, filled.job(job).done) == (JobState.CANCELED, 0)
+    assert filled.job(other).done == 4
 
 
-def test_impossible_reindexes_are_refused(room):
+def test_impossible_reindexes_are_refused(filled):
     with pytest.raises(CollectionNotFound, match="'dogs'"):
-        start_reindex_job(room.catalogue, BOTH, "dogs", None, drop_missing=False)
+        start_reindex_job(filled.catalogue, BOTH, "dogs", None, drop_missing=False)
     with pytest.raises(InvalidArgument, match="use one of vgg16-mac, vgg16-rmac4"):
-        room.reindex("vgg19")
+        filled.reindex("vgg19")
     with pytest.raises(Conflict, match="already"):
-        room.reindex(None)
-    assert room.catalogue.jobs.open() == []
+        filled.reindex(None)
+    assert filled.catalogue.jobs.open() == []

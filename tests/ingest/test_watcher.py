@@ -30,7 +30,7 @@ def stop():
 
 @pytest.fixture
 def folders(root, stop, request):
-    """A function that returns the next folder of notifications or of polling."""
+    """Yield a function that returns the next folder of notifications or of polling."""
     if request.param == "notified":
         changes = notified_folders(root.path, stop)
     else:

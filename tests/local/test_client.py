@@ -35,7 +35,7 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def client(model_folder):
-    """One with a temporary folder, which tests share."""
+    """Yield a client with a temporary folder, which tests share."""
     with Client.local(model=model_folder) as client:
         yield client
 
@@ -188,7 +188,7 @@ def test_a_folder_goes_over_to_milvus_and_back(model_folder, tmp_path, photograp
         assert found(client) == first[:-1]
 
 
-# What is needed
+# Requirements
 
 
 def test_without_a_model_it_says_what_to_run(tmp_path):

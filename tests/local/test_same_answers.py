@@ -93,7 +93,7 @@ def clients(server, model_folder, photographs, name):
 
 
 def plain(value):
-    """An answer without what is its service's own."""
+    """Return an answer without what is its service's own."""
     if hasattr(value, "model_dump"):
         value = value.model_dump(mode="json")
     if isinstance(value, dict):

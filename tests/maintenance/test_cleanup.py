@@ -44,7 +44,7 @@ def uploads(tmp_path, catalogue, clock):
 
 @pytest.fixture
 def failed(catalogue, uploads, tmp_path):
-    """The digest of an uploaded picture that could not be read."""
+    """Return the digest of an uploaded picture that could not be read."""
     cats = catalogue.collections.create("cats", SPACE)
     (tmp_path / "torn.png").write_bytes(b"torn")
     with (tmp_path / "torn.png").open("rb") as stream, receiving(uploads, [stream]) as (digest,):

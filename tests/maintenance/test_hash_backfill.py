@@ -26,7 +26,7 @@ STEPS = 20
 
 @pytest.fixture
 def folder(tmp_path, photographs):
-    """Each photograph, its mirror image, and a flat picture."""
+    """Return each photograph, its mirror image, and a flat picture."""
     made = tmp_path / "pictures"
     made.mkdir()
     for path in photographs.iterdir():

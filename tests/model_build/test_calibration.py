@@ -23,7 +23,7 @@ INPUTS = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512)
 
 @pytest.fixture(scope="module")
 def folder(photographs, tmp_path_factory):
-    """Three photographs, one of them further down, among files that are none."""
+    """Return three photographs, one of them further down, among files that are none."""
     folder = tmp_path_factory.mktemp("holidays")
     (folder / "day two").mkdir()
     for name, place in zip(NAMES, (folder, folder, folder / "day two"), strict=True):

@@ -37,13 +37,13 @@ def refused(capsys, *arguments):
 
 
 def evaluated(capsys, *arguments):
-    """The exit code and both outputs."""
+    """Return the exit code and both outputs."""
     code = main([str(argument) for argument in arguments])
     out, err = capsys.readouterr()
     return code, out, err
 
 
-# What is evaluated
+# Evaluated images
 
 
 def test_labelled_folders_are_a_table_on_standard_output(clothes, capsys):
@@ -158,7 +158,7 @@ def test_values_that_are_reached_end_with_0(clothes, capsys):
     assert (code, "failed" in err) == (0, False)
 
 
-# What goes wrong
+# Failures
 
 
 def test_an_unreadable_picture_is_reported_and_the_others_are_evaluated(clothes, capsys):

@@ -31,7 +31,7 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.fixture
 def small(tmp_path):
-    """A folder with a model's files, which are small here."""
+    """Return a folder with a model's files, which are small here."""
     folder = tmp_path / "small"
     folder.mkdir()
     for name in MODEL_FILES:

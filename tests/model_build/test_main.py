@@ -29,7 +29,7 @@ def handlers_as_before():
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The arguments of each build; nothing is built."""
+    """Return the arguments of each build; nothing is built."""
     made = []
 
     def build(weights, downloads, *, calibrate):

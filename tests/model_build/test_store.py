@@ -49,7 +49,7 @@ def model_in(folder, versions=VERSIONS, ranges=RANGES):
 
 @pytest.fixture
 def stored(tmp_path) -> str:
-    """The tag of a model that was put into the store by hand."""
+    """Return the tag of a model that was put into the store by hand."""
     return store(tmp_path)
 
 

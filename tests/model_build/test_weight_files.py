@@ -17,7 +17,7 @@ ENDINGS = (".pth", ".safetensors", ".onnx", ".whl")
 
 @pytest.fixture(scope="session")
 def files(weights, exact_versions, downloads, tmp_path_factory) -> dict[str, Path]:
-    """The same weights in every kind of file."""
+    """Return the same weights in every kind of file."""
     folder = tmp_path_factory.mktemp("weights")
     tensors = {name: torch.tensor(array) for name, array in weights.arrays().items()}
     tensors["classifier.0.weight"] = torch.full((4, 4), torch.nan)

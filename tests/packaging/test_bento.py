@@ -23,7 +23,7 @@ BESIDE = ("client_sdk/cli/", "client_sdk/testing/")
 
 @pytest.fixture(scope="module")
 def home(models, tmp_path_factory):
-    """A BentoML home with the Bento and the model."""
+    """Return a BentoML home with the Bento and the model."""
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(models, home / "models")
     _bentoml(home, PROJECT, "build")
@@ -32,7 +32,7 @@ def home(models, tmp_path_factory):
 
 @pytest.fixture
 def user(tmp_path):
-    """The environment of a user with an empty home directory, who has set nothing."""
+    """Return the environment of a user with an empty home directory, who has set nothing."""
     (tmp_path / "user").mkdir()
     return {"HOME": str(tmp_path / "user"), "XDG_DATA_HOME": ""}
 
@@ -168,7 +168,7 @@ def _served(home: Path, folder: Path, port: int, user: dict[str, str]) -> Iterat
 
 
 def _files(folder: Path) -> set[Path]:
-    """Every file below a folder, without the bytecode that Python leaves there."""
+    """Return every file below a folder, without the bytecode that Python leaves there."""
     return {
         path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     }

@@ -26,7 +26,7 @@ print([name for name in ("numpy", "PIL", "rich", "bento_service") if name in sys
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """The Python of an environment that holds the client and what it needs."""
+    """Return the Python of an environment that holds the client and what it needs."""
     folder = tmp_path_factory.mktemp("alone")
     run(UV, "build", "--quiet", "--wheel", "--out-dir", folder, PROJECT)
     (wheel,) = folder.glob("*.whl")

@@ -24,7 +24,7 @@ with Client.local() as client:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory):
-    """The wheels of the client and of the service, as `make dist` builds them."""
+    """Return the wheels of the client and of the service, as `make dist` builds them."""
     folder = tmp_path_factory.mktemp("dist")
     for project in (PROJECT, PROJECT / "service"):
         uv("build", "--wheel", "--out-dir", folder, project)
@@ -34,7 +34,7 @@ def wheels(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def environment(wheels, tmp_path_factory):
-    """A fresh one with both wheels; its Python."""
+    """Return the Python of a fresh environment with both wheels."""
     folder = tmp_path_factory.mktemp("environment")
     uv("venv", "--python", sys.executable, folder)
     python = folder / "bin" / "python"

@@ -21,7 +21,7 @@ RED_IN_P3 = (211, 55, 45)  # by the primaries and the curve that the two spaces 
 
 
 def profile(colorants, name="Wide"):
-    """sRGB's profile with other primaries under another name."""
+    """Return sRGB's profile with other primaries under another name."""
     changed = bytearray(SRGB.replace("sRGB".encode("utf-16-be"), name.encode("utf-16-be")))
     for tag, values in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants, strict=True):
         at = changed.index(tag, 128)

@@ -49,7 +49,7 @@ def border_above(lines: np.ndarray) -> float:
 
 
 def contrast(grey: np.ndarray) -> float:
-    """The standard deviation around the plane that fits the levels best."""
+    """Return the standard deviation around the plane that fits the levels best."""
     rows, columns = np.mgrid[:SMALL, :SMALL]
     plane = np.stack([np.ones(SMALL**2), rows.ravel(), columns.ravel()], axis=1)
     levels = grey.ravel().astype(float)

@@ -73,7 +73,7 @@ def start_service(server, embedder):
 
 @pytest.fixture(scope="module")
 def apart(new_server):
-    """A running embedder and a running service, each a deployment of its own."""
+    """Return a running embedder and a running service, each a deployment of its own."""
     embedder = start_embedder(new_server())
     return embedder, start_service(new_server(), embedder).start()
 

@@ -25,7 +25,7 @@ def client(server):
 
 @pytest.fixture
 def picture(tmp_path):
-    """Makes pictures of one colour."""
+    """Return a function that makes pictures of one colour."""
 
     def make(colour):
         path = tmp_path / f"{colour}.png"

@@ -38,7 +38,7 @@ else:
 
 @pytest.fixture
 def checkout(tmp_path):
-    """The real Makefile, with a Python that only shows how it was called."""
+    """Return the real Makefile, with a Python that only shows how it was called."""
     folder = tmp_path / "check out"
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / "requirements").mkdir()

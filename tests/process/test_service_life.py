@@ -24,7 +24,7 @@ PICTURES = 24
 
 @pytest.fixture(scope="module")
 def pictures(photographs, tmp_path_factory):
-    """Two dozen different pictures: the photographs, brighter and darker."""
+    """Return two dozen different pictures: the photographs, brighter and darker."""
     folder = tmp_path_factory.mktemp("pictures")
     for path in sorted(photographs.iterdir()):
         with Image.open(path) as photograph:
@@ -36,7 +36,7 @@ def pictures(photographs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def living(new_server):
-    """A running server, and its answers to the first two requests."""
+    """Return a running server, and its answers to the first two requests."""
     server = new_server().start()
     answers = [httpx.get(f"{server.url}/api/{version}/process") for version in ("v2", "v1")]
     return server, answers
@@ -44,7 +44,7 @@ def living(new_server):
 
 @pytest.fixture
 def server(living):
-    """The same server, which tests end and start again; each has a collection of its own."""
+    """Return the same server, which tests end and start again; each has a collection of its own."""
     server, _ = living
     if not server.is_ready():
         server.kill()

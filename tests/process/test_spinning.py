@@ -81,7 +81,7 @@ def test_onnxruntime_spins_after_a_run_unless_it_is_configured_not_to(model_fold
 
 @pytest.fixture(scope="module")
 def server(new_server, tmp_path_factory):
-    """A running server with so many images that searches multiply large matrices."""
+    """Return a running server with so many images that searches multiply large matrices."""
     server = new_server().start()
     with Client(server.url) as client:
         known = client.info()

@@ -12,13 +12,13 @@ from tests.support.milvus_server import MilvusServer
 
 @pytest.fixture
 def shared_url(new_postgresql_database) -> str:
-    """The URL of an empty database in PostgreSQL."""
+    """Return the URL of an empty database in PostgreSQL."""
     return str(new_postgresql_database())
 
 
 @pytest.fixture
 def shared(shared_url: str) -> Iterator[Catalogue]:
-    """A catalogue that several replicas can use."""
+    """Yield a catalogue that several replicas can use."""
     with Catalogue.open(shared_url) as opened:
         yield opened
 

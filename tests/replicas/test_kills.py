@@ -9,7 +9,7 @@ from tests.replicas.campaign import Campaign
 STEPS = (None, None, "after the catalogue's commit")
 
 
-def test_what_a_killed_replica_acknowledged_is_done_by_the_other(new_pair, reins):
+def test_work_that_a_killed_replica_acknowledged_is_done_by_the_other(new_pair, reins):
     pair = new_pair(describe_seconds=0.01)
     seeded = random.Random(3)  # noqa: S311 - chaos, no secret
     campaign = Campaign(pair, reins, Tally("replicas"), seeded)

@@ -51,7 +51,7 @@ def test_each_file_of_a_job_is_described_by_one_of_them(new_pair, write):
             assert one.count(collection="many") == FILES
 
 
-def test_what_was_acknowledged_by_one_is_seen_by_the_other_at_once(new_pair, write):
+def test_acknowledged_changes_of_one_are_seen_by_the_other_at_once(new_pair, write):
     pair = new_pair()
     with client(pair.servers[0]) as first, client(pair.servers[1]) as second:
         for round_ in range(3):

@@ -17,7 +17,7 @@ ROUNDS = 6
 
 @pytest.fixture(params=["folder", "s3"])
 def storage(request):
-    """The settings with which both services use one store of uploads."""
+    """Return the settings with which both services use one store of uploads."""
     if request.param == "folder":
         return {}
     s3 = request.getfixturevalue("s3")

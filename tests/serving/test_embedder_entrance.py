@@ -36,7 +36,7 @@ def guarded(behind, **options):
 
 
 async def asked(app, path="/describe", *, method="POST", headers=None, body=(b"",), pause=0.0):
-    """The status, headers and body of an answer."""
+    """Return the status, headers and body of an answer."""
     pieces, sent = list(body), []
 
     async def receive():

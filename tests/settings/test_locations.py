@@ -15,7 +15,7 @@ def checkout(tmp_path):
 
 @pytest.fixture
 def bento(tmp_path):
-    """The sources in a Bento."""
+    """Return the sources in a Bento."""
     (tmp_path / "bento" / "src").mkdir(parents=True)
     (tmp_path / "bento" / "bento.yaml").touch()
     return tmp_path / "bento" / "src"

@@ -8,7 +8,7 @@ from bento_service.storage.image_roots import ImageRoots
 
 @pytest.fixture
 def folder(tmp_path):
-    """The image root's folder."""
+    """Return the folder of the image root."""
     made = tmp_path / "pictures"
     made.mkdir()
     return made

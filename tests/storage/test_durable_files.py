@@ -32,7 +32,7 @@ def test_a_block_that_raises_leaves_the_former_file_and_nothing_else(tmp_path):
     assert names(tmp_path) == ["manifest.json"]
 
 
-def test_what_a_killed_process_has_left_is_overwritten(tmp_path):
+def test_leftovers_of_a_killed_process_are_overwritten(tmp_path):
     file = tmp_path / "images.parquet"
     with replacing(file) as killed:
         killed.write_text("whole")

@@ -12,7 +12,7 @@ from tests.storage.conftest import write
 
 @pytest.fixture
 def outside(tmp_path):
-    """A folder outside of the root, with a file that must not be read."""
+    """Return a folder outside of the root, with a file that must not be read."""
     made = tmp_path / "private"
     made.mkdir()
     (made / "secret.jpg").write_bytes(b"secret")

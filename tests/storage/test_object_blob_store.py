@@ -19,7 +19,7 @@ def blobs(s3):
 
 @pytest.fixture
 def one(blobs):
-    """The digest of bytes that are stored."""
+    """Return the digest of bytes that are stored."""
     return put(blobs, b"one")[0]
 
 
@@ -125,7 +125,7 @@ def test_many_objects_are_removed_by_one_request(s3, blobs):
     assert list(blobs.stored()) == []
 
 
-def test_what_another_process_stores_and_removes_is_seen_at_once(s3, blobs, one):
+def test_changes_of_another_process_are_seen_at_once(s3, blobs, one):
     other = ObjectBlobStore(f"s3://{BUCKET}/uploads", **s3.options)
     assert list(other.stored()) == [one]
     (two,) = put(blobs, b"two")

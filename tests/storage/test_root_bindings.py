@@ -9,7 +9,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.settings.root_list import ConfiguredRoot
 from bento_service.storage.originals import Originals
 from bento_service.storage.root_bindings import bound_roots, planned_roots
-from tests.ingest.worker.test_worker import Room, colours
+from tests.support.ingesting import Ingest, colours
 from tests.support.pictures import png
 
 NAMES = [f"IMG_{number:04}.png" for number in range(1, 13)]
@@ -17,7 +17,7 @@ NAMES = [f"IMG_{number:04}.png" for number in range(1, 13)]
 
 @pytest.fixture
 def room(tmp_path):
-    made = Room(tmp_path)
+    made = Ingest(tmp_path)
     with made.catalogue:
         yield made
 

@@ -64,7 +64,7 @@ def test_links_and_special_files_are_skipped_and_counted(roots, folder):
     assert skipped == {"link": (2, "sub/link.jpg"), "special": (2, "sub/pipe.jpg")}
 
 
-def test_what_is_to_be_ignored_is_not_counted(roots, folder):
+def test_ignored_files_are_not_counted(roots, folder):
     write(folder, "a.jpg", "b/.DS_Store")
     (folder / "link.jpg").symlink_to("a.jpg")
     assert walk(roots, ignore=("*.jpg", ".DS_Store")) == ([], {})

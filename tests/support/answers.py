@@ -85,6 +85,6 @@ COMPARISON = {
 
 
 def found(*hits: dict[str, Any]) -> dict[str, Any]:
-    """The answer to a search."""
+    """Return the answer to a search."""
     took = {"decode": 1.0, "describe": 2.0, "search": 3.0, "total": 6.0}
     return {"collection": "default", "model": "vgg16:1", "hits": list(hits), "took_ms": took}

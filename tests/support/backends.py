@@ -76,7 +76,7 @@ class AsyncBorrowed(AsyncLocalTransport):
 
 
 def fake(folder: Path) -> Backend:
-    """The fake of the unit tests."""
+    """Return the fake service of the unit tests."""
     images = _images(folder)
     service = FakeService(root=images)
     return Backend("fake", images, None, URL, lambda _: service.transport)
@@ -84,7 +84,7 @@ def fake(folder: Path) -> Backend:
 
 @contextmanager
 def in_process(folder: Path, model: Path) -> Iterator[Backend]:
-    """The service's own surface over Milvus Lite, in this process."""
+    """Yield the service's own surface over Milvus Lite, in this process."""
     with _opened("in-process", folder, model, backing=SERVICE) as backend:
         yield backend
 

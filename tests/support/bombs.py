@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def flat(file_format: str, size: tuple[int, int], **options: object) -> bytes:
-    """A picture of one colour: some kilobytes, whatever its size."""
+    """Return a picture of one colour: some kilobytes, whatever its size."""
     file = io.BytesIO()
     Image.new("RGB", size, (9, 9, 9)).save(file, file_format, **options)
     return file.getvalue()

@@ -12,7 +12,7 @@ _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking"
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    """The path of the program."""
+    """Return the path of the program."""
     if not _CHROMIUM.exists():
         pytest.skip(f"there is no {_CHROMIUM}; install it with: apt-get install chromium")
     return _CHROMIUM
@@ -20,7 +20,7 @@ def chromium() -> Path:
 
 @pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Any]:
-    """A running browser, without a window.
+    """Yield a running browser, without a window.
 
     Not for the whole session: while it runs, no other test can run an event loop.
     """

@@ -164,7 +164,7 @@ class FakeGallery:
         raise ImageNotFound(f"there is no image {image_id}; it may have been deleted")
 
     def among(self, name: str, filter_: str | None, prefix: str | None = None) -> list[Held]:
-        """The images of a collection that pass, by rising id."""
+        """Return the images of a collection that pass, by rising id."""
         which = None if filter_ is None else parse(filter_)
         return [
             held
@@ -293,7 +293,7 @@ def hit(rank: int, score: float, image: Image) -> Hit:
 
 
 def files_under(path: Path, *, recursive: bool) -> list[Path]:
-    """The files that a train call of a path means."""
+    """Return the files that a train call of a path means."""
     if path.is_file():
         return [path]
     return sorted(one for one in path.glob("**/*" if recursive else "*") if one.is_file())

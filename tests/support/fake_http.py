@@ -24,7 +24,7 @@ _RETRY_AFTER = {429: "1", 503: "2"}
 
 
 def response_to(answer: Answer) -> httpx.Response:
-    """An answer on its way."""
+    """Return the HTTP response for an answer."""
     if isinstance(answer, httpx.Response):
         return answer
     if answer is None:
@@ -36,7 +36,7 @@ def response_to(answer: Answer) -> httpx.Response:
 
 
 def accepted(job: Job, *, is_new: bool = True) -> httpx.Response:
-    """The answer to a call that has started a job, how it stood then; or that had, how it is."""
+    """Return the answer to a call that started a job, or that repeats such a call."""
     zeros = dict.fromkeys(("total", "done", "indexed", "duplicates", "failed"), 0)
     begun = {"state": JobState.PENDING, "started_at": None, "finished_at": None, "errors": ()}
     changed = {**zeros, **begun} if is_new else {}
@@ -46,13 +46,13 @@ def accepted(job: Job, *, is_new: bool = True) -> httpx.Response:
 
 
 def request_id(request: httpx.Request) -> str:
-    """The caller's own, where it is sane."""
+    """Return the caller's own request id if it is valid, or a new one."""
     given = request.headers.get("x-request-id", "")
     return given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given) else uuid4().hex
 
 
 def unknown(request: httpx.Request, own: str, allowed: Sequence[str]) -> httpx.Response:
-    """The answer where there is nothing, or not for this method."""
+    """Return the answer for an unknown path, or for a path without this method."""
     method, path = request.method, request.url.path
     status, code, title = 404, "not_found", "Not found"
     if allowed:
@@ -64,7 +64,7 @@ def unknown(request: httpx.Request, own: str, allowed: Sequence[str]) -> httpx.R
 
 
 def refusal(error: LookalikeError, own: str) -> httpx.Response:
-    """A failure as the service answers it, to the request of this id."""
+    """Return the answer of the service to a failure, for the request of this id."""
     problem = Problem(
         title=error.title, status=error.status, detail=str(error), code=error.code, request_id=own
     )
@@ -81,7 +81,7 @@ def is_form(request: httpx.Request) -> bool:
 
 
 def form(request: httpx.Request) -> tuple[dict[str, str], list[File]]:
-    """The text fields of a form, empty ones left out, and its files."""
+    """Return the text fields of a form, empty ones left out, and its files."""
     fields: dict[str, str] = {}
     files: list[File] = []
 
@@ -102,13 +102,13 @@ def form(request: httpx.Request) -> tuple[dict[str, str], list[File]]:
 def page(
     given: httpx.QueryParams, found: Sequence[_T], usual: int, *, newest_first: bool = False
 ) -> tuple[tuple[_T, ...], str | None]:
-    """One piece of a list, and where the next begins; a cursor is a place in the list.
+    """Return a page of a list, and the cursor of the next one; a cursor is a place in the list.
 
     Args:
         given: `cursor` and `limit`.
         found: The whole list, oldest first.
-        usual: How many are shown.
-        newest_first: Whether it is shown from its end; what comes in between moves nothing.
+        usual: The default of `limit`.
+        newest_first: List from the end; later additions do not move the pages.
     """
     text = given.get("limit", str(usual))
     if not text.isdigit() or not 1 <= int(text) <= 1000:
@@ -124,14 +124,14 @@ def page(
 
 
 def number_of(text: str) -> int:
-    """An id in a path."""
+    """Return the id in a path."""
     if not (text.isascii() and text.isdigit()):
         raise InvalidArgument(f"image_id: {text!r} is no number")
     return int(text)
 
 
 def event(job: Job, seen: str | None) -> httpx.Response:
-    """A job that is done, as the one event that follows; nothing if that was seen."""
+    """Return a job that is done, as the one event that follows; nothing if that was seen."""
     own = hashlib.sha256(job.model_dump_json().encode()).hexdigest()[:16]
     if seen == own:
         return httpx.Response(204)

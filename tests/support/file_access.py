@@ -65,7 +65,7 @@ def open_files():
 
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
-    """A folder that other users may enter, which `tmp_path` is not."""
+    """Yield a folder that other users may enter, which `tmp_path` is not."""
     with tempfile.TemporaryDirectory(prefix="lookalike-test-") as name:
         Path(name).chmod(0o755)
         yield Path(name)

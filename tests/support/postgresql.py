@@ -17,7 +17,7 @@ from tests.support.waiting import WAIT_SECONDS, wait_until
 
 @contextmanager
 def running_postgresql() -> Iterator[str]:
-    """The URL of a server of its own, without the name of a database at its end."""
+    """Yield the URL of a server of its own, without the name of a database at its end."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs:
         pytest.skip("PostgreSQL's server is not installed")

@@ -1,6 +1,7 @@
 """Child processes that end with the block, or with the process, that started them."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -74,11 +75,31 @@ def kill_group(process: "subprocess.Popen[Any]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+def free_ports(number: int) -> list[int]:
+    """Return TCP ports on which nobody listens.
+
+    They lie below the range of outgoing connections, so no connection takes one before its server.
+    """
+    ports: list[int] = []
+    while len(ports) < number:
+        port = random.randrange(12_000, 32_000)  # noqa: S311 - no secret
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            ports += [port] if port not in ports else []
+    return ports
+
+
 def free_port() -> int:
-    """Return a TCP port of the loopback address on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return one such port."""
+    return free_ports(1)[0]
+
+
+@contextmanager
+def refusing_port() -> Iterator[int]:
+    """Yield a TCP port of the loopback address that refuses connections."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens
+        yield int(taken.getsockname()[1])
 
 
 def is_gone(pid: int) -> bool:

@@ -22,7 +22,7 @@ def wait_until(
     pause: float = 0.01,
     message: str | Callable[[], str] = "",
 ) -> _T:
-    """Ask again and again until a condition is true; return what it returned.
+    """Call a condition until it is true; return its result.
 
     Args:
         condition: What to wait for.

@@ -80,7 +80,7 @@ def test_a_key_expires_after_a_day(catalogue, cats):
     assert catalogue.database.scalar(keys) == 0
 
 
-def test_of_many_concurrent_calls_with_one_key_one_starts_a_job(catalogue, cats):
+def test_many_concurrent_calls_with_one_key_start_one_job(catalogue, cats):
     together = threading.Barrier(8)
     made = []
 

@@ -61,7 +61,7 @@ class Orders:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def spoilt(self):
-        """The name of the sabotage, empty where there is none."""
+        """Return the name of the sabotage, empty where there is none."""
         path = self.folder / "spoilt"
         return path.read_text() if path.exists() else ""
 

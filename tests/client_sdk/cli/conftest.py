@@ -24,7 +24,7 @@ class Terminal(io.StringIO):
 
 @dataclass
 class Ran:
-    """What a command did."""
+    """The exit code, the output and the requests of a command."""
 
     code: int
     out: str
@@ -75,7 +75,7 @@ def _a_plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lookalike() -> Callable[..., Ran]:
-    """Runs `lookalike ARGUMENTS`.
+    """Return a function that runs `lookalike ARGUMENTS`.
 
     `answers` by path, or a function of the request; without any a real service is asked, which
     `--url` names. `tty` for a terminal instead of pipes.

@@ -15,7 +15,7 @@ def job(job_body):
 
 @pytest.fixture
 def trained(lookalike, event_stream):
-    """Runs `train photos`, whose job goes through some states."""
+    """Return a function that runs `train photos`, whose job goes through some states."""
 
     def trained(*arguments, states, **options):
         answers = {"train": states[0], "jobs/j1/events": event_stream(states)}
@@ -156,7 +156,7 @@ def test_ctrl_c_ends_only_the_watching(lookalike, job):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two pictures, one of them in a folder below, and two files that are none."""
+    """Return two pictures, one of them in a folder below, and two files that are none."""
     (tmp_path / "below").mkdir()
     for name in ("a.jpg", "below/b.PNG", "notes.txt", ".hidden.jpg"):
         (tmp_path / name).write_text(name)

@@ -10,7 +10,7 @@ from client_sdk import Client
 
 @pytest.fixture(scope="module")
 def gallery(server, photographs):
-    """A collection that holds the six photographs; tests only read it."""
+    """Yield a collection that holds the six photographs; tests only read it."""
     name = f"cli-{uuid4().hex[:8]}"
     with Client(server.url, timeout=60) as client:
         client.upload(sorted(photographs.iterdir()), collection=name).wait()

@@ -117,7 +117,7 @@ class Terminal:
 
 @pytest.fixture(scope="module")
 def small(photographs, tmp_path_factory):
-    """A small WebP, as thumbnails are."""
+    """Return a small WebP, as thumbnails are."""
     path = tmp_path_factory.mktemp("small") / "small.webp"
     with Image.open(photographs / "coffee.jpg") as picture:
         picture.thumbnail((64, 64))
@@ -127,7 +127,7 @@ def small(photographs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def url(small):
-    """A service that has one image, and a job that does not end."""
+    """Yield a service that has one image, and a job that does not end."""
     answer = found({**HIT, "source": "photos/a.jpg"})
     over = threading.Event()
 

@@ -12,7 +12,7 @@ Run = Callable[..., pytest.RunResult]
 
 
 def page(button: str = "seagreen", price: str = "12.40", side: int = 60) -> Image.Image:
-    """A drawn page: a bar, a button and a price."""
+    """Return a drawn page: a bar, a button and a price."""
     picture = Image.new("RGB", (320, 240), "white")
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 0, 319, 40), fill="navy")
@@ -23,7 +23,7 @@ def page(button: str = "seagreen", price: str = "12.40", side: int = 60) -> Imag
 
 @pytest.fixture
 def drawn(tmp_path: Path) -> Path:
-    """A folder of drawn pages: `page.png`, and some in which something has changed."""
+    """Return a folder of drawn pages: `page.png`, and some in which something has changed."""
     folder = tmp_path / "drawn"
     folder.mkdir()
     page().save(folder / "page.png")
@@ -34,7 +34,7 @@ def drawn(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def baseline(pytester: pytest.Pytester, drawn: Path) -> Path:
-    """The baseline `page` of a suite."""
+    """Return the baseline `page` of a suite."""
     folder = pytester.path / "__visual__"
     folder.mkdir()
     return (drawn / "page.png").rename(folder / "page.png")

@@ -30,7 +30,7 @@ def client(server):
 
 @pytest.fixture(scope="module")
 def shelf(client, photographs):
-    """A collection of all photographs but one."""
+    """Yield a collection of all photographs but one."""
     with ScratchCollection.create(client, "shelf") as shelf:
         shelf.add(*(path for path in sorted(photographs.iterdir()) if path.stem != "rocket"))
         yield shelf

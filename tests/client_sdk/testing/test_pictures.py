@@ -26,7 +26,7 @@ def encoded(picture: Image.Image = RED, file_format: str = "PNG", **options) -> 
 
 
 def quarters() -> Image.Image:
-    """Four colours, so that a turn shows."""
+    """Return four colours, so that a turn shows."""
     picture = Image.new("RGB", (SIDE, SIDE), "red")
     picture.paste("blue", (4, 0, 8, 4))
     picture.paste("lime", (0, 4, 4, 8))
@@ -34,7 +34,7 @@ def quarters() -> Image.Image:
 
 
 def seen_by_both(data: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """The pixels that the assertions see, and those that the service describes."""
+    """Return the pixels that the assertions see, and those that the service describes."""
     service = decode(data, side=SIDE, max_pixels=10**6).pixels
     return np.asarray(read(data).image.convert("RGB")), service
 

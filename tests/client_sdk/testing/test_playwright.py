@@ -29,7 +29,7 @@ def page(browser, request):
 
 
 def painted(shot, ignore) -> tuple[int, ...] | None:
-    """The left, top, right and bottom edge of what is masked."""
+    """Return the left, top, right and bottom edge of what is masked."""
     image = masked(shot, boxes(ignore, shot)).image.convert("RGB")
     other = ImageChops.difference(image, Image.new("RGB", image.size, MASK[:3])).convert("L")
     return other.point([255] + [0] * 255).getbbox()

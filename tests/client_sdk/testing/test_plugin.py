@@ -239,7 +239,7 @@ def test_page(visual, lookalike_collection, number):
 
 
 def properties(junit: Path) -> dict[str, dict[str, str]]:
-    """The properties of each test case."""
+    """Return the properties of each test case."""
     cases = ET.parse(junit).getroot().iter("testcase")  # noqa: S314 - pytest wrote it
     return {
         case.get("name", ""): {one.get("name"): one.get("value") for one in case.iter("property")}

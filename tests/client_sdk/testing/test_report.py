@@ -49,7 +49,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def failure(tmp_path):
-    """Makes a failure with pictures of a size, kept below `tmp_path`."""
+    """Return a function that makes a failure with pictures of a size, kept below `tmp_path`."""
 
     def make(name="page.png", test="test_page.py::test_page", side=64, **changes):
         noise = Image.effect_noise((side, side), 80).convert("RGB")

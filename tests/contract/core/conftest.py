@@ -33,7 +33,7 @@ DECLINED: dict[str, dict[str, str]] = {
         "test_the_language_is_in_the_description_of_the_api": "it has no /openapi.json",
     },
 }
-"""By backend and by test, or by test with its parameters."""
+"""Reasons for skips, by backend and by the name of a test, with or without its parameters."""
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +84,7 @@ def http(backend: Backend) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def folder(backend: Backend) -> Iterator[Path]:
-    """An empty folder under the image root."""
+    """Yield an empty folder under the image root."""
     folder = backend.images / uuid4().hex[:8]
     folder.mkdir()
     yield folder
@@ -93,7 +93,7 @@ def folder(backend: Backend) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def gallery(backend: Backend, photographs: Path) -> Iterator[str]:
-    """A collection that holds the six photographs; tests only read it."""
+    """Yield a collection that holds the six photographs; tests only read it."""
     name = f"gallery-{uuid4().hex[:8]}"
     with backend.client() as client:
         client.upload(sorted(photographs.iterdir()), collection=name).wait()

@@ -9,7 +9,7 @@ from client_sdk import CollectionNotFound, Conflict, ImageNotFound, UnsupportedM
 
 @pytest.fixture
 def run(backend):
-    """Runs `question(client)` to its end."""
+    """Return a function that runs `question(client)` to its end."""
 
     def run(question):
         async def ask():

@@ -16,7 +16,7 @@ from client_sdk import (
 
 
 def again(path):
-    """The same pixels in other bytes."""
+    """Return the same pixels in other bytes."""
     file = io.BytesIO()
     with Image.open(path) as picture:
         picture.save(file, "PNG")

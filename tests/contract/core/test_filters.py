@@ -10,7 +10,7 @@ SHOPS = {"astronaut": "north", "chelsea": "north", "coffee": "south", "rocket": 
 
 @pytest.fixture(scope="module")
 def shelves(backend, photographs):
-    """A collection of four photographs with metadata, two uploads a shop."""
+    """Yield a collection of four photographs with metadata, two uploads a shop."""
     with backend.client() as client:
         client.create_collection("shelves")
         for price, (name, shop) in enumerate(SHOPS.items(), start=1):

@@ -44,7 +44,7 @@ def job_of(client, collection, folder):
 
 @pytest.fixture
 def long_job(job_of):
-    """A job that has begun and goes on for seconds."""
+    """Return a job that has begun and goes on for seconds."""
     return job_of(LONG)
 
 
@@ -190,7 +190,7 @@ def test_many_follow_one_job_and_some_leave(backend, client, collection, job_of)
     assert set(asyncio.run(asyncio.wait_for(run(), 300))) == {JobState.CANCELED}
 
 
-# The same call twice
+# Repeated calls
 
 
 def test_the_same_train_under_one_key_is_one_job(client, http, collection, folder):

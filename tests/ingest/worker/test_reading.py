@@ -72,13 +72,13 @@ def uploads(tmp_path):
 
 @pytest.fixture
 def known():
-    """The pairs of collection and digest that are indexed already."""
+    """Return the pairs of collection and digest that are indexed already."""
     return set()
 
 
 @pytest.fixture
 def originals():
-    """The bytes that can be read again, by collection and digest, or an error."""
+    """Return the bytes that can be read again, by collection and digest, or an error."""
     return {}
 
 
@@ -170,7 +170,7 @@ def test_a_deleted_collection_holds_nothing(read, folder):
     ],
     ids=["empty", "text", "truncated", "pixels", "bytes"],
 )
-def test_what_is_wrong_with_a_file_is_an_outcome(content, code, read, folder):
+def test_the_fault_of_a_file_is_its_outcome(content, code, read, folder):
     (folder / "a.jpg").write_bytes(content)
     assert failure(read("a.jpg")) == code
 

@@ -7,7 +7,7 @@ START = 1000.0
 
 @pytest.fixture
 def rates():
-    """Two jobs begin at `START`."""
+    """Return the rates of two jobs that begin at `START`."""
     made = Rates()
     made.observe(1, 0, START)
     made.observe(2, 0, START)
@@ -59,7 +59,7 @@ def test_a_pause_is_forgotten_when_it_has_left_the_window(rates):
     assert rates.per_second(1, START + 130) == pytest.approx(6.0)
 
 
-def test_what_was_processed_before_the_first_look_is_not_counted(rates):
+def test_files_processed_before_the_first_look_are_not_counted(rates):
     rates.forget(1)
     rates.observe(1, 1000, START + 10)
     rates.observe(1, 1004, START + 12)

@@ -9,7 +9,7 @@ from model_build.evaluation.edits import EDITS, edited_copy
 
 @pytest.fixture
 def folder(tmp_path, two_colours):
-    """Six pictures and the first one's bytes again."""
+    """Return six pictures and the first one's bytes again."""
     for columns in range(20, 200, 30):
         two_colours(tmp_path / f"{columns:03}.png", columns)
     shutil.copy(tmp_path / "020.png", tmp_path / "again.png")

@@ -43,7 +43,7 @@ def close(image, expected, tolerance=6.0):
 
 
 def quality_scale(image):
-    """The mean of the luminance quantisation table; libjpeg scales it with the quality."""
+    """Return the mean of the luminance quantisation table; libjpeg scales it with the quality."""
     return np.mean(image.quantization[0])
 
 

@@ -11,7 +11,7 @@ from model_build.evaluation.statistics import Estimate
 
 
 def estimates(*values):
-    """Each with an interval of 0.02 below and 0.03 above."""
+    """Return estimates with an interval of 0.02 below and 0.03 above."""
     return {
         name: Estimate(value, value - 0.02, value + 0.03)
         for name, value in zip(MEASURES, values, strict=True)

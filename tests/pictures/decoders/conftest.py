@@ -32,7 +32,7 @@ def encoded():
 
 @pytest.fixture
 def opened() -> Iterator[Callable[..., Decoders]]:
-    """Opens decoders with limits of their own, and closes them at the end."""
+    """Yield a function that opens decoders with limits of their own, and closes them at the end."""
     made: list[Decoders] = []
 
     def open_decoders(*, count=2, limits_by_clock=None, **limits) -> Decoders:
@@ -54,7 +54,7 @@ def opened() -> Iterator[Callable[..., Decoders]]:
 
 @pytest.fixture(scope="session")
 def flat_webp() -> bytes:
-    """1.9 KB of 49 million pixels, which Pillow takes 943 MB to decode."""
+    """Return a WebP of 1.9 KB and 49 million pixels; Pillow needs 943 MB to decode it."""
     data = bombs.flat("WEBP", (16383, 3000), lossless=True)
     assert len(data) < 2000
     return data
@@ -62,7 +62,7 @@ def flat_webp() -> bytes:
 
 @pytest.fixture(scope="session")
 def flat_avif() -> bytes:
-    """1 KB of 48 million pixels."""
+    """Return an AVIF of 1 KB and 48 million pixels."""
     data = bombs.flat("AVIF", (8000, 6000), speed=10)
     assert len(data) < 2000
     return data
@@ -70,5 +70,5 @@ def flat_avif() -> bytes:
 
 @pytest.fixture(scope="session")
 def scan_bomb() -> bytes:
-    """A JPEG of 311 KB that takes fifteen seconds."""
+    """Return a JPEG of 311 KB that takes fifteen seconds."""
     return bombs.many_scans((7000, 7000), 300)

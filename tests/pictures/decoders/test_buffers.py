@@ -51,7 +51,7 @@ def open_files() -> set[int]:
 
 
 def refused(file: int) -> list[str]:
-    """The ways in which another process cannot write."""
+    """Return the ways in which another process cannot write."""
     command = [sys.executable, "-c", WRITES, str(file)]
     return subprocess.check_output(command, pass_fds=[file], text=True).split()
 

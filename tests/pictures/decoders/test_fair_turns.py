@@ -1,4 +1,4 @@
-"""Whose expensive picture is next."""
+"""The order in which senders of expensive pictures take turns."""
 
 import threading
 from contextlib import ExitStack

@@ -40,7 +40,7 @@ def lost(**numbers):
 
 @pytest.fixture
 def good(encoded):
-    """A picture, and what has to come out of it."""
+    """Return a picture and its pixels at 16 x 16."""
     return encoded(), decode(encoded(), side=16, max_pixels=10**6).pixels
 
 
@@ -50,7 +50,7 @@ def assert_answers(decoders, good):
 
 
 def begun(decoders, data, sender=None):
-    """Ask in a thread, and wait until a decoder works on it; the thread, and what it will get."""
+    """Decode in a thread; return the thread, its results and the decoder once that is at work."""
     caught = []
     decoders.slow.start()
     (pid,) = decoders.slow.pids
