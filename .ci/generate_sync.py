@@ -4,8 +4,9 @@
     python .ci/generate_sync.py --check [FOLDER]  fails if they are not what it would write
 
 Each file is translated by the rules below and formatted by ruff. What differs by more than words
-is written by hand for both halves: `client_sdk._folder.workers`, and the two functions that wait
-for a part of an answer in `client_sdk._transport.local`.
+is written by hand for both halves: `client_sdk._transport.workers`, the thumbnails of
+`client_sdk._calls.listing`, and the two functions that wait for a part of an answer in
+`client_sdk._transport.local`.
 """
 
 import re

@@ -30,7 +30,7 @@ the image roots.
 
 from typing import ClassVar
 
-from client_sdk.problem_codes import STATUSES, title_of
+from client_sdk.problem_codes import STATUSES
 
 
 class LookalikeError(Exception):
@@ -38,11 +38,12 @@ class LookalikeError(Exception):
 
     code: ClassVar[str] = "internal_error"
     status: ClassVar[int] = STATUSES[code]
-    title: ClassVar[str] = title_of(code)
+    title: ClassVar[str] = "Internal error"
 
     def __init_subclass__(cls, *, code: str | None = None) -> None:
         if code is not None:
-            cls.code, cls.status, cls.title = code, STATUSES[code], title_of(code)
+            cls.code, cls.status = code, STATUSES[code]
+            cls.title = code.replace("_", " ").capitalize().replace("Url", "URL")
 
 
 class BadRequest(LookalikeError, code="bad_request"):

@@ -31,6 +31,7 @@ from bento_service.serving.batching import (
 )
 from bento_service.serving.embedder_entrance import EmbedderEntrance
 from bento_service.serving.process_environment import SERVING, end_with_parent
+from bento_service.serving.request_overhead import cancel_timers, skip_unread_spans
 from bento_service.serving.start_checks import check_start
 from bento_service.settings import Settings, SettingsError
 from bento_service.settings.service_links import service_links
@@ -51,8 +52,12 @@ except SettingsError as error:
 if _SETTINGS.log_level != "debug":
     redact_log(_SETTINGS.folders)
 if _SETTINGS.log_format == "json":
-    log_as_json()
-exchange_only_arrays()  # runs in every process, since each imports this module
+    log_as_json()  # its lines have the ids of spans
+else:
+    skip_unread_spans()
+# These run in every process, since each imports this module.
+exchange_only_arrays()
+cancel_timers()
 _ENVIRONMENT = [{"name": name, "value": value} for name, value in SERVING.items()]
 # A log for people has no line for each request: a page of thumbnails would hide all others.
 _LOGGING = {"access": {"enabled": _SETTINGS.log_format == "json"}}

@@ -19,9 +19,8 @@ def __getattr__(name: str) -> object:
     suite that does not use it must not wait for the import of httpx and pydantic.
     """
     if name == "__all__" or not (name.startswith("_") or _spec_of(f"{__name__}.{name}")):
-        exports = _load("client_sdk._exports")
-        globals().update({each: getattr(exports, each) for each in exports.__all__})
-        globals()["__all__"] = exports.__all__
+        public = vars(_load("client_sdk._exports"))
+        globals().update({each: public[each] for each in ("__all__", *public["__all__"])})
         if name in globals():
             return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

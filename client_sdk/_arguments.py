@@ -11,7 +11,7 @@ import math
 import operator
 import sys
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from numbers import Real
 from pathlib import PurePath
@@ -23,7 +23,6 @@ from client_sdk.errors import UsageError
 T = TypeVar("T")
 MAX_SHOWN = 60
 _OTHERS = ("_", "model_")  # private methods, and those of pydantic
-SECRET = frozenset({"token"})  # arguments whose value no message may show
 
 _NAMES: dict[Any, str] = {
     int: "whole number",
@@ -37,11 +36,7 @@ _LISTS = (Iterable, Sequence)
 
 
 class _WrongType(Exception):
-    """A value, or an item of it, that is not of the annotated type."""
-
-    def __init__(self, value: object) -> None:
-        super().__init__()
-        self.value = value
+    """A value, or an item of it, is not of the annotated type; the error has it as its argument."""
 
 
 class _Omitted:
@@ -115,8 +110,9 @@ def fitting(name: str, value: Any, annotation: Any) -> Any:
     try:
         return _fit(value, annotation)
     except _WrongType as error:
-        verb = "is" if error.value is value else "has"
-        shown = f"of type {type(value).__name__}" if name in SECRET else shortened(error.value)
+        (unfit,) = error.args
+        verb = "is" if unfit is value else "has"
+        shown = f"of type {type(value).__name__}" if name == "token" else shortened(unfit)
         raise UsageError(f"{name} {verb} {shown}; give {_described(annotation)}") from None
 
 
@@ -140,26 +136,20 @@ def _fit(value: Any, annotation: Any) -> Any:
     if kind is Any or not isinstance(kind, type) or _is_protocol(kind):
         return value
     if kind in _LISTS:
-        return [_fit(item, inner[0]) for item in _items(value)]
+        return [_fit(item, inner[0]) for item in _required(value, is_list(value))]
     _required(value, isinstance(value, kind))
     if kind is Mapping:
         return {_fit(name, inner[0]): _fit(one, inner[1]) for name, one in value.items()}
     return value
 
 
-def _items(value: Any) -> Iterator[Any]:
-    _required(value, is_list(value))
-    try:
-        return iter(value)
-    except Exception:  # noqa: BLE001 - a caller's object may do anything
-        raise _WrongType(value) from None
-
-
-def is_list(value: object) -> TypeGuard[Iterable[object]]:
+def is_list(value: Any) -> TypeGuard[Iterable[object]]:
     """Return True for an iterable other than text, bytes, a mapping or a file."""
     is_single = isinstance(value, str | bytes | bytearray | memoryview | Mapping)
-    is_file = hasattr(value, "read")
-    return isinstance(value, Iterable) and not (is_single or is_file)
+    try:
+        return not (is_single or hasattr(value, "read")) and iter(value) is not None
+    except Exception:  # noqa: BLE001 - a caller's object may do anything
+        return False
 
 
 def _fit_one_of(value: Any, kinds: tuple[Any, ...]) -> Any:
@@ -170,7 +160,7 @@ def _fit_one_of(value: Any, kinds: tuple[Any, ...]) -> Any:
         try:
             return _fit(value, kind)
         except _WrongType as error:
-            unfit = error.value if unfit is value else unfit
+            unfit = error.args[0] if unfit is value else unfit
     raise _WrongType(unfit)
 
 

@@ -1,8 +1,7 @@
 """The public names of `client_sdk`, loaded on first use."""
 
 from client_sdk._async.client import AsyncClient
-from client_sdk._async.collections import AsyncCollectionHandle
-from client_sdk._async.jobs import AsyncJobHandle
+from client_sdk._async.handles import AsyncCollectionHandle, AsyncJobHandle
 from client_sdk._async.results import (
     AsyncDuplicateGroup,
     AsyncGroupedImage,
@@ -14,8 +13,7 @@ from client_sdk._async.retries import AsyncRetryTransport
 from client_sdk._calls.pictures import Picture, Query
 from client_sdk._folder.report import UploadReport, UploadStopped
 from client_sdk._sync.client import Client
-from client_sdk._sync.collections import CollectionHandle
-from client_sdk._sync.jobs import JobHandle
+from client_sdk._sync.handles import CollectionHandle, JobHandle
 from client_sdk._sync.results import DuplicateGroup, GroupedImage, Hit, Image, SearchResponse
 from client_sdk._sync.retries import RetryTransport
 from client_sdk._transport.retries import Retries
@@ -24,6 +22,7 @@ from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     MAX_TOP_K,
     Collection,
+    Descriptor,
     Info,
     Job,
     JobError,
@@ -33,15 +32,7 @@ from client_sdk.schemas import (
     Source,
     Took,
 )
-from client_sdk.schemas.compare import (
-    Comparison,
-    Evidence,
-    Likeness,
-    Lines,
-    Orientation,
-    Verdict,
-)
-from client_sdk.schemas.descriptors import Descriptor
+from client_sdk.schemas.compare import Comparison, Evidence, Likeness, Lines, Orientation, Verdict
 
 # fmt: off
 __all__ = [

@@ -23,8 +23,9 @@ class Progress:
         self._next = clock()
 
     def __call__(self, job: Job) -> None:
-        """Show the progress of a job."""
-        self.line(describe(job))
+        """Show the progress of a job; a log gets no line before its first file is found."""
+        if self._live or job.total or job.state.is_final:
+            self.line(describe(job))
 
     def line(self, line: str) -> None:
         """Show a line, unless it repeats the last one or, in a log, follows it too soon."""
@@ -49,30 +50,14 @@ class Progress:
 
 
 @contextmanager
-def showing(*, shown: bool) -> Generator[Callable[[str], object] | None]:
-    """Yield a function that shows a line on stderr; `None` unless `shown`."""
+def showing(*, shown: bool) -> Generator[Progress | None]:
+    """Yield a display on stderr; `None` unless `shown`."""
     progress = Progress(sys.stderr) if shown else None
     try:
-        yield None if progress is None else progress.line
+        yield progress
     finally:
         if progress is not None:
             progress.end()
-
-
-@contextmanager
-def watched(
-    on_progress: Callable[[Job], object] | None, *, shown: bool
-) -> Generator[Callable[[Job], object]]:
-    """Yield a function to call with a job after each poll; it shows and reports the progress."""
-    with showing(shown=shown) as show:
-
-        def look(job: Job) -> None:
-            if show is not None:
-                show(describe(job))
-            if on_progress is not None:
-                on_progress(job)
-
-        yield look
 
 
 def describe(job: Job) -> str:
@@ -83,8 +68,3 @@ def describe(job: Job) -> str:
     if job.eta_seconds:
         line += f", about {job.eta_seconds:.0f} s left"
     return line
-
-
-def sanitised(line: str) -> str:
-    """Replace control characters, which file names may contain and terminals execute."""
-    return "".join(letter if letter.isprintable() else "?" for letter in line)

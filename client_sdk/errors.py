@@ -17,7 +17,8 @@
 `ConnectionError` and `TimeoutExceeded` a `TimeoutError`.
 """
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from client_sdk.problem_codes import STATUSES
 from client_sdk.schemas import Job, JobState
@@ -40,16 +41,8 @@ class UsageError(LookalikeError, ValueError):
     """An argument, an environment variable or a client is not usable; the message names it."""
 
 
-class FileUnreadable(UsageError, OSError):
+class FileUnreadable(OSError, UsageError):
     """A local file cannot be read; `filename`, `errno` and `strerror` are the system's."""
-
-    errno: int | None
-    strerror: str | None
-    filename: Any
-
-    def __init__(self, errno: int, strerror: str, filename: str) -> None:
-        super().__init__(errno, strerror, filename)
-        self.errno, self.strerror, self.filename = errno, strerror, filename
 
     def __str__(self) -> str:
         return f"{self.filename!r} cannot be read: {self.strerror}"
@@ -96,6 +89,7 @@ class JobFailed(LookalikeError):
         return f"job {self.job.id} {ended} after {self.job.done} of {self.job.total}{reason}"
 
 
+@dataclass(eq=False, repr=False)
 class ApiError(LookalikeError):
     """The service rejected the request or failed.
 
@@ -110,27 +104,20 @@ class ApiError(LookalikeError):
         retry_after: Seconds to wait before a retry; `None` if the service names none.
     """
 
+    status: int
+    code: str
+    detail: str
+    request_id: str | None = None
+    retry_after: float | None = None
     known_status: ClassVar[int | None] = None
     known_code: ClassVar[str | None] = None
 
     def __init_subclass__(cls, *, code: str) -> None:
         cls.known_status, cls.known_code = STATUSES[code], code
 
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        detail: str,
-        request_id: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(status, code, detail, request_id, retry_after)
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.request_id = request_id
-        self.retry_after = retry_after
-        self.is_passing: bool = status in PASSING_STATUSES
+    def __post_init__(self) -> None:
+        super().__init__(self.status, self.code, self.detail, self.request_id, self.retry_after)
+        self.is_passing: bool = self.status in PASSING_STATUSES
 
     def __str__(self) -> str:
         request = f", request {self.request_id}" if self.request_id else ""

@@ -31,8 +31,3 @@ STATUSES: Mapping[str, int] = {
     "storage_full": 507,
 }
 """The HTTP status of each code."""
-
-
-def title_of(code: str) -> str:
-    """Return the title of a code, such as `Image not found`."""
-    return code.replace("_", " ").capitalize().replace("Url", "URL")

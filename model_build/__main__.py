@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bento_service.errors import LookalikeError
-from client_sdk._transport.settings import model_folder
+from bento_service.settings.locations import model_folder
 from model_build.errors import ModelBuildError
 from model_build.export import export, exported_tag
 from model_build.store import bentoml_home, published_tag, stored_folder

@@ -3,11 +3,12 @@
 import os
 import time
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from posixpath import basename
 from typing import Any
 
 from pydantic import BaseModel
 
+from bento_service.api.pages import DuplicateGroups
 from bento_service.application import Application
 from bento_service.catalogue.jobs.records import FailureRecord, JobRecord
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, SourceRecord
@@ -33,7 +34,6 @@ from client_sdk.schemas import (
 from client_sdk.schemas.compare import (
     Comparison,
     DuplicateGroup,
-    DuplicateGroups,
     Evidence,
     GroupedImage,
     Likeness,
@@ -51,7 +51,7 @@ def printable(path: str) -> str:
 
 def image_name(record: ImageRecord) -> str:
     """Return the name of an image's file."""
-    return PurePosixPath(_source(record)).name
+    return basename(_source(record))
 
 
 def image(record: ImageRecord) -> Image:
@@ -198,10 +198,10 @@ def _copied(model: type[BaseModel], record: object) -> dict[str, Any]:
 
 def _shown(record: ImageRecord) -> dict[str, Any]:
     """Return the fields that hits, images and members of groups share, except the id."""
-    path = f"/api/v2/images/{record.id}"
+    path, source = f"/api/v2/images/{record.id}", _source(record)
     return {
-        "name": image_name(record),
-        "source": _source(record),
+        "name": basename(source),
+        "source": source,
         "width": record.width,
         "height": record.height,
         "content_url": f"{path}/content",

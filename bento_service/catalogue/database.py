@@ -217,5 +217,8 @@ def _set_up_sqlite(connection: sqlite3.Connection, _: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that began reading cannot become a writing one while another writes.
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get(_WRITES):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # This takes no lock and so does not fail. By SQLAlchemy it takes as long as a short select.
+        connection.connection.cursor().execute("BEGIN")

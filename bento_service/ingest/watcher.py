@@ -24,9 +24,9 @@ from bento_service.catalogue.records import Computed
 from bento_service.errors import LookalikeError
 from bento_service.ingest.starting.folder_jobs import start_folder_job
 from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, retry_until_available
+from bento_service.requests import TrainRequest
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
-from client_sdk.schemas import TrainRequest
 
 _QUIET_MS = 1_000
 _LONGEST_MS = 30_000

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 from pydantic import ValidationError
@@ -24,6 +24,7 @@ from bento_service.local.files import OwnFiles
 from bento_service.local.model import LocalModel
 from bento_service.local.service import LocalService
 from bento_service.settings import Settings, SettingsError
+from bento_service.settings.locations import model_folder
 from bento_service.settings.root_list import ConfiguredRoot
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.root_bindings import bound_roots
@@ -52,10 +53,10 @@ OWN = Backing(
 
 
 def open_local(
-    folder: Path | None,
-    model: Path,
+    folder: str | PurePath | None,
+    model: str | PurePath | None = None,
     *,
-    roots: Iterable[Path] = (),
+    roots: Iterable[str | PurePath] = (),
     precision: str | None = None,
     threads: int | None = None,
     backing: Backing = OWN,
@@ -64,7 +65,7 @@ def open_local(
 
     Args:
         folder: The data folder; none for a temporary one.
-        model: The folder of an exported model.
+        model: The folder of an exported model; none for the usual one.
         roots: Folders whose files may be read by path; without any, all files.
         precision: `int8`, `int8_openvino` or `fp32`; none for the fastest one on this machine.
         threads: Cores that describe pictures; none for all.
@@ -76,12 +77,12 @@ def open_local(
     """
     with ExitStack() as stack:
         if folder is None:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="lookalike-")))
+            folder = stack.enter_context(TemporaryDirectory(prefix="lookalike-"))
         try:
-            settings = _settings(folder.absolute(), roots, precision, threads)
+            settings = _settings(Path(folder).absolute(), roots, precision, threads)
             without_torch = replace(Hardware.detect(), torch=False, cuda=False)
             choice = choose(settings, without_torch)
-            describing = LocalModel(model, choice, threads=settings.threads)
+            describing = LocalModel(model_folder(model), choice, threads=settings.threads)
             surface = surface_alone(partial(_opened, settings, describing, backing), settings)
             service = LocalService(surface, trouble=lambda: describing.trouble)
         except Conflict as error:
@@ -98,14 +99,14 @@ def open_local(
 
 
 def _settings(
-    folder: Path, roots: Iterable[Path], precision: str | None, threads: int | None
+    folder: Path, roots: Iterable[str | PurePath], precision: str | None, threads: int | None
 ) -> Settings:
     """Return settings without the environment, which may configure another service."""
     given = {"precision": precision, "threads": threads}
     try:
         settings = Settings(
             data_dir=folder,
-            image_roots=tuple(ConfiguredRoot(root.absolute()) for root in roots),
+            image_roots=tuple(ConfiguredRoot(Path(root).absolute()) for root in roots),
             **{name: value for name, value in given.items() if value is not None},
         )
     except ValidationError as error:

@@ -6,7 +6,7 @@ lead into that Bento: the next Bento would not find the data, and an export woul
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 CODE = Path(__file__).resolve().parents[2]
 """The folder that holds the packages: a checkout, the sources in a Bento, or site-packages."""
@@ -39,6 +39,19 @@ def default_data_dir(
         if Path(environment.get(name, "")).is_absolute():
             return Path(environment[name], below)
     raise ValueError("LOOKALIKE_DATA_DIR is not set and there is no HOME; name a folder in it")
+
+
+def model_folder(
+    given: str | PurePath | None = None, environment: Mapping[str, str] = os.environ
+) -> Path:
+    """Return the folder of an exported model: as given, else `LOOKALIKE_MODEL`, else in the cache.
+
+    Services in the process of a caller use it; a server has the model in BentoML's store.
+    """
+    if named := given or environment.get("LOOKALIKE_MODEL"):
+        return Path(named)
+    cache = environment.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "lookalike" / "model"
 
 
 def check_absolute(name: str, path: Path, *, code: Path = CODE) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from types import NoneType
 from typing import Literal, Self
@@ -10,23 +11,23 @@ from typing import Literal, Self
 import httpx
 
 from client_sdk._arguments import checked
-from client_sdk._async.collections import AsyncCollectionCalls
 from client_sdk._async.connection import AsyncConnection
-from client_sdk._async.images import AsyncImageCalls
+from client_sdk._async.handles import AsyncCollectionHandle
 from client_sdk._async.indexing import AsyncIndexingCalls
 from client_sdk._async.local import AsyncLocalTransport
+from client_sdk._async.results import AsyncImage
 from client_sdk._async.retries import AsyncRetryTransport
 from client_sdk._async.searching import AsyncSearchCalls
-from client_sdk._calls.call import READY, Call
+from client_sdk._calls.call import READY, Call, Page
 from client_sdk._transport import local, settings
 from client_sdk._transport.polling import Polling
 from client_sdk._transport.retries import Retries
-from client_sdk.errors import LookalikeError
-from client_sdk.schemas import Info
+from client_sdk.errors import LookalikeError, UsageError
+from client_sdk.schemas import DEFAULT_COLLECTION, Collection, Count, Deleted, Info
 
 
 @checked
-class AsyncClient(AsyncSearchCalls, AsyncImageCalls, AsyncIndexingCalls, AsyncCollectionCalls):
+class AsyncClient(AsyncSearchCalls, AsyncIndexingCalls):
     """A client of one Lookalike service.
 
     Every method raises `ApiError` if the service rejects the request, `ConnectError` or
@@ -122,7 +123,9 @@ class AsyncClient(AsyncSearchCalls, AsyncImageCalls, AsyncIndexingCalls, AsyncCo
         """
         url = settings.LOCAL_URL
         settings.resolve(url, "", timeout)  # fails before a service is opened
-        service = local.open_service(folder, model, roots, precision, threads)
+        service = local.open_service(
+            folder, model=model, roots=roots, precision=precision, threads=threads
+        )
         return cls(url, token="", timeout=timeout, transport=AsyncLocalTransport(service))
 
     def with_options(self, *, timeout: float) -> Self:
@@ -134,8 +137,12 @@ class AsyncClient(AsyncSearchCalls, AsyncImageCalls, AsyncIndexingCalls, AsyncCo
             timeout: Seconds that each step of a request may take.
         """
         other = copy.copy(self)
-        other._connection = self._connection.with_timeout(timeout)
+        other._connection = copy.copy(self._connection)
+        other._connection.settings = replace(self._connection.settings, timeout=timeout)
         return other
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._connection.settings.address!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -174,6 +181,99 @@ class AsyncClient(AsyncSearchCalls, AsyncImageCalls, AsyncIndexingCalls, AsyncCo
     async def info(self) -> Info:
         """Return the version, model, engine, index and limits of the service."""
         return await self._connection.send(Call("GET", "/info", Info))
+
+    def images(
+        self,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        prefix: str | None = None,
+        filter: str | None = None,
+        page_size: int = 100,
+    ) -> AsyncIterator[AsyncImage]:
+        """Yield the images of a collection in the order of their ids.
+
+        Args:
+            collection: The collection.
+            prefix: Yield only images whose source begins with this.
+            filter: Yield only images that pass this expression over their metadata.
+            page_size: The number of images that one request fetches.
+        """
+        fields = {"collection": collection, "prefix": prefix, "filter": filter, "limit": page_size}
+        return self._connection.items(Call("GET", "/images", Page[AsyncImage], fields=fields))
+
+    async def count(
+        self, *, collection: str = DEFAULT_COLLECTION, filter: str | None = None
+    ) -> int:
+        """Count the images of a collection, or those that pass a filter."""
+        fields = {"collection": collection, "filter": filter}
+        answer = await self._connection.send(Call("GET", "/count", Count, fields=fields))
+        return answer.count
+
+    async def image(self, image_id: int) -> AsyncImage:
+        """Return one image: its name, sources, size and metadata.
+
+        Its methods fetch its picture and its descriptor, and change its metadata.
+        """
+        return await self._connection.send(Call("GET", f"/images/{image_id}", AsyncImage))
+
+    async def delete(
+        self,
+        ids: int | Iterable[int] | None = None,
+        *,
+        filter: str | None = None,
+        all: bool = False,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> int:
+        """Delete images of a collection, and return the number of deleted images.
+
+        Args:
+            ids: The id of an image, or several ids.
+            filter: Instead of ids, an expression over the metadata that selects the images, such
+                as `shop == "north" and price < 20`.
+            all: Instead of ids, every image of the collection.
+            collection: The collection.
+
+        Raises:
+            UsageError: If not exactly one of `ids`, `filter` and `all` is given.
+        """
+        if [ids is not None, filter is not None, all].count(True) != 1:
+            raise UsageError(
+                "delete() takes exactly one of ids, filter=... and all=True; nothing was deleted"
+            )
+        fields = {
+            "collection": collection,
+            "ids": [ids] if isinstance(ids, int) else ids,
+            "filter": filter,
+            "all": all or None,
+        }
+        answer = await self._connection.send(Call("POST", "/delete", Deleted, fields=fields))
+        return answer.deleted
+
+    async def collections(self) -> tuple[Collection, ...]:
+        """Return all collections, sorted by name."""
+        call = Call("GET", "/collections", Page[Collection])
+        return (await self._connection.send(call)).items
+
+    def collection(self, name: str) -> AsyncCollectionHandle:
+        """Return the handle of a collection, without a request: it need not exist.
+
+        client.collection("hats").reindex("vgg16-rmac4")
+        """
+        return AsyncCollectionHandle(name, self._connection)
+
+    async def create_collection(
+        self, name: str, descriptor: str | None = None, *, ttl_seconds: int | None = None
+    ) -> Collection:
+        """Create an empty collection.
+
+        Args:
+            name: The name, of letters, digits, `-`, `_` and `.`.
+            descriptor: Such as `vgg16-rmac4`; by default the service chooses.
+            ttl_seconds: The service deletes the collection this many seconds after its last
+                change; by default never.
+        """
+        fields = {"name": name, "descriptor": descriptor, "ttl_seconds": ttl_seconds}
+        return await self._connection.send(Call("POST", "/collections", Collection, fields=fields))
 
 
 class _AsyncClientTransport(httpx.AsyncBaseTransport):

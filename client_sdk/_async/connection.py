@@ -1,18 +1,16 @@
 """The connection of a client to its service."""
 
 import asyncio
-import copy
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from client_sdk._calls.call import AnswerT, Call, ItemT, Page
 from client_sdk._transport.failures import check_version, from_response
-from client_sdk._transport.settings import Settings
+from client_sdk._transport.settings import MAX_SILENCE_SECONDS, Settings
 from client_sdk.errors import UnexpectedAnswer
 
 
@@ -35,12 +33,6 @@ class AsyncConnection:
             headers={**headers, **chosen.headers},
             transport=transport,
         )
-
-    def with_timeout(self, timeout: float) -> Self:
-        """Return a connection that differs only in the timeout."""
-        other = copy.copy(self)
-        other.settings = replace(self.settings, timeout=timeout)
-        return other
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -65,7 +57,8 @@ class AsyncConnection:
             call = call.after(page.next_cursor)
 
     async def events(self, call: Call[Any]) -> AsyncGenerator[ServerSentEvent]:
-        with call.prepared(self._http, self.settings.stream_limits, once=True) as request:
+        timeout = self.settings.limits(least_read=MAX_SILENCE_SECONDS)
+        with call.prepared(self._http, timeout, once=True) as request:
             response = await self._http.send(request, stream=True)
             try:
                 self._check(response)

@@ -8,7 +8,7 @@ from typing import Any, Unpack, cast
 from client_sdk._arguments import check_json, checked, json_text
 from client_sdk._async.connection import AsyncConnection
 from client_sdk._async.folders import AsyncFolderUpload
-from client_sdk._async.jobs import AsyncJobHandle
+from client_sdk._async.handles import AsyncJobHandle
 from client_sdk._calls.call import Call, Page, job_path, key_header
 from client_sdk._calls.options import FolderKeywords, TrainKeywords
 from client_sdk._calls.pictures import Part, Picture, to_part, to_parts
@@ -62,7 +62,7 @@ class AsyncIndexingCalls:
         """
         if path is None and manifest is None:
             raise UsageError("train() needs a path, or manifest=...")
-        body = {
+        fields = {
             "path": _posix(path),
             "manifest": _posix(manifest),
             "recursive": recursive,
@@ -70,7 +70,7 @@ class AsyncIndexingCalls:
             "prune": prune or None,
             **_shared(options),
         }
-        return await self._start(body, options.get("idempotency_key"))
+        return await self._start(fields, options.get("idempotency_key"))
 
     async def upload(
         self,
@@ -93,8 +93,8 @@ class AsyncIndexingCalls:
             idempotency_key: The same as in `train`.
         """
         parts = to_parts("files", images)
-        body = {"collection": collection, "metadata": _metadata_text(metadata, len(parts))}
-        return await self._start(body, idempotency_key, parts)
+        fields = {"collection": collection, "metadata": _metadata_text(metadata, len(parts))}
+        return await self._start(fields, idempotency_key, parts)
 
     async def upload_folder(
         self, folder: str | os.PathLike[str], **options: Unpack[FolderKeywords]
@@ -141,9 +141,9 @@ class AsyncIndexingCalls:
             **options: The same as in `train`.
         """
         text = _metadata_text(options.get("metadata"))
-        body = {"path": _posix(path), **_shared(options), "metadata": text}
+        fields = {"path": _posix(path), **_shared(options), "metadata": text}
         parts = (to_part("manifest", manifest),)
-        return await self._start(body, options.get("idempotency_key"), parts)
+        return await self._start(fields, options.get("idempotency_key"), parts)
 
     async def job(self, job: Job | str | None = None) -> AsyncJobHandle:
         """Return a job by its id; without an id, the newest job.
@@ -166,14 +166,14 @@ class AsyncIndexingCalls:
             collection: Yield only jobs of this collection.
         """
         states = [state] if isinstance(state, str) else list(state)
-        wanted = {"state": states or None, "collection": collection, "limit": 100}
-        return self._connection.items(Call("GET", "/jobs", Page[AsyncJobHandle], params=wanted))
+        fields = {"state": states or None, "collection": collection, "limit": 100}
+        return self._connection.items(Call("GET", "/jobs", Page[AsyncJobHandle], fields=fields))
 
     async def _start(
-        self, body: Mapping[str, object], key: str | None, parts: tuple[Part, ...] = ()
+        self, fields: Mapping[str, object], key: str | None, parts: tuple[Part, ...] = ()
     ) -> AsyncJobHandle:
         headers = key_header(key)
-        call = Call("POST", "/train", AsyncJobHandle, headers=headers, body=body, parts=parts)
+        call = Call("POST", "/train", AsyncJobHandle, headers=headers, fields=fields, parts=parts)
         return await self._connection.send(call)
 
 

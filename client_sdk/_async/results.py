@@ -1,7 +1,7 @@
 """Answers that are bound to a connection, with methods that use it."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, cast
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 from pydantic import BaseModel, PrivateAttr
 
@@ -9,10 +9,11 @@ from client_sdk import schemas
 from client_sdk._arguments import check_json, checked
 from client_sdk._async.connection import AsyncConnection
 from client_sdk._calls.call import Call
-from client_sdk._calls.listing import Listing, table
-from client_sdk._folder.workers import async_thumbnail_urls
+from client_sdk._calls.listing import async_thumbnail_urls, table
 from client_sdk.errors import UsageError
-from client_sdk.schemas import compare, descriptors
+from client_sdk.schemas import compare
+
+ImageT = TypeVar("ImageT", bound=BaseModel)
 
 
 class AsyncBound(BaseModel):
@@ -55,6 +56,36 @@ class AsyncBound(BaseModel):
         return self._wire().model_validate, (self.model_dump(),)
 
 
+class AsyncListing(AsyncBound, Generic[ImageT]):
+    """An answer that is a sequence of images: iterate over it, index it, ask for its `len`."""
+
+    _list: ClassVar[str]
+
+    @property
+    def _listed(self) -> tuple[ImageT, ...]:
+        return cast("tuple[ImageT, ...]", getattr(self, self._list))
+
+    def __iter__(self) -> Iterator[ImageT]:  # type: ignore[override] # pydantic yields its fields
+        return iter(self._listed)
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    @overload
+    def __getitem__(self, at: int) -> ImageT: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[ImageT, ...]: ...
+    def __getitem__(self, at: int | slice) -> ImageT | tuple[ImageT, ...]:
+        return self._listed[at]
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the images as dictionaries, such as `pandas.DataFrame` takes."""
+        return [image.model_dump(by_alias=False) for image in self._listed]
+
+    def _repr_html_(self) -> str:
+        return table(self._listed, async_thumbnail_urls(self._listed, self._connection))
+
+
 @checked
 class AsyncStoredImage(AsyncBound):
     """A stored image with methods that fetch its picture and change its metadata."""
@@ -69,19 +100,19 @@ class AsyncStoredImage(AsyncBound):
     async def thumbnail(self, *, size: int | None = None) -> bytes:
         """Return a small WebP whose longer side has `size` pixels."""
         path = f"/images/{self.image_id}/thumbnail"
-        return await self._sender.send(Call("GET", path, bytes, params={"size": size}))
+        return await self._sender.send(Call("GET", path, bytes, fields={"size": size}))
 
-    async def descriptor(self) -> descriptors.Descriptor:
+    async def descriptor(self) -> schemas.Descriptor:
         """Return the descriptor, the unit vector that searches compare."""
-        body = {"image_id": self.image_id, "collection": schemas.DEFAULT_COLLECTION}
-        call = Call("POST", "/describe", descriptors.Descriptor, body=body, is_idempotent=True)
+        fields = {"image_id": self.image_id, "collection": schemas.DEFAULT_COLLECTION}
+        call = Call("POST", "/describe", schemas.Descriptor, fields=fields, is_idempotent=True)
         return await self._sender.send(call)
 
     async def update_metadata(self, metadata: Mapping[str, Any]) -> "AsyncImage":
         """Replace all metadata of the image, and return the changed image."""
-        body = {"metadata": check_json("metadata", metadata)}
+        fields = {"metadata": check_json("metadata", metadata)}
         path = f"/images/{self.image_id}"
-        call = Call("PATCH", path, AsyncImage, body=body, is_idempotent=True)
+        call = Call("PATCH", path, AsyncImage, fields=fields, is_idempotent=True)
         return await self._sender.send(call)
 
 
@@ -97,23 +128,11 @@ class AsyncImage(schemas.Image, AsyncStoredImage): ...
 class AsyncGroupedImage(compare.GroupedImage, AsyncStoredImage): ...
 
 
-class AsyncSearchResponse(schemas.SearchResponse, Listing[AsyncHit], AsyncBound):
+class AsyncSearchResponse(schemas.SearchResponse, AsyncListing[AsyncHit]):
+    _list: ClassVar[str] = "hits"
     hits: tuple[AsyncHit, ...]  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    @property
-    def _listed(self) -> tuple[AsyncHit, ...]:
-        return self.hits
 
-    def _repr_html_(self) -> str:
-        return table(self.hits, async_thumbnail_urls(self.hits, self._connection))
-
-
-class AsyncDuplicateGroup(compare.DuplicateGroup, Listing[AsyncGroupedImage], AsyncBound):
+class AsyncDuplicateGroup(compare.DuplicateGroup, AsyncListing[AsyncGroupedImage]):
+    _list: ClassVar[str] = "images"
     images: tuple[AsyncGroupedImage, ...]  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    @property
-    def _listed(self) -> tuple[AsyncGroupedImage, ...]:
-        return self.images
-
-    def _repr_html_(self) -> str:
-        return table(self.images, async_thumbnail_urls(self.images, self._connection))

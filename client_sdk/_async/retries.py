@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
-from client_sdk._transport.retries import RETRYABLE, Attempts, Retries, is_repeatable, with_body
+from client_sdk._transport.retries import RETRYABLE, Attempts, Retries, is_repeatable
 
 
 class AsyncRetryTransport(httpx.AsyncBaseTransport):
@@ -37,26 +37,26 @@ class AsyncRetryTransport(httpx.AsyncBaseTransport):
             return await self._transport.handle_async_request(request)
         attempts = Attempts(request, self._retries)
         while True:
+            outcome: httpx.Response | httpx.TransportError
             try:
-                response = await self._whole(request)
+                outcome = await self._whole(request)
             except RETRYABLE as error:
-                pause = attempts.pause_after(error)
-                if pause is None:
-                    raise
-            else:
-                pause = attempts.pause_after(response)
-                if pause is None:
-                    return attempts.last(response)
+                outcome = error
+            pause = attempts.pause_after(outcome)
+            if pause is None:
+                return attempts.last(outcome)
             await self._sleep(pause)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
     async def _whole(self, request: httpx.Request) -> httpx.Response:
+        """Return the response with its complete body, which is still content-encoded."""
         response = await self._transport.handle_async_request(request)
         try:
             assert isinstance(response.stream, httpx.AsyncByteStream)  # noqa: S101 - for the types
-            body = b"".join([piece async for piece in response.stream])
+            body = httpx.ByteStream(b"".join([piece async for piece in response.stream]))
         finally:
             await response.aclose()
-        return with_body(response, body)
+        status, headers = response.status_code, response.headers
+        return httpx.Response(status, headers=headers, stream=body, extensions=response.extensions)

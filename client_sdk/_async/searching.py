@@ -8,12 +8,11 @@ from client_sdk._async.connection import AsyncConnection
 from client_sdk._async.results import AsyncDuplicateGroup, AsyncSearchResponse
 from client_sdk._calls.call import AnswerT, Call, Page
 from client_sdk._calls.options import SearchKeywords
-from client_sdk._calls.pictures import Picture, Query, is_url, stored_id, to_part
-from client_sdk._folder.workers import async_each
+from client_sdk._calls.pictures import Part, Picture, Query, is_url, stored_id, to_part
+from client_sdk._transport.workers import async_each
 from client_sdk.errors import LookalikeError
-from client_sdk.schemas import DEFAULT_COLLECTION
+from client_sdk.schemas import DEFAULT_COLLECTION, Descriptor
 from client_sdk.schemas.compare import Comparison
-from client_sdk.schemas.descriptors import Descriptor
 
 
 @checked
@@ -100,14 +99,13 @@ class AsyncSearchCalls:
             b: The other picture or id.
             collection: The collection whose descriptor is used; stored images may be in any.
         """
-        ids = {"a": stored_id(a), "b": stored_id(b)}
+        fields = {"collection": collection, "a_id": stored_id(a), "b_id": stored_id(b)}
         parts = tuple(
             to_part(name, cast("Picture", picture), number)
             for number, (name, picture) in enumerate((("a", a), ("b", b)), 1)
-            if ids[name] is None
+            if fields[f"{name}_id"] is None
         )
-        body = {"collection": collection, "a_id": ids["a"], "b_id": ids["b"]}
-        call = Call("POST", "/compare", Comparison, body=body, parts=parts, is_idempotent=True)
+        call = Call("POST", "/compare", Comparison, fields=fields, parts=parts, is_idempotent=True)
         return await self._connection.send(call)
 
     def duplicates(
@@ -128,15 +126,15 @@ class AsyncSearchCalls:
                 not be the same picture. By default, only duplicates are grouped.
             page_size: The number of groups that one request fetches.
         """
-        body = {"collection": collection, "min_score": min_score, "limit": page_size}
+        fields = {"collection": collection, "min_score": min_score, "limit": page_size}
         kind = Page[AsyncDuplicateGroup]
-        return self._connection.items(
-            Call("POST", "/duplicates", kind, body=body, is_idempotent=True)
-        )
+        call = Call("POST", "/duplicates", kind, fields=fields, is_idempotent=True)
+        return self._connection.items(call)
 
 
 def _query_call(query: Query, path: str, kind: type[AnswerT], **options: Any) -> Call[AnswerT]:
     """Return the call about a picture, a URL or a stored image."""
+    parts: tuple[Part, ...] = ()
     image_id = stored_id(query)
     if is_url(query):
         options["url"] = query
@@ -144,5 +142,4 @@ def _query_call(query: Query, path: str, kind: type[AnswerT], **options: Any) ->
         options["image_id"] = image_id
     else:
         parts = (to_part("file", cast("Picture", query)),)
-        return Call("POST", path, kind, body=options, parts=parts, is_idempotent=True)
-    return Call("POST", path, kind, body=options, is_idempotent=True)
+    return Call("POST", path, kind, fields=options, parts=parts, is_idempotent=True)

@@ -16,38 +16,39 @@ from client_sdk._calls.pictures import DiskFile, Part
 from client_sdk._transport.failures import from_httpx, from_response
 from client_sdk._transport.retries import REPEATABLE
 from client_sdk.schemas import Job
-from client_sdk.schemas.fields import Answer
+from client_sdk.schemas.answer import Answer
 
 _log = logging.getLogger("lookalike")
 
 READY = "/readyz"
 """The path of the readiness probe, the only one outside of the API."""
-KEY_HEADER = "Idempotency-Key"
+_KEY_HEADER = "Idempotency-Key"
 
 AnswerT = TypeVar("AnswerT")
 ItemT = TypeVar("ItemT", bound=BaseModel)
 
-HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
-"""The base classes of all errors that httpx raises."""
+# The base classes of all errors that httpx raises.
+_HTTPX_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
 
 
 class Page(Answer, Generic[ItemT]):
     """One page of a list; `next_cursor` is `None` on the last page."""
 
     items: tuple[ItemT, ...] = Field(
-        validation_alias=AliasChoices("images", "jobs", "errors", "groups")
+        validation_alias=AliasChoices("images", "jobs", "errors", "groups", "collections")
     )
     next_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[AnswerT]):
-    """One call; parameters and fields of the body that are `None` are not sent.
+    """One call.
 
     Attributes:
         path: The path below the version prefix of the API.
         kind: The type of a successful answer: a wire model, `bytes`, or `NoneType`.
-        body: The fields, sent as JSON; with `parts`, as the text fields of a form.
+        fields: The query of a GET; else a JSON object or, with `parts`, the text fields of a form.
+            A field that is `None` is not sent.
         parts: The files of the form.
         is_idempotent: True if the call is idempotent although its HTTP method is not.
     """
@@ -56,9 +57,8 @@ class Call(Generic[AnswerT]):
     path: str
     kind: type[AnswerT]
     _: KW_ONLY
-    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: Mapping[str, Any] | None = None
     parts: tuple[Part, ...] = ()
     is_idempotent: bool = False
 
@@ -71,7 +71,7 @@ class Call(Generic[AnswerT]):
     def is_repeatable(self) -> bool:
         """True if the call may be sent again when its answer was lost."""
         by_method = self.method in ("GET", "DELETE")
-        is_safe = self.is_idempotent or by_method or KEY_HEADER in self.headers
+        is_safe = self.is_idempotent or by_method or _KEY_HEADER in self.headers
         return is_safe and all(part.is_replayable for part in self.parts)
 
     def encoded(self) -> "Call[AnswerT]":
@@ -82,11 +82,9 @@ class Call(Generic[AnswerT]):
         """Return the same call for the page at a cursor; `None` after the last page."""
         if cursor is None:
             return None
-        fields = self.params if self.body is None else self.body
-        if cursor == fields.get("cursor"):
+        if cursor == self.fields.get("cursor"):
             raise errors.UnexpectedAnswer(f"{self.url} returned the same page twice")
-        fields = {**fields, "cursor": cursor}
-        return replace(self, params=fields) if self.body is None else replace(self, body=fields)
+        return replace(self, fields={**self.fields, "cursor": cursor})
 
     @contextmanager
     def prepared(
@@ -97,8 +95,9 @@ class Call(Generic[AnswerT]):
             raise errors.UsageError("this client is closed; make another one")
         files = [(part.field, part.opened()) for part in self.parts]
         try:
-            yield self._request(http, timeout, files, is_repeatable=self.is_repeatable and not once)
-        except HTTPX_ERRORS as error:
+            extensions = {REPEATABLE: self.is_repeatable and not once}
+            yield self._request(http, files, timeout=timeout, extensions=extensions)
+        except _HTTPX_ERRORS as error:
             address = f"{http.base_url.scheme}://{http.base_url.netloc.decode('ascii')}"
             raise from_httpx(error, address) from error
         except RuntimeError as error:
@@ -117,13 +116,17 @@ class Call(Generic[AnswerT]):
         _log.debug("%s %s: %d, %s", self.method, self.url, response.status_code, request_id)
         if not response.is_success:
             raise from_response(response)
+        return self.parsed(response.content, client)
+
+    def parsed(self, content: bytes | str, client: object) -> AnswerT:
+        """Return the value of the content of an answer or of an event, bound to a client."""
         kind: Any = self.kind
         if kind is bytes:
-            return cast("AnswerT", response.content)
+            return cast("AnswerT", content)
         if not issubclass(kind, BaseModel):
             return cast("AnswerT", None)
         try:
-            return cast("AnswerT", kind.model_validate_json(response.content, context=client))
+            return cast("AnswerT", kind.model_validate_json(content, context=client))
         except ValidationError as error:
             raise errors.UnexpectedAnswer(
                 f"the answer to {self.method} {self.url} does not follow the API contract; is "
@@ -132,31 +135,18 @@ class Call(Generic[AnswerT]):
             ) from error
 
     def _request(
-        self,
-        http: httpx.Client | httpx.AsyncClient,
-        timeout: httpx.Timeout,
-        files: Sequence[Any],
-        *,
-        is_repeatable: bool,
+        self, http: httpx.Client | httpx.AsyncClient, files: Sequence[Any], **options: Any
     ) -> httpx.Request:
-        body: Any = None if self.body is None else _without_none(self.body)
-        content: dict[str, Any] = {"json": body}
+        fields = {name: value for name, value in self.fields.items() if value is not None}
         if files:
-            content = {"data": _form_of(body or {}), "files": files}
+            options |= {"data": _form_of(fields), "files": files}
+        else:
+            options["params" if self.method == "GET" else "json"] = fields or None
         try:
-            return http.build_request(
-                self.method,
-                self.url,
-                params=_without_none(self.params),
-                headers=self.headers,
-                timeout=timeout,
-                extensions={REPEATABLE: is_repeatable},
-                **content,
-            )
+            return http.build_request(self.method, self.url, headers=self.headers, **options)
         except (TypeError, ValueError) as error:
-            given = str(body or self.params)[:200]
             raise errors.UsageError(
-                f"{self.method} {self.url} cannot be sent with {given}: {error}"
+                f"{self.method} {self.url} cannot be sent with {str(fields)[:200]}: {error}"
             ) from error
 
 
@@ -185,11 +175,7 @@ def job_path(job: Job | str, verb: str = "") -> str:
 
 def key_header(key: str | None) -> dict[str, str]:
     """Return the idempotency header of a call, with a new key unless one is given."""
-    return {KEY_HEADER: uuid4().hex if key is None else key}
-
-
-def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+    return {_KEY_HEADER: uuid4().hex if key is None else key}
 
 
 def _form_of(fields: Mapping[str, Any]) -> dict[str, str]:

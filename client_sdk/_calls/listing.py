@@ -1,41 +1,15 @@
-"""Answers that are sequences of images, and their tables in notebooks."""
+"""Tables of images in notebooks."""
 
 import base64
 import html
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar, overload
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from client_sdk.schemas.fields import Answer
+from client_sdk._transport.workers import each
+from client_sdk.errors import LookalikeError
 
 ROWS = 30  # images that a notebook shows
 THUMBNAIL = 128  # pixels of the longer side
-
-ImageT = TypeVar("ImageT", bound=Answer)
-
-
-class Listing(Answer, Generic[ImageT]):
-    """An answer that is a sequence of images: iterate over it, index it, ask for its `len`."""
-
-    @property
-    def _listed(self) -> "tuple[ImageT, ...]":
-        raise NotImplementedError
-
-    def __iter__(self) -> Iterator[ImageT]:  # type: ignore[override] # pydantic yields its fields
-        return iter(self._listed)
-
-    def __len__(self) -> int:
-        return len(self._listed)
-
-    @overload
-    def __getitem__(self, at: int) -> ImageT: ...
-    @overload
-    def __getitem__(self, at: slice) -> tuple[ImageT, ...]: ...
-    def __getitem__(self, at: int | slice) -> ImageT | tuple[ImageT, ...]:
-        return self._listed[at]
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Return the images as dictionaries, such as `pandas.DataFrame` takes."""
-        return [image.model_dump(by_alias=False) for image in self._listed]
 
 
 def table(images: Sequence[Any], addresses: Mapping[int, str]) -> str:
@@ -46,9 +20,25 @@ def table(images: Sequence[Any], addresses: Mapping[int, str]) -> str:
     return f"<table><tr>{heads}</tr>{lines}</table>{more}"
 
 
-def data_url(thumbnail: bytes) -> str:
-    """Return a thumbnail as a `data:` URL, which a browser shows without a request."""
-    return f"data:image/webp;base64,{base64.b64encode(thumbnail).decode()}" if thumbnail else ""
+def thumbnail_urls(images: Sequence[Any], _: object) -> dict[int, str]:
+    """Return the thumbnails of images as `data:` URLs, by id."""
+
+    def one(image: Any) -> str:
+        try:
+            thumbnail = base64.b64encode(image.thumbnail(size=THUMBNAIL)).decode()
+        except LookalikeError:
+            return ""
+        return f"data:image/webp;base64,{thumbnail}"
+
+    shown = images[:ROWS]
+    return dict(zip([image.image_id for image in shown], each(one, shown, 8), strict=True))
+
+
+def async_thumbnail_urls(images: Sequence[Any], connection: Any) -> dict[int, str]:
+    """Return the URLs of thumbnails at the service, by id; the event loop cannot wait for them."""
+    if connection is None or connection.settings.folder is not None:
+        return {}
+    return {image.image_id: connection.settings.base_url + image.thumbnail_url for image in images}
 
 
 def _row(image: Any, address: str) -> str:

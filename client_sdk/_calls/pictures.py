@@ -32,7 +32,6 @@ stored image."""
 
 _URLS = ("http://", "https://")
 _BASE64 = ("iVBORw0KGgo", "/9j/4A", "UklGR", "data:")  # PNG, JPEG, WebP
-_LONGEST_PATH = 4096
 MEDIA_TYPE = "application/octet-stream"  # the service detects the format from the bytes
 
 
@@ -90,30 +89,30 @@ class DiskFile:
             self._file = None
 
 
+@dataclass(frozen=True, slots=True)
 class CallerFile:
     """A caller's open file, which is not closed; errors of reading it become ours."""
 
-    def __init__(self, name: str, file: Any) -> None:
-        self._name = name
-        self._file = file
+    name: str
+    file: Any
 
     def tell(self) -> int:
-        with reading(self._name):
-            return int(self._file.tell())
+        with reading(self.name):
+            return int(self.file.tell())
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if not _has(self._file, "seekable"):
+        if not _has(self.file, "seekable"):
             raise io.UnsupportedOperation
-        with reading(self._name):
-            return int(self._file.seek(offset, whence))
+        with reading(self.name):
+            return int(self.file.seek(offset, whence))
 
     def read(self, size: int = -1) -> bytes:
-        with reading(self._name):
-            piece: Any = self._file.read(size)
+        with reading(self.name):
+            piece: Any = self.file.read(size)
         if isinstance(piece, _Raw):
             return bytes(cast("bytes", piece))
         kind = type(piece).__name__
-        raise UsageError(f"{self._name!r} returns {kind} instead of bytes; open it in binary mode")
+        raise UsageError(f"{self.name!r} returns {kind} instead of bytes; open it in binary mode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +170,11 @@ def to_part(field: str, picture: Picture, number: int = 1) -> Part:
         return Part(field, printable(path.name), path)
     if isinstance(picture, _Raw):
         return Part(field, f"upload-{number}", bytes(picture))
+    if _is_pair(picture):
+        return Part(field, printable(picture[0]), picture[1])
     if isinstance(picture, tuple):
-        name, content = _pair(picture)
-        return Part(field, printable(name), content)
+        kinds = ", ".join(type(item).__name__ for item in picture)
+        raise UsageError(f"a picture cannot be a tuple of ({kinds}); give (name, bytes)")
     if is_pillow(picture):
         name = getattr(picture, "filename", "") or f"upload-{number}"
         return Part(field, printable(f"{Path(name).stem}.png"), partial(png.pillow_png, picture))
@@ -201,7 +202,8 @@ def _path(picture: str | os.PathLike[str]) -> Path:
                 f"{picture[:200]!r} is a URL, which only a query may be: download the picture, and "
                 "give its bytes"
             )
-        if picture.startswith(_BASE64) and len(picture) > 60 and not _exists(picture):
+        is_base64 = picture.startswith(_BASE64) and len(picture) > 60
+        if is_base64 and not (len(picture) < 4096 and os.path.exists(picture)):  # noqa: PTH110
             raise UsageError(
                 "a picture cannot be base64 text; give base64.b64decode(text), or in Selenium "
                 "get_screenshot_as_png() or screenshot_as_png"
@@ -213,15 +215,9 @@ def _path(picture: str | os.PathLike[str]) -> Path:
     return Path(text)
 
 
-def _exists(text: str) -> bool:
-    return len(text) < _LONGEST_PATH and os.path.exists(text)  # noqa: PTH110 - never raises
-
-
-def _pair(picture: tuple[Any, ...]) -> tuple[str, bytes]:
-    if [type(item) for item in picture] != [str, bytes]:
-        kinds = ", ".join(type(item).__name__ for item in picture)
-        raise UsageError(f"a picture cannot be a tuple of ({kinds}); give (name, bytes)")
-    return cast("tuple[str, bytes]", picture)
+def _is_pair(picture: object) -> TypeGuard[tuple[str, bytes]]:
+    is_tuple = isinstance(picture, tuple)
+    return is_tuple and [type(item) for item in cast("tuple[object, ...]", picture)] == [str, bytes]
 
 
 def _file_part(field: str, picture: Any, number: int) -> Part:
@@ -249,10 +245,9 @@ def _file_part(field: str, picture: Any, number: int) -> Part:
 
 
 def _listed(pictures: Picture | Iterable[Picture]) -> list[Picture]:
-    is_pair = isinstance(pictures, tuple) and [type(item) for item in pictures] == [str, bytes]
     is_file = isinstance(pictures, str | os.PathLike | _Raw) or hasattr(pictures, "read")
     is_image = is_array(pictures) or is_pillow(pictures)
-    if isinstance(pictures, Iterable) and not (is_pair or is_file or is_image):
+    if isinstance(pictures, Iterable) and not (_is_pair(pictures) or is_file or is_image):
         return list(cast("Iterable[Picture]", pictures))
     return [cast("Picture", pictures)]
 

@@ -1,4 +1,4 @@
-"""Pillow images and NumPy arrays as PNG bytes, without importing either library."""
+"""Pillow images and NumPy arrays as PNG bytes; neither library is imported before it is used."""
 
 import io
 import struct
@@ -8,9 +8,6 @@ from typing import Any, Protocol, TypeGuard
 
 from client_sdk.errors import UsageError
 
-_ORIENTATION = 0x0112
-# The `PIL.Image.Transpose` that makes a picture upright, by EXIF orientation.
-_UPRIGHT_BY = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 # The modes that a PNG supports, and the conversions of other modes.
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _CONVERSIONS = {"PA": "RGBA", "RGBa": "RGBA", "La": "LA", "I": "I;16"}
@@ -28,8 +25,6 @@ class PillowImage(Protocol):
 
     @property
     def mode(self) -> str: ...
-    @property
-    def size(self) -> tuple[int, int]: ...
     def save(self, fp: Any, format: str | None = None, **params: Any) -> None: ...
 
 
@@ -55,8 +50,9 @@ def is_array(picture: object) -> TypeGuard[PixelArray]:
 
 def pillow_png(image: Any) -> bytes:
     """Return a Pillow image as an upright PNG without metadata except its colour profile."""
-    orientation = image.getexif().get(_ORIENTATION, 1)
-    upright = image.transpose(_UPRIGHT_BY[orientation]) if orientation in _UPRIGHT_BY else image
+    from PIL import ImageOps  # imported by the caller, as the image is one of Pillow
+
+    upright: Any = ImageOps.exif_transpose(image)
     encoded = io.BytesIO()
     options: dict[str, Any] = {"exif": b"", "compress_level": _COMPRESSION}
     if upright.mode not in _PNG_MODES:

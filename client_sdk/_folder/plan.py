@@ -53,19 +53,66 @@ class FolderOptions:
         check_least(0, timeout=self.timeout)
 
 
-def files_of(
-    folder: str | os.PathLike[str], options: FolderOptions, tally: Tally
-) -> Iterator[FolderFile]:
-    """Yield the selected files of a folder, sorted; links to folders are not followed."""
-    with reading("the folder"):
-        root = Path(folder)
-    with reading(str(root)):
-        is_folder = root.is_dir()
-    if not is_folder:
-        raise UsageError(f"{str(root)!r} is not a folder; `upload` takes files")
-    wanted = _patterns("pattern", options.pattern)
-    ignored = _patterns("ignore", options.ignore)
-    return _walked(root, wanted, ignored, tally, recursive=options.recursive)
+class Walk:
+    """The selected files of a folder, sorted; links to folders are not followed."""
+
+    def __init__(
+        self, folder: str | os.PathLike[str], options: FolderOptions, tally: Tally
+    ) -> None:
+        with reading("the folder"):
+            self._root = Path(folder)
+        with reading(str(self._root)):
+            self._top = self._root.resolve()
+            is_folder = self._root.is_dir()
+        if not is_folder:
+            raise UsageError(f"{str(self._root)!r} is not a folder; `upload` takes files")
+        self._wanted = _patterns("pattern", options.pattern)
+        self._ignored = _patterns("ignore", options.ignore)
+        self._recursive = options.recursive
+        self._tally = tally
+
+    def __iter__(self) -> Iterator[FolderFile]:
+        for place, folders, files in os.walk(self._root, onerror=self._fail):
+            paths = (Path(place, name) for name in sorted(folders))
+            folders[:] = [path.name for path in paths if self._selects(path, is_folder=True)]
+            for path in (Path(place, name) for name in sorted(files)):
+                if self._selects(path, is_folder=False):
+                    yield from self._file(path)
+
+    def _selects(self, path: Path, *, is_folder: bool) -> bool:
+        name = self._name(path)
+        is_wanted = self._recursive if is_folder else self._wanted.file(name)
+        if not is_wanted or self._ignored.entry(name, is_folder=is_folder):
+            return False
+        is_link = path.is_symlink()
+        if is_clutter(path.name):
+            code, detail = "clutter", "another program stores it next to the pictures"
+        elif is_link and is_folder:
+            code, detail = "link_to_folder", "links to folders are not followed"
+        elif is_link and not Path(os.path.realpath(path)).is_relative_to(self._top):
+            code, folder = "link_outside", printable(self._top.name)
+            detail = f"the link leads outside of {folder!r}; upload the folder that has its file"
+        else:
+            return True
+        self._tally.add(left_out=(JobError(source=name, code=code, detail=detail),))
+        return False
+
+    def _file(self, path: Path) -> Iterator[FolderFile]:
+        try:
+            found = path.stat()
+        except OSError as error:
+            self._tally.add(found=1)
+            self._fail(error)
+            return
+        if stat.S_ISREG(found.st_mode):
+            self._tally.add(found=1)
+            yield FolderFile(path, self._name(path), found.st_size)
+
+    def _fail(self, error: OSError) -> None:
+        self._tally.add(failed=(failure_of(self._name(Path(error.filename)), error),))
+
+    def _name(self, path: Path) -> str:
+        return printable(path.relative_to(self._root).as_posix())
 
 
 def _patterns(name: str, patterns: str | Iterable[str]) -> Patterns:
@@ -74,45 +121,6 @@ def _patterns(name: str, patterns: str | Iterable[str]) -> Patterns:
     except ValueError as error:
         advice = f"give patterns as in a .gitignore: {error}"
         raise UsageError(f"{name}={patterns!r}; {advice}") from error
-
-
-def _walked(
-    root: Path, wanted: Patterns, ignored: Patterns, tally: Tally, *, recursive: bool
-) -> Iterator[FolderFile]:
-
-    def unreadable(error: OSError) -> None:
-        tally.add(failed=(failure_of(_name(Path(error.filename), root), error),))
-
-    top = root.resolve()
-
-    def is_included(path: Path, *, is_folder: bool) -> bool:
-        name = _name(path, root)
-        is_wanted = recursive if is_folder else wanted.file(name)
-        is_ignored = not is_wanted or ignored.entry(name, is_folder=is_folder)
-        return not is_ignored and not _is_skipped(path, name, top, tally, is_folder=is_folder)
-
-    for folder, folders, files in os.walk(root, onerror=unreadable):
-        paths = (Path(folder) / name for name in sorted(folders))
-        folders[:] = [path.name for path in paths if is_included(path, is_folder=True)]
-        for path in (Path(folder) / name for name in sorted(files)):
-            if is_included(path, is_folder=False):
-                yield from _file(path, _name(path, root), tally)
-
-
-def _is_skipped(path: Path, name: str, top: Path, tally: Tally, *, is_folder: bool) -> bool:
-    """Return True, and count it, for clutter and for links that are not followed."""
-    is_link = path.is_symlink()
-    if is_clutter(path.name):
-        code, detail = "clutter", "another program stores it next to the pictures"
-    elif is_link and is_folder:
-        code, detail = "link_to_folder", "links to folders are not followed"
-    elif is_link and not Path(os.path.realpath(path)).is_relative_to(top):
-        code = "link_outside"
-        detail = f"the link leads outside of {top.name!r}; upload the folder that has its file"
-    else:
-        return False
-    tally.add(left_out=(JobError(source=name, code=code, detail=printable(detail)),))
-    return True
 
 
 def steps(files: Iterable[T], count: int = FILES_A_STEP) -> Iterator[list[T]]:
@@ -168,18 +176,3 @@ def is_caused_by_files(error: Exception) -> bool:
     if isinstance(error, ApiError):
         return error.status in _FILE_STATUSES
     return isinstance(error, UsageError) or not isinstance(error, LookalikeError)
-
-
-def _file(path: Path, name: str, tally: Tally) -> Iterator[FolderFile]:
-    try:
-        found = path.stat()
-    except OSError as error:
-        tally.add(found=1, failed=(failure_of(name, error),))
-        return
-    if stat.S_ISREG(found.st_mode):
-        tally.add(found=1)
-        yield FolderFile(path, name, found.st_size)
-
-
-def _name(path: Path, root: Path) -> str:
-    return printable(path.relative_to(root).as_posix())

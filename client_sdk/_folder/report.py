@@ -10,18 +10,12 @@ from pathlib import Path
 from client_sdk._progress import showing
 from client_sdk.errors import ApiError, JobFailed, LookalikeError, UsageError
 from client_sdk.schemas import Job, JobError
-from client_sdk.schemas.fields import Answer
+from client_sdk.schemas.answer import Answer
 
 
 @dataclass(frozen=True, slots=True)
 class FolderFile:
-    """A file of the folder.
-
-    Attributes:
-        name: The path relative to the folder, with slashes.
-        size: The number of bytes.
-        sha256: The SHA-256 of its bytes, in hex; empty until the file was read.
-    """
+    """A file of the folder, named by its path below it; `sha256` is empty until it was read."""
 
     path: Path
     name: str
@@ -81,10 +75,7 @@ class UploadStopped(LookalikeError):
 
 
 class Tally:
-    """Counts of the outcomes of files; several threads may add to them.
-
-    `on_change` is called after every change, with a line that describes the counts.
-    """
+    """Counts of files, for several threads; `on_change` gets a line about them at each change."""
 
     def __init__(self, on_change: Callable[[str], object] | None = None) -> None:
         self._lock = threading.RLock()
@@ -130,13 +121,9 @@ def failure_of(name: str, error: Exception) -> JobError:
 
 @contextmanager
 def counted(*, shown: bool) -> Generator[Tally]:
-    """Yield the counts of an upload, and show them on stderr if `shown`.
-
-    Raises:
-        UploadStopped: If an error other than a `UsageError` stops the upload.
-    """
+    """Yield the counts of an upload, and show them on stderr if `shown`."""
     with showing(shown=shown) as show:
-        tally = Tally(show)
+        tally = Tally(None if show is None else show.line)
         try:
             yield tally
         except UsageError:

@@ -3,7 +3,8 @@
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from types import NoneType
 from typing import Literal, Self
@@ -11,23 +12,23 @@ from typing import Literal, Self
 import httpx
 
 from client_sdk._arguments import checked
-from client_sdk._calls.call import READY, Call
-from client_sdk._sync.collections import CollectionCalls
+from client_sdk._calls.call import READY, Call, Page
 from client_sdk._sync.connection import Connection
-from client_sdk._sync.images import ImageCalls
+from client_sdk._sync.handles import CollectionHandle
 from client_sdk._sync.indexing import IndexingCalls
 from client_sdk._sync.local import LocalTransport
+from client_sdk._sync.results import Image
 from client_sdk._sync.retries import RetryTransport
 from client_sdk._sync.searching import SearchCalls
 from client_sdk._transport import local, settings
 from client_sdk._transport.polling import Polling
 from client_sdk._transport.retries import Retries
-from client_sdk.errors import LookalikeError
-from client_sdk.schemas import Info
+from client_sdk.errors import LookalikeError, UsageError
+from client_sdk.schemas import DEFAULT_COLLECTION, Collection, Count, Deleted, Info
 
 
 @checked
-class Client(SearchCalls, ImageCalls, IndexingCalls, CollectionCalls):
+class Client(SearchCalls, IndexingCalls):
     """A client of one Lookalike service.
 
     Every method raises `ApiError` if the service rejects the request, `ConnectError` or
@@ -123,7 +124,9 @@ class Client(SearchCalls, ImageCalls, IndexingCalls, CollectionCalls):
         """
         url = settings.LOCAL_URL
         settings.resolve(url, "", timeout)  # fails before a service is opened
-        service = local.open_service(folder, model, roots, precision, threads)
+        service = local.open_service(
+            folder, model=model, roots=roots, precision=precision, threads=threads
+        )
         return cls(url, token="", timeout=timeout, transport=LocalTransport(service))
 
     def with_options(self, *, timeout: float) -> Self:
@@ -135,8 +138,12 @@ class Client(SearchCalls, ImageCalls, IndexingCalls, CollectionCalls):
             timeout: Seconds that each step of a request may take.
         """
         other = copy.copy(self)
-        other._connection = self._connection.with_timeout(timeout)
+        other._connection = copy.copy(self._connection)
+        other._connection.settings = replace(self._connection.settings, timeout=timeout)
         return other
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._connection.settings.address!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -175,6 +182,97 @@ class Client(SearchCalls, ImageCalls, IndexingCalls, CollectionCalls):
     def info(self) -> Info:
         """Return the version, model, engine, index and limits of the service."""
         return self._connection.send(Call("GET", "/info", Info))
+
+    def images(
+        self,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+        prefix: str | None = None,
+        filter: str | None = None,
+        page_size: int = 100,
+    ) -> Iterator[Image]:
+        """Yield the images of a collection in the order of their ids.
+
+        Args:
+            collection: The collection.
+            prefix: Yield only images whose source begins with this.
+            filter: Yield only images that pass this expression over their metadata.
+            page_size: The number of images that one request fetches.
+        """
+        fields = {"collection": collection, "prefix": prefix, "filter": filter, "limit": page_size}
+        return self._connection.items(Call("GET", "/images", Page[Image], fields=fields))
+
+    def count(self, *, collection: str = DEFAULT_COLLECTION, filter: str | None = None) -> int:
+        """Count the images of a collection, or those that pass a filter."""
+        fields = {"collection": collection, "filter": filter}
+        answer = self._connection.send(Call("GET", "/count", Count, fields=fields))
+        return answer.count
+
+    def image(self, image_id: int) -> Image:
+        """Return one image: its name, sources, size and metadata.
+
+        Its methods fetch its picture and its descriptor, and change its metadata.
+        """
+        return self._connection.send(Call("GET", f"/images/{image_id}", Image))
+
+    def delete(
+        self,
+        ids: int | Iterable[int] | None = None,
+        *,
+        filter: str | None = None,
+        all: bool = False,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> int:
+        """Delete images of a collection, and return the number of deleted images.
+
+        Args:
+            ids: The id of an image, or several ids.
+            filter: Instead of ids, an expression over the metadata that selects the images, such
+                as `shop == "north" and price < 20`.
+            all: Instead of ids, every image of the collection.
+            collection: The collection.
+
+        Raises:
+            UsageError: If not exactly one of `ids`, `filter` and `all` is given.
+        """
+        if [ids is not None, filter is not None, all].count(True) != 1:
+            raise UsageError(
+                "delete() takes exactly one of ids, filter=... and all=True; nothing was deleted"
+            )
+        fields = {
+            "collection": collection,
+            "ids": [ids] if isinstance(ids, int) else ids,
+            "filter": filter,
+            "all": all or None,
+        }
+        answer = self._connection.send(Call("POST", "/delete", Deleted, fields=fields))
+        return answer.deleted
+
+    def collections(self) -> tuple[Collection, ...]:
+        """Return all collections, sorted by name."""
+        call = Call("GET", "/collections", Page[Collection])
+        return self._connection.send(call).items
+
+    def collection(self, name: str) -> CollectionHandle:
+        """Return the handle of a collection, without a request: it need not exist.
+
+        client.collection("hats").reindex("vgg16-rmac4")
+        """
+        return CollectionHandle(name, self._connection)
+
+    def create_collection(
+        self, name: str, descriptor: str | None = None, *, ttl_seconds: int | None = None
+    ) -> Collection:
+        """Create an empty collection.
+
+        Args:
+            name: The name, of letters, digits, `-`, `_` and `.`.
+            descriptor: Such as `vgg16-rmac4`; by default the service chooses.
+            ttl_seconds: The service deletes the collection this many seconds after its last
+                change; by default never.
+        """
+        fields = {"name": name, "descriptor": descriptor, "ttl_seconds": ttl_seconds}
+        return self._connection.send(Call("POST", "/collections", Collection, fields=fields))
 
 
 class _ClientTransport(httpx.BaseTransport):

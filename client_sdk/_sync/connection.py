@@ -1,18 +1,16 @@
 # Generated from client_sdk/_async/connection.py by `make sync`; edit that file instead.
 """The connection of a client to its service."""
 
-import copy
 import math
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
 from client_sdk._calls.call import AnswerT, Call, ItemT, Page
 from client_sdk._transport.failures import check_version, from_response
-from client_sdk._transport.settings import Settings
+from client_sdk._transport.settings import MAX_SILENCE_SECONDS, Settings
 from client_sdk.errors import UnexpectedAnswer
 
 
@@ -35,12 +33,6 @@ class Connection:
             headers={**headers, **chosen.headers},
             transport=transport,
         )
-
-    def with_timeout(self, timeout: float) -> Self:
-        """Return a connection that differs only in the timeout."""
-        other = copy.copy(self)
-        other.settings = replace(self.settings, timeout=timeout)
-        return other
 
     def close(self) -> None:
         self._http.close()
@@ -65,7 +57,8 @@ class Connection:
             call = call.after(page.next_cursor)
 
     def events(self, call: Call[Any]) -> Generator[ServerSentEvent]:
-        with call.prepared(self._http, self.settings.stream_limits, once=True) as request:
+        timeout = self.settings.limits(least_read=MAX_SILENCE_SECONDS)
+        with call.prepared(self._http, timeout, once=True) as request:
             response = self._http.send(request, stream=True)
             try:
                 self._check(response)

@@ -11,9 +11,9 @@ from client_sdk._calls.call import Call, key_header
 from client_sdk._calls.pictures import Part
 from client_sdk._folder import plan
 from client_sdk._folder.report import FolderFile, UploadReport, counted, failure_of
-from client_sdk._folder.workers import each
 from client_sdk._sync.connection import Connection
-from client_sdk._sync.jobs import JobHandle
+from client_sdk._sync.handles import JobHandle
+from client_sdk._transport.workers import each
 from client_sdk.errors import CollectionNotFound, JobFailed, LookalikeError
 from client_sdk.schemas import Info, Known
 
@@ -31,7 +31,7 @@ class FolderUpload:
     def run(self, folder: str | os.PathLike[str]) -> UploadReport:
         """Send the files that the service does not have, and return a report on all files."""
         with counted(shown=self._options.progress) as self._tally:
-            files = plan.steps(plan.files_of(folder, self._options, self._tally))
+            files = plan.steps(plan.Walk(folder, self._options, self._tally))
             info = self._connection.send(Call("GET", "/info", Info))
             while step := next(files, None):
                 if self._options.skip_known:
@@ -51,8 +51,8 @@ class FolderUpload:
 
     def _known(self, files: Iterable[FolderFile]) -> set[str]:
         digests = [file.sha256 for file in files]
-        body = {"collection": self._options.collection, "sha256": digests}
-        call = Call("POST", "/known", Known, body=body, is_idempotent=True)
+        fields = {"collection": self._options.collection, "sha256": digests}
+        call = Call("POST", "/known", Known, fields=fields, is_idempotent=True)
         try:
             answer = self._connection.send(call)
         except CollectionNotFound:  # the first upload creates it
@@ -63,10 +63,10 @@ class FolderUpload:
         """Send files in one request; if it is rejected because of a file, send each half alone."""
         metadata = self._options.metadata
         text = json_text("metadata", metadata) if metadata else None
-        body = {"collection": self._options.collection, "metadata": text}
+        fields = {"collection": self._options.collection, "metadata": text}
         parts = tuple(Part("files", file.name, file.path) for file in batch)
         headers = key_header(None)
-        call = Call("POST", "/train", JobHandle, headers=headers, body=body, parts=parts)
+        call = Call("POST", "/train", JobHandle, headers=headers, fields=fields, parts=parts)
         try:
             job = self._connection.send(call)
         except (LookalikeError, OSError) as error:

@@ -14,7 +14,7 @@ from client_sdk._folder.plan import FolderOptions
 from client_sdk._folder.report import UploadReport
 from client_sdk._sync.connection import Connection
 from client_sdk._sync.folders import FolderUpload
-from client_sdk._sync.jobs import JobHandle
+from client_sdk._sync.handles import JobHandle
 from client_sdk.errors import UsageError
 from client_sdk.schemas import DEFAULT_COLLECTION, Job, JobState
 
@@ -63,7 +63,7 @@ class IndexingCalls:
         """
         if path is None and manifest is None:
             raise UsageError("train() needs a path, or manifest=...")
-        body = {
+        fields = {
             "path": _posix(path),
             "manifest": _posix(manifest),
             "recursive": recursive,
@@ -71,7 +71,7 @@ class IndexingCalls:
             "prune": prune or None,
             **_shared(options),
         }
-        return self._start(body, options.get("idempotency_key"))
+        return self._start(fields, options.get("idempotency_key"))
 
     def upload(
         self,
@@ -94,8 +94,8 @@ class IndexingCalls:
             idempotency_key: The same as in `train`.
         """
         parts = to_parts("files", images)
-        body = {"collection": collection, "metadata": _metadata_text(metadata, len(parts))}
-        return self._start(body, idempotency_key, parts)
+        fields = {"collection": collection, "metadata": _metadata_text(metadata, len(parts))}
+        return self._start(fields, idempotency_key, parts)
 
     def upload_folder(
         self, folder: str | os.PathLike[str], **options: Unpack[FolderKeywords]
@@ -142,9 +142,9 @@ class IndexingCalls:
             **options: The same as in `train`.
         """
         text = _metadata_text(options.get("metadata"))
-        body = {"path": _posix(path), **_shared(options), "metadata": text}
+        fields = {"path": _posix(path), **_shared(options), "metadata": text}
         parts = (to_part("manifest", manifest),)
-        return self._start(body, options.get("idempotency_key"), parts)
+        return self._start(fields, options.get("idempotency_key"), parts)
 
     def job(self, job: Job | str | None = None) -> JobHandle:
         """Return a job by its id; without an id, the newest job.
@@ -167,14 +167,14 @@ class IndexingCalls:
             collection: Yield only jobs of this collection.
         """
         states = [state] if isinstance(state, str) else list(state)
-        wanted = {"state": states or None, "collection": collection, "limit": 100}
-        return self._connection.items(Call("GET", "/jobs", Page[JobHandle], params=wanted))
+        fields = {"state": states or None, "collection": collection, "limit": 100}
+        return self._connection.items(Call("GET", "/jobs", Page[JobHandle], fields=fields))
 
     def _start(
-        self, body: Mapping[str, object], key: str | None, parts: tuple[Part, ...] = ()
+        self, fields: Mapping[str, object], key: str | None, parts: tuple[Part, ...] = ()
     ) -> JobHandle:
         headers = key_header(key)
-        call = Call("POST", "/train", JobHandle, headers=headers, body=body, parts=parts)
+        call = Call("POST", "/train", JobHandle, headers=headers, fields=fields, parts=parts)
         return self._connection.send(call)
 
 

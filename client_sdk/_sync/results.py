@@ -1,19 +1,20 @@
 # Generated from client_sdk/_async/results.py by `make sync`; edit that file instead.
 """Answers that are bound to a connection, with methods that use it."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, cast
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
 
 from pydantic import BaseModel, PrivateAttr
 
 from client_sdk import schemas
 from client_sdk._arguments import check_json, checked
 from client_sdk._calls.call import Call
-from client_sdk._calls.listing import Listing, table
-from client_sdk._folder.workers import thumbnail_urls
+from client_sdk._calls.listing import table, thumbnail_urls
 from client_sdk._sync.connection import Connection
 from client_sdk.errors import UsageError
-from client_sdk.schemas import compare, descriptors
+from client_sdk.schemas import compare
+
+ImageT = TypeVar("ImageT", bound=BaseModel)
 
 
 class Bound(BaseModel):
@@ -56,6 +57,36 @@ class Bound(BaseModel):
         return self._wire().model_validate, (self.model_dump(),)
 
 
+class Listing(Bound, Generic[ImageT]):
+    """An answer that is a sequence of images: iterate over it, index it, ask for its `len`."""
+
+    _list: ClassVar[str]
+
+    @property
+    def _listed(self) -> tuple[ImageT, ...]:
+        return cast("tuple[ImageT, ...]", getattr(self, self._list))
+
+    def __iter__(self) -> Iterator[ImageT]:  # type: ignore[override] # pydantic yields its fields
+        return iter(self._listed)
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    @overload
+    def __getitem__(self, at: int) -> ImageT: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[ImageT, ...]: ...
+    def __getitem__(self, at: int | slice) -> ImageT | tuple[ImageT, ...]:
+        return self._listed[at]
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the images as dictionaries, such as `pandas.DataFrame` takes."""
+        return [image.model_dump(by_alias=False) for image in self._listed]
+
+    def _repr_html_(self) -> str:
+        return table(self._listed, thumbnail_urls(self._listed, self._connection))
+
+
 @checked
 class StoredImage(Bound):
     """A stored image with methods that fetch its picture and change its metadata."""
@@ -70,19 +101,19 @@ class StoredImage(Bound):
     def thumbnail(self, *, size: int | None = None) -> bytes:
         """Return a small WebP whose longer side has `size` pixels."""
         path = f"/images/{self.image_id}/thumbnail"
-        return self._sender.send(Call("GET", path, bytes, params={"size": size}))
+        return self._sender.send(Call("GET", path, bytes, fields={"size": size}))
 
-    def descriptor(self) -> descriptors.Descriptor:
+    def descriptor(self) -> schemas.Descriptor:
         """Return the descriptor, the unit vector that searches compare."""
-        body = {"image_id": self.image_id, "collection": schemas.DEFAULT_COLLECTION}
-        call = Call("POST", "/describe", descriptors.Descriptor, body=body, is_idempotent=True)
+        fields = {"image_id": self.image_id, "collection": schemas.DEFAULT_COLLECTION}
+        call = Call("POST", "/describe", schemas.Descriptor, fields=fields, is_idempotent=True)
         return self._sender.send(call)
 
     def update_metadata(self, metadata: Mapping[str, Any]) -> "Image":
         """Replace all metadata of the image, and return the changed image."""
-        body = {"metadata": check_json("metadata", metadata)}
+        fields = {"metadata": check_json("metadata", metadata)}
         path = f"/images/{self.image_id}"
-        call = Call("PATCH", path, Image, body=body, is_idempotent=True)
+        call = Call("PATCH", path, Image, fields=fields, is_idempotent=True)
         return self._sender.send(call)
 
 
@@ -98,23 +129,11 @@ class Image(schemas.Image, StoredImage): ...
 class GroupedImage(compare.GroupedImage, StoredImage): ...
 
 
-class SearchResponse(schemas.SearchResponse, Listing[Hit], Bound):
+class SearchResponse(schemas.SearchResponse, Listing[Hit]):
+    _list: ClassVar[str] = "hits"
     hits: tuple[Hit, ...]  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    @property
-    def _listed(self) -> tuple[Hit, ...]:
-        return self.hits
 
-    def _repr_html_(self) -> str:
-        return table(self.hits, thumbnail_urls(self.hits, self._connection))
-
-
-class DuplicateGroup(compare.DuplicateGroup, Listing[GroupedImage], Bound):
+class DuplicateGroup(compare.DuplicateGroup, Listing[GroupedImage]):
+    _list: ClassVar[str] = "images"
     images: tuple[GroupedImage, ...]  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    @property
-    def _listed(self) -> tuple[GroupedImage, ...]:
-        return self.images
-
-    def _repr_html_(self) -> str:
-        return table(self.images, thumbnail_urls(self.images, self._connection))

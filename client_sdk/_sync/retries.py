@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import httpx
 
-from client_sdk._transport.retries import RETRYABLE, Attempts, Retries, is_repeatable, with_body
+from client_sdk._transport.retries import RETRYABLE, Attempts, Retries, is_repeatable
 
 
 class RetryTransport(httpx.BaseTransport):
@@ -38,26 +38,26 @@ class RetryTransport(httpx.BaseTransport):
             return self._transport.handle_request(request)
         attempts = Attempts(request, self._retries)
         while True:
+            outcome: httpx.Response | httpx.TransportError
             try:
-                response = self._whole(request)
+                outcome = self._whole(request)
             except RETRYABLE as error:
-                pause = attempts.pause_after(error)
-                if pause is None:
-                    raise
-            else:
-                pause = attempts.pause_after(response)
-                if pause is None:
-                    return attempts.last(response)
+                outcome = error
+            pause = attempts.pause_after(outcome)
+            if pause is None:
+                return attempts.last(outcome)
             self._sleep(pause)
 
     def close(self) -> None:
         self._transport.close()
 
     def _whole(self, request: httpx.Request) -> httpx.Response:
+        """Return the response with its complete body, which is still content-encoded."""
         response = self._transport.handle_request(request)
         try:
             assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - for the types
-            body = b"".join([piece for piece in response.stream])
+            body = httpx.ByteStream(b"".join([piece for piece in response.stream]))
         finally:
             response.close()
-        return with_body(response, body)
+        status, headers = response.status_code, response.headers
+        return httpx.Response(status, headers=headers, stream=body, extensions=response.extensions)

@@ -7,14 +7,13 @@ from typing import Any, Unpack, cast
 from client_sdk._arguments import check_least, checked
 from client_sdk._calls.call import AnswerT, Call, Page
 from client_sdk._calls.options import SearchKeywords
-from client_sdk._calls.pictures import Picture, Query, is_url, stored_id, to_part
-from client_sdk._folder.workers import each
+from client_sdk._calls.pictures import Part, Picture, Query, is_url, stored_id, to_part
 from client_sdk._sync.connection import Connection
 from client_sdk._sync.results import DuplicateGroup, SearchResponse
+from client_sdk._transport.workers import each
 from client_sdk.errors import LookalikeError
-from client_sdk.schemas import DEFAULT_COLLECTION
+from client_sdk.schemas import DEFAULT_COLLECTION, Descriptor
 from client_sdk.schemas.compare import Comparison
-from client_sdk.schemas.descriptors import Descriptor
 
 
 @checked
@@ -99,14 +98,13 @@ class SearchCalls:
             b: The other picture or id.
             collection: The collection whose descriptor is used; stored images may be in any.
         """
-        ids = {"a": stored_id(a), "b": stored_id(b)}
+        fields = {"collection": collection, "a_id": stored_id(a), "b_id": stored_id(b)}
         parts = tuple(
             to_part(name, cast("Picture", picture), number)
             for number, (name, picture) in enumerate((("a", a), ("b", b)), 1)
-            if ids[name] is None
+            if fields[f"{name}_id"] is None
         )
-        body = {"collection": collection, "a_id": ids["a"], "b_id": ids["b"]}
-        call = Call("POST", "/compare", Comparison, body=body, parts=parts, is_idempotent=True)
+        call = Call("POST", "/compare", Comparison, fields=fields, parts=parts, is_idempotent=True)
         return self._connection.send(call)
 
     def duplicates(
@@ -127,15 +125,15 @@ class SearchCalls:
                 not be the same picture. By default, only duplicates are grouped.
             page_size: The number of groups that one request fetches.
         """
-        body = {"collection": collection, "min_score": min_score, "limit": page_size}
+        fields = {"collection": collection, "min_score": min_score, "limit": page_size}
         kind = Page[DuplicateGroup]
-        return self._connection.items(
-            Call("POST", "/duplicates", kind, body=body, is_idempotent=True)
-        )
+        call = Call("POST", "/duplicates", kind, fields=fields, is_idempotent=True)
+        return self._connection.items(call)
 
 
 def _query_call(query: Query, path: str, kind: type[AnswerT], **options: Any) -> Call[AnswerT]:
     """Return the call about a picture, a URL or a stored image."""
+    parts: tuple[Part, ...] = ()
     image_id = stored_id(query)
     if is_url(query):
         options["url"] = query
@@ -143,5 +141,4 @@ def _query_call(query: Query, path: str, kind: type[AnswerT], **options: Any) ->
         options["image_id"] = image_id
     else:
         parts = (to_part("file", cast("Picture", query)),)
-        return Call("POST", path, kind, body=options, parts=parts, is_idempotent=True)
-    return Call("POST", path, kind, body=options, is_idempotent=True)
+    return Call("POST", path, kind, fields=options, parts=parts, is_idempotent=True)

@@ -21,14 +21,20 @@ def from_response(response: httpx.Response) -> errors.ApiError:
     Its class is that of the code. For an unknown code, or an answer without one, as from a proxy,
     it is the only class with this status, or else `ApiError`.
     """
-    problem = _problem(response)
+    status = response.status_code
+    try:
+        problem = Problem.model_validate_json(response.content)
+        code, detail, request_id = problem.code, problem.detail, problem.request_id
+    except ValidationError:
+        phrase = response.reason_phrase or "failed without a reason"
+        quoted = " ".join(response.text.split())[:MAX_QUOTED]
+        code, detail = f"http_{status}", f"{phrase}: {quoted}" if quoted else phrase
+        request_id = response.headers.get("x-request-id")
     known = errors.ApiError.__subclasses__()
-    kinds = [kind for kind in known if kind.known_code == problem.code]
-    if not kinds:
-        kinds = [kind for kind in known if kind.known_status == response.status_code]
+    kinds = [kind for kind in known if kind.known_code == code]
+    kinds = kinds or [kind for kind in known if kind.known_status == status]
     kind = kinds[0] if len(kinds) == 1 else errors.ApiError
-    details = problem.code, problem.detail, problem.request_id
-    return kind(response.status_code, *details, retry_after(response))
+    return kind(status, code, detail, request_id, retry_after(response))
 
 
 def from_httpx(error: Exception, address: str) -> errors.LookalikeError:
@@ -45,22 +51,6 @@ def from_httpx(error: Exception, address: str) -> errors.LookalikeError:
     if isinstance(error, httpx.TransportError):
         return errors.ConnectError(f"the connection to {address} broke: {reason}")
     return errors.UnexpectedAnswer(f"the answer of {address} cannot be read: {reason}")
-
-
-def _problem(response: httpx.Response) -> Problem:
-    try:
-        return Problem.model_validate_json(response.content)
-    except ValidationError:
-        pass
-    phrase = response.reason_phrase or "failed without a reason"
-    quoted = " ".join(response.text.split())[:MAX_QUOTED]
-    return Problem(
-        title=phrase,
-        status=response.status_code,
-        detail=f"{phrase}: {quoted}" if quoted else phrase,
-        code=f"http_{response.status_code}",
-        request_id=response.headers.get("x-request-id"),
-    )
 
 
 def retry_after(response: httpx.Response) -> float | None:

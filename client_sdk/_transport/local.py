@@ -5,14 +5,14 @@ It imports the service by name on first use, because that needs the extra `local
 
 import asyncio
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future
-from pathlib import Path, PurePath
+from contextlib import contextmanager
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 import httpx
 
-from client_sdk._transport import settings
 from client_sdk.errors import LocalUnavailable, UsageError
 
 _MODULE = "bento_service.local.opening"
@@ -24,23 +24,11 @@ Exchange = Any
 """A running request: `head` and `piece()` are futures; `close()` stops reading."""
 
 
-def open_service(
-    folder: str | PurePath | None,
-    model: str | PurePath | None = None,
-    roots: Sequence[str | PurePath] = (),
-    precision: str | None = None,
-    threads: int | None = None,
-) -> Service:
-    """Open a service in this process; see `Client.local`."""
+def open_service(folder: str | PurePath | None, **options: Any) -> Service:
+    """Open a service in this process; `Client.local` describes the arguments."""
     opening = _opening()
     try:
-        return opening.open_local(
-            None if folder is None else Path(folder),
-            settings.model_folder(model),
-            roots=[Path(root) for root in roots],
-            precision=precision,
-            threads=threads,
-        )
+        return opening.open_local(folder, **options)
     except opening.failure as error:
         raise LocalUnavailable(str(error)) from error
     except (OSError, ValueError) as error:  # such as a path that is not valid
@@ -72,24 +60,27 @@ def start_exchange(service: Service, request: httpx.Request) -> Exchange:
 
 def result_of(exchange: Exchange, answer: "Future[T]", request: httpx.Request) -> T:
     """Wait for a part of an answer; raise the errors of httpx if it does not arrive."""
-    seconds: float | None = request.extensions.get("timeout", {}).get("read")
-    try:
+    with _reading(exchange, answer, request) as seconds:
         return answer.result(seconds)
-    except TimeoutError as error:
-        answer.cancel()
-        exchange.close()
-        raise httpx.ReadTimeout(f"no data within {seconds} s", request=request) from error
-    except ConnectionError as error:
-        raise httpx.ReadError(str(error), request=request) from error
 
 
 async def async_result_of(exchange: Exchange, answer: "Future[T]", request: httpx.Request) -> T:
     """Wait for a part of an answer without blocking the event loop."""
-    seconds: float | None = request.extensions.get("timeout", {}).get("read")
-    try:
+    with _reading(exchange, answer, request) as seconds:
         async with asyncio.timeout(seconds):
             return await asyncio.wrap_future(answer)
+
+
+@contextmanager
+def _reading(
+    exchange: Exchange, answer: "Future[Any]", request: httpx.Request
+) -> Generator[float | None]:
+    """Yield the longest wait, in seconds; stop the exchange if the block ends early."""
+    seconds: float | None = request.extensions.get("timeout", {}).get("read")
+    try:
+        yield seconds
     except TimeoutError as error:
+        answer.cancel()
         exchange.close()
         raise httpx.ReadTimeout(f"no data within {seconds} s", request=request) from error
     except ConnectionError as error:

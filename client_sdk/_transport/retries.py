@@ -22,12 +22,7 @@ REPEATABLE = "lookalike.repeatable"
 
 _log = logging.getLogger("lookalike")
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
-RETRYABLE = (
-    httpx.ConnectTimeout,
-    httpx.NetworkError,
-    httpx.ProxyError,
-    httpx.RemoteProtocolError,
-)
+RETRYABLE = (httpx.ConnectTimeout, httpx.NetworkError, httpx.ProxyError, httpx.RemoteProtocolError)
 """The exceptions after which a request is retried."""
 
 # Raised before the request was sent, so that it had no effect.
@@ -45,8 +40,7 @@ class Retries:
     Attributes:
         attempts: The largest number of attempts; 1 means no retries.
         seconds: The longest time between the first attempt and the start of another one.
-        first_pause: The longest pause before the second attempt, in seconds; it doubles with each
-            attempt.
+        first_pause: The longest pause before the second attempt, in seconds; then it doubles.
         longest_pause: The limit of the doubling, in seconds; `Retry-After` may be longer.
 
     Raises:
@@ -75,28 +69,24 @@ class Retries:
         return cls(attempts=given + 1)
 
 
+@dataclass
 class Attempts:
     """The attempts of one request, and the pauses between them."""
 
-    def __init__(
-        self,
-        request: httpx.Request,
-        retries: Retries,
-        clock: Callable[[], float] = time.monotonic,
-        draw: Callable[[], float] = random.random,
-    ) -> None:
-        self._request = request
-        self._retries = retries
-        self._clock = clock
-        self._draw = draw
-        self._end = clock() + retries.seconds
-        self._sent = 0
-        self._may_be_done = False
+    request: httpx.Request
+    retries: Retries
+    clock: Callable[[], float] = time.monotonic
+    draw: Callable[[], float] = random.random
+    _sent: int = 0
+    _may_be_done: bool = False
+
+    def __post_init__(self) -> None:
+        self._end = self.clock() + self.retries.seconds
 
     def pause_after(self, outcome: httpx.Response | httpx.TransportError) -> float | None:
         """Return the seconds until the next attempt; `None` if this outcome is the last."""
         self._sent += 1
-        asked, limits = 0.0, self._retries
+        asked, limits = 0.0, self.retries
         if isinstance(outcome, httpx.Response):
             if outcome.status_code not in PASSING_STATUSES:
                 return None
@@ -107,23 +97,21 @@ class Attempts:
         if self._sent >= limits.attempts:
             return None
         ceiling = min(limits.first_pause * 2.0 ** (self._sent - 1), limits.longest_pause)
-        pause = asked + self._draw() * ceiling
-        if self._clock() + pause >= self._end:
+        pause = asked + self.draw() * ceiling
+        if self.clock() + pause >= self._end:
             return None
-        place = f"{self._request.method} {self._request.url.path}"
+        place = f"{self.request.method} {self.request.url.path}"
         attempt = f"attempt {self._sent + 1} of {limits.attempts}"
         _log.info("%s: %s; %s in %.1f s", place, what, attempt, pause)
         return pause
 
-    def last(self, response: httpx.Response) -> httpx.Response:
-        """Return the final answer of the request.
-
-        If an attempt of a DELETE succeeded but its answer was lost, the retry answers 404. Such a
-        404 becomes 204.
-        """
-        if self._may_be_done and self._request.method == "DELETE" and response.status_code == 404:
-            return httpx.Response(204, request=self._request)
-        return response
+    def last(self, outcome: httpx.Response | httpx.TransportError) -> httpx.Response:
+        """Return the final answer of the request, or raise its error."""
+        if isinstance(outcome, httpx.TransportError):
+            raise outcome
+        if self._may_be_done and self.request.method == "DELETE" and outcome.status_code == 404:
+            return httpx.Response(204)  # an earlier attempt succeeded, but its answer was lost
+        return outcome
 
 
 def is_repeatable(request: httpx.Request) -> bool:
@@ -133,13 +121,3 @@ def is_repeatable(request: httpx.Request) -> bool:
         return bool(marked)
     harmless = request.method in _IDEMPOTENT or "idempotency-key" in request.headers
     return harmless and isinstance(request.stream, httpx.ByteStream)
-
-
-def with_body(response: httpx.Response, body: bytes) -> httpx.Response:
-    """Return the response with a complete body, which is still content-encoded."""
-    return httpx.Response(
-        response.status_code,
-        headers=response.headers,
-        stream=httpx.ByteStream(body),
-        extensions=response.extensions,
-    )

@@ -7,7 +7,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TypeVar
 from urllib.request import getproxies, proxy_bypass
 
@@ -20,7 +20,6 @@ LOCAL = "local:"
 """The prefix of the folder of a service inside this process, in place of an address."""
 LOCAL_URL = "http://localhost"
 """The address of such a service in requests and messages."""
-DEFAULT_TIMEOUT = 60.0
 MAX_CONNECT_SECONDS = 5.0
 MAX_SILENCE_SECONDS = 45.0  # of a stream; the service sends a heartbeat every 15 s
 
@@ -38,9 +37,7 @@ class Settings:
     """The settings of a client.
 
     Attributes:
-        base_url: The scheme, host, port and optional path, such as `https://host/lookalike`.
-        timeout: Seconds that each step of a request may take: sending a piece, or waiting for
-            the next piece of the answer.
+        timeout: Seconds for each step of a request, such as the wait for a piece of the answer.
         folder: The data folder of a service inside this process, empty for a temporary one.
     """
 
@@ -54,21 +51,20 @@ class Settings:
             raise UsageError(f"timeout={self.timeout!r}; give a number of seconds above 0")
 
     @property
+    def address(self) -> str:
+        """The address as a caller gives it, but without a password."""
+        return _hidden(self.base_url) if self.folder is None else f"{LOCAL}{self.folder}"
+
+    @property
     def headers(self) -> dict[str, str]:
         """The headers of every request."""
         return {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
 
-    def limits(self, within: float = math.inf) -> httpx.Timeout:
+    def limits(self, within: float = math.inf, *, least_read: float = 0.0) -> httpx.Timeout:
         """Return the time limits of one request; no step may take longer than `within` seconds."""
         seconds = min(self.timeout, within)
-        return httpx.Timeout(seconds, connect=min(seconds, MAX_CONNECT_SECONDS))
-
-    @property
-    def stream_limits(self) -> httpx.Timeout:
-        """The time limits of a stream, which may receive nothing but heartbeats."""
-        connect = min(self.timeout, MAX_CONNECT_SECONDS)
-        read = max(self.timeout, MAX_SILENCE_SECONDS)
-        return httpx.Timeout(self.timeout, connect=connect, read=read)
+        connect, read = min(seconds, MAX_CONNECT_SECONDS), max(seconds, least_read)
+        return httpx.Timeout(seconds, connect=connect, read=read)
 
 
 def resolve(
@@ -81,7 +77,11 @@ def resolve(
     if token is None:
         token = environ.get("LOOKALIKE_TOKEN", "")
     if timeout is None:
-        timeout = _seconds(environ.get("LOOKALIKE_TIMEOUT") or str(DEFAULT_TIMEOUT))
+        text = environ.get("LOOKALIKE_TIMEOUT") or "60"
+        try:
+            timeout = float(text)
+        except ValueError as error:
+            raise UsageError(f"LOOKALIKE_TIMEOUT is {text!r}; give a number of seconds") from error
     address = base_url or environ.get("LOOKALIKE_URL") or DEFAULT_URL
     if address.startswith(LOCAL):
         folder = address.removeprefix(LOCAL)
@@ -93,49 +93,40 @@ def check_one_of(
     settings: Settings, transport: object, http_client: object, verify: object
 ) -> None:
     """Raise a `UsageError` if two arguments choose the way to the service."""
-    ways = {
-        "local:": settings.folder,
-        "transport": transport,
-        "http_client": http_client,
-        "verify": verify,
-    }
-    chosen = [name for name, way in ways.items() if way is not None]
+    ways = settings.folder, transport, http_client, verify
+    names = "local:", "transport", "http_client", "verify"
+    chosen = [name for name, way in zip(names, ways, strict=True) if way is not None]
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} exclude each other; give one of them")
-
-
-def model_folder(
-    given: str | PurePath | None = None, environ: Mapping[str, str] = os.environ
-) -> Path:
-    """Return the model's folder: the given one, else `LOOKALIKE_MODEL`, else one in the cache."""
-    named = given or environ.get("LOOKALIKE_MODEL")
-    if named:
-        return Path(named)
-    cache = environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "lookalike" / "model"
 
 
 def transport_of(kind: Callable[..., TransportT], base_url: str, verify: Verify) -> TransportT:
     """Return an httpx transport that uses the proxy and the certificates of the environment."""
     proxy = proxy_of(base_url)
-    trusted = _trusted(verify)
+    trusted = _trusted(verify, base_url)
     try:
         return kind(limits=_CONNECTIONS, proxy=proxy, verify=trusted)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         if proxy is None:
             raise
-        shown = re.sub(r"//.*@", "//...@", proxy)  # without its password
         is_socks = isinstance(error, ImportError)
         reason = "SOCKS needs `pip install 'httpx[socks]'`" if is_socks else "not an HTTP proxy"
         raise UsageError(
-            f"the proxy {shown} that the environment names for {base_url} cannot be used "
+            f"the proxy {_hidden(proxy)} that the environment names for {base_url} cannot be used "
             f"({reason}); name an HTTP proxy, or add the host to NO_PROXY"
         ) from error
 
 
-def _trusted(verify: Verify) -> ssl.SSLContext | bool:
+def _hidden(url: str) -> str:
+    """Return a URL without its user and password."""
+    return re.sub(r"//.*@", "//...@", url)
+
+
+def _trusted(verify: Verify, base_url: str) -> ssl.SSLContext | bool:
     if isinstance(verify, ssl.SSLContext | bool):
         return verify
+    if verify is None and httpx.URL(base_url).scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nothing; reading them takes 20 ms
     name = os.environ.get("SSL_CERT_FILE") if verify is None else str(verify)
     if not name:
         return True
@@ -182,10 +173,3 @@ def _bearer(token: str) -> str | None:
     if not (token.isascii() and token.isprintable()):
         raise UsageError("the token contains characters that no HTTP header can carry")
     return token or None
-
-
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise UsageError(f"LOOKALIKE_TIMEOUT is {text!r}; give a number of seconds") from error

@@ -13,11 +13,10 @@ import httpx
 import typer
 from typer import Option
 
-from client_sdk._progress import sanitised
 from client_sdk._sync.client import Client
 from client_sdk._transport import settings
 from client_sdk.cli.codes import Code, code_of
-from client_sdk.cli.screen import ESCAPING, Screen
+from client_sdk.cli.screen import ESCAPING, Screen, sanitised
 from client_sdk.errors import LookalikeError, Unauthenticated, UsageError
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., int | None])

@@ -14,7 +14,7 @@ from rich.progress import (
 from rich.text import Text
 
 from client_sdk import _progress
-from client_sdk._sync.jobs import JobHandle
+from client_sdk._sync.handles import JobHandle
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import NegativeAnswer, Session
 from client_sdk.cli.screen import Column, Field, Form, Screen, as_json, fields_of

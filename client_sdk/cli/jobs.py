@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 from typer import Option
 
-from client_sdk._sync.jobs import JobHandle
+from client_sdk._sync.handles import JobHandle
 from client_sdk.cli import options as given
 from client_sdk.cli.commands import NegativeAnswer, Session, command
 from client_sdk.cli.following import (

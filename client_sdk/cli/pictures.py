@@ -11,8 +11,8 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.text import Text
 
-from client_sdk._folder.workers import each
 from client_sdk._sync.results import StoredImage
+from client_sdk._transport.workers import each
 from client_sdk.cli.commands import Session
 from client_sdk.cli.screen import Form
 from client_sdk.errors import LookalikeError

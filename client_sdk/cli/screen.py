@@ -18,7 +18,6 @@ from rich.table import Table
 from rich.text import Text
 
 from client_sdk._folder.plan import steps
-from client_sdk._progress import sanitised
 
 ItemT = TypeVar("ItemT", bound=BaseModel)
 _ROWS_AT_ONCE = 100
@@ -95,6 +94,11 @@ def _in_terminal(value: object, style: str = "") -> Text:
     if isinstance(value, datetime):
         return Text(f"{value.astimezone():%Y-%m-%d %H:%M:%S}", style=style)
     return value if isinstance(value, Text) else Text(_in_pipe(value), style=style)
+
+
+def sanitised(line: str) -> str:
+    """Replace control characters, which file names may contain and terminals execute."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def fields_of(item: BaseModel, names: str) -> list[Field]:

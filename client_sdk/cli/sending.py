@@ -8,7 +8,7 @@ from typing import Any, cast
 from client_sdk._calls.options import FolderKeywords
 from client_sdk._folder.plan import steps
 from client_sdk._folder.report import Tally, UploadReport
-from client_sdk._sync.jobs import JobHandle
+from client_sdk._sync.handles import JobHandle
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import NegativeAnswer, Session
 from client_sdk.cli.following import show_failed, watched

@@ -1,9 +1,6 @@
-"""The wire models of the HTTP contract, version 2.
+"""The models of answers in the HTTP contract, version 2, which the client and the service share.
 
-The client and the service share them. Every model is immutable. Answers ignore unknown fields, so
-that an older client works with a newer service. Requests reject unknown fields and values of a
-wrong type: a string is neither a number nor a list, even if it has only digits.
-
+They are immutable, and ignore unknown fields, so that an older client works with a newer service.
 The `content_url` of an image (its bytes) and its `thumbnail_url` (a small WebP) are relative to the
 service.
 """
@@ -13,28 +10,17 @@ from typing import Any
 
 from pydantic import Field
 
+from client_sdk.schemas.answer import DEFAULT_COLLECTION as DEFAULT_COLLECTION
+from client_sdk.schemas.answer import Answer, Identified
 from client_sdk.schemas.compare import Lines, Verdict
-from client_sdk.schemas.fields import DEFAULT_COLLECTION as DEFAULT_COLLECTION
-from client_sdk.schemas.fields import Answer
 from client_sdk.schemas.jobs import Job as Job
 from client_sdk.schemas.jobs import JobError as JobError
-from client_sdk.schemas.jobs import JobErrorList as JobErrorList
-from client_sdk.schemas.jobs import JobList as JobList
 from client_sdk.schemas.jobs import JobState as JobState
 from client_sdk.schemas.jobs import Skipped as Skipped
-from client_sdk.schemas.requests import FILTER_LANGUAGE as FILTER_LANGUAGE
-from client_sdk.schemas.requests import MAX_DIGESTS as MAX_DIGESTS
-from client_sdk.schemas.requests import MAX_IDS as MAX_IDS
-from client_sdk.schemas.requests import MAX_TOP_K as MAX_TOP_K
-from client_sdk.schemas.requests import MAX_TTL_SECONDS as MAX_TTL_SECONDS
-from client_sdk.schemas.requests import CollectionRequest as CollectionRequest
-from client_sdk.schemas.requests import DeleteRequest as DeleteRequest
-from client_sdk.schemas.requests import KnownRequest as KnownRequest
-from client_sdk.schemas.requests import ReindexRequest as ReindexRequest
-from client_sdk.schemas.requests import SearchOptions as SearchOptions
-from client_sdk.schemas.requests import SearchRequest as SearchRequest
-from client_sdk.schemas.requests import TrainRequest as TrainRequest
 
+MAX_TOP_K = 1000
+MAX_IDS = 100_000
+"""The largest number of hits of one search, and of ids in one call."""
 VERSION_HEADER = "X-Lookalike-Version"
 """The header with the version of the service, in every answer to an authenticated client."""
 
@@ -67,10 +53,9 @@ class Source(Answer):
     path: str
 
 
-class Image(Answer):
+class Image(Identified):
     """One image of a collection. Two files with equal bytes are one image with two sources."""
 
-    image_id: int = Field(alias="id")
     collection: str
     name: str
     source: str
@@ -84,18 +69,6 @@ class Image(Answer):
     created_at: datetime
     content_url: str
     thumbnail_url: str
-
-    @property
-    def id(self) -> int:
-        """The `image_id`, by its name on the wire."""
-        return self.image_id
-
-
-class ImageList(Answer):
-    """One page of images. `next_cursor` is `None` on the last page."""
-
-    images: tuple[Image, ...]
-    next_cursor: str | None = None
 
 
 class Known(Answer):
@@ -133,6 +106,21 @@ class Hit(Answer):
     metadata: dict[str, Any] = Field(default_factory=dict)
     content_url: str
     thumbnail_url: str
+
+
+class Descriptor(Answer):
+    """The descriptor of a picture.
+
+    Attributes:
+        descriptor: The name of the descriptor version.
+        fingerprint: The digest of the descriptor version; only descriptors of one version can be
+            compared.
+        vector: The unit vector. The dot product of two vectors is their score.
+    """
+
+    descriptor: str
+    fingerprint: str
+    vector: tuple[float, ...]
 
 
 class Took(Answer):
@@ -197,12 +185,6 @@ class Collection(Answer):
     expires_at: datetime | None = None
 
 
-class CollectionList(Answer):
-    """All collections, sorted by name."""
-
-    collections: tuple[Collection, ...]
-
-
 class Limits(Answer):
     """The limits and the picture formats of the service."""
 
@@ -246,40 +228,6 @@ class Info(Answer):
     scopes: tuple[str, ...] = ()
     lines: Lines | None = None
     limits: Limits
-
-
-class Root(Answer):
-    """An image root. `available` is false while its folder cannot be read or is empty."""
-
-    name: str
-    available: bool
-
-
-class RootList(Answer):
-    """The image roots of the service."""
-
-    roots: tuple[Root, ...]
-
-
-class Folder(Answer):
-    """A folder below an image root."""
-
-    name: str
-
-
-class FolderEntries(Answer):
-    """One page of the entries of a folder that may be indexed.
-
-    Attributes:
-        path: The path of the folder relative to its root; empty for the root itself.
-        folders: The folders in it, sorted by name, without symbolic links.
-        files: The number of regular files directly in it.
-    """
-
-    path: str
-    folders: tuple[Folder, ...]
-    files: int
-    next_cursor: str | None = None
 
 
 class Problem(Answer):

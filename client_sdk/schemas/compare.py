@@ -2,12 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import Field
-
-from client_sdk.schemas.fields import DEFAULT_COLLECTION, Answer, Name, Real, Request, Whole
-
-MAX_GROUPS = 100
-"""The largest number of groups of duplicates in one page."""
+from client_sdk.schemas.answer import Answer, Identified
 
 
 class Verdict(StrEnum):
@@ -114,14 +109,13 @@ class Likeness(Answer):
     reasons: tuple[str, ...] = ()
 
 
-class GroupedImage(Answer):
+class GroupedImage(Identified):
     """One image of a group of duplicates.
 
     Attributes:
         like: The reason why it is in the group; `None` for the first image.
     """
 
-    image_id: int = Field(alias="id")
     name: str
     source: str
     width: int
@@ -130,11 +124,6 @@ class GroupedImage(Answer):
     content_url: str
     thumbnail_url: str
     like: Likeness | None = None
-
-    @property
-    def id(self) -> int:
-        """The `image_id`, by its name on the wire."""
-        return self.image_id
 
 
 class DuplicateGroup(Answer):
@@ -149,55 +138,3 @@ class DuplicateGroup(Answer):
     images: tuple[GroupedImage, ...]
     verdict: Verdict
     is_whole: bool = True
-
-
-class DuplicateGroups(Answer):
-    """One page of groups of duplicates, sorted by the smallest id of each.
-
-    The service limits the time of one page, so a page may have fewer groups than requested, or
-    none. Only the last page has the `next_cursor` `None`.
-
-    Attributes:
-        examined: The number of images that the service examined for this page.
-    """
-
-    collection: str
-    model: str
-    descriptor: str
-    fingerprint: str
-    min_score: float | None
-    lines: Lines
-    groups: tuple[DuplicateGroup, ...]
-    examined: int
-    next_cursor: str | None = None
-
-
-class CompareRequest(Request):
-    """A request to compare two stored images of any collection by the descriptor of one."""
-
-    collection: Name = DEFAULT_COLLECTION
-    a_id: Whole
-    b_id: Whole
-
-
-class CompareForm(Request):
-    """The text fields of a comparison form; an id replaces the picture `a` or `b`."""
-
-    collection: Name = DEFAULT_COLLECTION
-    a_id: Whole | None = None
-    b_id: Whole | None = None
-
-
-class DuplicatesRequest(Request):
-    """A request for one page of groups of duplicates.
-
-    Attributes:
-        min_score: The lowest score that puts two images into one group although they may not be
-            the same picture. By default, only duplicates are grouped.
-        limit: The largest number of groups.
-    """
-
-    collection: Name = DEFAULT_COLLECTION
-    min_score: Real | None = Field(default=None, ge=-1.0, le=1.0)
-    limit: Whole = Field(default=20, ge=1, le=MAX_GROUPS)
-    cursor: str | None = Field(default=None, max_length=64)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from client_sdk.schemas.fields import Answer
+from client_sdk.schemas.answer import Answer
 
 
 class JobState(StrEnum):
@@ -105,17 +105,3 @@ class Job(Answer):
     eta_seconds: float | None = None
     detail: str | None = None
     errors: tuple[JobError, ...] = ()
-
-
-class JobList(Answer):
-    """One page of jobs, newest first. `next_cursor` is `None` on the last page."""
-
-    jobs: tuple[Job, ...]
-    next_cursor: str | None = None
-
-
-class JobErrorList(Answer):
-    """One page of the failed files of a job, in the order in which the job read them."""
-
-    errors: tuple[JobError, ...]
-    next_cursor: str | None = None

@@ -10,10 +10,13 @@ from client_sdk.testing.artefacts import RESULT
 from client_sdk.testing.outcome import Outcome
 
 
-def accept(folder: Path, roots: Collection[Path]) -> list[Path]:
-    """Copy the pictures of failed comparisons over their baselines; return the written paths.
+def accept(folder: Path, roots: Collection[Path]) -> tuple[list[Path], list[Path]]:
+    """Copy the pictures of failed comparisons over their baselines.
 
     `folder` is that of one failure, or of a whole report. Baselines must lie in one of the `roots`.
+
+    Returns:
+        The written baselines, and those that were not written because they are no PNG.
 
     Raises:
         UsageError: If there is no failure of a comparison, or its baseline cannot be written.
@@ -25,10 +28,11 @@ def accept(folder: Path, roots: Collection[Path]) -> list[Path]:
     }
     if not chosen:
         raise UsageError(f"{folder} has no failed comparison with a baseline; give its folder")
-    for target, picture in chosen.items():
+    written = sorted(target for target in chosen if target.suffix.lower() == ".png")
+    for target in written:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(picture.read_bytes())
-    return sorted(chosen)
+        target.write_bytes(chosen[target].read_bytes())
+    return written, sorted(chosen.keys() - written)
 
 
 def _comparison(result: Path) -> Outcome | None:
@@ -41,8 +45,6 @@ def _comparison(result: Path) -> Outcome | None:
 
 def _target(outcome: Outcome, roots: Collection[Path]) -> Path:
     target = (Path.cwd() / (outcome.baseline or "")).resolve()
-    if target.suffix.lower() != ".png":
-        raise UsageError(f"{target.name} is not a PNG; write it with --visual-update")
     if not any(target.is_relative_to(root.resolve()) for root in roots):
         raise UsageError(
             f"the baseline {target} lies outside of this project; run the command in the folder "

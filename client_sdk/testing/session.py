@@ -104,13 +104,19 @@ def options_of(config: pytest.Config) -> Options:
 
 def accept_failures(config: pytest.Config, folder: str) -> int:
     """Make the pictures of a report the baselines, and print their paths; return the exit code."""
+    roots = Path.cwd(), config.rootpath, options_of(config).baselines
     try:
-        written = accept(Path(folder), (Path.cwd(), config.rootpath, options_of(config).baselines))
+        written, others = accept(Path(folder), roots)
     except (UsageError, OSError) as error:
         raise pytest.UsageError(str(error)) from error
-    lines = [f"accepted: {short(path)}" for path in written]
-    sys.stdout.write("\n".join([*lines, "look at what was written, and commit it", ""]))
-    return pytest.ExitCode.OK
+    for path in written:
+        sys.stdout.write(f"accepted: {short(path)}\n")
+    if written:
+        sys.stdout.write("look at what was written, and commit it\n")
+    for path in others:
+        reason = "it is not a PNG; write it with --visual-update"
+        sys.stdout.write(f"not accepted: {short(path)}: {reason}\n")
+    return pytest.ExitCode.USAGE_ERROR if others else pytest.ExitCode.OK
 
 
 def adopt(cls: type[VisualAssertions], config: pytest.Config) -> None:

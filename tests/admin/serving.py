@@ -14,6 +14,8 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bento_service.requests import TrainRequest
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
@@ -33,7 +35,7 @@ from bento_service.ingest.starting.folder_jobs import (
 )
 from bento_service.search.query import Query
 from bento_service.settings import Settings
-from client_sdk.schemas import JobState, TrainRequest
+from client_sdk.schemas import JobState
 from model_build.recipes import descriptor_version
 from tests.support.blobs import receiving
 from tests.support.waiting import wait_until_async

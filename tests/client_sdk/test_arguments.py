@@ -6,8 +6,8 @@ import httpx
 import numpy as np
 import pytest
 
+from bento_service.requests import DeleteRequest, SearchRequest
 from client_sdk import AsyncClient, Client, LookalikeError, Retries, UsageError
-from client_sdk.schemas import DeleteRequest, SearchRequest
 
 DELETED = {"collection": "default", "deleted": 1}
 

@@ -5,8 +5,8 @@ import json
 import httpx
 import pytest
 
+from bento_service.requests import CompareRequest, DuplicatesRequest
 from client_sdk import Orientation, UnexpectedAnswer, UsageError, Verdict
-from client_sdk.schemas.compare import CompareRequest, DuplicatesRequest
 from tests.support.answers import COMPARISON, LINES, SPACE, URLS
 
 PLACE = {"width": 2, "height": 3, "bytes": 9, **URLS}

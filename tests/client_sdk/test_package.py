@@ -10,17 +10,8 @@ from client_sdk import errors, schemas
 from client_sdk.schemas import compare as compare_schemas
 
 INSIDE = {
-    "CollectionList",
     "Count",
     "Deleted",
-    "DuplicateGroups",
-    "Folder",
-    "FolderEntries",
-    "ImageList",
-    "JobErrorList",
-    "Root",
-    "RootList",
-    "JobList",
     "Known",
     "Problem",
 }

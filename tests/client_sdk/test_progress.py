@@ -47,6 +47,13 @@ def test_a_log_shows_a_line_every_few_seconds_and_the_last_one(shown):
     )
 
 
+def test_a_log_has_no_line_before_the_first_file_is_found(shown):
+    listing = {"state": "in_progress", "done": 0, "total": 0}
+    assert shown(io.StringIO(), listing, listing, {}) == "completed: 4 of 4\n"
+    assert shown(io.StringIO(), listing, {"done": 0, "total": 0}) == "completed: 0 of 0\n"
+    assert shown(Terminal(), listing) == "\rin_progress: 0 of 0\x1b[K\n"
+
+
 def test_a_repeated_line_is_not_shown(shown):
     assert shown(io.StringIO(), {}, {}, {}) == "completed: 4 of 4\n"
     assert shown(Terminal(), {}, {}) == "\rcompleted: 4 of 4\x1b[K\n"

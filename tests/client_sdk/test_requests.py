@@ -6,7 +6,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 import httpx
 import pytest
 
-from client_sdk.schemas import JobState, TrainRequest
+from bento_service.requests import TrainRequest
+from client_sdk.schemas import JobState
 from tests.support.answers import COLLECTION, COUNT, IMAGE, INFO, JOB
 
 DELETED = {"collection": "hats", "deleted": 2}

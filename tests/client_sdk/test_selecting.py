@@ -5,8 +5,8 @@ import json
 import httpx
 import pytest
 
+from bento_service.requests import DeleteRequest, SearchOptions, SearchRequest
 from client_sdk._calls.options import SearchKeywords
-from client_sdk.schemas import DeleteRequest, SearchOptions, SearchRequest
 from tests.support.answers import found
 
 FOUND = found()

@@ -87,6 +87,20 @@ def test_a_request_takes_at_most_the_remaining_time():
     assert settings.limits().connect == 5.0
 
 
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_without_https_no_certificates_are_read(kind, monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    kind("http://127.0.0.1:8001")
+    with pytest.raises(UsageError, match="SSL_CERT_FILE is"):
+        kind("https://127.0.0.1:8001")
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_client_shows_its_address_without_the_password(kind):
+    shown = repr(kind("http://me:secret@host:1/deep", token="hidden"))  # noqa: S106
+    assert shown == f"{kind.__name__}('http://...@host:1/deep')"
+
+
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 

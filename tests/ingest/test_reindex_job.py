@@ -17,12 +17,13 @@ from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
 from bento_service.ingest.starting.folder_jobs import start_folder_job, start_reindex_job
 from bento_service.ingest.worker.reading import Reader
 from bento_service.ingest.worker.worker import Worker
+from bento_service.requests import TrainRequest
 from bento_service.settings import ImageRoot
 from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.originals import Originals
 from bento_service.storage.uploads import Uploads
-from client_sdk.schemas import JobState, TrainRequest
+from client_sdk.schemas import JobState
 from tests.support.blobs import receiving
 from tests.support.local_decoder import LocalDecoder
 from tests.support.pictures import png

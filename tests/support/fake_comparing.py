@@ -7,7 +7,7 @@ import httpx
 
 from bento_service.api.http.problems import parsed_json
 from bento_service.errors import InvalidArgument
-from client_sdk.schemas.compare import CompareForm, CompareRequest, DuplicatesRequest
+from bento_service.requests import CompareForm, CompareRequest, DuplicatesRequest
 from tests.support.fake_gallery import (
     FINGERPRINT,
     LINES,

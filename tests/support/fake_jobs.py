@@ -10,19 +10,14 @@ from typing import Any
 import httpx
 
 from bento_service.api.http.problems import parsed_json
+from bento_service.api.pages import JobErrorList, JobList
 from bento_service.api.wire import printable
 from bento_service.errors import Conflict, Forbidden, InvalidArgument, PathNotFound
 from bento_service.filters.values import check_metadata
+from bento_service.requests import TrainRequest
 from bento_service.storage.ignore_patterns import Ignored
 from bento_service.strict_json import JsonError, read_json
-from client_sdk.schemas import (
-    DEFAULT_COLLECTION,
-    Job,
-    JobErrorList,
-    JobList,
-    JobState,
-    TrainRequest,
-)
+from client_sdk.schemas import DEFAULT_COLLECTION, Job, JobState
 from tests.support.fake_gallery import FakeGallery, Sent, files_under
 from tests.support.fake_http import Answer, File, accepted, event, form, is_form, page
 

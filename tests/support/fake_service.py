@@ -20,6 +20,7 @@ import httpx
 from pydantic import ValidationError
 
 from bento_service.api.http.problems import explained, parsed_json
+from bento_service.api.pages import CollectionList, ImageList
 from bento_service.errors import (
     ImageNotFound,
     InvalidArgument,
@@ -28,22 +29,22 @@ from bento_service.errors import (
 )
 from bento_service.filters.values import check_metadata
 from bento_service.pictures.in_process import thumbnail
+from bento_service.requests import (
+    CollectionRequest,
+    DeleteRequest,
+    KnownRequest,
+    SearchOptions,
+    SearchRequest,
+)
 from client_sdk import __version__
 from client_sdk.decoding.formats import MEDIA_TYPES
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
-    CollectionList,
-    CollectionRequest,
     Count,
     Deleted,
-    DeleteRequest,
-    ImageList,
     Info,
     Known,
-    KnownRequest,
     Limits,
-    SearchOptions,
-    SearchRequest,
     SearchResponse,
     Took,
 )

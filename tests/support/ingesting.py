@@ -20,12 +20,12 @@ from bento_service.ingest.starting.manifest_jobs import ManifestJobs
 from bento_service.ingest.worker.job_lists import Lists
 from bento_service.ingest.worker.reading import Reader
 from bento_service.ingest.worker.worker import Worker
+from bento_service.requests import TrainRequest
 from bento_service.settings import ImageRoot
 from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.originals import Originals
 from bento_service.storage.uploads import Uploads
-from client_sdk.schemas import TrainRequest
 from tests.support.blobs import receiving
 from tests.support.catalogues import sqlite_catalogue
 from tests.support.local_decoder import LocalDecoder

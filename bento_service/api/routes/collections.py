@@ -6,15 +6,15 @@ from bento_service.api import wire
 from bento_service.api.auth.access import READ, TRAIN
 from bento_service.api.auth.tokens import Caller, Scope
 from bento_service.api.http.bodies import App, BoundedRoute
+from bento_service.api.pages import CollectionList
 from bento_service.errors import InvalidArgument
+from bento_service.requests import CollectionRequest
 from client_sdk import __version__
 from client_sdk.decoding.formats import MEDIA_TYPES
 from client_sdk.schemas import (
     DEFAULT_COLLECTION,
     MAX_TOP_K,
     Collection,
-    CollectionList,
-    CollectionRequest,
     Info,
     Limits,
 )

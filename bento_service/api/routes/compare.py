@@ -15,17 +15,13 @@ from bento_service.api.http.bodies import (
 )
 from bento_service.api.http.paging import position
 from bento_service.api.openapi import COLLECTION, FILE, body_of, form_content, json_content
+from bento_service.api.pages import DuplicateGroups
 from bento_service.application import Application
 from bento_service.comparison.comparer import Subject
 from bento_service.comparison.duplicate_groups import GroupQuery
 from bento_service.errors import InvalidArgument
-from client_sdk.schemas.compare import (
-    CompareForm,
-    CompareRequest,
-    Comparison,
-    DuplicateGroups,
-    DuplicatesRequest,
-)
+from bento_service.requests import CompareForm, CompareRequest, DuplicatesRequest
+from client_sdk.schemas.compare import Comparison
 
 router = APIRouter(prefix="/api/v2")
 

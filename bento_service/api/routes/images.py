@@ -20,23 +20,15 @@ from bento_service.api.http.paging import (
     position,
 )
 from bento_service.api.openapi import COLLECTION, body_of, json_content
+from bento_service.api.pages import ImageList
 from bento_service.catalogue.images.orders import Key, Order, key_of
 from bento_service.catalogue.records import ImageRecord
 from bento_service.errors import InvalidArgument
 from bento_service.filters.parser import parse
 from bento_service.filters.values import check_metadata
+from bento_service.requests import FILTER_LANGUAGE, DeleteRequest, KnownRequest
 from client_sdk.decoding.formats import MEDIA_TYPES
-from client_sdk.schemas import (
-    DEFAULT_COLLECTION,
-    FILTER_LANGUAGE,
-    Count,
-    Deleted,
-    DeleteRequest,
-    Image,
-    ImageList,
-    Known,
-    KnownRequest,
-)
+from client_sdk.schemas import DEFAULT_COLLECTION, Count, Deleted, Image, Known
 
 router = APIRouter(prefix="/api/v2", route_class=BoundedRoute)
 

@@ -12,11 +12,12 @@ from bento_service.api.auth.access import READ, TRAIN
 from bento_service.api.http.bodies import App
 from bento_service.api.http.paging import Limit, position
 from bento_service.api.job_feed import Feed
+from bento_service.api.pages import JobErrorList, JobList
 from bento_service.application import Application
 from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.errors import Overloaded
 from bento_service.ingest.retrying import retry_job
-from client_sdk.schemas import Job, JobErrorList, JobList, JobState
+from client_sdk.schemas import Job, JobState
 
 router = APIRouter(prefix="/api/v2/jobs")
 

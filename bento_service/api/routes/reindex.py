@@ -9,7 +9,8 @@ from bento_service.api.http.idempotency import IdempotencyKey, start_once
 from bento_service.api.routes.jobs import accepted
 from bento_service.catalogue.jobs.records import Claim, JobRecord
 from bento_service.ingest.starting.folder_jobs import start_reindex_job
-from client_sdk.schemas import Collection, Job, ReindexRequest
+from bento_service.requests import ReindexRequest
+from client_sdk.schemas import Collection, Job
 
 router = APIRouter(prefix="/api/v2/collections/{name}/reindex", route_class=BoundedRoute)
 

@@ -9,7 +9,7 @@ from bento_service.api import wire
 from bento_service.api.auth.access import TRAIN
 from bento_service.api.http.bodies import App
 from bento_service.api.http.paging import Limit, decoded_cursor, encoded_cursor
-from client_sdk.schemas import Folder, FolderEntries, Root, RootList
+from bento_service.api.pages import Folder, FolderEntries, Root, RootList
 
 router = APIRouter(prefix="/api/v2/roots")
 

@@ -25,9 +25,9 @@ from bento_service.application import Application
 from bento_service.comparison.comparer import Subject
 from bento_service.errors import InvalidArgument
 from bento_service.filters.parser import parse
+from bento_service.requests import SearchOptions, SearchRequest
 from bento_service.search.query import Query
-from client_sdk.schemas import SearchOptions, SearchRequest, SearchResponse
-from client_sdk.schemas.descriptors import Descriptor
+from client_sdk.schemas import Descriptor, SearchResponse
 
 router = APIRouter(prefix="/api/v2")
 

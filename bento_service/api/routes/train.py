@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 from starlette.datastructures import FormData, UploadFile
 
+from bento_service import request_fields
 from bento_service.api import wire
 from bento_service.api.auth.access import READ, TRAIN
 from bento_service.api.http.bodies import (
@@ -30,19 +31,19 @@ from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.errors import InvalidArgument
 from bento_service.ingest.starting.folder_jobs import start_folder_job
 from bento_service.ingest.starting.upload_jobs import Sent
+from bento_service.requests import TrainRequest
 from bento_service.storage.digests import whole_digest
-from client_sdk.schemas import DEFAULT_COLLECTION, Job, TrainRequest
-from client_sdk.schemas import fields as wire_fields
+from client_sdk.schemas import DEFAULT_COLLECTION, Job
 
 router = APIRouter(prefix="/api/v2")
 
 _OF_MANIFEST = ("path", "root", "dry_run", "verify_bytes")
 
 
-class _UploadForm(wire_fields.Request):
+class _UploadForm(request_fields.Request):
     """The text fields of a form with `files`."""
 
-    collection: wire_fields.Name = DEFAULT_COLLECTION
+    collection: request_fields.Name = DEFAULT_COLLECTION
     metadata: str | None = Field(
         default=None, description="a JSON object, or a list: one for each file"
     )

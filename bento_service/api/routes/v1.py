@@ -27,8 +27,9 @@ from bento_service.api.routes.images import content
 from bento_service.catalogue.records import ImageRecord
 from bento_service.errors import BadRequest, ImageNotFound, InvalidArgument
 from bento_service.ingest.starting.folder_jobs import start_folder_job
+from bento_service.requests import TrainRequest
 from bento_service.search.query import Query
-from client_sdk.schemas import DEFAULT_COLLECTION, MAX_TOP_K, TrainRequest
+from client_sdk.schemas import DEFAULT_COLLECTION, MAX_TOP_K
 
 router = APIRouter(include_in_schema=False)
 

@@ -1,6 +1,6 @@
 """Images and their sources."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -249,8 +249,9 @@ def _records(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, Imag
                 SourceRecord(SourceKind(source.kind), source.root, source.path)
             )
     return {
-        row.id: ImageRecord(
-            **{name: row._mapping[name] for name in _PLAIN}, sources=tuple(found[row.id])
-        )
-        for row in rows
+        row.id: ImageRecord(**_plain(row._mapping), sources=tuple(found[row.id])) for row in rows
     }
+
+
+def _plain(columns: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: columns[name] for name in _PLAIN}

@@ -6,9 +6,9 @@ from bento_service.catalogue.records import CollectionRecord, Computed
 from bento_service.catalogue.states import SourceKind
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
+from bento_service.requests import TrainRequest
 from bento_service.storage.ignore_patterns import check_patterns
 from bento_service.storage.image_roots import ImageRoots
-from client_sdk.schemas import TrainRequest
 
 
 def collection_for_training(

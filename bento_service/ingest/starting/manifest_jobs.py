@@ -12,9 +12,9 @@ from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
 from bento_service.ingest.manifests import statements
 from bento_service.ingest.starting.folder_jobs import collection_for_training
+from bento_service.requests import TrainRequest
 from bento_service.storage.image_roots import ImageRoots, Located
 from bento_service.storage.uploads import Uploads
-from client_sdk.schemas import TrainRequest
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """`pytest --visual-accept`, in separate test suites."""
 
 import pytest
+from PIL import Image
 
 from tests.support.visual_suites import similar
 
@@ -28,6 +29,33 @@ def test_new(visual):
     new = pytester.path / "__visual__" / "test_page" / "test_new.png"
     assert new.read_bytes() == (drawn / "broken.png").read_bytes()
     suite(code).assert_outcomes(passed=2)
+
+
+def test_a_baseline_that_is_no_png_is_named_and_the_others_are_accepted(
+    suite, pytester, drawn, baseline
+):
+    photo = baseline.with_name("photo.jpg")
+    with Image.open(baseline) as page:
+        page.convert("RGB").save(photo)
+    before = photo.read_bytes()
+    code = (
+        similar(drawn / "price.png")
+        + f"""
+def test_photo(visual):
+    visual.assert_similar({str(drawn / "broken.png")!r}, "photo.jpg")
+"""
+    )
+    suite(code).assert_outcomes(failed=2)
+    accepted = suite(code, "--visual-accept=visual-report")
+    assert accepted.ret == pytest.ExitCode.USAGE_ERROR
+    accepted.stdout.fnmatch_lines(
+        [
+            "accepted: __visual__/page.png",
+            "not accepted: __visual__/photo.jpg: it is not a PNG; write it with --visual-update",
+        ]
+    )
+    assert baseline.read_bytes() == (drawn / "price.png").read_bytes()
+    assert photo.read_bytes() == before
 
 
 @pytest.mark.parametrize("folder", ["gone", "."])

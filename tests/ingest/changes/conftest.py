@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from client_sdk.schemas import TrainRequest
+from bento_service.requests import TrainRequest
 from tests.ingest.changes.parts import OLD
 
 

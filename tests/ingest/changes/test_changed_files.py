@@ -8,7 +8,7 @@ from bento_service.catalogue.jobs.records import NewFile, Stamp
 from bento_service.catalogue.records import Computed
 from bento_service.errors import CollectionNotFound, PathNotFound
 from bento_service.ingest.starting.folder_jobs import start_folder_job
-from client_sdk.schemas import TrainRequest
+from bento_service.requests import TrainRequest
 from tests.ingest.changes.parts import OLD, bmp, by_path, paths
 from tests.support.ingesting import ColourEmbedder, Ingest, colours, counted
 from tests.support.pictures import png

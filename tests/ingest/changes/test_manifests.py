@@ -6,7 +6,7 @@ import json
 import pytest
 
 from bento_service.errors import InvalidArgument
-from client_sdk.schemas import TrainRequest
+from bento_service.requests import TrainRequest
 from tests.ingest.changes.parts import by_path, failures, paths
 from tests.support.ingesting import colours, counted
 from tests.support.pictures import png

@@ -6,9 +6,10 @@ from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.catalogue.states import SourceKind
 from bento_service.errors import Conflict, Forbidden, InvalidArgument, PathNotFound
 from bento_service.ingest.starting.folder_jobs import collection_for_training, start_folder_job
+from bento_service.requests import TrainRequest
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
-from client_sdk.schemas import JobState, TrainRequest
+from client_sdk.schemas import JobState
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 

@@ -14,9 +14,10 @@ from bento_service.catalogue.records import Computed
 from bento_service.errors import CatalogueUnavailable
 from bento_service.ingest.starting.folder_jobs import start_folder_job
 from bento_service.ingest.worker.worker import TURN
+from bento_service.requests import TrainRequest
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
-from client_sdk.schemas import JobState, TrainRequest
+from client_sdk.schemas import JobState
 from tests.support.ingesting import SPACE, ColourEmbedder, Ingest, counted
 from tests.support.pictures import png
 from tests.support.waiting import WAIT_SECONDS, join, wait_until_async

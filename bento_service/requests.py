@@ -1,24 +1,18 @@
-"""The wire models of requests; see `client_sdk.schemas`."""
+"""The models of requests: a client may send nothing else.
+
+A request with an unknown field or a value of a wrong type is rejected.
+"""
 
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from client_sdk.schemas.fields import (
-    DEFAULT_COLLECTION,
-    Flag,
-    Listed,
-    Name,
-    Real,
-    Region,
-    Request,
-    Whole,
-)
+from bento_service.request_fields import Flag, Listed, Name, Real, Region, Request, Whole
+from client_sdk.schemas import DEFAULT_COLLECTION, MAX_IDS, MAX_TOP_K
 
-MAX_TOP_K = 1000
-MAX_IDS = 100_000
 MAX_DIGESTS = 10_000
-"""The largest number of ids or digests in one call."""
+MAX_GROUPS = 100
+"""The largest number of digests in one call, and of groups of duplicates in one page."""
 MAX_TTL_SECONDS = 366 * 24 * 3600
 
 _Path = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -137,3 +131,34 @@ class ReindexRequest(Request):
 
     descriptor: Name | None = None
     drop_missing: Flag = False
+
+
+class CompareRequest(Request):
+    """A request to compare two stored images of any collection by the descriptor of one."""
+
+    collection: Name = DEFAULT_COLLECTION
+    a_id: Whole
+    b_id: Whole
+
+
+class CompareForm(Request):
+    """The text fields of a comparison form; an id replaces the picture `a` or `b`."""
+
+    collection: Name = DEFAULT_COLLECTION
+    a_id: Whole | None = None
+    b_id: Whole | None = None
+
+
+class DuplicatesRequest(Request):
+    """A request for one page of groups of duplicates.
+
+    Attributes:
+        min_score: The lowest score that puts two images into one group although they may not be
+            the same picture. By default, only duplicates are grouped.
+        limit: The largest number of groups.
+    """
+
+    collection: Name = DEFAULT_COLLECTION
+    min_score: Real | None = Field(default=None, ge=-1.0, le=1.0)
+    limit: Whole = Field(default=20, ge=1, le=MAX_GROUPS)
+    cursor: str | None = Field(default=None, max_length=64)

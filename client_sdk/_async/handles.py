@@ -1,21 +1,20 @@
-"""A job of the service, with methods that watch, cancel and retry it."""
+"""Jobs and collections, with the methods that act on one of them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from types import NoneType
 from typing import Self
 
-from httpx_sse import ServerSentEvent
-from pydantic import ValidationError
-
 from client_sdk._arguments import checked
+from client_sdk._async.connection import AsyncConnection
 from client_sdk._async.results import AsyncBound
-from client_sdk._calls.call import Call, Page, job_id_of, job_path
-from client_sdk._progress import watched
-from client_sdk._transport.polling import Polling, describe_unfinished
-from client_sdk.errors import JobFailed, LookalikeError, UnexpectedAnswer
-from client_sdk.schemas import Job, JobError, JobState
+from client_sdk._calls.call import Call, Page, job_id_of, job_path, key_header, segment
+from client_sdk._progress import showing
+from client_sdk._transport.polling import Polling
+from client_sdk.errors import JobFailed, LookalikeError
+from client_sdk.schemas import Collection, Job, JobError, JobState
 
 
 @checked
@@ -54,9 +53,10 @@ class AsyncJobHandle(Job, AsyncBound):
             TimeoutExceeded: If the job is not completed in time; it continues to run.
         """
         polling = Polling(timeout=timeout, interval=interval)
-        job_id, seen = job_id_of(self), None
-        call = Call("GET", "/process", type(self), params={"job": job_id})
-        with watched(on_progress, shown=progress) as look:
+        job_id = job_id_of(self)
+        awaited = f"job {job_id} could not be requested"
+        call = Call("GET", "/process", type(self), fields={"job": job_id})
+        with showing(shown=progress) as show:
             while True:
                 missed: LookalikeError | None = None
                 try:
@@ -64,12 +64,17 @@ class AsyncJobHandle(Job, AsyncBound):
                 except LookalikeError as error:
                     missed = error
                 else:
-                    look(seen)
+                    if show is not None:
+                        show(seen)
+                    if on_progress is not None:
+                        on_progress(seen)
                     if seen.state is JobState.COMPLETED:
                         return seen
                     if seen.state.is_final:
                         raise JobFailed(seen)
-                await asyncio.sleep(polling.pause(describe_unfinished(job_id, seen), missed))
+                    progressed = f"{seen.state} with {seen.done} of {seen.total}"
+                    awaited = f"job {job_id} is still {progressed}; it continues"
+                await asyncio.sleep(polling.pause(awaited, missed))
 
     async def events(
         self,
@@ -87,26 +92,24 @@ class AsyncJobHandle(Job, AsyncBound):
             TimeoutExceeded: If the service does not answer for longer.
         """
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        call = Call("GET", job_path(self, "/events"), NoneType, headers=headers)
+        call = Call("GET", job_path(self, "/events"), type(self), headers=headers)
         polling = Polling(timeout=timeout, interval=0.2)
         last: Self | None = None
         while True:
             missed: LookalikeError | None = None
-            had_events = False
             try:
                 async with aclosing(self._sender.events(call)) as events:
                     async for event in events:
-                        had_events = True
-                        job = last if event.event != "job" else self._read(event)
-                        if job is not None and job != last:
-                            yield job
-                        last = job
+                        polling = Polling(timeout=timeout, interval=0.2)
+                        if event.event == "job":
+                            job = call.parsed(event.data, self._sender)
+                            if job != last:
+                                yield job
+                            last = job
             except LookalikeError as error:
                 missed = error
             if last is not None and last.state.is_final:
                 return
-            if had_events:
-                polling = Polling(timeout=timeout, interval=0.2)
             pause = polling.pause(f"no events of job {self.id} arrived", missed)
             await asyncio.sleep(pause)
 
@@ -130,12 +133,48 @@ class AsyncJobHandle(Job, AsyncBound):
     def all_errors(self) -> AsyncIterator[JobError]:
         """Yield all files that the job could not index; `errors` has only the first of them."""
         path = job_path(self, "/errors")
-        return self._sender.items(Call("GET", path, Page[JobError], params={"limit": 100}))
+        return self._sender.items(Call("GET", path, Page[JobError], fields={"limit": 100}))
 
-    def _read(self, event: ServerSentEvent) -> Self:
-        try:
-            return self.model_validate_json(event.data, context=self._sender)
-        except ValidationError as error:
-            raise UnexpectedAnswer(
-                f"an event of job {self.id} does not follow the API contract"
-            ) from error
+
+@checked
+@dataclass(frozen=True, slots=True)
+class AsyncCollectionHandle:
+    """A collection by its name, with methods that delete and reindex it."""
+
+    name: str
+    _connection: AsyncConnection = field(repr=False)
+
+    async def delete(self) -> None:
+        """Delete the collection and its images."""
+        await self._connection.send(Call("DELETE", self._path(), NoneType))
+
+    async def reindex(
+        self,
+        descriptor: str | None = None,
+        *,
+        drop_missing: bool = False,
+        idempotency_key: str | None = None,
+    ) -> AsyncJobHandle:
+        """Start to describe all images of the collection again; searches continue to work.
+
+        Args:
+            descriptor: The name of the new descriptor; by default the service chooses.
+            drop_missing: If true, delete images whose originals are gone; if false, such an image
+                prevents the switch to the new descriptors.
+            idempotency_key: The same as in `train`.
+        """
+        fields = {"descriptor": descriptor, "drop_missing": drop_missing}
+        headers = key_header(idempotency_key)
+        call = Call("POST", self._path("/reindex"), AsyncJobHandle, fields=fields, headers=headers)
+        return await self._connection.send(call)
+
+    async def undo_reindex(self) -> Collection:
+        """Switch searches back to the former descriptors; a second call reverts the first."""
+        return await self._connection.send(Call("POST", self._path("/reindex/undo"), Collection))
+
+    async def forget_reindex(self) -> None:
+        """Cancel an unfinished reindex, and drop the former descriptors."""
+        await self._connection.send(Call("DELETE", self._path("/reindex"), NoneType))
+
+    def _path(self, verb: str = "") -> str:
+        return f"/collections/{segment(self.name)}{verb}"

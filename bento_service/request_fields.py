@@ -20,17 +20,6 @@ _MAX_SHOWN = 60
 
 ItemT = TypeVar("ItemT")
 
-DEFAULT_COLLECTION = "default"
-"""The collection of a call that names none."""
-
-
-class Answer(BaseModel):
-    """The base class of answers; unknown fields are ignored."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="ignore", serialize_by_alias=True
-    )
-
 
 def _wrong(value: object, advice: str) -> PydanticCustomError:
     shown = json.dumps(value, ensure_ascii=False, default=repr)

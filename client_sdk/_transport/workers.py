@@ -1,12 +1,9 @@
 """Concurrent calls: in threads for `Client`, as tasks for `AsyncClient`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
-
-from client_sdk._calls.listing import ROWS, THUMBNAIL, data_url
-from client_sdk.errors import LookalikeError
+from typing import TypeVar
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")
@@ -39,23 +36,3 @@ async def async_each(
         for one in running:
             one.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-
-
-def thumbnail_urls(images: Sequence[Any], _: object) -> dict[int, str]:
-    """Return the thumbnails of images as `data:` URLs, by id."""
-
-    def one(image: Any) -> str:
-        try:
-            return data_url(image.thumbnail(size=THUMBNAIL))
-        except LookalikeError:
-            return ""
-
-    shown = images[:ROWS]
-    return dict(zip([image.image_id for image in shown], each(one, shown, 8), strict=True))
-
-
-def async_thumbnail_urls(images: Sequence[Any], connection: Any) -> dict[int, str]:
-    """Return the URLs of thumbnails at the service, by id; the event loop cannot wait for them."""
-    if connection is None or connection.settings.folder is not None:
-        return {}
-    return {image.image_id: connection.settings.base_url + image.thumbnail_url for image in images}
