@@ -48,7 +48,7 @@ class Sizes:
 
 
 BENTOML = Sizes(max_batch=8, under_way=1)
-OURS = Sizes(Choice("vgg16-rgem", "onnxruntime", "int8").max_batch, batching.BATCHES_UNDER_WAY)
+OURS = Sizes(Choice("vgg16-rgem", "onnxruntime", "int8").max_batch, batching.BATCHES_IN_FLIGHT)
 
 
 def _sleep(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -124,7 +124,7 @@ async def _seconds(sizes: Sizes, callers: int, queries: int) -> float:
 
 @contextmanager
 def _under_way(sizes: Sizes) -> Iterator[None]:
-    with mock.patch.object(batching, "BATCHES_UNDER_WAY", sizes.under_way):
+    with mock.patch.object(batching, "BATCHES_IN_FLIGHT", sizes.under_way):
         yield
 
 

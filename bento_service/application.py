@@ -20,7 +20,7 @@ from bento_service.ingest.starting.manifest_jobs import ManifestJobs
 from bento_service.ingest.starting.upload_jobs import UploadJobs
 from bento_service.ingest.worker.worker import Worker
 from bento_service.replicas.replica import Replica
-from bento_service.search.searcher import Searcher
+from bento_service.search.picture_searcher import PictureSearcher
 from bento_service.settings import Settings
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.originals import Originals
@@ -70,7 +70,7 @@ class Application(Parts):
     worker: Worker
     upload_jobs: UploadJobs
     manifest_jobs: ManifestJobs
-    searcher: Searcher
+    searcher: PictureSearcher
     comparer: Comparer
     duplicates: Duplicates
     fetcher: "Fetcher | None"

@@ -54,7 +54,7 @@ def build(
     ):
         tag = publish(folder, versions, agreements)
     with _step("stored model reproduces the golden vectors"):
-        _prove(stored_folder(tag))
+        _verify(stored_folder(tag))
     name_published(tag, tag_file)
     return tag
 
@@ -65,11 +65,11 @@ def build_into(
     """Build and check the model as `build` does, but put it into a folder, without BentoML."""
     with _built(weights, downloads, calibrate) as (folder, _, _):
         with _step("model reproduces the golden vectors"):
-            _prove(folder)
+            _verify(folder)
         return export(folder, target)
 
 
-def _prove(folder: Path) -> None:
+def _verify(folder: Path) -> None:
     threads = len(os.sched_getaffinity(0))
     for precision in NETWORK_FILES:
         for descriptor in DESCRIPTORS:

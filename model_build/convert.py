@@ -119,7 +119,7 @@ def _agreements(
             _agreement(name, precision, expected[name], outputs[name]) for name in expected
         ]
     for agreement in agreements:
-        _insist(agreement)
+        _require(agreement)
     return tuple(agreements)
 
 
@@ -142,7 +142,7 @@ def _agreement(
     )
 
 
-def _insist(agreement: Agreement) -> None:
+def _require(agreement: Agreement) -> None:
     mean, lowest = _LIMITS[agreement.precision]
     if output_is_tap := agreement.output in TAPS:
         mean, lowest = min(mean, 0.998), min(lowest, 0.996)

@@ -33,7 +33,8 @@ def publish(
     if is_stored(tag):
         _LOG.info("%s is in the store already and is kept", tag)
         return tag
-    _save(tag, folder, _labels(versions), _metadata(versions, agreements))
+    labels = {"network": "vgg16", "weights": versions[0].weights.digest[:16]}
+    _save(tag, folder, labels, _metadata(versions, agreements))
     return tag
 
 
@@ -55,10 +56,6 @@ def _save(tag: str, folder: Path, labels: dict[str, str], metadata: dict[str, An
             f"{tag} cannot be saved in the model store: {error}; see that BENTOML_HOME names a "
             "folder that you may write to, with 200 MB to spare"
         ) from error
-
-
-def _labels(versions: Sequence[DescriptorVersion]) -> dict[str, str]:
-    return {"network": "vgg16", "weights": versions[0].weights.digest[:16]}
 
 
 def _metadata(

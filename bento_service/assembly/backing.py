@@ -17,15 +17,14 @@ class Backing:
 
     Attributes:
         tries_decoder: True if a decoder is started at once, to report early if none can start.
-        by: Name of the embedded index, for messages.
-        most: Number of images that the embedded index serves well.
+        embedded_name, max_embedded: See `IndexRule`.
     """
 
     gallery: Callable[[Settings, Catalogue], Gallery]
     roots: Callable[[Settings, Catalogue], ImageRoots]
     tries_decoder: bool = True
-    by: str = "Milvus Lite"
-    most: int = MAX_LITE
+    embedded_name: str = "Milvus Lite"
+    max_embedded: int = MAX_LITE
 
 
 def _milvus(settings: Settings, catalogue: Catalogue) -> Gallery:

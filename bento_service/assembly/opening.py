@@ -37,7 +37,7 @@ from bento_service.maintenance.periodic import periodic, while_owner
 from bento_service.pictures.decoders.decoders import Decoders
 from bento_service.pictures.decoders.process import DecoderLimits
 from bento_service.replicas.replica import Replica
-from bento_service.search.searcher import Searcher
+from bento_service.search.picture_searcher import PictureSearcher
 from bento_service.settings import Settings
 from bento_service.storage.blob_stores import open_blob_store
 from bento_service.storage.data_folder import sole_user
@@ -97,7 +97,10 @@ async def opened(
         parts = _open_parts(stack, settings, model, versions, describe, backing)
         gallery = stack.enter_context(backing.gallery(settings, parts.catalogue))
         rule = IndexRule(
-            settings.index, embedded=gallery.is_embedded, by=backing.by, most=backing.most
+            settings.index,
+            embedded=gallery.is_embedded,
+            embedded_name=backing.embedded_name,
+            max_embedded=backing.max_embedded,
         )
         replay = stack.enter_context(_replay(parts, gallery, rule))
         describe = retrying(embedder.describe_ingest, dimensions)
@@ -234,7 +237,7 @@ def _services(parts: Parts, gallery: Gallery) -> dict[str, Any]:
     return {
         "upload_jobs": UploadJobs(catalogue, parts.uploads, computed, limits),
         "manifest_jobs": ManifestJobs(catalogue, parts.roots, parts.uploads, computed),
-        "searcher": Searcher(catalogue, gallery, describer, computed=computed, judge=judge),
+        "searcher": PictureSearcher(catalogue, gallery, describer, computed=computed, judge=judge),
         "comparer": Comparer(catalogue, parts.originals, describer, computed=computed, lines=lines),
         "duplicates": Duplicates(catalogue, gallery, computed=computed, lines=lines),
         "fetcher": _fetcher(settings),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
 from typing import BinaryIO
 
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace, ImageRecord
 from bento_service.comparison.alignment import Pair, align
+from bento_service.comparison.stored_prints import stored_prints
 from bento_service.comparison.verdict import Likeness, Lines, cosine
 from bento_service.descriptors.describer import Describer
 from bento_service.errors import ImageNotFound, LookalikeError, NotReady, Overloaded
-from bento_service.pictures import miniature
 from bento_service.pictures.miniature import Miniature, prints_of
-from bento_service.pictures.perceptual_hash import Hashes, closeness, restored
+from bento_service.pictures.perceptual_hash import Hashes, closeness
 from bento_service.storage.digests import whole_digest
 from bento_service.storage.originals import Originals
 from client_sdk.decoding.formats import Region
@@ -64,8 +64,9 @@ class Comparer:
     catalogue: Catalogue
     originals: Originals
     describer: Describer
-    computed: Computed = field(kw_only=True)
-    lines: Lines = field(kw_only=True)
+    _: KW_ONLY
+    computed: Computed
+    lines: Lines
     _threads: CapacityLimiter = field(
         default_factory=lambda: CapacityLimiter(COMPARISONS_AT_ONCE), init=False
     )
@@ -80,13 +81,9 @@ class Comparer:
         Raises:
             CollectionNotFound, Conflict: There is no such collection, or its space is not computed.
             ImageNotFound: There is no image with that id, or its original is needed and gone.
-            UnsupportedMediaType, TooLarge, ImageUnreadable, ImageTooExpensive, NotReady,
-            Overloaded: See `Decoders`.
+            LookalikeError: See `Decoders`.
         """
-        record = await asyncio.to_thread(
-            self.catalogue.collections.comparable, collection, self.computed
-        )
-        space = record.space
+        space = await asyncio.to_thread(self._space, collection)
         first, second = [
             await run_sync(
                 partial(self._examined, name, subject, space, sender), limiter=self._threads
@@ -114,23 +111,24 @@ class Comparer:
         A stored image is described in the space of its own collection.
 
         Raises:
-            CollectionNotFound, Conflict, ImageNotFound, UnsupportedMediaType, TooLarge,
-            ImageUnreadable, ImageTooExpensive, NotReady, Overloaded: See `compare`.
+            LookalikeError: See `compare`.
         """
 
         def examined() -> tuple[DescriptorSpace, _Examined]:
-            stored = self.catalogue.images.get(subject) if isinstance(subject, int) else None
-            name = stored.collection if stored else collection
-            space = self.catalogue.collections.comparable(name, self.computed).space
-            if stored is not None:
+            if isinstance(subject, int):
+                stored = self.catalogue.images.get(subject)
+                space = self._space(stored.collection)
                 return space, self._stored("image", stored, space, sender)
-            assert not isinstance(subject, int)  # noqa: S101 - for the types
+            space = self._space(collection)
             picture = self.describer.decode(subject, region=region, sender=sender)
             return space, _Examined("", None, None, picture.pixels)
 
         space, picture = await run_sync(examined, limiter=self._threads)
         (descriptor,) = await self._descriptors([picture], space)
         return space, descriptor
+
+    def _space(self, collection: str) -> DescriptorSpace:
+        return self.catalogue.collections.comparable(collection, self.computed).space
 
     async def _descriptors(
         self, pictures: Sequence[_Examined], space: DescriptorSpace
@@ -166,10 +164,10 @@ class Comparer:
     ) -> _Examined:
         """Examine a stored image; read its original only if something of it is missing."""
         descriptor = self._descriptor(image, space)
-        hashes, data = self.catalogue.hashes.both([image.id]).get(image.id, (None, None))
-        small = None if data is None else miniature.restored(data)
-        if descriptor is not None and hashes is not None and small is not None:
-            return _Examined(image.sha256, restored(hashes), small, descriptor=descriptor)
+        prints = stored_prints(self.catalogue, [image.id])
+        hashes, small = prints.get(image.id, (None, None))
+        if descriptor is not None and small is not None:
+            return _Examined(image.sha256, hashes, small, descriptor=descriptor)
         try:
             pixels = self.describer.decode(self.originals.read(image), sender=sender).pixels
         except (NotReady, Overloaded):
@@ -181,8 +179,7 @@ class Comparer:
                 f"{name}: is compared without its hash or its detail, because its original cannot "
                 f"be read ({error.code})"
             )
-            known = restored(hashes)
-            return _Examined(image.sha256, known, small, None, descriptor, (warning,))
+            return _Examined(image.sha256, hashes, small, None, descriptor, (warning,))
         return _Examined(image.sha256, *prints_of(pixels), pixels, descriptor)
 
     def _descriptor(self, image: ImageRecord, space: DescriptorSpace) -> NDArray[np.float32] | None:

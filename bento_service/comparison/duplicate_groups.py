@@ -10,7 +10,7 @@ import heapq
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -96,8 +96,9 @@ class Duplicates:
 
     catalogue: Catalogue
     gallery: Gallery
-    computed: Computed = field(kw_only=True)
-    lines: Lines = field(kw_only=True)
+    _: KW_ONLY
+    computed: Computed
+    lines: Lines
     max_group: int = MAX_GROUP
     link_limits: LinkLimits = field(default_factory=LinkLimits)
     _threads: CapacityLimiter = field(

@@ -14,7 +14,7 @@ class Describer:
 
     Attributes:
         side: Height and width of the decoded pictures, in pixels.
-        padding: The colour that makes a picture square; see `pictures.square.square`.
+        padding: The colour that makes a picture square; see `pictures.in_process.decode`.
     """
 
     decoder: Decoders

@@ -158,10 +158,11 @@ class CudaGraphs:
 def _descriptors(pooling: Pooling, taps: dict[str, torch.Tensor]) -> torch.Tensor:
     eps = pooling.eps
     parts = [
-        part.weight * _normalised(_pooled(part, taps[part.tap], eps), eps) for part in pooling.parts
+        part.weight * F.normalize(_pooled(part, taps[part.tap], eps), eps=eps)
+        for part in pooling.parts
     ]
     joined = sum(parts) if pooling.joined == "sum" else torch.cat(parts, dim=1)
-    return _normalised(torch.as_tensor(joined), eps)
+    return F.normalize(torch.as_tensor(joined), eps=eps)
 
 
 def _pooled(part: Part, maps: torch.Tensor, eps: float) -> torch.Tensor:
@@ -182,10 +183,5 @@ def _rmac(maps: torch.Tensor, levels: int, eps: float) -> torch.Tensor:
         for top in starts:
             for left in starts:
                 region = maps[:, :, top : top + size, left : left + size]
-                total = total + _normalised(region.amax(dim=(2, 3)), eps)
+                total = total + F.normalize(region.amax(dim=(2, 3)), eps=eps)
     return total
-
-
-def _normalised(vectors: torch.Tensor, eps: float) -> torch.Tensor:
-    lengths: torch.Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    return vectors / lengths.clamp(min=eps)

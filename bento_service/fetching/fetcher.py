@@ -65,7 +65,7 @@ class Fetcher:
         self._settings = settings
         self._resolve = resolve or partial(_resolved, ThreadPoolExecutor(AT_ONCE, "resolving"))
         self._trusted: ssl.SSLContext | bool = True if trusted is None else trusted
-        self._under_way = 0
+        self._in_flight = 0
 
     @asynccontextmanager
     async def picture(self, url: str) -> AsyncIterator[BinaryIO]:
@@ -78,7 +78,7 @@ class Fetcher:
             Overloaded: Too many downloads are running.
         """
         checked = allowed_url(url, self._settings)
-        if self._under_way >= AT_ONCE:
+        if self._in_flight >= AT_ONCE:
             raise Overloaded(f"{AT_ONCE} pictures are being fetched; try again shortly")
         with SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
             await self._fetch(checked, cast("BinaryIO", file))
@@ -86,7 +86,7 @@ class Fetcher:
             yield cast("BinaryIO", file)
 
     async def _fetch(self, url: URL, file: BinaryIO) -> None:
-        self._under_way += 1
+        self._in_flight += 1
         try:
             async with asyncio.timeout(self._settings.url_seconds), self._session() as session:
                 await self._follow(session, url, file)
@@ -94,7 +94,7 @@ class Fetcher:
             # No cause is attached, because it describes this network.
             raise UrlUnreachable(_FAILED) from None
         finally:
-            self._under_way -= 1
+            self._in_flight -= 1
 
     def _session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(

@@ -22,14 +22,14 @@ MAX_VALUES = 500
 """Values in a list."""
 
 _TOKEN = re.compile(
-    r"""(?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
+    r"""\s*(?:(?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
       | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
       | (?P<own>\$\w*)
       | (?P<word>[^\W\d]\w*)
-      | (?P<sign><=|>=|==|!=|[<>()\[\],.])""",
+      | (?P<sign><=|>=|==|!=|[<>()\[\],.])
+      | (?P<end>\Z))""",
     re.VERBOSE | re.DOTALL,
 )
-_SPACE = re.compile(r"\s*")
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
 _KEYWORDS = {"and", "or", "not", "in", "like", "contains", "exists", "true", "false", "null"}
 _CONSTANTS: dict[str, ex.Value] = {"true": True, "false": False, "null": None}
@@ -53,20 +53,20 @@ def parse(text: str) -> ex.Expression:
 
 
 def _tokens(text: str) -> list[_Token]:
-    tokens = []
-    at = _SPACE.match(text).end()  # type: ignore[union-attr]  # matches anything
-    while at < len(text):
+    tokens: list[_Token] = []
+    at = 0
+    while not tokens or tokens[-1].kind != "end":
         found = _TOKEN.match(text, at)
         if found is None:
+            at = len(text) - len(text[at:].lstrip())
             _reject(_explain_unknown(text[at]), at)
         kind = str(found.lastgroup)
-        word = found.group().lower()
-        if kind == "word" and word in _KEYWORDS:
-            tokens.append(_Token("sign", word, at))
-        else:
-            tokens.append(_Token(kind, found.group(), at))
-        at = _SPACE.match(text, found.end()).end()  # type: ignore[union-attr]
-    return [*tokens, _Token("end", "", len(text))]
+        start, at = found.span(kind)
+        word = found[kind]
+        if kind == "word" and word.lower() in _KEYWORDS:
+            kind, word = "sign", word.lower()
+        tokens.append(_Token(kind, word, start))
+    return tokens
 
 
 def _explain_unknown(letter: str) -> str:

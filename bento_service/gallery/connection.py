@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,8 +29,6 @@ SEARCH_SECONDS = 5.0
 CALL_SECONDS = 30.0
 """The time limit of every other call, and of searches of the embedded Milvus Lite."""
 CONNECT_SECONDS = 3.0
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
 _DEFAULT_PORT = 19530
 
 _log = logging.getLogger(__name__)
@@ -48,10 +47,11 @@ class BackingOff(ConnectionError):
     """A refused call, because Milvus did not answer a moment ago."""
 
 
+@dataclass
 class Connection:
     """One client for all threads, connected by the first call that needs it. Close it at the end.
 
-    Args:
+    Attributes:
         uri: `http://host:port` or `http://host:port/database` of a server, or the path of Milvus
             Lite's folder.
         options: The options of `MilvusClient`: a token and certificates for a server.
@@ -61,22 +61,15 @@ class Connection:
         clock: Returns the time in seconds.
     """
 
-    def __init__(
-        self,
-        uri: str,
-        *,
-        options: Mapping[str, str] | None = None,
-        connect_seconds: float = CONNECT_SECONDS,
-        first_pause: float = FIRST_PAUSE_SECONDS,
-        longest_pause: float = LONGEST_PAUSE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.uri = uri
-        self._options = options or {}
-        self._connect_seconds = connect_seconds
-        self._first_pause = first_pause
-        self._longest_pause = longest_pause
-        self._clock = clock
+    uri: str
+    _: KW_ONLY
+    options: Mapping[str, str] = field(default_factory=dict)
+    connect_seconds: float = CONNECT_SECONDS
+    first_pause: float = 0.5
+    longest_pause: float = 5.0
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._connecting = threading.Lock()
         self._state = threading.Lock()
         self._client: MilvusClient | None = None
@@ -111,7 +104,7 @@ class Connection:
         with self._connecting:
             if self._client is None:
                 # A silent host takes seconds to fail; threads that waited here need not try too.
-                if self._clock() < self._not_before:
+                if self.clock() < self._not_before:
                     raise BackingOff("the last attempt to connect has just failed")
                 try:
                     self._client = self._connect()
@@ -188,7 +181,7 @@ class Connection:
         with self._state:
             if self._failures == 0:
                 return
-            now = self._clock()
+            now = self.clock()
             if now < max(self._not_before, self._tried_until):
                 raise BackingOff("it did not answer a moment ago")
             self._tried_until = now + SEARCH_SECONDS
@@ -211,10 +204,10 @@ class Connection:
 
     def _failed(self) -> None:
         with self._state:
-            pause = min(self._first_pause * 2**self._failures, self._longest_pause)
+            pause = min(self.first_pause * 2**self._failures, self.longest_pause)
             self._failures = min(self._failures + 1, 10)
             # Random, so that many services do not reconnect to a starting Milvus all at once.
-            self._not_before = self._clock() + pause * random.uniform(0.5, 1.0)  # noqa: S311
+            self._not_before = self.clock() + pause * random.uniform(0.5, 1.0)  # noqa: S311
             self._tried_until = 0.0
 
     def _connect(self) -> MilvusClient:
@@ -229,15 +222,15 @@ class Connection:
             self._check_port()
         client = MilvusClient(
             self.uri,
-            timeout=self._connect_seconds,
+            timeout=self.connect_seconds,
             dedicated=True,
             grpc_options=channel,
-            **self._options,
+            **self.options,
         )
         without_retries(client)
         try:
             if not self.is_embedded:
-                check_version(client.get_server_version(timeout=self._connect_seconds))
+                check_version(client.get_server_version(timeout=self.connect_seconds))
         except BaseException:
             client.close()
             raise
@@ -257,7 +250,7 @@ class Connection:
         parts = urlsplit(self.uri)
         port = parts.port or (443 if parts.scheme == "https" else _DEFAULT_PORT)
         address = (parts.hostname or "localhost", port)
-        socket.create_connection(address, self._connect_seconds).close()
+        socket.create_connection(address, self.connect_seconds).close()
 
 
 def _summary(error: Exception) -> str:

@@ -77,15 +77,15 @@ class IndexRule:
 
     Attributes:
         embedded: True if the index is embedded, where only exact search is fast.
-        by: The name of the embedded index, for people.
-        most: Images that an embedded index searches quickly.
+        embedded_name: The name of the embedded index, for people.
+        max_embedded: Images that an embedded index searches quickly.
         max_flat: Images up to which a server compares one by one.
     """
 
     choice: Choice = "auto"
     embedded: bool = True
-    by: str = "Milvus Lite"
-    most: int = MAX_LITE
+    embedded_name: str = "Milvus Lite"
+    max_embedded: int = MAX_LITE
     max_flat: int = MAX_FLAT
 
     def wanted(self, present: IndexType, images: int) -> IndexType:
@@ -110,9 +110,10 @@ class IndexRule:
 
     def is_overgrown(self, images: int) -> bool:
         """Return true if a collection is too large for an embedded index."""
-        return self.embedded and images > self.most
+        return self.embedded and images > self.max_embedded
 
     @property
     def advice(self) -> str:
         """The advice to the operator about a collection that is too large."""
-        return f"{self.by} serves up to {self.most} images well; use a Milvus server"
+        limit = f"{self.embedded_name} serves up to {self.max_embedded} images well"
+        return f"{limit}; use a Milvus server"

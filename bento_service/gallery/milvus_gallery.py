@@ -42,7 +42,7 @@ class MilvusGallery(MilvusIndexes, Gallery):
         effort: int | None = None,
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
-        super().__init__(Connection(uri, options=options, connect_seconds=connect_seconds))
+        super().__init__(Connection(uri, options=options or {}, connect_seconds=connect_seconds))
         self._effort = effort
         self._changes = 0  # writes that began plus writes that ended; odd during a write
         self._suspects: set[str] = set()

@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from bento_service.catalogue import Catalogue
 
-POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
+@dataclass
 class ChangeWait:
     """The wait of one thread for changes.
 
@@ -16,18 +18,10 @@ class ChangeWait:
     catalogue, if it can be shared. Another owner is a change too.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        is_owner: Callable[[], bool],
-        *,
-        poll_seconds: float = POLL_SECONDS,
-    ) -> None:
-        self._catalogue = catalogue
-        self._is_owner = is_owner
-        self._poll_seconds = poll_seconds
-        self._wake = threading.Event()
-        self._seen: tuple[int, int, bool] | None = None
+    catalogue: Catalogue
+    is_owner: Callable[[], bool]
+    _wake: threading.Event = field(default_factory=threading.Event, init=False)
+    _seen: tuple[int, int, bool] | None = field(default=None, init=False)
 
     def wake(self) -> None:
         """End the wait, or the next one if the thread does not wait."""
@@ -36,7 +30,7 @@ class ChangeWait:
     def begin(self) -> None:
         """Note the present state; call it before changes are read."""
         self._wake.clear()
-        if self._catalogue.database.is_shared:
+        if self.catalogue.database.is_shared:
             self._seen = self._state()
 
     def wait(self, seconds: float | None) -> bool:
@@ -45,15 +39,13 @@ class ChangeWait:
         Returns:
             True if there was one; false if the time has passed.
         """
-        if not self._catalogue.database.is_shared:
+        if not self.catalogue.database.is_shared:
             return self._wake.wait(seconds)
         deadline = float("inf") if seconds is None else time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if self._wake.wait(min(self._poll_seconds, left)):
-                return True
-            if self._state() != self._seen:
+            if self._wake.wait(min(_POLL_SECONDS, left)) or self._state() != self._seen:
                 return True
         return False
 
     def _state(self) -> tuple[int, int, bool]:
-        return (*self._catalogue.indexes.state(), self._is_owner())
+        return (*self.catalogue.indexes.state(), self.is_owner())

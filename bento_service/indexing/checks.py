@@ -12,7 +12,7 @@ from bento_service.catalogue.records import IndexRecord
 from bento_service.errors import ImageNotFound
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import MAX_NEIGHBOURS
-from bento_service.indexing.cursor import ChangeCursor
+from bento_service.indexing.change_steps import position_after, read_step
 
 SAMPLE = 64
 """Images that have to find themselves."""
@@ -137,13 +137,12 @@ def _scores(
 ) -> dict[int, float]:
     """Return the cosines of a probe and the catalogue's descriptors, by image id."""
     scores: dict[int, float] = {}
-    cursor, is_last = ChangeCursor(catalogue, index.id), False
+    position, is_last = position_after(-1), False
     while not is_last:
-        step = cursor.read()
+        step = read_step(catalogue, index.id, position)
         if step.changes:
             cosines = np.stack([change.descriptor for change in step.changes]) @ probe
             ids = (change.image_id for change in step.changes)
             scores.update(zip(ids, cosines.tolist(), strict=True))
-        cursor.move_past(step)
-        is_last = step.is_last
+        position, is_last = step.end, step.is_last
     return scores

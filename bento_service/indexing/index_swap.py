@@ -9,55 +9,51 @@ continues after a crash, and replay drops what is no longer needed.
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import IndexRecord, Replacement
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import IndexRule, IndexType
+from bento_service.indexing.change_steps import (
+    CHANGES_PER_STEP,
+    Position,
+    apply_changes,
+    position_after,
+    read_step,
+)
 from bento_service.indexing.checks import defect
-from bento_service.indexing.cursor import CHANGES_PER_STEP, ChangeCursor, apply_changes
 
 _log = logging.getLogger(__name__)
-STEPS_PER_TURN = 10
-BUILDING_SECONDS = 1.0
 _RETRY_SECONDS = 3600.0
 
 
+@dataclass
 class IndexSwap:
     """The planned and running swaps, in the thread that writes to the indexes.
 
-    Args:
+    Attributes:
         rule: The index type that each collection should have.
         changes_per_step: Most changes to apply at once.
         steps_per_turn: Steps in which a replacement is filled before replay has its turn again.
         building_seconds: Seconds between two looks at an index that is being built.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        gallery: Gallery,
-        rule: IndexRule,
-        *,
-        changes_per_step: int = CHANGES_PER_STEP,
-        steps_per_turn: int = STEPS_PER_TURN,
-        building_seconds: float = BUILDING_SECONDS,
-    ) -> None:
-        self._catalogue = catalogue
-        self._gallery = gallery
-        self._rule = rule
-        self._changes_per_step = changes_per_step
-        self._steps_per_turn = steps_per_turn
-        self._building_seconds = building_seconds
-        self._cursors: dict[str, ChangeCursor] = {}
-        self._not_before: dict[int, float] = {}
-        self._warned: set[int] = set()
-        self._planned_at: dict[int, int] = {}
+    catalogue: Catalogue
+    gallery: Gallery
+    rule: IndexRule
+    _: KW_ONLY
+    changes_per_step: int = CHANGES_PER_STEP
+    steps_per_turn: int = 10
+    building_seconds: float = 1.0
+    _positions: dict[str, Position] = field(default_factory=dict, init=False)
+    _not_before: dict[int, float] = field(default_factory=dict, init=False)
+    _warned: set[int] = field(default_factory=set, init=False)
+    _planned_at: dict[int, int] = field(default_factory=dict, init=False)
 
     def forget(self) -> None:
         """Forget how far the swaps are, because another replica may have advanced them."""
-        self._cursors.clear()
+        self._positions.clear()
         self._planned_at.clear()
 
     def advance(self, indexes: Iterable[IndexRecord]) -> tuple[list[str], float | None]:
@@ -72,7 +68,7 @@ class IndexSwap:
             if not index.serves:
                 continue
             self._plan(index)
-            present = self._catalogue.indexes.get(index.id)
+            present = self.catalogue.indexes.get(index.id)
             if present is None or present.replacement is None:
                 continue
             seconds = self._advance(present, present.replacement)
@@ -87,10 +83,10 @@ class IndexSwap:
         if index.replacement is None and self._planned_at.get(index.id) == index.revision:
             return
         self._planned_at[index.id] = index.revision
-        images = self._catalogue.images.count(index.collection_id)
+        images = self.catalogue.images.count(index.collection_id)
         self._warn_if_overgrown(index, images)
-        present = self._gallery.kind(index.name)
-        wanted = self._rule.wanted(present, images)
+        present = self.gallery.kind(index.name)
+        wanted = self.rule.wanted(present, images)
         if index.replacement is not None:
             if index.replacement.kind == wanted:
                 return
@@ -103,10 +99,10 @@ class IndexSwap:
             images,
             wanted,
         )
-        self._catalogue.replacements.begin(index, wanted)
+        self.catalogue.replacements.begin(index, wanted)
 
     def _warn_if_overgrown(self, index: IndexRecord, images: int) -> None:
-        if self._rule.is_overgrown(images) and index.collection_id not in self._warned:
+        if self.rule.is_overgrown(images) and index.collection_id not in self._warned:
             self._warned.add(index.collection_id)
             _log.warning(
                 "collection %s holds %d images; %s (LOOKALIKE_MILVUS_URI), since here the time of "
@@ -114,60 +110,59 @@ class IndexSwap:
                 "catalogue by itself",
                 index.collection,
                 images,
-                self._rule.advice,
+                self.rule.advice,
             )
 
     def _give_up(self, index: IndexRecord, replacement: Replacement) -> None:
-        self._catalogue.replacements.give_up(index)
-        self._cursors.pop(replacement.name, None)
-        self._gallery.drop(replacement.name)
+        self.catalogue.replacements.give_up(index)
+        self._positions.pop(replacement.name, None)
+        self.gallery.drop(replacement.name)
 
     def _advance(self, index: IndexRecord, replacement: Replacement) -> float | None:
         """Advance a swap; return the seconds until the next step, `None` after the last."""
-        if self._gallery.prepare(replacement.name, index.space.dimension):
+        if self.gallery.prepare(replacement.name, index.space.dimension):
             replacement = replace(replacement, applied=0)
-            self._cursors.pop(replacement.name, None)
-            self._catalogue.replacements.restart(replacement)
+            self._positions.pop(replacement.name, None)
+            self.catalogue.replacements.restart(replacement)
         if not self._fill(index, replacement):
             return 0.0
         kind = IndexType(replacement.kind)
-        if not self._gallery.build(replacement.name, kind):
-            return self._building_seconds
-        present = self._catalogue.indexes.get(index.id)
+        if not self.gallery.build(replacement.name, kind):
+            return self.building_seconds
+        present = self.catalogue.indexes.get(index.id)
         if present is None or present.replacement is None:
-            return self._building_seconds
+            return self.building_seconds
         swapped = replace(
             present, name=present.replacement.name, applied=present.replacement.applied
         )
-        if problem := defect(self._catalogue, self._gallery, swapped):
+        if problem := defect(self.catalogue, self.gallery, swapped):
             _log.error("the index of %s is not replaced: %s", index.collection, problem)
             self._not_before[index.id] = time.monotonic() + _RETRY_SECONDS
             self._give_up(present, present.replacement)
             return _RETRY_SECONDS
-        if not self._catalogue.replacements.switch(present, present.replacement):
-            return self._building_seconds
-        self._cursors.pop(replacement.name, None)
+        if not self.catalogue.replacements.switch(present, present.replacement):
+            return self.building_seconds
+        self._positions.pop(replacement.name, None)
         _log.info("searches of %s use %s", index.collection, kind)
         return None
 
     def _fill(self, index: IndexRecord, replacement: Replacement) -> bool:
         """Apply some changes; return whether no more are left at present."""
-        cursor = self._cursors.get(replacement.name)
-        if cursor is None:
-            cursor = self._cursors[replacement.name] = ChangeCursor(
-                self._catalogue,
+        position = self._positions.get(replacement.name, position_after(replacement.applied))
+        for _ in range(self.steps_per_turn):
+            step = read_step(
+                self.catalogue,
                 index.id,
-                applied=replacement.applied,
-                changes_per_step=self._changes_per_step,
+                position,
+                revision=index.revision,
+                size=self.changes_per_step,
             )
-        for _ in range(self._steps_per_turn):
-            step = cursor.read(index.revision)
-            apply_changes(self._gallery, replacement.name, step.changes)
+            apply_changes(self.gallery, replacement.name, step.changes)
             if step.is_last and step.changes:
-                self._gallery.flush(replacement.name)
+                self.gallery.flush(replacement.name)
             if step.applied > replacement.applied:
-                self._catalogue.replacements.set_applied(replacement, step.applied)
-            cursor.move_past(step)
+                self.catalogue.replacements.set_applied(replacement, step.applied)
+            position = self._positions[replacement.name] = step.end
             if step.is_last:
                 return True
         return False

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +17,7 @@ MAX_BEHIND = 1000
 _log = logging.getLogger(__name__)
 
 
+@dataclass
 class OpenIndexes:
     """The names of the open indexes, and what it takes to open one.
 
@@ -23,13 +25,10 @@ class OpenIndexes:
     called with the digests of uploads whose last image may be gone.
     """
 
-    def __init__(
-        self, catalogue: Catalogue, gallery: Gallery, on_purged: Callable[[set[str]], None]
-    ) -> None:
-        self._catalogue = catalogue
-        self._gallery = gallery
-        self._on_purged = on_purged
-        self._names: set[str] = set()
+    catalogue: Catalogue
+    gallery: Gallery
+    on_purged: Callable[[set[str]], None]
+    _names: set[str] = field(default_factory=set, init=False)
 
     def __contains__(self, index: IndexRecord) -> bool:
         return index.name in self._names
@@ -47,11 +46,11 @@ class OpenIndexes:
             return False
         current = [each for each in collections if not self._is_behind(each.index)]
         return len(current) == len(collections) or any(
-            self._catalogue.images.ids(each.id, after=0, limit=1) for each in current
+            self.catalogue.images.ids(each.id, after=0, limit=1) for each in current
         )
 
     def _is_behind(self, index: IndexRecord) -> bool:
-        return self._catalogue.changes.exceed(MAX_BEHIND, index.id, after=index.applied)
+        return self.catalogue.changes.exceed(MAX_BEHIND, index.id, after=index.applied)
 
     def add(self, names: Iterable[str]) -> None:
         """Count indexes as open that were opened elsewhere."""
@@ -72,10 +71,10 @@ class OpenIndexes:
         try:
             self._open_and_compare(index)
         except IndexUnavailable as error:
-            if not self._gallery.is_embedded:  # a server is away more often than damaged
+            if not self.gallery.is_embedded:  # a server is away more often than damaged
                 raise
             _log.warning("index of %s is damaged (%s); rebuilding it", index.collection, error)
-            self._gallery.drop(index.name)
+            self.gallery.drop(index.name)
             self._open_and_compare(index)
 
     def observe(self, index: IndexRecord) -> None:
@@ -88,32 +87,32 @@ class OpenIndexes:
         """Search an index."""
         # A server lists its indexes long before it can search them, so only a search is proof.
         probe = np.zeros(index.space.dimension, np.float32)
-        self._gallery.search_stored(index.name, probe, top_k=1)
+        self.gallery.search_stored(index.name, probe, top_k=1)
 
     def purge(self, index: IndexRecord) -> None:
         """Remove the tombstones of a collection that every index has applied."""
-        if digests := self._catalogue.images.purge(index.collection_id):
-            self._on_purged(digests)
+        if digests := self.catalogue.images.purge(index.collection_id):
+            self.on_purged(digests)
 
     def _open_and_compare(self, index: IndexRecord) -> None:
-        self._gallery.open(index.name, index.space.dimension)
-        if self._gallery.is_embedded or not agrees(self._catalogue, self._gallery, index):
+        self.gallery.open(index.name, index.space.dimension)
+        if self.gallery.is_embedded or not agrees(self.catalogue, self.gallery, index):
             self._repair(index)
         self.purge(index)
         self.probe(index)
-        if self._gallery.is_milvus_lite and (
-            wrong := count_corrupt_rows(self._catalogue, self._gallery, index)
+        if self.gallery.is_milvus_lite and (
+            wrong := count_corrupt_rows(self.catalogue, self.gallery, index)
         ):
             raise IndexUnavailable(f"{wrong} rows are not what was written")
         self._names.add(index.name)
 
     def _repair(self, index: IndexRecord) -> None:
         """Delete unknown rows from an index, and have missing ones applied again."""
-        compared = compare_rows(self._catalogue, self._gallery, index)
+        compared = compare_rows(self.catalogue, self.gallery, index)
         if compared.unknown:
             unknown = sorted(compared.unknown)
             _log.warning("index of %s had %d unknown rows", index.collection, len(unknown))
-            self._gallery.delete(index.name, unknown)
+            self.gallery.delete(index.name, unknown)
         if compared.missing:
             _log.warning("index of %s lacked %d rows", index.collection, len(compared.missing))
-            self._catalogue.changes.touch(index, compared.missing)
+            self.catalogue.changes.touch(index, compared.missing)

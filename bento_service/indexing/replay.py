@@ -10,34 +10,41 @@ Of several replicas, only the owner changes indexes; the others check that searc
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.indexes import index_prefix
 from bento_service.catalogue.records import IndexRecord
-from bento_service.errors import IndexUnavailable, LookalikeError
+from bento_service.errors import IndexUnavailable
 from bento_service.gallery.gallery import Gallery
+from bento_service.indexing.change_steps import CHANGES_PER_STEP
 from bento_service.indexing.change_wait import ChangeWait
-from bento_service.indexing.checks import defect
-from bento_service.indexing.cursor import CHANGES_PER_STEP, ChangeCursor, apply_changes
 from bento_service.indexing.index_swap import IndexSwap
-from bento_service.indexing.open_indexes import MAX_BEHIND, OpenIndexes
-from bento_service.indexing.unflushed_rows import UnflushedRows
+from bento_service.indexing.index_writer import TRANSIENT, IndexWriter
+from bento_service.indexing.open_indexes import OpenIndexes
 
 _log = logging.getLogger(__name__)
-GATHER_SECONDS = 0.5
-RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
-PROBE_SECONDS = 5.0
-_STEPS_PER_TURN = 20
-_STEPS_PER_RECORD = 5
-"""Steps after which a revision is recorded; a server takes a fifth of a second to show one."""
-FLUSH_SECONDS = 1.0
-_SWEEP_SECONDS = 0.05
-"""Seconds between two parts of a large deletion, so that others can write."""
 _CLOSE_SECONDS = 30.0
-_TRANSIENT = (LookalikeError, OSError)
-"""Milvus or the database is away, the disk is full, a collection was deleted meanwhile."""
+
+
+@dataclass(frozen=True)
+class ReplayPace:
+    """The step sizes and pauses of replay.
+
+    Attributes:
+        changes_per_step: Most changes to apply at once.
+        gather_seconds: Seconds for which changes are gathered, so that writes are fewer.
+        flush_seconds: Seconds without changes after which written rows are flushed.
+        retry_seconds: Seconds after the first and further failures; the last one is repeated.
+        probe_seconds: Seconds between two probes of an idle Milvus server.
+    """
+
+    changes_per_step: int = CHANGES_PER_STEP
+    gather_seconds: float = 0.5
+    flush_seconds: float = 1.0
+    retry_seconds: Sequence[float] = (0.5, 1.0, 2.0, 5.0)
+    probe_seconds: float = 5.0
 
 
 class Replay:
@@ -47,10 +54,6 @@ class Replay:
         on_purged: Called with the digests of uploads whose last image may be gone.
         swap: Swaps indexes for others of another type; index types stay as they are if `None`.
         is_owner: Returns whether this replica changes the indexes.
-        gather_seconds: Seconds for which changes are gathered, so that writes are fewer.
-        flush_seconds: Seconds without changes after which written rows are flushed.
-        retry_seconds: Seconds after the first and further failures; the last one is repeated.
-        probe_seconds: Seconds between two probes of an idle Milvus server.
     """
 
     def __init__(
@@ -61,28 +64,18 @@ class Replay:
         on_purged: Callable[[set[str]], None],
         swap: IndexSwap | None = None,
         is_owner: Callable[[], bool] = lambda: True,
-        changes_per_step: int = CHANGES_PER_STEP,
-        gather_seconds: float = GATHER_SECONDS,
-        flush_seconds: float = FLUSH_SECONDS,
-        retry_seconds: Sequence[float] = RETRY_SECONDS,
-        probe_seconds: float = PROBE_SECONDS,
+        pace: ReplayPace | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._gallery = gallery
-        self._swap = swap
         self._is_owner = is_owner
-        self._changes_per_step = changes_per_step
-        self._gather_seconds = gather_seconds
-        self._flush_seconds = flush_seconds
-        self._retry_seconds = retry_seconds
-        self._probe_seconds = probe_seconds
+        self._pace = pace or ReplayPace()
         self._changes = ChangeWait(catalogue, is_owner)
         self._stopping = threading.Event()
         self._owned = False
         self._open = OpenIndexes(catalogue, gallery, on_purged)
-        self._unflushed = UnflushedRows(gallery)
-        self._orphans_gone = False
-        self._has_more = False
+        size = self._pace.changes_per_step
+        self._writer = IndexWriter(catalogue, gallery, self._open, swap, self._may_go_on, size)
         self.was_ready = False
         """True if searches have been answered since the start; see `OpenIndexes.serve`."""
         self._probes = 0
@@ -111,43 +104,39 @@ class Replay:
         return index in self._open
 
     def _run(self) -> None:
-        failures = 0
+        failures, pauses = 0, self._pace.retry_seconds
         while not self._stopping.is_set():
             try:
-                if self._has_ownership():
-                    self._follow()
-                else:
-                    self._observe()
+                self._take_turn()
                 failures = 0
-            except _TRANSIENT as error:
+            except TRANSIENT as error:
                 _log.warning("replay waits: %s", error)
-                self._orphans_gone = False  # an index that was given up half made may be one
-                pause = self._retry_seconds[min(failures, len(self._retry_seconds) - 1)]
+                self._writer.orphans_gone = False  # an index given up half made may be one
+                pause = pauses[min(failures, len(pauses) - 1)]
                 failures += 1
                 self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
         try:
             if self._is_owner():
-                self._unflushed.flush()
+                self._writer.flush()
         except IndexUnavailable:
             _log.warning("the index was not flushed; the next start does that")
 
-    def _has_ownership(self) -> bool:
-        """Return true if this replica changes the indexes; forget their state if that is new."""
+    def _take_turn(self) -> None:
         owns = self._is_owner()
         if owns != self._owned:
             self._owned = owns
-            self._open.clear()
-            self._unflushed.clear()
-            self._orphans_gone = False
-            if self._swap is not None:
-                self._swap.forget()
-        return owns
-
-    def _observe(self) -> None:
-        """Check that searches of the indexes are answered, then wait for changes."""
+            self._writer.forget()
         self._changes.begin()
         self._open.discard(self._gallery.take_suspects())
-        indexes, failure = self._catalogue.indexes.all(), None
+        indexes = self._catalogue.indexes.all()
+        if owns:
+            self._follow(indexes)
+        else:
+            self._observe(indexes)
+
+    def _observe(self, indexes: list[IndexRecord]) -> None:
+        """Check that searches of the indexes are answered, then wait for changes."""
+        failure = None
         for index in indexes:
             try:
                 self._open.observe(index)
@@ -156,67 +145,34 @@ class Replay:
         self._note_readiness()
         if failure is not None:
             raise failure
-        if not self._changes.wait(self._probe_seconds) and indexes:
+        if not self._changes.wait(self._pace.probe_seconds) and indexes:
             self._probe_next(indexes)
+
+    def _follow(self, indexes: list[IndexRecord]) -> None:
+        """Apply new changes, then wait for more; flush at the end of a burst."""
+        try:
+            has_more = self._writer.bring_up_to_date(indexes)
+        finally:
+            self._note_readiness()
+        if not has_more and self._may_go_on():
+            self._wait_for_changes(indexes, self._writer.advance())
 
     def _note_readiness(self) -> None:
         if not self.was_ready:
             self.was_ready = self._open.serve(self._catalogue.collections.all())
 
-    def _follow(self) -> None:
-        """Apply new changes, then wait for more; flush at the end of a burst."""
-        self._changes.begin()
-        self._open.discard(self._gallery.take_suspects())
-        indexes = self._catalogue.indexes.all()
-        failure, self._has_more = None, False
-        for step in (self._open.open, self._apply):
-            for index in indexes:
-                try:
-                    step(index)
-                except _TRANSIENT as error:  # the other indexes need not wait
-                    failure = error
-                    # A server that restarts may have released or lost the index: compare it again.
-                    self._open.discard({index.name})
-        self._note_readiness()
-        try:
-            self._drop_orphans({name for index in indexes for name in index.names})
-        except _TRANSIENT as error:
-            failure = error
-        self._cache(indexes)
-        if failure is not None:
-            raise failure
-        if self._has_more or not self._may_go_on():
-            return
-        self._finish_reindexes()
-        pause = self._swap_indexes()
-        if self._catalogue.retired_indexes.sweep():
-            pause = _SWEEP_SECONDS if pause is None else min(pause, _SWEEP_SECONDS)
-        self._wait_for_changes(indexes, pause)
-
-    def _cache(self, indexes: Iterable[IndexRecord]) -> None:
-        """Let searches find the smaller ones of the serving indexes in memory."""
-        if self._gallery.is_milvus_lite:
-            count = self._catalogue.images.count
-            self._gallery.cache(
-                {
-                    each.name: each.space.descriptor_bytes * count(each.collection_id)
-                    for each in indexes
-                    if each.serves
-                }
-            )
-
     def _wait_for_changes(self, indexes: list[IndexRecord], pause: float | None) -> None:
         """Wait until something has changed, or for `pause` seconds if there is more to do."""
-        if pause is not None and pause < self._flush_seconds:
+        pace = self._pace
+        if pause is not None and pause < pace.flush_seconds:
             self._stopping.wait(pause)
             return
-        idle = pause
         if not self._gallery.is_embedded:
-            idle = min(pause or self._probe_seconds, self._probe_seconds)
-        if self._changes.wait(self._flush_seconds if self._unflushed else idle):
-            self._stopping.wait(self._gather_seconds)
-        elif self._unflushed:
-            self._unflushed.flush()
+            pause = min(pause or pace.probe_seconds, pace.probe_seconds)
+        if self._changes.wait(pace.flush_seconds if self._writer.has_unflushed else pause):
+            self._stopping.wait(pace.gather_seconds)
+        elif self._writer.has_unflushed:
+            self._writer.flush()
         elif indexes:
             self._probe_next(indexes)
 
@@ -230,78 +186,5 @@ class Replay:
             raise
         self._probes += 1
 
-    def _finish_reindexes(self) -> None:
-        """Let searches use the indexes that are prepared and hold what they should."""
-        for index in self._catalogue.reindexes.due():
-            if self._catalogue.changes.exceed(MAX_BEHIND, index.id, after=index.applied):
-                self._changes.wake()  # apply the last results first
-            elif problem := defect(self._catalogue, self._gallery, index):
-                if self._catalogue.reindexes.fail(index, problem):
-                    _log.error("index of %s is not switched to: %s", index.collection, problem)
-                    self._drop(index.name)
-            elif self._catalogue.reindexes.switch(index):
-                _log.info("searches of %s use %s", index.collection, index.space.descriptor)
-                self._changes.wake()  # to drop the index before the former one
-
-    def _swap_indexes(self) -> float | None:
-        """Advance swaps of indexes; return in how many seconds to do so again."""
-        if self._swap is None:
-            return None
-        switched, seconds = self._swap.advance(self._catalogue.indexes.all())
-        self._open.add(switched)
-        if not switched:
-            return seconds
-        for index in self._catalogue.indexes.all():
-            self._open.purge(index)  # tombstones that the replacement had to apply first
-        return 0.0  # to drop the indexes that were replaced
-
     def _may_go_on(self) -> bool:
         return not self._stopping.is_set() and self._is_owner()
-
-    def _apply(self, index: IndexRecord) -> None:
-        """Apply the changes that an open index lacks, or the oldest ones and note that more wait.
-
-        An index that lacks many must not hold up the others. A turn ends only when it has recorded
-        a revision, because the next turn begins after that.
-        """
-        if index not in self._open:
-            return
-        start, size = index.applied, self._changes_per_step
-        cursor = ChangeCursor(self._catalogue, index.id, applied=start, changes_per_step=size)
-        applied, steps, tombstones, is_last = index.applied, 0, 0, False
-        while not is_last and self._may_go_on():
-            step = cursor.read(index.revision)
-            tombstones += apply_changes(self._gallery, index.name, step.changes)
-            if step.changes:
-                self._unflushed.add(index.name, len(step.changes))
-            cursor.move_past(step)
-            is_last, steps = step.is_last, steps + 1
-            if step.applied > applied and (is_last or steps % _STEPS_PER_RECORD == 0):
-                applied = step.applied
-                self._record(index, applied)
-                if steps >= _STEPS_PER_TURN and not is_last:
-                    self._has_more = True
-                    break
-        if tombstones:
-            self._open.purge(index)
-
-    def _record(self, index: IndexRecord, applied: int) -> None:
-        """Record that an index has applied a revision: searches rely on the index alone for it."""
-        self._gallery.make_visible(index.name)
-        if not self._catalogue.indexes.set_applied(index.id, applied):
-            self._open.discard({index.name})  # another replica wrote too: compare it again
-
-    def _drop_orphans(self, wanted: set[str]) -> None:
-        """Drop the indexes that the catalogue no longer has, also those deleted before a crash."""
-        if self._orphans_gone and self._open.are_among(wanted):
-            return
-        prefix = index_prefix(self._catalogue.collections.instance_id())
-        for name in self._gallery.names():
-            if name.startswith(prefix) and name not in wanted and self._is_owner():
-                self._drop(name)
-        self._orphans_gone = True
-
-    def _drop(self, name: str) -> None:
-        self._gallery.drop(name)
-        self._open.discard({name})
-        self._unflushed.forget(name)

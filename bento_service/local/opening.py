@@ -46,8 +46,8 @@ OWN = Backing(
     gallery=_exact,
     roots=_files,
     tries_decoder=False,
-    by="A service inside of another process",
-    most=MAX_EXACT,
+    embedded_name="A service inside of another process",
+    max_embedded=MAX_EXACT,
 )
 """The backing of a service inside a process: exact search and the caller's own files."""
 

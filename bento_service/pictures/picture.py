@@ -3,10 +3,11 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -14,17 +15,26 @@ class Picture:
     """A decoded picture, ready to be described.
 
     Attributes:
-        pixels: (S, S, 3) uint8, RGB.
+        samples: S rows of S pixels of red, green, blue; S is `side`.
         width, height: The size of the whole upright picture, in pixels.
         format: One of the keys of `MEDIA_TYPES`.
         warnings: Messages for the user, such as that only the first frame is used.
     """
 
-    pixels: NDArray[np.uint8]
+    samples: bytearray
+    side: int
     width: int
     height: int
     format: str
     warnings: tuple[str, ...] = ()
+
+    @property
+    def pixels(self) -> "NDArray[np.uint8]":
+        """The samples as (S, S, 3) uint8, RGB, without a copy."""
+        # Imported here, because decoder processes do not need NumPy.
+        import numpy as np
+
+        return np.frombuffer(self.samples, np.uint8).reshape(self.side, self.side, 3)
 
 
 @dataclass(frozen=True)
@@ -46,12 +56,3 @@ class Snapshot:
 
 Source = bytes | BinaryIO | Snapshot
 """An encoded picture: its bytes, a seekable file open for reading, or a snapshot."""
-
-
-def pixels_of(samples: bytearray, side: int) -> NDArray[np.uint8]:
-    """Return the samples of a square, stored row by row, as (side, side, 3), without a copy.
-
-    Raises:
-        ValueError: The number of samples does not fit.
-    """
-    return np.frombuffer(samples, np.uint8).reshape(side, side, 3)

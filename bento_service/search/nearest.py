@@ -6,6 +6,7 @@ that a larger tier adds are placed behind those of the smaller tier, even if the
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -28,21 +29,16 @@ class SearchMethod(StrEnum):
     INDEX_FILTERED = "by the index, leaving out what does not pass the filter"
 
 
+@dataclass(frozen=True)
 class NearestSearch:
-    """Searches without a filter; queries are (D,) float32, of unit length."""
+    """A search without a filter for the images nearest to a descriptor (D,), of unit length."""
 
-    def __init__(self, catalogue: Catalogue, gallery: Gallery) -> None:
-        self._catalogue = catalogue
-        self._gallery = gallery
+    catalogue: Catalogue
+    gallery: Gallery
+    index: IndexRecord
+    descriptor: NDArray[np.float32]
 
-    def by_index(
-        self,
-        index: IndexRecord,
-        descriptor: NDArray[np.float32],
-        count: int,
-        *,
-        always: Sequence[int] = (),
-    ) -> list[Neighbour]:
+    def by_index(self, count: int, *, always: Sequence[int] = ()) -> list[Neighbour]:
         """Return at least `count` neighbours if there are so many, and all that tie with the last.
 
         The images `always` are compared even if an approximate index misses them.
@@ -50,22 +46,20 @@ class NearestSearch:
         Raises:
             IndexUnavailable: The index does not answer.
         """
-        if self._gallery.kind(index.name).is_exact:
-            return self._exact(index.name, descriptor, count)
+        if self.gallery.kind(self.index.name).is_exact:
+            return self._exact(count)
         neighbours: list[Neighbour] = []
-        for tier in self.tiers(index, descriptor, always=always):
+        for tier in self.tiers(always=always):
             neighbours += tier
             if len(neighbours) >= count:
                 break
         return neighbours
 
-    def _exact(
-        self, index_name: str, descriptor: NDArray[np.float32], count: int
-    ) -> list[Neighbour]:
+    def _exact(self, count: int) -> list[Neighbour]:
         """Ask for all neighbours that tie with the last; the index orders ties at random."""
         asked = count + 1
         while True:
-            near = self._gallery.search(index_name, descriptor, top_k=asked)
+            near = self.gallery.search(self.index.name, self.descriptor, top_k=asked)
             asked = min(asked, MAX_NEIGHBOURS)
             is_complete = len(near) < asked or asked == MAX_NEIGHBOURS
             # After a kill an embedded index can have a row twice, until replay has repaired it.
@@ -75,30 +69,24 @@ class NearestSearch:
             asked *= 2
 
     def tiers(
-        self,
-        index: IndexRecord,
-        descriptor: NDArray[np.float32],
-        *,
-        among: Sequence[int] | None = None,
-        always: Sequence[int] = (),
+        self, *, among: Sequence[int] | None = None, always: Sequence[int] = ()
     ) -> Iterator[list[Neighbour]]:
         """Yield the neighbours that each tier of an approximate index adds, best first.
 
         With `among` only images with these ids are searched; see `by_index` for `always`.
         """
         seen: set[int] = set()
-        kind = self._gallery.kind(index.name)
+        index, kind = self.index, self.gallery.kind(self.index.name)
         for asked in TIERS:
-            near = self._gallery.search(index.name, descriptor, top_k=asked, among=among)
+            near = self.gallery.search(index.name, self.descriptor, top_k=asked, among=among)
             is_last = len(near) < asked or asked == TIERS[-1]
             returned = {hit.image_id for hit in near}
             ids = returned.union(() if seen else always)
             if kind.has_exact_scores and ids == returned:
                 scored = ranked(near)
             else:
-                scored = nearest_of(
-                    self._catalogue.descriptors.of(index, ids), descriptor, len(ids)
-                )
+                batches = self.catalogue.descriptors.of(index, ids)
+                scored = nearest_of(batches, self.descriptor, len(ids))
             # Other images that tie with the worst may not have been returned.
             worst = min((hit.score for hit in scored), default=-1.0)
             certain = [
@@ -109,8 +97,6 @@ class NearestSearch:
             if is_last:
                 return
 
-    def compare_all(
-        self, index: IndexRecord, descriptor: NDArray[np.float32], count: int
-    ) -> list[Neighbour]:
+    def compare_all(self, count: int) -> list[Neighbour]:
         """Return the `count` nearest of all images, compared one by one without the index."""
-        return nearest_of(self._catalogue.descriptors.all(index), descriptor, count)
+        return nearest_of(self.catalogue.descriptors.all(self.index), self.descriptor, count)

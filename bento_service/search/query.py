@@ -1,8 +1,8 @@
 """The query of a search, and its result."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,16 +73,16 @@ class RankedImage(Scored):
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The hits of a search, best first, and the milliseconds of each stage.
+    """The hits of a search, best first.
 
     Attributes:
         lag: Number of changes that the index had not applied.
         index_type: Type of the collection's index; empty if the index does not answer.
         warnings: Warnings about the query picture.
-        index_ms: The part of `search_ms` for the index and the changes that it had not applied.
-        join_ms: The part of `search_ms` for reading the images of the hits.
-        judge_ms: The part of `search_ms` for the verdicts.
-        queue_ms: The wait for threads, which is no part of the others.
+        search_ms: Milliseconds of the stages `index` (with the changes that it had not applied),
+            `join` (reading the images of the hits) and `judge` (the verdicts) together.
+        stages_ms: Milliseconds of each stage that the search went through, by name; further stages
+            are `decode`, `describe`, and `queue`, the wait for threads.
     """
 
     hits: tuple[RankedImage, ...]
@@ -91,26 +91,16 @@ class SearchResult:
     method: SearchMethod
     index_type: str
     warnings: tuple[str, ...] = ()
-    decode_ms: float = 0.0
-    describe_ms: float = 0.0
     search_ms: float = 0.0
-    index_ms: float = 0.0
-    join_ms: float = 0.0
-    judge_ms: float = 0.0
-    queue_ms: float = 0.0
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def stages_ms(self) -> dict[str, float]:
-        """The milliseconds of each stage that the search went through, by name."""
-        stages = {
-            "queue": self.queue_ms,
-            "decode": self.decode_ms,
-            "describe": self.describe_ms,
-            "index": self.index_ms,
-            "join": self.join_ms,
-            "judge": self.judge_ms,
-        }
-        return {name: taken for name, taken in stages.items() if taken}
+    def with_stages(self, **stages_ms: float) -> Self:
+        """Return the result with the times of further stages."""
+        return replace(self, stages_ms={**self.stages_ms, **stages_ms})
+
+    def rounded_ms(self, stage: str) -> float:
+        """Return the milliseconds of a stage as they are shown; 0 if it was skipped."""
+        return round(self.stages_ms.get(stage, 0.0), TIME_DIGITS)
 
     def explanation(self) -> dict[str, object]:
         """Explain for people how the hits were found."""
@@ -122,10 +112,7 @@ class SearchResult:
             "changes_beside_the_index": self.lag,
             "descriptor": self.space.descriptor,
             "fingerprint": self.space.fingerprint,
-            "index_ms": round(self.index_ms, TIME_DIGITS),
-            "join_ms": round(self.join_ms, TIME_DIGITS),
-            "judge_ms": round(self.judge_ms, TIME_DIGITS),
-            "queue_ms": round(self.queue_ms, TIME_DIGITS),
+            **{f"{name}_ms": self.rounded_ms(name) for name in ("index", "join", "judge", "queue")},
         }
 
 

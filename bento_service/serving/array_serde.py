@@ -14,8 +14,11 @@ from starlette.requests import Request
 from bento_service.serving.array_messages import ARRAY_KEY, MEDIA_TYPE, array_body, array_headers
 
 
-class ArraySerde(serde.Serde):
-    """A serialiser that passes received arrays to methods and sends the arrays they return."""
+class ArraySerde:
+    """A serialiser that passes received arrays to methods and sends the arrays they return.
+
+    It has only the methods of `serde.Serde` that BentoML calls in a service of arrays.
+    """
 
     media_type = MEDIA_TYPE
 
@@ -29,18 +32,6 @@ class ArraySerde(serde.Serde):
     def serialize_model(self, model: Any) -> serde.Payload:
         """Return the answer of a method that returns one array."""
         return serde.Payload((array_body(model.root),), array_headers(model.root))
-
-    def deserialize_model(self, payload: serde.Payload, cls: Any) -> Any:
-        """Raise `NotImplementedError`: `RemoteEmbedder` reads the answers."""
-        raise NotImplementedError
-
-    def serialize(self, obj: Any, schema: dict[str, Any]) -> serde.Payload:
-        """Raise `NotImplementedError`: values without a model are not sent."""
-        raise NotImplementedError
-
-    def deserialize(self, payload: serde.Payload, schema: dict[str, Any]) -> Any:
-        """Raise `NotImplementedError`: values without a model are not read."""
-        raise NotImplementedError
 
 
 def exchange_only_arrays() -> None:

@@ -6,7 +6,7 @@ describing takes 58 ms. While it learns, it assumes two seconds a picture and de
 that. Here neither wait exceeds `MAX_CORK_SECONDS`.
 
 BentoML sends the next batch only after the answer of the one before, so the engine waits for it.
-Here `BATCHES_UNDER_WAY` are sent. The patched names are private, so BentoML's
+Here `BATCHES_IN_FLIGHT` are sent. The patched names are private, so BentoML's
 version is pinned, and a test fails when they change.
 """
 
@@ -27,7 +27,7 @@ EMBEDDER_OPTIONS: dict[str, Any] = {
 }
 MAX_CORK_SECONDS = 0.005
 """The longest delay of a query that waits for others to share its batch."""
-BATCHES_UNDER_WAY = 2
+BATCHES_IN_FLIGHT = 2
 
 
 def batching_options(max_batch: int) -> dict[str, Any]:
@@ -55,4 +55,4 @@ def _refreshed(optimizer: Any) -> None:
 
 async def _begin_without_training(cork: Any, *_: int) -> None:
     """Let a dispatcher learn from real queries only; BentoML calls this before the first query."""
-    setattr(cork, "_sema", dispatcher.NonBlockSema(BATCHES_UNDER_WAY))
+    setattr(cork, "_sema", dispatcher.NonBlockSema(BATCHES_IN_FLIGHT))

@@ -21,7 +21,7 @@ from bento_service.descriptors.version import DescriptorVersion, identity
 from bento_service.serving.array_messages import ARRAY_KEY, InvalidArray, images_kind
 from client_sdk.schemas import Problem
 
-_LOOKED_AT = ("/livez", "/readyz", "/healthz", "/metrics")
+_PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
 _SLOWEST_BYTES_A_SECOND = 2**20
 
 
@@ -34,15 +34,15 @@ class EmbedderEntrance:
         routes: The paths that take images.
         versions: Returns the descriptor versions that the embedder computes, once it serves.
         body_seconds: Seconds that a body may fall behind 1 MiB a second.
-        max_rows_under_way: Most images of all concurrent requests together.
+        max_rows_in_flight: Most images of all concurrent requests together.
     """
 
     app: ASGIApp
     routes: Sequence[str]
     versions: Callable[[], Sequence[DescriptorVersion]]
     body_seconds: float = 20.0
-    max_rows_under_way: int = 2048
-    _rows_under_way: int = field(default=0, init=False)
+    max_rows_in_flight: int = 2048
+    _rows_in_flight: int = field(default=0, init=False)
 
     @cached_property
     def _descriptors(self) -> str:
@@ -59,10 +59,10 @@ class EmbedderEntrance:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
-        if path in _LOOKED_AT and method in ("GET", "HEAD"):
+        if path in _PROBES and method in ("GET", "HEAD"):
             await self.app(scope, receive, send)
         elif path not in self.routes:
-            known = ", ".join((*self.routes, *_LOOKED_AT))
+            known = ", ".join((*self.routes, *_PROBES))
             await _problem(404, "not_found", f"the embedder answers {known}")(scope, receive, send)
         elif method != "POST":
             refusal = _problem(405, "method_not_allowed", "send POST", {"allow": "POST"})
@@ -77,12 +77,12 @@ class EmbedderEntrance:
         except InvalidArray as error:
             await _problem(400, "bad_request", str(error))(scope, receive, send)
             return
-        if self._rows_under_way + rows > self.max_rows_under_way:
-            text = f"{self._rows_under_way} images are being described; try again shortly"
+        if self._rows_in_flight + rows > self.max_rows_in_flight:
+            text = f"{self._rows_in_flight} images are being described; try again shortly"
             refusal = _problem(429, "overloaded", text, {"retry-after": "1"})
             await refusal(scope, receive, send)
             return
-        self._rows_under_way += rows
+        self._rows_in_flight += rows
         try:
             scope[ARRAY_KEY] = kind.array(await self._body(receive, rows * kind.row_bytes), rows)
         except TimeoutError:
@@ -94,7 +94,7 @@ class EmbedderEntrance:
         else:
             await self.app(scope, receive, send)
         finally:
-            self._rows_under_way -= rows
+            self._rows_in_flight -= rows
 
     async def _body(self, receive: Receive, announced: int) -> bytearray:
         """Return a body, or the part that came; raise `TimeoutError` if it comes too slowly."""

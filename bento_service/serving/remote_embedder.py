@@ -26,7 +26,7 @@ _KEPT_SECONDS = 3.0
 """The lifetime of idle connections; far shorter than the embedder's."""
 _CONNECT_SECONDS = 10.0
 _PROBE_SECONDS = 5.0
-_GREETING_SECONDS = 1.0
+_FIRST_PROBE_SECONDS = 1.0
 _PIECE_BYTES = 256 * 1024
 _NAMED = re.compile(r"([\w.-]{1,40}) ([\w.-]{1,20}) ([0-9a-f]{64})(?:, |$)")
 _BENTOML = re.compile(rb"(?:# (?:HELP|TYPE) )?bentoml_")
@@ -71,12 +71,12 @@ class RemoteEmbedder:
         self._session = aiohttp.ClientSession(
             base, connector=connector, timeout=self._timeout, auto_decompress=False
         )
-        self._greeting = asyncio.create_task(self._greet())
+        self._first_probe = asyncio.create_task(self._probe_until_answered())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._greeting.cancel()
-        await asyncio.gather(self._greeting, return_exceptions=True)
+        self._first_probe.cancel()
+        await asyncio.gather(self._first_probe, return_exceptions=True)
         await self._session.close()
 
     async def describe_query(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -112,7 +112,7 @@ class RemoteEmbedder:
             return b""
         return b"".join(line for line in page.splitlines(keepends=True) if _BENTOML.match(line))
 
-    async def _greet(self) -> None:
+    async def _probe_until_answered(self) -> None:
         """Probe until the embedder answers, so that a wrong one is logged at the start."""
         while True:
             try:
@@ -120,7 +120,7 @@ class RemoteEmbedder:
                     return
             except NotReady:
                 return
-            await asyncio.sleep(_GREETING_SECONDS)
+            await asyncio.sleep(_FIRST_PROBE_SECONDS)
 
     async def _probe(self) -> bool:
         timeout = aiohttp.ClientTimeout(total=_PROBE_SECONDS)

@@ -32,23 +32,16 @@ def copies(folders: Sequence[Path], *, sample: int = SAMPLE, seed: int = 0) -> P
     paths = list(first.values())
     drawn = np.random.default_rng(seed).permutation(len(paths))[:sample]
     asked = [(unit, int(place), edit) for unit, place in enumerate(sorted(drawn)) for edit in EDITS]
-    made = [
-        Picture(paths[place], changed=partial(edited_copy, edit=edit, seed=seed))
-        for _, place, edit in asked
-    ]
     return Protocol.of_questions(
         "edited copies",
-        [Picture(path) for path in paths] + made,
-        range(len(paths)),
+        paths,
         [
-            Question(
-                query=len(paths) + number,
-                relevant=frozenset({place}),
-                left_out=frozenset(),
-                unit=unit,
-                edit=edit,
-            )
-            for number, (unit, place, edit) in enumerate(asked)
+            Question(query, frozenset({place}), frozenset(), unit, edit)
+            for query, (unit, place, edit) in enumerate(asked, start=len(paths))
+        ],
+        queries=[
+            Picture(paths[place], changed=partial(edited_copy, edit=edit, seed=seed))
+            for _, place, edit in asked
         ],
         facts=(
             ("repeated files", len(found) - len(paths)),

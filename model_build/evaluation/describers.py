@@ -39,7 +39,7 @@ _PADDING: dict[str, Colour | None] = {"pad": (124, 117, 104), "squash": None}
 
 @dataclass(frozen=True)
 class Square:
-    """A decoder of pictures to squares; see `bento_service.pictures.square.square`."""
+    """A decoder of pictures to squares; see `decode`."""
 
     side: int
     padding: Colour | None = None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
-from bento_service.pictures.square import thumbnail
+from bento_service.pictures.in_process import thumbnail
 from model_build.evaluation.protocol import MAX_PIXELS
 
 LONGEST_SIDE = 1024

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from model_build.errors import EvaluationError
-from model_build.evaluation.protocol import Picture, Protocol, Question
+from model_build.evaluation.protocol import Protocol, Question
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
@@ -66,21 +66,10 @@ def labelled(name: str, paths: Sequence[Path], labels: Sequence[str]) -> Protoco
     members: dict[str, set[int]] = defaultdict(set)
     for place, label in enumerate(labels):
         members[label].add(place)
-    return Protocol.of_questions(
-        name,
-        [Picture(path) for path in paths],
-        range(len(paths)),
-        [
-            Question(
-                query=place,
-                relevant=frozenset(members[label] - {place}),
-                left_out=frozenset({place}),
-                unit=place,
-            )
-            for place, label in enumerate(labels)
-        ],
-        facts=(("labels", len(members)),),
-    )
+    questions = [
+        Question.leave_one_out(place, members[label]) for place, label in enumerate(labels)
+    ]
+    return Protocol.of_questions(name, paths, questions, facts=(("labels", len(members)),))
 
 
 def _check_apart(folders: Sequence[Path]) -> None:

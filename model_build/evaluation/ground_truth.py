@@ -83,8 +83,7 @@ def _landmarks(
                 unit=unit,
             )
         )
-    gallery = [Picture(path) for path in paths]
-    return Protocol.of_questions("ground truth", gallery + boxed, range(len(paths)), questions)
+    return Protocol.of_questions("ground truth", paths, questions, queries=boxed)
 
 
 def _boxed_query(
@@ -118,17 +117,8 @@ def _holidays(file: Path, paths: Sequence[Path], place_of: Mapping[str, int]) ->
         scenes[number // 100].add(place)
         if number % 100 == 0:
             queries[number // 100] = place
-    questions = [
-        Question(
-            query=place,
-            relevant=frozenset(scenes[scene] - {place}),
-            left_out=frozenset({place}),
-            unit=unit,
-        )
-        for unit, (scene, place) in enumerate(queries.items())
-    ]
-    pictures = [Picture(path) for path in paths]
-    return Protocol.of_questions("ground truth", pictures, range(len(paths)), questions)
+    questions = [Question.leave_one_out(place, scenes[scene]) for scene, place in queries.items()]
+    return Protocol.of_questions("ground truth", paths, questions)
 
 
 def _listed(file: Path, place_of: Mapping[str, int]) -> Iterator[int]:

@@ -49,22 +49,14 @@ def query_relevant_pairs(file: Path, distractors: Sequence[Path] = ()) -> Protoc
     searched = set().union(*relevant_to.values())
     if distractors:
         searched |= {path.resolve() for path in pictures_in(distractors)}
-    gallery = sorted(searched)
-    pictures = gallery + sorted(set(relevant_to) - searched)
-    place_of = {path: place for place, path in enumerate(pictures)}
+    gallery, queries = sorted(searched), sorted(set(relevant_to) - searched)
+    place_of = {path: place for place, path in enumerate(gallery + queries)}
+    questions = [
+        Question.leave_one_out(place_of[query], [place_of[path] for path in relevant])
+        for query, relevant in relevant_to.items()
+    ]
     return Protocol.of_questions(
-        "query-relevant pairs",
-        [Picture(path) for path in pictures],
-        range(len(gallery)),
-        [
-            Question(
-                query=place_of[query],
-                relevant=frozenset(place_of[path] for path in relevant),
-                left_out=frozenset({place_of[query]}),
-                unit=unit,
-            )
-            for unit, (query, relevant) in enumerate(relevant_to.items())
-        ],
+        "query-relevant pairs", gallery, questions, queries=[*map(Picture, queries)]
     )
 
 

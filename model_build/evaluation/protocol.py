@@ -1,6 +1,6 @@
 """Protocols: pictures, queries and their relevant pictures."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -51,6 +51,11 @@ class Question:
     unit: int
     edit: str = ""
 
+    @classmethod
+    def leave_one_out(cls, query: int, relevant: Collection[int]) -> Self:
+        """Return the question of a picture of the gallery, left out of its own ranking."""
+        return cls(query, frozenset(relevant) - {query}, frozenset({query}), unit=query)
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -75,21 +80,19 @@ class Protocol:
     def of_questions(
         cls,
         name: str,
-        pictures: Collection[Picture],
-        gallery: Collection[int],
+        gallery: Sequence[Path],
         questions: Collection[Question],
+        *,
+        queries: Sequence[Picture] = (),
         facts: tuple[tuple[str, int], ...] = (),
     ) -> Self:
-        """Return the protocol of the questions that have a relevant picture; count the others."""
-        answerable = tuple(question for question in questions if question.relevant)
-        return cls(
-            name=name,
-            pictures=tuple(pictures),
-            gallery=tuple(gallery),
-            questions=answerable,
-            skipped=len(questions) - len(answerable),
-            facts=facts,
-        )
+        """Return the protocol of the questions that have a relevant picture; count the others.
+
+        The pictures are those of the gallery, followed by the `queries` outside of it.
+        """
+        pictures = (*map(Picture, gallery), *queries)
+        protocol = cls(name, pictures, tuple(range(len(gallery))), tuple(questions), 0, facts)
+        return protocol.without(())
 
     @cached_property
     def _column_of(self) -> dict[int, int]:

@@ -29,7 +29,6 @@ class CrashPoint:
 _CATALOGUE = "bento_service.catalogue"
 _GALLERY = "bento_service.gallery.milvus_gallery"
 _STORAGE = "bento_service.storage"
-_REPLAY = "bento_service.indexing.replay"
 
 POINTS = (
     # Arriving

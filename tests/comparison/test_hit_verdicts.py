@@ -20,8 +20,8 @@ from bento_service.errors import ImageNotFound
 from bento_service.gallery.exact import ExactGallery
 from bento_service.pictures.miniature import prints_of
 from bento_service.pictures.perceptual_hash import stored
+from bento_service.search.picture_searcher import PictureSearcher
 from bento_service.search.query import Query
-from bento_service.search.searcher import Searcher
 from client_sdk import Verdict
 from tests.support.indexes import commit
 from tests.support.local_decoder import LocalDecoder
@@ -99,7 +99,7 @@ def cats(catalogue):
 def searcher(catalogue):
     with ExactGallery(catalogue.descriptors.of_index) as gallery:
         judge = HitVerdicts(catalogue, LINES)
-        yield Searcher(catalogue, gallery, DESCRIBER, computed=COMPUTED, judge=judge)
+        yield PictureSearcher(catalogue, gallery, DESCRIBER, computed=COMPUTED, judge=judge)
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_hits_are_judged_outside_of_the_event_loop(catalogue, cats, coffee):
         return result
 
     with ExactGallery(catalogue.descriptors.of_index) as gallery:
-        searcher = Searcher(catalogue, gallery, DESCRIBER, computed=COMPUTED, judge=judge)
+        searcher = PictureSearcher(catalogue, gallery, DESCRIBER, computed=COMPUTED, judge=judge)
         asyncio.run(searcher.by_picture(Query("cats"), png(coffee)))
     assert threads
     assert threading.main_thread() not in threads

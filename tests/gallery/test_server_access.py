@@ -109,7 +109,7 @@ def test_a_database_that_the_server_has_not_is_named_in_the_log(settings, caplog
 
 def test_each_database_has_indexes_of_its_own(settings, server, certificates):
     with MilvusGallery.from_settings(settings()) as gallery:
-        admin = MilvusClient(server.uri, dedicated=True, **gallery._connection._options)
+        admin = MilvusClient(server.uri, dedicated=True, **gallery._connection.options)
     admin.create_database("pictures")
     admin.close()
 

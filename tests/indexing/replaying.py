@@ -6,7 +6,7 @@ import pytest
 
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.states import SourceKind
-from bento_service.indexing.replay import Replay
+from bento_service.indexing.replay import Replay, ReplayPace
 from tests.support.indexes import commit, described, digest, random_units
 from tests.support.waiting import wait_until
 
@@ -29,9 +29,8 @@ def living(catalogue, collection):
 
 @contextmanager
 def following(catalogue, gallery, on_purged=lambda digests: None, **options):
-    with Replay(
-        catalogue, gallery, on_purged=on_purged, **{"gather_seconds": 0.01, **options}
-    ) as replay:
+    pace = ReplayPace(**{"gather_seconds": 0.01, **options})
+    with Replay(catalogue, gallery, on_purged=on_purged, pace=pace) as replay:
         yield replay
 
 

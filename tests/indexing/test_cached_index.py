@@ -7,7 +7,7 @@ import pytest
 
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.gallery.cached_lite import CachedLite
-from bento_service.indexing.replay import Replay
+from bento_service.indexing.replay import Replay, ReplayPace
 from bento_service.search.query import Query
 from bento_service.search.searcher import Searcher
 from tests.support.indexes import commit, described, random_units
@@ -58,7 +58,10 @@ def test_a_search_sees_every_acknowledged_image_and_no_deleted_one(catalogue, tm
     with (
         CachedLite(str(tmp_path / "milvus.db"), stored, max_bytes=most_rows * ROW) as gallery,
         Replay(
-            catalogue, gallery, on_purged=lambda _: None, gather_seconds=0.0, changes_per_step=7
+            catalogue,
+            gallery,
+            on_purged=lambda _: None,
+            pace=ReplayPace(gather_seconds=0.0, changes_per_step=7),
         ) as replay,
     ):
         wait_until(lambda: replay.was_ready)

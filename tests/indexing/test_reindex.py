@@ -11,7 +11,7 @@ from bento_service.catalogue.jobs.records import Described, NewFile, NewJob, Out
 from bento_service.catalogue.records import DescriptorSpace
 from bento_service.catalogue.states import SourceKind
 from bento_service.indexing.checks import defect
-from bento_service.indexing.replay import Replay
+from bento_service.indexing.replay import Replay, ReplayPace
 from client_sdk.schemas import JobState
 from tests.support.indexes import commit, described, digest, random_units
 from tests.support.job_files import todo
@@ -56,7 +56,9 @@ def begin(catalogue, collection, space=NEW):
 
 @contextmanager
 def following(catalogue, gallery):
-    with Replay(catalogue, gallery, on_purged=lambda digests: None, gather_seconds=0.01) as replay:
+    with Replay(
+        catalogue, gallery, on_purged=lambda digests: None, pace=ReplayPace(gather_seconds=0.01)
+    ) as replay:
         yield replay
 
 

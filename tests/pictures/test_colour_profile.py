@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from bento_service.pictures.in_process import decode
-from bento_service.pictures.square import thumbnail
+from bento_service.pictures.in_process import decode, thumbnail
 
 RED = (230, 30, 30)
 # Red, green and blue by ICC's connection space (D50), of the published colour spaces.

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from bento_service.pictures.in_process import decode
 from bento_service.pictures.perceptual_hash import (
     MAX_HASH_DISTANCE,
     ORIENTATIONS,
@@ -17,7 +18,6 @@ from bento_service.pictures.perceptual_hash import (
     restored,
     stored,
 )
-from bento_service.pictures.square import square
 from client_sdk import Orientation
 
 SIDE = 224
@@ -43,9 +43,8 @@ def lying(picture: Image.Image, orientation: Orientation) -> Image.Image:
 def hashes(picture: Image.Image, *, quality: int | None = None):
     encoded = io.BytesIO()
     picture.save(encoded, "JPEG" if quality else "PNG", quality=quality or 90)
-    made = square(encoded.getvalue(), side=SIDE, max_pixels=10**7)
-    pixels = np.frombuffer(made.samples, np.uint8).reshape(SIDE, SIDE, 3)
-    return hashes_of(GreyPicture.of(pixels))
+    made = decode(encoded.getvalue(), side=SIDE, max_pixels=10**7)
+    return hashes_of(GreyPicture.of(made.pixels))
 
 
 def plain(level: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from bento_service.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from bento_service.pictures.square import thumbnail
+from bento_service.pictures.in_process import thumbnail
 from tests.pictures.drawing import (
     BLUE,
     CAP,

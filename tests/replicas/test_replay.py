@@ -8,12 +8,12 @@ from bento_service.catalogue.records import DescriptorSpace
 from bento_service.gallery.index_types import IndexRule
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.indexing.index_swap import IndexSwap
-from bento_service.indexing.replay import Replay
+from bento_service.indexing.replay import Replay, ReplayPace
 from tests.support.indexes import commit, described, random_units
 from tests.support.waiting import wait_until
 
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 8, "fp32")
-QUICK = {"gather_seconds": 0.01, "probe_seconds": 0.2, "retry_seconds": (0.1,)}
+QUICK = ReplayPace(gather_seconds=0.01, probe_seconds=0.2, retry_seconds=(0.1,))
 
 
 class Side:
@@ -23,14 +23,14 @@ class Side:
         self.owns = False
         self.purged = set()
         self.gallery = MilvusGallery(uri)
-        rule = IndexRule("auto", embedded=False, by="Milvus", most=10**6)
+        rule = IndexRule("auto", embedded=False)
         self.replay = Replay(
             catalogue,
             self.gallery,
             on_purged=self.purged.update,
             swap=IndexSwap(catalogue, self.gallery, rule),
             is_owner=lambda: self.owns,
-            **QUICK,
+            pace=QUICK,
         )
 
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from bento_service.gallery.milvus_gallery import MilvusGallery
-from bento_service.indexing.replay import Replay
+from bento_service.indexing.replay import Replay, ReplayPace
 from tests.search.searching import SPACE, searching
 from tests.support.indexes import commit, described
 from tests.support.processes import refusing_port
@@ -51,7 +51,7 @@ def apply(catalogue, gallery):
 
     def catch_up():
         with Replay(
-            catalogue, gallery, on_purged=lambda digests: None, gather_seconds=0.01
+            catalogue, gallery, on_purged=lambda digests: None, pace=ReplayPace(gather_seconds=0.01)
         ) as replay:
             wait_until(
                 lambda: all(

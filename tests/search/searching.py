@@ -6,7 +6,7 @@ import numpy as np
 
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.descriptors.describer import Describer
-from bento_service.search.searcher import Searcher
+from bento_service.search.picture_searcher import PictureSearcher
 from tests.support import indexes
 from tests.support.local_decoder import LocalDecoder
 
@@ -33,7 +33,7 @@ async def by_colour(images):
 def searching(catalogue, gallery, describe=by_colour, space=SPACE, **options):
     computed = Computed((space,))
     describer = Describer(DECODER, describe, side=4)
-    return Searcher(catalogue, gallery, describer, computed=computed, **options)
+    return PictureSearcher(catalogue, gallery, describer, computed=computed, **options)
 
 
 def exact(ids, descriptors, query):

@@ -15,9 +15,9 @@ from bento_service.errors import (
     Conflict,
     IndexUnavailable,
 )
-from bento_service.indexing.replay import Replay
+from bento_service.indexing.replay import Replay, ReplayPace
+from bento_service.search.picture_searcher import PictureSearcher
 from bento_service.search.query import Query
-from bento_service.search.searcher import Searcher
 from tests.search.searching import SPACE, by_colour, exact, ids_of, random_units, searching
 from tests.support.indexes import on_both
 from tests.support.local_decoder import LocalDecoder
@@ -135,7 +135,7 @@ def test_pictures_that_wait_for_a_decoder_block_nothing_else(catalogue, gallery,
 
     async def run():
         describer = Describer(Busy(10_000), by_colour, side=4)
-        searcher = Searcher(catalogue, gallery, describer, computed=Computed((SPACE,)))
+        searcher = PictureSearcher(catalogue, gallery, describer, computed=Computed((SPACE,)))
         pictures = [searcher.by_picture(Query("cats"), png("red")) for _ in range(50)]
         waiting = asyncio.gather(*pictures)
         await asyncio.sleep(0.5)
@@ -213,7 +213,9 @@ def test_acknowledged_changes_are_visible_at_once_while_replay_runs(
                 failures.append(ids)
 
     with (
-        Replay(catalogue, gallery, on_purged=lambda digests: None, gather_seconds=0.01) as replay,
+        Replay(
+            catalogue, gallery, on_purged=lambda digests: None, pace=ReplayPace(gather_seconds=0.01)
+        ) as replay,
         running(threading.Thread(target=search_on), stop=stop.set),
     ):
         for number in range(20):

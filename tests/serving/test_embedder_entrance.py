@@ -156,7 +156,7 @@ def test_only_so_many_images_are_under_way_at_once():
     async def run():
         behind = Behind()
         behind.go_on.clear()
-        app = guarded(behind, max_rows_under_way=7)
+        app = guarded(behind, max_rows_in_flight=7)
         waiting = [asyncio.create_task(asked(app, **whole())) for _ in range(2)]
         await wait_until_async(lambda: len(behind.paths) == 2)
         refused = await asked(app, **whole())

@@ -28,7 +28,7 @@ from bento_service.errors import (
     Unauthenticated,
 )
 from bento_service.filters.values import check_metadata
-from bento_service.pictures.square import thumbnail
+from bento_service.pictures.in_process import thumbnail
 from bento_service.requests import (
     CollectionRequest,
     DeleteRequest,

@@ -3,9 +3,8 @@
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from bento_service.pictures.in_process import decode
+from bento_service.pictures.in_process import decode, thumbnail
 from bento_service.pictures.picture import Picture, Snapshot
-from bento_service.pictures.square import thumbnail
 
 
 @dataclass(frozen=True)

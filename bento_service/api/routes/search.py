@@ -50,7 +50,7 @@ async def search(request: Request, app: App) -> SearchResponse:
     async with _asked(request, app) as (options, subject):
         query = _query(options)
         if isinstance(subject, int):
-            result = await app.searcher.by_id_async(query, subject)
+            result = await app.searcher.by_stored_image(query, subject)
         else:
             result = await app.searcher.by_picture(
                 query, subject, region=options.region, sender=sender

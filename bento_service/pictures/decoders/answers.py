@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from bento_service.pictures.decoders.messages import Header
 from bento_service.pictures.decoders.process import DecoderLost, Reason
-from bento_service.pictures.picture import Picture, pixels_of
+from bento_service.pictures.picture import Picture
 from bento_service.pictures.rejections import REJECTIONS
 from client_sdk.decoding.formats import MEDIA_TYPES
 
@@ -20,11 +20,11 @@ def parsed(parse: Callable[[Header, bytearray], _T], header: Header, payload: by
     """Return the result that `parse` makes of an answer.
 
     Raises:
-        NeedsSlowLane: The picture belongs to the other lane.
+        NeedsSlowLane: The picture is too large for the quick lane.
         LookalikeError: The decoder rejected the picture.
         DecoderLost: The answer is not valid.
     """
-    if header.get("elsewhere"):
+    if header.get("slow_lane"):
         raise NeedsSlowLane
     if "error" in header:
         kind, detail = REJECTIONS.get(str(header["error"])), header.get("detail")
@@ -51,9 +51,10 @@ def parsed_picture(header: Header, samples: bytearray, *, side: int) -> Picture:
         and min(width, height) > 0
         and name in MEDIA_TYPES
         and all(isinstance(warning, str) for warning in warnings)
+        and len(samples) == 3 * side * side
     ):
         raise ValueError("not the answer of a decoder")
-    return Picture(pixels_of(samples, side), width, height, name, warnings)
+    return Picture(samples, side, width, height, name, warnings)
 
 
 def parsed_webp(_: Header, payload: bytearray) -> bytes:

@@ -1,10 +1,10 @@
 """The main program of a decoder process, which receives pictures and returns pixels.
 
-    python -m bento_service.pictures.decoders.child PARENT MAX_PIXELS MAX_JPEG_PIXELS HERE \
-        JPEG_HERE MEMORY_BYTES SECONDS
+    python -m bento_service.pictures.decoders.child PARENT MAX_PIXELS MAX_JPEG_PIXELS \
+        LANE_PIXELS LANE_JPEG_PIXELS MEMORY_BYTES SECONDS
 
-A picture may have MAX_PIXELS. If it has more than HERE, this process reads only its header and
-answers that it belongs to another decoder. Standard input is a socket to the service that started
+A picture may have MAX_PIXELS. If it has more than LANE_PIXELS, this process reads only its header
+and answers that it belongs to the slow lane. Standard input is a socket to the service that started
 the process; see `messages` and `process`. The kernel limits the process to MEMORY_BYTES above what
 it uses at its start, and to SECONDS of processor time for one picture. The process also ends with
 the thread that started it.
@@ -27,7 +27,7 @@ from PIL import AvifImagePlugin
 from bento_service.errors import LookalikeError, TooLarge
 from bento_service.log_redaction import summary_of
 from bento_service.pictures.decoders import messages as frames
-from bento_service.pictures.square import square, thumbnail
+from bento_service.pictures.in_process import decode, thumbnail
 from client_sdk.decoding.errors import TooManyPixels
 
 _PR_SET_PDEATHSIG = 1
@@ -53,60 +53,55 @@ def main(arguments: list[str]) -> None:
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     _limit(memory_bytes)
     channel = socket.socket(fileno=0)
-    accepted, here = _Caps(*numbers[:2]), _Caps(*numbers[2:])
+    accepted, lane = _Caps(*numbers[:2]), _Caps(*numbers[2:])
     frames.send(channel.sendall, {"ready": True})
     with contextlib.suppress(frames.BrokenFrame, OSError):
         while True:
             # No variable may keep a picture alive during the wait for the next one.
-            frames.send(channel.sendall, *_next_answer(channel, accepted, here, seconds))
+            frames.send(channel.sendall, *_next_answer(channel, accepted, lane, seconds))
 
 
 def _next_answer(
-    channel: socket.socket, accepted: _Caps, here: _Caps, seconds: float
-) -> tuple[frames.Header, bytes]:
+    channel: socket.socket, accepted: _Caps, lane: _Caps, seconds: float
+) -> tuple[frames.Header, frames.Payload]:
     header, data = frames.receive_request(channel)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
-        return _answer(header, data, accepted, here)
+        return _answer(header, data, accepted, lane)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _answer(
-    header: frames.Header, data: bytes, accepted: _Caps, here: _Caps
-) -> tuple[frames.Header, bytes]:
+    header: frames.Header, data: bytes, accepted: _Caps, lane: _Caps
+) -> tuple[frames.Header, frames.Payload]:
     try:
-        return _made(header, data, here)
+        return _made(header, data, lane)
     except TooLarge as error:
         found = cast("TooManyPixels", error.__cause__)
         most = accepted.jpeg if found.scales else accepted.others
         if math.prod(found.size) <= most:
-            return {"elsewhere": True}, b""
+            return {"slow_lane": True}, b""
         detail = str(TooManyPixels(found.size, most, scales=found.scales))
         return {"error": error.code, "detail": detail}, b""
     except LookalikeError as error:
         return {"error": error.code, "detail": str(error)}, b""
 
 
-def _made(header: frames.Header, data: bytes, here: _Caps) -> tuple[frames.Header, bytes]:
-    caps = {"max_pixels": here.others, "max_jpeg_pixels": here.jpeg}
+def _made(header: frames.Header, data: bytes, lane: _Caps) -> tuple[frames.Header, frames.Payload]:
+    caps = {"max_pixels": lane.others, "max_jpeg_pixels": lane.jpeg}
     if header["make"] == "thumbnail":
         return {}, thumbnail(data, side=header["side"], **caps)
     padding, region = header["padding"], header["region"]
-    made = square(
+    made = decode(
         data,
         side=header["side"],
         padding=padding and tuple(padding),
         region=region and tuple(region),
         **caps,
     )
-    answer = {
-        "width": made.width,
-        "height": made.height,
-        "format": made.format,
-        "warnings": made.warnings,
-    }
-    return answer, made.samples
+    names = ("width", "height", "format", "warnings")
+    return {name: getattr(made, name) for name in names}, made.samples
 
 
 def _report(_: object, error: BaseException, __: object) -> None:

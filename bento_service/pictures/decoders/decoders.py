@@ -143,8 +143,8 @@ class Decoders:
         Args:
             source: The encoded picture; a snapshot of the same decoder is not copied.
             side: The side of the square, in pixels.
-            padding: See `square`.
-            region: See `square`.
+            padding: See `pictures.in_process.decode`.
+            region: See there.
             sender: The caller that waits for the answer; `None` for a job. Senders of expensive
                 pictures take turns.
 
@@ -242,7 +242,7 @@ def _quick(limits: DecoderLimits) -> DecoderLimits:
         limits,
         memory_bytes=min(limits.memory_bytes, _QUICK_MEMORY_BYTES),
         seconds=min(limits.seconds, _QUICK_SECONDS),
-        here=(
+        lane_pixels=(
             min(limits.max_pixels, _QUICK_PIXELS),
             min(limits.max_jpeg_pixels, _QUICK_JPEG_PIXELS),
         ),

@@ -18,6 +18,7 @@ _LENGTHS = struct.Struct("!IQ")
 _MAX_HEADER = 2**16
 
 Header = dict[str, Any]
+Payload = bytes | bytearray
 Data = TypeVar("Data", bytes, bytearray)
 
 
@@ -25,7 +26,9 @@ class BrokenFrame(Exception):
     """Received data that is not a message, or a connection that the other side closed."""
 
 
-def send(write: Callable[[bytes], object], header: Mapping[str, Any], payload: bytes = b"") -> None:
+def send(
+    write: Callable[[Payload], object], header: Mapping[str, Any], payload: Payload = b""
+) -> None:
     """Send one message with a function that writes all of its argument."""
     encoded = json.dumps(header).encode()
     write(_LENGTHS.pack(len(encoded), len(payload)) + encoded)

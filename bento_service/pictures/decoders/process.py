@@ -73,15 +73,15 @@ class DecoderLimits:
     Attributes:
         memory_bytes: Most memory beyond the decoder's own at its start, in bytes.
         seconds: Most processor time.
-        here: Most pixels that this decoder decodes, and most of a JPEG; it answers that larger
-            pictures belong to another decoder. No further limit if `None`.
+        lane_pixels: Most pixels that this decoder decodes, and most of a JPEG; it answers that
+            larger pictures belong to the slow lane. No further limit if `None`.
     """
 
     max_pixels: int
     max_jpeg_pixels: int
     memory_bytes: int
     seconds: float
-    here: tuple[int, int] | None = None
+    lane_pixels: tuple[int, int] | None = None
 
 
 class DecoderProcess:
@@ -94,7 +94,7 @@ class DecoderProcess:
             OSError: The system cannot start another process.
         """
         caps = (limits.max_pixels, limits.max_jpeg_pixels)
-        numbers = (*caps, *(limits.here or caps), limits.memory_bytes, limits.seconds)
+        numbers = (*caps, *(limits.lane_pixels or caps), limits.memory_bytes, limits.seconds)
         self._deadline = time.monotonic() + _START_SECONDS
         ours, theirs = socket.socketpair()
         with ExitStack() as on_failure, theirs:

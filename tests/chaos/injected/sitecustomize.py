@@ -28,6 +28,7 @@ _LOOK_SECONDS = 0.02
 _STRIKE_SECONDS = 0.004
 _PRODUCT = "bento_service."
 _REPLAY = f"{_PRODUCT}indexing.replay"
+_WRITER = f"{_PRODUCT}indexing.index_writer"
 
 
 class Orders:
@@ -172,9 +173,9 @@ def _side_by_side(replay, index):
 
 
 SABOTAGES = {
-    "replay off": (_REPLAY, "Replay._apply", lambda *_: None),
+    "replay off": (_WRITER, "IndexWriter._apply", lambda *_: False),
     "the cursor moves without rows": (
-        "bento_service.indexing.cursor",
+        "bento_service.indexing.change_steps",
         "apply_changes",
         lambda *_: 0,
     ),

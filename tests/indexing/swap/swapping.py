@@ -12,9 +12,9 @@ from bento_service.catalogue.tables import descriptors, images
 from bento_service.descriptors.describer import Describer
 from bento_service.gallery.index_types import IndexRule
 from bento_service.indexing.index_swap import IndexSwap
-from bento_service.indexing.replay import Replay
+from bento_service.indexing.replay import Replay, ReplayPace
+from bento_service.search.picture_searcher import PictureSearcher
 from bento_service.search.query import Query
-from bento_service.search.searcher import Searcher
 from tests.support import indexes
 from tests.support.local_decoder import LocalDecoder
 from tests.support.waiting import wait_until
@@ -82,7 +82,7 @@ class IndexedCollection:
 
     def searching(self, describe=None, **options):
         computed = Computed((SPACE,))
-        return Searcher(
+        return PictureSearcher(
             self.catalogue,
             self.gallery,
             Describer(DECODER, describe, side=4),
@@ -101,7 +101,7 @@ class IndexedCollection:
                 IndexRule(choice, embedded=False, **options),
                 building_seconds=0.1,
             ),
-            gather_seconds=0.01,
+            pace=ReplayPace(gather_seconds=0.01),
         )
 
     @property

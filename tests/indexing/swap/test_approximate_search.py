@@ -144,12 +144,15 @@ def test_an_explanation_names_the_index_and_the_method(hnsw):
 
 METHODS = {
     "compared": (SearchMethod.PASSING_COMPARED, FilterLimits(compared=10_000)),
-    "pushed down": (SearchMethod.PUSHED_DOWN, FilterLimits(compared=0, far=0, near=0)),
+    "pushed down": (SearchMethod.PUSHED_DOWN, FilterLimits(compared=0, send_above=0, read_above=0)),
     "by the index, ids known": (
         SearchMethod.INDEX_FILTERED,
-        FilterLimits(compared=0, far=10**9, near=0),
+        FilterLimits(compared=0, send_above=10**9, read_above=0),
     ),
-    "by the index": (SearchMethod.INDEX_FILTERED, FilterLimits(compared=0, far=10**9, near=10**9)),
+    "by the index": (
+        SearchMethod.INDEX_FILTERED,
+        FilterLimits(compared=0, send_above=10**9, read_above=10**9),
+    ),
 }
 
 

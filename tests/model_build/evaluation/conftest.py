@@ -32,16 +32,17 @@ def asked() -> Callable[..., Protocol]:
     """A protocol over pictures that are not there: who asks for whom, leave-one-out."""
 
     def make(relevant: dict[int, set[int]], gallery: int, **further: int) -> Protocol:
+        files = [Path(f"{place}.png") for place in range(gallery + further.get("extra", 0))]
         return Protocol.of_questions(
             "test",
-            [Picture(Path(f"{place}.png")) for place in range(gallery + further.get("extra", 0))],
-            range(gallery),
+            files[:gallery],
             [
                 Question(
                     query=query, relevant=frozenset(those), left_out=frozenset({query}), unit=query
                 )
                 for query, those in relevant.items()
             ],
+            queries=[*map(Picture, files[gallery:])],
         )
 
     return make

@@ -16,8 +16,7 @@ from bento_service.errors import (
 )
 from bento_service.pictures.decoders.decoders import Decoders
 from bento_service.pictures.decoders.process import DecoderLimits
-from bento_service.pictures.in_process import decode
-from bento_service.pictures.square import thumbnail
+from bento_service.pictures.in_process import decode, thumbnail
 from client_sdk.decoding.formats import MEDIA_TYPES
 from tests.support.local_decoder import LocalDecoder
 from tests.support.waiting import run_threads
