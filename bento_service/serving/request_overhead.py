@@ -25,7 +25,7 @@ def cancel_timers() -> None:
 def skip_unread_spans() -> None:
     """Make BentoML create no spans, unless its configuration names an exporter for them."""
     configured = BentoMLContainer.config.get()
-    services = configured["services"]
+    services = configured.get("services", {})  # absent before a service is declared
     sections = (configured, services, *services.values())  # of all services, or of one
     if not any(_has_exporter(each) for each in sections if isinstance(each, dict)):
         BentoMLContainer.tracing_excluded_urls.set(ExcludeList([_EVERY_URL]))

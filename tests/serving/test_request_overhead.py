@@ -1,6 +1,8 @@
 """Requests to a BentoML service: no span that nobody reads, and no timer that outlives them."""
 
 import asyncio
+import subprocess
+import sys
 
 import bentoml
 import pytest
@@ -12,6 +14,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from bento_service.serving.request_overhead import cancel_timers, skip_unread_spans
+from tests.support.models import PROJECT
 
 SECONDS = 0.2
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of BentoML's own imports
@@ -147,3 +150,9 @@ def test_requests_have_spans_if_an_exporter_is_configured(pages, monkeypatch, pl
     asked(pages, "/quick")
 
     assert pages.spans == [True]
+
+
+def test_the_module_of_the_service_is_imported_where_no_service_was_declared_before():
+    """BentoML's configuration has no section of services until then."""
+    code = "from bento_service.serving.request_overhead import skip_unread_spans as act; act()"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True, timeout=120)
