@@ -14,8 +14,6 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bento_service.requests import TrainRequest
-
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
@@ -33,6 +31,7 @@ from bento_service.ingest.starting.folder_jobs import (
     start_folder_job,
     start_reindex_job,
 )
+from bento_service.requests import TrainRequest
 from bento_service.search.query import Query
 from bento_service.settings import Settings
 from client_sdk.schemas import JobState
