@@ -61,7 +61,7 @@ def test_without_the_setting_no_token_is_made_and_an_open_address_is_refused(tmp
 
 
 def test_a_start_with_object_storage_needs_its_package(tmp_path):
-    with pytest.raises(SettingsError, match="LOOKALIKE_STORAGE begins with nowhere://"):
+    with pytest.raises(SettingsError, match="LOOKALIKE_STORAGE names nowhere://, which fsspec"):
         check_start(read(tmp_path, HOST="127.0.0.1", STORAGE="nowhere://bucket"))
     check_start(read(tmp_path, HOST="127.0.0.1", STORAGE="s3://bucket"))
 
