@@ -22,7 +22,8 @@ Lines = Mapping[str, Thresholds]
 """The thresholds of every descriptor version that is computed, by fingerprint."""
 
 _PROPOSING_MARGIN = 0.2
-"""How far below the threshold for near duplicates copies are found, such as those with a banner."""
+"""The margin below the threshold for near duplicates in which copies are found, such as
+those with a banner."""
 _CLOSE_DISTANCE, _CLOSE_MARGIN = 12, 0.07
 """The different bits of hashes, and the margin below that threshold, of most copies."""
 STRENGTH = (Verdict.SIMILAR, Verdict.NEAR_DUPLICATE, Verdict.DUPLICATE)

@@ -22,7 +22,7 @@ _S3_LIMITS = {
 }
 _S3_SCHEMES = ("s3", "s3a")
 Info = dict[str, Any]
-"""What a file system says about an object or a folder: `name`, `size`, `type` and more."""
+"""The status of an object or a folder in fsspec's form: `name`, `size`, `type` and more."""
 _log = logging.getLogger(__name__)
 
 

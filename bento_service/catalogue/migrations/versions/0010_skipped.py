@@ -1,4 +1,4 @@
-"""What jobs skipped and why, and jobs that follow links; texts in one normal form.
+"""Skipped files of jobs with their reasons, and jobs that follow links; texts in one normal form.
 
 Filters compare texts as composed characters, so the attributes of earlier images are rewritten.
 """
