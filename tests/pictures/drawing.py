@@ -39,7 +39,7 @@ def quartered(width=64, height=32):
     return image
 
 
-# How a camera that was turned stores an upright picture, by EXIF orientation (TIFF 6.0, page 36):
+# The turns with which a camera stores an upright picture, by EXIF orientation (TIFF 6.0, page 36):
 # where row 0 and column 0 of the stored picture are in the upright one.
 STORED_CORNERS = {
     1: (RED, GREEN, BLUE, WHITE),  # row 0 at the top, column 0 at the left

@@ -47,7 +47,7 @@ class Reader:
             code, printed = self._run(command.text, folder)
             lines = [line for line in printed.splitlines() if not BAR.search(line)]
             wrong = difference(command.shown, lines) if command.shown else None
-            # What a reader asks again until it is so, such as a count during a job.
+            # A reader repeats a command until its answer is right, such as a count during a job.
             if code == 0 and wrong is None:
                 return
             is_late = time.monotonic() > deadline or not command.text.startswith("curl")
