@@ -20,7 +20,9 @@ SECONDS = "0.2"
 
 @pytest.fixture(scope="module")
 def server(new_server):
-    return new_server(LOOKALIKE_DECODER_SECONDS=SECONDS, LOOKALIKE_DECODERS="3").start()
+    started = new_server(LOOKALIKE_DECODER_SECONDS=SECONDS, LOOKALIKE_DECODERS="3").start()
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="module")

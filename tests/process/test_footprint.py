@@ -50,7 +50,9 @@ print(held, resident() - before)
 @pytest.fixture(scope="module")
 def server(new_server):
     """Start a server on the CPU, where it loads no PyTorch."""
-    return new_server(LOOKALIKE_ENGINE="onnxruntime").start()
+    started = new_server(LOOKALIKE_ENGINE="onnxruntime").start()
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="module")

@@ -29,13 +29,15 @@ def server(new_server, s3_server):
         s3_server.put(f"shop/coats/{colour}.png", picture(colour))
     s3_server.put("new/black.png", picture("black"))
     roots = f"shop=s3://{BUCKET}/shop:new=s3://{BUCKET}/new"
-    return new_server(
+    started = new_server(
         LOOKALIKE_IMAGE_ROOTS=roots,
         LOOKALIKE_WATCH="new=watched",
         LOOKALIKE_WATCH_PRUNE="1",
         LOOKALIKE_WATCH_POLL_SECONDS="0.5",
         **s3_server.environment,
     ).start()
+    yield started
+    started.stop()
 
 
 @pytest.fixture

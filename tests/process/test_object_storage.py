@@ -14,7 +14,9 @@ from tests.support.waiting import wait_until
 def server(new_server, s3_server):
     s3_server.empty()
     storage = f"s3://{BUCKET}/uploads"
-    return new_server(LOOKALIKE_STORAGE=storage, **s3_server.environment).start()
+    started = new_server(LOOKALIKE_STORAGE=storage, **s3_server.environment).start()
+    yield started
+    started.stop()
 
 
 @pytest.fixture

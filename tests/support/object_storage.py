@@ -10,10 +10,17 @@ from typing import Any
 import boto3
 import httpx
 from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 BUCKET = "pictures"
 Fault = Callable[[dict[str, Any], Any], list[bytes] | None]
+
+
+class _Handler(WSGIRequestHandler):
+    """Answers a request without a line in the log, which tests of messages read."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
 
 
 class S3Server:
@@ -54,7 +61,9 @@ class S3Server:
 
     def start(self) -> None:
         """Listen, on the same port as before."""
-        server = make_server("127.0.0.1", self._port, self._answer, threaded=True)
+        server = make_server(
+            "127.0.0.1", self._port, self._answer, threaded=True, request_handler=_Handler
+        )
         self._server, self._port = server, server.server_port
         self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()

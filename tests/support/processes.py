@@ -8,11 +8,17 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 _LIFE_SECONDS = 300.0
 _END_SECONDS = 30.0
+_WORKERS = 16
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+_PORTS = range(12_000 + _WORKER, 32_000, _WORKERS)
+# Not `random.sample`: Hypothesis seeds it alike in all processes.
+_ports = cycle(random.SystemRandom().sample(_PORTS, len(_PORTS)))
 
 
 def bound_to_parent(signal_name: str, *command: str | Path) -> list[str | Path]:
@@ -76,16 +82,18 @@ def kill_group(process: "subprocess.Popen[Any]") -> None:
 
 
 def free_ports(number: int) -> list[int]:
-    """Return TCP ports on which nobody listens.
+    """Return TCP ports on which nobody listens, none of them twice.
 
     They lie below the range of outgoing connections, so no connection takes one before its server.
+    Each worker of xdist has ports of its own, because a server that a test restarts does not listen
+    for a moment.
     """
     ports: list[int] = []
     while len(ports) < number:
-        port = random.randrange(12_000, 32_000)  # noqa: S311 - no secret
+        port = next(_ports)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            ports += [port] if port not in ports else []
+            ports.append(port)
     return ports
 
 

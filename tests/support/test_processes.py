@@ -1,9 +1,10 @@
 """Servers of the tests end with the process that started them."""
 
+import random
 import subprocess
 import sys
 
-from tests.support.processes import child, is_gone
+from tests.support.processes import child, free_ports, is_gone
 from tests.support.waiting import wait_until
 
 STARTS = """
@@ -22,3 +23,10 @@ def test_a_bound_process_ends_when_its_parent_is_killed():
         assert not is_gone(pid)
         parent.kill()
         wait_until(lambda: is_gone(pid))
+
+
+def test_seeding_of_random_numbers_does_not_repeat_ports():
+    random.seed(0)
+    some = free_ports(50)
+    random.seed(0)
+    assert len({*some, *free_ports(50)}) == 100
