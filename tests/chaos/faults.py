@@ -16,9 +16,11 @@ from typing import Any
 from tests.chaos.campaign import Campaign
 from tests.chaos.ledger import Fault, Finding
 from tests.chaos.load import Load
+from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
 _LOAD_SECONDS = 1.5
+_ATTEMPTS = 20
 _FULL_SECONDS = 3.0
 _DISK = "12m"
 KINDS = (
@@ -90,10 +92,10 @@ def damaged(campaign: Campaign, kind: str, how: str) -> None:
         how: `corrupt`, `truncated` or `deleted`.
     """
     if kind == "wal.arrow":  # a service that was stopped in good order leaves no log
-        _killed_at_work(campaign)
+        _killed_with_log(campaign, kind)
     else:
         campaign.service.stop()
-    files = [one for one in _lite_files(campaign) if kind in (_kind(one), "everything")]
+    files = _lite_files(campaign, kind)
     if not files:
         campaign.launch()
         campaign.look(f"no {kind} to damage")
@@ -108,14 +110,24 @@ def damaged(campaign: Campaign, kind: str, how: str) -> None:
         campaign.tally.healed[f"Milvus Lite, {kind} {how}"] += 1
 
 
-def _killed_at_work(campaign: Campaign) -> None:
-    with campaign.callers() as callers, Load(callers, ["upload"] * 100):
-        time.sleep(_LOAD_SECONDS)
-        campaign.service.kill()
+def _killed_with_log(campaign: Campaign, kind: str) -> None:
+    """Kill a service that uploads, while its Milvus Lite has a log; it removes it at each flush."""
+    for _ in range(_ATTEMPTS):
+        with campaign.callers() as callers, Load(callers, ["upload"] * 100):
+            wait_until(lambda: _lite_files(campaign, kind), pause=0.001)
+            campaign.service.kill()
+        if _lite_files(campaign, kind):
+            return
+        campaign.launch()
+        campaign.look("it was killed without a log")
+    campaign.service.stop()
 
 
-def _lite_files(campaign: Campaign) -> list[Path]:
-    return [p for p in (campaign.service.data_dir / "milvus.db").rglob("*") if p.is_file()]
+def _lite_files(campaign: Campaign, kind: str) -> list[Path]:
+    """Return Milvus Lite's files of a kind; folders that it removes meanwhile are skipped."""
+    folders = os.walk(campaign.service.data_dir / "milvus.db")
+    found = (Path(folder) / name for folder, _, names in folders for name in names)
+    return [path for path in found if kind in (_kind(path), "everything")]
 
 
 def _kind(path: Path) -> str:
