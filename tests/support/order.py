@@ -29,34 +29,24 @@ class LongestFirst:
         self._is_worker = given is not None
         self.record: dict[str, float] = given if given is not None else self._read()
         self._measured: dict[str, float] = defaultdict(float)
-        self._is_whole = not any("::" in argument for argument in config.args)
+        self._is_whole = not (
+            config.option.keyword or any("::" in argument for argument in config.args)
+        )
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items[:] = longest_first(items, self.record)
 
-    def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        self._is_whole = False
-
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Give a worker of xdist the record; it says of itself whether it runs whole files."""
+        """Give a worker of xdist the record."""
         node.workerinput[RECORD] = self.record
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Learn from a worker whether it deselected tests."""
-        output = getattr(node, "workeroutput", {})
-        self._is_whole = self._is_whole and output.get(RECORD, False)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._measured[report.nodeid.partition("::")[0]] += report.duration
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self._is_worker:
-            session.config.workeroutput[RECORD] = self._is_whole  # type: ignore[attr-defined]
-            return
         stopped = session.shouldstop or session.shouldfail
-        if self._cache is not None and self._is_whole and not stopped:
+        if self._cache is not None and self._is_whole and not (self._is_worker or stopped):
             known = {file: round(taken, 2) for file, taken in self._measured.items()}
             root = session.config.rootpath
             record = {

@@ -71,6 +71,13 @@ def test_a_run_of_some_tests_of_a_file_is_not_recorded(ran, partly):
     assert ran() == GUESSED
 
 
+def test_a_run_without_the_long_tests_is_recorded(ran, pytester):
+    pytester.makeini("[pytest]\nmarkers = long")
+    pytester.makepyfile(test_f="import pytest\n@pytest.mark.long\ndef test_long(): pass")
+    ran("-m", "not long")
+    assert ran("-m", "not long")[:2] == ["test_slow", "test_other"]
+
+
 def test_workers_of_xdist_order_alike_and_their_run_is_recorded(ran, pytester):
     for _ in range(2):
         result = pytester.runpytest_subprocess(*SIDE_BY_SIDE)
