@@ -13,13 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from bento_service.admin.answer import Answer, Refusal, answered
-from bento_service.admin.backup import back_up
-from bento_service.admin.compact import compact
-from bento_service.admin.recall import Measurement, recall
-from bento_service.admin.restore import restore
-from bento_service.admin.roots import forget_root, list_roots
-from bento_service.admin.verify import Verification, verify
-from bento_service.gallery.hiding import load_pyarrow
 from bento_service.settings import Settings
 from client_sdk.schemas import DEFAULT_COLLECTION
 
@@ -35,25 +28,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, options: dict[str, Any]) -> Answer:
-    """Run a command, whose parameters are named like its options."""
+    """Run a command, whose parameters are named like its options.
+
+    Each command imports its own libraries, because it may run in the memory that a service leaves.
+    """
     settings = Settings.from_environment()
     match command:
         case "verify":
+            from bento_service.admin.verify import Verification, verify
+
             return verify(settings, Verification(**options))
         case "backup":
+            from bento_service.admin.backup import back_up
+
             return back_up(settings, **options)
         case "restore":
+            from bento_service.admin.restore import restore
+
             return restore(settings, **options)
-        case "roots" if options["forget"] is None:
-            return list_roots(settings)
         case "roots":
-            return forget_root(settings, options["forget"], dry_run=options["dry_run"])
+            return _roots(settings, **options)
         case "compact":
+            from bento_service.admin.compact import compact
+
             return compact(settings, **options)
         case "recall":
+            from bento_service.admin.recall import Measurement, recall
+
             return recall(settings, Measurement(**options))
-    # Parquet takes a moment to load, and is not installed everywhere.
+    return _exchange(command, settings, options)
+
+
+def _roots(settings: Settings, *, forget: str | None, dry_run: bool) -> Answer:
+    from bento_service.admin.roots import forget_root, list_roots
+
+    if forget is None:
+        return list_roots(settings)
+    return forget_root(settings, forget, dry_run=dry_run)
+
+
+def _exchange(command: str, settings: Settings, options: dict[str, Any]) -> Answer:
+    """Run `export` or `import`, which need pyarrow; not every service has it."""
     try:
+        from bento_service.gallery.hiding import load_pyarrow
+
         load_pyarrow()
         from bento_service.admin.exporting import export
         from bento_service.admin.importing import import_images

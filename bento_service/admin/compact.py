@@ -8,7 +8,7 @@ from bento_service.admin.answer import Answer, shown_bytes
 from bento_service.admin.data import opened_catalogue, service_stopped, size_on_disk, sqlite_file
 from bento_service.admin.index import follow_to_the_end, forget_progress, own_indexes
 from bento_service.admin.progress import stage
-from bento_service.assembly.opening import open_uploads
+from bento_service.assembly.uploads import open_uploads
 from bento_service.catalogue import Catalogue
 from bento_service.gallery.milvus_gallery import MilvusGallery
 from bento_service.settings import Settings

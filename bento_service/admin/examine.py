@@ -17,7 +17,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.columns import metadata
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, IndexRecord, SourceRecord
 from bento_service.errors import ImageNotFound, IndexUnavailable
-from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.gallery.gallery import Gallery
 from bento_service.indexing.checks import compare_rows
 from bento_service.pictures import miniature
 from bento_service.pictures.perceptual_hash import restored
@@ -172,7 +172,7 @@ def examine_uploads(settings: Settings, catalogue: Catalogue, findings: Findings
 def examine_indexes(
     catalogue: Catalogue,
     collections: Sequence[CollectionRecord],
-    gallery: MilvusGallery | None,
+    gallery: Gallery | None,
     findings: Findings,
 ) -> None:
     """Compare every index with the catalogue; without a folder of Milvus Lite, pass `None`."""
@@ -191,7 +191,7 @@ def examine_indexes(
 
 
 def _examine_rows(
-    catalogue: Catalogue, gallery: MilvusGallery, index: IndexRecord, findings: Findings
+    catalogue: Catalogue, gallery: Gallery, index: IndexRecord, findings: Findings
 ) -> None:
     label = _shown_index(index)
     try:

@@ -15,7 +15,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.indexes import index_prefix
 from bento_service.catalogue.records import IndexRecord
 from bento_service.catalogue.tables import indexes, replacements
-from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.gallery.gallery import Gallery
 from bento_service.indexing.replay import Replay
 
 _POLL_SECONDS = 0.05
@@ -33,7 +33,7 @@ def forget_progress(connection: Connection) -> None:
     connection.execute(delete(replacements))
 
 
-def own_indexes(catalogue: Catalogue, gallery: MilvusGallery) -> tuple[set[str], set[str]]:
+def own_indexes(catalogue: Catalogue, gallery: Gallery) -> tuple[set[str], set[str]]:
     """Return the names of this catalogue's indexes in use, and of those left over."""
     used = {name for index in catalogue.indexes.all() for name in index.names}
     prefix = index_prefix(catalogue.collections.instance_id())
@@ -42,7 +42,7 @@ def own_indexes(catalogue: Catalogue, gallery: MilvusGallery) -> tuple[set[str],
 
 
 def follow_to_the_end(
-    catalogue: Catalogue, gallery: MilvusGallery, *, on_purged: Callable[[set[str]], None]
+    catalogue: Catalogue, gallery: Gallery, *, on_purged: Callable[[set[str]], None]
 ) -> None:
     """Run the service's replay until every index matches the catalogue.
 

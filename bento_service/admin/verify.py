@@ -18,10 +18,10 @@ from bento_service.admin.examine import (
 from bento_service.admin.findings import Findings, Kind
 from bento_service.admin.index import follow_to_the_end
 from bento_service.admin.sources import Sources
-from bento_service.assembly.opening import open_uploads
+from bento_service.assembly.uploads import open_uploads
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.tables import images, indexes
-from bento_service.gallery.milvus_gallery import MilvusGallery
+from bento_service.gallery.gallery import Gallery
 from bento_service.settings import Settings
 from bento_service.storage.root_bindings import planned_roots
 
@@ -47,7 +47,7 @@ def verify(settings: Settings, options: Verification) -> Answer:
             instead = "" if options.repair else ", or use --catalogue-only"
             stack.enter_context(service_stopped(settings, instead=instead))
         catalogue = stack.enter_context(opened_catalogue(settings))
-        gallery = stack.enter_context(MilvusGallery.from_settings(settings))
+        gallery = None if options.catalogue_only else stack.enter_context(_gallery(settings))
         findings = _examine(settings, catalogue, gallery, options)
         record, lines = findings.record(), findings.lines()
         repairs = _repairs(findings, options)
@@ -63,8 +63,15 @@ def verify(settings: Settings, options: Verification) -> Answer:
     return Answer(record, lines, is_clean=not left.counts)
 
 
+def _gallery(settings: Settings) -> Gallery:
+    # Imported here, because pymilvus takes much memory.
+    from bento_service.gallery.milvus_gallery import MilvusGallery
+
+    return MilvusGallery.from_settings(settings)
+
+
 def _examine(
-    settings: Settings, catalogue: Catalogue, gallery: MilvusGallery, options: Verification
+    settings: Settings, catalogue: Catalogue, gallery: Gallery | None, options: Verification
 ) -> Findings:
     findings = Findings()
     collections = chosen(catalogue, options.collection)
@@ -74,7 +81,7 @@ def _examine(
     roots = planned_roots(catalogue, settings.image_roots)
     sources = Sources(settings, roots, deep=options.deep)
     examine_images(catalogue, collections, sources, findings, deep=options.deep)
-    if not options.catalogue_only:
+    if gallery is not None:
         # Connecting to Milvus Lite would create its folder.
         has_index = "://" in settings.milvus or Path(settings.milvus).exists()
         examine_indexes(catalogue, collections, gallery if has_index else None, findings)
@@ -92,7 +99,7 @@ def _repairs(findings: Findings, options: Verification) -> list[str]:
 def _repair(
     settings: Settings,
     catalogue: Catalogue,
-    gallery: MilvusGallery,
+    gallery: Gallery | None,
     findings: Findings,
     options: Verification,
 ) -> None:
@@ -107,7 +114,7 @@ def _repair(
         for collection_id, image_ids in findings.lost.items():
             catalogue.images.delete(collection_id, image_ids)
     with open_uploads(settings, catalogue) as uploads:
-        if not options.catalogue_only:
+        if gallery is not None:
             follow_to_the_end(catalogue, gallery, on_purged=uploads.discard)
         uploads.discard_all_unneeded()
 

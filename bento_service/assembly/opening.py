@@ -1,12 +1,13 @@
 """Opening of a service: `opened` opens all parts, the other functions single ones."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bento_service.application import Application, Parts
 from bento_service.assembly.backing import SERVICE, Backing
+from bento_service.assembly.uploads import open_uploads
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import Computed, DescriptorSpace
 from bento_service.comparison.comparer import Comparer
@@ -39,10 +40,8 @@ from bento_service.pictures.decoders.process import DecoderLimits
 from bento_service.replicas.replica import Replica
 from bento_service.search.picture_searcher import PictureSearcher
 from bento_service.settings import Settings
-from bento_service.storage.blob_stores import open_blob_store
 from bento_service.storage.data_folder import sole_user
 from bento_service.storage.originals import Originals
-from bento_service.storage.uploads import Uploads
 from client_sdk.schemas import DEFAULT_COLLECTION
 
 if TYPE_CHECKING:
@@ -59,20 +58,6 @@ def open_decoders(settings: Settings, backing: Backing = SERVICE) -> Decoders:
         seconds=settings.decoder_seconds,
     )
     return Decoders(limits, count=settings.most_decoders, tries=backing.tries_decoder)
-
-
-@contextmanager
-def open_uploads(settings: Settings, catalogue: Catalogue) -> Iterator[Uploads]:
-    """Open the uploads of a service that holds the data folder."""
-
-    def unneeded(digests: set[str]) -> set[str]:
-        ended_after = settings.retriable_since()
-        return catalogue.upload_references.unneeded(digests, ended_after=ended_after)
-
-    catalogue.upload_pins.forget_earlier()
-    blobs = open_blob_store(settings)
-    with Uploads(blobs, catalogue.upload_pins, unneeded=unneeded) as uploads:
-        yield uploads
 
 
 @asynccontextmanager

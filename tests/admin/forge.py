@@ -18,6 +18,7 @@ from tests.support.forge import ForgeProcess
 
 _SECONDS = 300
 _MODULES = ("tests.admin.serving", "bento_service.admin.__main__")
+_COMMANDS = ("compact", "recall", "verify")
 
 
 class Ended(NamedTuple):
@@ -58,6 +59,8 @@ def _forge() -> None:
 
     load_lite()
     mains = {name: importlib.import_module(name).main for name in _MODULES}
+    for name in _COMMANDS:
+        importlib.import_module(f"bento_service.admin.{name}")
     while line := sys.stdin.readline():
         task = json.loads(line)
         if "wait" in task:
