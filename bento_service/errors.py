@@ -18,6 +18,7 @@
      ├─ UrlUnreachable          422  url_unreachable
      ├─ Overloaded              429  overloaded
      ├─ IndexUnavailable        503  index_unavailable
+     │   └─ IndexUnanswered
      ├─ NotReady                503  not_ready
      │   ├─ CatalogueUnavailable
      │   └─ StorageUnavailable
@@ -111,7 +112,11 @@ class Overloaded(LookalikeError, code="overloaded"):
 
 
 class IndexUnavailable(LookalikeError, code="index_unavailable"):
-    """Milvus does not answer; nothing is lost, and searches work again once it does."""
+    """Milvus does not answer, or refuses; nothing is lost."""
+
+
+class IndexUnanswered(IndexUnavailable):
+    """Milvus cannot be connected to or exceeds a time limit, which says nothing of its rows."""
 
 
 class NotReady(LookalikeError, code="not_ready"):

@@ -16,7 +16,7 @@ from bento_service.admin.sources import Sources, SourceState, certainly_lost
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.columns import metadata
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, IndexRecord, SourceRecord
-from bento_service.errors import ImageNotFound, IndexUnavailable
+from bento_service.errors import ImageNotFound, IndexUnanswered, IndexUnavailable
 from bento_service.gallery.gallery import Gallery
 from bento_service.indexing.checks import compare_rows
 from bento_service.pictures import miniature
@@ -197,9 +197,9 @@ def _examine_rows(
     try:
         gallery.load(index.name)
         rows = compare_rows(catalogue, gallery, index)
+    except IndexUnanswered:
+        raise
     except IndexUnavailable:
-        if not gallery.answers:
-            raise
         findings.add(Kind.INDEX_DAMAGED, f"of {label}")
         return
     findings.checked["index rows"] += rows.rows

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from grpc import RpcError, StatusCode
 
-from bento_service.errors import IndexUnavailable
+from bento_service.errors import IndexUnanswered, IndexUnavailable
 from bento_service.gallery.lite_folder import set_aside_if_unusable
 from bento_service.gallery.milvus import MilvusClient, MilvusException, load_lite, without_retries
 from bento_service.gallery.versions import check_version
@@ -30,6 +30,7 @@ CALL_SECONDS = 30.0
 """The time limit of every other call, and of searches of the embedded Milvus Lite."""
 CONNECT_SECONDS = 3.0
 _DEFAULT_PORT = 19530
+_DEAD = (StatusCode.UNAVAILABLE, StatusCode.CANCELLED)
 
 _log = logging.getLogger(__name__)
 # pymilvus pings an idle server every ten seconds, which Lite rejects as abuse. Lite is in this
@@ -121,7 +122,8 @@ class Connection:
         """Make calls with the client; see `call`.
 
         Raises:
-            IndexUnavailable: A call failed; the message says that it failed to do `what`.
+            IndexUnanswered: A call got no answer; the message says that it failed to do `what`.
+            IndexUnavailable: Milvus refused a call; the message says the same.
         """
         try:
             with self.call(fail_fast=fail_fast):
@@ -129,7 +131,8 @@ class Connection:
         except (MilvusException, RpcError, OSError) as error:
             if not isinstance(error, BackingOff):  # the failure before it is in the log
                 _log.warning("Milvus failed to %s: %s", what, _summary(error))
-            raise IndexUnavailable(
+            kind = IndexUnanswered if is_unanswered(error) else IndexUnavailable
+            raise kind(
                 f"the index does not answer (it failed to {what}); nothing is lost, try again "
                 "shortly"
             ) from error
@@ -189,10 +192,8 @@ class Connection:
     def _is_dead(self, error: RpcError, *, fail_fast: bool) -> bool:
         if self.is_embedded:
             return False
-        code = error.code() if hasattr(error, "code") else None
-        return code in (StatusCode.UNAVAILABLE, StatusCode.CANCELLED) or (
-            fail_fast and code is StatusCode.DEADLINE_EXCEEDED
-        )
+        code = _code(error)
+        return code in _DEAD or (fail_fast and code is StatusCode.DEADLINE_EXCEEDED)
 
     def _retire_client(self) -> None:
         with self._connecting:
@@ -251,6 +252,16 @@ class Connection:
         port = parts.port or (443 if parts.scheme == "https" else _DEFAULT_PORT)
         address = (parts.hostname or "localhost", port)
         socket.create_connection(address, self.connect_seconds).close()
+
+
+def is_unanswered(error: Exception) -> bool:
+    """Return true if a call got no answer, as from a Milvus that is away or slow."""
+    return isinstance(error, OSError) or _code(error) in (*_DEAD, StatusCode.DEADLINE_EXCEEDED)
+
+
+def _code(error: Exception) -> StatusCode | None:
+    is_answer = isinstance(error, RpcError) and hasattr(error, "code")
+    return error.code() if is_answer else None
 
 
 def _summary(error: Exception) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from bento_service.errors import IndexUnavailable
+from bento_service.errors import IndexUnanswered, IndexUnavailable
 from bento_service.gallery.connection import CALL_SECONDS as _TIME_LIMIT
 from bento_service.gallery.connection import CONNECT_SECONDS, Connection
 from bento_service.gallery.gallery import Among, Below, Gallery, Neighbour, Vector, Vectors
@@ -168,7 +168,7 @@ class MilvusGallery(MilvusIndexes, Gallery):
         if not self.is_embedded or (changes % 2 == 0 and changes == self._changes):
             return hits
         if not self._writing.acquire(timeout=seconds):
-            raise IndexUnavailable("the index is being written; try again shortly")
+            raise IndexUnanswered("the index is being written; try again shortly")
         try:
             return search()
         finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 from grpc import RpcError
 
 from bento_service.gallery.connection import CALL_SECONDS as _TIME_LIMIT
-from bento_service.gallery.connection import Connection
+from bento_service.gallery.connection import Connection, is_unanswered
 from bento_service.gallery.index_types import IndexType
 from bento_service.gallery.lite_folder import names_in, remove_index
 from bento_service.gallery.milvus import DataType, MilvusClient, MilvusException
@@ -63,8 +63,8 @@ class MilvusIndexes:
         with self._writing, self._connection.calling("open"):
             try:
                 self._open(name, dimension)
-            except (MilvusException, RpcError):
-                if not self.is_embedded:  # a server that fails now may have intact rows
+            except (MilvusException, RpcError) as error:
+                if self._may_be_intact(error):
                     raise
                 _log.warning("index %s is damaged; it starts empty", name)
                 with suppress(MilvusException, RpcError):
@@ -132,11 +132,18 @@ class MilvusIndexes:
             self._index(name, IndexType.FLAT)  # after a crash between the two calls above
         try:
             self._client.load_collection(name, timeout=_TIME_LIMIT)
-        except (MilvusException, RpcError):
-            if not self.is_embedded:  # a server may be starting or slow; its rows are intact
+        except (MilvusException, RpcError) as error:
+            if self._may_be_intact(error):
                 raise
             _log.warning("index %s does not load; rebuilding it from its rows", name)
             self._rebuild(name)
+
+    def _may_be_intact(self, error: Exception) -> bool:
+        """Return true if an index that does not load need not be damaged: Milvus starts or is slow.
+
+        A server may fail for many other reasons.
+        """
+        return not self.is_embedded or is_unanswered(error)
 
     def _has(self, name: str) -> bool:
         client = self._client

@@ -8,7 +8,7 @@ import numpy as np
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.records import CollectionRecord, IndexRecord
-from bento_service.errors import IndexUnavailable
+from bento_service.errors import IndexUnanswered, IndexUnavailable
 from bento_service.gallery.gallery import Gallery
 from bento_service.indexing.checks import agrees, compare_rows, count_corrupt_rows
 
@@ -70,6 +70,8 @@ class OpenIndexes:
             return
         try:
             self._open_and_compare(index)
+        except IndexUnanswered:
+            raise
         except IndexUnavailable as error:
             if not self.gallery.is_embedded:  # a server is away more often than damaged
                 raise

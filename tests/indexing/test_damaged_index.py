@@ -4,9 +4,11 @@ The folders are real ones, the damage is what crashes and disks leave: torn, zer
 """
 
 import logging
+import re
 import shutil
 
 import pytest
+from pymilvus import MilvusClient
 
 from bento_service.catalogue import Catalogue
 from bento_service.gallery.milvus_gallery import MilvusGallery
@@ -105,6 +107,24 @@ def test_damage_to_one_index_does_not_affect_the_other(place, catalogue, caplog)
         assert_equal(catalogue, gallery)
     assert f"index {cats.name} does not load" in caplog.text
     assert catalogue.collections.named("dogs").index.name not in caplog.text
+
+
+def _in_no_time_at_first(method):
+    """Return a method of a client whose first call misses its time limit."""
+    limits = iter([1e-6])
+    return lambda *arguments, timeout, **options: method(
+        *arguments, timeout=next(limits, timeout), **options
+    )
+
+
+@pytest.mark.parametrize("slow", ["__init__", "load_collection"])
+def test_a_start_that_misses_a_time_limit_is_repeated(slow, place, catalogue, caplog, monkeypatch):
+    monkeypatch.setattr(MilvusClient, slow, _in_no_time_at_first(getattr(MilvusClient, slow)))
+    with MilvusGallery(str(place / "milvus.db")) as gallery, caplog.at_level(logging.WARNING):
+        catch_up(catalogue, gallery)
+        assert_equal(catalogue, gallery)
+    assert "replay waits: the index does not answer" in caplog.text
+    assert not re.search("damaged|rebuilding|lacked", caplog.text)
 
 
 def test_a_damaged_index_without_a_collection_is_dropped(place, catalogue):
