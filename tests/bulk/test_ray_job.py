@@ -21,10 +21,16 @@ def job():
 
 
 @pytest.fixture
-def templates(job):
+def groups(job):
+    """Return the templates of the cluster's pods."""
     cluster = job["spec"]["rayClusterSpec"]
-    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
-    return [group["template"] for group in groups]
+    return [group["template"] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]
+
+
+@pytest.fixture
+def templates(job, groups):
+    """Return the templates of all pods that KubeRay makes for the job."""
+    return [*groups, job["spec"]["submitterPodTemplate"]]
 
 
 @pytest.fixture
@@ -38,13 +44,13 @@ def validate(template):
     kubernetes_validate.validate({**named, "template": template}, "1.33", strict=True)
 
 
-def test_the_entry_point_is_a_command_line_of_the_program(job, pods):
+def test_the_entry_point_is_a_command_line_of_the_program(job, groups):
     python, option, module, *arguments = shlex.split(job["spec"]["entrypoint"])
     options = _parser().parse_args(arguments)
 
     assert (python, option, module) == ("python", "-m", "bento_service.bulk")
-    for pod in pods:
-        (container,) = pod["containers"]
+    for group in groups:
+        (container,) = group["spec"]["containers"]
         mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
         for path in (options.images, options.out, options.model):
             assert {str(path), str(path.parent)} & mounts
@@ -56,14 +62,35 @@ def test_the_version_of_ray_is_the_locked_one(job):
     assert job["spec"]["rayClusterSpec"]["rayVersion"] == version
 
 
-def test_pods_have_no_privileges_and_only_settings_that_exist(pods):
+def test_restricted_pod_security_admits_the_pods(pods):
+    """The rules are those of the standard's level `restricted` that concern these fields."""
     for pod in pods:
         (container,) = pod["containers"]
         assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] > 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & pod.keys()
+        for volume in pod.get("volumes", []):
+            assert volume.keys() - {"name"} <= {"emptyDir", "persistentVolumeClaim"}
+
+
+def test_the_pod_that_submits_leaves_its_command_to_kuberay(job):
+    pod = job["spec"]["submitterPodTemplate"]["spec"]
+    (container,) = pod["containers"]
+
+    assert pod["restartPolicy"] == "Never"  # the default of pods, Always, is refused
+    assert not {"command", "args"} & container.keys()
+
+
+def test_pods_get_no_token_and_only_settings_that_exist(pods):
+    for pod in pods:
+        (container,) = pod["containers"]
         assert pod["automountServiceAccountToken"] is False
         assert pod["enableServiceLinks"] is False
-        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-        assert container["securityContext"]["allowPrivilegeEscalation"] is False
         assert "memory" in container["resources"]["limits"]
         named = [each["name"] for each in container["env"]]
         own = [name for name in named if name.startswith("LOOKALIKE_")]
