@@ -57,9 +57,13 @@ deploy-check: $(VENV)/dev.stamp ## Build the images and a Bento, run them and th
 bulk-check: $(VENV)/dev.stamp .cache/bulk/stamp ## Kill parts of a Ray cluster during a bulk run, for minutes
 	$(BIN)/python -m pytest tests/bulk
 
-EXTRAS ?= server,lite,openvino
-image: ## Build the image; EXTRAS=server,openvino for a Milvus server, EXTRAS=server,lite,torch for an NVIDIA device
-	docker build --tag lookalike --build-arg EXTRAS=$(EXTRAS) --build-arg VERSION=$(VERSION) \
+EXTRAS ?= $(USUAL_EXTRAS)
+USUAL_EXTRAS = server,lite,openvino
+# A variant is named by its extras, such as lookalike-server-openvino.
+IMAGE ?= lookalike$(if $(filter-out $(USUAL_EXTRAS),$(EXTRAS)),-$(subst $(COMMA),-,$(EXTRAS)))
+COMMA = ,
+image: ## Build the image, `lookalike` or another IMAGE; EXTRAS=server,openvino for a Milvus server, EXTRAS=server,lite,torch for an NVIDIA device
+	docker build --tag $(IMAGE) --build-arg EXTRAS=$(EXTRAS) --build-arg VERSION=$(VERSION) \
 		--build-arg REVISION=$(shell git rev-parse HEAD 2> /dev/null) .
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' client_sdk/__init__.py)
 

@@ -43,7 +43,7 @@ def answers(container, pictures):
 def test_the_image_of_a_bento_answers_as_that_of_the_dockerfile(image, pictures):
     mounted = ("-v", f"{pictures}:/pictures:ro")
     serve = ("serve", "--timeout-graceful-shutdown", "10")
-    with running(built("lookalike:test"), *mounted) as container:
+    with running(built(), *mounted) as container:
         ours = answers(container, pictures)
     with volume() as data:
         owned = ("--rm", "--user", "0", "--entrypoint", "chown", "-v", f"{data}:/data")

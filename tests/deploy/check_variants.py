@@ -14,7 +14,7 @@ def base():
 
 
 def test_pytorch_describes_pictures_where_there_is_no_device(pictures):
-    image = built("lookalike-torch:test", EXTRAS="server,lite,torch")
+    image = built("server,lite,torch")
     chosen = ("-e", "LOOKALIKE_ENGINE=torch", "-v", f"{pictures}:/pictures:ro")
     with (
         running(image, *chosen) as container,
@@ -30,5 +30,5 @@ def test_pytorch_describes_pictures_where_there_is_no_device(pictures):
     [("object-storage", "s3fs"), ("tracing", "opentelemetry.exporter.otlp.proto.http")],
 )
 def test_what_an_extra_adds_can_be_loaded(extra, module):
-    image = built(f"lookalike-{extra}:test", EXTRAS=f"server,{extra}")
+    image = built(f"server,{extra}")
     docker("run", "--rm", "--entrypoint", "python", image, "-c", f"import {module}")

@@ -22,14 +22,14 @@ HARDENED = (
 def full():
     """Return the image with Milvus Lite inside."""
     skip_without(BASE)
-    return built("lookalike:test")
+    return built()
 
 
 @pytest.fixture(scope="module")
 def server():
     """Return the image for a Milvus server."""
     skip_without(BASE)
-    return built("lookalike-server:test", EXTRAS="server")
+    return built("server")
 
 
 def test_the_images_are_small(full, server):

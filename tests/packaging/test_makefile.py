@@ -197,3 +197,19 @@ def test_a_real_python_alone_on_the_path_gets_the_installer(machine):
         check=True,
     )
     assert uv.stdout.startswith("uv ")
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ([], "lookalike"),
+        (["EXTRAS=server,lite,openvino"], "lookalike"),
+        (["EXTRAS=server"], "lookalike-server"),
+        (["EXTRAS=server,lite,torch"], "lookalike-server-lite-torch"),
+        (["EXTRAS=server", "IMAGE=registry.example/pictures:2"], "registry.example/pictures:2"),
+    ],
+)
+def test_each_variant_of_the_image_has_a_name_of_its_own(machine, variables, name):
+    shown = machine.make("--dry-run", *variables, target="image")
+
+    assert f"docker build --tag {name} --build-arg EXTRAS=" in shown.stdout

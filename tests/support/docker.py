@@ -52,9 +52,10 @@ def skip_without(*needed: str) -> None:
             pytest.skip(f"the image {image} is not here and cannot be pulled")
 
 
-def built(name: str, **arguments: str) -> str:
-    """Build the image of the checkout with build arguments; return its name."""
-    options = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+def built(extras: str | None = None) -> str:
+    """Build the image of the checkout, or a variant of it; return its name, as `make` names it."""
+    name = "lookalike:test" if extras is None else f"lookalike-{extras.replace(',', '-')}:test"
+    options = [] if extras is None else [f"--build-arg=EXTRAS={extras}"]
     docker("build", "--tag", name, *options, ".")
     return name
 
