@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from bento_service.catalogue.jobs.pruning import Missed
 from bento_service.catalogue.jobs.records import Reading
 from bento_service.catalogue.records import Stamp
 from bento_service.errors import PathNotFound
@@ -132,36 +133,39 @@ class FolderRoot:
         folders = sorted((name for name, is_folder in kinds if is_folder), key=os.fsencode)
         return folders, len(kinds) - len(folders)
 
-    def presence(self, path: str, *, read_ns: int, volume: str | None) -> Presence:
+    def presences(self, files: Sequence[Missed]) -> list[Presence]:
         """See `Root`."""
+        return [self._presence(file) for file in files]
+
+    def _presence(self, file: Missed) -> Presence:
         try:
             current = open_root(self._root)
         except PathNotFound:
             return Presence.UNCERTAIN
         try:
-            for component in normalised(path).split("/")[:-1]:
+            for component in normalised(file.path).split("/")[:-1]:
                 below = os.open(component, FOLDER_FLAGS, dir_fd=current)
                 os.close(current)
                 current = below
-            status = os.stat(path.rsplit("/", 1)[-1], dir_fd=current, follow_symlinks=False)
+            status = os.stat(file.path.rsplit("/", 1)[-1], dir_fd=current, follow_symlinks=False)
             if stat.S_ISLNK(status.st_mode):
                 return Presence.UNCERTAIN  # it may have been indexed through the link
             return Presence.THERE if stat.S_ISREG(status.st_mode) else Presence.GONE
         except FileNotFoundError:
-            return self._absence(current, read_ns, volume)
+            return self._absence(current, file)
         except OSError:
             return Presence.UNCERTAIN
         finally:
             os.close(current)
 
-    def _absence(self, folder: int, read_ns: int, volume: str | None) -> Presence:
+    def _absence(self, folder: int, file: Missed) -> Presence:
         """Return the presence of a file that its folder does not have.
 
         Removing a file changes its folder. A folder that did not change since never had the file.
         """
         status = os.fstat(folder)
-        is_other = max(status.st_ctime_ns, status.st_mtime_ns) < read_ns
-        if volume is not None and self._volume(status.st_dev) not in (None, volume):
+        is_other = max(status.st_ctime_ns, status.st_mtime_ns) < file.read_ns
+        if file.volume is not None and self._volume(status.st_dev) not in (None, file.volume):
             is_other = True
         return Presence.GONE if has_entries(folder) and not is_other else Presence.UNCERTAIN
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bento_service.catalogue.jobs.pruning import Missed
 from bento_service.errors import Forbidden, InvalidArgument, PathNotFound
 from bento_service.settings import AnyImageRoot, ImageRoot
 from bento_service.settings.root_list import is_address
@@ -160,11 +161,11 @@ class ImageRoots:
         """Return the folders in a folder and the number of its files; see `Root.entries`."""
         return self._files[located.root.name].entries(located.path)
 
-    def presence(self, root_name: str, path: str, *, read_ns: int, volume: str | None) -> Presence:
-        """Return the presence of a file that was read at `read_ns`, from a volume if known."""
+    def presences(self, root_name: str, files: Sequence[Missed]) -> list[Presence]:
+        """Return the presence of each of these files; see `Root.presences`."""
         if root_name not in self._files:
-            return Presence.UNCERTAIN
-        return self._files[root_name].presence(path, read_ns=read_ns, volume=volume)
+            return [Presence.UNCERTAIN] * len(files)
+        return self._files[root_name].presences(files)
 
 
 def _depth(root: AnyImageRoot) -> int:

@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property
 from typing import Any, BinaryIO
 
+from bento_service.catalogue.jobs.pruning import Missed
 from bento_service.catalogue.jobs.records import Reading
 from bento_service.catalogue.records import MAX_ETAG, Stamp
 from bento_service.catalogue.spellings import spellings
@@ -22,6 +24,7 @@ from client_sdk.schemas.patterns import is_clutter
 _LOOK_SECONDS = 30.0
 _YOUNG_NS = 3 * 10**9  # as long as a storage's clock may be coarse or behind
 _FEW = 10
+_LOOKUPS_AT_ONCE = 10  # as many as botocore keeps connections
 _ETAGS = ("ETag", "etag")
 _TIMES = ("LastModified", "last_modified", "updated", "modified", "mtime")
 _NO_NAMES = frozenset(("", ".", ".."))
@@ -113,15 +116,22 @@ class ObjectRoot:
                 folders.append(below)
         return sorted(folders), files
 
-    def presence(self, path: str, *, read_ns: int, volume: str | None) -> Presence:
+    def presences(self, files: Sequence[Missed]) -> list[Presence]:
         """See `Root`.
 
         An object is gone if the storage says so and has others, unlike a wrong address.
         """
+        with ThreadPoolExecutor(_LOOKUPS_AT_ONCE) as threads:
+            states = list(threads.map(self._presence, [file.path for file in files]))
+        if Presence.GONE in states and self.unavailable() is not None:
+            return [Presence.UNCERTAIN if it is Presence.GONE else it for it in states]
+        return states
+
+    def _presence(self, path: str) -> Presence:
         try:
             info = self._info(path)
         except PathNotFound:
-            return Presence.GONE if self.unavailable() is None else Presence.UNCERTAIN
+            return Presence.GONE
         except Forbidden:
             return Presence.UNCERTAIN
         return Presence.GONE if info["type"] == "directory" else Presence.THERE

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Protocol
 
+from bento_service.catalogue.jobs.pruning import Missed
 from bento_service.catalogue.jobs.records import Reading
 from bento_service.catalogue.records import Stamp
 from bento_service.errors import Forbidden
@@ -110,8 +111,8 @@ class Root(Protocol):
             PathNotFound, Forbidden: See `check`; a file is no folder.
         """
 
-    def presence(self, path: str, *, read_ns: int, volume: str | None) -> Presence:
-        """Return the presence of a file that was read at `read_ns`, from a volume if known."""
+    def presences(self, files: Sequence[Missed]) -> list[Presence]:
+        """Return the presence of each of these files, which a walk did not list."""
 
 
 def normalised(path: str) -> str:

@@ -13,6 +13,7 @@ from bento_service.storage.image_roots import ImageRoots
 from tests.support.ingesting import Ingest
 from tests.support.object_storage import BUCKET, refusing
 from tests.support.pictures import png
+from tests.support.waiting import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -79,6 +80,26 @@ def test_pruning_removes_what_has_gone_and_keeps_everything_of_an_empty_prefix(
     job = train(prune=True)
     assert (job.removed, paths(room)) == (0, ["b.png"])
     assert "no file was found" in job.detail
+
+
+def test_gone_objects_are_looked_up_several_at_a_time(room, write, train, at_s3):
+    names = [f"p{number}" for number in range(10)]
+    write(kept="red", **dict.fromkeys(names, "green"))
+    train()
+    for name in names:
+        at_s3.delete(f"shop/{name}.png")
+    at_s3.requests.clear()
+    together = threading.Barrier(5, timeout=WAIT_SECONDS)
+
+    def wait_for_others(environ, start_response):
+        if environ["REQUEST_METHOD"] == "HEAD":
+            together.wait()
+
+    at_s3.fault = wait_for_others
+    train(prune=True)
+    assert paths(room) == ["kept.png"]
+    lookups = 2 * len(names)  # each as an object and as a folder
+    assert len(at_s3.requests) <= lookups + 3  # lists of the walk, and of what the root has
 
 
 def test_nothing_is_pruned_while_objects_cannot_be_looked_up(room, write, train, at_s3):

@@ -2,6 +2,7 @@
 
 import time
 
+from bento_service.catalogue.jobs.pruning import Missed
 from bento_service.storage.skips import Skips
 from tests.support.object_storage import BUCKET
 
@@ -22,5 +23,7 @@ def read(roots, path):
         return file.stream.read()
 
 
-def presence(roots, path):
-    return roots.presence("pictures", path, read_ns=time.time_ns(), volume=None)
+def presence(roots, path, root="pictures"):
+    missed = Missed(source_id=0, image_id=0, path=path, read_ns=time.time_ns())
+    (state,) = roots.presences(root, [missed])
+    return state

@@ -26,7 +26,7 @@ def test_an_object_is_gone_only_while_others_are_there(s3_roots, at_s3):
 def test_of_a_missing_bucket_or_an_unknown_root_nothing_is_gone(at_s3):
     roots = ImageRoots([ObjectImageRoot("pictures", "s3://not-there/prefix")])
     assert presence(roots, "a.jpg") is Presence.UNCERTAIN
-    assert roots.presence("other", "a.jpg", read_ns=0, volume=None) is Presence.UNCERTAIN
+    assert presence(roots, "a.jpg", root="other") is Presence.UNCERTAIN
 
 
 def forbidden(environ, start_response):

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from bento_service.catalogue.jobs.pruning import Missed
 from bento_service.errors import Forbidden
 from bento_service.storage.root import Presence
 from bento_service.storage.skips import MAX_DEPTH, Skips
@@ -168,9 +169,8 @@ def test_a_source_that_is_a_link_is_never_gone(roots, folder):
     write(folder, "real/a.jpg")
     (folder / "link.jpg").symlink_to("real/a.jpg")
     (folder / "b").symlink_to("real")
-    for path in ("link.jpg", "b/a.jpg"):
-        presence = roots.presence("pictures", path, read_ns=0, volume=None)
-        assert presence is Presence.UNCERTAIN
+    missed = [Missed(source_id=0, image_id=0, path=path) for path in ("link.jpg", "b/a.jpg")]
+    assert roots.presences("pictures", missed) == [Presence.UNCERTAIN] * 2
 
 
 # Names in another normal form

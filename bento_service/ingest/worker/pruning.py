@@ -32,15 +32,14 @@ def prune(
     while missed := catalogue.pruning.missed(job, after=after):
         if unwanted.is_set():
             return
-        states = {
-            source.source_id: roots.presence(
-                job.root, source.path, read_ns=source.read_ns, volume=source.volume
-            )
-            for source in missed
-            if source in scope
+        inside = [source for source in missed if source in scope]
+        states = roots.presences(job.root, inside)
+        gone = {
+            source.source_id
+            for source, state in zip(inside, states, strict=True)
+            if state is Presence.GONE
         }
-        gone = {source_id for source_id, state in states.items() if state is Presence.GONE}
-        uncertain += list(states.values()).count(Presence.UNCERTAIN)
+        uncertain += states.count(Presence.UNCERTAIN)
         removed += catalogue.pruning.remove(job, gone)
         after = missed[-1].image_id
     catalogue.pruning.finish(job, removed=removed, detail=_kept(uncertain))

@@ -95,14 +95,14 @@ def cancel_pruning(ingest, write, monkeypatch):
     ingest.work()
     (ingest.pictures / "in/lost.png").unlink()
     job = ingest.train("in", prune=True)
-    presence = ingest.roots.presence
+    presences = ingest.roots.presences
 
-    def look(root, path, **was):
+    def look(root, files):
         ingest.catalogue.job_control.cancel(job.id)
-        return presence(root, path, **was)
+        return presences(root, files)
 
     with monkeypatch.context() as patched:
-        patched.setattr(ingest.roots, "presence", look)
+        patched.setattr(ingest.roots, "presences", look)
         ingest.work()
     return ingest.job(job)
 
