@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from bento_service.request_fields import Flag, Listed, Name, Real, Region, Request, Whole
+from bento_service.storage.digests import Digest
 from client_sdk.schemas import DEFAULT_COLLECTION, MAX_IDS, MAX_TOP_K
 
 MAX_DIGESTS = 10_000
@@ -17,7 +18,6 @@ MAX_TTL_SECONDS = 366 * 24 * 3600
 
 _Path = Annotated[str, Field(min_length=1, max_length=4096)]
 _Url = Annotated[str, Field(min_length=1, max_length=2048)]
-_Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 FILTER_LANGUAGE = (
     'Only images that pass this expression, such as `shop == "north" and (price < 20 or '
@@ -94,7 +94,7 @@ class KnownRequest(Request):
     """A request for those of some SHA-256 digests whose files a collection has, in hex."""
 
     collection: Name = DEFAULT_COLLECTION
-    sha256: Listed[_Digest] = Field(max_length=MAX_DIGESTS)
+    sha256: Listed[Digest] = Field(max_length=MAX_DIGESTS)
 
 
 class DeleteRequest(Request):

@@ -1,7 +1,6 @@
 """Read-only checks of files, catalogue and index against each other."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,10 +22,10 @@ from bento_service.pictures import miniature
 from bento_service.pictures.perceptual_hash import restored
 from bento_service.settings import Settings
 from bento_service.storage.blob_stores import open_blob_store
+from bento_service.storage.digests import is_digest
 
 _IMAGES_A_PAGE = 500
 _UNIT_TOLERANCE = 1e-3
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def examine_catalogue(catalogue: Catalogue, findings: Findings, *, deep: bool) -> None:
@@ -155,7 +154,7 @@ def examine_uploads(settings: Settings, catalogue: Catalogue, findings: Findings
     """Find unneeded stored uploads, and missing uploads that an open job needs."""
     uploads = open_blob_store(settings)
     names = set(uploads.stored())
-    stored = {name for name in names if _DIGEST.fullmatch(name)}
+    stored = {name for name in names if is_digest(name)}
     findings.checked["uploads"] += len(stored)
     for name in sorted(names - stored):
         findings.add(Kind.UPLOAD_STRAY, name)

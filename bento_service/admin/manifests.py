@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bento_service.admin.answer import Refusal
+from bento_service.storage.digests import Digest
 from bento_service.storage.durable_files import replacing
 from client_sdk import __version__
 
@@ -57,7 +58,7 @@ class CatalogueCopy(Record):
 
     file: str = Field(pattern=r"^catalogue-[0-9a-f]{16}\.db$")
     bytes: int
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Digest
     revision: str
 
 
@@ -66,7 +67,7 @@ class UploadCopies(Record):
 
     count: int
     bytes: int
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Digest
 
 
 class Versions(Record):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -17,8 +16,8 @@ from bento_service.catalogue.states import SourceKind
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import MAX_KEY, check_metadata
 from bento_service.pictures import miniature, perceptual_hash
+from bento_service.storage.digests import is_digest
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _UNIT_TOLERANCE = 1e-3
 ROWS_A_BATCH = 2000
 """Rows that are written in one transaction."""
@@ -69,7 +68,7 @@ def rows_of_sources(file: Any) -> Iterator[list[tuple[str, Places]]]:
 
 
 def _image(row: dict[str, Any], descriptors: dict[str, NDArray[np.float32]]) -> NewImage:
-    if not _DIGEST.fullmatch(row["sha256"]):
+    if not is_digest(row["sha256"]):
         raise ValueError(f"sha256 is {row['sha256'][:80]!r}")
     for name in ("width", "height", "bytes"):
         if not row[name] > 0:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from bento_service.errors import InvalidArgument
 from bento_service.filters.values import check_metadata
+from bento_service.storage.digests import is_digest
 from bento_service.strict_json import JsonError, read_json
 
 MAX_LINE_BYTES = 2**20
@@ -22,7 +23,6 @@ _FIELDS = ("op", "path", "sha256", "id", "metadata")
 _COLUMNS = ("op", "path", "sha256", "id")
 _DELIMITERS = ",;\t"
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _LARGEST_ID = 2**63 - 1
 
 
@@ -201,7 +201,7 @@ def _deletion(number: int, fields: Mapping[str, Any]) -> Deletion:
     if named == ["path"]:
         return Deletion(number, path=_path(value))
     if named == ["sha256"]:
-        if not isinstance(value, str) or not _DIGEST.fullmatch(value.lower()):
+        if not isinstance(value, str) or not is_digest(value.lower()):
             raise _fault("has a `sha256` that is not 64 hexadecimal digits")
         return Deletion(number, sha256=value.lower())
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _LARGEST_ID:

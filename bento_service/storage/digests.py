@@ -1,11 +1,23 @@
 """SHA-256 digests, in hex."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
+from pydantic import Field
+
+SHA256 = "[0-9a-f]{64}"
+"""The pattern of a digest."""
+Digest = Annotated[str, Field(pattern=f"^{SHA256}$")]
+"""A digest as a field of a model."""
 _BLOCK = 2**20
+
+
+def is_digest(text: str) -> bool:
+    """Return true if a text has the form of a digest."""
+    return re.fullmatch(SHA256, text) is not None
 
 
 def stream_digest(stream: BinaryIO) -> str:

@@ -12,11 +12,11 @@ from uuid import uuid4
 from bento_service.catalogue.jobs.upload_pins import CLAIM_SECONDS, UploadPins
 from bento_service.errors import NotReady, StorageFull, StorageUnavailable
 from bento_service.storage.blob_store import BlobStore, Readable, Staged
+from bento_service.storage.digests import is_digest
 
 _BATCH_FILES = 64
 _BATCH_BYTES = 64 * 2**20
 _REMOVED_AT_ONCE = 500
-_DIGEST_LENGTH = 64
 """The length of an upload's name; files with other names are no uploads."""
 _LOOK_SECONDS = 0.05
 _log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Uploads:
         self.blobs.remove_partial()
         self._pins.drop_expired()
         names = self.blobs.stored()
-        self._remove_in_parts(name for name in names if len(name) == _DIGEST_LENGTH)
+        self._remove_in_parts(filter(is_digest, names))
 
     def discard(self, digests: set[str]) -> None:
         """Remove the given uploads that nothing needs.

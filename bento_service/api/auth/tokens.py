@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from bento_service.storage.digests import SHA256
+
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_DIGEST = re.compile(f"sha256:({SHA256})")
 _MIN_LENGTH = 16
 _CHECK_SECONDS = 1.0
 
