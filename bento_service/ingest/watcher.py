@@ -23,7 +23,7 @@ from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.catalogue.records import Computed
 from bento_service.errors import LookalikeError
 from bento_service.ingest.starting.folder_jobs import start_folder_job
-from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, retry_until_available
+from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, Waits
 from bento_service.requests import TrainRequest
 from bento_service.settings import AnyImageRoot, ImageRoot
 from bento_service.storage.image_roots import ImageRoots
@@ -123,7 +123,7 @@ class Watcher:
             collection=watched.collection,
             prune=watched.prune,
         )
-        job = await retry_until_available(
+        job = await Waits().until_available(
             start_folder_job, self._catalogue, self._roots, self._computed, request
         )
         _log.info("training %s of the watched root %s", folder, watched.root.name)

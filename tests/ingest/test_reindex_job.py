@@ -25,6 +25,7 @@ from bento_service.storage.originals import Originals
 from bento_service.storage.uploads import Uploads
 from client_sdk.schemas import JobState
 from tests.support.blobs import receiving
+from tests.support.ingesting import IMPATIENT
 from tests.support.local_decoder import LocalDecoder
 from tests.support.pictures import png
 from tests.support.waiting import wait_until_async
@@ -98,6 +99,7 @@ class FilledCollection:
                 replica=lambda: number,
                 decoders=2,
                 on_commit=self.count_commit,
+                waits=IMPATIENT,
             ) as worker:
                 await wait_until_async(lambda: is_so() or not worker.alive)
                 assert worker.alive

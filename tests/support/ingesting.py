@@ -19,6 +19,7 @@ from bento_service.ingest.starting.folder_jobs import start_folder_job
 from bento_service.ingest.starting.manifest_jobs import ManifestJobs
 from bento_service.ingest.worker.job_lists import Lists
 from bento_service.ingest.worker.reading import Reader
+from bento_service.ingest.worker.waiting import Waits
 from bento_service.ingest.worker.worker import Worker
 from bento_service.requests import TrainRequest
 from bento_service.settings import ImageRoot
@@ -32,6 +33,7 @@ from tests.support.local_decoder import LocalDecoder
 from tests.support.pictures import png
 from tests.support.waiting import wait_until_async
 
+IMPATIENT = Waits(retry_seconds=0.05, look_seconds=0.05)
 SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 4, "fp32")
 
 
@@ -138,6 +140,7 @@ class Ingest:
             replica=lambda: number,
             decoders=2,
             on_commit=self.count_commit,
+            waits=IMPATIENT,
             **options,
         )
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from bento_service.errors import (
@@ -18,30 +19,40 @@ Result = TypeVar("Result")
 
 CATALOGUE_TROUBLE = (StorageFull, CatalogueUnavailable)
 _DECODER_TROUBLE = (NotReady, Overloaded)
-_RETRY_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
-async def retry_until_available(
-    act: Callable[..., Result], *arguments: object, executor: Executor | None = None
-) -> Result:
-    """Call a function in a thread, and retry while something that it needs is unavailable.
+@dataclass(frozen=True)
+class Waits:
+    """The waits of ingest for what is unavailable, and for jobs.
 
-    The function must be repeatable; the threads are by default those of the event loop.
+    Attributes:
+        retry_seconds: Seconds between two attempts.
+        look_seconds: Seconds after which a worker looks for jobs of which nobody told it.
     """
-    loop = asyncio.get_running_loop()
-    while True:
-        try:
-            return await loop.run_in_executor(executor, act, *arguments)
-        except CATALOGUE_TROUBLE as error:
-            await wait_for("the catalogue", error)
-        except StorageUnavailable as error:
-            await wait_for("the object storage", error)
-        except _DECODER_TROUBLE as error:
-            await wait_for("a decoder", error)
 
+    retry_seconds: float = 2.0
+    look_seconds: float = 2.0
 
-async def wait_for(what: str, error: Exception) -> None:
-    """Log the failure of a dependency, and wait before the next attempt."""
-    _log.error("ingest waits for %s: %s", what, error)
-    await asyncio.sleep(_RETRY_SECONDS)
+    async def until_available(
+        self, act: Callable[..., Result], *arguments: object, executor: Executor | None = None
+    ) -> Result:
+        """Call a function in a thread, and retry while something that it needs is unavailable.
+
+        The function must be repeatable; the threads are by default those of the event loop.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return await loop.run_in_executor(executor, act, *arguments)
+            except CATALOGUE_TROUBLE as error:
+                await self.before_retry("the catalogue", error)
+            except StorageUnavailable as error:
+                await self.before_retry("the object storage", error)
+            except _DECODER_TROUBLE as error:
+                await self.before_retry("a decoder", error)
+
+    async def before_retry(self, what: str, error: Exception) -> None:
+        """Log the failure of a dependency, and wait before the next attempt."""
+        _log.error("ingest waits for %s: %s", what, error)
+        await asyncio.sleep(self.retry_seconds)

@@ -14,7 +14,7 @@ from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.errors import LookalikeError
 from bento_service.ingest.worker.job_lists import Lists
 from bento_service.ingest.worker.pruning import prune
-from bento_service.ingest.worker.waiting import retry_until_available
+from bento_service.ingest.worker.waiting import Waits
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.skips import Skips
 from bento_service.storage.uploads import Uploads
@@ -40,6 +40,7 @@ class Walks:
         catalogue: Catalogue,
         roots: ImageRoots,
         uploads: Uploads,
+        waits: Waits,
         *,
         replica: Callable[[], int],
         on_step: Callable[[], object],
@@ -52,6 +53,7 @@ class Walks:
         self._catalogue = catalogue
         self._roots = roots
         self._lists = Lists(catalogue, roots, uploads)
+        self._waits = waits
         self._replica = replica
         self._on_step = on_step
         # Separate threads, since the event loop has few and searches need them.
@@ -89,16 +91,16 @@ class Walks:
         try:
             job = await self._leased(job, unwanted)
             if not job.walked:
-                await retry_until_available(
+                await self._waits.until_available(
                     self._list_files, job, unwanted, step, executor=self._threads
                 )
             if job.prune and not unwanted.is_set():
                 await self._prune(job, unwanted)
         except LookalikeError as error:
-            await retry_until_available(self._catalogue.jobs.fail, job.number, str(error))
+            await self._waits.until_available(self._catalogue.jobs.fail, job.number, str(error))
         except OSError as error:
             detail = f"the folder cannot be read: {error.strerror}"
-            await retry_until_available(self._catalogue.jobs.fail, job.number, detail)
+            await self._waits.until_available(self._catalogue.jobs.fail, job.number, detail)
         self._on_step()
 
     async def _leased(self, job: JobRecord, unwanted: threading.Event) -> JobRecord:
@@ -108,11 +110,11 @@ class Walks:
         """
         leases = self._catalogue.leases
         while not unwanted.is_set():
-            is_ours = await retry_until_available(
+            is_ours = await self._waits.until_available(
                 partial(leases.take_walk, job.number, replica=self._replica()),
                 executor=self._threads,
             )
-            job = await retry_until_available(
+            job = await self._waits.until_available(
                 self._catalogue.jobs.get, job.id, executor=self._threads
             )
             if is_ours or not _has_work(job):
@@ -142,9 +144,11 @@ class Walks:
         """Prune after all files are indexed, since a moved file is the same image."""
         threads = self._threads
         while not unwanted.is_set():
-            now = await retry_until_available(self._catalogue.jobs.get, job.id, executor=threads)
+            now = await self._waits.until_available(
+                self._catalogue.jobs.get, job.id, executor=threads
+            )
             if now.walked and now.done >= now.total:
-                await retry_until_available(
+                await self._waits.until_available(
                     prune, self._catalogue, self._roots, now, unwanted, executor=threads
                 )
                 return

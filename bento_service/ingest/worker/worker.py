@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from bento_service.descriptors.describing import Describe, Descriptors
 from bento_service.errors import CollectionNotFound, Conflict, NotReady
 from bento_service.ingest.worker.reading import Reader, ReadPicture
 from bento_service.ingest.worker.throughput import Rates
-from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, retry_until_available, wait_for
+from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, Waits
 from bento_service.ingest.worker.walks import Walks
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.uploads import Uploads
@@ -41,8 +42,6 @@ UNDER_WAY = 2
 """Turns that are described at once, so that the engine never waits for the next one."""
 
 _log = logging.getLogger(__name__)
-_LOOK_AGAIN_SECONDS = 2.0
-
 
 _Reading = asyncio.Future[list[ReadPicture | Outcome]]
 _Describing = asyncio.Task[list[Outcome]]
@@ -74,6 +73,7 @@ class Worker:
         decoders: int,
         batch: int = TURN,
         on_commit: Callable[[], None],
+        waits: Waits | None = None,
     ) -> None:
         """Create the queues and threads; the stages start with `async with`.
 
@@ -90,11 +90,14 @@ class Worker:
         self._batch = batch
         self._turn = max(TURN, batch)
         self._on_commit = on_commit
+        self._waits = waits or Waits()
         self._decoders = ThreadPoolExecutor(decoders, thread_name_prefix="decode")
         self._wake = asyncio.Event()
         self._newest = 0
         self._has_newer = False
-        self._walks = Walks(catalogue, roots, uploads, replica=replica, on_step=self._follow_walk)
+        self._walks = Walks(
+            catalogue, roots, uploads, self._waits, replica=replica, on_step=self._follow_walk
+        )
         self._turns: dict[int, _Turn] = {}
         self._readings: set[_Reading] = set()
         self._taken: asyncio.Queue[tuple[JobRecord, _Reading]] = asyncio.Queue(1)
@@ -140,12 +143,12 @@ class Worker:
             try:
                 busy = await self._round()
             except CATALOGUE_TROUBLE as error:
-                await wait_for("the catalogue", error)
+                await self._waits.before_retry("the catalogue", error)
                 continue
             if not busy:
                 # In Python 3.11 wait_for can lose a cancellation, and the stop would hang.
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
+                    async with asyncio.timeout(self._waits.look_seconds):
                         await self._wake.wait()
 
     async def _round(self) -> bool:
@@ -225,12 +228,10 @@ class Worker:
             return False
         turn.in_flight += len(files)
         # Not awaited here, so that the next turn starts before the last file of this one is read.
-        reading = asyncio.gather(
-            *(
-                retry_until_available(self._reader.read, turn.job, file, executor=self._decoders)
-                for file in files
-            )
+        read = partial(
+            self._waits.until_available, self._reader.read, turn.job, executor=self._decoders
         )
+        reading = asyncio.gather(*map(read, files))
         self._readings.add(reading)
         reading.add_done_callback(self._readings.discard)
         await self._taken.put((turn.job, reading))
@@ -273,7 +274,7 @@ class Worker:
             try:
                 return await self._describe(images)
             except NotReady as error:
-                await wait_for("the embedder", error)
+                await self._waits.before_retry("the embedder", error)
 
     async def _commit_stage(self) -> None:
         while True:
@@ -288,9 +289,9 @@ class Worker:
     async def _commit(self, job: JobRecord, outcomes: list[Outcome]) -> None:
         """Commit outcomes, with retries; fail the job if its collection or space is gone."""
         try:
-            await retry_until_available(self._catalogue.jobs.settle, job, outcomes)
+            await self._waits.until_available(self._catalogue.jobs.settle, job, outcomes)
         except (CollectionNotFound, Conflict) as error:
-            await retry_until_available(self._catalogue.jobs.fail, job.number, str(error))
+            await self._waits.until_available(self._catalogue.jobs.fail, job.number, str(error))
 
 
 def _log_failure(stage: "asyncio.Task[None]") -> None:
