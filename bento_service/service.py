@@ -21,8 +21,7 @@ from bento_service.descriptors.hardware import Hardware
 from bento_service.errors import Conflict
 from bento_service.json_log import log_as_json
 from bento_service.log_redaction import redact_log
-from bento_service.serving.array_messages import MEDIA_TYPE
-from bento_service.serving.array_serde import exchange_only_arrays
+from bento_service.serving.array_serde import exchange_only_arrays, name_answers
 from bento_service.serving.batching import (
     EMBEDDER_OPTIONS,
     REQUEST_SECONDS,
@@ -96,10 +95,8 @@ class Vgg16Embedder:
         self._engine.close()
 
 
+name_answers(Vgg16Embedder)
 # The decorator, which has no types, has replaced the class by a service.
-for _method in cast("Any", Vgg16Embedder).apis.values():
-    # Otherwise BentoML derives it for each answer, from a JSON schema that it makes for that.
-    _method.output_spec.media_type = MEDIA_TYPE
 cast("Any", Vgg16Embedder).add_asgi_middleware(
     EmbedderEntrance,
     routes=(QUERY_ROUTE, INGEST_ROUTE),

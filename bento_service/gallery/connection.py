@@ -260,8 +260,10 @@ def is_unanswered(error: Exception) -> bool:
 
 
 def _code(error: Exception) -> StatusCode | None:
-    is_answer = isinstance(error, RpcError) and hasattr(error, "code")
-    return error.code() if is_answer else None
+    if isinstance(error, RpcError) and hasattr(error, "code"):
+        code: StatusCode | None = error.code()
+        return code
+    return None
 
 
 def _summary(error: Exception) -> str:

@@ -39,3 +39,12 @@ def exchange_only_arrays() -> None:
     known: Any = serde.ALL_SERDE
     for media_type in (*known, MEDIA_TYPE):
         known[media_type] = ArraySerde
+
+
+def name_answers(service: Any) -> None:
+    """Tell BentoML the media type of all answers of a service.
+
+    Otherwise BentoML derives it for each answer, from a JSON schema that it makes for that.
+    """
+    for method in service.apis.values():
+        method.output_spec.media_type = MEDIA_TYPE
