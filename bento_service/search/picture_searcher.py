@@ -19,6 +19,7 @@ from bento_service.search.searcher import Searcher
 from bento_service.storage.digests import whole_digest
 from client_sdk.decoding.formats import Region
 
+_MOST_NAMES = 1000
 SEARCHES_AT_ONCE = 32
 """Searches that may wait for the index at once, and as many for a decoder; others wait without
 taking a thread."""
@@ -35,6 +36,7 @@ class PictureSearcher(Searcher):
     describer: Describer
     _threads: CapacityLimiter = field(default_factory=_limiter, init=False)
     _decoding: CapacityLimiter = field(default_factory=_limiter, init=False)
+    _searched: set[str] = field(default_factory=set, init=False)  # collections that were there
 
     async def by_stored_image(self, query: Query, image_id: int) -> SearchResult:
         """Call `by_id` without blocking the event loop or any request that is no search."""
@@ -58,7 +60,8 @@ class PictureSearcher(Searcher):
 
         def decode() -> tuple[float, Picture]:
             began = time.perf_counter()
-            self._collection(query.collection)
+            if query.collection not in self._searched:  # refuse it before the picture takes time
+                self._comparable(query.collection)
             return began, self.describer.decode(stream, region=region, sender=sender)
 
         # Waiting for a decoder must not starve searches that need none.
@@ -92,12 +95,21 @@ class PictureSearcher(Searcher):
         picture: QueryPicture,
     ) -> SearchResult:
         """Search with the descriptors of a picture, by fingerprint, and its bytes."""
-        # Read again: a reindex may have switched to another descriptor space meanwhile.
-        collection = self._collection(query.collection)
+        # Read now: a reindex may have switched to another descriptor space meanwhile.
+        collection = self._comparable(query.collection)
         (descriptor,) = descriptors[collection.space.fingerprint]
         is_plain = query.which is None and not query.exact
         own = self._stored_id(collection, picture.file) if picture.file and is_plain else None
         return self._search(collection.index, query, descriptor, own=own, shown=picture)
+
+    def _comparable(self, name: str) -> CollectionRecord:
+        """Return a collection, and remember that it can be searched."""
+        self._searched.discard(name)
+        collection = self._collection(name)
+        if len(self._searched) >= _MOST_NAMES:
+            self._searched.clear()
+        self._searched.add(name)
+        return collection
 
     def _stored_id(self, collection: CollectionRecord, stream: BinaryIO) -> int | None:
         """Return the image with a picture's bytes, which an approximate index might miss."""

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from bento_service.errors import (
+    CollectionNotFound,
     ImageNotFound,
     InvalidArgument,
     TooLarge,
@@ -67,6 +68,38 @@ def test_a_picture_finds_what_is_described_like_it(searcher, cats, add):
     assert result.lag == 2
     assert result.stages_ms.keys() == {"queue", "decode", "describe", "index", "join"}
     assert result.search_ms >= result.stages_ms["index"] + result.stages_ms["join"]
+
+
+@pytest.fixture
+def lookups(catalogue, monkeypatch):
+    """The names of the collections that were looked up, in order."""
+    names, comparable = [], catalogue.collections.comparable
+
+    def noted(name, computed):
+        names.append(name)
+        return comparable(name, computed)
+
+    monkeypatch.setattr(catalogue.collections, "comparable", noted)
+    return names
+
+
+def test_a_collection_that_was_searched_before_is_looked_up_once(searcher, cats, add, lookups):
+    add(cats, colour_units(RED))
+    asyncio.run(searcher.by_picture(Query("cats"), png("red")))
+    assert lookups == ["cats"] * 2  # before the picture is decoded, and before the search
+    (green,) = add(cats, colour_units(GREEN))
+    result = asyncio.run(searcher.by_picture(Query("cats", top_k=1), png("lime")))
+    assert ids_of(result.hits) == [green]
+    assert lookups == ["cats"] * 3
+
+
+def test_a_deleted_collection_is_not_found_though_it_was_searched(searcher, catalogue, cats, add):
+    add(cats, colour_units(RED))
+    asyncio.run(searcher.by_picture(Query("cats"), png("red")))
+    catalogue.collections.delete(cats.id)
+    for picture in (png("red"), b"no picture"):  # the second without work on the picture
+        with pytest.raises(CollectionNotFound):
+            asyncio.run(searcher.by_picture(Query("cats"), picture))
 
 
 def test_a_picture_can_be_an_open_file(searcher, cats, add):
