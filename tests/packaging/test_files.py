@@ -131,3 +131,4 @@ def test_nothing_that_is_built_or_downloaded_is_in_the_repository():
     ]
 
     assert large == []
+    assert [name for name in tracked if (PROJECT / name).is_symlink()] == []
