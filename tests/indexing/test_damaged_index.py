@@ -6,8 +6,10 @@ The folders are real ones, the damage is what crashes and disks leave: torn, zer
 import logging
 import re
 import shutil
+import time
 
 import pytest
+from milvus_lite.adapter.grpc.servicer import MilvusServicer
 from pymilvus import MilvusClient
 
 from bento_service.catalogue import Catalogue
@@ -109,17 +111,34 @@ def test_damage_to_one_index_does_not_affect_the_other(place, catalogue, caplog)
     assert catalogue.collections.named("dogs").index.name not in caplog.text
 
 
-def _in_no_time_at_first(method):
-    """Return a method of a client whose first call misses its time limit."""
-    limits = iter([1e-6])
-    return lambda *arguments, timeout, **options: method(
-        *arguments, timeout=next(limits, timeout), **options
-    )
+@pytest.fixture
+def slow_at_first(monkeypatch):
+    """Make the first call of a method of Milvus Lite's server miss the client's time limit."""
+
+    def make_slow(call, answer):
+        asked, answered = getattr(MilvusClient, call), getattr(MilvusServicer, answer)
+        limits, pauses = iter([0.2]), iter([1.0])
+
+        def ask(*arguments, timeout, **options):
+            return asked(*arguments, timeout=next(limits, timeout), **options)
+
+        def answer_late(*arguments):
+            time.sleep(next(pauses, 0.0))
+            return answered(*arguments)
+
+        monkeypatch.setattr(MilvusClient, call, ask)
+        monkeypatch.setattr(MilvusServicer, answer, answer_late)
+
+    return make_slow
 
 
-@pytest.mark.parametrize("slow", ["__init__", "load_collection"])
-def test_a_start_that_misses_a_time_limit_is_repeated(slow, place, catalogue, caplog, monkeypatch):
-    monkeypatch.setattr(MilvusClient, slow, _in_no_time_at_first(getattr(MilvusClient, slow)))
+@pytest.mark.parametrize(
+    ("call", "answer"), [("__init__", "Connect"), ("load_collection", "LoadCollection")]
+)
+def test_a_start_that_misses_a_time_limit_is_repeated(
+    call, answer, slow_at_first, place, catalogue, caplog
+):
+    slow_at_first(call, answer)
     with MilvusGallery(str(place / "milvus.db")) as gallery, caplog.at_level(logging.WARNING):
         catch_up(catalogue, gallery)
         assert_equal(catalogue, gallery)
