@@ -28,7 +28,7 @@ class Waits:
 
     Attributes:
         retry_seconds: Seconds between two attempts.
-        look_seconds: Seconds after which a worker looks for jobs of which nobody told it.
+        look_seconds: Seconds after which a worker looks for jobs of other replicas.
     """
 
     retry_seconds: float = 2.0
