@@ -28,6 +28,14 @@ CHANGES: dict[str, dict[str, str]] = {
         "background: #000a }')",
         "a dark bar": "css('footer { position: fixed; bottom: 0; width: 100%; background: #222 }')",
         "pale grey text": "css('#keemun p:not(.price) { color: #aab4ae }')",
+        "8 for 0 in a price": "text('#rooibos .price', '7.28 €')",
+        "a lost comma": "text('#sencha p', 'Green, fresh tastes of grass.')",
+        "a comma for a full stop": "text('#rooibos p', 'Red, mild, without caffeine,')",
+        "swapped letters": "text('#sencha h2', 'Senhca')",
+        "a lighter weight": "css('.price { font-weight: 400 }')",
+        "a card without its border": "css('#keemun { border-color: #fff }')",
+        "a line that vanishes": "css('footer { border-color: transparent }')",
+        "a link that is not underlined": "css('nav a:first-child { text-decoration: none }')",
     },
     "dashboard": {
         "a changed amount": "text('#r1 .number', '1,249.00')",
@@ -46,6 +54,15 @@ CHANGES: dict[str, dict[str, str]] = {
         "a label cut off": "css('#late { overflow: hidden; width: 40px }')",
         "a field without its border": "find('#note').style.borderColor = '#fff'",
         "another choice": "find('#berth').selectedIndex = 1",
+        "6 for 5 in an amount": "text('#r4 .number', '2,730.26')",
+        "a full stop for a comma": "text('#r1 .number', '1.240.00')",
+        "i for l in a name": "text('#r3 td:nth-child(2)', 'Tomasz Wiik')",
+        "an accent": "text('#r4 td:nth-child(2)', 'Mei T\u00e0naka')",
+        "a tile without its border": "css('#done { border-color: #fff }')",
+        "a row without its line": "css('#r3 td { border-color: #fff }')",
+        "a red number for a green one": "find('#open span').className = 'down'",
+        "a bar of another colour": "find('#friday').style.fill = '#c1a87f'",
+        "a lighter heading": "css('form h2 { font-weight: 400 }')",
     },
     "article": {
         "a broken picture": "find('#picture').src = 'gone.svg'",
@@ -63,6 +80,14 @@ CHANGES: dict[str, dict[str, str]] = {
         "a fallback font": "css('body { font-family: \"DejaVu Sans Mono\" }')",
         "the wrong date": "text('#date', '14 March 2026')",
         "text over a picture": "css('figure { float: none; position: absolute; right: 20rem }')",
+        "a semicolon for a colon": "replace('#fourth', 'stays: it', 'stays; it')",
+        "a lost full stop": "replace('#first', 'city.', 'city')",
+        "o for a": "replace('#third', 'coast', 'coost')",
+        "a small letter for a capital": "replace('#third', 'It was', 'it was')",
+        "a quotation without its bar": "css('#quote { border-color: #fff }')",
+        "a thinner line": "css('header { border-bottom-width: 1px; margin-bottom: 1px }')",
+        "a field without its border": "find('#search').style.borderColor = '#fff'",
+        "another colour of a link": "css('#link { color: #7b1fa2 }')",
     },
 }
 """Each page's visible changes, by name."""
@@ -85,6 +110,11 @@ const css = (rules) => {
 };
 css('#clock { visibility: hidden }');
 """
+_DRAWN = """
+await document.fonts.ready;
+await Promise.allSettled([...document.images].map((image) => image.decode()));
+await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+"""
 
 _TEXTS = "h1, h2, p, td, th, .tile b, blockquote, aside a, nav a, figcaption"
 NOISE: dict[str, str] = {
@@ -105,6 +135,10 @@ FLAGS: dict[str, tuple[str, ...]] = {
     "--font-render-hinting=none": ("--font-render-hinting=none",),
     "--disable-partial-raster, two raster threads": (
         *("--disable-partial-raster", "--num-raster-threads=2"),
+    ),
+    "GPU rasterisation": (
+        *("--enable-gpu-rasterization", "--ignore-gpu-blocklist", "--enable-unsafe-swiftshader"),
+        *("--use-gl=angle", "--use-angle=swiftshader"),
     ),
 }
 """Other flags of Chromium, by name."""
@@ -172,10 +206,8 @@ def shot(
     tab.goto((SITE / f"{page}.html").as_uri())
     in_css = script.replace("-1PX", f"{-1 / scale}px").replace("1PX", f"{1 / scale}px")
     in_css = in_css.replace(".5PX", f"{0.5 / scale}px")
-    tab.evaluate(f"() => {{ {_HELPERS} {in_css} }}")
-    if focus:
-        tab.focus(focus)
-    tab.wait_for_timeout(60)
+    in_focus = f"find('{focus}').focus();" if focus else ""
+    tab.evaluate(f"async () => {{ {_HELPERS} {in_css}; {in_focus} {_DRAWN} }}")
     made = tab.screenshot(caret="initial" if caret else "hide")
     context.close()
     return made

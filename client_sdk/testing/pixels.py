@@ -1,9 +1,9 @@
 """Comparison of pictures pixel by pixel, which tolerates the noise of rendering.
 
 A pixel differs if its colour does (Kotsarenko and Ramos, 2010), unless the anti-aliasing of an edge
-explains it (Vysniauskas, 2009). Differing pixels count where they are dense: `_FEWEST` of them in
-a window of `_WINDOW` pixels. They do not count where one of `_SHIFTS` explains them, as other font
-metrics cause it, or where they are a text cursor.
+explains a small difference (Vysniauskas, 2009). Differing pixels count where they are dense:
+`_FEWEST` of them in a window of `_WINDOW` pixels. They do not count where one of `_SHIFTS` explains
+them, as other font metrics cause it, or where they are a text cursor.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,36 +15,34 @@ import pybind11_pixelmatch  # pyright: ignore[reportMissingTypeStubs]
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from client_sdk.testing.outcome import PixelBox, PixelDifference, Region
+from client_sdk.testing.regions import explained, is_flat
 
-_THRESHOLD = 0.1
-"""The smallest colour difference, as a share of the largest one; the default of pixelmatch."""
+_THRESHOLD = 0.05
+"""The smallest colour difference that counts, as a share of the largest one."""
+_CLEAR = 0.22
+"""The smallest colour difference that the anti-aliasing of an edge cannot explain."""
 _WINDOW, _FEWEST = 9, 3
 _CELL = 16
 """The side of the square cells that are judged one by one, in pixels."""
 _AROUND = 8
 """Pixels around a cell in which a shift must explain every difference, too."""
-_EXPLAINED = 0.3
+_EVIDENCE = 24
+"""Pixels around a cell in which the edges must have moved as well."""
+_EXPLAINED = 0.2
 """The smallest share of the pixels that a shift would change which must have changed."""
 _LARGE = 0.2
 """A share of differing pixels that no shift explains, so that none is tried."""
 _CURSOR_RATIO, _TALLEST_CURSOR = 14, 80
 _LISTED = 20
 _SEARCHED = 5
-_EDGE = 2
-"""Pixels around a place that show what it stands out from."""
-_FAR = 60
-"""The longest way, in pixels, at which a part that has moved is searched for."""
 
 _MOST_SHIFT = 2
 _WAYS = range(-_MOST_SHIFT, _MOST_SHIFT + 1)
 _SHIFTS = sorted(
-    (shift for shift in product(_WAYS, _WAYS) if 0 < abs(shift[0]) + abs(shift[1]) <= _MOST_SHIFT),
+    (shift for shift in product(_WAYS, _WAYS) if any(shift)),
     key=lambda shift: shift[0] ** 2 + shift[1] ** 2,
 )
-"""The shifts that are tolerated: to the right and down, in pixels, the shortest first.
-
-Longer diagonal ones would explain another digit.
-"""
+"""The shifts that are tolerated: to the right and down, in pixels, the shortest first."""
 _RED, _PALE = (214, 32, 32), (255, 196, 190)
 _FAINT = 0.75  # share of white that is blended over the expected picture
 
@@ -75,7 +73,7 @@ def difference(
     regions = [_region(mask, group) for group in groups]
     regions.sort(key=lambda region: -region.pixels)
     for place, region in enumerate(regions[:_SEARCHED]):
-        regions[place] = _explained(actual, expected, region)
+        regions[place] = explained(actual, expected, region)
     counted = _only(mask, [region.box for region in regions])
     result = PixelDifference(
         size=sizes[0],
@@ -99,11 +97,18 @@ def _grounds(picture: Image.Image, other: Image.Image) -> list[Image.Image]:
     ]
 
 
-def _differing(one: Image.Image, other: Image.Image, *, smoothed: bool = False) -> Image.Image:
-    """Return the mask of differing pixels; with `smoothed`, those of smoothed edges as well."""
+def _differing(one: Image.Image, other: Image.Image) -> Image.Image:
+    """Return the mask of differing pixels, without small differences of smoothed edges."""
+    return ImageChops.lighter(_over(one, other), _over(one, other, _CLEAR, smoothed=True))
+
+
+def _over(
+    one: Image.Image, other: Image.Image, threshold: float = _THRESHOLD, *, smoothed: bool = False
+) -> Image.Image:
+    """Return the mask of larger differences; with `smoothed`, those of smoothed edges as well."""
     library = cast("Any", pybind11_pixelmatch)
     options = library.Options()
-    options.threshold, options.includeAA, options.diffMask = _THRESHOLD, smoothed, True
+    options.threshold, options.includeAA, options.diffMask = threshold, smoothed, True
     shape = one.height, one.width, 4
     drawn = bytearray(one.height * one.width * 4)
     library.pixelmatch(
@@ -131,42 +136,52 @@ def _changed_cells(one: Image.Image, other: Image.Image, mask: Image.Image) -> s
     left = {(n % small.width, n // small.width) for n, value in enumerate(small.tobytes()) if value}
     if _count(mask) > _LARGE * mask.width * mask.height:
         return left
+    changed = _over(one, other, smoothed=True)
     for shift in _SHIFTS:
         if not left:
             break
-        box = _bounds(left, one.size, around=_AROUND + _MOST_SHIFT)
-        left -= set(_explained_cells(one.crop(box), other.crop(box), shift, left, box))
+        box = _bounds(left, one.size, around=_EVIDENCE + _MOST_SHIFT)
+        parts = one.crop(box), other.crop(box), changed.crop(box)
+        left -= set(_explained_cells(*parts, shift, left, box))
     return left
 
 
 def _explained_cells(
-    one: Image.Image, other: Image.Image, shift: _Shift, cells: Iterable[_Cell], box: PixelBox
+    one: Image.Image,
+    other: Image.Image,
+    changed: Image.Image,
+    shift: _Shift,
+    cells: Iterable[_Cell],
+    box: PixelBox,
 ) -> Iterator[_Cell]:
     """Yield the cells of a part of the pictures whose content has moved by a shift."""
     back = -shift[0], -shift[1]
-    rest = _dense(
-        ImageChops.lighter(
-            _differing(one, _nearest(one, other, shift)),
-            _differing(other, _nearest(other, one, back)),
-        )
+    rest = ImageChops.lighter(
+        _over(one, _nearest(one, other, shift)), _over(other, _nearest(other, one, back))
     )
-    changed = _differing(one, other, smoothed=True)
-    would_change = _differing(other, _moved(other, shift), smoothed=True)
-    for cell in cells:
-        left, top, right, bottom = _bounds([cell], (box[2], box[3]))
-        near = left - box[0], top - box[1], right - box[0], bottom - box[1]
-        near = max(0, near[0]), max(0, near[1]), near[2], near[3]
-        is_enough = _count(changed.crop(near)) >= _EXPLAINED * _count(would_change.crop(near))
-        if is_enough and rest.crop(near).getbbox() is None:
+    rest = _dense(ImageChops.darker(rest, changed))
+    found = [cell for cell in cells if not rest.crop(_near(cell, box, _AROUND)).getbbox()]
+    if not found:
+        return
+    would_change = _over(other, _moved(other, shift), _CLEAR, smoothed=True)
+    for cell in found:
+        near = _near(cell, box, _EVIDENCE)
+        if _count(changed.crop(near)) >= _EXPLAINED * _count(would_change.crop(near)):
             yield cell
 
 
-def _nearest(one: Image.Image, other: Image.Image, shift: _Shift) -> Image.Image:
-    """Return the colours nearest to `one` between those of `other` before and after the shift.
+def _near(cell: _Cell, box: PixelBox, around: int) -> PixelBox:
+    """Return the edges of a cell and the pixels around it, within a part of the picture."""
+    left, top, right, bottom = _bounds([cell], (box[2], box[3]), around=around)
+    return max(0, left - box[0]), max(0, top - box[1]), right - box[0], bottom - box[1]
 
-    A shift by a part of a pixel mixes neighbouring colours, so both sides of it are included.
+
+def _nearest(one: Image.Image, other: Image.Image, shift: _Shift) -> Image.Image:
+    """Return the colours nearest to `one` between those of `other` after the shift.
+
+    A shift by a part of a pixel mixes neighbouring colours, so a pixel less is included.
     """
-    ways = [{0, way, way - (way > 0) + (way < 0)} for way in shift]
+    ways = [{way, way - (way > 0) + (way < 0)} for way in shift]
     moved = [_moved(other, place) for place in product(ways[0], ways[1])]
     darkest, lightest = reduce(ImageChops.darker, moved), reduce(ImageChops.lighter, moved)
     return ImageChops.lighter(ImageChops.darker(one, lightest), darkest)
@@ -214,7 +229,7 @@ def _is_cursor(mask: Image.Image, group: set[_Cell], pictures: Iterable[Image.Im
     width, height = right - left, bottom - top
     box = bounds[0] + left, bounds[1] + top, bounds[0] + right, bounds[1] + bottom
     is_bar = _CURSOR_RATIO * width <= height <= _TALLEST_CURSOR
-    return is_bar and any(_is_flat(picture.crop(box)) for picture in pictures)
+    return is_bar and any(is_flat(picture.crop(box)) for picture in pictures)
 
 
 def _region(mask: Image.Image, group: set[_Cell]) -> Region:
@@ -223,44 +238,6 @@ def _region(mask: Image.Image, group: set[_Cell]) -> Region:
     x, y, right, bottom = inner.getbbox() or (0, 0, right - left, bottom - top)
     box = left + x, top + y, right - x, bottom - y
     return Region(what="changed", box=box, pixels=_count(inner))
-
-
-def _explained(actual: Image.Image, expected: Image.Image, region: Region) -> Region:
-    """Return a region with its kind: moved, missing or new, if one of them explains it."""
-    x, y, width, height = region.box
-    right, bottom = (
-        min(end, most)
-        for end, most in zip((x + width + _EDGE, y + height + _EDGE), actual.size, strict=True)
-    )
-    x, y = max(0, x - _EDGE), max(0, y - _EDGE)
-    box = x, y, right, bottom
-    before, after = expected.crop(box), actual.crop(box)
-    if not _is_flat(before) and (way := _way(actual, expected, before, (x, y))) is not None:
-        return region.model_copy(update={"what": "moved", "by": way})
-    if _is_flat(before) != _is_flat(after):
-        return region.model_copy(update={"what": "missing" if _is_flat(after) else "new"})
-    return region
-
-
-def _is_flat(image: Image.Image) -> bool:
-    return len(image.getcolors(image.width * image.height) or ()) == 1
-
-
-def _way(
-    actual: Image.Image, expected: Image.Image, part: Image.Image, start: tuple[int, int]
-) -> _Shift | None:
-    """Return how far a part of the expected picture has moved up, down or sideways."""
-    middle = part.height // 2
-    row = part.crop((0, middle, part.width, middle + 1)).tobytes()
-    for far in range(1, _FAR + 1):
-        for way in ((0, far), (0, -far), (far, 0), (-far, 0)):
-            x, y = start[0] + way[0], start[1] + way[1]
-            if actual.crop((x, y + middle, x + part.width, y + middle + 1)).tobytes() != row:
-                continue
-            box = x, y, x + part.width, y + part.height
-            if actual.crop(box).tobytes() == part.tobytes() != expected.crop(box).tobytes():
-                return way
-    return None
 
 
 def _only(mask: Image.Image, boxes: Iterable[PixelBox]) -> Image.Image:

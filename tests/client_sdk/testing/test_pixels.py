@@ -69,7 +69,9 @@ def test_words_on_a_repeated_pattern_have_not_moved():
     assert {region.what for region in found(striped("Sale"), striped("")).regions} == {"changed"}
 
 
-@pytest.mark.parametrize("way", [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (2, 0)])
+@pytest.mark.parametrize(
+    "way", [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (2, 0), (1, 2), (-2, 2)]
+)
 def test_text_that_font_metrics_shift_passes(way):
     result = found(page(at=way))
     assert result.passed
@@ -85,6 +87,39 @@ def test_text_that_reaches_beyond_the_pixels_that_are_looked_at_passes():
         return picture
 
     assert found(link(36), link(35)).passed
+
+
+def line(words, *, at=(20, 40)):
+    picture = Image.new("RGBA", (320, 100), "white")
+    ImageDraw.Draw(picture).text(at, words, fill="black", font_size=13)
+    return picture
+
+
+@pytest.mark.parametrize("words", ["Green tea, 9,80", "Green tea. 9.80"])
+def test_another_sign_of_a_few_smoothed_pixels_fails(words):
+    assert not found(line(words), line("Green tea, 9.80")).passed
+
+
+def test_a_sign_that_changes_in_text_that_moves_fails():
+    assert not found(line("Green tea, 9.86", at=(21, 41)), line("Green tea, 9.80")).passed
+
+
+def test_a_faint_line_that_vanishes_fails():
+    ruled = page()
+    ImageDraw.Draw(ruled).line((20, 130, 300, 130), fill=(232, 232, 232))
+    assert not found(page(), ruled).passed
+
+
+def test_slightly_other_smoothing_passes():
+    def corner(grey):
+        picture = page()
+        draw = ImageDraw.Draw(picture)
+        draw.rectangle((220, 80, 300, 140), fill="black")
+        for x, y in ((220, 80), (221, 80), (220, 81)):
+            draw.point((x, y), fill=(grey, grey, grey))
+        return picture
+
+    assert found(corner(150), corner(110)).passed
 
 
 def test_text_that_is_farther_away_fails():
