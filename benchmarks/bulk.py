@@ -29,6 +29,8 @@ from model_build.export import export
 _PROJECT = Path(__file__).parents[1]
 _GOAL = 1.7
 _MOST_DIFFERENCE = 1e-6
+_SHARDS = 10
+"""The number of shards: even, so that two actors get as many."""
 _TRAIN_SECONDS = 4 * 3600.0
 
 Descriptors = dict[str, NDArray[np.float32]]
@@ -55,9 +57,10 @@ def main() -> int:
         for actors in (1, 2):
             out = folder / f"run-{actors}"
             started = time.monotonic()
-            _run(options.python, pictures, out, model, actors)
+            shard = max(1, options.pictures // _SHARDS)
+            _run(options.python, pictures, out, model, actors=actors, shard=shard)
             seconds[actors] = time.monotonic() - started
-            _print_rate(f"{actors} actors", options.pictures, seconds[actors])
+            _print_rate(f"Ray, actors: {actors}", options.pictures, seconds[actors])
             same &= _is_same(_described(sorted(out.glob("shard-*.parquet"))), service)
         busy = (machine.busy_seconds() - before) / (time.monotonic() - began)
     gain = seconds[1] / seconds[2]
@@ -79,10 +82,11 @@ def _train(folder: Path, pictures: Path, options: argparse.Namespace) -> Descrip
     return _described([exported])
 
 
-def _run(python: Path, pictures: Path, out: Path, model: Path, actors: int) -> None:
+def _run(python: Path, pictures: Path, out: Path, model: Path, *, actors: int, shard: int) -> None:
     """Describe the pictures on a cluster of this machine."""
     command = (python.absolute(), "-m", "bento_service.bulk", pictures, out, "--model", model)
-    _call(*command, "--actors", str(actors), "--threads", "1")
+    numbers = {"--actors": actors, "--threads": 1, "--images-a-shard": shard}
+    _call(*command, *(str(word) for option in numbers.items() for word in option))
 
 
 def _call(*command: str | Path, **settings: str) -> None:
