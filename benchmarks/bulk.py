@@ -109,10 +109,17 @@ def _is_same(run: Descriptors, service: Descriptors) -> bool:
     if run.keys() != service.keys():
         print(f"{len(run.keys() ^ service.keys())} pictures are in one of both only")
         return False
-    lowest = min(float(run[digest] @ service[digest]) for digest in run)
+    lowest = min(_cosine(run[digest], service[digest]) for digest in run)
     equal = sum(np.array_equal(run[digest], service[digest]) for digest in run)
     print(f"{equal} of {len(run)} descriptors have equal bits, lowest cosine {lowest:.7f}")
     return abs(lowest - 1) <= _MOST_DIFFERENCE
+
+
+def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return the cosine of two descriptors, whose stored values are rounded."""
+    vectors = np.stack([one, other]).astype(np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return float(vectors[0] @ vectors[1])
 
 
 def _print_rate(name: str, pictures: int, seconds: float) -> None:
