@@ -17,7 +17,6 @@ from bento_service.storage.digests import is_digest
 _BATCH_FILES = 64
 _BATCH_BYTES = 64 * 2**20
 _REMOVED_AT_ONCE = 500
-"""The length of an upload's name; files with other names are no uploads."""
 _LOOK_SECONDS = 0.05
 _log = logging.getLogger(__name__)
 
