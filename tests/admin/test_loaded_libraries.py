@@ -1,12 +1,9 @@
 """The libraries that each command loads, so that it fits beside a service in a small container."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-PROJECT = Path(__file__).parents[2]
+from tests.admin.programs import run_python
+
 LARGE = {"sqlalchemy", "pyarrow", "pymilvus", "grpc", "milvus_lite", "PIL", "pandas", "scipy"}
 
 
@@ -22,14 +19,7 @@ except SystemExit as ended:
 print(*sys.modules, sep="\\n")
 sys.exit(code)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=PROJECT,
-        env=place.environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_python(place, "-c", code)
     assert done.returncode == 0, done.stderr
     return LARGE.intersection(done.stdout.splitlines())
 

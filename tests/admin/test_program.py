@@ -1,36 +1,19 @@
 """The commands started like an operator does; other tests fork them."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from tests.admin.programs import run_python
 
 
 def test_a_command_runs_as_a_program(place):
-    done = subprocess.run(
-        [sys.executable, "-m", "bento_service.admin", "verify", "--json"],
-        cwd=PROJECT,
-        env=place.environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_python(place, "-m", "bento_service.admin", "verify", "--json")
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["findings"] == []
 
 
 def test_a_refusal_is_exit_code_2_and_one_line(place):
-    done = subprocess.run(
-        [sys.executable, "-m", "bento_service.admin", "verify"],
-        cwd=PROJECT,
-        env=place.environment | {"LOOKALIKE_DATA_DIRR": "x"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_python(place, "-m", "bento_service.admin", "verify", LOOKALIKE_DATA_DIRR="x")
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "LOOKALIKE_DATA_DIRR is not a setting" in done.stderr
@@ -45,12 +28,5 @@ assert main(["export", {file!r}, "--collection", "main"]) == 0
 assert main(["import", {file!r}, "--collection", "copy"]) == 0
 assert "pyarrow" in sys.modules and "pandas" not in sys.modules
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=PROJECT,
-        env=place.environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_python(place, "-c", code)
     assert done.returncode == 0, done.stderr
