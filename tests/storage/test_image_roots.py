@@ -8,6 +8,7 @@ from bento_service.errors import Forbidden, InvalidArgument, PathNotFound
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
 from tests.storage.conftest import write
+from tests.support.file_access import open_files
 
 
 @pytest.fixture
@@ -301,13 +302,13 @@ def test_devices_are_forbidden(name):
         roots.check(roots.locate(name))
 
 
-def test_a_folder_cannot_be_read_like_a_file(roots, folder, open_files):
+def test_a_folder_cannot_be_read_like_a_file(roots, folder):
     write(folder, "cats/a.jpg")
-    before = open_files()
+    before = open_files(folder)
     for path in ("cats", ""):
         with pytest.raises(Forbidden):
             read(roots, path)
-    assert open_files() == before
+    assert open_files(folder) == before
 
 
 def test_a_file_in_the_place_of_a_folder_is_forbidden(roots, folder):
@@ -341,17 +342,17 @@ def test_a_file_of_a_terabyte_costs_nothing_to_open(roots, folder):
         assert file.stream.seek(0, 2) == file.stamp.size == 2**40
 
 
-def test_opening_leaves_no_descriptor_open(roots, folder, outside, open_files):
+def test_opening_leaves_no_descriptor_open(roots, folder, outside):
     write(folder, "cats/tom/a.jpg")
     paths = ("cats/tom/a.jpg", "cats/tom", "cats/no", "no/no", *links_to(folder, outside))
-    before = open_files()
+    before = open_files(folder)
     for path in paths:
         try:
             read(roots, path)
             roots.check(roots.locate(path))
         except (Forbidden, PathNotFound):
             continue
-    assert open_files() == before
+    assert open_files(folder) == before
 
 
 # Walking
@@ -440,31 +441,31 @@ def test_a_folder_lists_its_folders_and_counts_its_files(roots, folder, outside)
 @pytest.mark.parametrize(
     ("path", "error"), [("none", PathNotFound), ("3.jpg", Forbidden), ("link", Forbidden)]
 )
-def test_only_a_folder_lists_its_entries(path, error, roots, folder, outside, open_files):
+def test_only_a_folder_lists_its_entries(path, error, roots, folder, outside):
     write(folder, "3.jpg")
     (folder / "link").symlink_to(outside)
-    before = open_files()
+    before = open_files(folder)
     with pytest.raises(error):
         roots.entries(roots.locate(path))
     roots.entries(roots.locate(""))
-    assert open_files() == before
+    assert open_files(folder) == before
 
 
-def test_an_unfinished_walk_leaves_no_descriptor_open(roots, folder, open_files):
+def test_an_unfinished_walk_leaves_no_descriptor_open(roots, folder):
     write(folder, *(f"a/b/c/d/{n}.jpg" for n in range(3)), "e/f.jpg")
-    before = open_files()
+    before = open_files(folder)
     paths = roots.walk(roots.locate("."), recursive=True, ignore=())
     next(paths)
-    assert open_files() > before
+    assert open_files(folder) - before
     paths.close()
-    assert open_files() == before
+    assert open_files(folder) == before
 
 
-def test_a_finished_walk_leaves_no_descriptor_open(roots, folder, open_files):
+def test_a_finished_walk_leaves_no_descriptor_open(roots, folder):
     write(folder, *TREE)
-    before = open_files()
+    before = open_files(folder)
     walked(roots)
-    assert open_files() == before
+    assert open_files(folder) == before
 
 
 def test_a_folder_that_vanishes_during_a_walk_is_skipped(roots, folder):

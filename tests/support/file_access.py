@@ -5,7 +5,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -57,10 +57,17 @@ def watch() -> Iterator[object]:
         one.close()
 
 
-@pytest.fixture
-def open_files():
-    """Return the number of open file descriptors of this process."""
-    return lambda: len(list(Path("/proc/self/fd").iterdir()))
+def open_files(below: Path | str) -> set[int]:
+    """Return this process's descriptors of files whose path begins like this.
+
+    Threads that other tests leave running open files of their own at any time.
+    """
+    found = set()
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if str(one.readlink()).startswith(str(below)):
+                found.add(int(one.name))
+    return found
 
 
 @pytest.fixture

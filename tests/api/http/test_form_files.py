@@ -1,7 +1,7 @@
 """Files of forms: their content, and bounded memory and open files."""
 
 import io
-import os
+import tempfile
 import tracemalloc
 import zipfile
 from encodings.aliases import aliases
@@ -15,9 +15,17 @@ from bento_service.api.http import problems
 from bento_service.api.http.bodies import form_body
 from bento_service.api.http.form_files import FormFile
 from bento_service.errors import StorageFull
+from tests.support.file_access import open_files
 
 CHARSETS = [*sorted(set(aliases.values())), "idna", "punycode", "unicode_escape", "undefined", "no"]
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def temporary(monkeypatch, tmp_path):
+    """Make temporary files in a folder of the test's own."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
 
 
 def asking(look):
@@ -70,9 +78,8 @@ async def test_a_file_can_be_read_in_any_order_like_an_archive():
         assert answer.json() == [f"file {n}" * n for n in reversed(range(20))]
 
 
-async def test_memory_and_open_files_do_not_grow_with_the_form():
+async def test_memory_and_open_files_do_not_grow_with_the_form(temporary):
     part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
     async def body():
         for _ in range(400):
@@ -83,8 +90,8 @@ async def test_memory_and_open_files_do_not_grow_with_the_form():
         yield b"--x--\r\n"
 
     def look(form):
-        open_files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-        return [len(form.getlist("files")), open_files - before, tracemalloc.get_traced_memory()[1]]
+        opened = len(open_files(temporary))
+        return [len(form.getlist("files")), opened, tracemalloc.get_traced_memory()[1]]
 
     tracemalloc.start()
     try:
@@ -96,7 +103,7 @@ async def test_memory_and_open_files_do_not_grow_with_the_form():
     files, opened, peak = answer.json()
     assert (files, opened) == (400, 1)
     assert peak < 30 * 2**20  # of 320 MB
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert not open_files(temporary)
 
 
 PART = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\\xff-\r\n--x--\r\n'
@@ -114,13 +121,12 @@ PART = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\xff\\xff-\r\n--
         ("application/x-www-form-urlencoded", b"%&%zz=%ff&&=;\xff\0"),
     ],
 )
-async def test_an_invalid_form_is_a_400(kind, body):
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+async def test_an_invalid_form_is_a_400(kind, body, temporary):
     async with asking(len) as http:
         answer = await http.post("/", content=body, headers={"Content-Type": kind})
     assert answer.status_code in (200, 400)
     assert answer.status_code == 200 or answer.json()["code"] == "bad_request"
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert not open_files(temporary)
 
 
 async def test_a_full_disk_is_reported(small_disk):

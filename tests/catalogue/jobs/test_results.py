@@ -1,3 +1,4 @@
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -9,11 +10,15 @@ from tests.support.job_files import todo
 
 @contextmanager
 def counted_statements():
-    """Count the statements that any database executes within the block."""
-    sent = []
+    """Note the statements that this thread executes within the block.
+
+    The services that other tests leave running execute their own in other threads.
+    """
+    sent, this = [], threading.get_ident()
 
     def note(connection, cursor, statement, parameters, context, executemany):
-        sent.append(statement)
+        if threading.get_ident() == this:
+            sent.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)
     try:

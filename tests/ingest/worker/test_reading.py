@@ -18,6 +18,7 @@ from bento_service.storage.folder_blob_store import FolderBlobStore
 from bento_service.storage.image_roots import ImageRoots
 from client_sdk.schemas import JobState
 from tests.support.blobs import put
+from tests.support.file_access import open_files
 from tests.support.local_decoder import LocalDecoder
 
 MAX_BYTES, MAX_PIXELS = 100_000, 10_000
@@ -225,14 +226,14 @@ def test_an_upload_without_a_digest_is_an_outcome(read):
     assert failure(read("a.png", None, job(SourceKind.UPLOAD))) == "image_not_found"
 
 
-def test_reading_leaves_no_descriptor_open(read, folder, open_files):
+def test_reading_leaves_no_descriptor_open(read, folder):
     (folder / "good.png").write_bytes(encoded("red"))
     (folder / "bad.png").write_bytes(b"bad")
     (folder / "folder").mkdir()
-    before = open_files()
+    before = open_files(folder)
     for name in ("good.png", "bad.png", "folder", "nowhere"):
         read(name)
-    assert open_files() == before
+    assert open_files(folder) == before
 
 
 # Reading the images of a collection again

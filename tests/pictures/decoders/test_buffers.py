@@ -5,7 +5,6 @@ import io
 import mmap
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,10 @@ import pytest
 from bento_service.errors import ImageUnreadable, Overloaded
 from bento_service.pictures.decoders import buffers as buffers_module
 from bento_service.pictures.decoders.buffers import Buffers
+from tests.support.file_access import open_files
 from tests.support.local_decoder import LocalDecoder
 
+MEMORY = "/memfd:"
 # Tries all ways to write to an open file that it inherits; says which were refused.
 WRITES = """
 import mmap, os, sys
@@ -43,11 +44,7 @@ def buffers():
 
 
 def is_open(file: int) -> bool:
-    return file in open_files()
-
-
-def open_files() -> set[int]:
-    return {int(one.name) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()}
+    return file in open_files(MEMORY)
 
 
 def refused(file: int) -> list[str]:
@@ -115,12 +112,12 @@ def test_a_file_that_cannot_be_read_costs_no_memory(buffers):
         def readinto(self, _):
             raise OSError("the disk is broken")
 
-    before = open_files()
+    before = open_files(MEMORY)
     for size in (10, 5 * 2**20):
         with pytest.raises(OSError, match="broken"), buffers.snapshot(Broken(bytes(size))):
             pass
     buffers.close()
-    assert open_files() == before
+    assert open_files(MEMORY) == before
 
 
 def test_a_caller_is_asked_to_come_again_if_there_is_no_room(buffers, monkeypatch):
@@ -128,11 +125,11 @@ def test_a_caller_is_asked_to_come_again_if_there_is_no_room(buffers, monkeypatc
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(mmap, "mmap", full)
-    before = open_files()
+    before = open_files(MEMORY)
     said = r"Too many open files.*try again"
     with pytest.raises(Overloaded, match=said), buffers.snapshot(b"first"):
         pass
-    assert open_files() == before
+    assert open_files(MEMORY) == before
 
 
 def test_an_empty_file_is_an_empty_snapshot(buffers):
