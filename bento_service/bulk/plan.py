@@ -19,12 +19,13 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from itertools import groupby, islice
+from itertools import groupby, islice, pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
@@ -38,6 +39,10 @@ _LISTED = pa.schema([("path", pa.binary())])
 _DIGESTS = pa.schema([("sha256", pa.string()), ("path", pa.binary())])
 _PARTS = pa.schema([("sha256", pa.string()), ("paths", pa.list_(pa.binary()))])
 
+_ROWS_AT_ONCE = 2_000_000
+"""Rows that are sorted in memory at a time: some 0.6 GB with paths of 60 bytes."""
+
+_ROWS_A_BATCH = 50_000
 
 Kind = Literal["list", "digests", "unread", "part", "undescribed", "shard"]
 
@@ -129,10 +134,14 @@ class RunFolder:
         rows = [{"sha256": sha256, "path": os.fsencode(path)} for sha256, path in digests]
         write_table(pa.Table.from_pylist(rows, schema=_DIGESTS), self.file("digests", number))
 
-    def write_parts(self, ordered: Iterable[Any], *, size: int) -> int:
-        """Write rows, ordered by digest, in parts of `size` digests; return the number of parts."""
+    def write_parts(self, lists: int, *, size: int, at_once: int = _ROWS_AT_ONCE) -> int:
+        """Group the digests of all lists in parts of `size` digests; return the number of parts.
+
+        About `at_once` rows are sorted in memory at a time.
+        """
+        files = [self.file("digests", number) for number in range(lists)]
         number = 0
-        for some in _in_slices(_groups(ordered), size):
+        for some in _in_slices(_groups(_ordered(files, at_once)), size):
             rows = [{"sha256": sha256, "paths": sorted(paths)} for sha256, paths in some]
             write_table(pa.Table.from_pylist(rows, schema=_PARTS), self.file("part", number))
             number += 1
@@ -169,8 +178,19 @@ def _suffix() -> str:
     return f"{os.uname().nodename}.{os.getpid()}"
 
 
-def _groups(ordered: Iterable[Any]) -> Iterator[tuple[str, list[bytes]]]:
-    rows = (row for table in ordered for row in table.to_pylist())
+def _ordered(files: list[Path], at_once: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of files by digest; each range of digests is read and sorted by itself."""
+    ranges = 1 + sum(pq.read_metadata(file).num_rows for file in files) // at_once
+    bounds = [f"{n * 16**8 // ranges:08x}" for n in range(ranges)] + ["g"]  # above every digit
+    rows = ds.dataset(files, schema=_DIGESTS, format="parquet")
+    digest = ds.field("sha256")
+    for low, high in pairwise(bounds):
+        table = rows.to_table(filter=(digest >= low) & (digest < high)).sort_by("sha256")
+        for batch in table.to_batches(max_chunksize=_ROWS_A_BATCH):
+            yield from batch.to_pylist()
+
+
+def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, list[bytes]]]:
     for sha256, equal in groupby(rows, key=itemgetter("sha256")):
         yield sha256, [row["path"] for row in equal]
 

@@ -4,11 +4,11 @@ Every call writes one whole file under a name of its own. So a call that Ray rep
 worker or its machine was lost, replaces that file, and nothing is lost or doubled.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -54,15 +54,9 @@ class RayCluster:
             _Actor,
             fn_constructor_args=(step,),
             compute=ray.data.ActorPoolStrategy(size=min(actors, len(rows))),
-            scheduling_strategy="SPREAD",
             **resources,
         )
         yield from done.iter_rows()
-
-    def ordered(self, files: Sequence[Path]) -> Iterator[Any]:
-        """Sort the rows in the cluster."""
-        rows = ray.data.read_parquet([str(file) for file in files]).sort("sha256")
-        yield from rows.iter_batches(batch_size=None, batch_format="pyarrow")
 
 
 @contextmanager
@@ -83,6 +77,7 @@ def connected(
     except Exception as error:  # Ray raises plain ones here
         raise Refusal(f"the Ray cluster does not start or answer: {error}") from error
     ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # the command shows its own progress
     try:
         found = ray.cluster_resources()
         if gpus is None:

@@ -66,9 +66,7 @@ def describe_folder(settings: Settings, options: BulkOptions, runner: Runner) ->
     _digest(run, lists, partial(DigestStep, options.out, root, own), runner)
     parts = run.count("parts")
     if parts is None:
-        digests = (run.file("digests", number) for number in range(lists))
-        files = [file for file in digests if pq.read_metadata(file).num_rows]
-        parts = run.write_parts(runner.ordered(files) if files else (), size=begun.images_a_shard)
+        parts = run.write_parts(lists, size=begun.images_a_shard)
     choice = EngineChoice(options.model, begun.space)
     _describe(run, parts, partial(DescribeStep, options.out, root, choice, own), runner)
     return _finished(run, begun, lists, parts)
