@@ -4,7 +4,7 @@ import pytest
 
 from bento_service.settings import ImageRoot, ObjectImageRoot
 from bento_service.storage.image_roots import ImageRoots
-from tests.storage.object_roots import ADDRESS
+from tests.storage.roots import ADDRESS
 
 
 @pytest.fixture
@@ -12,6 +12,15 @@ def folder(tmp_path):
     """Return the folder of the image root."""
     made = tmp_path / "pictures"
     made.mkdir()
+    return made
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """Return a folder outside of the root, with a file that must not be read."""
+    made = tmp_path / "private"
+    made.mkdir()
+    (made / "secret.jpg").write_bytes(b"secret")
     return made
 
 

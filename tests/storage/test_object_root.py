@@ -14,7 +14,7 @@ from bento_service.settings import ImageRoot, ObjectImageRoot
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.root import Presence
 from bento_service.storage.skips import MAX_DEPTH
-from tests.storage.object_roots import ADDRESS, presence, read, walk
+from tests.storage.roots import ADDRESS, presence, read, walk
 from tests.support.file_access import open_files
 from tests.support.object_storage import BUCKET
 from tests.support.waiting import wait_until

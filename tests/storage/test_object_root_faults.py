@@ -7,7 +7,7 @@ from bento_service.settings import ObjectImageRoot
 from bento_service.storage.image_roots import ImageRoots
 from bento_service.storage.object_root import ObjectRoot
 from bento_service.storage.root import Presence
-from tests.storage.object_roots import ADDRESS, presence, read, walk
+from tests.storage.roots import ADDRESS, presence, read, walk
 from tests.support.object_storage import slow, unavailable
 
 # Presence

@@ -8,9 +8,10 @@ import pytest
 from bento_service.catalogue.jobs.pruning import Missed
 from bento_service.errors import Forbidden
 from bento_service.storage.root import Presence
-from bento_service.storage.skips import MAX_DEPTH, Skips
+from bento_service.storage.skips import MAX_DEPTH
 from client_sdk.schemas.patterns import is_clutter
 from tests.storage.conftest import write
+from tests.storage.roots import walk
 
 CLUTTER = [
     *("._IMG_1.jpg", ".DS_Store", "Thumbs.db", "thumbs.DB", "ehthumbs.db", "desktop.ini"),
@@ -20,15 +21,6 @@ CLUTTER = [
     *("System Volume Information/x", "__MACOSX/._a.jpg", ".Spotlight-V100/x", "lost+found/x"),
     *(".AppleDouble/a.jpg", ".fuse_hidden0000001", ".nfs00000012"),
 ]
-
-
-def walk(roots, path=".", **options):
-    """Return the files of a walk, and its skips as `{code: (count, first)}`."""
-    skips = Skips()
-    options = {"recursive": True, "ignore": (), **options}
-    files = roots.walk(roots.locate(path), skips=skips, **options)
-    paths = [file.path for file in files]
-    return paths, {each.code: (each.count, each.first) for each in skips}
 
 
 def test_clutter_is_skipped_and_counted(roots, folder):

@@ -1,4 +1,4 @@
-"""Image roots in object storage, as tests of several files use them."""
+"""Image roots, in folders and in object storage, as tests of several files use them."""
 
 import time
 
@@ -16,6 +16,12 @@ def walk(roots, path="", **options):
     files = roots.walk(roots.locate(path), skips=skips, **options)
     paths = [file.path for file in files]
     return paths, {each.code: (each.count, each.first) for each in skips}
+
+
+def walked(roots, path=".", *, recursive=True, ignore=()):
+    """Return the paths of a walk."""
+    files = roots.walk(roots.locate(path), recursive=recursive, ignore=ignore)
+    return [file.path for file in files]
 
 
 def read(roots, path):
