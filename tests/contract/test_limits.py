@@ -1,23 +1,29 @@
 """A real server's limits for slow, many, and malformed requests."""
 
-import json
 import socket
 import ssl
 import time
-from contextlib import ExitStack, contextmanager
-from http.client import HTTPResponse
+from contextlib import ExitStack
 
 import httpx
-import psutil
 import pytest
 from PIL import Image
 
 from client_sdk import Client
+from tests.contract.raw_connections import (
+    PATIENCE,
+    connected,
+    is_alive,
+    is_established,
+    is_hung_up,
+    post,
+    problem,
+    read,
+)
 from tests.support.waiting import wait_until
 
 IN_FLIGHT = 3
 STREAMS = 2
-PATIENCE = 60  # so long the tests wait for what takes some seconds
 
 
 @pytest.fixture(scope="module")
@@ -46,69 +52,6 @@ def http(server):
 def client(server):
     with Client(server.url, token="a" * 20, timeout=PATIENCE) as client:
         yield client
-
-
-@contextmanager
-def connected(server, sent=b""):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
-        connection.sendall(sent)
-        yield connection
-
-
-def is_established(port, connection):
-    """Return whether the server keeps its end of a connection open."""
-    own = connection.getsockname()[1]
-    return any(
-        one.laddr.port == port and one.raddr and one.raddr.port == own
-        for one in psutil.net_connections("tcp4")
-        if one.status == psutil.CONN_ESTABLISHED
-    )
-
-
-def is_hung_up(connection, sent):
-    """Send something; return whether the server has closed the connection."""
-    try:
-        connection.sendall(sent)
-    except ConnectionError:
-        return True
-    return False
-
-
-def post(path="/api/v2/train", length=100, more=""):
-    kind = "" if "Content-Type" in more else "Content-Type: application/json\r\n"
-    size = "" if length is None else f"Content-Length: {length}\r\n"
-    head = f"POST {path} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {'a' * 20}\r\n"
-    return f"{head}{kind}{size}{more}\r\n".encode()
-
-
-def read(connection):
-    """Read until the other side closes the connection."""
-    received = b""
-    try:
-        while piece := connection.recv(65536):
-            received += piece
-    except ConnectionError:
-        pass
-    return received
-
-
-def is_alive(connection):
-    """Ask whether the service is alive, and read the whole answer."""
-    connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-    answer = HTTPResponse(connection)
-    answer.begin()
-    answer.read()
-    return answer.status == 200
-
-
-def problem(received):
-    """Return the status and the body of an answer that is a problem document."""
-    head, _, body = received.partition(b"\r\n\r\n")
-    found = json.loads(body)
-    assert b"content-type: application/problem+json" in head.lower()
-    assert found["request_id"].encode() in head
-    assert int(head.split()[1]) == found["status"]
-    return found
 
 
 # Slow senders
@@ -292,77 +235,6 @@ def test_an_answer_that_nobody_reads_holds_nothing_up(server, http, client):
         assert http.get("/api/v2/count").status_code == 200
         received = len(read(connection))
     assert received < path.stat().st_size  # it was hung up on in the middle
-
-
-# Small bodies that are too complex
-
-
-DEEP = '{"metadata": ' + '{"a":' * 40 + "1" + "}" * 41
-WIDE = '{"ids": [' + "1," * 300_000 + "1]}"
-
-
-@pytest.mark.parametrize("path", ["train", "search", "delete", "count", "collections"])
-@pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 100_000, DEEP, WIDE, '{"a": NaN}'])
-def test_deep_and_wide_json_is_a_400_at_once(http, path, body):
-    headers = {"Content-Type": "application/json"}
-    answer = http.post(f"/api/v2/{path}", content=body, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
-    assert http.patch("/api/v2/images/1", content=body, headers=headers).status_code == 400
-    line = http.post(f"/api/v1/{path}", content=body, headers=headers)
-    assert line.status_code in (400, 404)
-
-
-@pytest.mark.parametrize("metadata", ["[" * 100_000, '{"a":' * 40 + "1" + "}" * 40])
-def test_metadata_in_a_form_is_as_shallow(http, metadata):
-    form = {"files": ("x.png", b"x")}
-    answer = http.post("/api/v2/train", files=form, data={"metadata": metadata})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_argument")
-    assert "inside each other" in answer.json()["detail"]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"path": ".", "ignore": ["a"] * 1001},
-        {"path": ".", "ignore": ["a" * 5000]},
-        {"path": "a" * 5000},
-        {"path": ".", "collection": "a" * 5000},
-    ],
-)
-def test_lists_and_names_have_an_end(http, body):
-    answer = http.post("/api/v2/train", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_argument")
-    assert len(answer.content) < 1000
-
-
-def test_ids_to_delete_have_an_end(http):
-    answer = http.post("/api/v2/delete", json={"ids": list(range(100_001))})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_argument")
-
-
-def test_a_body_in_memory_is_smaller_than_a_form_may_be(http):
-    picture = "A" * (17 * 2**20)
-    for path in ("/api/v2/search", "/api/v1/count"):
-        assert http.post(path, json={"image": picture}).status_code == 413
-    for path in ("/api/v2/collections", "/api/v2/count"):
-        assert http.post(path, files={"file": picture.encode()}).status_code == 413
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        {"data": {f"field{n}": "x" for n in range(51)}},
-        {"data": {"metadata": "x" * 300_000}},
-        {"data": {"x" * 300_000: "x"}},
-        {"data": {"metadata": "x"}, "files": [("files", ("x", b""))] * 20_001},
-    ],
-    ids=["fields", "a field", "a name", "files"],
-)
-def test_forms_have_an_end(http, form):
-    given = {"files": {"files": b"x"}, **form}
-    answer = http.post("/api/v2/train", **given)
-    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
-    assert http.post("/api/v1/count", data=form["data"]).status_code in (200, 400)
 
 
 # Routes and answers of BentoML
