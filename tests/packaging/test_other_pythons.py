@@ -22,7 +22,7 @@ CLIENT = (
     *("--ignore=tests/client_sdk/testing", "--ignore=tests/client_sdk/cli"),
 )
 SERVICE = (
-    "tests/contract/core/test_main_job.py"
+    "tests/contract/core/test_indexing.py"
     "::test_a_folder_is_indexed_and_every_photograph_finds_itself_first[serve]"
 )
 
