@@ -1,21 +1,8 @@
-"""`verify` on damaged data folders of the real application."""
-
-import shutil
+"""`verify`: missing, changed and unneeded files, its options, and a running service."""
 
 import pytest
 
-
-def index_of(place, collection="main"):
-    return place.sql("SELECT index_name FROM collections WHERE name = ?", collection)[0][0]
-
-
-def ids_of(place, collection="main"):
-    rows = place.sql(
-        "SELECT i.id FROM images i JOIN collections c ON c.id = i.collection_id "
-        "WHERE c.name = ? ORDER BY i.id",
-        collection,
-    )
-    return [row[0] for row in rows]
+from tests.admin.catalogue_rows import ids_of
 
 
 def test_a_whole_folder_is_clean(place, kinds):
@@ -124,121 +111,6 @@ def test_foreign_files_in_the_uploads_folder_are_reported_and_kept(place, kinds)
     assert stray.read_text() == "mine"
 
 
-def test_unknown_index_rows_are_removed(place, kinds):
-    place.serving("tamper", "extra", index_of(place), 700, 701)
-
-    code, record = place.admin("verify")
-    assert (code, kinds(record)) == (1, {"index_row_unknown": 2})
-
-    code, record = place.admin("verify", "--repair")
-    assert (code, kinds(record)) == (0, {})
-    state = place.serving("state")
-    assert state["main"]["index"] == state["main"]["ids"]
-
-
-def test_missing_index_rows_are_inserted_again(place, kinds):
-    gone = ids_of(place)[:3]
-    place.serving("tamper", "missing", index_of(place), *gone)
-
-    code, record = place.admin("verify")
-    assert (code, kinds(record)) == (1, {"index_row_missing": 3})
-    assert record["findings"][0]["examples"] == [f"image {image_id} of main" for image_id in gone]
-
-    code, record = place.admin("verify", "--repair")
-    assert (code, kinds(record)) == (0, {})
-    state = place.serving("state")
-    assert state["main"]["index"] == state["main"]["ids"] == ids_of(place)
-
-
-def test_a_deleted_index_folder_is_rebuilt(place, kinds):
-    before = place.serving("state")
-    shutil.rmtree(place.data / "milvus.db")
-
-    code, record = place.admin("verify")
-    assert (code, kinds(record)) == (1, {"index_missing": 2})
-    assert not (place.data / "milvus.db").exists()  # looking makes nothing
-
-    code, record = place.admin("verify", "--repair")
-    assert (code, kinds(record)) == (0, {})
-    assert place.serving("state") == before
-
-
-@pytest.mark.parametrize("kind", ["*.parquet", "schema.json"])
-def test_a_damaged_index_is_found_and_rebuilt(place, kinds, kind):
-    before = place.serving("state")
-    files = list((place.data / "milvus.db").rglob(kind))
-    assert files
-    for path in files:
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-    code, record = place.admin("verify")
-    assert code == 1
-    assert kinds(record).keys() == {"index_damaged"}
-
-    code, record = place.admin("verify", "--repair")
-    assert (code, kinds(record)) == (0, {})
-    assert place.serving("state") == before
-
-
-def test_the_index_of_a_deleted_collection_is_dropped(place, kinds):
-    left_over = f"{index_of(place)[:-12]}{'f' * 12}"
-    place.serving("tamper", "left_over", left_over)
-
-    assert kinds(place.admin("verify")[1]) == {"index_left_over": 1}
-    assert place.admin("verify", "--repair")[0] == 0
-
-
-def test_a_repair_removes_what_refers_to_rows_deleted_by_hand(place, kinds):
-    """SQLite enforces foreign keys only in connections that enable it."""
-    ((image_id, digest),) = place.sql(
-        "SELECT image_id, sha256 FROM sources WHERE kind = 'upload' AND sha256 IN "
-        "(SELECT sha256 FROM images GROUP BY sha256 HAVING count(*) = 1) LIMIT 1"
-    )
-    place.sql("DELETE FROM images WHERE id = ?", image_id)
-
-    code, record = place.admin("verify")
-    assert code == 1
-    assert kinds(record) == {"row_dangling": 3, "index_row_unknown": 1}
-
-    code, record = place.admin("verify", "--repair")
-    assert (code, kinds(record)) == (0, {})
-    assert digest not in place.uploads()
-    for table in ("sources", "descriptors", "miniatures"):
-        left = place.sql(f"SELECT count(*) FROM {table} WHERE image_id = ?", image_id)  # noqa: S608
-        assert left == [(0,)]
-
-
-def test_attributes_without_an_image_are_found_and_removed(place, kinds):
-    place.sql(
-        "INSERT INTO attributes (image_id, collection_id, place, kind) "
-        "VALUES (900, 2, 'a', 'null'), (900, 2, 'b', 'null')"
-    )
-
-    assert kinds(place.admin("verify", "--catalogue-only")[1]) == {"row_dangling": 2}
-    code, record = place.admin("verify", "--catalogue-only", "--repair")
-    assert (code, kinds(record)) == (0, {})
-    assert place.sql("SELECT count(*) FROM attributes WHERE image_id = 900") == [(0,)]
-
-
-def test_descriptors_survive_a_collection_deleted_by_hand(place):
-    place.sql("DELETE FROM collections WHERE name = 'main'")
-    before = place.sql("SELECT * FROM descriptors")
-
-    place.admin("verify", "--catalogue-only", "--repair")
-
-    assert place.sql("SELECT * FROM descriptors") == before
-
-
-def test_an_image_whose_sources_were_deleted_by_hand_is_lost(place, kinds):
-    image_id = ids_of(place)[0]
-    place.sql("DELETE FROM sources WHERE image_id = ?", image_id)
-
-    _, record = place.admin("verify", "--catalogue-only")
-
-    assert kinds(record)["image_lost"] == 1
-    assert f"image {image_id} of main: it has no source" in str(record["findings"])
-
-
 def test_lost_images_are_deleted_only_with_drop_missing(place, kinds):
     (place.pictures / "3.png").unlink()
 
@@ -255,30 +127,6 @@ def test_lost_images_are_deleted_only_with_drop_missing(place, kinds):
 
 def test_drop_missing_alone_is_refused(place):
     assert "--repair" in place.refused("verify", "--catalogue-only", "--drop-missing")
-
-
-def test_a_damaged_descriptor_is_found_by_deep(place, kinds):
-    change = "UPDATE descriptors SET descriptor ="
-    place.sql(f"{change} zeroblob(length(descriptor)) WHERE image_id = 1")
-    place.sql(f"{change} x'00' WHERE image_id = 2")
-    place.sql("DELETE FROM descriptors WHERE image_id = 3")
-
-    assert kinds(place.admin("verify", "--catalogue-only", "--deep")[1]) == {
-        "descriptor_damaged": 3
-    }
-
-
-def test_nothing_is_repaired_from_a_damaged_catalogue(place):
-    file = place.data / "catalogue.db"
-    place.sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    data = bytearray(file.read_bytes())
-    data[4096 * 3 : 4096 * 3 + 2000] = b"\x17" * 2000
-    file.write_bytes(data)
-
-    code, out, err = place.run("verify", "--catalogue-only", "--json")
-
-    assert code == 2 or "catalogue_damaged" in out, err
-    assert place.run("verify", "--catalogue-only", "--repair")[0] == 2
 
 
 def test_one_collection_can_be_checked_alone(place, kinds):
@@ -327,27 +175,3 @@ def test_a_running_service_blocks_only_the_check_of_the_index(running):
                 == 0
             )
         assert "stop the service" in running.refused(*command)
-
-
-def test_without_a_catalogue_nothing_is_created(place):
-    empty = place.folder / "empty"
-    empty.mkdir()
-    place.settings["LOOKALIKE_DATA_DIR"] = str(empty)
-
-    assert "there is no catalogue" in place.refused("verify", "--catalogue-only")
-    assert list(empty.iterdir()) == []
-
-
-def test_damaged_hashes_are_found_and_computed_again(place, kinds):
-    damaged, *_ = ids_of(place)
-    before = place.sql("SELECT hashes FROM images WHERE id = ?", damaged)[0][0]
-    place.sql("UPDATE images SET hashes = CAST('short' AS BLOB) WHERE id = ?", damaged)
-    code, record = place.admin("verify", "--catalogue-only")
-    assert (code, kinds(record)) == (1, {"hashes_damaged": 1})
-    assert f"image {damaged} of main: hashes of 5 bytes" in record["findings"][0]["examples"][0]
-
-    assert place.admin("verify", "--repair")[0] == 0
-    place.serving("hashed")
-
-    assert len(before) in (0, 64)
-    assert place.sql("SELECT hashes FROM images WHERE id = ?", damaged)[0][0] == before
