@@ -154,6 +154,18 @@ def place(filled, tmp_path, admin_forge, monkeypatch, capsys):
 
 
 @pytest.fixture
+def target(place):
+    """Return the folder for a backup, which does not exist yet."""
+    return place.folder / "backup"
+
+
+@pytest.fixture
+def emptied(place):
+    """Return an empty data folder with the same image root."""
+    return place.another("restored")
+
+
+@pytest.fixture
 def kinds():
     """Counts of a record's findings by kind."""
     return lambda record: {row["kind"]: row["count"] for row in record["findings"]}

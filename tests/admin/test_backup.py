@@ -1,62 +1,10 @@
-"""`backup` and `restore`, over a data folder of the real application."""
+"""`backup` of a data folder of the real application."""
 
-import hashlib
 import json
 import shutil
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from time import monotonic
 
-import alembic.command
-import pytest
-from alembic.config import Config
-from sqlalchemy import text
-
-from bento_service.catalogue import migration
-from bento_service.catalogue.database import Database
-
-
-def digest_of(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def manifest_of(backup):
-    return json.loads((backup / "manifest.json").read_text())
-
-
-def copies(backup):
-    return {path.name: path for path in (backup / "uploads").glob("??/*")}
-
-
-def assert_whole(backup):
-    """Check that manifest, catalogue and needed uploads agree."""
-    manifest = manifest_of(backup)
-    catalogue = backup / manifest["catalogue"]["file"]
-    assert digest_of(catalogue) == manifest["catalogue"]["sha256"]
-    assert manifest["lost"] == []
-    with closing(sqlite3.connect(f"file:{catalogue}?mode=ro", uri=True)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        needed = connection.execute(
-            "SELECT DISTINCT s.sha256 FROM sources s JOIN images i ON i.id = s.image_id "
-            "WHERE s.kind = 'upload' AND NOT i.deleted"
-        ).fetchall()
-    files = copies(backup)
-    for (digest,) in needed:
-        assert digest_of(files[digest]) == digest
-    return len(needed)
-
-
-@pytest.fixture
-def target(place):
-    return place.folder / "backup"
-
-
-@pytest.fixture
-def emptied(place):
-    """Return an empty data folder with the same image root."""
-    return place.another("restored")
+from tests.admin.backups import assert_whole, copies, digest_of, manifest_of
 
 
 def test_a_backup_holds_the_catalogue_and_every_upload(place, target):
@@ -66,17 +14,6 @@ def test_a_backup_holds_the_catalogue_and_every_upload(place, target):
     assert record["copied"] == record["uploads"]["count"] == 9
     assert assert_whole(target) == 9
     assert copies(target).keys() == place.uploads().keys()
-
-
-def test_a_restored_folder_answers_like_the_original(place, target, emptied):
-    before = place.serving("state")
-    place.admin("backup", target)
-
-    code, _ = emptied.admin("restore", target)
-
-    assert code == 0
-    assert emptied.serving("state") == before
-    assert emptied.admin("verify", "--deep")[0] == 0
 
 
 def test_a_second_backup_copies_only_what_is_new(place, target):
@@ -216,121 +153,3 @@ def test_a_catalogue_of_another_release_is_refused(place, target):
     place.sql("UPDATE alembic_version SET version_num = '9999'")
 
     assert "revision 9999" in place.refused("backup", target)
-
-
-# Restoring
-
-
-def test_a_data_folder_with_contents_is_replaced_only_with_force(place, target):
-    place.admin("backup", target)
-    before = place.serving("state")
-    place.sql("DELETE FROM sources")
-    place.sql("DELETE FROM images")
-
-    assert "--force" in place.refused("restore", target)
-    assert place.sql("SELECT count(*) FROM images") == [(0,)]
-    assert place.admin("restore", target, "--force")[0] == 0
-    assert place.serving("state") == before
-
-
-def test_a_restore_removes_changes_after_the_backup(place, target, serving):
-    place.admin("backup", target)
-    before = place.serving("state")
-    (place.pictures / "later.png").write_bytes(serving.picture(900))
-    place.serving("fill")
-    assert len(place.serving("state")["main"]["ids"]) == 15
-
-    place.admin("restore", target, "--force")
-
-    assert place.serving("state") == before
-    assert place.admin("verify")[0] == 0
-
-
-def test_a_killed_restore_can_be_repeated(place, target, emptied):
-    before = place.serving("state")
-    place.admin("backup", target)
-    for step in range(8):
-        emptied.killed_admin(0.02 * (step + 1), "restore", target, "--force")
-
-    assert emptied.admin("restore", target, "--force")[0] == 0
-    assert emptied.serving("state") == before
-
-
-@pytest.mark.parametrize("damage", ["catalogue", "missing", "changed", "manifest"])
-def test_a_damaged_backup_replaces_nothing(place, target, damage):
-    place.admin("backup", target)
-    some = copies(target)[min(copies(target))]
-    if damage == "catalogue":
-        file = target / manifest_of(target)["catalogue"]["file"]
-        file.write_bytes(file.read_bytes()[:-1])
-    elif damage == "missing":
-        some.unlink()
-    elif damage == "changed":
-        some.write_bytes(b"something else")
-        place.uploads()[some.name].unlink()  # or the copy would not be needed
-    else:
-        (target / "manifest.json").write_text("{")
-    before = digest_of(place.data / "catalogue.db")
-
-    place.refused("restore", target, "--force")
-
-    assert digest_of(place.data / "catalogue.db") == before
-    assert len(place.serving("state")["main"]["ids"]) == 14
-
-
-def test_a_backup_of_a_newer_release_is_refused(place, target, emptied):
-    place.admin("backup", target)
-    manifest = manifest_of(target)
-    manifest["catalogue"]["revision"] = "9999"
-    (target / "manifest.json").write_text(json.dumps(manifest))
-
-    assert "newer release" in emptied.refused("restore", target)
-
-
-def first_release(file):
-    """Create a catalogue with the tables of the first revision and one collection."""
-    config = Config()
-    folder = Path(migration.__file__).parent / "migrations"
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
-    with Database(f"sqlite:///{file}") as database, database.writing() as connection:
-        config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0001")
-        connection.execute(
-            text(
-                "INSERT INTO collections (id, name, descriptor, model, fingerprint, dimension, "
-                "index_name, revision, applied, created_at) "
-                "VALUES (3, 'cats', 'mac', 'm:1', 'ff', 2, 'i3', 9, 7, '2026-01-02 03:04:05')"
-            )
-        )
-
-
-def test_a_backup_of_an_older_release_is_migrated(target, emptied):
-    emptied.serving("state")
-    emptied.admin("backup", target)
-    manifest = manifest_of(target)
-    file = target / manifest["catalogue"]["file"]
-    file.unlink()
-    first_release(file)
-    changed = {"bytes": file.stat().st_size, "sha256": digest_of(file), "revision": "0001"}
-    manifest["catalogue"] |= changed
-    (target / "manifest.json").write_text(json.dumps(manifest))
-
-    assert emptied.admin("restore", target, "--force")[0] == 0
-
-    indexes = emptied.sql("SELECT name, collection_id, fingerprint, applied FROM indexes")
-    assert indexes == [("i3", 3, "ff", 0)]
-
-
-def test_a_dry_restore_changes_nothing(place, target, emptied):
-    place.admin("backup", target)
-
-    assert emptied.admin("restore", target, "--dry-run")[0] == 0
-    assert not emptied.data.exists()
-
-
-def test_a_data_folder_with_only_the_model_store_counts_as_empty(place, target, emptied):
-    place.admin("backup", target)
-    (emptied.data / "bentoml").mkdir(parents=True)
-
-    assert emptied.admin("restore", target)[0] == 0
-    assert (emptied.data / "bentoml").is_dir()
