@@ -166,6 +166,22 @@ def emptied(place):
 
 
 @pytest.fixture
+def file(place):
+    """Return the exported collection `main`."""
+    path = place.folder / "main.parquet"
+    assert place.admin("export", path, "--collection", "main")[0] == 0
+    return path
+
+
+@pytest.fixture
+def other(place):
+    """Return a data folder with an empty catalogue of the same descriptors."""
+    other = place.another("other")
+    other.serving("state")
+    return other
+
+
+@pytest.fixture
 def kinds():
     """Counts of a record's findings by kind."""
     return lambda record: {row["kind"]: row["count"] for row in record["findings"]}
