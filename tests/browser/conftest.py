@@ -164,6 +164,29 @@ def look(browser: Browser, server: Any, complaints: list[str]) -> Iterator[Calla
         context.close()
 
 
+@pytest.fixture(scope="module")
+def page(browser: Browser, server: Any) -> Iterator[Page]:
+    """Yield a page in a window that the tests of a module share."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(server.url)
+    yield page
+    context.close()
+
+
+def run(page: Page, module: str, body: str, **values: Any) -> Any:
+    """Return what a function body returns that sees the exports of a module as `m`."""
+    given = "".join(f"const {name} = {json.dumps(value)};" for name, value in values.items())
+    return page.evaluate(
+        f"""async () => {{
+            const script = document.querySelector('script[type=module]').src;
+            const m = await import(new URL({json.dumps(module)}, script).href);
+            {given}
+            {body}
+        }}"""
+    )
+
+
 def without_status(complaints: list[str], status: int) -> None:
     """Take out what Chromium notes of the expected answers over 399."""
     noted = [text for text in complaints if f"status of {status}" in text]

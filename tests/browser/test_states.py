@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.conftest import run
 from tests.browser.test_for_everyone import (
     Open,
     adding,
@@ -24,7 +25,6 @@ from tests.browser.test_for_everyone import (
     rest,
     settings,
 )
-from tests.browser.test_modules import run
 
 Look = Callable[..., Page]
 JARGON = re.compile(
