@@ -1,6 +1,7 @@
 """Pages in Chromium that show a collection of their own."""
 
 import json
+import re
 import urllib.request
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from client_sdk import Client
 from tests.support.waiting import WAIT_SECONDS
@@ -162,6 +163,16 @@ def look(browser: Browser, server: Any, complaints: list[str]) -> Iterator[Calla
     yield opened
     for context in contexts:
         context.close()
+
+
+def results(page: Page) -> Locator:
+    return page.get_by_role("grid", name="Results").locator(".picture")
+
+
+def expect_found(page: Page, first: str) -> None:
+    expect(results(page).first).to_have_accessible_name(
+        re.compile(rf"^1: {re.escape(first)}\. Same picture")
+    )
 
 
 @pytest.fixture(scope="module")

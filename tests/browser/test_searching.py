@@ -8,22 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from client_sdk import Client
-from tests.browser.conftest import MOTIFS, carry, draw, without_status
+from tests.browser.conftest import MOTIFS, carry, draw, expect_found, results
 
 Look = Callable[..., Page]
-
-
-def results(page: Page) -> Locator:
-    return page.get_by_role("grid", name="Results").locator(".picture")
-
-
-def expect_found(page: Page, first: str) -> None:
-    expect(results(page).first).to_have_accessible_name(
-        re.compile(rf"^1: {re.escape(first)}\. Same picture")
-    )
 
 
 def test_a_picture_is_chosen_and_the_same_one_is_found_first(
@@ -56,19 +46,6 @@ def test_a_picture_of_elsewhere_survives_reload_and_back(
     expect(page.get_by_role("heading", name="Drop a picture")).to_be_visible()
     page.go_forward()
     expect(results(page).first).to_have_accessible_name(re.compile("^1: rays"))
-
-
-def test_old_results_stay_until_there_are_new_ones(
-    look: Look, gallery: str, tmp_path: Path, complaints: list[str]
-) -> None:
-    page = look(f"search?c={gallery}")
-    page.get_by_role("link", name="Search with rings.png").click()
-    expect_found(page, "rings.png")
-    page.route("**/api/v2/search", lambda route: route.fulfill(status=500, json={}))
-    carry(page, draw("stripes.png", tmp_path / "s.png"), "drop")
-    expect(page.get_by_role("alert")).to_contain_text("unexpected way (HTTP 500)")
-    expect(results(page)).to_have_count(5)
-    without_status(complaints, 500)
 
 
 def test_a_text_is_no_picture_and_nothing_is_asked(
@@ -177,17 +154,6 @@ def test_the_least_score_and_a_filter_are_in_the_address(look: Look, gallery: st
     expect(page.get_by_role("combobox")).to_have_value("$width > 200")
 
 
-def test_a_wrong_filter_is_explained(look: Look, gallery: str, complaints: list[str]) -> None:
-    page = look(f"search?c={gallery}")
-    page.get_by_role("link", name="Search with rings.png").click()
-    expect_found(page, "rings.png")
-    page.get_by_role("combobox").fill("price <")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_be_visible()
-    expect(results(page)).to_have_count(5)
-    without_status(complaints, 422)
-
-
 def test_results_are_saved_as_json_and_csv(look: Look, gallery: str) -> None:
     page = look(f"search?c={gallery}")
     page.get_by_role("link", name="Search with rings.png").click()
@@ -233,52 +199,6 @@ def test_a_picture_is_compared_copied_changed_and_left(look: Look, filled: str) 
     page.goto(address)
     page.reload()
     expect(page.get_by_role("dialog")).to_be_visible()
-
-
-def test_the_service_away_is_said_and_what_is_shown_stays(
-    look: Look, gallery: str, complaints: list[str]
-) -> None:
-    page = look(f"search?c={gallery}")
-    page.get_by_role("link", name="Search with rings.png").click()
-    expect_found(page, "rings.png")
-    page.route("**/api/v2/**", lambda route: route.abort())
-    page.get_by_role("link", name=re.compile("^2: ")).press("m")
-    expect(page.get_by_text("The service does not answer.")).to_be_visible()
-    expect(page.get_by_text("Next try in")).to_be_visible()
-    expect(results(page)).to_have_count(5)
-    page.unroute("**/api/v2/**")
-    page.get_by_role("button", name="Try now").click()
-    expect(page.get_by_text("The service does not answer.")).to_have_count(0)
-    expect(results(page).first).to_have_accessible_name(re.compile("Same picture"))
-    complaints[:] = [text for text in complaints if "ERR_FAILED" not in text]
-
-
-def test_the_index_away_is_said(look: Look, gallery: str, complaints: list[str]) -> None:
-    page = look(f"search?c={gallery}")
-    expect(page.get_by_role("link", name="Search with rings.png")).to_be_visible()
-
-    def refuse(route: Route) -> None:
-        route.fulfill(status=503, json={"code": "index_unavailable", "detail": "Milvus is away"})
-
-    page.route("**/api/v2/search", refuse)
-    page.get_by_role("link", name="Search with rings.png").click()
-    expect(page.get_by_text("Milvus does not answer")).to_be_visible()
-    page.unroute("**/api/v2/search")
-    page.get_by_role("button", name="Try again").click()
-    expect_found(page, "rings.png")
-    expect(page.get_by_text("Milvus does not answer")).to_have_count(0)
-    without_status(complaints, 503)
-
-
-def test_modules_that_do_not_load_are_told(look: Look, server: Any, complaints: list[str]) -> None:
-    page = look("search")
-    page.route("**/views/library/library.js", lambda route: route.abort())
-    page.get_by_role("link", name="Library").click()
-    expect(page.get_by_text("A part of this page did not load.")).to_be_visible()
-    page.route("**/app.js", lambda route: route.abort())
-    page.goto(server.url)
-    expect(page.get_by_text("The page did not load.")).to_be_visible()
-    complaints.clear()
 
 
 def test_a_name_with_markup_is_shown_as_text(
