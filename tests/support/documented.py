@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.docs.test_commands import BAR, Command, commands_in, difference
+from tests.support.console import BAR, Command, commands_in, difference
 from tests.support.documents import PROJECT, blocks
 
 _SECONDS = 1800
