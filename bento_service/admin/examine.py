@@ -11,6 +11,7 @@ from bento_service.admin.findings import Findings, Kind
 from bento_service.admin.index import is_due, own_indexes
 from bento_service.admin.needed import queued_uploads
 from bento_service.admin.progress import stage
+from bento_service.admin.rows import UNIT_TOLERANCE
 from bento_service.admin.sources import Sources, SourceState, certainly_lost
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.columns import metadata
@@ -25,7 +26,6 @@ from bento_service.storage.blob_stores import open_blob_store
 from bento_service.storage.digests import is_digest
 
 _IMAGES_A_PAGE = 500
-_UNIT_TOLERANCE = 1e-3
 
 
 def examine_catalogue(catalogue: Catalogue, findings: Findings, *, deep: bool) -> None:
@@ -117,7 +117,7 @@ def _examine_descriptor(
     except ValueError:  # not a whole number of components
         descriptor = np.empty(0, np.float32)
     length = float(np.linalg.norm(descriptor))
-    if descriptor.size != index.space.dimension or not abs(length - 1) < _UNIT_TOLERANCE:
+    if descriptor.size != index.space.dimension or not abs(length - 1) < UNIT_TOLERANCE:
         findings.add(
             Kind.DESCRIPTOR_DAMAGED,
             f"image {image.id} of {_shown_index(index)}: {descriptor.size} components, "

@@ -18,7 +18,9 @@ from bento_service.filters.values import MAX_KEY, check_metadata
 from bento_service.pictures import miniature, perceptual_hash
 from bento_service.storage.digests import is_digest
 
-_UNIT_TOLERANCE = 1e-3
+UNIT_TOLERANCE = 1e-3
+"""The most that the length of a stored descriptor differs from 1."""
+
 ROWS_A_BATCH = 2000
 """Rows that are written in one transaction."""
 _LONGEST_FORMAT = 16
@@ -43,7 +45,7 @@ def checked_rows(file: Any, fingerprint: str) -> Iterator[list[NewImage]]:
         # Copied, because the array is valid only as long as the batch.
         descriptors = np.array(column.flatten(), dtype=np.float32).reshape(-1, dimension)
         with np.errstate(over="ignore", invalid="ignore"):
-            are_unit = np.abs(np.linalg.norm(descriptors, axis=1) - 1) < _UNIT_TOLERANCE
+            are_unit = np.abs(np.linalg.norm(descriptors, axis=1) - 1) < UNIT_TOLERANCE
         images = []
         for row, descriptor, is_unit in zip(rows, descriptors, are_unit, strict=True):
             try:

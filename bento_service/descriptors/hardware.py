@@ -33,9 +33,9 @@ class Hardware:
     openvino: bool = False
 
     @classmethod
-    def detect(cls) -> "Hardware":
-        """Return the hardware of this machine."""
-        facts = cpu_facts()
+    def detect(cls, facts: str | None = None) -> "Hardware":
+        """Return the hardware of this machine; `facts` replaces its `/proc/cpuinfo`."""
+        facts = cpu_facts() if facts is None else facts
         return cls(
             dot_products=has_dot_products(facts),
             matrix_units=_MATRIX_FLAG in _flags(facts),
@@ -45,9 +45,9 @@ class Hardware:
         )
 
 
-def cpu_facts() -> str:
+def cpu_facts(file: Path = _CPU_FACTS) -> str:
     """Return the kernel's description of the processor, or an empty text if there is none."""
-    return _CPU_FACTS.read_text() if _CPU_FACTS.exists() else ""
+    return file.read_text() if file.exists() else ""
 
 
 def has_dot_products(cpu_facts: str) -> bool:

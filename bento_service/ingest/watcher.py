@@ -173,10 +173,17 @@ def _identity(root: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def polled_folders(roots: ImageRoots, watched: Watched, stop: threading.Event) -> Iterator[Path]:
+def polled_folders(
+    roots: ImageRoots,
+    watched: Watched,
+    stop: threading.Event,
+    *,
+    usual_seconds: float = _POLLED_SECONDS,
+) -> Iterator[Path]:
     """Yield a root, at once and after each change of its list of files.
 
-    Polling is for storage without notifications, such as network file systems.
+    Polling is for storage without notifications, such as network file systems; `usual_seconds` is
+    the interval if none is set.
     """
     before = None
     while not stop.is_set():
@@ -184,7 +191,7 @@ def polled_folders(roots: ImageRoots, watched: Watched, stop: threading.Event) -
         if digest != before:
             before = digest
             yield Path()
-        stop.wait(watched.poll_seconds or _POLLED_SECONDS)
+        stop.wait(watched.poll_seconds or usual_seconds)
 
 
 def _digest_of_list(roots: ImageRoots, watched: Watched, stop: threading.Event) -> bytes:

@@ -62,12 +62,12 @@ def answers(protocol: Protocol, descriptors: NDArray[np.float32]) -> Answers:
 
 
 def scores_of_questions(
-    protocol: Protocol, descriptors: NDArray[np.float32]
+    protocol: Protocol, descriptors: NDArray[np.float32], *, at_once: int = _QUESTIONS_AT_ONCE
 ) -> Iterator[tuple[Question, NDArray[np.float32]]]:
     """Yield each question with the scores (G,) of the gallery's pictures."""
     gallery = descriptors[list(protocol.gallery)]
-    for at in range(0, len(protocol.questions), _QUESTIONS_AT_ONCE):
-        questions = protocol.questions[at : at + _QUESTIONS_AT_ONCE]
+    for at in range(0, len(protocol.questions), at_once):
+        questions = protocol.questions[at : at + at_once]
         queries = descriptors[[question.query for question in questions]]
         yield from zip(questions, cosine_scores(queries, gallery), strict=True)
 

@@ -35,17 +35,18 @@ def bootstrap_mean(
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
+    draws_at_once: int = _DRAWS_AT_ONCE,
 ) -> Estimate:
     """Return the mean of one value (Q,) for each query, with its bootstrap percentile interval.
 
     Queries with the same number in `units` (Q,) are drawn together, such as copies of one original.
-    Equal seeds give equal intervals.
+    Equal seeds give equal intervals. `draws_at_once` is the number of draws held in memory.
     """
     _, unit_of = np.unique(units, return_inverse=True)
     sums = np.bincount(unit_of, weights=values).astype(np.float64)
     counts = np.bincount(unit_of)
     random = np.random.default_rng(seed)
-    parts = _parts(resamples, len(sums))
+    parts = _parts(resamples, size=max(1, draws_at_once // len(sums)))
     drawn = np.concatenate([_means_of_drawn(sums, counts, rows, random) for rows in parts])
     outside = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, (outside, 1 - outside))
@@ -64,7 +65,6 @@ def _means_of_drawn(
     return means
 
 
-def _parts(resamples: int, units: int) -> list[int]:
-    """Return the sizes of parts of the resamples; the draws of one part fit into memory."""
-    size = max(1, _DRAWS_AT_ONCE // units)
+def _parts(resamples: int, *, size: int) -> list[int]:
+    """Return the sizes of parts of the resamples, each at most `size`."""
     return [min(size, resamples - done) for done in range(0, resamples, size)]

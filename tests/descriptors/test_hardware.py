@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bento_service.descriptors import hardware
-from bento_service.descriptors.hardware import Hardware, has_dot_products
+from bento_service.descriptors.hardware import Hardware, cpu_facts, has_dot_products
 
 # Shortened after the first of each kind; the flags that matter are where the kernel writes them.
 ICE_LAKE = """\
@@ -83,11 +83,9 @@ def test_a_flag_counts_as_a_whole_word_on_the_right_line_alone():
 
 
 @pytest.mark.parametrize("flags", ["amx_tile amx_int8 avx512_vnni", "avx512_vnni", "amx_bf16"])
-def test_matrix_units_are_those_of_8_bits(monkeypatch, tmp_path, flags):
-    facts = tmp_path / "cpuinfo"
-    facts.write_text(f"flags\t: fpu {flags}\n")
-    monkeypatch.setattr(hardware, "_CPU_FACTS", facts)
-    assert Hardware.detect().matrix_units == ("amx_int8" in flags)
+def test_matrix_units_are_those_of_8_bits(flags):
+    detected = Hardware.detect(f"flags\t: fpu {flags}\n")
+    assert detected.matrix_units == ("amx_int8" in flags)
 
 
 def test_an_apple_processor_has_them_without_saying_so(monkeypatch):
@@ -104,9 +102,8 @@ def test_this_machine_is_found_to_be_what_its_kernel_says():
 
 
 def test_a_system_that_tells_nothing_of_its_processor_gets_the_safe_choice(monkeypatch, tmp_path):
-    monkeypatch.setattr(hardware, "_CPU_FACTS", tmp_path / "cpuinfo")
     monkeypatch.setattr(hardware.platform, "machine", lambda: "x86_64")
-    assert Hardware.detect().dot_products is False
+    assert Hardware.detect(cpu_facts(tmp_path / "cpuinfo")).dot_products is False
 
 
 def test_pytorch_agrees_on_whether_there_is_a_cuda_device():

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from bento_service.errors import PathNotFound
-from bento_service.ingest import watcher
 from bento_service.ingest.watcher import Watched, notified_folders, polled_folders
 from bento_service.settings import ImageRoot, ObjectImageRoot
 from bento_service.storage.image_roots import ImageRoots
@@ -81,11 +80,10 @@ def test_stopping_ends_the_folders(folders, stop):
     assert folders() is None
 
 
-def test_objects_are_polled_although_no_interval_is_set(at_s3, stop, monkeypatch):
-    monkeypatch.setattr(watcher, "_POLLED_SECONDS", 0.1)
+def test_objects_are_polled_although_no_interval_is_set(at_s3, stop):
     at_s3.put("shop/a.jpg", b"one")
     root = ObjectImageRoot("shop", f"s3://{BUCKET}/shop")
-    changes = polled_folders(ImageRoots([root]), Watched(root, "default"), stop)
+    changes = polled_folders(ImageRoots([root]), Watched(root, "default"), stop, usual_seconds=0.1)
     assert next(changes) == Path()
     at_s3.put("shop/a.jpg", b"two")  # as long as before, perhaps in the same second
     with ThreadPoolExecutor(1) as thread:

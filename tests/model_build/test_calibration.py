@@ -11,7 +11,6 @@ from PIL import Image
 from pydantic import ValidationError
 
 import model_build
-from model_build import calibration
 from model_build.activation_ranges import ActivationRanges
 from model_build.calibration import measure_ranges
 from model_build.errors import CalibrationFailed
@@ -38,9 +37,7 @@ def folder(photographs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def measured(folder, weights, exact_versions):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration, "_FEWEST", 3)
-        return measure_ranges(weights, exact_versions[0], folder)
+    return measure_ranges(weights, exact_versions[0], folder, fewest=3)
 
 
 @pytest.fixture(scope="module")

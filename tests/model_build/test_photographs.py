@@ -49,17 +49,15 @@ def test_eight_different_photographs_are_compared_and_the_golden_ones_are_among_
     assert set(photographs.GOLDEN) < set(photographs.CHECKED)
 
 
-def test_a_photograph_that_was_changed_is_refused(monkeypatch, tmp_path):
+def test_a_photograph_that_was_changed_is_refused(tmp_path):
     (tmp_path / "astronaut.png").write_bytes(b"another picture")
-    monkeypatch.setattr(photographs, "_folder", lambda: tmp_path)
     with pytest.raises(PhotographsMissing, match=r"astronaut\.png is another picture"):
-        photographs.photographs(["astronaut.png"], SQUASHED)
+        photographs.photographs(["astronaut.png"], SQUASHED, folder=tmp_path)
 
 
-def test_a_photograph_that_is_not_there_is_reported(monkeypatch, tmp_path):
-    monkeypatch.setattr(photographs, "_folder", lambda: tmp_path)
+def test_a_photograph_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(PhotographsMissing, match=r"ships no coffee\.png"):
-        photographs.photographs(["coffee.png"], SQUASHED)
+        photographs.photographs(["coffee.png"], SQUASHED, folder=tmp_path)
 
 
 def test_scikit_image_that_is_not_installed_is_reported(monkeypatch):

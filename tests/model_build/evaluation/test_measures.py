@@ -68,13 +68,12 @@ def test_recall_at_10_looks_no_further_than_the_tenth():
     np.testing.assert_array_equal(answers(asked, fan).measures["recall_at_10"], [1, 0])
 
 
-def test_questions_are_scored_in_parts_of_the_same_result(monkeypatch):
+def test_questions_are_scored_in_parts_of_the_same_result():
     asked = protocol(*(question(n, {(n + 1) % 5}, {n}) for n in range(5)))
-    whole = answers(asked, FAN)
-    monkeypatch.setattr(measures, "_QUESTIONS_AT_ONCE", 2)
-    assert len(list(scores_of_questions(asked, FAN))) == 5
-    for name, values in answers(asked, FAN).measures.items():
-        np.testing.assert_array_equal(values, whole.measures[name])
+    whole, parts = scores_of_questions(asked, FAN), scores_of_questions(asked, FAN, at_once=2)
+    for (question_of_whole, scores), (question_of_part, same) in zip(whole, parts, strict=True):
+        assert question_of_part == question_of_whole
+        np.testing.assert_array_equal(same, scores)
 
 
 def test_estimates_are_the_means():

@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_build.evaluation import statistics
 from model_build.evaluation.statistics import Estimate, bootstrap_mean
 
 VALUES = st.lists(st.floats(-1, 1), min_size=1, max_size=30)
@@ -79,11 +78,10 @@ def test_equal_seeds_give_equal_intervals_and_others_others():
     assert other.low == pytest.approx(first.low, abs=0.01)
 
 
-def test_draws_that_do_not_fit_into_memory_at_once_are_as_good(monkeypatch):
+def test_draws_that_do_not_fit_into_memory_at_once_are_as_good():
     values = np.random.default_rng(5).random(50)
     at_once = bootstrap_mean(values, alone(50))
-    monkeypatch.setattr(statistics, "_DRAWS_AT_ONCE", 333)
-    in_parts = bootstrap_mean(values, alone(50))
+    in_parts = bootstrap_mean(values, alone(50), draws_at_once=333)
     assert (in_parts.low, in_parts.high) == pytest.approx((at_once.low, at_once.high), abs=0.004)
 
 
