@@ -2,8 +2,10 @@
 
 import fcntl
 import importlib.util
+import logging
 import os
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,12 +40,27 @@ PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "coin
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Machines are shared: that one example took long says nothing about the code.
-hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("shared")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LongestFirst(config))
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """Leave out the records of threads that other tests have left running."""
+    others = set(threading.enumerate()) - {threading.current_thread()}
+
+    def is_of_this_test(_: logging.LogRecord) -> bool:
+        return threading.current_thread() not in others
+
+    caplog.handler.addFilter(is_of_this_test)
+    yield caplog
+    caplog.handler.removeFilter(is_of_this_test)
 
 
 @pytest.fixture(scope="session")

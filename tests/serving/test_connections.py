@@ -10,7 +10,7 @@ import uvicorn
 from bento_service.serving.connections import ConnectionLimits, GuardedConnection
 from tests.support.waiting import wait_until_async
 
-LIMITS = ConnectionLimits(head_seconds=0.5, idle_seconds=30)
+LIMITS = ConnectionLimits(head_seconds=1.5, idle_seconds=30)
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 SECONDS = 60
 
@@ -90,7 +90,7 @@ def test_a_connection_is_kept_after_an_answer_that_took_longer_than_a_head_may_t
 
 def test_a_connection_without_a_further_request_is_closed():
     async def run():
-        async with served(replace(LIMITS, idle_seconds=0.3)) as connect:
+        async with served(replace(LIMITS, idle_seconds=1.0)) as connect:
             connection = await connect()
             assert await connection.ask() == 204
             assert await connection.rest() == b""
@@ -112,7 +112,7 @@ def test_a_head_that_begins_on_a_kept_connection_is_timed(sent):
 
 def test_a_head_that_begins_before_the_answer_before_it_is_timed():
     async def run():
-        async with served(replace(LIMITS, idle_seconds=0.3)) as connect:
+        async with served(replace(LIMITS, idle_seconds=1.0)) as connect:
             connection = await connect()
             assert await connection.ask(GET + b"GET / HT") == 204
             await connection.rest()

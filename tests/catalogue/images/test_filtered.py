@@ -78,7 +78,10 @@ def listed(catalogue, collection, which, **page):
     return [image.id for image in found]
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     metadata=st.lists(METADATA, min_size=3, max_size=3),
     which=st.lists(EXPRESSIONS, min_size=10, max_size=10),
