@@ -2,8 +2,8 @@
 
 So no worker of xdist has a long file left when the others are done. The seconds of each file are
 kept in pytest's cache. Where a file has none, those come first that start servers: one that needs
-the model, which builds it where there is none, then those that need only Milvus, then the rest;
-among equals the file with most tests.
+the model, which builds it where there is none, then those with a time limit of their own above the
+usual one, then those that need only Milvus, then the rest; among equals the file with most tests.
 """
 
 from collections import defaultdict
@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 RECORD = "lookalike/seconds_by_file"
-_UNKNOWN_SECONDS = (1e6, 1e5, 1e4, 0.0)
-"""The guesses for the first file with the model, files with Milvus, other servers, and the rest."""
+_UNKNOWN_SECONDS = (1e6, 5e5, 1e5, 1e4, 0.0)
+"""The guesses for the first file with the model, files with a higher time limit, files with Milvus,
+other servers, and the rest."""
+_USUAL_LIMIT = 600.0
+"""The time limit of a test in pyproject.toml, in seconds."""
 _MODEL = {"models", "open_backend"}
 _MILVUS = {"new_milvus_server", "forge"}
 
@@ -73,15 +76,23 @@ def _fixtures(tests: Iterable[pytest.Item]) -> set[str]:
     return {name for test in tests for name in getattr(test, "fixturenames", ())}
 
 
+def _is_long(tests: Iterable[pytest.Item]) -> bool:
+    """Return whether a test is given more time than others."""
+    marks = (test.get_closest_marker("timeout") for test in tests)
+    return any(mark is not None and mark.args[0] > _USUAL_LIMIT for mark in marks)
+
+
 def _guessed(files: Mapping[str, Sequence[pytest.Item]]) -> dict[str, float]:
     """Return numbers that order files without a record."""
-    first, milvus, servers, others = _UNKNOWN_SECONDS
+    first, long, milvus, servers, others = _UNKNOWN_SECONDS
     guessed, is_first = {}, True
     for file, tests in files.items():
         names = _fixtures(tests)
         if names & _MODEL:
             guessed[file] = first if is_first else servers
             is_first = False
+        elif _is_long(tests):
+            guessed[file] = long
         else:
             guessed[file] = milvus if names & _MILVUS else others
         guessed[file] += len(tests)

@@ -23,7 +23,7 @@ def new_milvus_server():
 
 @pytest.fixture
 def ran(pytester, monkeypatch, request):
-    """Run four files; the names of the tests in the order in which they ran."""
+    """Run six files; the names of the tests in the order in which they ran."""
     monkeypatch.setenv("PYTHONPATH", str(request.config.rootpath))
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # which would take most of the time
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
@@ -34,6 +34,7 @@ def ran(pytester, monkeypatch, request):
         test_c="def test_milvus(new_milvus_server): pass",
         test_d="def test_model(models): pass",
         test_e="def test_second_model(models): pass",
+        test_f="import pytest\n@pytest.mark.timeout(2400)\ndef test_long_limit(): pass",
     )
 
     def run(*options):
@@ -48,6 +49,7 @@ def ran(pytester, monkeypatch, request):
 SIDE_BY_SIDE = ("-p", "xdist", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 GUESSED = [
     "test_model",
+    "test_long_limit",
     "test_milvus",
     "test_second_model",
     "test_slow",
@@ -72,8 +74,8 @@ def test_a_run_of_some_tests_of_a_file_is_not_recorded(ran, partly):
 
 
 def test_a_run_without_the_long_tests_is_recorded(ran, pytester):
-    pytester.makeini("[pytest]\nmarkers = long")
-    pytester.makepyfile(test_f="import pytest\n@pytest.mark.long\ndef test_long(): pass")
+    pytester.makeini("[pytest]\nmarkers = long\n    timeout")
+    pytester.makepyfile(test_g="import pytest\n@pytest.mark.long\ndef test_long(): pass")
     ran("-m", "not long")
     assert ran("-m", "not long")[:2] == ["test_slow", "test_other"]
 
@@ -81,7 +83,7 @@ def test_a_run_without_the_long_tests_is_recorded(ran, pytester):
 def test_workers_of_xdist_order_alike_and_their_run_is_recorded(ran, pytester):
     for _ in range(2):
         result = pytester.runpytest_subprocess(*SIDE_BY_SIDE)
-        result.assert_outcomes(passed=6)
+        result.assert_outcomes(passed=7)
     record = pytester.path / ".pytest_cache" / "v" / RECORD
     assert "test_b.py" in record.read_text()
     assert ran()[:2] == ["test_slow", "test_other"]

@@ -23,7 +23,7 @@ def counted(job):
     return (job.total, job.done, job.indexed, job.duplicates, job.failed)
 
 
-LONG, VERY_LONG = 240, 1200  # pictures of jobs that take four and twenty seconds on a fast machine
+LONG, VERY_LONG = 120, 1200  # pictures of jobs that take two and twenty seconds on a fast machine
 
 
 @pytest.fixture
