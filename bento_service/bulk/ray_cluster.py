@@ -77,7 +77,7 @@ def connected(
     except Exception as error:  # Ray raises plain ones here
         raise Refusal(f"the Ray cluster does not start or answer: {error}") from error
     ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # the command shows its own progress
+    logging.getLogger("ray.data").setLevel(logging.WARNING)  # it notes each step
     try:
         found = ray.cluster_resources()
         if gpus is None:
