@@ -14,8 +14,9 @@ def manifest_of(backup):
     return json.loads((backup / "manifest.json").read_text())
 
 
-def copies(backup):
-    return {path.name: path for path in (backup / "uploads").glob("??/*")}
+def uploads_in(folder):
+    """Return the files of the uploads in a data folder or a backup, by digest."""
+    return {path.name: path for path in (folder / "uploads").glob("??/*")}
 
 
 def assert_whole(backup):
@@ -31,7 +32,7 @@ def assert_whole(backup):
             "SELECT DISTINCT s.sha256 FROM sources s JOIN images i ON i.id = s.image_id "
             "WHERE s.kind = 'upload' AND NOT i.deleted"
         ).fetchall()
-    files = copies(backup)
+    files = uploads_in(backup)
     for (digest,) in needed:
         assert digest_of(files[digest]) == digest
     return len(needed)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bento_service.admin.__main__ import main
+from tests.admin.backups import uploads_in
 from tests.admin.forge import Forge
 from tests.support.processes import child
 
@@ -101,13 +102,20 @@ class Place:
 
     def uploads(self):
         """Return the files of the stored uploads, by digest."""
-        return {path.name: path for path in (self.data / "uploads").glob("??/*")}
+        return uploads_in(self.data)
 
     def indexes(self, collection="main"):
         """Return the names of a collection's indexes, the serving one first."""
+        return self._column("i.name FROM indexes i", "i.name = c.index_name DESC", collection)
+
+    def ids(self, collection="main"):
+        """Return the ids of a collection's images."""
+        return self._column("i.id FROM images i", "i.id", collection)
+
+    def _column(self, selected, order, collection):
         rows = self.sql(
-            "SELECT i.name FROM indexes i JOIN collections c ON c.id = i.collection_id "
-            "WHERE c.name = ? ORDER BY i.name = c.index_name DESC",
+            f"SELECT {selected} JOIN collections c ON c.id = i.collection_id "
+            f"WHERE c.name = ? ORDER BY {order}",
             collection,
         )
         return [row[0] for row in rows]

@@ -4,7 +4,7 @@ import json
 import shutil
 from time import monotonic
 
-from tests.admin.backups import assert_whole, copies, digest_of, manifest_of
+from tests.admin.backups import assert_whole, digest_of, manifest_of, uploads_in
 
 
 def test_a_backup_holds_the_catalogue_and_every_upload(place, target):
@@ -13,19 +13,19 @@ def test_a_backup_holds_the_catalogue_and_every_upload(place, target):
     assert code == 0
     assert record["copied"] == record["uploads"]["count"] == 9
     assert assert_whole(target) == 9
-    assert copies(target).keys() == place.uploads().keys()
+    assert uploads_in(target).keys() == place.uploads().keys()
 
 
 def test_a_second_backup_copies_only_what_is_new(place, target):
     place.admin("backup", target)
-    times = {name: path.stat().st_mtime_ns for name, path in copies(target).items()}
+    times = {name: path.stat().st_mtime_ns for name, path in uploads_in(target).items()}
     first = manifest_of(target)["catalogue"]["file"]
     place.sql("UPDATE images SET metadata = ? WHERE id = 1", '{"a": 1}')
 
     code, record = place.admin("backup", target)
 
     assert (code, record["copied"]) == (0, 0)
-    assert {name: path.stat().st_mtime_ns for name, path in copies(target).items()} == times
+    assert {name: path.stat().st_mtime_ns for name, path in uploads_in(target).items()} == times
     assert not (target / first).exists()
     assert_whole(target)
 
@@ -47,7 +47,7 @@ def test_files_that_only_earlier_backups_needed_are_removed(place, target):
 
     place.admin("backup", target)
 
-    assert assert_whole(target) == len(copies(target)) == 6
+    assert assert_whole(target) == len(uploads_in(target)) == 6
 
 
 def test_a_dry_run_counts_and_writes_nothing(place, target):
@@ -110,7 +110,7 @@ def test_an_upload_that_the_service_has_lost_is_reported(place, target):
 
     assert code == 1
     assert record["lost"] == [gone, damaged]
-    assert copies(target).keys() == place.uploads().keys() - {damaged}
+    assert uploads_in(target).keys() == place.uploads().keys() - {damaged}
 
 
 def test_a_good_copy_in_the_backup_survives_damage_in_the_service(place, target, emptied):

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from bento_service.catalogue import migration
 from bento_service.catalogue.database import Database
-from tests.admin.backups import copies, digest_of, manifest_of
+from tests.admin.backups import digest_of, manifest_of, uploads_in
 
 
 def test_a_restored_folder_answers_like_the_original(place, target, emptied):
@@ -62,7 +62,7 @@ def test_a_killed_restore_can_be_repeated(place, target, emptied):
 @pytest.mark.parametrize("damage", ["catalogue", "missing", "changed", "manifest"])
 def test_a_damaged_backup_replaces_nothing(place, target, damage):
     place.admin("backup", target)
-    some = copies(target)[min(copies(target))]
+    some = uploads_in(target)[min(uploads_in(target))]
     if damage == "catalogue":
         file = target / manifest_of(target)["catalogue"]["file"]
         file.write_bytes(file.read_bytes()[:-1])

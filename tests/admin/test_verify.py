@@ -2,8 +2,6 @@
 
 import pytest
 
-from tests.admin.catalogue_rows import ids_of
-
 
 def test_a_whole_folder_is_clean(place, kinds):
     code, record = place.admin("verify", "--deep")
@@ -68,7 +66,7 @@ def test_a_root_that_is_not_mounted_makes_no_image_lost(place, kinds):
 
     assert code == 1
     assert kinds(record) == {"image_out_of_reach": 8}
-    assert len(ids_of(place)) == 14
+    assert len(place.ids()) == 14
 
 
 def test_without_configured_roots_the_remembered_ones_are_checked(place):
@@ -116,7 +114,7 @@ def test_lost_images_are_deleted_only_with_drop_missing(place, kinds):
 
     code, record = place.admin("verify", "--repair")
     assert (code, kinds(record)) == (1, {"image_lost": 1})
-    assert len(ids_of(place)) == 14
+    assert len(place.ids()) == 14
 
     code, record = place.admin("verify", "--repair", "--drop-missing")
     assert (code, kinds(record)) == (0, {})

@@ -1,7 +1,5 @@
 """`verify` on a catalogue that is missing or damaged, or has rows that were changed by hand."""
 
-from tests.admin.catalogue_rows import ids_of
-
 
 def test_a_repair_removes_what_refers_to_rows_deleted_by_hand(place, kinds):
     """SQLite enforces foreign keys only in connections that enable it."""
@@ -45,7 +43,7 @@ def test_descriptors_survive_a_collection_deleted_by_hand(place):
 
 
 def test_an_image_whose_sources_were_deleted_by_hand_is_lost(place, kinds):
-    image_id = ids_of(place)[0]
+    image_id = place.ids()[0]
     place.sql("DELETE FROM sources WHERE image_id = ?", image_id)
 
     _, record = place.admin("verify", "--catalogue-only")
@@ -66,7 +64,7 @@ def test_a_damaged_descriptor_is_found_by_deep(place, kinds):
 
 
 def test_damaged_hashes_are_found_and_computed_again(place, kinds):
-    damaged, *_ = ids_of(place)
+    damaged, *_ = place.ids()
     before = place.sql("SELECT hashes FROM images WHERE id = ?", damaged)[0][0]
     place.sql("UPDATE images SET hashes = CAST('short' AS BLOB) WHERE id = ?", damaged)
     code, record = place.admin("verify", "--catalogue-only")

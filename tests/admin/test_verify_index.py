@@ -4,8 +4,6 @@ import shutil
 
 import pytest
 
-from tests.admin.catalogue_rows import ids_of
-
 
 def index_of(place, collection="main"):
     return place.sql("SELECT index_name FROM collections WHERE name = ?", collection)[0][0]
@@ -24,7 +22,7 @@ def test_unknown_index_rows_are_removed(place, kinds):
 
 
 def test_missing_index_rows_are_inserted_again(place, kinds):
-    gone = ids_of(place)[:3]
+    gone = place.ids()[:3]
     place.serving("tamper", "missing", index_of(place), *gone)
 
     code, record = place.admin("verify")
@@ -34,7 +32,7 @@ def test_missing_index_rows_are_inserted_again(place, kinds):
     code, record = place.admin("verify", "--repair")
     assert (code, kinds(record)) == (0, {})
     state = place.serving("state")
-    assert state["main"]["index"] == state["main"]["ids"] == ids_of(place)
+    assert state["main"]["index"] == state["main"]["ids"] == place.ids()
 
 
 def test_a_deleted_index_folder_is_rebuilt(place, kinds):

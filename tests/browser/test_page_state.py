@@ -61,8 +61,8 @@ def test_text_never_becomes_markup_and_properties_go_again(page: Page) -> None:
 def test_changes_of_one_moment_are_told_once(page: Page) -> None:
     body = """
         const store = new m.Store({n: 0, same: 1});
-        let told = 0;
-        const end = store.subscribe(() => (told += 1));
+        let calls = 0;
+        const end = store.subscribe(() => (calls += 1));
         store.change(({n}) => ({n: n + 1}));
         store.change(({n}) => ({n: n + 1}));
         store.change(() => ({same: 1}));
@@ -71,6 +71,6 @@ def test_changes_of_one_moment_are_told_once(page: Page) -> None:
         end();
         store.change(() => ({n: 9}));
         await null;
-        return [told, store.state.n];
+        return [calls, store.state.n];
     """
     assert run(page, "state/store.js", body) == [1, 9]

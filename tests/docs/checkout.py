@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.support.console import BAR, Command, difference
+from tests.support.console import Command, difference
 from tests.support.documents import PROJECT
 from tests.support.waiting import wait_until
 
@@ -86,9 +86,7 @@ class Site:
         assert len(parts) == 2 * len(listed) + 1, ran.stdout
         wrong = []
         for command, printed, code in zip(listed, parts[::2], parts[1::2], strict=False):
-            seen = [line for line in printed.splitlines() if not BAR.search(line)]
-            what = difference(command.shown, seen) if command.shown else None
-            if what is not None or code != "0":
+            if command.difference(printed) is not None or code != "0":
                 wrong.append(f"line {command.line}: {command.text} ended with {code}:\n{printed}")
         return wrong
 

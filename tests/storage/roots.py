@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from bento_service.catalogue.jobs.pruning import Missed
 from bento_service.storage.skips import Skips
 from tests.support.object_storage import BUCKET
@@ -27,6 +29,17 @@ def walked(roots, path=".", *, recursive=True, ignore=()):
 def read(roots, path):
     with roots.opened("pictures", path) as file:
         return file.stream.read()
+
+
+def check(roots, path):
+    roots.check(roots.locate(path))
+
+
+def assert_refused(roots, path, error, match=None):
+    """Assert that a path can be neither read, checked nor walked."""
+    for access in (read, check, walked):
+        with pytest.raises(error, match=match):
+            access(roots, path)
 
 
 def presence(roots, path, root="pictures"):

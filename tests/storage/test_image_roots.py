@@ -8,7 +8,7 @@ from bento_service.errors import Forbidden, PathNotFound
 from bento_service.settings import ImageRoot
 from bento_service.storage.image_roots import ImageRoots
 from tests.storage.conftest import write
-from tests.storage.roots import read, walked
+from tests.storage.roots import assert_refused, read, walked
 from tests.support.file_access import open_files
 
 
@@ -67,22 +67,12 @@ def test_an_absolute_path_is_opened_relative_to_the_root(roots, folder, outside)
 def test_the_error_for_a_missing_path_names_it(roots, folder):
     write(folder, "a.jpg")
     for path, missing in (("b.jpg", "b.jpg"), ("cats/b.jpg", "cats")):
-        with pytest.raises(PathNotFound, match=missing):
-            read(roots, path)
-        with pytest.raises(PathNotFound, match=missing):
-            roots.check(roots.locate(path))
-        with pytest.raises(PathNotFound, match=missing):
-            walked(roots, path)
+        assert_refused(roots, path, PathNotFound, match=missing)
 
 
 def test_a_name_that_is_too_long_is_not_found(roots):
     for path in ("n" * 300, "n" * 300 + "/a.jpg"):
-        with pytest.raises(PathNotFound):
-            read(roots, path)
-        with pytest.raises(PathNotFound):
-            roots.check(roots.locate(path))
-        with pytest.raises(PathNotFound):
-            walked(roots, path)
+        assert_refused(roots, path, PathNotFound)
 
 
 def test_the_error_for_a_missing_root_does_not_reveal_its_path(roots, folder):

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support.documents import blocks
 
 TOLERANCE = 0.03
-BAR = re.compile(r"\d%\||\[\d\d:\d\d, ")  # of progress
+_BAR = re.compile(r"\d%\||\[\d\d:\d\d, ")  # of progress
 
 
 @dataclass
@@ -22,6 +22,11 @@ class Command:
     text: str
     line: int
     shown: list[str] = field(default_factory=list)
+
+    def difference(self, printed: str) -> str | None:
+        """Return what was printed, without bars, if the document shows another output."""
+        lines = [line for line in printed.splitlines() if not _BAR.search(line)]
+        return difference(self.shown, lines) if self.shown else None
 
 
 def commands(page: Path) -> list[Command]:

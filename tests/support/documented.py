@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.console import BAR, Command, commands_in, difference
+from tests.support.console import Command, commands_in
 from tests.support.documents import PROJECT, blocks
 
 _SECONDS = 1800
@@ -45,8 +45,7 @@ class Reader:
         deadline = time.monotonic() + _AGAIN_SECONDS
         while True:
             code, printed = self._run(command.text, folder)
-            lines = [line for line in printed.splitlines() if not BAR.search(line)]
-            wrong = difference(command.shown, lines) if command.shown else None
+            wrong = command.difference(printed)
             # A reader repeats a command until its answer is right, such as a count during a job.
             if code == 0 and wrong is None:
                 return

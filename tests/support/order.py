@@ -16,8 +16,6 @@ RECORD = "lookalike/seconds_by_file"
 _UNKNOWN_SECONDS = (1e6, 5e5, 1e5, 1e4, 0.0)
 """The guesses for the first file with the model, files with a higher time limit, files with Milvus,
 other servers, and the rest."""
-_USUAL_LIMIT = 600.0
-"""The time limit of a test in pyproject.toml, in seconds."""
 _MODEL = {"models", "open_backend"}
 _MILVUS = {"new_milvus_server", "forge"}
 
@@ -78,8 +76,11 @@ def _fixtures(tests: Iterable[pytest.Item]) -> set[str]:
 
 def _is_long(tests: Iterable[pytest.Item]) -> bool:
     """Return whether a test is given more time than others."""
-    marks = (test.get_closest_marker("timeout") for test in tests)
-    return any(mark is not None and mark.args[0] > _USUAL_LIMIT for mark in marks)
+    return any(
+        mark.args[0] > float(test.config.getini("timeout"))
+        for test in tests
+        for mark in test.iter_markers("timeout")
+    )
 
 
 def _guessed(files: Mapping[str, Sequence[pytest.Item]]) -> dict[str, float]:

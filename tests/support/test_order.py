@@ -11,6 +11,9 @@ from tests.support.order import LongestFirst
 def pytest_configure(config):
     config.pluginmanager.register(LongestFirst(config))
 
+def pytest_addoption(parser):
+    parser.addini("timeout", "of pytest-timeout", default="600")
+
 @pytest.fixture
 def models():
     pass
