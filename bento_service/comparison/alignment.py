@@ -32,6 +32,8 @@ _LEAST_STEP = 2e-4
 _LEAST_HINT, _LEAST_PEAK, _LEAST_FIT = 0.3, 0.42, 0.65
 """The lowest correlations of a copy: at some scales of the coarse search, at all of them, and after
 the coarse steps."""
+_LEAST_LIKELY = 0.6
+"""The lowest hint of an orientation that is searched at all scales, divided by the best hint."""
 _LEAST_CORRELATION = 0.9
 """The lowest local correlation of equal detail."""
 _LEAST_CONTRAST = 4.0
@@ -76,16 +78,18 @@ class Pair:
     closeness: Closeness | None
 
 
-def _gaussian(side: int, sigma: float) -> _Floats:
+def gaussian_blur(side: int, sigma: float) -> _Floats:
     """Return a matrix (side, side) that blurs columns; rows near the edge are normalised."""
     places = np.arange(side)
     weights = np.exp(-0.5 * ((places[:, None] - places) / sigma) ** 2)
     blur: _Floats = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    # Products with subnormal numbers are slow, and too small to change a sum of levels.
+    blur[blur < np.finfo(np.float32).tiny] = 0
     return blur
 
 
-_BLURS = {side: _gaussian(side, side * 0.047) for side in (COARSE_SIDE, SIDE)}
-_WINDOW = _gaussian(SIDE, 1.5)
+_BLURS = {side: gaussian_blur(side, side * 0.047) for side in (COARSE_SIDE, SIDE)}
+_WINDOW = gaussian_blur(SIDE, 1.5)
 
 
 def align(pairs: Sequence[Pair]) -> list[Alignment]:
@@ -172,14 +176,18 @@ def _starts(fixed: _Floats, turned: _Floats) -> tuple[NDArray[np.intp], NDArray[
         The places of those that correlate, and the candidates of each of them: orientations
         (left, C), and maps (left, C, 2, 3).
     """
-    hints = best_at_some_scales(fixed, turned)  # most pairs of other pictures end here
-    promising = np.flatnonzero(hints >= _LEAST_HINT)
-    found = [(at, *candidates(fixed[at], turned[at])) for at in promising]
-    left = [one for one in found if one[1] >= _LEAST_PEAK]
-    if not left:
+    hints = best_at_some_scales(fixed, turned)
+    best = hints.max(axis=1)
+    found: list[tuple[np.intp, NDArray[np.intp], _Floats]] = []
+    for at in np.flatnonzero(best >= _LEAST_HINT):  # most pairs of other pictures end here
+        likely = np.flatnonzero(hints[at] >= _LEAST_LIKELY * best[at])
+        peak, tried, maps = candidates(fixed[at], turned[at, likely])
+        if peak >= _LEAST_PEAK:
+            found.append((at, likely[tried], maps))
+    if not found:
         return np.empty(0, np.intp), np.empty((0, CANDIDATES), np.intp), np.empty(0)
-    numbers, _, tried, starts = zip(*left, strict=True)
-    return np.array(numbers), np.stack(tried), np.stack(starts)
+    numbers, orientations, starts = zip(*found, strict=True)
+    return np.array(numbers), np.stack(orientations), np.stack(starts)
 
 
 def _grid(side: int) -> tuple[_Floats, _Floats]:

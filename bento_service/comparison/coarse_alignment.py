@@ -95,13 +95,14 @@ _PAIRS_AT_ONCE = 8  # more of them do not fit into a processor's cache
 
 
 def best_at_some_scales(fixed: _Floats, moving: _Floats) -> _Floats:
-    """Return the best correlations (N) at a fifth of the scales, as lower bounds.
+    """Return the best correlations (N, K) at a fifth of the scales, as lower bounds.
 
     It compares pictures (N, S, S) with others in K orientations, (N, K, S, S).
     """
     parts = [slice(at, at + _PAIRS_AT_ONCE) for at in range(0, len(fixed), _PAIRS_AT_ONCE)]
-    found = [_correlated(fixed[part], moving[part], _SOME)[1].max(axis=1) for part in parts]
-    return np.concatenate(found)
+    found = [_correlated(fixed[part], moving[part], _SOME)[1] for part in parts]
+    best: _Floats = np.concatenate(found).reshape(*moving.shape[:2], -1).max(axis=2)
+    return best
 
 
 def candidates(fixed: _Floats, moving: _Floats) -> tuple[float, NDArray[np.intp], _Floats]:

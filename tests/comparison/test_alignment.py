@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from bento_service.comparison.alignment import Pair, align
+from bento_service.comparison.alignment import Pair, align, gaussian_blur
 from bento_service.pictures.miniature import prints_of
 from bento_service.pictures.perceptual_hash import closeness
 from client_sdk import Orientation
@@ -119,3 +119,10 @@ def test_many_pairs_are_aligned_as_each_alone(photographs):
 def test_the_reverse_has_the_inverse_orientation(photograph):
     forth = aligned(photograph, photograph.transpose(Image.Transpose.ROTATE_90))
     assert forth.reversed().orientation is Orientation.TURNED_270
+
+
+@pytest.mark.parametrize(("side", "sigma"), [(32, 1.5), (64, 3.0), (64, 1.5)])
+def test_no_weight_of_a_blur_is_subnormal(side, sigma):  # a processor multiplies these slowly
+    blur = gaussian_blur(side, sigma)
+    assert blur[blur > 0].min() >= np.finfo(np.float32).tiny
+    assert blur.sum(axis=1) == pytest.approx(np.ones(side))
