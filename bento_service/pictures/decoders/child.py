@@ -18,6 +18,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -33,6 +34,7 @@ from client_sdk.decoding.errors import TooManyPixels
 _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 32
 _NICENESS = 10
+_AUTOGROUP_TRIES, _AUTOGROUP_SECONDS = 10, 0.02
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def main(arguments: list[str]) -> None:
     # The service limits parallel decoding, and each thread would need memory of its own.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     _limit(memory_bytes)
+    _yield_processor()
     channel = socket.socket(fileno=0)
     accepted, lane = _Caps(*numbers[:2]), _Caps(*numbers[2:])
     frames.send(channel.sendall, {"ready": True})
@@ -132,9 +135,26 @@ def _limit(memory_bytes: int) -> None:
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
     ):
         resource.setrlimit(kind, (most, most))
-    os.nice(_NICENESS)  # the service answers callers and has priority
     # If the machine runs out of memory, the kernel kills this process first.
     Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _yield_processor() -> None:
+    """Let the service and its embedder run first.
+
+    Linux may divide the processor equally among sessions, with niceness only within each one. So a
+    decoder has a session of its own, which is nice too.
+    """
+    os.nice(_NICENESS)
+    for _ in range(_AUTOGROUP_TRIES):
+        try:
+            Path("/proc/self/autogroup").write_text(str(_NICENESS))
+        except BlockingIOError:  # the kernel accepts a change every 0.1 s
+            time.sleep(_AUTOGROUP_SECONDS)
+        except OSError:  # this kernel has no such groups
+            return
+        else:
+            return
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ class DecoderProcess:
                 stdout=subprocess.DEVNULL,
                 cwd=_PACKAGES,
                 env=_ENVIRONMENT,
+                start_new_session=True,  # see `child._yield_processor`
             )
             on_failure.pop_all()
         self._channel = ours

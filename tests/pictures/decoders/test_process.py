@@ -228,3 +228,13 @@ def test_a_decoder_that_does_not_start_again_is_not_the_next_pictures_fault(
         decoders.decode(encoded(), side=16)
     monkeypatch.undo()
     assert decoders.decode(encoded(), side=16).width == 300
+
+
+def test_a_decoder_leaves_the_processor_to_the_service(opened):
+    (pid,) = opened().pids
+    assert psutil.Process(pid).nice() == psutil.Process().nice() + 10
+    own, decoders = (Path(f"/proc/{one}/autogroup") for one in ("self", pid))
+    if not own.exists():
+        pytest.skip("this kernel does not divide the processor among sessions")
+    assert decoders.read_text().endswith("nice 10\n")
+    assert decoders.read_text().split()[0] != own.read_text().split()[0]
