@@ -9,7 +9,6 @@ from bento_service.comparison.alignment import Pair, align
 from bento_service.comparison.stored_prints import closeness_by_id, stored_prints
 from bento_service.comparison.verdict import Likeness, Lines, by_score
 from bento_service.descriptors.version import Thresholds
-from bento_service.pictures.miniature import prints_of
 from bento_service.search.query import QueryPicture, RankedImage, SearchResult
 from bento_service.storage.digests import whole_digest
 from client_sdk.schemas.compare import Verdict
@@ -69,7 +68,7 @@ class HitVerdicts:
         if isinstance(query, int):
             first, fixed = prints.pop(query, (None, None))
         else:
-            first, fixed = prints_of(query.pixels)
+            first, fixed = query.prints
         closeness = closeness_by_id(first, {other: each for other, (each, _) in prints.items()})
         compared = {
             image_id: replace(likeness, closeness=closeness.get(image_id))

@@ -1,5 +1,6 @@
 """Searches by pictures, without blocking the event loop."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -67,9 +68,12 @@ class PictureSearcher(Searcher):
         # Waiting for a decoder must not starve searches that need none.
         began, picture = await run_sync(decode, limiter=self._decoding)
         decoded = time.perf_counter()
-        descriptors = await self.describer.describe(picture.pixels[np.newaxis])
-        described = time.perf_counter()
         shown = QueryPicture(picture.pixels, stream if region is None else None)
+        descriptors, _ = await asyncio.gather(
+            self.describer.describe(picture.pixels[np.newaxis]),
+            run_sync(lambda: shown.prints, limiter=self._threads),  # the hits are compared by them
+        )
+        described = time.perf_counter()
         result = await self._in_thread(lambda: self._by_descriptors(query, descriptors, shown))
         return replace(result, warnings=picture.warnings).with_stages(
             queue=1000 * (began - started) + result.stages_ms["queue"],

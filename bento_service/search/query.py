@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import BinaryIO, Self
 
 import numpy as np
@@ -12,6 +13,8 @@ from bento_service.filters.expressions import Expression
 from bento_service.gallery.cosines import Scored
 from bento_service.gallery.gallery import Neighbour
 from bento_service.gallery.index_types import IndexType
+from bento_service.pictures.miniature import Miniature, prints_of
+from bento_service.pictures.perceptual_hash import Hashes
 from bento_service.search.nearest import SearchMethod
 from bento_service.search.passing import passes
 from client_sdk.schemas.compare import Verdict
@@ -55,6 +58,11 @@ class QueryPicture:
 
     pixels: NDArray[np.uint8]
     file: BinaryIO | None
+
+    @cached_property
+    def prints(self) -> tuple[Hashes | None, Miniature]:
+        """Its hashes and its miniature; see `prints_of`."""
+        return prints_of(self.pixels)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 
 import numpy as np
 import pytest
@@ -14,9 +15,19 @@ from bento_service.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from bento_service.search import query
 from bento_service.search.query import Query
-from tests.search.searching import DIMENSION, SPACE, ids_of, random_units, unit
+from tests.search.searching import (
+    DIMENSION,
+    SPACE,
+    by_colour,
+    ids_of,
+    random_units,
+    searching,
+    unit,
+)
 from tests.support.pictures import png
+from tests.support.waiting import WAIT_SECONDS
 
 # Stored images as queries
 
@@ -68,6 +79,26 @@ def test_a_picture_finds_what_is_described_like_it(searcher, cats, add):
     assert result.lag == 2
     assert result.stages_ms.keys() == {"queue", "decode", "describe", "index", "join"}
     assert result.search_ms >= result.stages_ms["index"] + result.stages_ms["join"]
+
+
+def test_the_hashes_of_a_query_are_computed_while_it_is_described(
+    catalogue, gallery, cats, add, monkeypatch
+):
+    computed, prints_of = threading.Event(), query.prints_of
+
+    def noted(pixels):
+        computed.set()
+        return prints_of(pixels)
+
+    async def describe(images):
+        assert await asyncio.to_thread(computed.wait, WAIT_SECONDS)
+        return await by_colour(images)
+
+    monkeypatch.setattr(query, "prints_of", noted)
+    (red,) = add(cats, colour_units(RED))
+    searcher = searching(catalogue, gallery, describe)
+    result = asyncio.run(searcher.by_picture(Query("cats"), png("red")))
+    assert ids_of(result.hits) == [red]
 
 
 @pytest.fixture
