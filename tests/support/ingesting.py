@@ -20,7 +20,7 @@ from bento_service.ingest.starting.manifest_jobs import ManifestJobs
 from bento_service.ingest.worker.job_lists import Lists
 from bento_service.ingest.worker.reading import Reader
 from bento_service.ingest.worker.waiting import Waits
-from bento_service.ingest.worker.worker import Worker
+from bento_service.ingest.worker.worker import TURN, Worker
 from bento_service.requests import TrainRequest
 from bento_service.settings import ImageRoot
 from bento_service.storage.folder_blob_store import FolderBlobStore
@@ -58,6 +58,16 @@ class ColourEmbedder:
         self.waiting = 0
         self.not_ready = 0
         self.pause = 0.0
+
+    @classmethod
+    def waiting_after(cls, turns):
+        """Return one that waits for `go_on` once so many turns can be committed.
+
+        Turns are committed in order, and two later ones may be described before the last of them.
+        """
+        embedder = cls()
+        embedder.go_on, embedder.before_wait = asyncio.Event(), (turns + 2) * TURN
+        return embedder
 
     async def __call__(self, images):
         self.calls += 1

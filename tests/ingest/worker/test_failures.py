@@ -112,8 +112,7 @@ def test_a_job_left_from_another_model_fails_and_mixes_nothing(ingest):
     """The service was stopped in the middle of a job and started with a new model."""
     ingest.write_colours(30)
     job = ingest.train()
-    describe = ColourEmbedder()
-    describe.go_on, describe.before_wait = asyncio.Event(), TURN
+    describe = ColourEmbedder.waiting_after(1)
     ingest.work(describe, until=lambda: ingest.job(job).done > 0)
     before = len(ingest.images())
     ingest.work(space=replace(SPACE, model="vgg16:two", fingerprint="e" * 64))

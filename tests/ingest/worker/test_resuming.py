@@ -25,8 +25,7 @@ from tests.support.waiting import WAIT_SECONDS, wait_until_async
 def test_a_worker_that_was_stopped_is_followed_by_one_that_goes_on(ingest):
     ingest.write_colours(50)
     job = ingest.train()
-    describe = ColourEmbedder()
-    describe.go_on, describe.before_wait = asyncio.Event(), 2 * TURN
+    describe = ColourEmbedder.waiting_after(2)
     ingest.work(describe, until=lambda: ingest.job(job).done >= 2 * TURN)
     stopped = ingest.job(job)
     assert stopped.state is JobState.IN_PROGRESS
@@ -66,13 +65,11 @@ def test_a_killed_worker_is_followed_by_one_that_goes_on(tmp_path):
     before.catalogue.__exit__()
     script = f"""
         import sys
-        import asyncio
         sys.path.insert(0, {str(PROJECT)!r})
         from pathlib import Path
         from tests.support.ingesting import ColourEmbedder, Ingest
         ingest = Ingest(Path({str(tmp_path)!r}))
-        describe = ColourEmbedder()
-        describe.go_on, describe.before_wait = asyncio.Event(), {3 * TURN}
+        describe = ColourEmbedder.waiting_after(3)
         ingest.count_commit = lambda: print(ingest.catalogue.jobs.open()[0].done, flush=True)
         ingest.work(describe)
     """
@@ -129,8 +126,7 @@ def test_stopping_does_not_wait_for_a_long_walk(ingest):
 def test_a_canceled_job_stops_within_a_batch_and_ends_its_walk(ingest):
     ingest.write_colours(100)
     job = ingest.train()
-    describe = ColourEmbedder()
-    describe.go_on, describe.before_wait = asyncio.Event(), TURN
+    describe = ColourEmbedder.waiting_after(1)
 
     async def run():
         async with ingest.worker(describe) as worker:
@@ -181,8 +177,7 @@ def test_a_canceled_walk_ends_though_it_finds_nothing(ingest):
 def test_a_job_that_is_canceled_by_another_process_is_dropped_too(ingest):
     ingest.write_colours(60)
     job = ingest.train()
-    describe = ColourEmbedder()
-    describe.go_on, describe.before_wait = asyncio.Event(), TURN
+    describe = ColourEmbedder.waiting_after(1)
 
     async def run():
         async with ingest.worker(describe) as worker:
