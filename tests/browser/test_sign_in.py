@@ -119,6 +119,7 @@ def test_a_lost_session_is_asked_for_over_the_page_and_the_call_is_repeated(
         page.get_by_role("link", name="Search with coins.jpg").click()
         results = page.get_by_role("grid", name="Results").locator(".picture")
         expect(results.first).to_have_accessible_name(re.compile("coins.jpg"))
+        expect(results.nth(1)).to_be_visible()
         number = results.count()
 
         context.clear_cookies()
