@@ -44,9 +44,9 @@ def main() -> None:
     print(machine.described(), flush=True)
     files = list(pictures_in([options.folder]))[: options.photographs]
     copies, others = _pairs(files)
-    sides: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    sides: dict[str, Callable[[], AbstractContextManager[object]]] = {
         "the service": nullcontext,
-        "every orientation": _every_orientation,
+        "every orientation": lambda: mock.patch.object(alignment, "_LEAST_LIKELY", -np.inf),
         "subnormal weights": _subnormal_weights,
     }
     for name, pairs in {"copies": copies, "other photographs": others}.items():
@@ -86,12 +86,6 @@ def _prints(picture: bytes) -> _Prints:
 
 def _pair(first: _Prints, second: _Prints) -> alignment.Pair:
     return alignment.Pair(first[1], second[1], closeness(first[0], second[0]))
-
-
-@contextmanager
-def _every_orientation() -> Iterator[None]:
-    with mock.patch.object(alignment, "_LEAST_LIKELY", -np.inf):
-        yield
 
 
 @contextmanager
