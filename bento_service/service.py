@@ -29,7 +29,11 @@ from bento_service.serving.batching import (
     limit_waiting,
 )
 from bento_service.serving.embedder_entrance import EmbedderEntrance
-from bento_service.serving.process_environment import SERVING, end_with_parent
+from bento_service.serving.process_environment import (
+    SERVING,
+    end_with_parent,
+    release_freed_memory,
+)
 from bento_service.serving.request_overhead import cancel_timers, skip_unread_spans
 from bento_service.serving.start_checks import check_start
 from bento_service.settings import Settings, SettingsError
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 
 _MODEL_TAG = (Path(__file__).parent / "model_tag.txt").read_text().strip()
 _LONGER_SECONDS = 30
+_RELEASE_SECONDS = 10.0
 try:
     _SETTINGS = Settings.from_environment()
     _CHOICE = choose(_SETTINGS, Hardware.detect())
@@ -108,6 +113,7 @@ cast("Any", Vgg16Embedder).add_asgi_middleware(
 async def _opening() -> "AsyncIterator[Application]":
     from bento_service.assembly.opening import opened
     from bento_service.descriptors.model import find_versions
+    from bento_service.maintenance.periodic import periodic
     from bento_service.serving.remote_embedder import RemoteEmbedder
 
     service = bentoml.get_current_service()
@@ -116,6 +122,7 @@ async def _opening() -> "AsyncIterator[Application]":
     async with (
         RemoteEmbedder(url, versions, answer_seconds=REQUEST_SECONDS) as embedder,
         opened(_SETTINGS, _MODEL_TAG, versions, _CHOICE, embedder) as application,
+        periodic(release_freed_memory, seconds=_RELEASE_SECONDS, what="returning memory"),
     ):
         service.application, service.remote = application, embedder
         if _SETTINGS.log_level != "debug":

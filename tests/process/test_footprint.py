@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from bento_service.catalogue import Catalogue
 from bento_service.settings import Settings
 from client_sdk import Client
+from tests.support.indexes import commit, described, random_units
+from tests.support.waiting import wait_until
 
 PARENT, EMBEDDER, SERVICE = "parent", "vgg16-embedder", "lookalike"
 DECODERS = "decoders"
 DECODER_BYTES = 16 * 2**20
+ROWS = 5000
 LIBRARIES = {
     "numpy": {PARENT, EMBEDDER, SERVICE},
     "aiohttp": {EMBEDDER, SERVICE},
@@ -126,3 +130,30 @@ def test_arrow_takes_its_memory_from_the_same_allocator(processes):
 
     assert _printed(names, _environment(processes[SERVICE], "ARROW_")) == ["system"]
     assert _printed(names, {}) != ["system"]
+
+
+def _private_bytes(pid: int) -> int:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return 1024 * sum(map(int, re.findall(r"^Private_(?:Dirty|Clean): +(\d+) kB$", rollup, re.M)))
+
+
+def test_memory_that_milvus_lite_has_freed_goes_back_too(server, processes):
+    """It lies between blocks that are used, so the settings of the allocator do not help."""
+    few_rows = _private_bytes(processes[SERVICE])
+    server.stop()
+    with Catalogue.open(f"sqlite:///{server.data_dir}/catalogue.db") as catalogue:
+        collection = catalogue.collections.named("default")
+        version, dimension = collection.space.fingerprint, collection.space.dimension
+        vectors = random_units(ROWS, dimension)
+        pictures = {
+            f"{number}.png": described(str(number), {version: vector})
+            for number, vector in enumerate(vectors)
+        }
+        commit(catalogue, collection, pictures)
+    server.start()
+    with Client(server.url) as client:
+        wait_until(lambda: client.info().index_memory_bytes > vectors.nbytes)
+    (service,) = (pid for pid, line in server.processes().items() if _role(line) == SERVICE)
+
+    # Milvus Lite has each row, and so has the cache.
+    wait_until(lambda: _private_bytes(service) - few_rows < 3.75 * vectors.nbytes)
