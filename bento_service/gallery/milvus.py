@@ -78,10 +78,13 @@ def without_retries(client: MilvusClient) -> None:
 
 
 def load_lite() -> None:
-    """Import Milvus Lite, before the first client of a folder; repeated calls do nothing.
+    """Import Milvus Lite, before the first client of a folder; repeated calls do no harm.
 
     Without faiss it refuses every approximate index.
     """
     with Hiding("pandas", "faiss"):
         import milvus_lite  # noqa: F401
     load_pyarrow()
+    from bento_service.gallery.lite_segments import take_rows_in_arrow
+
+    take_rows_in_arrow()
