@@ -48,8 +48,8 @@ class AnswerMiddleware:
 
     A request gets an id, the caller's if well-formed, and the client's address behind a trusted
     proxy. Failures of other code are rewritten as problem documents. The answer gets the request
-    id, for known callers the service's version, and in a relative `Location` the proxy's prefix;
-    then it is counted, logged and audited.
+    id, for known callers the service's version, and a `Location` without a host but with the
+    proxy's prefix; then it is counted, logged and audited.
 
     Attributes:
         metrics: Counts requests and answers.
@@ -98,9 +98,8 @@ class AnswerMiddleware:
         headers["X-Request-ID"] = scope["lookalike_request_id"]
         if scope.get("caller") is not None:
             headers[VERSION_HEADER] = __version__
-        location = headers.get("location", "")
-        if prefix and location.startswith("/") and not location.startswith("//"):
-            headers["location"] = prefix + location
+        if location := headers.get("location"):
+            headers["location"] = _location(request, location, prefix)
         if self.metrics is not None:
             self.metrics.observe(scope, status, seconds)
         audit(request, status)
@@ -120,6 +119,16 @@ def _set_id(request: Request) -> None:
     request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
     request.scope["lookalike_request_id"] = request_id
     REQUEST_ID.set(request_id)
+
+
+def _location(request: Request, location: str, prefix: str) -> str:
+    """Return a `Location` of this service without its host, below a proxy's prefix.
+
+    Starlette's redirects name the scheme and the host of the connection, which may be a proxy's.
+    """
+    url = request.url
+    path = location.removeprefix(f"{url.scheme}://{url.netloc}")
+    return prefix + path if path.startswith("/") and not path.startswith("//") else location
 
 
 def _is_foreign(request: Request, message: Message) -> bool:
