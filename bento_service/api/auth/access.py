@@ -126,12 +126,20 @@ class Access:
         origin = request.headers.get("origin")
         if origin is None or origin in self._settings.cors_origins:
             return
-        hosts = (request.headers.get("host"), urlsplit(public_url(request)).netloc)
-        if urlsplit(origin).netloc not in hosts:
+        site = _site(origin)
+        if not site or site not in (request.headers.get("host"), _site(public_url(request))):
             raise Forbidden(
                 "a page of another site may not do this; the operator allows sites in "
                 "LOOKALIKE_CORS_ORIGINS"
             )
+
+
+def _site(url: str) -> str:
+    """Return the host and port of a URL, an empty string if it has none or is malformed."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
 
 
 def sender_of(request: Request) -> str:

@@ -40,6 +40,16 @@ async def test_a_page_of_another_site_changes_nothing_unless_it_is_allowed(origi
         assert answer.status_code == status
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:8001", "[", ""])
+@pytest.mark.parametrize(
+    "origin", ["http://[", "http://[x]", "http://", "null", "https://evil.example"]
+)
+async def test_a_malformed_origin_or_host_is_of_another_site(origin, host):
+    async with client(rules()) as http:
+        answer = await http.delete("/api/v2/session", headers={"Origin": origin, "Host": host})
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
 async def test_an_allowed_site_may_read_answers_and_another_may_not():
     async with client(rules(cors_origins=("https://shop.example",))) as http:
         asking = {"Access-Control-Request-Method": "POST", "Origin": "https://shop.example"}
