@@ -162,7 +162,8 @@ class FakeService(FakeComparing):
 
     def delete(self, request: httpx.Request) -> Answer:
         body = DeleteRequest.model_validate(parsed_json(request.content))
-        if [bool(body.ids), body.filter is not None, body.all].count(True) != 1:
+        named = [body.ids is not None, body.filter is not None, body.all]
+        if named.count(True) != 1 or body.ids == ():
             raise InvalidArgument(
                 "name what to delete, one of `ids`, `filter` and `all: true`; nothing was done"
             )

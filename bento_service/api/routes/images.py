@@ -92,7 +92,8 @@ def count(app: App, parameters: Parameters) -> Count:
 )
 def delete(app: App, body: Annotated[DeleteRequest, json_of(DeleteRequest)]) -> Deleted:
     """Delete images by id, those that pass a filter, or all of a collection."""
-    if [bool(body.ids), body.filter is not None, body.all].count(True) != 1:
+    named = [body.ids is not None, body.filter is not None, body.all]
+    if named.count(True) != 1 or body.ids == ():
         raise InvalidArgument(
             "name what to delete: one of `ids`, `filter` and `all: true`; nothing was done"
         )

@@ -40,6 +40,8 @@ PICTURE = {"file": ("x.jpg", b"hello")}
         ("POST", DELETE, {"json": {}}, 422, "invalid_argument"),
         ("POST", DELETE, {"json": {"ids": []}}, 422, "invalid_argument"),
         ("POST", DELETE, {"json": {"ids": [1], "all": True}}, 422, "invalid_argument"),
+        ("POST", DELETE, {"json": {"ids": [], "all": True}}, 422, "invalid_argument"),
+        ("POST", DELETE, {"json": {"ids": [], "filter": "a == 1"}}, 422, "invalid_argument"),
         ("POST", DELETE, {"json": {"all": True, "collection": "no"}}, 404, "collection_not_found"),
         ("GET", "/api/v2/count?collection=no", {}, 404, "collection_not_found"),
         ("GET", "/api/v2/process?job=no", {}, 404, "job_not_found"),
