@@ -70,7 +70,6 @@ class Access:
         try:
             scope["caller"] = self._caller(request)
         except LookalikeError as error:
-            _write(request, "-", error.status)
             refusal = answer_error(request, error)
             if isinstance(error, Unauthenticated):
                 refusal.headers["WWW-Authenticate"] = 'Bearer realm="lookalike"'
@@ -172,18 +171,11 @@ def _declared(route: object) -> Needs:
 def audit(request: Request, status: int) -> None:
     """Write an audit line for changes and refusals."""
     caller: Caller | None = request.scope.get("caller")
-    if caller is None:
+    if status not in (401, 403) and (caller is None or not _changes(request)):
         return
-    route = request.scope.get("route")  # none if the request was rejected before, as under load
-    changes = route is not None and May.SEARCH not in _declared(route).any_of
-    if status in (401, 403) or (request.method not in _SAFE and changes):
-        _write(request, caller.name, status)
-
-
-def _write(request: Request, name: str, status: int) -> None:
     _audit.info(
         "audit caller=%s from=%s %s %s %d request_id=%s",
-        name,
+        "-" if caller is None else caller.name,
         request.client.host if request.client else "-",
         request.method,
         # The raw path has no spaces and line breaks.
@@ -191,3 +183,9 @@ def _write(request: Request, name: str, status: int) -> None:
         status,
         request.scope.get("lookalike_request_id", "-"),
     )
+
+
+def _changes(request: Request) -> bool:
+    route = request.scope.get("route")  # none if the request was rejected before, as under load
+    is_write = request.method not in _SAFE
+    return is_write and route is not None and May.SEARCH not in _declared(route).any_of

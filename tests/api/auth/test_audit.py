@@ -34,3 +34,24 @@ async def test_the_audit_log_has_no_request_that_was_rejected_for_load(caplog):
             answer = await http.post(f"/api/v2/{path}", json={}, headers=bearer(Scope.TRAIN))
             assert answer.status_code == 429
     assert caplog.messages == []
+
+
+async def test_the_audit_log_has_no_request_that_its_caller_may_not_send_yet(caplog):
+    caplog.set_level(logging.INFO, "bento_service.audit")
+    async with client(rules(requests_per_second=0.001)) as http:
+        for status in (200, 429):
+            answer = await http.get("/openapi.json", headers=bearer(Scope.TRAIN))
+            assert answer.status_code == status
+    assert caplog.messages == []
+
+
+async def test_the_audit_log_has_each_sign_in_that_is_refused(caplog):
+    caplog.set_level(logging.INFO, "bento_service.audit")
+    async with client(rules()) as http:
+        await http.post("/api/v2/session", json={"token": TOKENS[Scope.SEARCH]})
+        await http.post("/api/v2/session", json={"token": "z" * 24})
+        await http.post("/api/v2/session", headers={"Origin": "https://evil.example"})
+    wrong, foreign = caplog.messages
+    assert re.match(r"audit caller=- from=\S+ POST /api/v2/session 401 request_id=\w+", wrong)
+    assert re.match(r"audit caller=- from=\S+ POST /api/v2/session 403 request_id=\w+", foreign)
+    assert "zzzz" not in caplog.text
