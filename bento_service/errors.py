@@ -108,7 +108,15 @@ class UrlUnreachable(LookalikeError, code="url_unreachable"):
 
 
 class Overloaded(LookalikeError, code="overloaded"):
-    """More requests are in flight than allowed."""
+    """More requests are in flight than allowed, or come from one caller.
+
+    Attributes:
+        retry_after: Seconds after which a retry is admitted; `None` if they are not known.
+    """
+
+    def __init__(self, detail: str, *, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class IndexUnavailable(LookalikeError, code="index_unavailable"):

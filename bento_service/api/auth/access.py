@@ -96,7 +96,8 @@ class Access:
         if wait := self._rates.wait(sender):
             raise Overloaded(
                 f"{caller.name} may send {self._settings.requests_per_second:g} requests a second; "
-                f"try again in {wait:.0f} s"
+                f"try again in {wait} s",
+                retry_after=wait,
             )
         return caller
 

@@ -1,5 +1,6 @@
 """Rate limits by a token bucket for each caller (Turner, 1986)."""
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -25,10 +26,10 @@ class Rates:
         self._clock = clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def wait(self, caller: str) -> float:
-        """Count a request and return 0, or return the seconds to wait without counting it."""
+    def wait(self, caller: str) -> int:
+        """Count a request and return 0, or return the whole seconds to wait without counting it."""
         if self._per_second is None:
-            return 0.0
+            return 0
         most = max(1.0, self._per_second * _BURST_SECONDS)
         now = self._clock()
         bucket = self._buckets.pop(caller, None) or _Bucket(most, now)
@@ -38,6 +39,6 @@ class Rates:
         if len(self._buckets) > _MAX_CALLERS:
             self._buckets.popitem(last=False)  # the least recently used
         if bucket.left < 1.0:
-            return (1.0 - bucket.left) / self._per_second
+            return math.ceil((1.0 - bucket.left) / self._per_second)
         bucket.left -= 1.0
-        return 0.0
+        return 0

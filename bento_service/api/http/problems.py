@@ -18,6 +18,7 @@ from bento_service.errors import (
     InvalidArgument,
     LookalikeError,
     NotReady,
+    Overloaded,
     TimeExceeded,
     TooLarge,
 )
@@ -66,7 +67,10 @@ def answer(request: Request, status: int, code: str, title: str, detail: str) ->
 
 def answer_error(request: Request, error: LookalikeError) -> Response:
     """Return the answer for an error of the service."""
-    return answer(request, error.status, error.code, error.title, str(error))
+    refusal = answer(request, error.status, error.code, error.title, str(error))
+    if isinstance(error, Overloaded) and error.retry_after is not None:
+        refusal.headers["Retry-After"] = str(error.retry_after)
+    return refusal
 
 
 def answer_status(request: Request, status: int, detail: str) -> Response:

@@ -197,6 +197,16 @@ async def test_the_rate_limit_delays_only_its_caller():
         assert other.status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/api/v2/count", "/api/v1/process"])
+async def test_a_caller_over_the_rate_limit_learns_when_to_come_again(path):
+    async with client(rules(requests_per_second=1e-5)) as http:
+        await http.get(path, headers=bearer(Scope.TRAIN))
+        late = await http.get(path, headers=bearer(Scope.TRAIN))
+    assert late.status_code == 429
+    assert 50_000 < int(late.headers["retry-after"]) <= 100_000
+    assert f"; try again in {late.headers['retry-after']} s" in late.text
+
+
 async def test_the_page_forbids_foreign_code():
     async with client(rules()) as http:
         policy = (await http.get("/")).headers["content-security-policy"]
