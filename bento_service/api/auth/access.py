@@ -86,7 +86,8 @@ class Access:
             Overloaded: The caller exceeds the rate limit.
         """
         self._check_origin(request)
-        path = request.url.path
+        # Routes match this path; that of `request.url` has no line breaks and depends on `Host`.
+        path = request.scope["path"]
         if path in _PUBLIC or path.startswith("/static/"):
             return None
         caller = self._authenticate(request)

@@ -99,7 +99,8 @@ def answer_defect(request: Request, error: Exception) -> Response:
 
 def is_line_route(request: Request) -> bool:
     """Return true if the route's failures are one line of text, as in version 1."""
-    return request.url.path.startswith(_LINE_ROUTES)
+    path: str = request.scope["path"]
+    return path.startswith(_LINE_ROUTES)
 
 
 def explained(errors: Sequence[Any]) -> str:

@@ -141,7 +141,7 @@ def _is_foreign(request: Request, message: Message) -> bool:
 def _translation(request: Request, message: Message) -> ASGIApp:
     """Return a problem document in place of an answer with that status."""
     detail = "the request cannot be answered; /openapi.json lists the routes"
-    if request.url.path in PROBES:
+    if request.scope["path"] in PROBES:
         detail = "the service is not available; see /metrics and its log"
     ours = answer_status(request, message["status"], detail)
     given = Headers(raw=message.get("headers", []))
