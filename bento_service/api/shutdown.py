@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_STOPS = (signal.SIGTERM, signal.SIGINT)
+_STOPS: tuple[int, ...] = (signal.SIGTERM, signal.SIGINT)
 _Handler = Callable[[int, FrameType | None], object]
 
 
@@ -22,28 +22,19 @@ def on_shutdown(stop: Callable[[], object]) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    handlers = {number: _chained(loop, stop, number) for number in _STOPS}
-    chained = {number: handler for number, handler in handlers.items() if handler is not None}
-    former = {number: signal.signal(number, handler) for number, handler in chained.items()}
+    former: dict[int, _Handler] = {}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop)
+        former[number](number, frame)
+
+    for number in _STOPS:
+        if callable(handler := signal.getsignal(number)):
+            former[number] = handler
+            signal.signal(number, handle)
     try:
         yield
     finally:
-        for number, handler in chained.items():
-            if signal.getsignal(number) is handler:
-                signal.signal(number, former[number])
-
-
-def _chained(
-    loop: asyncio.AbstractEventLoop, stop: Callable[[], object], number: signal.Signals
-) -> _Handler | None:
-    """Return a handler that calls `stop` and then the former handler, if there is one in Python."""
-    before = signal.getsignal(number)
-    if not callable(before):
-        return None
-    others: _Handler = before
-
-    def handle(received: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop)
-        others(received, frame)
-
-    return handle
+        for number, handler in former.items():
+            if signal.getsignal(number) is handle:
+                signal.signal(number, handler)
