@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, JsonValue
 from starlette.datastructures import FormData, UploadFile
 
-from bento_service.api.http.form_files import MultipartForm
+from bento_service.api.http.form_files import multipart_form
 from bento_service.api.http.problems import parsed_json
 from bento_service.application import Application
 from bento_service.errors import BadRequest, InvalidArgument, NotReady
@@ -71,7 +71,8 @@ async def form_body(request: Request) -> AsyncIterator[FormData]:
     limits = {"max_fields": _MAX_FIELDS, "max_files": _MAX_FILES, "max_part_size": _MAX_FIELD_BYTES}
     kind = request.headers.get("content-type", "").lower()
     is_multipart = kind.startswith(_MULTIPART)
-    async with MultipartForm(request, **limits) if is_multipart else request.form(**limits) as form:
+    body = multipart_form(request, **limits) if is_multipart else request.form(**limits)
+    async with body as form:
         yield form
 
 

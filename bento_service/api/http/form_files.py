@@ -8,6 +8,8 @@ import errno
 import io
 import os
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
 
@@ -126,34 +128,24 @@ def sent_name(disposition: bytes) -> bytes | None:
     return None
 
 
-class MultipartForm:
-    """A multipart body as an `async with` block; its files are deleted at the end."""
+@asynccontextmanager
+async def multipart_form(request: Request, **limits: int) -> AsyncIterator[FormData]:
+    """Read a multipart body; its files are deleted at the end of the block.
 
-    def __init__(self, request: Request, **limits: int) -> None:
-        """Set the request, and Starlette's `max_files`, `max_fields` and `max_part_size`."""
-        self._request = request
-        self._limits = limits
-        self._shared = TemporaryFile(buffering=0)  # noqa: SIM115 - closed at the end of the form
+    Args:
+        request: The request with the body.
+        limits: Starlette's `max_files`, `max_fields` and `max_part_size`.
 
-    async def __aenter__(self) -> FormData:
-        """Read the form.
-
-        Raises:
-            BadRequest: The body is no form, or exceeds a limit.
-            StorageFull: See `FormFile.write`.
-        """
-        request = self._request
-        parser = _Parser(request.headers, request.stream(), shared=self._shared, **self._limits)
+    Raises:
+        BadRequest: The body is no form, or exceeds a limit.
+        StorageFull: See `FormFile.write`.
+    """
+    with TemporaryFile(buffering=0) as shared:
+        parser = _Parser(request.headers, request.stream(), shared=shared, **limits)
         try:
-            return await parser.parse()
+            form = await parser.parse()
         except (MultiPartException, ValueError) as error:
             # A charset that Python knows but Starlette does not expect raises ValueError.
-            self._shared.close()
             reason = getattr(error, "message", "its charset does not fit")
             raise BadRequest(f"the form cannot be read: {reason}") from error
-        except BaseException:
-            self._shared.close()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._shared.close()
+        yield form
