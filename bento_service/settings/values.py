@@ -3,10 +3,9 @@
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from bento_service.settings.root_list import ADDRESS, ConfiguredRoot, parse_roots, split_list
+from bento_service.settings.root_list import ADDRESS, parse_roots, split_list
 
 _CREDENTIALS = re.compile(r"(?<=[/'])[^/@\s']+@")
 MILVUS_SCHEMES = ("http://", "https://", "tcp://")
@@ -38,12 +37,8 @@ def checked_storage(value: str) -> str:
 
 
 def parsed_roots(value: object) -> object:
-    """Parse image roots from text or paths."""
-    if isinstance(value, str):
-        return parse_roots(value)
-    if isinstance(value, tuple):
-        return tuple(ConfiguredRoot(root) if isinstance(root, Path) else root for root in value)
-    return value
+    """Parse image roots from text."""
+    return parse_roots(value) if isinstance(value, str) else value
 
 
 def split_at_colons(value: object) -> object:
