@@ -14,11 +14,16 @@ class JsonError(ValueError):
     """Invalid or rejected JSON. The message is a predicate, for a subject such as `the body`."""
 
 
-def read_json(text: str | bytes) -> Any:
+def read_json(text: str | bytes, *, lone_surrogates: bool = False) -> Any:
     """Return the value of a JSON text.
 
+    Args:
+        text: The JSON text.
+        lone_surrogates: If true, accept half surrogate pairs, by which Python writes those bytes of
+            a file name that are not UTF-8.
+
     Raises:
-        JsonError: It is no JSON, nests too deeply or holds too many values.
+        JsonError: It is no JSON, nests too deeply, holds too many values or half a surrogate pair.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     # Each value but the first follows one of these characters, which also count in strings.
@@ -33,7 +38,18 @@ def read_json(text: str | bytes) -> Any:
         raise JsonError("is not JSON") from error
     if opened > MAX_DEPTH:
         _check_depth(value)
+    if not lone_surrogates and (b"\\u" in raw or b"\xed" in raw) and not is_unicode(value):
+        raise JsonError("holds half a surrogate pair, which is not text")
     return value
+
+
+def is_unicode(value: Any) -> bool:
+    """Return true if no string in a JSON value has half a surrogate pair, which UTF-8 lacks."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _TOO_DEEP = f"has more than {MAX_DEPTH} lists and objects inside each other"

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -24,6 +25,21 @@ def test_the_number_of_values_is_limited():
     for many in ("[" + "1," * MAX_VALUES + "1]", "[" + "[]," * MAX_VALUES + "[]]"):
         with pytest.raises(JsonError, match=f"more than {MAX_VALUES}"):
             read_json(many)
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', r'{"\uDFFF": 1}', '["\udc80"]', b'"\xed\xa0\x80"'])
+def test_half_a_surrogate_pair_is_refused(text):
+    with pytest.raises(JsonError, match="half a surrogate pair"):
+        read_json(text)
+
+
+def test_whole_surrogate_pairs_and_escaped_backslashes_are_read():
+    assert read_json(r'["\ud83d\ude00", "\\ud800", "\u00e9"]') == ["😀", r"\ud800", "é"]
+    assert read_json('"\N{HANGUL SYLLABLE HA}"') == "\N{HANGUL SYLLABLE HA}"
+
+
+def test_a_name_of_a_file_may_have_bytes_that_are_not_utf_8():
+    assert read_json(r'"caf\udce9"', lone_surrogates=True) == os.fsdecode(b"caf\xe9")
 
 
 @pytest.mark.parametrize("text", ["", "{", "NaN", "[Infinity]", "'a'", b"\xff", "1" * 5000, "\0"])

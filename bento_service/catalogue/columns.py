@@ -1,5 +1,6 @@
 """Column types, names of constraints, and options that several tables use."""
 
+import json
 import os
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,17 @@ class FilePath(TypeDecorator[str]):
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
         """Convert a value from the database."""
         return None if value is None else os.fsdecode(value)
+
+
+def stored_json(text: str | bytes) -> Any:
+    """Return a JSON value of the database, with `?` for each half of a surrogate pair.
+
+    No answer could carry one, and earlier releases stored them.
+    """
+    value = json.loads(text)
+    if (r"\ud" in text) if isinstance(text, str) else (rb"\ud" in text):
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
 
 
 class Moment(TypeDecorator[datetime]):

@@ -29,6 +29,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.schema import Table
 
+from bento_service.catalogue.columns import stored_json
 from bento_service.catalogue.migration import migrate
 from bento_service.errors import CatalogueUnavailable, StorageFull
 
@@ -54,7 +55,9 @@ class Database:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self._engine: Engine = create_engine(parsed, pool_pre_ping=parsed.host is not None)
+        self._engine: Engine = create_engine(
+            parsed, pool_pre_ping=parsed.host is not None, json_deserializer=stored_json
+        )
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _set_up_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)

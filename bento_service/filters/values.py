@@ -105,8 +105,11 @@ def attributes(metadata: Mapping[str, Any]) -> Iterator[Attribute]:
 
 
 def check_metadata(metadata: Mapping[str, Any]) -> None:
-    """Raise `InvalidArgument` if metadata has too many values or bytes, or too long a key."""
-    size = len(json.dumps(metadata, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    """Raise `InvalidArgument` if metadata is too large, has too long a key or is not Unicode."""
+    try:
+        size = len(json.dumps(metadata, ensure_ascii=False).encode())
+    except UnicodeEncodeError as error:
+        raise InvalidArgument("metadata: holds half a surrogate pair, which is not text") from error
     if size > MAX_BYTES:
         raise InvalidArgument(
             f"metadata: has {size} bytes as JSON, at most {MAX_BYTES} are kept with an image; "

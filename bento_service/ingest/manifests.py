@@ -105,7 +105,8 @@ def _decoded(line: bytes) -> str:
 
 def _json_object(line: str) -> Mapping[str, Any]:
     try:
-        value = read_json(line)
+        # A path may have bytes that are not UTF-8; `check_metadata` checks the metadata.
+        value = read_json(line, lone_surrogates=True)
     except JsonError as error:
         raise _fault(str(error)) from error
     if not isinstance(value, dict):

@@ -24,6 +24,24 @@ def test_deep_and_wide_json_is_a_400_at_once(http, path, body):
     assert line.status_code in (400, 404)
 
 
+@pytest.mark.parametrize(
+    "body", [r'{"metadata": {"a": "\ud800"}}', r'{"\ud800": 1}', r'{"Table": "\udfff"}']
+)
+@pytest.mark.parametrize(
+    "path", ["v2/train", "v2/search", "v2/delete", "v2/count", "v1/train", "v1/count", "v1/delete"]
+)
+def test_half_a_surrogate_pair_is_a_400(http, path, body):
+    assert http.post(f"/api/{path}", content=body).status_code == 400
+    assert http.patch("/api/v2/images/1", content=body).status_code == 400
+
+
+def test_metadata_in_a_form_has_no_half_surrogate_pair(http):
+    form = {"files": ("x.png", b"x")}
+    answer = http.post("/api/v2/train", files=form, data={"metadata": r'{"a": "\ud800"}'})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_argument")
+    assert "half a surrogate pair" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("metadata", ["[" * 100_000, '{"a":' * 40 + "1" + "}" * 40])
 def test_metadata_in_a_form_is_as_shallow(http, metadata):
     form = {"files": ("x.png", b"x")}

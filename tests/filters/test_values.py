@@ -91,5 +91,11 @@ def test_metadata_that_is_too_long_is_refused_with_the_limit(metadata, said):
         check_metadata(metadata)
 
 
+@pytest.mark.parametrize("metadata", [{"a": "\ud800"}, {"\udfff": 1}, {"a": [{"b": "\udc80"}]}])
+def test_metadata_that_is_not_unicode_is_refused(metadata):
+    with pytest.raises(InvalidArgument, match="half a surrogate pair"):
+        check_metadata(metadata)
+
+
 def test_metadata_may_be_as_long_as_the_limits_say():
     check_metadata({"k" * 255: "x" * 65_000})

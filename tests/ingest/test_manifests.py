@@ -1,5 +1,6 @@
 import io
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -136,6 +137,13 @@ def test_an_endless_line_is_skipped_without_keeping_it_in_memory():
 def test_a_line_that_is_not_utf_8_is_reported():
     assert read(b'{"path": "a.jpg"}\n{"path": "\xff.jpg"}\n')[0] == Addition(1, "a.jpg")
     assert "UTF-8" in reasons(b'{"path": "a.jpg"}\n{"path": "\xff.jpg"}\n')[2]
+
+
+def test_a_path_may_have_escaped_bytes_that_are_not_utf_8_but_metadata_may_not():
+    path = os.fsdecode(b"caf\xe9.jpg")
+    assert read(json.dumps({"path": path})) == [Addition(1, path)]
+    line = json.dumps({"path": "a.jpg", "metadata": {"name": path}})
+    assert "half a surrogate pair" in reasons(line)[1]
 
 
 def test_invalid_metadata_is_refused_for_its_line():
