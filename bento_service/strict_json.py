@@ -1,6 +1,7 @@
 """A parser of untrusted JSON with limits on its depth and its number of values."""
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ def read_json(text: str | bytes, *, lone_surrogates: bool = False) -> Any:
     if opened + raw.count(b",") > MAX_VALUES:
         raise JsonError(f"holds more than {MAX_VALUES} values")
     try:
-        value = json.loads(raw, parse_constant=_no_constant)
+        value = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError as error:
         raise JsonError(_TOO_DEEP) from error
     except ValueError as error:
@@ -68,6 +69,14 @@ def _containers(value: Any) -> Iterator[Any]:
     """Yield the lists and objects in a list or an object."""
     children = value.values() if isinstance(value, dict) else value
     return (child for child in children if isinstance(child, dict | list))
+
+
+def _finite(text: str) -> float:
+    """Return the number of a text, or raise `ValueError` if it is too large, such as `1e999`."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
+    return number
 
 
 def _no_constant(name: str) -> float:

@@ -6,7 +6,7 @@ import pytest
 from bento_service.strict_json import MAX_DEPTH, MAX_VALUES, JsonError, read_json
 
 
-@pytest.mark.parametrize("value", [None, 1, "é", [], {}, {"a": [1, {"b": None}]}, "[" * 100])
+@pytest.mark.parametrize("value", [None, 1, 1e308, "é", [], {}, {"a": [1, {"b": None}]}, "[" * 100])
 def test_small_documents_are_read(value):
     assert read_json(json.dumps(value)) == read_json(json.dumps(value).encode()) == value
 
@@ -42,7 +42,10 @@ def test_a_name_of_a_file_may_have_bytes_that_are_not_utf_8():
     assert read_json(r'"caf\udce9"', lone_surrogates=True) == os.fsdecode(b"caf\xe9")
 
 
-@pytest.mark.parametrize("text", ["", "{", "NaN", "[Infinity]", "'a'", b"\xff", "1" * 5000, "\0"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "NaN", "[Infinity]", "1e999", '{"a": -1.5E400}', "'a'", b"\xff", "1" * 5000, "\0"],
+)
 def test_invalid_json_is_refused(text):
     with pytest.raises(JsonError, match="is not JSON"):
         read_json(text)

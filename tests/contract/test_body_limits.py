@@ -14,7 +14,9 @@ def _no_traceback_in_the_log(server):
 
 
 @pytest.mark.parametrize("path", ["train", "search", "delete", "count", "collections"])
-@pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 100_000, DEEP, WIDE, '{"a": NaN}'])
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"a":' * 100_000, DEEP, WIDE, '{"a": NaN}', '{"a": 1e999}']
+)
 def test_deep_and_wide_json_is_a_400_at_once(http, path, body):
     headers = {"Content-Type": "application/json"}
     answer = http.post(f"/api/v2/{path}", content=body, headers=headers)
