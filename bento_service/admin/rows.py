@@ -1,6 +1,5 @@
 """Checked rows of a file to import; nothing in the file is trusted."""
 
-import json
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,6 +16,7 @@ from bento_service.errors import InvalidArgument
 from bento_service.filters.values import MAX_KEY, check_metadata
 from bento_service.pictures import miniature, perceptual_hash
 from bento_service.storage.digests import is_digest
+from bento_service.strict_json import JsonError, read_json
 
 UNIT_TOLERANCE = 1e-3
 """The most that the length of a stored descriptor differs from 1."""
@@ -80,16 +80,25 @@ def _image(row: dict[str, Any], descriptors: dict[str, NDArray[np.float32]]) -> 
     perceptual_hash.restored(row.get("hashes"))
     if row.get("miniature") is not None:
         miniature.restored(row["miniature"])
-    text = row["metadata"]
-    metadata = json.loads(text)
-    if not isinstance(metadata, dict) or not isinstance(row["created_at"], datetime):
-        raise TypeError("its metadata is no JSON object, or created_at is no timestamp")
-    if len(text) > MAX_KEY:  # a shorter text exceeds none of the limits
-        check_metadata(metadata)
+    metadata = _metadata(row["metadata"])
+    if not isinstance(row["created_at"], datetime):
+        raise TypeError("created_at is no timestamp")
     del row["id"], row["metadata"]
     sources, created_at = tuple(map(_source, row.pop("sources"))), row.pop("created_at")
     described = Described(**row, descriptors=descriptors)
     return NewImage(described, metadata, created_at, sources)
+
+
+def _metadata(text: str) -> dict[str, Any]:
+    try:
+        metadata = read_json(text)
+    except JsonError as error:
+        raise ValueError(f"its metadata {error}") from error
+    if not isinstance(metadata, dict):
+        raise TypeError("its metadata is no JSON object")
+    if len(text) > MAX_KEY:  # a shorter text exceeds none of the limits
+        check_metadata(metadata)
+    return metadata
 
 
 def _source(source: dict[str, Any]) -> SourceRecord:

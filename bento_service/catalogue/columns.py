@@ -33,13 +33,18 @@ class FilePath(TypeDecorator[str]):
         return None if value is None else os.fsdecode(value)
 
 
-def stored_json(text: str | bytes) -> Any:
-    """Return a JSON value of the database, with `?` for each half of a surrogate pair.
+_STORED = json.JSONDecoder(parse_constant=lambda _: None)
 
-    No answer could carry one, and earlier releases stored them.
+
+def stored_json(stored: str | bytes) -> Any:
+    """Return a JSON value of the database as answers can carry it.
+
+    Earlier releases stored halves of surrogate pairs, which become `?`, and infinite numbers, which
+    become null.
     """
-    value = json.loads(text)
-    if (r"\ud" in text) if isinstance(text, str) else (rb"\ud" in text):
+    text = stored if isinstance(stored, str) else stored.decode()
+    value = _STORED.decode(text)
+    if r"\ud" in text:
         return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     return value
 

@@ -42,6 +42,14 @@ def no_object(rows):
     rows[7]["metadata"] = "[1, 2]"
 
 
+def infinite_number(rows):
+    rows[7]["metadata"] = '{"a": Infinity}'
+
+
+def half_a_surrogate_pair(rows):
+    rows[7]["metadata"] = r'{"a": "\ud800"}'
+
+
 def unknown_kind(rows):
     rows[7]["sources"][0]["kind"] = "dream"
 
@@ -62,6 +70,8 @@ def no_pixels(rows):
         not_a_digest,
         nothing_at_all,
         no_object,
+        infinite_number,
+        half_a_surrogate_pair,
         unknown_kind,
         no_pixels,
         too_many_values,
@@ -75,8 +85,9 @@ def test_a_file_with_one_bad_row_imports_nothing(other, file, damage):
 
     rewritten(file, change)
 
-    other.refused("import", file, "--collection", "main")
+    message = other.refused("import", file, "--collection", "main")
 
+    assert "cannot be imported" in message
     assert other.sql("SELECT count(*) FROM images") == [(0,)]
     assert other.sql("SELECT name FROM collections") == [("default",)]
 
