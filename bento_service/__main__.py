@@ -145,9 +145,7 @@ def _serve(settings: Settings, environment: Mapping[str, str], images: Sequence[
     token = ""
     if images and Tokens(settings.tokens, settings.tokens_file).are_required:
         token = secrets.token_hex(32)
-        digest = hashlib.sha256(token.encode()).hexdigest()
-        own_line = f"make-run search,train sha256:{digest}"
-        environment[f"{PREFIX}TOKENS"] = ";".join(filter(None, (settings.tokens, own_line)))
+        environment |= token_settings(settings, token)
     if os.fork() == 0:
         with suppress(KeyboardInterrupt):
             _welcome(server, _Own(own_url(settings), settings.tls_certificate, token), images)
@@ -160,6 +158,16 @@ def _serve(settings: Settings, environment: Mapping[str, str], images: Sequence[
     # In this process, because one that only waits for the server would use 20 MiB.
     runpy.run_module("bentoml", run_name="__main__", alter_sys=True)
     return 0
+
+
+def token_settings(settings: Settings, token: str) -> dict[str, str]:
+    """Return the settings of a server that also accepts a token of this start."""
+    own_line = f"make-run search,train sha256:{hashlib.sha256(token.encode()).hexdigest()}"
+    named = {f"{PREFIX}TOKENS": ";".join(filter(None, (settings.tokens, own_line)))}
+    if settings.tokens_file is not None:
+        # With LOOKALIKE_TOKENS, the server would not read the file of LOOKALIKE_FIRST_TOKEN.
+        named[f"{PREFIX}TOKENS_FILE"] = str(settings.tokens_file)
+    return named
 
 
 def own_url(settings: Settings) -> str:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from bento_service.__main__ import token_settings
 from bento_service.api.auth.tokens import Scope, Tokens
 from bento_service.serving import start_checks
 from bento_service.serving.start_checks import check_start
@@ -32,6 +33,22 @@ def test_the_first_token_is_made_once_printed_once_and_allows_everything(tmp_pat
     assert caller.may(Scope.ADMIN)
     assert settings.tokens_file == tmp_path / "tokens"
     assert (tmp_path / "tokens").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_server_with_a_token_of_its_own_start_accepts_the_first_token_too(tmp_path, capsys):
+    settings = read(tmp_path, **MADE)
+    check_start(settings)
+    (first,) = set(re.findall(r"\b[0-9a-f]{32}\b", capsys.readouterr().err))
+
+    added = {
+        name.removeprefix("LOOKALIKE_"): value
+        for name, value in token_settings(settings, "the-token-of-this-start").items()
+    }
+    server = read(tmp_path, **MADE, **added)
+
+    tokens = Tokens(server.tokens, server.tokens_file)
+    assert tokens.caller(first).may(Scope.ADMIN)
+    assert tokens.caller("the-token-of-this-start").may(Scope.TRAIN)
 
 
 def test_a_first_token_that_was_written_by_hand_is_kept(tmp_path, capsys):
