@@ -109,6 +109,8 @@ def _is_whole(stored: BlobStore, digest: str) -> bool:
 def _restore_catalogue(settings: Settings, copy: Path, database: Path) -> None:
     database.parent.mkdir(parents=True, exist_ok=True)
     incoming = database.with_name(f"{database.name}.incoming")
+    # SQLite would apply the log of an interrupted restore to this copy.
+    _remove_logs(incoming)
     shutil.copyfile(copy, incoming)
     with copy_opened(incoming) as connection:
         migrate(connection)  # the backup may be of an older release
@@ -127,7 +129,11 @@ def _fold_log(database: Path) -> None:
     if database.exists():
         with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(database)) as old:
             old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for suffix in ("-wal", "-shm"):
+    _remove_logs(database)
+
+
+def _remove_logs(database: Path) -> None:
+    for suffix in ("-journal", "-wal", "-shm"):
         database.with_name(database.name + suffix).unlink(missing_ok=True)
 
 

@@ -1,6 +1,8 @@
 """`restore` of a backup into an empty or a filled data folder."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import alembic.command
@@ -56,6 +58,27 @@ def test_a_killed_restore_can_be_repeated(place, target, emptied):
         emptied.killed_admin(0.02 * (step + 1), "restore", target, "--force")
 
     assert emptied.admin("restore", target, "--force")[0] == 0
+    assert emptied.serving("state") == before
+
+
+def test_the_journal_of_another_killed_restore_does_not_change_the_catalogue(
+    place, target, emptied
+):
+    before = place.serving("state")
+    place.admin("backup", target)
+    emptied.data.mkdir(parents=True)
+    incoming = emptied.data / "catalogue.db.incoming"
+    with closing(sqlite3.connect(incoming, isolation_level=None)) as other:
+        other.execute("CREATE TABLE pages AS SELECT randomblob(9000) AS page")
+        # Without synchronisation, the journal is complete before the transaction ends.
+        other.execute("PRAGMA synchronous = OFF")
+        other.execute("BEGIN")
+        other.execute("UPDATE pages SET page = randomblob(9000)")
+        journal = Path(f"{incoming}-journal").read_bytes()
+    Path(f"{incoming}-journal").write_bytes(journal)
+
+    assert emptied.admin("restore", target, "--force")[0] == 0
+
     assert emptied.serving("state") == before
 
 
