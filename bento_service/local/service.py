@@ -5,7 +5,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import Any
 from urllib.parse import unquote_to_bytes
 from weakref import WeakSet, ref
 
@@ -44,6 +46,8 @@ class LocalService:
         try:
             opened.result()
         except BaseException:
+            if not opened.cancel():
+                self.abandon()
             self._thread.join(_CLOSE_SECONDS)
             raise
         _close_at_exit(ref(self))
@@ -51,15 +55,25 @@ class LocalService:
     async def _live(self, opened: "Future[None]") -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        opened.add_done_callback(partial(self._end_opening, asyncio.current_task()))
         try:
             async with self._surface.router.lifespan_context(self._surface):
-                opened.set_result(None)
+                if opened.set_running_or_notify_cancel():
+                    opened.set_result(None)
                 await self._stop.wait()
                 await self._end_exchanges()
+        except asyncio.CancelledError:
+            if not opened.cancelled():
+                raise
         except Exception as error:
             if opened.done():
                 raise
             opened.set_exception(error)
+
+    def _end_opening(self, opening: "asyncio.Task[Any] | None", opened: "Future[None]") -> None:
+        """Cancel the opening if its caller no longer waits for it, as after an interrupt."""
+        if opening is not None and opened.cancelled():
+            self._loop.call_soon_threadsafe(opening.cancel)
 
     async def _end_exchanges(self) -> None:
         running = [asyncio.wrap_future(exchange.running) for exchange in tuple(self._exchanges)]
@@ -114,8 +128,9 @@ class LocalService:
 
     def abandon(self) -> None:
         """Ask the service to end without waiting."""
-        if os.getpid() == self._process and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stop.set)
+        if os.getpid() == self._process:
+            with suppress(RuntimeError):  # its loop is closed
+                self._loop.call_soon_threadsafe(self._stop.set)
 
 
 def _close_at_exit(service: "ref[LocalService]") -> None:

@@ -1,14 +1,18 @@
 """Opening and closing of `Client.local`: its data folder, processes and threads."""
 
+import asyncio
 import contextlib
 import gc
 import threading
+from concurrent.futures import Future
 
 import psutil
 import pytest
+from fastapi import FastAPI
 
 from bento_service.assembly.backing import SERVICE
 from bento_service.local.opening import open_local
+from bento_service.local.service import LocalService
 from client_sdk import Client, LocalUnavailable
 from client_sdk._sync.local import LocalTransport
 from client_sdk._transport.settings import LOCAL_URL as URL
@@ -88,6 +92,49 @@ def test_a_file_in_place_of_the_folder_is_named(place, model_folder, tmp_path):
 
     with pytest.raises(LocalUnavailable, match=r"notes\.txt.* cannot be opened: Not a directory"):
         Client.local(tmp_path / place, model=model_folder)
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["before", "after"])
+def test_an_interrupt_while_it_opens_ends_it_and_gives_its_folder_back(
+    is_open, model_folder, tmp_path, monkeypatch
+):
+    class Interrupted(Future):
+        def result(self, timeout=None):
+            if is_open:
+                super().result(timeout)
+            raise KeyboardInterrupt
+
+    before, threads = decoders(), services()
+    with monkeypatch.context() as patch:
+        patch.setattr("bento_service.local.service.Future", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Client.local(tmp_path, model=model_folder)
+    assert (decoders(), services()) == (before, threads)
+    with Client.local(tmp_path, model=model_folder) as client:
+        assert client.count() == 0
+
+
+def test_an_interrupt_cancels_an_opening_that_waits(monkeypatch):
+    opening, ended = threading.Event(), threading.Event()
+
+    @contextlib.asynccontextmanager
+    async def endless(_):
+        opening.set()
+        try:
+            await asyncio.Event().wait()
+            yield
+        finally:
+            ended.set()
+
+    class Interrupted(Future):
+        def result(self, timeout=None):
+            opening.wait()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("bento_service.local.service.Future", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        LocalService(FastAPI(lifespan=endless))
+    assert ended.is_set()
 
 
 def test_a_client_that_was_forgotten_gives_its_folder_back(model_folder, tmp_path):
