@@ -97,7 +97,7 @@ class _Importing:
 
     def __init__(self, catalogue: Catalogue, selection: Selection, options: ImportOptions) -> None:
         self._catalogue = catalogue
-        self._selection = selection
+        self.selection = selection
         self._options = options
         self._collection: CollectionRecord | None = None
         with suppress(CollectionNotFound):
@@ -126,7 +126,7 @@ class _Importing:
                 for rows in _checked(file, parquet):
                     wanted = [(row.sha256, row.sources) for row in rows]
                     missing = [rows[position] for position in self._missing(wanted)]
-                    selected = self._selection.select(missing, file.origin)
+                    selected = self.selection.select(missing, file.origin)
                     left_out = len(missing) - len(selected)
                     yield _Batch(file.space, len(rows), selected, left_out)
 
@@ -141,11 +141,17 @@ class _Importing:
         return self._collection
 
     def _missing(self, wanted: Sequence[tuple[str, Places]]) -> list[int]:
-        """Return the positions of images that the collection lacks, or has without a source."""
+        """Return the positions of images that the collection lacks, or has without a source.
+
+        The others get the bytes of their uploads.
+        """
         if self._collection is None:
             return list(range(len(wanted)))
         with self._catalogue.database.reading() as connection:
-            return unsettled(connection, self._collection.id, wanted)
+            missing = unsettled(connection, self._collection.id, wanted)
+        known = set(range(len(wanted))).difference(missing)
+        self.selection.complete(wanted[position] for position in known)
+        return missing
 
     def _import(self, batch: "_Batch") -> None:
         collection = self._target(batch.space) if batch.selected else None
@@ -192,6 +198,9 @@ def _answer(importing: _Importing, files: int, options: ImportOptions) -> Answer
     lines = [f"{verb} {counts['new']} images into {options.collection}"]
     if counts["known"]:
         lines.append(f"{counts['known']} were imported or indexed earlier, or are repeated")
+    if copied := len(importing.selection.copied):
+        were = "would be" if options.dry_run else "were"
+        lines.append(f"the bytes of {copied} of those {were} copied from {options.uploads}")
     if importing.skipped and files > 1:
         lines.append(f"{importing.skipped} of {files} shards were imported earlier")
     if counts["left_out"]:

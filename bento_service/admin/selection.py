@@ -5,11 +5,12 @@ An image is imported only if one of its sources here has its bytes; other source
 is another folder here, the root is renamed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bento_service.admin.backup import copy_upload
+from bento_service.admin.rows import Places
 from bento_service.admin.sources import Sources, SourceState
 from bento_service.catalogue.jobs.records import NewImage
 from bento_service.catalogue.records import SourceRecord
@@ -46,6 +47,8 @@ class Selection:
         self._stored = open_blob_store(settings)
         self._offered = FolderBlobStore(options.uploads) if options.uploads else None
         self._options = options
+        self.copied: set[str] = set()
+        """The uploads of known images that were not stored here; see `complete`."""
 
     def select(self, rows: Sequence[NewImage], origin: str) -> list[NewImage]:
         """Return the images to import, with the sources that they keep.
@@ -56,6 +59,21 @@ class Selection:
             return [self._whole_row(row, origin) for row in rows]
         kept = (replace(row, sources=self._kept(row)) for row in rows)
         return [row for row in kept if row.sources]
+
+    def complete(self, known: Iterable[tuple[str, Places]]) -> None:
+        """Copy the uploads of images that the collection has without bytes.
+
+        Each image is given by its digest and its sources.
+        """
+        if self._offered is None:
+            return
+        uploads = {
+            sha256
+            for sha256, places in known
+            if any(source.kind is SourceKind.UPLOAD for source in places)
+        }
+        lacking = uploads - self._stored.sizes(uploads).keys()
+        self.copied.update(filter(self._fetch, lacking))
 
     def _whole_row(self, row: NewImage, origin: str) -> NewImage:
         """Return an image with all its sources, after copying its upload if it is available."""

@@ -2,6 +2,8 @@
 
 import shutil
 
+import pytest
+
 
 def test_images_without_bytes_here_are_left_out_and_reported(other, file):
     code, record = other.admin("import", file, "--collection", "main")
@@ -39,6 +41,23 @@ def test_without_bytes_everything_is_imported_and_found(place, other, file):
     after = other.serving("state")["main"]
     assert after["searches"] == before["searches"]
     assert after["readable"] == 0
+
+
+@pytest.mark.parametrize("is_partly_known", [False, True])
+def test_uploads_of_images_without_bytes_are_copied_by_the_next_import(
+    is_partly_known, place, other, file
+):
+    other.admin("import", file, "--collection", "main", "--without-bytes")
+    if is_partly_known:
+        other.sql("DELETE FROM images WHERE id = (SELECT max(id) FROM images)")
+    again = ("import", file, "--collection", "main", "--uploads", place.data / "uploads")
+
+    assert other.admin(*again, "--dry-run")[0] == 0
+    assert other.uploads() == {}
+    code, record = other.admin(*again)
+
+    assert (code, record["new"], record["left_out"]) == (0, int(is_partly_known), 0)
+    assert other.serving("state")["main"]["readable"] == 14
 
 
 def test_sources_without_bytes_here_do_not_join_a_root_of_the_same_name(place, other, file):
