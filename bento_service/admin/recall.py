@@ -106,7 +106,7 @@ def _measure(
         for image_id, vector, scores in zip(ids.tolist(), queries, exact, strict=True):
             started = time.perf_counter()
             # One more hit, because each image finds itself.
-            query = Query(collection.name, top_k=min(options.top_k + 1, 1000))
+            query = Query(collection.name, top_k=options.top_k + 1)
             hits = searcher.by_descriptor(query, vector).hits
             times.append(1000 * (time.perf_counter() - started))
             right = [hit for hit in hits if hit.image.id != image_id and hit.score >= scores[-1]]

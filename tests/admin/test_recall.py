@@ -1,6 +1,21 @@
 """`recall`, on the embedded index and while a service uses a Milvus server."""
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
+
+from bento_service.admin.recall import Measurement, recall
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.images.loading import load_images
+from bento_service.catalogue.jobs.records import Described, NewImage
+from bento_service.catalogue.records import DescriptorSpace
+from bento_service.gallery.exact import ExactGallery
+from bento_service.settings import Settings
+from tests.support.catalogues import sqlite_catalogue
+
+SPACE = DescriptorSpace("vgg16-mac", "vgg16:one", "f" * 64, 2, "fp32")
 
 
 def recalled(place, *arguments):
@@ -20,6 +35,29 @@ def test_an_exact_index_has_a_recall_of_one(place):
 def test_with_more_neighbours_than_images_all_images_count(place):
     _, rows = recalled(place, "--collection", "sent", "--top-k", "100", "--sample", "3")
     assert (rows["sent"]["recall"], rows["sent"]["queries"]) == (1.0, 3)
+
+
+def described(number):
+    angle = number / 1000
+    descriptor = np.array([np.cos(angle), np.sin(angle)], np.float32)
+    picture = Described(f"{number:064x}", "PNG", 8, 8, 99, {SPACE.fingerprint: descriptor})
+    return NewImage(picture, {}, datetime(2026, 1, 2, tzinfo=UTC))
+
+
+def test_as_many_neighbours_as_a_search_returns_can_all_be_found(tmp_path, monkeypatch):
+    settings = Settings(data_dir=tmp_path)
+    with Catalogue.open(sqlite_catalogue(tmp_path / "catalogue.db")) as catalogue:
+        many = catalogue.collections.create("many", SPACE)
+        with catalogue.database.writing() as connection:
+            load_images(connection, many, [described(number) for number in range(1001)])
+        revision = catalogue.collections.named("many").index.revision
+        catalogue.indexes.set_applied(many.index.id, revision)
+        exact = SimpleNamespace(
+            from_settings=lambda _: ExactGallery(catalogue.descriptors.of_index)
+        )
+        monkeypatch.setattr("bento_service.admin.recall.MilvusGallery", exact)
+        answer = recall(settings, Measurement(sample=3, top_k=1000))
+    assert [row["recall"] for row in answer.record["collections"]] == [1.0]
 
 
 def test_lost_index_rows_lower_the_recall(place):
