@@ -1,7 +1,7 @@
 """A bulk run from the folder of pictures to the folder with shards."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +39,8 @@ class BulkOptions:
 
 def describe_folder(settings: Settings, options: BulkOptions, runner: Runner) -> Answer:
     """Describe all pictures of a folder, or continue; `FINDINGS` if some files are broken."""
+    # Processes on other machines have other working directories.
+    options = replace(options, out=options.out.absolute(), model=options.model.absolute())
     images = options.images
     if isinstance(images, Path):
         if not images.is_dir():

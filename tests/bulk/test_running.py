@@ -1,6 +1,8 @@
 """Whole runs in one process, from a folder of pictures to searches."""
 
+import contextlib
 import json
+import os
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from bento_service.admin.__main__ import main as admin
 from bento_service.bulk import steps
 from bento_service.bulk.__main__ import main
+from bento_service.bulk.in_process import InProcess
 from bento_service.catalogue import Catalogue
 from tests.support.object_storage import BUCKET
 
@@ -45,6 +48,25 @@ def test_every_picture_is_in_one_row_with_all_its_files(bulk, tmp_path):
     paths = sorted(source["path"].decode() for row in rows for source in row["sources"])
     plain = [*(f"{n}.png" for n in range(6)), *(f"below/{n}.jpg" for n in range(6, 9))]
     assert paths == sorted([*plain, "below/ünder/copy.png", "copy.png"])
+
+
+def test_relative_paths_are_those_of_the_caller(
+    bulk, tmp_path, pictures, model_folder, monkeypatch
+):
+    do = InProcess.run
+
+    def do_elsewhere(self, step, numbers, *, describes):
+        with contextlib.chdir("/"):
+            done = [*do(self, step, numbers, describes=describes)]
+        return iter(done)
+
+    monkeypatch.setattr(InProcess, "run", do_elsewhere)
+    monkeypatch.chdir(tmp_path)
+    relative = {"images": os.path.relpath(pictures), "out": "out"}
+
+    assert bulk("--model", os.path.relpath(model_folder), **relative)[0] == 1
+
+    assert len(rows_of(tmp_path / "out")) == PICTURES
 
 
 def test_broken_files_are_reported(bulk, tmp_path):
