@@ -116,7 +116,7 @@ def _start_uploads(app: Application, form: FormData, key: str | None) -> JobReco
         Sent(file.filename or "", file.file, values)
         for file, values in zip(files, own, strict=True)
     ]
-    body = partial(_identified, {"collection": fields.collection, "metadata": metadata}, files=sent)
+    body = partial(_identified, fields.model_dump() | {"metadata": metadata}, files=sent)
     start = partial(app.upload_jobs.start, sent, fields.collection, metadata, batch=fields.batch)
     return start_once(app, key, "train", body, start)
 

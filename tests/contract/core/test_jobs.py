@@ -224,6 +224,20 @@ def test_the_same_upload_under_one_key_is_one_job(backend, client, collection, p
     assert backend.stored() == stored
 
 
+def test_an_upload_of_another_batch_is_another_call(http, collection):
+    def post(batch):
+        return http.post(
+            "/api/v2/train",
+            files={"files": ("x.png", b"x")},
+            data={"collection": collection, "batch": batch},
+            headers={"Idempotency-Key": f"d {collection}"},
+        )
+
+    first = post("monday")
+    assert (first.status_code, post("monday").json()["id"]) == (202, first.json()["id"])
+    assert (post("tuesday").status_code, post("tuesday").json()["code"]) == (409, "conflict")
+
+
 def test_the_same_reindex_under_one_key_is_one_job(client, collection, photographs):
     client.upload(photographs / "coins.jpg", collection=collection).wait()
     key = f"c {collection}"
