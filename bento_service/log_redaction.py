@@ -61,7 +61,7 @@ def redact_log(folders: Mapping[Path, str]) -> None:
 def _redacted(
     record: logging.LogRecord, replacements: list[tuple[re.Pattern[str], str]]
 ) -> logging.LogRecord:
-    original = record.getMessage()
+    original = _message_of(record)
     text = _CREDENTIALS.sub("://...@", original)
     for path, name in replacements:
         text = name.join(path.split(text))
@@ -73,3 +73,13 @@ def _redacted(
     if text != original:
         record.msg, record.args = text, ()
     return record
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    """Return a record's message; drop arguments that do not fit it, as libraries may pass some."""
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001 - an argument may raise anything
+        kind = type(error).__name__
+        record.msg, record.args = f"{record.msg!r} cannot be formatted: {kind}", ()
+        return record.getMessage()

@@ -16,7 +16,7 @@ def said(monkeypatch):
     made = logging.getLogRecordFactory()
     redact_log({Path("/data"): "data", Path("/data/pictures"): "shop"})
     record = logging.getLogRecordFactory()
-    yield lambda text: record("a", logging.INFO, "a.py", 1, text, (), None).getMessage()
+    yield lambda text, *words: record("a", logging.INFO, "a.py", 1, text, words, None).getMessage()
     logging.setLogRecordFactory(made)
 
 
@@ -36,3 +36,9 @@ def said(monkeypatch):
 )
 def test_the_log_replaces_only_whole_paths(said, text, log):
     assert said(text) == log
+
+
+def test_arguments_that_do_not_fit_their_message_are_no_error_of_the_caller(said):
+    line = "'read %d files of data' cannot be formatted: TypeError"
+    assert said("read %d files of /data", "/data/pictures") == line
+    assert said("%s and %s", "/data") == "'%s and %s' cannot be formatted: TypeError"
