@@ -83,7 +83,8 @@ class Feed:
     async def follow(self, number: int) -> AsyncIterator[Job]:
         """Yield a job now, at each change and at its end.
 
-        The iteration stops early when the feed is closed or the catalogue is unavailable.
+        The iteration stops early when the feed is closed or fails. It waits for a catalogue that is
+        unavailable.
         """
         if self._is_closed:
             return
@@ -116,13 +117,17 @@ class Feed:
             self._polling = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
+        is_available = True
         try:
             while self._listeners:
                 try:
                     news = await asyncio.to_thread(self._news, list(self._listeners))
                 except CatalogueUnavailable as error:
-                    _log.warning("the catalogue cannot be queried for jobs: %s", error)
+                    if is_available:
+                        _log.warning("the catalogue cannot be queried for jobs: %s", error)
+                    is_available = False
                 else:
+                    is_available = True
                     self._publish(news)
                 await asyncio.sleep(self._poll_seconds)
         finally:

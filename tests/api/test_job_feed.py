@@ -198,16 +198,21 @@ def test_closing_the_feed_ends_every_listener(board):
     asyncio.run(run())
 
 
-def test_the_feed_waits_for_an_unavailable_catalogue(board):
+def test_the_feed_waits_for_an_unavailable_catalogue_and_logs_each_outage_once(board, caplog):
     async def run():
         board.put(1, 0)
-        board.trouble = CatalogueUnavailable("the server has gone away")
         async with quick_feed(board.look, board.show) as feed:
             received, _ = listen(feed, 1)
-            await wait_until_async(lambda: board.looks > 3)
-            assert received == []
-            board.trouble = None
-            await wait_until_async(lambda: received)
+            for outage in (1, 2):
+                board.trouble = CatalogueUnavailable("the server has gone away")
+                # The result of a query has been logged when the next query begins.
+                enough = board.looks + 4
+                await wait_until_async(lambda enough=enough: board.looks >= enough)
+                assert len(received) == outage - 1
+                assert caplog.text.count("cannot be queried for jobs") == outage
+                board.put(1, outage)
+                board.trouble = None
+                await wait_until_async(lambda outage=outage: len(received) == outage)
 
     asyncio.run(run())
 
