@@ -8,11 +8,11 @@ import numpy as np
 from sqlalchemy import Column, Connection, exists, select
 
 from bento_service.admin.findings import Findings, Kind
-from bento_service.admin.index import is_due, own_indexes
+from bento_service.admin.index import own_indexes
 from bento_service.admin.needed import queued_uploads
 from bento_service.admin.progress import stage
 from bento_service.admin.rows import UNIT_TOLERANCE
-from bento_service.admin.sources import Sources, SourceState, certainly_lost
+from bento_service.admin.sources import Sources, SourceState
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.columns import metadata
 from bento_service.catalogue.records import CollectionRecord, ImageRecord, IndexRecord, SourceRecord
@@ -92,7 +92,7 @@ def _examine_sources(
     if SourceState.WHOLE in states.values():
         for problem in bad:
             findings.add(Kind.SOURCE_LOST, f"{label}: {problem}")
-    elif certainly_lost(states.values()):
+    elif all(state in (SourceState.GONE, SourceState.CHANGED) for state in states.values()):
         findings.add(Kind.IMAGE_LOST, f"{label}: {'; '.join(bad) or 'it has no source'}")
         findings.lost.setdefault(collection.id, []).append(image.id)
     else:
@@ -184,7 +184,7 @@ def examine_indexes(
             findings.checked["indexes"] += 1
             if gallery is not None and index.name in present:
                 _examine_rows(catalogue, gallery, index, findings)
-            elif is_due(index):
+            elif index.applied > 0:  # the first applied change creates the index
                 findings.add(Kind.INDEX_MISSING, f"of {_shown_index(index)}")
             advance(1)
 

@@ -1,7 +1,6 @@
 """Comparison of the indexes with the catalogue, and their replay.
 
-A collection has several indexes during and after a reindex. Only this module of the commands uses
-the indexes' cursors.
+A collection has several indexes during and after a reindex.
 """
 
 import time
@@ -13,18 +12,12 @@ from bento_service.admin.answer import Refusal
 from bento_service.admin.progress import stage
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.indexes import index_prefix
-from bento_service.catalogue.records import IndexRecord
 from bento_service.catalogue.tables import indexes, replacements
 from bento_service.gallery.gallery import Gallery
 from bento_service.indexing.replay import Replay
 
 _POLL_SECONDS = 0.05
 _STANDSTILL_SECONDS = 900.0
-
-
-def is_due(index: IndexRecord) -> bool:
-    """Return true if an index should exist, which its first applied change creates."""
-    return index.applied > 0
 
 
 def forget_progress(connection: Connection) -> None:

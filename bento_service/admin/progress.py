@@ -15,15 +15,13 @@ _LOG_LINE_SECONDS = 10.0
 def stage(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], object]]:
     """Show a bar for one stage of a command, and yield the function that advances it.
 
-    Bytes (`B`) are shown with prefixes; the total is `None` if it is not known.
+    The total is `None` if it is not known.
     """
     is_terminal = sys.stderr.isatty()
     with tqdm(
         total=total,
         desc=what,
         unit=unit,
-        unit_scale=unit == "B",
-        unit_divisor=1024,
         file=sys.stderr if is_terminal else _Lines(sys.stderr),
         ascii=None if is_terminal else True,
         mininterval=_REDRAW_SECONDS if is_terminal else _LOG_LINE_SECONDS,

@@ -1,6 +1,5 @@
 """Checks that the sources of images still have their bytes."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import BinaryIO
 
@@ -77,8 +76,3 @@ class Sources:
     @staticmethod
     def _compared(file: BinaryIO, sha256: str) -> SourceState:
         return SourceState.WHOLE if stream_digest(file) == sha256 else SourceState.CHANGED
-
-
-def certainly_lost(states: Iterable[SourceState]) -> bool:
-    """Return true if no source in these states has the image's bytes or can have them again."""
-    return all(state in (SourceState.GONE, SourceState.CHANGED) for state in states)
