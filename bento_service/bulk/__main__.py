@@ -16,6 +16,7 @@ from typing import Any
 
 from bento_service.admin.answer import Answer, Refusal, answered
 from bento_service.bulk.running import IMAGES_A_SHARD, BulkOptions, describe_folder
+from bento_service.bulk.steps import InProcess
 from bento_service.settings import Settings
 from bento_service.settings.root_list import parse_place
 
@@ -36,8 +37,6 @@ def _run(options: dict[str, Any]) -> Answer:
     resources = {name: options.pop(name) for name in ("actors", "cpus", "gpus")}
     bulk = BulkOptions(**options | {"ignore": tuple(options["ignore"])})
     if in_process:
-        from bento_service.bulk.in_process import InProcess
-
         return describe_folder(settings, bulk, InProcess())
     # Ray is not installed everywhere, and takes seconds to load.
     try:

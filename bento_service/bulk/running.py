@@ -11,16 +11,15 @@ from bento_service.admin.answer import Answer, Refusal
 from bento_service.admin.manifests import MANIFEST, Shard, ShardsManifest
 from bento_service.admin.progress import stage
 from bento_service.bulk.engine import EngineChoice, find_space, settings_of_worker
-from bento_service.bulk.in_process import Runner
 from bento_service.bulk.plan import Run, RunFolder, write_whole
-from bento_service.bulk.steps import DescribeStep, DigestStep
+from bento_service.bulk.steps import DescribeStep, DigestStep, Runner
 from bento_service.settings import AnyImageRoot, Settings, folder_name
 from bento_service.settings.root_list import image_root
 from bento_service.storage.blob_stores import missing_package
 from bento_service.storage.image_roots import ImageRoots, Located
 
-FILES_A_LIST = 5000
 IMAGES_A_SHARD = 2000
+_FILES_A_LIST = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,6 @@ class BulkOptions:
     ignore: tuple[str, ...] = ()
     threads: int = 1
     images_a_shard: int = IMAGES_A_SHARD
-    files_a_list: int = FILES_A_LIST
 
 
 def describe_folder(settings: Settings, options: BulkOptions, runner: Runner) -> Answer:
@@ -56,7 +54,7 @@ def describe_folder(settings: Settings, options: BulkOptions, runner: Runner) ->
         images=str(images),
         root=options.root or folder_name(images),
         space=space,
-        files_a_list=options.files_a_list,
+        files_a_list=_FILES_A_LIST,
         images_a_shard=options.images_a_shard,
     )
     run.begin(begun)

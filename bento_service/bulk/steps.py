@@ -1,5 +1,10 @@
-"""The steps of a bulk run that many processes share; each call handles one numbered file."""
+"""The steps of a bulk run, and the processes that do them.
 
+Each call of a step handles one numbered file.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +33,26 @@ class Step(Protocol):
 
     def close(self) -> None:
         """Stop what it has started."""
+
+
+class Runner(Protocol):
+    """The processes that do the steps of a run."""
+
+    def run(
+        self, step: Callable[[], Step], numbers: Sequence[int], *, describes: bool
+    ) -> Iterator[Counts]:
+        """Do a step for each number, and yield its counts; `describes` if it needs a model."""
+
+
+class InProcess:
+    """A runner without other processes than the decoders; see `Runner`."""
+
+    def run(
+        self, step: Callable[[], Step], numbers: Sequence[int], *, describes: bool
+    ) -> Iterator[Counts]:
+        """Do a step for each number, one after the other."""
+        with closing(step()) as opened:
+            yield from map(opened, numbers)
 
 
 class DigestStep:

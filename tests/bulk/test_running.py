@@ -10,7 +10,7 @@ import pytest
 from bento_service.admin.__main__ import main as admin
 from bento_service.bulk import steps
 from bento_service.bulk.__main__ import main
-from bento_service.bulk.in_process import InProcess
+from bento_service.bulk.steps import InProcess
 from bento_service.catalogue import Catalogue
 from tests.support.object_storage import BUCKET
 
