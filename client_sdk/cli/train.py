@@ -99,18 +99,18 @@ def train(
 def _explained(session: Session, path: str, error: Forbidden) -> Forbidden:
     """Return the error of a rejected path, with the image roots or that it does not exist."""
     try:
-        roots = ", ".join(session.client.info().image_roots)
+        info = session.client.info()
     except LookalikeError:
         return error
+    if info.scopes and "train" not in info.scopes:
+        return error  # the token was rejected, not the path
     here = settings.is_this_machine(httpx.URL(session.url).host)
     if here and Path(path).is_absolute() and not os.path.exists(path):  # noqa: PTH110 - never raises
-        detail = f"there is no {path} on this machine"
+        more = f"there is no {path} on this machine"
     else:
-        detail = (
-            f"{path} is outside of the image roots of the service ({roots or 'it has none'}), or "
-            "behind a link; give a path under one of them, or send the files with --upload"
-        )
-    return Forbidden(error.status, error.code, detail, error.request_id)
+        roots = ", ".join(info.image_roots)
+        more = f"image roots: {roots or 'none'}; --upload sends files of this machine"
+    return Forbidden(error.status, error.code, f"{error.detail}; {more}", error.request_id)
 
 
 def _only(paths: list[str]) -> str:

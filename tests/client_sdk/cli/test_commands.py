@@ -116,15 +116,35 @@ def test_shared_options_may_stand_before_the_command(lookalike):
 
 
 def test_a_path_outside_of_the_roots_is_explained(lookalike, tmp_path):
-    answers = {"train": problem(403, "forbidden"), "info": INFO}
+    outside = "the path is outside of the image roots"
+    answers = {"train": problem(403, "forbidden", outside), "info": INFO}
+    roots = f"error: {outside}; image roots: photos, cards; --upload sends files of this machine"
     ran = lookalike("train", str(tmp_path), answers=answers)
     assert ran.code == 4
-    assert f"{tmp_path} is outside of the image roots of the service (photos, cards)" in ran.err
-    assert "--upload" in ran.err
+    assert roots in ran.err
     ran = lookalike("train", "/nowhere/at-all", answers=answers)
-    assert "error: there is no /nowhere/at-all on this machine" in ran.err
+    assert f"error: {outside}; there is no /nowhere/at-all on this machine" in ran.err
     far = lookalike("train", "/nowhere/at-all", "--url", "http://far.example", answers=answers)
-    assert "outside of the image roots" in far.err
+    assert roots in far.err
+
+
+def test_a_token_that_may_not_train_is_reported_as_the_service_says(lookalike, tmp_path):
+    answers = {
+        "train": problem(403, "forbidden", "the token 'x' does not have the scope train"),
+        "info": {**INFO, "scopes": ["search"]},
+    }
+    ran = lookalike("train", str(tmp_path), answers=answers)
+    assert (ran.code, ran.err) == (
+        4,
+        "error: the token 'x' does not have the scope train [403 forbidden]\n",
+    )
+
+
+@pytest.mark.parametrize("scopes", [[], ["search", "train"]])
+def test_a_file_that_the_service_may_not_read_is_reported(lookalike, tmp_path, scopes):
+    detail = "the service may not read this file; change its permissions"
+    answers = {"train": problem(403, "forbidden", detail), "info": {**INFO, "scopes": scopes}}
+    assert f"error: {detail}; " in lookalike("train", str(tmp_path), answers=answers).err
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
