@@ -52,7 +52,7 @@ def send_all(
     except KeyboardInterrupt:
         session.screen.warn("stopped; the same command continues with the rest")
         raise
-    return _report(session, total.report, paths, strict=strict)
+    return _report(session, total.report, paths, wait=wait, strict=strict)
 
 
 def _add(job: JobHandle, total: Tally) -> None:
@@ -71,7 +71,9 @@ def _shown(value: object) -> object:
     return ", ".join(map(str, items)) if items and is_jobs else len(items)
 
 
-def _report(session: Session, sent: UploadReport, paths: Sequence[Path], *, strict: bool) -> int:
+def _report(
+    session: Session, sent: UploadReport, paths: Sequence[Path], *, wait: bool, strict: bool
+) -> int:
     screen = session.screen
     for reason, number in Counter(one.detail for one in sent.left_out).items():
         first = next(one.source for one in sent.left_out if one.detail == reason)
@@ -81,5 +83,11 @@ def _report(session: Session, sent: UploadReport, paths: Sequence[Path], *, stri
     fields = [Field(name, _shown(getattr(sent, name))) for name in UploadReport.model_fields]
     screen.one(sent, fields)
     show_failed(screen, sent.failed, len(sent.failed), "--json")
-    all_failed = sent.known + sent.sent <= len(sent.failed)
-    return Code.NO if sent.failed and (strict or all_failed) else Code.DONE
+    return Code.NO if sent.failed and (strict or _all_failed(sent, wait=wait)) else Code.DONE
+
+
+def _all_failed(sent: UploadReport, *, wait: bool) -> bool:
+    """Return True if no file is in the collection or, without `wait`, may still come into it."""
+    if wait:  # an archive is one file that was sent, but several of its members can fail
+        return not sent.known + sent.indexed + sent.duplicates
+    return sent.known + sent.sent <= len(sent.failed)

@@ -224,6 +224,18 @@ def test_failed_files_are_reported_and_counted(lookalike, uploads, folder, faile
     assert ran.out.count("bad?[2J.jpg") == failed
 
 
+@pytest.mark.parametrize(
+    ("indexed", "duplicates", "failed", "code"), [(9, 0, 1, 0), (0, 2, 3, 0), (0, 0, 2, 1)]
+)
+def test_an_archive_has_failed_if_all_of_its_pictures_have(
+    lookalike, uploads, tmp_path, indexed, duplicates, failed, code
+):
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    answers = uploads(indexed=indexed, duplicates=duplicates, failed=failed)
+    ran = lookalike("train", str(tmp_path / "photos.zip"), "--upload", answers=answers)
+    assert (ran.code, ["sent", "1"] in ran.rows) == (code, True)
+
+
 def test_ctrl_c_during_an_upload_says_how_to_continue(lookalike, uploads, folder):
     answers = {**uploads(), "train": KeyboardInterrupt()}
     ran = lookalike("train", str(folder / "a.jpg"), "--upload", answers=answers)
