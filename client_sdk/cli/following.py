@@ -68,8 +68,7 @@ def report(session: Session, job: Job, *, strict: bool = False) -> int:
         session.screen.warn("the job found no file to read")
     if job.state in (JobState.FAILED, JobState.CANCELED):
         raise NegativeAnswer(str(JobFailed(job)))
-    all_failed = job.failed and not (job.indexed or job.duplicates)
-    return Code.NO if all_failed or (strict and job.failed) else Code.DONE
+    return Code.NO if _all_failed(job) or (strict and job.failed) else Code.DONE
 
 
 def show_failed(screen: Screen, failed: Sequence[JobError], count: int, command: str) -> None:
@@ -91,7 +90,13 @@ def stream(session: Session, job: JobHandle) -> int:
     last = None
     for last in job.events():
         screen.line(as_json(last) if screen.form is Form.JSON else _progress.describe(last))
-    return Code.DONE if last is not None and last.state is JobState.COMPLETED else Code.NO
+    if last is None or last.state is not JobState.COMPLETED or _all_failed(last):
+        return Code.NO
+    return Code.DONE
+
+
+def _all_failed(job: Job) -> bool:
+    return job.failed > 0 and not (job.indexed or job.duplicates)
 
 
 def job_fields(job: Job) -> list[Field]:

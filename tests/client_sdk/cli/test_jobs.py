@@ -120,6 +120,23 @@ def test_follow_prints_a_line_for_every_change(lookalike, event_stream, job):
     assert [one["done"] for one in ran.documents] == [0, 2, 4]
 
 
+@pytest.mark.parametrize(("options", "tty"), [((), True), ((), False), (("--json",), False)])
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ({"indexed": 0, "duplicates": 0, "failed": 4}, 1),
+        ({"indexed": 0, "duplicates": 1, "failed": 3}, 0),
+        ({"state": "canceled"}, 1),
+    ],
+)
+def test_follow_exits_alike_in_a_terminal_and_in_a_pipe(
+    lookalike, event_stream, job, options, tty, end, code
+):
+    states = [job(state="pending", done=0), job(**end)]
+    answers = {"jobs/j1": states[0], "jobs/j1/events": event_stream(states)}
+    assert lookalike("jobs", "follow", "j1", *options, answers=answers, tty=tty).code == code
+
+
 def test_follow_without_a_job_exits_with_1(lookalike, job):
     ran = lookalike("jobs", "follow", answers={"process": job(id=None, state="idle")})
     assert (ran.code, ran.out) == (1, "")
