@@ -17,6 +17,7 @@ JOB = {
     "duplicates": 1,
     "failed": 1,
 }
+JOB_ERROR = {"source": "bad\x1b[2J.jpg", "code": "image_unreadable", "detail": "truncated"}
 HIT = {
     "rank": 1,
     "image_id": 7,

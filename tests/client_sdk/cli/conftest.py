@@ -110,6 +110,11 @@ def event_stream() -> Callable[..., httpx.Response]:
 
 
 @pytest.fixture
+def job(job_body: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    return lambda **changes: job_body(source="photos", **changes)
+
+
+@pytest.fixture
 def hit() -> Callable[..., dict[str, Any]]:
     return lambda **changes: {**HIT, **changes}
 

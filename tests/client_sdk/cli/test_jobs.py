@@ -1,16 +1,9 @@
-import hashlib
 import json
-import re
 
 import httpx
 import pytest
 
-ERROR = {"source": "bad\x1b[2J.jpg", "code": "image_unreadable", "detail": "truncated"}
-
-
-@pytest.fixture
-def job(job_body):
-    return lambda **changes: job_body(source="photos", **changes)
+from tests.support.answers import JOB_ERROR
 
 
 @pytest.fixture
@@ -33,9 +26,9 @@ def test_a_train_is_watched_to_its_end(trained, job):
 
 
 def test_json_is_the_job_at_its_end(trained, job):
-    ran = trained("--json", states=[job(state="pending", done=0), job(errors=[ERROR])])
+    ran = trained("--json", states=[job(state="pending", done=0), job(errors=[JOB_ERROR])])
     assert ran.document["state"] == "completed"
-    assert ran.document["errors"] == [ERROR]
+    assert ran.document["errors"] == [JOB_ERROR]
     assert "\\u001b" in ran.out
 
 
@@ -77,7 +70,7 @@ def test_a_failed_job_is_reported_with_its_reason(trained, job):
 
 
 def test_a_terminal_shows_the_first_errors_and_how_to_list_all(trained, job):
-    states = [job(state="pending"), job(failed=12, errors=[ERROR] * 12)]
+    states = [job(state="pending"), job(failed=12, errors=[JOB_ERROR] * 12)]
     ran = trained(states=states, tty=True)
     assert ran.out.count("bad?[2J.jpg") == 5
     assert "12 files failed; list them all with lookalike jobs errors j1" in ran.err
@@ -85,7 +78,7 @@ def test_a_terminal_shows_the_first_errors_and_how_to_list_all(trained, job):
 
 @pytest.mark.parametrize(("options", "lines"), [((), 5), (("--json",), 0)])
 def test_a_pipe_gets_the_first_errors_on_the_stream_of_errors(trained, job, options, lines):
-    ran = trained(*options, states=[job(failed=12, errors=[ERROR] * 12)])
+    ran = trained(*options, states=[job(failed=12, errors=[JOB_ERROR] * 12)])
     assert ran.err.splitlines().count("failed: bad?[2J.jpg: truncated") == lines
     assert ("12 files failed" in ran.err) == bool(lines)
 
@@ -145,8 +138,8 @@ def test_follow_without_a_job_exits_with_1(lookalike, job):
 
 def test_every_error_of_a_job_is_listed(lookalike, job):
     pages = [
-        {"errors": [ERROR], "next_cursor": "2"},
-        {"errors": [{**ERROR, "source": "b.jpg"}], "next_cursor": None},
+        {"errors": [JOB_ERROR], "next_cursor": "2"},
+        {"errors": [{**JOB_ERROR, "source": "b.jpg"}], "next_cursor": None},
     ]
     ran = lookalike("jobs", "errors", "j1", answers={"jobs/j1": job(), "jobs/j1/errors": pages})
     assert ran.rows == [
@@ -169,108 +162,6 @@ def test_ctrl_c_ends_only_the_watching(lookalike, job):
     ran = lookalike("train", "photos", answers=answers)
     assert ran.code == 130
     assert ran.err == "stopped watching; job j1 continues: lookalike jobs follow j1\n"
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Return two pictures, one of them in a folder below, and two files that are none."""
-    (tmp_path / "below").mkdir()
-    for name in ("a.jpg", "below/b.PNG", "notes.txt", ".hidden.jpg"):
-        (tmp_path / name).write_text(name)
-    return tmp_path
-
-
-@pytest.fixture
-def uploads(job, event_stream):
-    """Answers of a service that holds nothing yet; the job has an end."""
-
-    def uploads(**end):
-        limits = dict.fromkeys(("max_upload_bytes", "max_request_bytes", "max_pixels"), 10**9)
-        limits |= {"max_jpeg_pixels": 10**9, "max_top_k": 1000, "formats": ["JPEG"]}
-        info = {"version": "0.1.0", "model": "m", "fingerprint": "f", "descriptor": "d"}
-        info |= {"dimension": 4, "engine": "e", "precision": "int8", "index_type": "FLAT"}
-        ended = job(**end)
-        return {
-            "info": {**info, "image_roots": [], "limits": limits},
-            "known": {"collection": "hats", "known": []},
-            "train": job(state="pending"),
-            "process": ended,
-            "jobs/j1/events": event_stream([ended]),
-            "jobs/j1/errors": {"errors": [ERROR] * ended["failed"], "next_cursor": None},
-        }
-
-    return uploads
-
-
-def names_in(ran):
-    sent = [one for one in ran.requests if one.url.path.endswith("/train")]
-    return re.findall(rb'filename="([^"]*)"', b"".join(one.content for one in sent))
-
-
-def test_upload_sends_the_pictures_of_a_folder(lookalike, uploads, folder):
-    answers = uploads(indexed=2, duplicates=0, failed=0)
-    ran = lookalike("train", str(folder), "--upload", "-c", "hats", answers=answers)
-    assert (ran.code, names_in(ran)) == (0, [b"a.jpg", b"below/b.PNG"])
-    assert ran.rows[:3] == [["found", "2"], ["known", "0"], ["sent", "2"]]
-
-
-def test_known_files_are_not_sent(lookalike, uploads, folder):
-    digest = hashlib.sha256(b"a.jpg").hexdigest()
-    answers = {
-        **uploads(indexed=1, duplicates=0, failed=0),
-        "known": {"collection": "hats", "known": [digest]},
-    }
-    ran = lookalike("train", str(folder), "--upload", "--json", answers=answers)
-    assert names_in(ran) == [b"below/b.PNG"]
-    assert (ran.document["known"], ran.document["sent"]) == (1, 1)
-
-
-def test_a_named_file_is_sent_whatever_its_suffix(lookalike, uploads, folder):
-    answers = uploads(indexed=1, duplicates=0, failed=0)
-    ran = lookalike("train", str(folder / "notes.txt"), "--upload", answers=answers)
-    assert (ran.code, names_in(ran)) == (0, [b"notes.txt"])
-
-
-@pytest.mark.parametrize(
-    ("failed", "options", "code"), [(1, [], 0), (1, ["--strict"], 1), (2, [], 1)]
-)
-def test_failed_files_are_reported_and_counted(lookalike, uploads, folder, failed, options, code):
-    answers = uploads(indexed=2 - failed, duplicates=0, failed=failed)
-    ran = lookalike("train", str(folder), "--upload", *options, answers=answers, tty=True)
-    assert ran.code == code
-    assert ran.out.count("bad?[2J.jpg") == failed
-
-
-@pytest.mark.parametrize(
-    ("indexed", "duplicates", "failed", "code"), [(9, 0, 1, 0), (0, 2, 3, 0), (0, 0, 2, 1)]
-)
-def test_an_archive_has_failed_if_all_of_its_pictures_have(
-    lookalike, uploads, tmp_path, indexed, duplicates, failed, code
-):
-    (tmp_path / "photos.zip").write_bytes(b"PK")
-    answers = uploads(indexed=indexed, duplicates=duplicates, failed=failed)
-    ran = lookalike("train", str(tmp_path / "photos.zip"), "--upload", answers=answers)
-    assert (ran.code, ["sent", "1"] in ran.rows) == (code, True)
-
-
-def test_ctrl_c_during_an_upload_says_how_to_continue(lookalike, uploads, folder):
-    answers = {**uploads(), "train": KeyboardInterrupt()}
-    ran = lookalike("train", str(folder / "a.jpg"), "--upload", answers=answers)
-    assert (ran.code, ran.err) == (130, "stopped; the same command continues with the rest\n")
-
-
-def test_a_service_that_becomes_unreachable_during_an_upload_is_reported(
-    lookalike, uploads, folder
-):
-    answers = {**uploads(), "train": httpx.ConnectError("gone")}
-    ran = lookalike("train", str(folder), "--upload", answers=answers)
-    assert (ran.code, ran.err.count("error:")) == (3, 1)
-
-
-def test_a_folder_without_pictures_is_an_error(lookalike, uploads, tmp_path):
-    ran = lookalike("train", str(tmp_path), "--upload", answers=uploads())
-    assert (ran.code, names_in(ran)) == (2, [])
-    assert "there is no picture file in" in ran.err
 
 
 def test_train_waits_until_the_service_is_ready(job, lookalike):
