@@ -22,8 +22,11 @@ def place_of(among: Among) -> str:
 
 
 @contextmanager
-def indexed(client: Client, among: Among) -> Generator[tuple[str, Mapping[str, tuple[str, ...]]]]:
-    """Yield the name of a collection with the pictures, and which of them have the same bytes."""
+def indexed(client: Client, among: Among) -> Generator[tuple[str, Mapping[int, tuple[str, ...]]]]:
+    """Yield the name of a collection with the pictures, and which of them have the same bytes.
+
+    These are the names of pictures, by the id of their image.
+    """
     if isinstance(among, str):
         yield among, {}
         return

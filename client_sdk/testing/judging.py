@@ -1,6 +1,6 @@
 """Judgements of pictures, without raising on a failure, writing files or skipping tests."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from client_sdk._sync.client import Client
@@ -165,18 +165,18 @@ def duplicates(
     *,
     collection: str,
     known_score: float | None,
-    same_bytes: Mapping[str, tuple[str, ...]],
+    same_bytes: Mapping[int, tuple[str, ...]],
 ) -> tuple[Judged, ...]:
     """Return a failed outcome for each group of duplicates in a collection, or a passed outcome.
 
-    `same_bytes` has the names of files with the same bytes as an image, by the image's name.
+    `same_bytes` has the names of files with the same bytes, by the id of their image.
     """
     found: list[Judged] = []
-    grouped: set[str] = set()
+    grouped: set[int] = set()
     for group in client.duplicates(collection=collection, min_score=known_score):
         first, *others = group.images
-        names = [name for one in group.images for name in (one.name, *same_bytes.get(one.name, ()))]
-        grouped.update(names)
+        names = [name for one in group.images for name in same_bytes.get(one.id, (one.source,))]
+        grouped.update(one.id for one in group.images)
         like = others[0].like
         outcome = _group(names, known_score, None if like is None else like.score)
         if like is not None:
@@ -184,9 +184,9 @@ def duplicates(
             outcome = outcome.model_copy(update=because)
         shown = {"actual": others[0].content(), "expected": first.content()}
         found.append(Judged(outcome, shown))
-    for name, copies in same_bytes.items():
-        if name not in grouped:
-            outcome = _group([name, *copies], known_score, 1.0)
+    for image_id, copies in same_bytes.items():
+        if image_id not in grouped:
+            outcome = _group(copies, known_score, 1.0)
             because = {"evidence": ("the same bytes",)}
             found.append(Judged(outcome.model_copy(update=because)))
     if found:
@@ -207,7 +207,7 @@ def neighbours(hits: Collection[Hit]) -> tuple[Neighbour, ...]:
     return tuple(Neighbour(name=hit.name, score=hit.score) for hit in [*hits][:LISTED])
 
 
-def _group(names: list[str], known_score: float | None, score: float | None) -> Outcome:
+def _group(names: Sequence[str], known_score: float | None, score: float | None) -> Outcome:
     return Outcome(
         assertion="assert_no_duplicates",
         name=names[0],

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Self
 from uuid import uuid4
@@ -50,31 +50,29 @@ class ScratchCollection(str):
         """
         self.add_distinct(read(one, f"picture-{number}") for number, one in enumerate(pictures, 1))
 
-    def add_distinct(self, shots: Iterable[Shot]) -> dict[str, tuple[str, ...]]:
+    def add_distinct(self, shots: Iterable[Shot]) -> dict[int, tuple[str, ...]]:
         """Index pictures in batches; of pictures with equal bytes, only the first is sent.
 
         Returns:
-            The names of pictures that repeat the bytes of an earlier one, by its name.
+            The names of the pictures with the same bytes, of two or more, by the id of their image.
 
         Raises:
             LookalikeError: If the service rejects the upload or cannot read one of the pictures.
         """
-        first: dict[bytes, str] = {}
-        again: dict[str, tuple[str, ...]] = {}
+        names: dict[str, tuple[str, ...]] = {}
         batch: list[Shot] = []
         for shot in shots:
-            digest = hashlib.sha256(shot.data).digest()
-            if digest in first:
-                again[first[digest]] = (*again.get(first[digest], ()), shot.name)
+            digest = hashlib.sha256(shot.data).hexdigest()
+            names[digest] = (*names.get(digest, ()), shot.name)
+            if len(names[digest]) > 1:
                 continue
-            first[digest] = shot.name
             batch.append(shot)
             if sum(len(one.data) for one in batch) >= BATCH_BYTES:
                 self._send(batch)
                 batch = []
         if batch:
             self._send(batch)
-        return again
+        return self._by_id({digest: given for digest, given in names.items() if len(given) > 1})
 
     def delete(self) -> None:
         """Delete the collection and its images, unless it is already deleted."""
@@ -86,6 +84,11 @@ class ScratchCollection(str):
 
     def __exit__(self, *_: object) -> None:
         self.delete()
+
+    def _by_id(self, names: Mapping[str, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:
+        """Return names by the id of their image instead of by its digest."""
+        images = self._client.images(collection=self) if names else ()
+        return {image.id: names[image.sha256] for image in images if image.sha256 in names}
 
     def _send(self, shots: list[Shot]) -> None:
         pictures = [(shot.name, shot.data) for shot in shots]

@@ -162,6 +162,38 @@ def test_every_group_of_duplicates_is_reported(client, photographs, tmp_path):
     assert "chelsea.jpg" not in reasons
 
 
+def duplicates_among(client, pictures):
+    with pytest.raises(VisualMismatch) as failure:
+        assert_no_duplicates(client, pictures)
+    ends = " are the same picture, or nearly so"
+    return {outcome.reason.removesuffix(ends) for outcome in failure.value.outcomes}
+
+
+def test_copies_below_a_folder_and_a_picture_like_them_are_one_group(client, photographs, tmp_path):
+    (tmp_path / "below").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        shutil.copy(photographs / "coffee.jpg", tmp_path / "below" / name)
+    Image.open(photographs / "coffee.jpg").save(tmp_path / "start.png")
+    assert duplicates_among(client, tmp_path) == {"below/a.jpg, below/b.jpg, start.png"}
+
+
+@pytest.fixture
+def namesakes(photographs, tmp_path):
+    """Return a folder with two pairs of copies; the first of each pair has the same name."""
+    (tmp_path / "below").mkdir()
+    for name in ("a.jpg", "c.jpg"):
+        shutil.copy(photographs / "coffee.jpg", tmp_path / name)
+    shutil.copy(photographs / "rocket.jpg", tmp_path / "below" / "a.jpg")
+    Image.open(photographs / "rocket.jpg").save(tmp_path / "z.png")
+    return tmp_path
+
+
+def test_files_of_one_name_in_two_folders_are_not_mistaken(client, namesakes):
+    assert duplicates_among(client, namesakes) == {"a.jpg, c.jpg", "below/a.jpg, z.png"}
+    paths = [namesakes / name for name in ("a.jpg", "below/a.jpg", "c.jpg", "z.png")]
+    assert duplicates_among(client, paths) == {"a.jpg, c.jpg", "a.jpg, z.png"}
+
+
 def test_equal_files_are_reported_without_a_line_of_pictures(client, photographs, tmp_path):
     cup = (photographs / "coffee.jpg").read_bytes()
     visual = Visual(client, Options(report=tmp_path), keep=True)
