@@ -48,13 +48,13 @@ def is_array(picture: object) -> TypeGuard[PixelArray]:
     return _is_a(picture, "numpy", "ndarray")
 
 
-def pillow_png(image: Any) -> bytes:
+def pillow_png(image: Any, compression: int = _COMPRESSION) -> bytes:
     """Return a Pillow image as an upright PNG without metadata except its colour profile."""
     from PIL import ImageOps  # imported by the caller, as the image is one of Pillow
 
     upright: Any = ImageOps.exif_transpose(image)
     encoded = io.BytesIO()
-    options: dict[str, Any] = {"exif": b"", "compress_level": _COMPRESSION}
+    options: dict[str, Any] = {"exif": b"", "compress_level": compression}
     if upright.mode not in _PNG_MODES:
         upright = _converted(upright)
         options["icc_profile"] = None  # the profile describes the colours before the conversion

@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import BinaryIO, cast
 
 from PIL import Image, ImageDraw
 
+from client_sdk._calls.png import pillow_png
 from client_sdk.decoding.errors import DecodingError
 from client_sdk.decoding.formats import MAX_JPEG_PIXELS, MAX_PIXELS
 from client_sdk.decoding.upright import opened, upright_rgba
@@ -84,7 +86,8 @@ def read(picture: VisualPicture, name: str = "picture") -> Shot:
     if isinstance(picture, bytes):
         return Shot(name, picture)
     if isinstance(picture, Image.Image):
-        return Shot(name, as_png(picture))
+        # The file may become a baseline, so it is compressed better than one that is only sent.
+        return Shot(name, pillow_png(picture, zlib.Z_DEFAULT_COMPRESSION))
     if isinstance(picture, Shootable):
         data, scale, start = shoot(picture)
         return Shot(name, data, scale, start, is_taken=True)
@@ -103,8 +106,7 @@ def read(picture: VisualPicture, name: str = "picture") -> Shot:
 def as_png(image: Image.Image) -> bytes:
     """Return a picture as the bytes of a PNG file."""
     buffer = io.BytesIO()
-    kept = image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA") else image.convert("RGB")
-    kept.save(buffer, "PNG")
+    image.save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from bento_service.errors import LookalikeError
 from bento_service.pictures.in_process import decode
@@ -51,6 +51,21 @@ def test_every_kind_of_picture_is_read_alike(tmp_path):
     assert [shot.name for shot in shots] == ["red.png"] * 2 + ["picture", "red.png", "red.png"] + [
         "picture"
     ] * 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_image_of_pillow_and_its_file_show_the_same(orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = encoded(quarters().crop((0, 0, 8, 6)), exif=exif)
+    from_file, from_image = read(data).image, read(Image.open(io.BytesIO(data))).image
+    assert from_image.size == from_file.size == ((8, 6) if orientation < 5 else (6, 8))
+    assert from_image.tobytes() == from_file.tobytes()
+
+
+def test_deep_samples_of_an_image_of_pillow_are_scaled():
+    deep = read(Image.fromarray(np.array([[0, 2**14, 2**15, 2**16 - 1]], np.uint16))).image
+    assert [deep.getpixel((x, 0))[0] for x in range(4)] == [0, 64, 128, 255]
 
 
 @pytest.mark.parametrize("thing", [3, None, io.StringIO("text")])
