@@ -46,6 +46,7 @@ class VisualAssertions(TestCase):
     # Set by the pytest plugin, which then writes the report.
     options_of_run: ClassVar[Options | None] = None
     url_of_run: ClassVar[str | None] = None
+    root_of_run: ClassVar[Path | None] = None
     is_reported_by_pytest: ClassVar[bool] = False
 
     bound_visual: Visual | None = None
@@ -93,7 +94,8 @@ class VisualAssertions(TestCase):
         self.addCleanup(neighbours.close)
         file, test = Path(inspect.getfile(type(self))).absolute(), self.id()
         name = ".".join(test.split(".")[-2:])  # the class, too
-        place = Place.of(file, test, name, options.baselines, Path.cwd())
+        root = self.root_of_run or Path.cwd()
+        place = Place.of(file, test, name, options.baselines, root)
         visual = Visual(client, options, place=place, keep=True, neighbours=neighbours)
         if not self.is_reported_by_pytest:
             self.addCleanup(_report, visual, options.report)

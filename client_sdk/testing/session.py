@@ -120,10 +120,11 @@ def accept_failures(config: pytest.Config, folder: str) -> int:
 
 
 def adopt(cls: type[VisualAssertions], config: pytest.Config) -> None:
-    """Set the options of pytest on a `unittest` class, and leave the report to the plugin."""
+    """Set options and root of pytest on a `unittest` class, and leave the report to the plugin."""
     cls.is_reported_by_pytest = True
     cls.options_of_run = options_of(config)
     cls.url_of_run = url_of(config)
+    cls.root_of_run = config.rootpath
 
 
 def properties_of(outcomes: Sequence[Outcome]) -> list[tuple[str, object]]:

@@ -69,3 +69,20 @@ def test_an_update_fails_for_review_under_unittest_too(suite, pytester, code):
     result.assert_outcomes(passed=2, failed=1)  # the softly failing one writes first, and both
     result.stdout.fnmatch_lines(["*2 baselines written*"])
     assert (pytester.path / "__visual__" / "page.png").exists()
+
+
+def test_shared_baselines_do_not_depend_on_the_working_directory(
+    suite, pytester, drawn, monkeypatch
+):
+    pytester.makeini("[pytest]\nvisual_baselines = {rootdir}/looks\n")
+    folder = pytester.mkdir("deep")
+    (folder / "test_deep.py").write_text(
+        "from client_sdk.testing import VisualAssertions\n"
+        "class TestPage(VisualAssertions):\n"
+        f"    def test_page(self): self.assertSimilar({str(drawn / 'page.png')!r})\n"
+    )
+    suite("", "--visual-update").assert_outcomes(failed=1)
+    (written,) = (pytester.path / "looks").rglob("*.png")
+    assert written.parent == pytester.path / "looks" / "deep" / "test_deep"
+    monkeypatch.chdir(folder)
+    suite("").assert_outcomes(passed=1)
