@@ -96,7 +96,7 @@ class Attempts:
             what = type(outcome).__name__
         if self._sent >= limits.attempts:
             return None
-        ceiling = min(limits.first_pause * 2.0 ** (self._sent - 1), limits.longest_pause)
+        ceiling = min(limits.first_pause * 2.0 ** min(self._sent - 1, 1000), limits.longest_pause)
         pause = asked + self.draw() * ceiling
         if self.clock() + pause >= self._end:
             return None

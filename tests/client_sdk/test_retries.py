@@ -215,6 +215,13 @@ def test_pauses_double_up_to_the_longest_one():
     assert request_attempts.pause_after(broken) is None
 
 
+def test_a_thousand_attempts_and_more_have_pauses():
+    request_attempts = attempts(Retries(attempts=3000, seconds=10.0, longest_pause=0.0))
+    broken = httpx.ConnectError("refused")
+    assert {request_attempts.pause_after(broken) for _ in range(2999)} == {0.0}
+    assert request_attempts.pause_after(broken) is None
+
+
 def test_pauses_are_random_in_the_whole_range():
     draw = random.Random(1).random  # noqa: S311
     firsts = [attempts(draw=draw).pause_after(httpx.ReadError("x")) for _ in range(500)]
