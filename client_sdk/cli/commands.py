@@ -163,7 +163,7 @@ def _runner(function: Callable[..., int | None]) -> Callable[..., None]:
 
         def work() -> int | None:
             token = None if shared.token_file is None else _token(shared.token_file)
-            address = settings.resolve(shared.url)
+            address = settings.resolve(shared.url, token, shared.timeout)
             url = address.base_url if address.folder is None else address.folder
             with Client(
                 shared.url, token=token, timeout=shared.timeout, transport=around.transport

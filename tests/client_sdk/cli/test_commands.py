@@ -190,6 +190,19 @@ def test_the_environment_sets_address_and_token(lookalike, monkeypatch):
     assert ran.requests[0].headers["authorization"] == "Bearer s3cret"
 
 
+def test_options_replace_variables_that_cannot_be_used(lookalike, monkeypatch, tmp_path):
+    monkeypatch.setenv("LOOKALIKE_TIMEOUT", "abc")
+    monkeypatch.setenv("LOOKALIKE_TOKEN", "s\u20accret")
+    (tmp_path / "token").write_text("s3cret\n")
+    options = ["--timeout", "5", "--token-file", str(tmp_path / "token")]
+    ran = lookalike("count", *options, answers={"count": COUNT})
+    assert (ran.code, ran.out) == (0, "3\n")
+    for one, named in ((options[2:], "LOOKALIKE_TIMEOUT"), (options[:2], "the token")):
+        ran = lookalike("count", *one, answers={"count": COUNT})
+        assert (ran.code, ran.requests) == (2, [])
+        assert named in ran.err
+
+
 def test_ctrl_c_has_its_own_exit_code(lookalike):
     ran = lookalike("count", answers={"count": KeyboardInterrupt()})
     assert (ran.code, ran.out, ran.err) == (130, "", "")
