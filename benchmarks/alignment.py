@@ -22,12 +22,11 @@ import numpy as np
 
 from benchmarks import machine
 from bento_service.comparison import alignment
-from bento_service.pictures.in_process import decode
 from bento_service.pictures.miniature import Miniature, prints_of
 from bento_service.pictures.perceptual_hash import Hashes, closeness
 from model_build.evaluation.edits import EDITS, edited_copy
 from model_build.evaluation.folders import pictures_in
-from model_build.evaluation.protocol import MAX_PIXELS
+from model_build.photographs import Square
 
 _SIDE = 224
 _SMALLEST = np.finfo(np.float32).smallest_subnormal
@@ -81,7 +80,7 @@ def _pairs(files: Sequence[Path]) -> tuple[list[alignment.Pair], list[alignment.
 
 
 def _prints(picture: bytes) -> _Prints:
-    return prints_of(decode(picture, side=_SIDE, max_pixels=MAX_PIXELS).pixels)
+    return prints_of(Square(_SIDE)(picture))
 
 
 def _pair(first: _Prints, second: _Prints) -> alignment.Pair:

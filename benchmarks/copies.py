@@ -38,13 +38,12 @@ from bento_service.catalogue.records import Computed
 from bento_service.comparison import alignment
 from bento_service.comparison.duplicate_groups import Duplicates
 from bento_service.gallery.exact import ExactGallery
-from bento_service.pictures.in_process import decode
 from bento_service.pictures.miniature import prints_of
 from bento_service.pictures.perceptual_hash import closeness
 from model_build.evaluation.describers import Describer, describers
 from model_build.evaluation.edits import edited_copy
 from model_build.evaluation.folders import pictures_in
-from model_build.evaluation.protocol import MAX_PIXELS
+from model_build.photographs import Square
 
 _BATCH = 8
 _BANNER = 0.12
@@ -153,7 +152,7 @@ def _joined(a: _Sample, b: _Sample) -> _Sample:
 
 def _made(contents: Sequence[bytes], describer: Describer) -> Made:
     (name,) = describer.names
-    squares = [decode(one, side=224, max_pixels=MAX_PIXELS).pixels for one in contents]
+    squares = [Square(224)(one) for one in contents]
     pixels = np.stack(squares)
     vectors = [
         describer.describe(pixels[at : at + _BATCH])[name]

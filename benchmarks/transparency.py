@@ -26,13 +26,12 @@ from benchmarks import machine
 from benchmarks.grown_images import LINES
 from bento_service.comparison.alignment import Pair, align
 from bento_service.comparison.verdict import Likeness, cosine
-from bento_service.pictures.in_process import decode
 from bento_service.pictures.miniature import Miniature, prints_of
 from bento_service.pictures.perceptual_hash import Hashes, closeness
 from client_sdk.decoding import upright
 from client_sdk.schemas.compare import Verdict
 from model_build.evaluation.describers import Describer, describers
-from model_build.evaluation.protocol import MAX_PIXELS
+from model_build.photographs import Square
 
 SIDE = 320
 _SQUARE = 224
@@ -122,7 +121,7 @@ def _saved(picture: Image.Image, format_name: str) -> bytes:
 
 def _read(describer: Describer, content: bytes) -> _Read:
     (name,) = describer.names
-    pixels = decode(content, side=_SQUARE, max_pixels=MAX_PIXELS).pixels
+    pixels = Square(_SQUARE)(content)
     descriptor = describer.describe(pixels[np.newaxis])[name][0]
     return _Read(pixels, descriptor, *prints_of(pixels))
 

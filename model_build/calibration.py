@@ -12,13 +12,12 @@ from tqdm import tqdm
 
 from bento_service.descriptors.version import DescriptorVersion
 from bento_service.errors import LookalikeError
-from bento_service.pictures.in_process import decode
 from model_build.activation_ranges import ActivationRanges
 from model_build.errors import CalibrationFailed
 from model_build.network import TAP_OF_LAYER, network
+from model_build.photographs import Square
 from model_build.weights import LAYERS, Vgg16Weights
 
-_MAX_PIXELS = 100_000_000
 _FEWEST = 20
 
 
@@ -31,21 +30,17 @@ def measure_ranges(
         CalibrationFailed: The folder has fewer than `fewest` readable photographs.
     """
     layers = _Layers(weights, version)
+    square = Square(version.preprocessing.size, version.preprocessing.padding)
     maxima = np.zeros(len(LAYERS))
     sums = [np.zeros(1)] * len(LAYERS)
     measured = 0
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in tqdm(files, desc="calibrating", unit="photo", disable=None):
         try:
-            picture = decode(
-                path.read_bytes(),
-                side=version.preprocessing.size,
-                padding=version.preprocessing.padding,
-                max_pixels=_MAX_PIXELS,
-            )
+            picture = square(path.read_bytes())
         except (LookalikeError, OSError):
             continue
-        largest, means = layers.measured(picture.pixels[None])
+        largest, means = layers.measured(picture[None])
         maxima = np.maximum(maxima, largest)
         sums = [total + mean for total, mean in zip(sums, means, strict=True)]
         measured += 1

@@ -1,8 +1,9 @@
-"""Photographs to check a network on: those that ship with scikit-image."""
+"""Photographs as a network takes them, and those of scikit-image, to check a network on."""
 
 import hashlib
 import importlib.util
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from bento_service.descriptors.version import Preprocessing
 from bento_service.pictures.in_process import decode
+from client_sdk.decoding.formats import MAX_JPEG_PIXELS, MAX_PIXELS, Colour, Region
 from model_build.errors import PhotographsMissing
 
 GOLDEN = ("astronaut.png", "chelsea.png", "coffee.png")
@@ -27,7 +29,29 @@ _SHA256 = {
 }
 CHECKED = tuple(_SHA256)
 """The photographs that a converted network is compared on."""
-_MAX_PIXELS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Square:
+    """A decoder of pictures to squares, with the limits of the service; see `decode`."""
+
+    side: int
+    padding: Colour | None = None
+
+    def __call__(self, content: bytes, region: Region | None = None) -> NDArray[np.uint8]:
+        """Return the picture as (S, S, 3) uint8, RGB.
+
+        Raises:
+            LookalikeError: The picture cannot be read; see `decode`.
+        """
+        return decode(
+            content,
+            side=self.side,
+            padding=self.padding,
+            max_pixels=MAX_PIXELS,
+            max_jpeg_pixels=MAX_JPEG_PIXELS,
+            region=region,
+        ).pixels
 
 
 def photographs(
@@ -41,16 +65,8 @@ def photographs(
         PhotographsMissing: scikit-image is not installed, or ships other pictures.
     """
     folder = folder or _folder()
-    pictures = [
-        decode(
-            _content(folder / name),
-            side=preprocessing.size,
-            padding=preprocessing.padding,
-            max_pixels=_MAX_PIXELS,
-        )
-        for name in names
-    ]
-    return np.stack([picture.pixels for picture in pictures])
+    square = Square(preprocessing.size, preprocessing.padding)
+    return np.stack([square(_content(folder / name)) for name in names])
 
 
 def _folder() -> Path:

@@ -20,13 +20,12 @@ from bento_service.descriptors.version import (
     DescriptorName,
     Precision,
 )
-from bento_service.pictures.in_process import decode
 from bento_service.settings import Settings
 from client_sdk.decoding.formats import Colour, Region
 from model_build.errors import EvaluationError
 from model_build.evaluation.histogram import NAME as COLOUR_HISTOGRAM
 from model_build.evaluation.histogram import colour_histograms
-from model_build.evaluation.protocol import MAX_PIXELS
+from model_build.photographs import Square
 from model_build.store import TAG_FILE, stored_folder
 
 NAMES = (*DESCRIPTORS, COLOUR_HISTOGRAM)
@@ -35,28 +34,6 @@ and by `pad` or `squash`, as in `vgg16-rmac4/int8` and `vgg16-rmac4/fp32/pad`.""
 
 _HISTOGRAM_SIDE = 224
 _PADDING: dict[str, Colour | None] = {"pad": (124, 117, 104), "squash": None}
-
-
-@dataclass(frozen=True)
-class Square:
-    """A decoder of pictures to squares; see `decode`."""
-
-    side: int
-    padding: Colour | None = None
-
-    def __call__(self, content: bytes, region: Region | None) -> NDArray[np.uint8]:
-        """Return the picture as (S, S, 3) uint8, RGB.
-
-        Raises:
-            LookalikeError: The picture cannot be read; see `decode`.
-        """
-        return decode(
-            content,
-            side=self.side,
-            padding=self.padding,
-            max_pixels=MAX_PIXELS,
-            region=region,
-        ).pixels
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 
 from bento_service.pictures.in_process import thumbnail
-from model_build.evaluation.protocol import MAX_PIXELS
+from client_sdk.decoding.formats import MAX_JPEG_PIXELS, MAX_PIXELS
 
 LONGEST_SIDE = 1024
 """The longest side, in pixels, of the WebP that is edited, as a web site would show it."""
@@ -43,7 +43,9 @@ def edited_copy(content: bytes, *, edit: str, seed: int) -> bytes:
 
 @functools.lru_cache(maxsize=1)  # a picture is edited in all ways before the next one is
 def _as_shown(content: bytes) -> bytes:
-    return thumbnail(content, side=LONGEST_SIDE, max_pixels=MAX_PIXELS)
+    return thumbnail(
+        content, side=LONGEST_SIDE, max_pixels=MAX_PIXELS, max_jpeg_pixels=MAX_JPEG_PIXELS
+    )
 
 
 def _same(picture: Image.Image, _: np.random.Generator) -> Image.Image:

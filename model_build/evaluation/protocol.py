@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from client_sdk.decoding.formats import Region
 
-MAX_PIXELS = 100_000_000
-"""Larger pictures count as unreadable, as in the service unless it is set otherwise."""
-
 
 @dataclass(frozen=True)
 class Picture:

@@ -31,6 +31,7 @@ def folder(photographs, tmp_path_factory):
     (folder / "empty.jpg").touch()
     whole = (photographs / "chelsea.jpg").read_bytes()
     (folder / "broken off.jpg").write_bytes(whole[: len(whole) // 2])
+    Image.new("1", (8_000, 7_000)).save(folder / "larger than the service takes.png")
     (folder / "points nowhere.jpg").symlink_to("gone.jpg")
     return folder
 

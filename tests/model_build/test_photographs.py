@@ -8,6 +8,8 @@ import skimage
 from PIL import Image
 
 from bento_service.descriptors.version import Preprocessing
+from bento_service.errors import TooLarge
+from bento_service.pictures.in_process import decode
 from model_build import photographs
 from model_build.errors import PhotographsMissing
 
@@ -18,6 +20,26 @@ ON_GREY = Preprocessing(padding=(124, 117, 104))
 def opened(name):
     content = (Path(skimage.__file__).parent / "data" / name).read_bytes()
     return Image.open(io.BytesIO(content)).convert("RGB")
+
+
+def encoded(size, file_format):
+    file = io.BytesIO()
+    Image.new("1" if file_format == "PNG" else "L", size, 1).save(file, file_format)
+    return file.getvalue()
+
+
+def test_squashing_is_the_services_own_decoding():
+    content = (Path(skimage.__file__).parent / "data" / "rocket.jpg").read_bytes()
+    squashed = photographs.Square(224)(content, (10, 20, 100, 50))
+    expected = decode(content, side=224, max_pixels=10**7, region=(10, 20, 100, 50)).pixels
+    np.testing.assert_array_equal(squashed, expected)
+
+
+def test_the_limits_of_pixels_are_those_of_the_service():
+    square = photographs.Square(8)
+    with pytest.raises(TooLarge, match="at most 50000000"):
+        square(encoded((8_000, 7_000), "PNG"))
+    assert square(encoded((8_000, 7_000), "JPEG")).shape == (8, 8, 3)
 
 
 def test_squashed_photographs_are_pillows_own_resizing():

@@ -5,10 +5,10 @@ import pytest
 
 from bento_service.descriptors.golden import GOLDEN_FILE, GoldenVectors
 from bento_service.descriptors.model import find_version
-from bento_service.pictures.in_process import decode
 from model_build.errors import EvaluationError
-from model_build.evaluation.describers import NAMES, Square, describers
+from model_build.evaluation.describers import NAMES, describers
 from model_build.evaluation.histogram import colour_histograms
+from model_build.photographs import Square
 from model_build.store import TAG_FILE, stored_folder
 
 
@@ -70,13 +70,6 @@ def test_no_model_is_needed_for_the_histogram():
     np.testing.assert_array_equal(
         describer.describe(images)["colour-histogram"], colour_histograms(images)
     )
-
-
-def test_squashing_is_the_services_own_decoding(photographs):
-    content = (photographs / "chelsea.jpg").read_bytes()
-    squashed = Square(224)(content, (10, 20, 100, 50))
-    expected = decode(content, side=224, max_pixels=10**7, region=(10, 20, 100, 50)).pixels
-    np.testing.assert_array_equal(squashed, expected)
 
 
 def test_an_unknown_descriptor_is_reported_with_those_there_are():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bento_service.errors import LookalikeError
+from bento_service.errors import LookalikeError, TooLarge
 from model_build.evaluation.edits import EDITS, LONGEST_SIDE, edited_copy
 
 
@@ -45,6 +45,13 @@ def close(image, expected, tolerance=6.0):
 def quality_scale(image):
     """Return the mean of the luminance quantisation table; libjpeg scales it with the quality."""
     return np.mean(image.quantization[0])
+
+
+def test_the_limits_of_pixels_are_those_of_the_service():
+    large = Image.new("L", (8_000, 7_000))
+    with pytest.raises(TooLarge, match="at most 50000000"):
+        copy("jpeg30", encoded(large))
+    assert copy("jpeg30", encoded(large, "JPEG")).size == (LONGEST_SIDE, 896)
 
 
 def test_there_are_twenty_four():
