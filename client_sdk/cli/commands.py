@@ -73,7 +73,11 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The client, the output, the environment and the address of a running command."""
+    """The client, the output and the environment of a running command.
+
+    Attributes:
+        url: The address of the service without a password, or the folder of `local:FOLDER`.
+    """
 
     client: Client
     screen: Screen
@@ -164,7 +168,9 @@ def _runner(function: Callable[..., int | None]) -> Callable[..., None]:
         def work() -> int | None:
             token = None if shared.token_file is None else _token(shared.token_file)
             address = settings.resolve(shared.url, token, shared.timeout)
-            url = address.base_url if address.folder is None else address.folder
+            url = address.folder
+            if url is None:  # output must not show a password of the address
+                url = str(httpx.URL(address.base_url).copy_with(userinfo=b""))
             with Client(
                 shared.url, token=token, timeout=shared.timeout, transport=around.transport
             ) as client:

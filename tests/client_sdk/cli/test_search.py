@@ -23,6 +23,13 @@ def test_a_pipe_gets_a_line_for_each_hit_without_colour(lookalike, picture, hit)
     assert "\x1b" not in ran.out + ran.err
 
 
+def test_a_pipe_gets_no_password_of_the_address(lookalike, picture, hit, monkeypatch):
+    monkeypatch.setenv("LOOKALIKE_URL", "http://me:secret@host:9/base/")
+    ran = lookalike("search", picture, answers={"/base/api/v2/search": found(hit())})
+    assert ran.rows == [["7", "0.91234", "4x3", "photos/cat.jpg", "http://host:9/base/c"]]
+    assert ran.requests[0].headers["authorization"].startswith("Basic ")
+
+
 def test_json_is_the_answer_of_the_service(lookalike, picture, hit):
     answer = {**found(hit(metadata={"größe": [1, None]})), "warnings": ["a film"]}
     ran = lookalike("search", picture, "--json", answers={"search": answer})
