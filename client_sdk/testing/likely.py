@@ -26,7 +26,7 @@ class BaselineNeighbours:
     def nearest(self, shot: Shot, folder: Path) -> tuple[Neighbour, ...]:
         """Return the baselines of a folder nearest to a picture, or none if the search fails.
 
-        The result only explains a failure, so an error of the service is not raised.
+        The result only explains a failure, so an error of the service or of a file is not raised.
         """
         try:
             if folder not in self._indexed:
@@ -37,7 +37,7 @@ class BaselineNeighbours:
             answer = self._client.search(
                 (shot.name, shot.data), collection=self._indexed[folder], top_k=LISTED
             )
-        except LookalikeError:
+        except (LookalikeError, OSError):
             return ()
         return neighbours(answer.hits)
 

@@ -1,7 +1,10 @@
 """The assertions as functions, against a real service."""
 
+import errno
 import re
 import shutil
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -20,6 +23,7 @@ from client_sdk.testing import (
     assert_no_duplicates,
     assert_similar,
 )
+from client_sdk.testing.likely import BaselineNeighbours
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +204,27 @@ def test_equal_files_are_reported_without_a_line_of_pictures(client, photographs
     with pytest.raises(VisualMismatch, match="the same bytes") as failure:
         visual.assert_no_duplicates([("one.jpg", cup), ("other.jpg", cup)])
     assert "  pictures" not in str(failure.value)
+
+
+@pytest.mark.parametrize("names", [["page"], ["page", "locked"]])
+def test_an_unreadable_neighbour_does_not_replace_the_failure(
+    client, photographs, tmp_path, monkeypatch, names
+):
+    for name in names:
+        shutil.copy(photographs / "coffee.jpg", tmp_path / f"{name}.jpg")
+    read_bytes = Path.read_bytes
+
+    def read_unless_locked(path):
+        if path.stem == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_unless_locked)
+    with closing(BaselineNeighbours(client)) as neighbours:
+        visual = Visual(client, Options(baselines=tmp_path), neighbours=neighbours)
+        with pytest.raises(VisualMismatch) as failure:
+            visual.assert_similar(photographs / "chelsea.jpg", "page.jpg")
+    assert [one.name for one in failure.value.nearest] == (["page.jpg"] if len(names) == 1 else [])
 
 
 @pytest.mark.parametrize("name", ["assert_similar", "assert_looks_like"])
