@@ -45,6 +45,22 @@ class Shared:
     ] = None
     as_json: Annotated[bool, Option("--json", help=_JSON, rich_help_panel=_PANEL)] = False
 
+    @property
+    def token(self) -> str | None:
+        """The content of the token file; `None` without one.
+
+        Raises:
+            OSError: If the file cannot be read.
+            UsageError: If it is not a text file.
+        """
+        if self.token_file is None:
+            return None
+        try:
+            return self.token_file.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            reason = "it is not a text file"
+            raise UsageError(f"{self.token_file} contains no token: {reason}") from error
+
     def or_else(self, before: "Shared") -> "Shared":
         """Return these options; an option that is not given is that of `before`."""
         given = {
@@ -166,7 +182,7 @@ def _runner(function: Callable[..., int | None]) -> Callable[..., None]:
         screen = Screen(around.stdout, around.stderr, as_json=shared.as_json)
 
         def work() -> int | None:
-            token = None if shared.token_file is None else _token(shared.token_file)
+            token = shared.token
             address = settings.resolve(shared.url, token, shared.timeout)
             url = address.folder
             if url is None:  # output must not show a password of the address
@@ -204,13 +220,6 @@ def _ending(work: Callable[[], int | None], screen: Screen) -> int:
         screen.fail(f"{name}{error.strerror or error}")
         return Code.USAGE
     return code
-
-
-def _token(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} contains no token: it is not a text file") from error
 
 
 def _usage(error: typer.TyperException) -> str:

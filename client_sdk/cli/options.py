@@ -3,11 +3,14 @@
 import json
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, cast
 
+import typer
 from typer import Argument, Option
 
 from client_sdk._sync.client import Client
+from client_sdk.cli.commands import Shared
 from client_sdk.errors import LookalikeError, UsageError
 from client_sdk.schemas import DEFAULT_COLLECTION
 
@@ -15,28 +18,41 @@ _COMPLETION_SECONDS = 2.0
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
-def _names(incomplete: str) -> list[str]:
+def _names(context: typer.Context, incomplete: str) -> list[str]:
     """Return names of collections for shell completion; none if the service is slow or fails."""
     try:
-        with Client(timeout=_COMPLETION_SECONDS) as client:
+        with _client(context) as client:
             names = [collection.name for collection in client.collections()]
-    except LookalikeError:
+    except (LookalikeError, OSError):
         return []
     return [name for name in names if name.startswith(incomplete)]
 
 
-def _jobs(incomplete: str) -> list[tuple[str, str]]:
+def _jobs(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Return ids of the newest jobs for shell completion, each with its state and source."""
     try:
-        with Client(timeout=_COMPLETION_SECONDS) as client:
+        with _client(context) as client:
             newest = [job for job, _ in zip(client.jobs(), range(20), strict=False)]
-    except LookalikeError:
+    except (LookalikeError, OSError):
         return []
     return [
         (job.id, f"{job.state}, {job.source}")
         for job in newest
         if job.id and job.id.startswith(incomplete)
     ]
+
+
+def _client(context: typer.Context) -> Client:
+    """Return a client of the service that the options before the cursor name."""
+    shared = _shared(context)
+    return Client(shared.url, token=shared.token, timeout=_COMPLETION_SECONDS)
+
+
+def _shared(context: typer.Context) -> Shared:
+    file = context.params.get("token_file")
+    own = Shared(context.params.get("url"), None if file is None else Path(file))
+    group = cast("typer.Context | None", context.parent)
+    return own if group is None else own.or_else(_shared(group))
 
 
 CollectionOption = Annotated[

@@ -1,11 +1,14 @@
 """The command against a real service, with pipes between commands."""
 
+import shlex
+from functools import partial
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from client_sdk import Client
+from tests.support.answers import COLLECTION
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +54,55 @@ def test_folders_are_sent_and_images_deleted_through_pipes(shell, server, photog
     assert shell(f"lookalike count -c {name}").returncode == 4
 
 
-def test_bash_completes_commands_options_and_names_of_collections(shell, gallery):
-    def completed(words, at):
-        return shell(
-            'eval "$(lookalike --show-completion bash)"; '
-            f"COMP_WORDS=({words}); COMP_CWORD={at}; _lookalike_completion lookalike; "
-            'printf "%s\\n" "${COMPREPLY[@]}"'
-        ).stdout.split()
+@pytest.fixture
+def completed(shell):
+    """Return a function that completes the last of some words, as bash splits them."""
 
-    assert completed("lookalike sea", 1) == ["search"]
-    assert completed("lookalike jobs can", 2) == ["cancel"]
-    assert completed("lookalike search --min", 2) == ["--min-score"]
-    assert completed(f"lookalike count -c {gallery[:6]}", 3) == [gallery]
+    def completed(*words, url=""):
+        ran = shell(
+            f"{url and f'export LOOKALIKE_URL={url}; '}"
+            'eval "$(lookalike --show-completion bash)"; '
+            f"COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; "
+            '_lookalike_completion lookalike; printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        assert ran.stderr == ""
+        return ran.stdout.split()
+
+    return completed
+
+
+def test_bash_completes_commands_options_and_names_of_collections(completed, gallery):
+    assert completed("lookalike", "sea") == ["search"]
+    assert completed("lookalike", "jobs", "can") == ["cancel"]
+    assert completed("lookalike", "search", "--min") == ["--min-score"]
+    assert completed("lookalike", "count", "-c", gallery[:6]) == [gallery]
+
+
+def test_completion_asks_the_service_of_the_options(completed, gallery, server, free_port):
+    nobody, quoted = f"http://127.0.0.1:{free_port}", f"'{server.url}'"
+    after = ("lookalike", "count", "--url", quoted, "-c", gallery[:6])
+    assert completed(*after, url=nobody) == [gallery]
+    before = ("lookalike", "--url", quoted, "collections", "delete", gallery[:6])
+    assert completed(*before, url=nobody) == [gallery]
+    assert completed("lookalike", "count", "--url", nobody, "-c", gallery[:6]) == []
+
+
+def test_completion_sends_the_token_of_the_file(lookalike, monkeypatch, tmp_path, capsys):
+    (tmp_path / "token").write_text("s3cret\n")
+    sent = []
+
+    def answer(request):
+        sent.append(request.headers.get("authorization"))
+        return httpx.Response(200, json={"collections": [COLLECTION], "next_cursor": None})
+
+    connected = partial(Client, transport=httpx.MockTransport(answer))
+    monkeypatch.setattr("client_sdk.cli.options.Client", connected)
+    for file, names in (("token", "hats"), ("gone", "")):
+        words = ["lookalike", "count", "--token-file", str(tmp_path / file), "-c", ""]
+        monkeypatch.setenv("_LOOKALIKE_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", "\n".join(words))
+        monkeypatch.setenv("COMP_CWORD", "5")
+        with pytest.raises(SystemExit):
+            lookalike("count")
+        assert capsys.readouterr().out.strip() == names
+    assert sent == ["Bearer s3cret"]
