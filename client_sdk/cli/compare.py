@@ -1,18 +1,14 @@
 """`lookalike compare` and `lookalike duplicates`."""
 
-from collections.abc import Callable
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
-from rich.console import RenderableType
 from rich.text import Text
 from typer import Argument, Option
 
-from client_sdk._sync.results import DuplicateGroup
 from client_sdk.cli import options as given
 from client_sdk.cli.codes import Code
 from client_sdk.cli.commands import Session
-from client_sdk.cli.pictures import Draw, drawing, thumbnails
+from client_sdk.cli.pictures import drawing, thumbnails
 from client_sdk.cli.queries import picture_of
 from client_sdk.cli.screen import Column, Field, Form, as_json
 from client_sdk.cli.search import score_text
@@ -21,35 +17,23 @@ from client_sdk.schemas.compare import Comparison, GroupedImage, Verdict
 
 STYLES = {Verdict.DUPLICATE: "bold green", Verdict.NEAR_DUPLICATE: "yellow", Verdict.SIMILAR: "dim"}
 _PICTURE = "A file, - for standard input, or id:7 for the stored image 7."
-
-
-class _Member(BaseModel):
-    """One image and the number of its group."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
-
-    group: int
-    image: GroupedImage
-
-
 MEMBERS = (
-    Column[_Member]("group", lambda one: one.group, right=True, style="dim"),
-    Column[_Member]("image_id", lambda one: one.image.image_id, right=True, style="dim"),
-    Column[_Member](
+    Column[GroupedImage]("image_id", lambda one: one.image_id, right=True, style="dim"),
+    Column[GroupedImage](
         "score",
-        lambda one: one.image.like and one.image.like.score,
-        lambda one: score_text(one.image.like.score) if one.image.like else "",
+        lambda one: one.like and one.like.score,
+        lambda one: score_text(one.like.score) if one.like else "",
         right=True,
     ),
-    Column[_Member](
+    Column[GroupedImage](
         "verdict",
-        lambda one: one.image.like and one.image.like.verdict,
-        lambda one: verdict_text(one.image.like.verdict) if one.image.like else "",
+        lambda one: one.like and one.like.verdict,
+        lambda one: verdict_text(one.like.verdict) if one.like else "",
     ),
-    Column[_Member]("bytes", lambda one: one.image.bytes, right=True, style="dim"),
-    Column[_Member]("source", lambda one: one.image.source, folds=True),
-    Column[_Member](
-        "why", lambda one: "; ".join(one.image.like.reasons) if one.image.like else "", folds=True
+    Column[GroupedImage]("bytes", lambda one: one.bytes, right=True, style="dim"),
+    Column[GroupedImage]("source", lambda one: one.source, folds=True),
+    Column[GroupedImage](
+        "why", lambda one: "; ".join(one.like.reasons) if one.like else "", folds=True
     ),
 )
 
@@ -101,8 +85,8 @@ def duplicates(
         if screen.form is Form.JSON:
             screen.line(as_json(group))
             continue
-        members = [_Member(group=number, image=image) for image in group.images]
-        screen.many(members, MEMBERS, picture=_pictures(draw, group))
+        columns = (_group_column(number), *MEMBERS)
+        screen.many(group.images, columns, picture=thumbnails(draw, group.images))
         if not group.is_whole:
             screen.aside(f"group {number} has more images than one answer may list")
     screen.aside(f"groups: {number}, images in them: {images}")
@@ -132,6 +116,10 @@ def _fields(found: Comparison) -> list[Field]:
     ]
 
 
+def _group_column(number: int) -> Column[GroupedImage]:
+    return Column("group", lambda _: number, right=True, style="dim")
+
+
 def _good_enough(
     session: Session, found: Comparison, min_score: float | None, expect: Verdict | None
 ) -> bool:
@@ -143,12 +131,3 @@ def _good_enough(
         session.screen.warn(f"the verdict is {found.verdict}, not {expect}")
         return False
     return True
-
-
-def _pictures(
-    draw: Draw | None, group: DuplicateGroup
-) -> Callable[[_Member], RenderableType] | None:
-    if draw is None:
-        return None
-    small = thumbnails(draw, group.images)
-    return lambda member: small[member.image.image_id]

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from client_sdk.cli.screen import Form
 from client_sdk.errors import LookalikeError
 
 _PIXELS = 256  # of the longer side; the service caches this size
+_COLUMNS, _LINES = 18, 7  # of a thumbnail in a list
 _AT_ONCE = 8
 _MOST_PIXELS = 50_000_000
 _STDIN = 0
@@ -51,20 +52,25 @@ def drawing(session: Session, *, wanted: bool | None) -> Draw | None:
 
 
 def thumbnails(
-    draw: Draw, images: Sequence[StoredImage], *, columns: int = 18, lines: int = 7
-) -> Mapping[int, RenderableType]:
-    """Return the drawn thumbnails of stored images by id, fetched in parallel.
+    draw: Draw | None, images: Sequence[StoredImage]
+) -> Callable[[Any], RenderableType] | None:
+    """Return a function from stored images to their drawn thumbnails; `None` without `draw`.
 
-    A thumbnail that cannot be fetched, as of an image that was just deleted, is a question mark.
+    The thumbnails are fetched in parallel. One that cannot be fetched, as of an image that was just
+    deleted, is a question mark.
     """
+    if draw is None:
+        return None
 
     def one(image: StoredImage) -> RenderableType:
         try:
-            return draw(image.thumbnail(size=_PIXELS), columns, lines)
+            return draw(image.thumbnail(size=_PIXELS), _COLUMNS, _LINES)
         except (LookalikeError, OSError):
             return _NO_PICTURE
 
-    return dict(zip([image.image_id for image in images], each(one, images, _AT_ONCE), strict=True))
+    ids = [image.image_id for image in images]
+    small = dict(zip(ids, each(one, images, _AT_ONCE), strict=True))
+    return lambda image: small[image.image_id]
 
 
 @dataclass(frozen=True, slots=True)

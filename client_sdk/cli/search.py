@@ -89,11 +89,8 @@ def _show(session: Session, found: SearchResponse, pictures: bool | None) -> Non
         screen.warn(f"note: {warning}")
     address = Column[Hit]("address", lambda hit: _address(session, hit))
     draw = drawing(session, wanted=pictures) if found.hits else None
-    if draw is None:
-        screen.many(found.hits, COLUMNS if screen.form is Form.TABLE else (*COLUMNS, address))
-    else:
-        small = thumbnails(draw, found.hits)
-        screen.many(found.hits, COLUMNS, picture=lambda hit: small[hit.image_id])
+    columns = COLUMNS if screen.form is Form.TABLE else (*COLUMNS, address)
+    screen.many(found.hits, columns, picture=thumbnails(draw, found.hits))
     if found.hits:
         screen.aside(f"{len(found.hits)} in {found.collection}, {found.took_ms.total:.0f} ms")
     for name, value in (found.explanation or {}).items():
