@@ -10,7 +10,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from PIL import (
@@ -29,7 +29,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from client_sdk.decoding.colour_profile import BROKEN_PROFILE, BrokenProfile, in_srgb, profile_of
+from client_sdk.decoding.colour_profile import BrokenProfile, in_srgb, profile_of
 from client_sdk.decoding.errors import TooExpensive, TooManyPixels, Unreadable, UnsupportedFormat
 from client_sdk.decoding.formats import (
     BEGINNING,
@@ -198,26 +198,23 @@ def upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
     return opaque if opaque.mode == "RGB" else opaque.convert("RGB")
 
 
-def upright_rgba(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """Return an opened picture upright, in sRGB and with its alpha; and warnings for the user."""
+def upright_rgba(image: Image.Image) -> Image.Image:
+    """Return an opened picture upright, in sRGB and with its alpha."""
     image.load()
-    warnings = warnings_of(image)
     orientation, profile = orientation_of(image), profile_of(image)
     if _is_transparent(image) and not _is_deep(image):
         seen = image.convert("RGBA")
         opaque, alpha = seen.convert("RGB"), seen.getchannel("A")
     else:
         opaque, alpha = upright_rgb(image, 1), None
-    try:
+    with suppress(BrokenProfile):
         opaque = in_srgb(opaque, profile)
-    except BrokenProfile:
-        warnings += (BROKEN_PROFILE,)
     upright = opaque.convert("RGBA")
     if alpha is not None:
         upright.putalpha(alpha)
     if orientation != 1:
         upright = upright.transpose(_UPRIGHT_BY[orientation])
-    return upright, warnings
+    return upright
 
 
 def warnings_of(image: Image.Image) -> tuple[str, ...]:

@@ -1,12 +1,9 @@
 """Files of failures: the pictures and a `result.json`, in one folder for each failure."""
 
 import hashlib
-import json
 import shutil
 from collections.abc import Collection
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from client_sdk.testing.baselines import PNG, plain
 from client_sdk.testing.outcome import SCHEMA, Judged, Outcome
@@ -60,6 +57,6 @@ def _folder_of(test: str) -> str:
 
 def _is_ours(result: Path) -> bool:
     try:
-        return Outcome.model_validate(json.loads(result.read_bytes())).schema_name == SCHEMA
-    except (ValueError, ValidationError):
+        return Outcome.model_validate_json(result.read_bytes()).schema_name == SCHEMA
+    except ValueError:
         return False

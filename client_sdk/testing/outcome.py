@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from client_sdk.schemas.answer import Answer
 
 SCHEMA = "lookalike-visual/2"
 """The version of `result.json`. New fields keep it; a changed field gets a new version."""
@@ -19,11 +21,7 @@ Assertion = Literal[
 ]
 
 
-class _Found(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore")
-
-
-class Neighbour(_Found):
+class Neighbour(Answer):
     """One of the images nearest to the picture of an assertion.
 
     Attributes:
@@ -39,7 +37,7 @@ PixelBox = tuple[int, int, int, int]
 """`(x, y, width, height)` in whole pixels."""
 
 
-class Region(_Found):
+class Region(Answer):
     """One place where two pictures differ.
 
     Attributes:
@@ -55,7 +53,7 @@ class Region(_Found):
     by: tuple[int, int] | None = None
 
 
-class PixelDifference(_Found):
+class PixelDifference(Answer):
     """The result of a pixel comparison.
 
     Attributes:
@@ -81,7 +79,7 @@ class PixelDifference(_Found):
         return self.size == self.expected_size and not self.places
 
 
-class Outcome(_Found):
+class Outcome(Answer):
     """The outcome of one assertion.
 
     Attributes:
@@ -129,7 +127,7 @@ class Outcome(_Found):
     baseline: str | None = None
     written: bool = False
     folder: str | None = None
-    pictures: dict[str, str] = {}
+    pictures: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class Shot:
         """
         try:
             with opened(self.data, max_pixels=MAX_PIXELS, max_jpeg_pixels=MAX_JPEG_PIXELS) as image:
-                return upright_rgba(image)[0]
+                return upright_rgba(image)
         except DecodingError as error:
             raise UsageError(f"{self.name}: {error}") from error
 

@@ -6,6 +6,7 @@ pytest and some constants; the first test that uses a fixture imports the rest.
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +25,6 @@ CARRIED = "lookalike"
 """The attribute of a test report that carries outcomes, also from an xdist worker."""
 
 _visual = pytest.StashKey["Visual"]()
-_run = pytest.StashKey["Run"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,9 +62,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the collector of outcomes, in the one process that gets all test reports."""
-    run = config.stash[_run] = Run(config)
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(run, "lookalike-run")
+        config.pluginmanager.register(Run(config), "lookalike-run")
 
 
 @pytest.fixture(scope="session")
@@ -103,9 +102,9 @@ def visual(request: pytest.FixtureRequest, _visual_session: VisualSession) -> Vi
 
 @pytest.fixture(scope="session")
 def _visual_session(pytestconfig: pytest.Config) -> Iterator[VisualSession]:
-    from client_sdk.testing.session import opened
+    from client_sdk.testing.session import open_session
 
-    with opened(pytestconfig) as session:
+    with closing(open_session(pytestconfig)) as session:
         yield session
 
 

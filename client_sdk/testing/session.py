@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,15 +64,10 @@ class VisualSession:
             self.client.close()
 
 
-@contextmanager
-def opened(config: pytest.Config) -> Generator[VisualSession]:
-    """Yield the session of a run; skip or fail if the service does not answer."""
+def open_session(config: pytest.Config) -> VisualSession:
+    """Return the session of a run; skip or fail if the service does not answer."""
     options = options_of(config)
-    session = VisualSession(_reached(config, options), options)
-    try:
-        yield session
-    finally:
-        session.close()
+    return VisualSession(_reached(config, options), options)
 
 
 def url_of(config: pytest.Config) -> str | None:

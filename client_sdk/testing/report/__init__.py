@@ -20,12 +20,12 @@ from client_sdk.testing.outcome import Outcome
 from client_sdk.testing.report.embedding import Embedder
 
 
-def write(folder: Path, outcomes: Sequence[Outcome], *, now: datetime | None = None) -> Path:
+def write(folder: Path, outcomes: Sequence[Outcome]) -> Path:
     """Write the report of a run to the folder of its pictures, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / REPORT
     unfinished = report.with_suffix(".html.part")
-    unfinished.write_text(render(folder, outcomes, now=now), "utf-8")
+    unfinished.write_text(render(folder, outcomes), "utf-8")
     unfinished.replace(report)
     return report
 
