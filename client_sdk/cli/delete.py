@@ -1,7 +1,7 @@
 """`lookalike delete`: deletes images by id, by a filter, or all of a collection."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, BinaryIO
 
 import typer
@@ -70,16 +70,10 @@ def _ids(words: Sequence[str], stdin: BinaryIO) -> list[int]:
         return [_id(word) for word in words]
     if stdin.isatty():
         raise UsageError("- reads ids from a pipe: lookalike images --filter ... | ... delete -")
-    lines = (line.decode("utf-8", "replace").strip() for line in stdin)
-    return list(_read(line for line in lines if line))
-
-
-def _read(lines: Iterable[str]) -> Iterable[int]:
-    for line in lines:
-        if line.startswith("{"):
-            yield _id_of_document(line)
-        else:
-            yield _id(line.split()[0])
+    lines = filter(None, (line.decode("utf-8", "replace").strip() for line in stdin))
+    return [
+        _id_of_document(line) if line.startswith("{") else _id(line.split()[0]) for line in lines
+    ]
 
 
 def _id_of_document(line: str) -> int:
