@@ -62,6 +62,9 @@ class _Entry:
 class Tokens:
     """The valid tokens. A file is read again when it changes.
 
+    A file that was emptied revokes its tokens, and callers still need one. A file that is missing,
+    unreadable or wrong changes nothing, because it may be in the middle of a replacement.
+
     Args:
         inline: Lines, separated by line breaks or `;`.
         file: A file with more lines.
@@ -84,12 +87,14 @@ class Tokens:
         self._lock = threading.Lock()
         self._state = self._file_state()
         self._entries = self._read()
+        if file is not None and not self._entries:
+            raise TokensError("LOOKALIKE_TOKENS_FILE has no token; write one or unset it")
         self._next_check = self._clock() + _CHECK_SECONDS
 
     @property
     def are_required(self) -> bool:
         """True if callers need a token."""
-        return bool(self._entries)
+        return self._file is not None or bool(self._inline)
 
     def caller(self, token: str) -> Caller | None:
         """Return the caller of a token, after comparing digests in constant time."""
@@ -136,8 +141,6 @@ class Tokens:
                     "LOOKALIKE_TOKENS_FILE cannot be read; it takes lines `NAME SCOPES TOKEN`"
                 ) from error
             entries += _entries(text, "LOOKALIKE_TOKENS_FILE")
-            if not entries:
-                raise TokensError("LOOKALIKE_TOKENS_FILE has no token; write one or unset it")
         return tuple(entries)
 
 

@@ -77,7 +77,25 @@ def test_a_changed_file_is_read_again(file):
     assert tokens.caller(ONE) is None
 
 
-@pytest.mark.parametrize("wrong", ["nonsense\n", "", None])
+@pytest.mark.parametrize("content", ["", "# nobody\n"])
+def test_an_emptied_file_revokes_its_tokens_and_callers_still_need_one(file, content):
+    clock = Clock()
+    tokens = Tokens(f"ops admin {TWO}", file, clock=clock)
+    only = Tokens(file=file, clock=clock)
+    file.write_text(content)
+    clock.now += 2
+
+    assert tokens.caller(ONE) is None
+    assert tokens.caller(TWO).name == "ops"
+    assert only.caller(ONE) is None
+    assert only.are_required
+
+    file.write_text(f"ci search {ONE}\n")
+    clock.now += 2
+    assert only.caller(ONE).name == "ci"
+
+
+@pytest.mark.parametrize("wrong", ["nonsense\n", None])
 def test_an_invalid_or_missing_file_changes_nothing(file, wrong, caplog):
     clock = Clock()
     tokens = Tokens(file=file, clock=clock)
