@@ -27,7 +27,7 @@ LOOKALIKE_INDEX_EFFORT    how much a search looks at (hnsw 256, diskann 128, ivf
 LOOKALIKE_DESCRIPTOR      of new collections: vgg16-rmac4, vgg16-rgem or vgg16-mac (vgg16-rmac4)
 LOOKALIKE_ENGINE          onnxruntime, openvino, torch or auto (auto: the fastest here)
 LOOKALIKE_PRECISION       int8, int8_openvino, fp32, bf16 or auto (auto: the engine's fastest here)
-LOOKALIKE_THREADS         cores that describe images (all that this process may use)
+LOOKALIKE_THREADS         cores that describe images (all that affinity and CPU quotas allow)
 LOOKALIKE_MAX_UPLOAD_BYTES   largest picture in bytes (64 MiB)
 LOOKALIKE_MAX_REQUEST_BYTES  largest request in bytes (1 GiB)
 LOOKALIKE_MAX_PIXELS      largest picture in pixels (50 million)
@@ -68,6 +68,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bento_service.settings.combinations import check_combinations, check_paths
+from bento_service.settings.cores import usable_cores
 from bento_service.settings.locations import default_data_dir
 from bento_service.settings.root_list import (
     AnyImageRoot,
@@ -147,7 +148,7 @@ class Settings(BaseModel):
     descriptor: str = "vgg16-rmac4"
     engine: str = "auto"
     precision: str = "auto"
-    threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
+    threads: int = Field(default_factory=usable_cores, ge=1)
     max_upload_bytes: int = Field(default=64 * 2**20, ge=1)
     max_request_bytes: int = Field(default=2**30, ge=1)
     max_pixels: int = Field(default=MAX_PIXELS, ge=1)

@@ -140,6 +140,15 @@ def test_every_overlay_is_valid_and_restricted(manifests):
     assert problems(manifests) == []
 
 
+def test_every_pod_uses_the_cores_that_it_requests(manifests):
+    """Pods have no CPU limit, so by default they would use all cores of a node."""
+    for pod in (pod for each in manifests for pod in _pods(each)):
+        (threads,) = (
+            one for one in pod["spec"]["containers"][0]["env"] if one["name"] == "LOOKALIKE_THREADS"
+        )
+        assert threads["valueFrom"]["resourceFieldRef"]["resource"] == "requests.cpu"
+
+
 def test_only_the_overlay_of_one_node_mounts_a_folder_of_the_node():
     """The security standard `restricted` forbids such volumes."""
     mounting = {
