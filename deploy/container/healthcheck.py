@@ -12,7 +12,10 @@ port = os.environ.get("LOOKALIKE_PORT") or "8001"
 scheme = "https" if os.environ.get("LOOKALIKE_TLS_CERTIFICATE") else "http"
 # The certificate is for the service's public name, not for this address.
 unverified = ssl._create_unverified_context()  # noqa: S323
+https = urllib.request.HTTPSHandler(context=unverified)
+# Docker's client may set `http_proxy` in each container; this address is never behind a proxy.
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
 try:
-    urllib.request.urlopen(f"{scheme}://127.0.0.1:{port}/readyz", timeout=5, context=unverified)  # noqa: S310
+    direct.open(f"{scheme}://127.0.0.1:{port}/readyz", timeout=5)
 except OSError as error:
     sys.exit(str(error))
