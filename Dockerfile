@@ -83,6 +83,7 @@ ENV PATH=/opt/lookalike/code/bin:/opt/lookalike/packages/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     BENTOML_HOME=/opt/lookalike/bentoml \
+    BENTOML_DO_NOT_TRACK=true \
     LOOKALIKE_HOST=0.0.0.0 \
     LOOKALIKE_DATA_DIR=/data \
     LOOKALIKE_IMAGE_ROOTS=/pictures \

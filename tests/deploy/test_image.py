@@ -100,6 +100,12 @@ def test_the_image_has_labels_a_health_check_and_no_root(full):
     assert '"org.opencontainers.image.licenses":"Apache-2.0"' in described
 
 
+def test_the_image_reports_no_usage_under_another_entrypoint(full):
+    """The pods of `scaled` and `gpu` start BentoML themselves."""
+    environment = docker("image", "inspect", "--format", "{{json .Config.Env}}", full)
+    assert '"BENTOML_DO_NOT_TRACK=true"' in environment
+
+
 def test_the_image_holds_the_code_and_no_data_of_this_checkout(full):
     listed = docker("run", "--rm", "--entrypoint", "find", full, "/opt/lookalike/code", "/data")
     tops = {line.split("/")[4] for line in listed.splitlines() if line.count("/") == 4}
