@@ -98,6 +98,7 @@ LABEL org.opencontainers.image.title=Lookalike \
 VOLUME /data
 EXPOSE 8001
 USER 10001:10001
-HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 \
+# A start may fill an index, for minutes.
+HEALTHCHECK --interval=10s --timeout=10s --start-period=10m --retries=3 \
     CMD ["python", "/opt/lookalike/container/healthcheck.py"]
 ENTRYPOINT ["python", "-m", "bento_service"]

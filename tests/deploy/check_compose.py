@@ -175,12 +175,14 @@ def test_prometheus_scrapes_with_a_token_of_its_own(composed, tmp_path):
     assert {rule["lastError"] for rule in group["rules"] if "lastError" in rule} <= {""}
 
 
-def test_the_catalogue_can_be_in_postgresql(composed, pictures):
+def test_the_catalogue_can_be_in_postgresql(composed, pictures, tmp_path):
     skip_without("postgres:17")
     composed("stop")
     url = "postgresql+psycopg://lookalike:secret@postgres/lookalike"
-    settings = {"POSTGRES_PASSWORD": "secret", "LOOKALIKE_CATALOGUE_URL": url}
-    second = Composed(pictures, 18_072, COMPOSE_PROFILES="postgres", **settings)
+    settings = tmp_path / "lookalike.env"
+    settings.write_text(f"LOOKALIKE_CATALOGUE_URL={url}\n")
+    variables = {"POSTGRES_PASSWORD": "secret", "SETTINGS": str(settings)}
+    second = Composed(pictures, 18_072, COMPOSE_PROFILES="postgres", **variables)
     try:
         second("up", "--detach", "--wait")
         with second.client() as client:

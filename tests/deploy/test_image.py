@@ -13,7 +13,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.timeout(1800)  # an image is built in minutes
 MB = 1_000_000
 HARDENED = (
-    *("--read-only", "--tmpfs", "/tmp", "--user", "12345:12345", "--cap-drop", "ALL"),  # noqa: S108
+    *("--read-only", "--tmpfs", "/tmp:size=512m", "--user", "12345:12345", "--cap-drop", "ALL"),  # noqa: S108
     *("--security-opt", "no-new-privileges", "--memory", "512m", "--pids-limit", "128"),
 )
 
