@@ -132,3 +132,14 @@ def test_nothing_that_is_built_or_downloaded_is_in_the_repository():
 
     assert large == []
     assert [name for name in tracked if (PROJECT / name).is_symlink()] == []
+
+
+@pytest.mark.parametrize(
+    "name", [".env", "lookalike.env", "prometheus.token", "pictures/cat.jpg", "backup/manifest"]
+)
+def test_git_ignores_what_the_commands_of_the_documents_write(name):
+    command = ["git", "check-ignore", "--quiet", "--no-index", name]
+    ran = subprocess.run(command, cwd=PROJECT, check=False, timeout=120)
+    if ran.returncode == 128:
+        pytest.skip("this is no clone")
+    assert ran.returncode == 0
