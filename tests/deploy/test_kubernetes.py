@@ -183,6 +183,16 @@ def test_the_kustomization_of_the_document_names_a_registry_for_every_pod(tmp_pa
         assert images == {f"registry.example/{name}:0.1.0"}
 
 
+def test_the_additions_of_the_document_are_merged(tmp_path):
+    yamls = [one.text for one in blocks(PROJECT / "docs" / "deploy.md") if one.language == "yaml"]
+    shutil.copytree(FOLDER, tmp_path / "deploy" / "kubernetes")
+    (tmp_path / "kustomization.yaml").write_text("".join(yamls))
+    manifests = kustomized(tmp_path)
+    (shared,) = (each for each in manifests if each["kind"] == "ConfigMap")
+    assert shared["data"] == {"LOOKALIKE_PRECISION": "int8"}
+    assert "ServiceMonitor" in {each["kind"] for each in manifests}
+
+
 def test_one_replica_owns_the_folder(manifests):
     (service,) = (each for each in manifests if each["kind"] == "StatefulSet")
     assert service["spec"]["replicas"] == 1
@@ -224,6 +234,10 @@ def test_scale_to_zero_replaces_the_other_scaler_and_lets_requests_through(tmp_p
     assert not [each for each in manifests if each["kind"] == "HorizontalPodAutoscaler"]
     (scaled,) = (each for each in manifests if each["kind"] == "ScaledObject")
     assert scaled["spec"]["minReplicaCount"] == 0
+    asked, _ = (one["metadata"]["query"] for one in scaled["spec"]["triggers"])
+    pattern = re.search(r'route=~"([^"]+)"', asked)[1]
+    for route in ("v1/search", "v2/search", "v2/compare", "v2/describe"):
+        assert re.fullmatch(pattern, f"/api/{route}")
     (service,) = (
         each
         for each in manifests
