@@ -1,5 +1,5 @@
 # The image of a bulk run on a Ray cluster; docs/bulk.md says how it is used:
-# docker build -t lookalike-bulk -f deploy/container/bulk.Dockerfile .
+# docker build -t lookalike-bulk:0.1.0 -f deploy/container/bulk.Dockerfile .
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS packages
