@@ -1,7 +1,6 @@
 """The steps from weights to a model in the store."""
 
 import logging
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from bento_service.descriptors.version import (
     Weights,
     write_versions,
 )
+from bento_service.settings.cores import usable_cores
 from model_build.activation_ranges import RANGES_FILE, ActivationRanges
 from model_build.calibration import measure_ranges
 from model_build.convert import Agreement, check, check_by_golden, convert, has_pytorch
@@ -70,7 +70,7 @@ def build_into(
 
 
 def _verify(folder: Path) -> None:
-    threads = len(os.sched_getaffinity(0))
+    threads = usable_cores()
     for precision in NETWORK_FILES:
         for descriptor in DESCRIPTORS:
             Model.load(folder, Choice(descriptor, "onnxruntime", precision), threads=threads)
@@ -91,7 +91,7 @@ def _built(weights: str, downloads: Path, calibrate: Path | None) -> Iterator[_B
             ranges = measure_ranges(found, descriptor_version("vgg16-mac", record), calibrate)
     versions = all_versions(record, ranges)
     with tempfile.TemporaryDirectory(prefix="model-build-") as folder:
-        threads = len(os.sched_getaffinity(0))
+        threads = usable_cores()
         yield Path(folder), versions, _make(Path(folder), found, versions, ranges, threads)
 
 

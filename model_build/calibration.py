@@ -1,6 +1,5 @@
 """Activation ranges of a folder of photographs, for `python -m model_build --calibrate`."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tqdm import tqdm
 
 from bento_service.descriptors.version import DescriptorVersion
 from bento_service.errors import LookalikeError
+from bento_service.settings.cores import usable_cores
 from model_build.activation_ranges import ActivationRanges
 from model_build.errors import CalibrationFailed
 from model_build.network import TAP_OF_LAYER, network
@@ -82,7 +82,7 @@ class _Layers:
             for name in (largest, means):
                 graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = usable_cores()
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )

@@ -6,12 +6,12 @@ and the measures.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bento_service.errors import LookalikeError
+from bento_service.settings.cores import usable_cores
 from model_build.errors import EvaluationError
 from model_build.evaluation.copies import SAMPLE, copies
 from model_build.evaluation.describers import NAMES, describers
@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     for threshold in options.fail_under:
         threshold.check_against(names)
     protocol = _protocol(options)
-    threads = len(os.sched_getaffinity(0))
+    threads = usable_cores()
     evaluation = evaluate(protocol, names, describers(names, options.models, threads=threads))
     on_stdout = str(options.json) == "-"
     (sys.stderr if on_stdout else sys.stdout).write(table(evaluation))
