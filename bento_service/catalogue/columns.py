@@ -61,7 +61,10 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Convert a value from the database."""
-        return None if value is None else value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        # PostgreSQL returns times in the time zone of the session.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 id_type = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys

@@ -1,0 +1,55 @@
+"""A catalogue in PostgreSQL: the settings of its database."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from bento_service.catalogue import Catalogue
+from bento_service.catalogue.images.orders import Order, key_of
+
+
+@pytest.fixture
+def url(new_postgresql_database):
+    """Return the URL of an empty database, whose settings a test may change."""
+    return new_postgresql_database()
+
+
+@pytest.fixture
+def in_new_york(url):
+    """Let the sessions of the catalogue's database have the time zone of New York."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        name = make_url(url).database
+        connection.execute(text(f"ALTER DATABASE {name} SET timezone = 'America/New_York'"))
+    engine.dispose()
+
+
+@pytest.fixture
+def catalogue(in_new_york, url):
+    with Catalogue.open(url) as opened:
+        yield opened
+
+
+def test_times_are_read_in_utc_whatever_the_time_zone_of_the_database_is(catalogue, space):
+    before = datetime.now(UTC)
+    made = catalogue.collections.create("cats", space)
+    assert before <= made.created_at <= datetime.now(UTC)
+    assert made.created_at.utcoffset() == timedelta(0)
+
+
+def test_a_scratch_collection_lives_as_long_in_any_time_zone(catalogue, space):
+    scratch = catalogue.collections.create("scratch", space, ttl_seconds=60)
+    assert catalogue.collections.delete_expired(scratch.changed_at + timedelta(seconds=59)) == {}
+    assert catalogue.collections.delete_expired(datetime.now(UTC)) == {}
+
+
+@pytest.mark.parametrize("order", [Order.CREATED_AT, Order.CREATED_AT_DESCENDING])
+def test_pages_in_the_order_of_time_are_whole_in_any_time_zone(order, catalogue, cats, add):
+    ids = [add(cats, name)[0] for name in ("a", "b", "c")]
+    listed, after = [], None
+    while page := catalogue.images.page(cats.id, order=order, after=after, limit=1):
+        after = key_of(order, page[0])
+        listed.append(page[0].id)
+        assert len(listed) <= len(ids)
+    assert listed == (ids if order is Order.CREATED_AT else ids[::-1])
