@@ -9,11 +9,13 @@ from bento_service.catalogue.copying import insert_many
 from bento_service.catalogue.database import insert_or_ignore, rows_in
 from bento_service.catalogue.images.insertion import add_images
 from bento_service.catalogue.images.lookup import ids_by_digest
+from bento_service.catalogue.indexes import indexes_of
 from bento_service.catalogue.jobs.records import NewImage
 from bento_service.catalogue.records import CollectionRecord, SourceRecord
 from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.roots import reserve
 from bento_service.catalogue.tables import sources
+from bento_service.errors import Conflict
 
 
 def load_images(
@@ -21,11 +23,12 @@ def load_images(
 ) -> int:
     """Add images to a collection, in a writing transaction; return how many were new.
 
-    The collection has one index, in whose space the descriptors are. Images that the collection
-    has, and images that are repeated, only get the sources that they lack. The ids of new images
-    rise in their order.
+    The descriptors are those of the collection's index. Images that the collection has, and images
+    that are repeated, only get the sources that they lack. The ids of new images rise in their
+    order. Raise `Conflict` if the collection has a second index, which would lack the images.
     """
     revision = next_revision(connection, collection.id)
+    _refuse_second_index(connection, collection)
     known = ids_by_digest(connection, collection.id, {each.sha256 for each in loaded})
     new: dict[str, NewImage] = {}
     for each in loaded:
@@ -57,6 +60,17 @@ def unsettled(
         if sha256 not in ids
         or any((ids[sha256], each.kind, each.root, each.path) not in present for each in places)
     ]
+
+
+def _refuse_second_index(connection: Connection, collection: CollectionRecord) -> None:
+    """Raise `Conflict` if a reindex has begun; a reindex locks the collection as loading does."""
+    if len(indexes_of(connection, collection.id)) > 1:
+        name = collection.name
+        raise Conflict(
+            f"a reindex of collection {name!r} has begun, and the images have only one descriptor "
+            "each; wait for the reindex, drop the former descriptors with DELETE "
+            f"/api/v2/collections/{name}/reindex, then import again"
+        )
 
 
 def _insert_sources(

@@ -1,5 +1,6 @@
 """Loading of many images at once, in each database that the service can use."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,7 +12,7 @@ from bento_service.catalogue.jobs.records import Described, NewImage
 from bento_service.catalogue.records import SourceRecord
 from bento_service.catalogue.states import SourceKind
 from bento_service.catalogue.tables import images
-from bento_service.errors import CatalogueUnavailable, CollectionNotFound
+from bento_service.errors import CatalogueUnavailable, CollectionNotFound, Conflict
 
 WHEN = datetime(2024, 2, 29, 12, 30, tzinfo=UTC)
 
@@ -152,6 +153,17 @@ def test_a_deleted_collection_is_reported(load, loaded, catalogue, cats):
     catalogue.collections.delete(cats.id)
     with pytest.raises(CollectionNotFound):
         load(loaded("a"))
+
+
+def test_loading_ends_where_a_reindex_begins(load, loaded, catalogue, cats, space, ids):
+    load(loaded("a"))
+    other = replace(space, descriptor="vgg16-rmac4", fingerprint="e" * 64)
+    catalogue.reindexes.begin(cats, other, drop_missing=True)
+    with pytest.raises(Conflict, match=r"a reindex of collection 'cats' has begun.*import again"):
+        load(loaded("b"))
+    assert len(ids(cats)) == 1
+    catalogue.reindexes.forget(cats)
+    assert load(loaded("b")) == 1
 
 
 def test_a_failure_of_copy_is_an_error_of_the_catalogue(url, catalogue, cats, digest):
