@@ -62,7 +62,8 @@ class Jobs(TableGroup):
         """Create a job, with its files if it is an upload; a folder's files are listed later.
 
         A claim whose key was used before returns the job of the key; see `claim_key`. The pins of
-        `holder`, which are those of the job's uploads, are dropped; see `exchange_pins`.
+        `holder`, which are those of the job's uploads, are dropped; see `exchange_pins`. Raise
+        `CollectionNotFound` if the collection was deleted in the meantime.
         """
         with self._database.writing() as connection:
             job_id = claim_key(connection, claim)

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from bento_service.catalogue.jobs.records import JobRecord, NewJob, Settled, SkippedRecord
 from bento_service.catalogue.states import OPEN_STATES, FileAction, FileState, SourceKind
 from bento_service.catalogue.tables import job_files, jobs
-from bento_service.errors import JobNotFound
+from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
 
 OTHER_FILES = (
@@ -71,7 +72,10 @@ def lock_if_open(connection: Connection, number: int) -> bool:
 def add_job(
     connection: Connection, collection_id: int, collection: str, job: NewJob
 ) -> tuple[int, str]:
-    """Insert a job without its files; return its number and its id."""
+    """Insert a job without its files; return its number and its id.
+
+    Raise `CollectionNotFound` if the collection was deleted in the meantime.
+    """
     job_id = uuid4().hex
     values = {
         **vars(job),
@@ -86,8 +90,13 @@ def add_job(
         "created_at": datetime.now(UTC),
     }
     del values["files"]
-    number = connection.execute(insert(jobs).values(values).returning(jobs.c.number)).scalar_one()
-    return number, job_id
+    inserting = insert(jobs).values(values).returning(jobs.c.number)
+    try:
+        return connection.execute(inserting).scalar_one(), job_id
+    except IntegrityError as error:
+        raise CollectionNotFound(
+            f"collection {collection!r} was deleted; create it again"
+        ) from error
 
 
 def close_jobs(

@@ -3,9 +3,9 @@
 import pytest
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import NewFile, NewJob
+from bento_service.catalogue.jobs.records import Claim, NewFile, NewJob
 from bento_service.catalogue.states import SourceKind
-from bento_service.errors import JobNotFound
+from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
 from tests.catalogue.jobs.counting import counted
 from tests.support.job_files import todo
@@ -45,6 +45,14 @@ def test_all_files_of_an_upload_are_listed_when_it_is_created(catalogue, cats, u
     files = todo(catalogue, job)
     assert [file.path for file in files] == ["a.png", "b.png", "a.png"]
     assert [file.sha256 for file in files] == [digest(name) for name in ("a.png", "b.png", "a.png")]
+
+
+def test_a_job_of_a_collection_that_was_deleted_meanwhile_is_not_created(catalogue, cats):
+    catalogue.collections.delete(cats.id)
+    with pytest.raises(CollectionNotFound, match="'cats' was deleted"):
+        catalogue.jobs.create(cats.id, cats.name, NewJob(SourceKind.FILE), Claim("key", "asked"))
+    assert catalogue.jobs.page(before=None, limit=10) == []
+    assert catalogue.idempotency_keys.job_of(Claim("key", "another")) is None
 
 
 def test_an_unknown_job_is_an_error(catalogue):

@@ -3,8 +3,9 @@
 import pytest
 
 from bento_service.catalogue.jobs.records import Claim, Outcome
-from bento_service.errors import Conflict, InvalidArgument, StorageFull
+from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument, StorageFull
 from bento_service.storage.folder_blob_store import FolderBlobStore
+from bento_service.storage.uploads import Intake
 from tests.ingest.starting.archives import CONTENT, zipped
 from tests.support.job_files import todo
 
@@ -22,6 +23,19 @@ def test_an_upload_that_was_stored_before_survives_a_refusal(receiver):
     with pytest.raises(InvalidArgument):
         receiver.send(b"kept", zipped()[:200])
     assert receiver.listed(kept) == {"sent-0": b"kept"}
+
+
+def test_a_collection_deleted_while_its_upload_is_stored_is_not_found(receiver, monkeypatch):
+    store, collections = Intake.finish, receiver.catalogue.collections
+
+    def store_slowly(intake):
+        store(intake)
+        collections.delete(collections.named("cats").id)
+
+    monkeypatch.setattr(Intake, "finish", store_slowly)
+    with pytest.raises(CollectionNotFound, match="'cats' was deleted"):
+        receiver.send(b"sent")
+    assert receiver.on_disk() == []
 
 
 def test_an_archive_with_a_used_key_returns_the_earlier_job(receiver):
