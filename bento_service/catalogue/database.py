@@ -34,6 +34,10 @@ from bento_service.catalogue.migration import migrate
 from bento_service.errors import CatalogueUnavailable, StorageFull
 
 _WRITES = "lookalike_writes"
+_READING = {"isolation_level": "REPEATABLE READ"}
+"""The level of transactions of PostgreSQL that see one state."""
+_WRITING = {"isolation_level": "READ COMMITTED"}
+"""The level at which a statement sees what was committed while it waited for a lock."""
 _LOCK = 0x6C6F6F6B616C696B
 """The key of PostgreSQL's advisory lock of a whole catalogue."""
 _LOCK_WAIT = "600s"
@@ -55,13 +59,18 @@ class Database:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        is_sqlite = parsed.get_backend_name() == "sqlite"
         self._engine: Engine = create_engine(
-            parsed, pool_pre_ping=parsed.host is not None, json_deserializer=stored_json
+            parsed,
+            pool_pre_ping=parsed.host is not None,
+            json_deserializer=stored_json,
+            **({} if is_sqlite else _READING),
         )
-        if self._engine.dialect.name == "sqlite":
+        if is_sqlite:
             event.listen(self._engine, "connect", _set_up_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
-        self._writing_engine = self._engine.execution_options(**{_WRITES: True})
+        writing = {_WRITES: True} if is_sqlite else _WRITING
+        self._writing_engine = self._engine.execution_options(**writing)
 
     def __enter__(self) -> Self:
         return self

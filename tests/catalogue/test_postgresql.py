@@ -1,12 +1,13 @@
-"""A catalogue in PostgreSQL: the settings of its database."""
+"""A catalogue in PostgreSQL: its time zone, and the isolation of its transactions."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, insert, make_url, select, text
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.images.orders import Order, key_of
+from bento_service.catalogue.tables import instance
 
 
 @pytest.fixture
@@ -53,3 +54,20 @@ def test_pages_in_the_order_of_time_are_whole_in_any_time_zone(order, catalogue,
         listed.append(page[0].id)
         assert len(listed) <= len(ids)
     assert listed == (ids if order is Order.CREATED_AT else ids[::-1])
+
+
+def test_reading_sees_one_state_while_others_write(catalogue):
+    with catalogue.database.reading() as reading:
+        assert reading.execute(select(instance)).all() == []
+        with catalogue.database.writing() as writing:
+            writing.execute(insert(instance).values(id="a"))
+        assert reading.execute(select(instance)).all() == []
+    assert catalogue.database.rows(select(instance)) == [("a",)]
+
+
+def test_writing_sees_what_others_have_written_meanwhile(catalogue):
+    with catalogue.database.writing() as writing:
+        assert writing.execute(select(instance)).all() == []
+        with catalogue.database.writing() as other:
+            other.execute(insert(instance).values(id="a"))
+        assert writing.execute(select(instance)).all() == [("a",)]

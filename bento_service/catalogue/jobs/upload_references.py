@@ -25,8 +25,7 @@ class UploadReferences(TableGroup):
         wanted = set(digests)
         if not wanted:
             return wanted
-        # An upload is pinned, then needed by a job, then by an image. In another order, one could
-        # pass unseen, because statements in PostgreSQL see what was committed meanwhile.
+        # An upload is pinned, then needed by a job, then by an image, without a gap between them.
         with self._database.reading() as connection:
             pins = rows_in(connection, select(upload_pins.c.sha256), upload_pins.c.sha256, wanted)
             needed = {row.sha256 for row in pins}

@@ -63,6 +63,21 @@ def test_a_page_goes_on_where_its_last_image_was_deleted(order, catalogue, cats,
     assert [image.id for image in [*page, *rest]] == whole
 
 
+def test_a_page_by_name_is_of_one_state(catalogue, cats, cats_in_disorder, monkeypatch):
+    whole = _listed(catalogue, cats, Order.NAME)
+
+    def sorted_slowly(*arguments):
+        ids = orders.ids_by_name(*arguments)
+        catalogue.images.delete(cats.id, ids)
+        return ids
+
+    monkeypatch.setattr("bento_service.catalogue.images.images.ids_by_name", sorted_slowly)
+    assert [
+        image.id for image in catalogue.images.page(cats.id, order=Order.NAME, limit=9)
+    ] == whole
+    assert catalogue.images.count(cats.id) == 0
+
+
 def test_too_many_images_are_not_sorted_by_name(catalogue, cats, cats_in_disorder, monkeypatch):
     monkeypatch.setattr(orders, "MAX_BY_NAME", len(NAMES) - 1)
     with pytest.raises(InvalidArgument, match="at most 6 images"):
