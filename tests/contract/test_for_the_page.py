@@ -1,10 +1,12 @@
 """Calls of the page that other clients do not make."""
 
+import os
 import re
 
 import pytest
 
 from client_sdk.schemas import JobState
+from tests.support.pictures import png
 
 
 def _images(http, **params):
@@ -55,6 +57,16 @@ def test_images_are_listed_in_the_order_that_is_asked_for(limit, http, gallery):
     assert newest_first == oldest_first[::-1]
 
 
+def test_images_whose_names_are_no_text_are_listed_by_name(http, client, folder, collection):
+    for number, colour in enumerate(("red", "green", "blue")):
+        (folder / os.fsdecode(b"d\xe9but%d.png" % number)).write_bytes(png(colour))
+    client.train(folder, collection=collection).wait()
+
+    assert _names(http, collection=collection, limit=1, sort="name") == [
+        f"d\ufffdbut{number}.png" for number in range(3)
+    ]
+
+
 @pytest.mark.parametrize("sort", ["id", "name", "created_at"])
 @pytest.mark.parametrize("cursor", ["x", "W10", "WyJhIiwiYiJd", "WyJhIl0", "é"])
 def test_a_cursor_of_nobody_is_refused(sort, cursor, http, gallery):
@@ -87,6 +99,19 @@ def test_the_folders_below_a_root_are_listed_page_by_page(http, folder, server):
     assert [first["files"], second["next_cursor"]] == [1, None]
     deeper = http.get(entries, params={"path": f"{folder.name}/a"}).json()
     assert [one["name"] for one in deeper["folders"]] == ["deeper"]
+
+
+def test_folders_whose_names_are_no_text_are_listed_page_by_page(http, folder):
+    for name in (b"d\x80", b"d\xc3\xa9", b"d\xe8", b"d\xe9"):
+        (folder / os.fsdecode(name)).mkdir()
+    entries = "/api/v2/roots/pictures/entries"
+    names, page = [], {"next_cursor": None}
+    while not names or page["next_cursor"]:
+        params = {"path": folder.name, "limit": 1, "cursor": page["next_cursor"] or ()}
+        page = http.get(entries, params=params).json()
+        names += [one["name"] for one in page["folders"]]
+        assert len(names) <= 4
+    assert names == ["d\ufffd", "d\u00e9", "d\ufffd", "d\ufffd"]
 
 
 @pytest.mark.parametrize(

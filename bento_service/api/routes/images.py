@@ -141,8 +141,7 @@ def _cursor(order: Order, last: ImageRecord) -> str:
     key = key_of(order, last)
     if len(key) == 1:
         return str(last.id)
-    first = key[0].isoformat() if order.is_by_time else wire.printable(key[0])
-    return encoded_cursor(first, last.id)
+    return encoded_cursor(key[0].isoformat() if order.is_by_time else key[0], last.id)
 
 
 def _place(order: Order, cursor: str | None) -> Key | None:

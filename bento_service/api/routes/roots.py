@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from bento_service.api import wire
 from bento_service.api.auth.access import TRAIN
 from bento_service.api.http.bodies import App
-from bento_service.api.http.paging import Limit, decoded_cursor, encoded_cursor
+from bento_service.api.http.paging import Limit, decoded_cursor, encoded_cursor, foreign_cursor
 from bento_service.api.pages import Folder, FolderEntries, Root, RootList
 
 router = APIRouter(prefix="/api/v2/roots")
@@ -32,15 +32,20 @@ def entries(
     """List the folders in a folder of an image root, and count its files."""
     located = app.roots.locate(path.lstrip("/"), root)
     folders, files = app.roots.entries(located)
-    names = [wire.printable(name) for name in folders]
-    first = 0
-    if cursor is not None:
-        (last,) = decoded_cursor(cursor, str)
-        first = bisect_right(names, fsencode(last), key=fsencode)
-    shown = names[first : first + limit]
+    first = 0 if cursor is None else bisect_right(folders, _name(cursor), key=fsencode)
+    shown = folders[first : first + limit]
     return FolderEntries(
         path=wire.printable(located.path),
-        folders=tuple(Folder(name=name) for name in shown),
+        folders=tuple(Folder(name=wire.printable(name)) for name in shown),
         files=files,
-        next_cursor=encoded_cursor(shown[-1]) if first + limit < len(names) else None,
+        next_cursor=encoded_cursor(shown[-1]) if first + limit < len(folders) else None,
     )
+
+
+def _name(cursor: str) -> bytes:
+    """Return the name of the last folder of a page."""
+    (last,) = decoded_cursor(cursor, str)
+    try:
+        return fsencode(last)
+    except UnicodeEncodeError as error:
+        raise foreign_cursor() from error
