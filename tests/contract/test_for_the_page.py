@@ -1,5 +1,7 @@
 """Calls of the page that other clients do not make."""
 
+import base64
+import json
 import os
 import re
 
@@ -20,6 +22,10 @@ def _names(http, **params):
         page = _images(http, **params, cursor=page["next_cursor"] or ())
         names += [image["name"] for image in page["images"]]
     return names
+
+
+def _cursor(place):
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
 def test_a_search_says_what_its_scores_mean(http, gallery):
@@ -73,6 +79,27 @@ def test_a_cursor_of_nobody_is_refused(sort, cursor, http, gallery):
     answer = http.get(
         "/api/v2/images", params={"collection": gallery, "sort": sort, "cursor": cursor}
     )
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_argument")
+
+
+@pytest.mark.parametrize(
+    ("sort", "place"),
+    [
+        ("created_at", ["2026-01-01T00:00:00+00:00", 10**20]),
+        ("created_at", ["0001-01-01T00:00:00+14:00", 1]),
+        ("-created_at", ["9999-12-31T23:59:59-14:00", 1]),
+        ("name", ["a", -(10**20)]),
+    ],
+)
+def test_a_cursor_of_a_place_that_cannot_be_is_refused(sort, place, http, gallery):
+    params = {"collection": gallery, "sort": sort, "cursor": _cursor(place)}
+    answer = http.get("/api/v2/images", params=params)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_argument")
+
+
+@pytest.mark.parametrize("place", [["\ud800"], [1], [], {}])
+def test_a_cursor_of_a_folder_that_cannot_be_is_refused(place, http):
+    answer = http.get("/api/v2/roots/pictures/entries", params={"cursor": _cursor(place)})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_argument")
 
 

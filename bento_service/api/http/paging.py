@@ -9,6 +9,9 @@ from fastapi import Query
 from bento_service.errors import InvalidArgument
 from bento_service.strict_json import JsonError, read_json
 
+_DIGITS = 18
+"""The most digits of a position, all of which a database can store."""
+
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -16,7 +19,7 @@ def position(cursor: str | None) -> int | None:
     """Return the position that a cursor names, or raise `InvalidArgument` if it is foreign."""
     if cursor is None:
         return None
-    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > _DIGITS:
         raise foreign_cursor()
     return int(cursor)
 
@@ -37,6 +40,8 @@ def decoded_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
     except (ValueError, JsonError) as error:
         raise foreign_cursor() from error
     if not isinstance(key, list) or [type(part) for part in key] != list(kinds):
+        raise foreign_cursor()
+    if any(isinstance(part, int) and not 0 <= part < 10**_DIGITS for part in key):
         raise foreign_cursor()
     return tuple(key)
 

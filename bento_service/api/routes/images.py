@@ -1,6 +1,6 @@
 """Images: counting, listing, reading, changing and deleting them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -150,9 +150,11 @@ def _place(order: Order, cursor: str | None) -> Key | None:
     if order in (Order.ID, Order.ID_DESCENDING):
         return (position(cursor),)
     first, image_id = decoded_cursor(cursor, str, int)
+    if not order.is_by_time:
+        return (first, image_id)
     try:
-        return (datetime.fromisoformat(first) if order.is_by_time else first, image_id)
-    except ValueError as error:
+        return (datetime.fromisoformat(first).astimezone(UTC), image_id)
+    except (ValueError, OverflowError) as error:
         raise foreign_cursor() from error
 
 
