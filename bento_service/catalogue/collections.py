@@ -94,7 +94,9 @@ class Collections(TableGroup):
 
     def named(self, name: str) -> CollectionRecord:
         """Return the collection of that name."""
-        if rows := self._database.rows(_NAMED, {"name": name}):
+        # PostgreSQL rejects texts with NUL, which cannot be names either.
+        rows = self._database.rows(_NAMED, {"name": name}) if _NAME.fullmatch(name) else ()
+        if rows:
             return _record(rows[0])
         names = select(collections.c.name).order_by(collections.c.name).limit(20)
         known = ", ".join(self._database.scalars(names))

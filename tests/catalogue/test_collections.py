@@ -53,6 +53,12 @@ def test_the_error_of_an_unknown_collection_lists_the_known_ones(catalogue, spac
         catalogue.collections.named("cats")
 
 
+@pytest.mark.parametrize("name", ["", "\0", "cats\0", "\ud800", "x" * 10_000])
+def test_no_collection_has_an_invalid_name(name, catalogue, cats):
+    with pytest.raises(CollectionNotFound, match="use one of: cats"):
+        catalogue.collections.named(name)
+
+
 def test_collections_are_listed_by_name(catalogue, space):
     for name in ("dogs", "birds", "cats"):
         catalogue.collections.create(name, space)

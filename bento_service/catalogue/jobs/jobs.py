@@ -37,6 +37,7 @@ from bento_service.catalogue.revisions import next_revision
 from bento_service.catalogue.states import OPEN_STATES, FileState, SourceKind
 from bento_service.catalogue.tables import job_files, jobs
 from bento_service.errors import CollectionNotFound
+from bento_service.filters.values import is_comparable
 from client_sdk.schemas import JobState
 
 # Built once: it runs for every turn of the worker, and building it takes longer than running.
@@ -92,6 +93,8 @@ class Jobs(TableGroup):
         batch: str | None = None,
     ) -> list[JobRecord]:
         """Return jobs with numbers below `before`, newest first, that meet all conditions."""
+        if not all(is_comparable(text) for text in (collection, batch) if text is not None):
+            return []
         wanted = and_(
             true() if before is None else jobs.c.number < before,
             jobs.c.state.in_(states) if states else true(),

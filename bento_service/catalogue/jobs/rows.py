@@ -1,6 +1,7 @@
 """Rows of jobs and their files, within a transaction."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,8 @@ from bento_service.catalogue.states import OPEN_STATES, FileAction, FileState, S
 from bento_service.catalogue.tables import job_files, jobs
 from bento_service.errors import CollectionNotFound, JobNotFound
 from client_sdk.schemas import JobState
+
+_ID = re.compile(r"[0-9a-f]{32}")
 
 OTHER_FILES = (
     "files of the same names as those that were indexed here before are other files, as of another "
@@ -33,7 +36,9 @@ all_done = and_(
 
 def job_row(connection: Connection, job_id: str) -> Row[Any]:
     """Return the row of a job, or raise `JobNotFound`."""
-    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
+    row = None
+    if _ID.fullmatch(job_id):  # PostgreSQL rejects texts with NUL
+        row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
     if row is None:
         raise JobNotFound(f"there is no job {job_id!r}; GET /api/v2/jobs lists them")
     return row

@@ -10,6 +10,7 @@ from bento_service.catalogue.jobs.records import Claim, JobRecord, NewFile, NewJ
 from bento_service.catalogue.records import Computed
 from bento_service.catalogue.states import FileAction, SourceKind
 from bento_service.errors import ImageUnreadable, InvalidArgument, LookalikeError
+from bento_service.filters.values import is_comparable
 from bento_service.ingest.archives.limits import Allowance, Limits, Member, Unfit, is_zip
 from bento_service.ingest.archives.tars import is_tar, tar_members
 from bento_service.ingest.archives.zips import zip_members
@@ -48,6 +49,8 @@ class UploadJobs:
         batch: str | None = None,
     ) -> JobRecord:
         """Store the files of a request and create their job; archives are replaced by members."""
+        if batch is not None and not is_comparable(batch):
+            raise InvalidArgument(f"batch: {batch!r} is not valid Unicode without NUL")
         target = collection_for_training(self.catalogue, collection, self.computed)
         allowance = Allowance(self.limits)
         with self.uploads.intake() as intake:

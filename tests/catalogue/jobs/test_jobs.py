@@ -1,5 +1,7 @@
 """The life of a job, and its list of files."""
 
+import re
+
 import pytest
 
 from bento_service.catalogue import Catalogue
@@ -55,9 +57,19 @@ def test_a_job_of_a_collection_that_was_deleted_meanwhile_is_not_created(catalog
     assert catalogue.idempotency_keys.job_of(Claim("key", "another")) is None
 
 
-def test_an_unknown_job_is_an_error(catalogue):
-    with pytest.raises(JobNotFound, match="'nope'"):
-        catalogue.jobs.get("nope")
+@pytest.mark.parametrize("job_id", ["nope", "", "f" * 32, "f" * 31 + "\0", "\ud800"])
+def test_an_unknown_job_is_an_error(job_id, catalogue):
+    with pytest.raises(JobNotFound, match=re.escape(repr(job_id))):
+        catalogue.jobs.get(job_id)
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800", "x" * 10_000])
+def test_no_jobs_have_a_batch_or_collection_that_cannot_be_stored(
+    text, catalogue, cats, folder_job
+):
+    folder_job(cats, "a")
+    assert catalogue.jobs.page(before=None, limit=10, batch=text) == []
+    assert catalogue.jobs.page(before=None, limit=10, collection=text) == []
 
 
 def test_a_job_starts_once(catalogue, cats, folder_job):

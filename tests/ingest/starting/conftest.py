@@ -28,10 +28,10 @@ class Receiver:
     def use(self, blobs):
         self.uploads = Uploads(blobs, self.catalogue.upload_pins, unneeded=self.unneeded)
 
-    def send(self, *contents, limits=LIMITS, claim=None):
+    def send(self, *contents, limits=LIMITS, claim=None, batch=None):
         jobs = UploadJobs(self.catalogue, self.uploads, Computed((SPACE,)), limits)
         sent = [Sent(f"sent-{n}", io.BytesIO(data)) for n, data in enumerate(contents)]
-        return jobs.start(sent, "cats", {}, claim)
+        return jobs.start(sent, "cats", {}, claim, batch=batch)
 
     def unneeded(self, digests):
         return self.catalogue.upload_references.unneeded(digests, ended_after=datetime.now(UTC))

@@ -38,6 +38,12 @@ def test_a_collection_deleted_while_its_upload_is_stored_is_not_found(receiver, 
     assert receiver.on_disk() == []
 
 
+def test_a_batch_that_cannot_be_stored_is_refused(receiver):
+    with pytest.raises(InvalidArgument, match=r"batch: 'a\\x00b' is not valid"):
+        receiver.send(b"sent", batch="a\0b")
+    assert receiver.on_disk() == []
+
+
 def test_an_archive_with_a_used_key_returns_the_earlier_job(receiver):
     claim = Claim("order 17", "asked")
     first = receiver.send(zipped(), claim=claim)
