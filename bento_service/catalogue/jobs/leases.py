@@ -46,6 +46,15 @@ class Leases(TableGroup):
             connection.execute(update(job_files).where(chosen).values(leased_by=replica))
         return [FileRecord(**{**row._mapping, "action": FileAction(row.action)}) for row in rows]
 
+    def give_back(self, job: JobRecord, *, replica: int) -> None:
+        """End the leases of a replica on files of a job that are to do."""
+        own = and_(
+            job_files.c.job_number == job.number,
+            job_files.c.state == FileState.TODO,
+            job_files.c.leased_by == replica,
+        )
+        self._database.write(update(job_files).where(own).values(leased_by=None))
+
     def take_walk(self, number: int, *, replica: int) -> bool:
         """Lease the listing of an open job's files; return false if another replica has it."""
         free = or_(is_free(jobs.c.walker, replica), jobs.c.walker == replica)

@@ -10,24 +10,23 @@ share the files of a job by leasing a few turns at a time.
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.jobs.records import FileRecord, JobRecord, Outcome
+from bento_service.catalogue.jobs.records import JobRecord, Outcome
 from bento_service.catalogue.records import Computed
 from bento_service.catalogue.states import SourceKind
 from bento_service.descriptors.describing import Describe, Descriptors
 from bento_service.errors import CollectionNotFound, Conflict, NotReady
 from bento_service.ingest.worker.reading import Reader, ReadPicture
 from bento_service.ingest.worker.throughput import Rates
+from bento_service.ingest.worker.turns import Turn
 from bento_service.ingest.worker.waiting import CATALOGUE_TROUBLE, Waits
 from bento_service.ingest.worker.walks import Walks
 from bento_service.storage.image_roots import ImageRoots
@@ -45,16 +44,6 @@ _log = logging.getLogger(__name__)
 
 _Reading = asyncio.Future[list[ReadPicture | Outcome]]
 _Describing = asyncio.Task[list[Outcome]]
-
-
-@dataclass
-class _Turn:
-    """The files that the worker has leased of one job; `is_read` once no more can be leased."""
-
-    job: JobRecord
-    leased: deque[FileRecord] = field(default_factory=deque)
-    in_flight: int = 0
-    is_read: bool = False
 
 
 class Worker:
@@ -98,7 +87,7 @@ class Worker:
         self._walks = Walks(
             catalogue, roots, uploads, self._waits, replica=replica, on_step=self._follow_walk
         )
-        self._turns: dict[int, _Turn] = {}
+        self._turns: dict[int, Turn] = {}
         self._readings: set[_Reading] = set()
         self._taken: asyncio.Queue[tuple[JobRecord, _Reading]] = asyncio.Queue(1)
         self._may_describe = asyncio.Semaphore(UNDER_WAY)
@@ -193,7 +182,7 @@ class Worker:
             return False
         if job.state is JobState.PENDING:
             await asyncio.to_thread(self._catalogue.jobs.start, job.number)
-        self._turns[job.number] = _Turn(job)
+        self._turns[job.number] = Turn(job)
         return True
 
     def _follow_walk(self) -> None:
@@ -211,18 +200,9 @@ class Worker:
                 f"start it with {self._computed.way_to(target)}, or reindex again"
             )
 
-    async def _lease(self, turn: _Turn) -> None:
-        """Lease files of a job, unless some are left or all are being worked on."""
-        # At the end of the list, a file can be put back on it, and another replica can end.
-        if turn.leased or (turn.is_read and turn.in_flight):
-            return
+    async def _take_turn(self, turn: Turn) -> bool:
         limit, replica = self._turn * LEASED_TURNS, self._replica()
-        take = self._catalogue.leases.take
-        turn.leased += await asyncio.to_thread(take, turn.job, replica=replica, limit=limit)
-        turn.is_read = turn.job.walked and not turn.leased
-
-    async def _take_turn(self, turn: _Turn) -> bool:
-        await self._lease(turn)
+        await turn.lease(self._catalogue.leases, replica=replica, limit=limit)
         files = [turn.leased.popleft() for _ in range(min(self._turn, len(turn.leased)))]
         if not files:
             return False

@@ -68,6 +68,17 @@ def test_a_file_that_is_put_back_can_be_leased_again(
     assert take(job, replica) == ["a"]
 
 
+def test_a_replica_gives_back_its_own_leases_of_one_job(catalogue, cats, folder_job, join, take):
+    job, other, replica = folder_job(cats, "a", "b", "c"), folder_job(cats, "d"), join()
+    assert take(job, replica, 2) == ["a", "b"]
+    assert take(other, replica) == ["d"]
+    catalogue.leases.give_back(job, replica=replica + 1)
+    assert take(job, replica) == ["c"]
+    catalogue.leases.give_back(job, replica=replica)
+    assert take(job, replica) == ["a", "b", "c"]
+    assert take(other, replica) == []
+
+
 def test_a_retry_is_leased_by_nobody(catalogue, cats, folder_job, join, take):
     job, replica = folder_job(cats, "a", "b"), join()
     assert take(job, replica) == ["a", "b"]

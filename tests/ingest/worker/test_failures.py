@@ -39,6 +39,24 @@ def test_a_catalogue_that_is_away_while_files_are_read_is_waited_for(ingest):
     assert ingest.looked_up > 2 * TURN
 
 
+def test_files_whose_lease_was_committed_without_an_answer_are_described(ingest):
+    ingest.write_colours(10 * TURN)
+    job = ingest.train()
+    take, taken = ingest.catalogue.leases.take, []
+
+    def take_without_answer(job, **options):
+        if files := take(job, **options):
+            taken.append(files)
+            if len(taken) in (2, 3):
+                raise CatalogueUnavailable("the server has gone away")
+        return files
+
+    ingest.catalogue.leases.take = take_without_answer
+    ingest.work()
+    assert counted(ingest.job(job)) == ("completed", *[10 * TURN] * 3, 0, 0)
+    assert len(taken) > 3
+
+
 def test_an_embedder_that_is_away_is_waited_for(ingest):
     ingest.write_colours(10)
     job = ingest.train()
