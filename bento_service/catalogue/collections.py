@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from bento_service.catalogue.database import TableGroup
@@ -19,6 +19,7 @@ from bento_service.catalogue.indexes import (
 )
 from bento_service.catalogue.jobs.rows import close_jobs
 from bento_service.catalogue.records import CollectionRecord, Computed, DescriptorSpace
+from bento_service.catalogue.revisions import lock_collection
 from bento_service.catalogue.states import OPEN_STATES
 from bento_service.catalogue.tables import collections, images, jobs
 from bento_service.errors import CollectionNotFound, Conflict, InvalidArgument
@@ -136,7 +137,8 @@ class Collections(TableGroup):
         is_busy = exists().where(
             jobs.c.collection_id == collections.c.id, jobs.c.state.in_(OPEN_STATES)
         )
-        scratch = select(collections).where(collections.c.ttl_seconds.is_not(None), ~is_busy)
+        can_expire = and_(collections.c.ttl_seconds.is_not(None), ~is_busy)
+        scratch = select(collections).where(can_expire).order_by(collections.c.id)
         # Most calls find nothing, and reading does not wait for other writers.
         if not any(_is_expired(row, now) for row in self._database.rows(scratch)):
             return {}
@@ -146,6 +148,7 @@ class Collections(TableGroup):
 
 
 def _delete(connection: Connection, collection_id: int) -> set[str]:
+    lock_collection(connection, collection_id)
     digests = upload_digests(connection, images.c.collection_id == collection_id)
     # A reindex with nothing left to describe would wait forever for its index.
     own = jobs.c.collection_id == collection_id

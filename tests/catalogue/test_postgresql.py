@@ -1,5 +1,7 @@
-"""A catalogue in PostgreSQL: its time zone, and the isolation of its transactions."""
+"""A catalogue in PostgreSQL: its time zone, and the isolation and locks of its transactions."""
 
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +9,9 @@ from sqlalchemy import create_engine, insert, make_url, select, text
 
 from bento_service.catalogue import Catalogue
 from bento_service.catalogue.images.orders import Order, key_of
-from bento_service.catalogue.tables import instance
+from bento_service.catalogue.revisions import lock_collection
+from bento_service.catalogue.tables import instance, jobs
+from tests.support.waiting import running, wait_until
 
 
 @pytest.fixture
@@ -71,3 +75,47 @@ def test_writing_sees_what_others_have_written_meanwhile(catalogue):
         with catalogue.database.writing() as other:
             other.execute(insert(instance).values(id="a"))
         assert writing.execute(select(instance)).all() == [("a",)]
+
+
+def _delete(catalogue, cats, _):
+    catalogue.collections.delete(cats.id)
+
+
+def _cancel(catalogue, _, job):
+    catalogue.job_control.cancel(job.id)
+
+
+def _fail(catalogue, cats, _):
+    _, prepared = catalogue.indexes.of(cats.id)
+    catalogue.reindexes.fail(prepared, "it differs")
+
+
+def _retry(catalogue, _, job):
+    catalogue.jobs.fail(job.number, "lost")
+    catalogue.job_control.retry(catalogue.jobs.get(job.id))
+
+
+@pytest.mark.parametrize("act", [_delete, _cancel, _fail, _retry])
+def test_what_waits_for_a_collection_has_not_locked_its_jobs(act, catalogue, cats, space):
+    other = replace(space, descriptor="vgg16-rmac4", fingerprint="e" * 64)
+    job_id = catalogue.reindexes.begin(cats, other, drop_missing=False)
+    job, locked, failures = catalogue.jobs.get(job_id), threading.Event(), []
+
+    def work():
+        try:
+            locked.wait(60)
+            act(catalogue, cats, job)
+        except Exception as error:  # noqa: BLE001 - reported to the thread of the test
+            failures.append(error)
+
+    def is_waiting():
+        waiting = "SELECT pid FROM pg_locks WHERE NOT granted"
+        return failures or catalogue.database.rows(text(waiting))
+
+    with running(threading.Thread(target=work)), catalogue.database.writing() as connection:
+        lock_collection(connection, cats.id)
+        locked.set()
+        wait_until(is_waiting)
+        own = select(jobs.c.number).where(jobs.c.number == job.number)
+        connection.execute(own.with_for_update(nowait=True))
+    assert failures == []

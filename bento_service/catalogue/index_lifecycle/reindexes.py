@@ -25,7 +25,7 @@ from bento_service.catalogue.jobs.idempotency_keys import assign_job, claim_key
 from bento_service.catalogue.jobs.records import Claim, NewFile, NewJob
 from bento_service.catalogue.jobs.rows import add_job, all_done, close_jobs
 from bento_service.catalogue.records import CollectionRecord, DescriptorSpace, IndexRecord
-from bento_service.catalogue.revisions import next_revision
+from bento_service.catalogue.revisions import lock_collection, next_revision
 from bento_service.catalogue.states import OPEN_STATES, SourceKind
 from bento_service.catalogue.tables import collections, descriptors, images, indexes, jobs, sources
 from bento_service.errors import Conflict
@@ -139,8 +139,7 @@ class Reindexes(TableGroup):
         """
         prepared = and_(indexes.c.id == index.id, ~indexes.c.ready)
         with self._database.writing() as connection:
-            own = collections.c.id == index.collection_id  # locked before the job, as by `switch`
-            connection.execute(select(collections.c.id).where(own).with_for_update())
+            lock_collection(connection, index.collection_id)
             if connection.execute(select(indexes.c.id).where(prepared)).scalar() is None:
                 return False
             close_jobs(connection, jobs.c.number == index.job_number, JobState.FAILED, detail)

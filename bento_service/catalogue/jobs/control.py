@@ -8,8 +8,9 @@ from sqlalchemy import Connection, and_, case, delete, func, insert, literal, se
 from bento_service.catalogue.database import TableGroup
 from bento_service.catalogue.jobs.records import JobRecord
 from bento_service.catalogue.jobs.rows import close_jobs, complete_if_done, job_row
+from bento_service.catalogue.revisions import lock_collection
 from bento_service.catalogue.states import OPEN_STATES, FileAction, FileState, SourceKind
-from bento_service.catalogue.tables import collections, indexes, job_files, jobs
+from bento_service.catalogue.tables import indexes, job_files, jobs
 from bento_service.errors import Conflict
 from client_sdk.schemas import JobState
 
@@ -41,9 +42,8 @@ class JobControl(TableGroup):
         """
         with self._database.writing() as connection:
             job = job_row(connection, job_id)
-            if job.kind == SourceKind.REINDEX:  # switching locks the collection before the job too
-                own = collections.c.id == job.collection_id
-                connection.execute(select(collections.c.id).where(own).with_for_update())
+            if job.kind == SourceKind.REINDEX:
+                lock_collection(connection, job.collection_id)
             is_it = jobs.c.number == job.number
             if close_jobs(connection, is_it, JobState.CANCELED, "canceled"):
                 prepared = and_(indexes.c.job_number == job.number, ~indexes.c.ready)
@@ -68,6 +68,7 @@ class JobControl(TableGroup):
         that the old one has settled.
         """
         with self._database.writing() as connection:
+            lock_collection(connection, job.collection_id)
             # Locked, so that of two retries at once the second sees the first one's job.
             locked = select(jobs).where(jobs.c.number == job.number).with_for_update()
             old = connection.execute(locked).one()

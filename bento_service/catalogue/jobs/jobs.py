@@ -182,7 +182,7 @@ class Jobs(TableGroup):
 def _settle(
     connection: Connection, job: JobRecord, outcomes: Sequence[Outcome], collection_id: int
 ) -> Settled:
-    # The collection is always locked before the job, so that transactions cannot deadlock.
+    # This locks the collection, before the job.
     revision = 0 if job.dry_run else next_revision(connection, collection_id)
     if not lock_if_open(connection, job.number):
         return Settled()
