@@ -38,6 +38,8 @@ _READING = {"isolation_level": "REPEATABLE READ"}
 """The level of transactions of PostgreSQL that see one state."""
 _WRITING = {"isolation_level": "READ COMMITTED"}
 """The level at which a statement sees what was committed while it waited for a lock."""
+_DISK_FULL = "53100"
+"""The state of PostgreSQL's error for a full disk, whose message can be in any language."""
 _LOCK = 0x6C6F6F6B616C696B
 """The key of PostgreSQL's advisory lock of a whole catalogue."""
 _LOCK_WAIT = "600s"
@@ -154,8 +156,9 @@ def raising_own_errors() -> Iterator[None]:
         failures = (OperationalError, InterfaceError, NoFreeConnection)
         if not isinstance(error, failures) and type(error) is not DatabaseError:
             raise
-        reason = str(getattr(error, "orig", error))
-        if "disk is full" in reason:
+        cause = getattr(error, "orig", error)
+        reason = str(cause)
+        if "disk is full" in reason or getattr(cause, "sqlstate", None) == _DISK_FULL:
             raise StorageFull(
                 "the disk of the catalogue is full; free room and send it again"
             ) from error

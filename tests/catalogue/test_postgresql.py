@@ -11,6 +11,7 @@ from bento_service.catalogue import Catalogue
 from bento_service.catalogue.images.orders import Order, key_of
 from bento_service.catalogue.revisions import lock_collection
 from bento_service.catalogue.tables import instance, jobs
+from bento_service.errors import StorageFull
 from tests.support.waiting import running, wait_until
 
 
@@ -67,6 +68,12 @@ def test_reading_sees_one_state_while_others_write(catalogue):
             writing.execute(insert(instance).values(id="a"))
         assert reading.execute(select(instance)).all() == []
     assert catalogue.database.rows(select(instance)) == [("a",)]
+
+
+def test_a_full_disk_is_an_error_of_its_own(catalogue):
+    full = "DO $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$"
+    with pytest.raises(StorageFull, match="free room"):
+        catalogue.database.write(text(full))
 
 
 def test_writing_sees_what_others_have_written_meanwhile(catalogue):
