@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.images.hashes import Prints
 from bento_service.descriptors.describer import Describer
 from bento_service.errors import (
     CatalogueUnavailable,
@@ -69,7 +68,7 @@ class HashBackfill:
         self._skipped += len(ids) - len(prints)
         self._after = ids[-1]
 
-    def _prints(self, image_id: int) -> Prints | None:
+    def _prints(self, image_id: int) -> tuple[bytes, bytes] | None:
         try:
             image = self._catalogue.images.get(image_id)
             data = self._originals.read(image)
@@ -81,4 +80,4 @@ class HashBackfill:
         except LookalikeError as error:
             _log.info("image %d has no hashes or miniature: %s", image_id, error.code)
             return None
-        return Prints(*stored_prints_of(picture.pixels))
+        return stored_prints_of(picture.pixels)

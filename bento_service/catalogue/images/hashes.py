@@ -1,20 +1,11 @@
 """The perceptual hashes and miniatures of images, as `bento_service.pictures` stores them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, or_, select, update
 
 from bento_service.catalogue.database import TableGroup, insert_or_ignore, rows_in, write_in
 from bento_service.catalogue.tables import images, miniatures
-
-
-class Prints(NamedTuple):
-    """The stored hashes and miniature of an image."""
-
-    hashes: bytes
-    miniature: bytes
-
 
 # Built once: most searches run it, and building it takes longer than running it.
 _BOTH = (
@@ -66,17 +57,17 @@ class Hashes(TableGroup):
             write_in(connection, update(images).values(hashes=None), images.c.id, image_ids)
             write_in(connection, delete(miniatures), miniatures.c.image_id, image_ids)
 
-    def write(self, prints: Mapping[int, Prints]) -> None:
+    def write(self, prints: Mapping[int, tuple[bytes, bytes]]) -> None:
         """Write the hashes and miniatures of some images, in one transaction."""
         if not prints:
             return
         statement = update(images).where(images.c.id == bindparam("image"))
-        hashes = [{"image": image_id, "new": new.hashes} for image_id, new in prints.items()]
+        hashes = [{"image": image_id, "new": new} for image_id, (new, _) in prints.items()]
         with self._database.writing() as connection:
             connection.execute(statement.values(hashes=bindparam("new")), hashes)
             living = select(images.c.id).where(images.c.id.in_(prints), ~images.c.deleted)
             rows = [
-                {"image_id": image_id, "pixels": prints[image_id].miniature}
+                {"image_id": image_id, "pixels": prints[image_id][1]}
                 for image_id in connection.scalars(living)
             ]
             if rows:
