@@ -62,22 +62,18 @@ class Replicas(TableGroup):
         statement = select(replicas.c.name).where(is_live).order_by(replicas.c.number)
         return list(self._database.scalars(statement))
 
-    def session(self, *, silence_seconds: int = SILENCE_SECONDS) -> "ReplicaSession":
-        """Return the session of a replica; it connects with its first call."""
-        return ReplicaSession(self._database, silence_seconds)
-
 
 class ReplicaSession:
     """A replica's own connection to PostgreSQL, with which it renews its leases and is the owner.
 
-    The owner is the replica whose session holds an advisory lock. PostgreSQL ends the session, and
-    frees the lock, when the replica ends, and when it is silent for `silence_seconds`, because its
-    machine or its network is gone. In SQLite, the replica is always the owner.
+    It connects with its first call. The owner is the replica whose session holds an advisory lock.
+    PostgreSQL ends the session, and frees the lock, when the replica ends, and when it is silent
+    for `silence_seconds`, because its machine or its network is gone.
 
     Every method raises `CatalogueUnavailable` if PostgreSQL does not answer; the lock is lost then.
     """
 
-    def __init__(self, database: Database, silence_seconds: int) -> None:
+    def __init__(self, database: Database, *, silence_seconds: int = SILENCE_SECONDS) -> None:
         self._database = database
         self._silence_seconds = silence_seconds
         self._connection: Connection | None = None
@@ -86,8 +82,6 @@ class ReplicaSession:
 
     def own(self) -> bool:
         """Become the owner without waiting for another one; return true if this replica is it."""
-        if not self._database.is_shared:
-            return True
         with self._connected() as connection:
             if self._owns:
                 connection.execute(select(1))
@@ -98,8 +92,6 @@ class ReplicaSession:
 
     def renew(self, number: int, *, seconds: float) -> bool:
         """Let leases last for `seconds` from now; return false if they have ended before."""
-        if not self._database.is_shared:
-            return True
         own = and_(replicas.c.number == number, is_live)
         with self._connected() as connection:
             renewing = update(replicas).where(own).values(expires_at=_expiry(seconds))

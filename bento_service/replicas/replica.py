@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Self
 
 from bento_service.catalogue import Catalogue
-from bento_service.catalogue.replicas import SILENCE_SECONDS
+from bento_service.catalogue.replicas import SILENCE_SECONDS, ReplicaSession
 from bento_service.errors import CatalogueUnavailable, Conflict, StorageFull
 
 BEAT_SECONDS = 2.0
@@ -35,7 +35,6 @@ class Replica:
 
     Args:
         beat_seconds: Seconds between two renewals, and two attempts to become the owner.
-        lease_seconds: Seconds after the last renewal in which the leases end.
         owner_seconds: Seconds after the last renewal in which the ownership ends; shorter than
             `SILENCE_SECONDS`, after which another replica may take over.
     """
@@ -45,15 +44,13 @@ class Replica:
         catalogue: Catalogue,
         *,
         beat_seconds: float = BEAT_SECONDS,
-        lease_seconds: float = LEASE_SECONDS,
         owner_seconds: float = OWNER_SECONDS,
     ) -> None:
         self.name = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(3)}"
         self._replicas = catalogue.replicas
         self._is_shared = catalogue.database.is_shared
-        self._session = catalogue.replicas.session()
+        self._session = ReplicaSession(catalogue.database)
         self._beat_seconds = beat_seconds
-        self._lease_seconds = lease_seconds
         self._owner_seconds = owner_seconds
         self._number = 0
         self._owner_until = 0.0
@@ -61,11 +58,13 @@ class Replica:
         self._thread = threading.Thread(target=self._run, name="replica", daemon=True)
 
     def __enter__(self) -> Self:
-        self._number = self._replicas.join(self.name, seconds=self._lease_seconds)
+        self._number = self._replicas.join(self.name, seconds=LEASE_SECONDS)
+        if not self._is_shared:
+            self._owner_until = float("inf")
+            return self
         self._beat()
-        if self._is_shared:
-            _log.info("this is replica %s", self.name)
-            self._thread.start()
+        _log.info("this is replica %s", self.name)
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,11 +113,8 @@ class Replica:
     def _beat(self) -> None:
         """Renew the ownership or stand for election, and renew the leases."""
         now, was_owner = time.monotonic(), self.is_owner()
-        if self._session.own():
-            self._owner_until = now + self._owner_seconds if self._is_shared else float("inf")
-        else:
-            self._owner_until = 0.0
-        if self._is_shared and self.is_owner() != was_owner:
+        self._owner_until = now + self._owner_seconds if self._session.own() else 0.0
+        if self.is_owner() != was_owner:
             _log.info("replica %s is %s the owner", self.name, "not" if was_owner else "now")
-        if not self._session.renew(self._number, seconds=self._lease_seconds):
-            self._number = self._replicas.join(self.name, seconds=self._lease_seconds)
+        if not self._session.renew(self._number, seconds=LEASE_SECONDS):
+            self._number = self._replicas.join(self.name, seconds=LEASE_SECONDS)
