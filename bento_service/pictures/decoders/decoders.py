@@ -166,7 +166,7 @@ class Decoders:
         deadline = self._deadline(sender)
         try:
             if request.size <= _QUICK_BYTES:
-                with self._place():
+                with self._place(deadline):
                     return self._asked(self.quick, request, deadline, overrun=Reason.SLOW)
         except NeedsSlowLane:
             pass
@@ -227,8 +227,10 @@ class Decoders:
         return time.monotonic() + max(_CALLERS_FACTOR * self._limits.seconds, _CALLERS_SECONDS)
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
-        if not self._places.acquire(timeout=self._free_seconds):
+    def _place(self, deadline: float) -> Iterator[None]:
+        """Wait for a decoder of the quick lane, and leave time for the picture itself."""
+        seconds = min(self._free_seconds, deadline - time.monotonic() - _QUICK_SECONDS)
+        if not self._places.acquire(timeout=seconds):
             raise Overloaded("all decoders of pictures are busy; try again shortly")
         try:
             yield

@@ -7,10 +7,21 @@ from PIL import Image
 
 from bento_service.pictures.decoders.decoders import Decoders
 from bento_service.pictures.decoders.process import DecoderLimits
+from bento_service.pictures.in_process import decode
 from tests.support import bombs
 
 MAX_PIXELS = 50_000_000
 MIB = 2**20
+
+
+def lost(**numbers):
+    """Return the counts of `replaced` with these, and 0 for all others."""
+    return {**dict.fromkeys(("time", "memory", "died", "clock", "slow"), 0), **numbers}
+
+
+def assert_answers(decoders, good):
+    data, expected = good
+    assert np.array_equal(decoders.decode(data, side=16).pixels, expected)
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +39,12 @@ def encoded():
         return file.getvalue()
 
     return encode
+
+
+@pytest.fixture
+def good(encoded):
+    """Return a picture and its pixels at 16 x 16."""
+    return encoded(), decode(encoded(), side=16, max_pixels=10**6).pixels
 
 
 @pytest.fixture

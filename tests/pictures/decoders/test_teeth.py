@@ -1,6 +1,5 @@
 """Pictures that bite: whatever one does to its decoder, only its own caller learns of it."""
 
-import io
 import os
 import re
 import signal
@@ -15,11 +14,10 @@ from bento_service.errors import (
     ImageUnreadable,
     LookalikeError,
     NotReady,
-    Overloaded,
     TooLarge,
 )
 from bento_service.pictures.in_process import decode
-from tests.pictures.decoders.conftest import MIB
+from tests.pictures.decoders.conftest import MIB, assert_answers, lost
 from tests.support import bombs
 from tests.support.processes import is_gone, processor_ticks
 from tests.support.waiting import join, run_threads, running, wait_until
@@ -31,22 +29,6 @@ def highest_memory():
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found
     return int(found[1]) * 1024
-
-
-def lost(**numbers):
-    """Return the counts of `replaced` with these, and 0 for all others."""
-    return {**dict.fromkeys(("time", "memory", "died", "clock", "slow"), 0), **numbers}
-
-
-@pytest.fixture
-def good(encoded):
-    """Return a picture and its pixels at 16 x 16."""
-    return encoded(), decode(encoded(), side=16, max_pixels=10**6).pixels
-
-
-def assert_answers(decoders, good):
-    data, expected = good
-    assert np.array_equal(decoders.decode(data, side=16).pixels, expected)
 
 
 def begun(decoders, data, sender=None):
@@ -189,26 +171,6 @@ def test_callers_that_come_at_once_get_a_decoder_each(opened, good):
     assert 1 <= len(decoders.pids) <= 6
 
 
-def test_a_caller_without_a_free_decoder_is_asked_to_come_again(opened, good):
-    decoders = opened(count=1, limits_by_clock={"free_seconds": 0.1, "job_factor": 1000.0})
-    (pid,) = decoders.pids
-    os.kill(pid, signal.SIGSTOP)
-    picture, is_asked = io.BytesIO(good[0]), threading.Event()
-    picture.readinto = lambda room: is_asked.set() or io.BytesIO(good[0]).readinto(room)
-    thread = threading.Thread(target=assert_answers, args=(decoders, (picture, good[1])))
-    thread.start()
-    waiting = io.BytesIO(good[0])
-    waiting.readinto = lambda _: pytest.fail("a caller that waits for a decoder holds a copy")
-    try:
-        assert is_asked.wait(60)
-        with pytest.raises(Overloaded, match="try again"):
-            decoders.decode(waiting, side=16)
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    join(thread)
-    assert_answers(decoders, good)
-
-
 def test_quick_pictures_never_wait_for_expensive_ones(opened, good, scan_bomb):
     decoders = opened(count=1)
     thread, caught, pid = begun(decoders, scan_bomb)
@@ -233,16 +195,6 @@ def test_a_picture_that_turns_out_to_be_expensive_is_read_all_the_same(opened):
     data = bombs.many_scans((3500, 3500), 200)
     assert np.abs(decoders.decode(data, side=16).pixels.astype(int) - 9).max() <= 2
     assert decoders.replaced == lost(slow=1)
-
-
-def test_a_caller_does_not_wait_long(opened, good, encoded):
-    decoders = opened(seconds=1)
-    decoders.slow.start()
-    os.kill(*decoders.slow.pids, signal.SIGSTOP)
-    with pytest.raises(Overloaded):
-        decoders.decode(encoded("PNG", (2000, 1600)), side=16, sender="a")
-    assert decoders.replaced == lost(clock=1)
-    assert_answers(decoders, good)
 
 
 def test_one_sender_leaves_a_decoder_to_others(opened, encoded, scan_bomb):
