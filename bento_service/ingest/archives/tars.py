@@ -10,6 +10,7 @@ from bento_service.errors import InvalidArgument, TooLarge
 from bento_service.ingest.archives.compression import DAMAGE, expanded, first_block
 from bento_service.ingest.archives.limits import (
     Allowance,
+    Limits,
     Member,
     Unfit,
     looks_like_tar,
@@ -19,10 +20,10 @@ from bento_service.ingest.archives.limits import (
 )
 from bento_service.storage.blob_store import Readable
 
-_BLOCK = 2**16
 _HEADER_BYTES = 2**20
 _HEADER_BYTES_A_MEMBER = 2048
-_BROKEN = (*DAMAGE, tarfile.TarError, RecursionError, UnicodeError)
+_READS_AT_END = 100  # tarfile goes on to the end of a declared size, however far that is
+_BROKEN = (*DAMAGE, tarfile.TarError, LookupError, RecursionError, UnicodeError)
 
 
 def is_tar(stream: BinaryIO) -> bool:
@@ -37,17 +38,12 @@ def tar_members(stream: BinaryIO, allowance: Allowance) -> Iterator[Member | Unf
     counted = _Counted(expanded(stream), allowance)
     with _opened(counted) as archive:
         while (info := _next(archive, counted)) is not None:
-            if info.isdir() or allowance.skips_clutter(info.name):
-                continue
-            allowance.take_member()
-            problem = objection(info.name, info.size, allowance.limits, is_file=info.isreg())
-            read = partial(_read, archive.extractfile(info) if info.isreg() else None, counted)
-            if problem is None:
-                yield member(info.name, info.size, read)
-            else:
-                yield Unfit(shown(info.name), problem)
-            while read(_BLOCK):  # the rest of the member
-                pass
+            if not (info.isdir() or allowance.skips_clutter(info.name)):
+                allowance.take_member()
+                if info.issparse():  # tarfile itself makes the zeros of its holes
+                    allowance.take_bytes(max(0, info.size))
+                yield _member(archive, info, counted, allowance.limits)
+            _skip_content(archive, counted)
 
 
 class _Counted:
@@ -59,6 +55,7 @@ class _Counted:
         self._left = _HEADER_BYTES * 16 + _HEADER_BYTES_A_MEMBER * allowance.limits.members
         self._left_now = _HEADER_BYTES
         self._in_header = True
+        self._reads_at_end = 0
 
     def begin_header(self) -> None:
         """Count the next bytes as those of a header."""
@@ -73,6 +70,10 @@ class _Counted:
         with _reading():
             data = self._source.read(size)
         self._allowance.take_bytes(len(data))
+        if not data:
+            self._reads_at_end += 1
+            if self._reads_at_end > _READS_AT_END:
+                raise _damaged()
         if self._in_header:
             self._left -= len(data)
             self._left_now -= len(data)
@@ -81,11 +82,27 @@ class _Counted:
         return data
 
 
-def _read(content: IO[bytes] | None, counted: _Counted, size: int) -> bytes:
-    """Return at most `size` bytes of a member; none for a link or a device."""
+def _member(
+    archive: tarfile.TarFile, info: tarfile.TarInfo, counted: _Counted, limits: Limits
+) -> Member | Unfit:
+    problem = objection(info.name, info.size, limits, is_file=info.isreg())
+    if problem is not None:
+        return Unfit(shown(info.name), problem)
+    read = partial(_read, archive.extractfile(info), counted)  # type: ignore[arg-type]
+    return member(info.name, info.size, read)
+
+
+def _read(content: IO[bytes], counted: _Counted, size: int) -> bytes:
     counted.begin_content()
     with _reading():
-        return b"" if content is None else content.read(size)
+        return content.read(size)
+
+
+def _skip_content(archive: tarfile.TarFile, counted: _Counted) -> None:
+    """Read the rest of a member, which tarfile would do as a part of the next header."""
+    counted.begin_content()
+    with _reading():
+        archive.fileobj.seek(archive.offset)
 
 
 def _opened(counted: _Counted) -> tarfile.TarFile:
@@ -106,4 +123,8 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:
-        raise InvalidArgument("the tar archive is damaged or truncated; send it again") from error
+        raise _damaged() from error
+
+
+def _damaged() -> InvalidArgument:
+    return InvalidArgument("the tar archive is damaged or truncated; send it again")

@@ -60,6 +60,12 @@ def test_clutter_in_an_archive_is_skipped_and_counted(receiver):
         assert job.skipped == (SkippedRecord("clutter", len(clutter), clutter[0]),)
 
 
+def test_large_clutter_in_an_archive_is_skipped(receiver):
+    files = {"Thumbs.db": bytes(2 * 2**20), "a.jpg": b"one"}
+    for packed in (zipped(files), tarred(files)):
+        assert receiver.listed(receiver.send(packed)) == {"a.jpg": b"one"}
+
+
 @pytest.mark.parametrize("name", ["\u5199\u771f.jpg", "Mu\u0308ller/B\u00fccher.jpg", "ascii.jpg"])
 def test_the_names_of_a_zip_are_utf_8_with_and_without_the_flag(receiver, name):
     flagged = zipped({name: b"one"})

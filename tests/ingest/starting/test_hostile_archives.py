@@ -10,7 +10,15 @@ from contextlib import suppress
 import pytest
 
 from bento_service.errors import InvalidArgument, TooLarge
-from tests.ingest.starting.archives import LIMITS, PACKERS, tarred, zipped
+from tests.ingest.starting.archives import (
+    LIMITS,
+    PACKERS,
+    sparse,
+    sparse_header,
+    sparse_of_gnu,
+    tarred,
+    zipped,
+)
 
 
 @pytest.mark.parametrize("packed", PACKERS.values(), ids=PACKERS.keys())
@@ -35,7 +43,9 @@ def zeros(number, size):
     return {f"{n}.bmp": bytes(size) for n in range(number)}
 
 
-@pytest.mark.parametrize("packed", [zipped, lambda files: gzip.compress(tarred(files))])
+@pytest.mark.parametrize(
+    "packed", [zipped, lambda files: gzip.compress(tarred(files)), sparse, sparse_of_gnu]
+)
 def test_bombs_are_refused_and_leave_nothing(receiver, packed):
     bomb = packed(zeros(9, 10 * 2**20))
     large = LIMITS.__class__(members=20, member_bytes=2**30, total_bytes=2**40, ratio=100)
@@ -88,6 +98,32 @@ def test_a_huge_header_is_refused(receiver):
     large = LIMITS.__class__(members=20, member_bytes=2**30, total_bytes=2**40, ratio=10**6)
     with pytest.raises(TooLarge, match="headers"):
         receiver.send(bomb, limits=large)
+
+
+@pytest.mark.parametrize("packed", [sparse, sparse_of_gnu])
+def test_a_hole_without_end_is_refused(receiver, packed):
+    with pytest.raises(TooLarge, match="LOOKALIKE_MAX_ARCHIVE_BYTES"):
+        receiver.send(packed(size=2**60))
+
+
+def unknown_kind(size):
+    info = tarfile.TarInfo("a.jpg")
+    info.type, info.size = b"Z", size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        unknown_kind(2**60),
+        sparse_header("a.jpg", 2**60, 0),
+        sparse_header("a.jpg", 9, 9, is_extended=True),
+    ],
+    ids=["a size of an unknown kind", "a size of a sparse file", "a list of holes"],
+)
+def test_an_archive_that_ends_long_before_it_says_is_refused(receiver, header):
+    with pytest.raises(InvalidArgument, match="damaged or truncated"):
+        receiver.send(header)
 
 
 def test_randomly_damaged_archives_are_members_or_errors(receiver):
