@@ -59,7 +59,9 @@ class Neighbours:
 
     def below(self, image_id: int, count: int) -> list[Neighbour]:
         """Return the images with smaller ids that are nearest to an image, and pending ones."""
-        (vector,) = self.descriptors([image_id]).values()
+        vector = self.descriptors([image_id]).get(image_id)
+        if vector is None:  # deleted meanwhile
+            return []
         near: list[Neighbour] = []
         if self._index.applied:
             near = self._gallery.search(self._index.name, vector, top_k=count, below=image_id)
