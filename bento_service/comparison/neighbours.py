@@ -25,6 +25,7 @@ class Neighbours:
         self._index = index
         changes = pending_changes(catalogue, index)
         living = [change for change in changes if not change.deleted]
+        self._deleted = len(changes) - len(living)
         self._changed = {change.image_id for change in changes}
         self._pending_ids = [change.image_id for change in living]
         vectors = [change.descriptor for change in living]
@@ -49,7 +50,8 @@ class Neighbours:
         hits: list[list[Neighbour]] = [[] for _ in vectors]
         if self._index.applied:
             queries = np.stack(list(vectors.values()))
-            hits = self._gallery.search_each(self._index.name, queries, top_k=count + 1)
+            asked = count + 1 + self._deleted
+            hits = self._gallery.search_each(self._index.name, queries, top_k=asked)
         return {
             image_id: [hit for hit in self._merged(near, vector) if hit.image_id != image_id][
                 :count
@@ -64,7 +66,8 @@ class Neighbours:
             return []
         near: list[Neighbour] = []
         if self._index.applied:
-            near = self._gallery.search(self._index.name, vector, top_k=count, below=image_id)
+            asked = count + self._deleted
+            near = self._gallery.search(self._index.name, vector, top_k=asked, below=image_id)
         return self._merged(near, vector)
 
     def _merged(self, near: Sequence[Neighbour], vector: NDArray[np.float32]) -> list[Neighbour]:

@@ -1,9 +1,10 @@
 """The nearest images of an image, just after deletions that no index has applied yet."""
 
+import numpy as np
 import pytest
 
 from bento_service.comparison.neighbours import Neighbours
-from tests.comparison.grouping import clusters
+from tests.comparison.grouping import DIMENSION, clusters, unit
 
 
 @pytest.fixture
@@ -20,3 +21,15 @@ def test_an_image_that_is_deleted_meanwhile_has_no_neighbours(
     opened = neighbours()
     catalogue.images.delete(cats.id, ids[1:2])
     assert opened.below(ids[1], 5) == []
+
+
+def test_deleted_images_take_no_place_of_a_neighbour(neighbours, add, replayed, catalogue, cats):
+    """The nearest half of all images is deleted."""
+    vectors = unit(np.eye(DIMENSION)[0] + np.arange(13)[:, None] * np.eye(DIMENSION)[1] / 20)
+    ids = add(vectors[::-1])
+    replayed()
+    catalogue.images.delete(cats.id, ids[6:12])
+    opened, expected = neighbours(), ids[:6][::-1]
+    of = opened.of(opened.descriptors([ids[12]]), 4)
+    assert [near.image_id for near in of[ids[12]]] == expected[:4]
+    assert [near.image_id for near in opened.below(ids[12], 4)][:4] == expected[:4]
