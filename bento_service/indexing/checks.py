@@ -80,10 +80,7 @@ def defect(catalogue: Catalogue, gallery: Gallery, index: IndexRecord) -> str | 
     """
     compared = compare_rows(catalogue, gallery, index)
     if wrong := compared.missing | compared.unknown:
-        return (
-            f"the new index differs from the catalogue in {len(wrong)} images; searches go on with "
-            "the former version, reindex again"
-        )
+        return f"the new index differs from the catalogue in {len(wrong)} images"
     return _self_search_defect(catalogue, gallery, index, sorted(compared.expected))
 
 
@@ -108,10 +105,7 @@ def _self_search_defect(
             continue
         spare -= 1
         if spare < 0:
-            return (
-                f"image {image_id} does not find itself in the new index (best score {best:.4f}); "
-                "searches go on with the former version, reindex again"
-            )
+            return f"image {image_id} does not find itself in the new index (best score {best:.4f})"
     return None
 
 

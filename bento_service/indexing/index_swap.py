@@ -25,7 +25,6 @@ from bento_service.indexing.change_steps import (
 from bento_service.indexing.checks import defect
 
 _log = logging.getLogger(__name__)
-_RETRY_SECONDS = 3600.0
 
 
 @dataclass
@@ -37,6 +36,7 @@ class IndexSwap:
         changes_per_step: Most changes to apply at once.
         steps_per_turn: Steps in which a replacement is filled before replay has its turn again.
         building_seconds: Seconds between two looks at an index that is being built.
+        retry_seconds: Seconds until another try after a replacement had a defect.
     """
 
     catalogue: Catalogue
@@ -46,6 +46,7 @@ class IndexSwap:
     changes_per_step: int = CHANGES_PER_STEP
     steps_per_turn: int = 10
     building_seconds: float = 1.0
+    retry_seconds: float = 3600.0
     _positions: dict[str, Position] = field(default_factory=dict, init=False)
     _not_before: dict[int, float] = field(default_factory=dict, init=False)
     _warned: set[int] = field(default_factory=set, init=False)
@@ -80,7 +81,7 @@ class IndexSwap:
 
     def _plan(self, index: IndexRecord) -> None:
         """Begin a swap or give one up, as the collection's size asks for."""
-        if index.replacement is None and self._planned_at.get(index.id) == index.revision:
+        if index.replacement is None and not self._may_plan(index):
             return
         self._planned_at[index.id] = index.revision
         images = self.catalogue.images.count(index.collection_id)
@@ -91,7 +92,7 @@ class IndexSwap:
             if index.replacement.kind == wanted:
                 return
             self._give_up(index, index.replacement)
-        if wanted is present or self._not_before.get(index.id, 0.0) > time.monotonic():
+        if wanted is present:
             return
         _log.info(
             "collection %s holds %d images: a %s index is built to replace the present one",
@@ -100,6 +101,11 @@ class IndexSwap:
             wanted,
         )
         self.catalogue.replacements.begin(index, wanted)
+
+    def _may_plan(self, index: IndexRecord) -> bool:
+        """Return true if the collection has changed, or a failed swap may be tried again."""
+        is_new = self._planned_at.get(index.id) != index.revision
+        return is_new and self._not_before.get(index.id, 0.0) <= time.monotonic()
 
     def _warn_if_overgrown(self, index: IndexRecord, images: int) -> None:
         if self.rule.is_overgrown(images) and index.collection_id not in self._warned:
@@ -136,10 +142,17 @@ class IndexSwap:
             present, name=present.replacement.name, applied=present.replacement.applied
         )
         if problem := defect(self.catalogue, self.gallery, swapped):
-            _log.error("the index of %s is not replaced: %s", index.collection, problem)
-            self._not_before[index.id] = time.monotonic() + _RETRY_SECONDS
+            _log.error(
+                "the index of %s is not replaced: %s; searches go on with the present one, and "
+                "another is built in %.0f minutes",
+                index.collection,
+                problem,
+                self.retry_seconds / 60,
+            )
+            self._not_before[index.id] = time.monotonic() + self.retry_seconds
+            self._planned_at.pop(index.id, None)  # an unchanged collection is planned again too
             self._give_up(present, present.replacement)
-            return _RETRY_SECONDS
+            return self.retry_seconds
         if not self.catalogue.replacements.switch(present, present.replacement):
             return self.building_seconds
         self._positions.pop(replacement.name, None)

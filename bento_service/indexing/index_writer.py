@@ -171,6 +171,7 @@ class IndexWriter:
             if self.catalogue.changes.exceed(MAX_BEHIND, index.id, after=index.applied):
                 pause = 0.0  # apply the last results first
             elif problem := defect(self.catalogue, self.gallery, index):
+                problem += "; searches go on with the former version, reindex again"
                 if self.catalogue.reindexes.fail(index, problem):
                     _log.error("index of %s is not switched to: %s", index.collection, problem)
                     self._drop(index.name)

@@ -100,6 +100,7 @@ class IndexedCollection:
                 self.gallery,
                 IndexRule(choice, embedded=False, **options),
                 building_seconds=0.1,
+                retry_seconds=0.1,
             ),
             pace=ReplayPace(gather_seconds=0.01),
         )

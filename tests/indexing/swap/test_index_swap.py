@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 from bento_service.gallery.index_types import IndexType
+from bento_service.indexing import index_swap
 from tests.indexing.swap.swapping import DIMENSION, add, exact, ids_of, random_units
 from tests.support.processes import child
 from tests.support.waiting import running, wait_until
@@ -107,6 +108,14 @@ def test_a_swap_that_is_no_longer_wanted_is_given_up(make_indexed):
     indexed.gallery.prepare(replacement, DIMENSION)
     indexed.bring_to(IndexType.FLAT)
     assert replacement not in indexed.gallery.names()
+
+
+def test_a_replacement_with_a_defect_is_built_again(make_indexed, monkeypatch, caplog):
+    problems = iter(["image 3 does not find itself in the new index"])
+    monkeypatch.setattr(index_swap, "defect", lambda *_: next(problems, None))
+    indexed = make_indexed(random_units(10, seed=6))
+    indexed.bring_to(IndexType.HNSW)
+    assert "image 3 does not find itself in the new index; searches go on" in caplog.text
 
 
 def test_tombstones_stay_until_the_replacement_has_applied_them(make_indexed):
