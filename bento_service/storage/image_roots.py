@@ -96,7 +96,7 @@ class ImageRoots:
             raise Forbidden(
                 "this service reads no folders; start it with LOOKALIKE_IMAGE_ROOTS, or upload"
             )
-        if path.startswith("/") or is_address(path):
+        if is_absolute(path):
             return self._locate_absolute(path)
         return Located(self._named(root), normalised(path))
 
@@ -166,6 +166,11 @@ class ImageRoots:
         if root_name not in self._files:
             return [Presence.UNCERTAIN] * len(files)
         return self._files[root_name].presences(files)
+
+
+def is_absolute(path: str) -> bool:
+    """Return true for a caller's path that needs no root: one of a folder, or an address."""
+    return path.startswith("/") or is_address(path)
 
 
 def _depth(root: AnyImageRoot) -> int:

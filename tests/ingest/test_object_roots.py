@@ -117,6 +117,15 @@ def test_nothing_is_pruned_while_objects_cannot_be_looked_up(room, write, train,
     assert room.job(job).removed == 1
 
 
+def test_a_manifest_may_have_whole_addresses(room, write, at_s3):
+    write(a="red")
+    line = {"path": f"s3://{BUCKET}/shop/a.png"}
+    at_s3.put("shop/lists/l.json", json.dumps(line).encode())
+    room.manifest_jobs().start(TrainRequest(manifest="lists/l.json", collection="cats"))
+    room.work()
+    assert paths(room) == ["a.png"]
+
+
 def test_a_manifest_waits_for_the_storage_instead_of_refusing_its_lines(room, write, at_s3):
     write(Mu="red")
     lines = [{"path": "Mu\u0308.png"}, {"path": "Mu.png"}, {"oops": 1}]

@@ -7,7 +7,7 @@ from bento_service.catalogue.jobs.records import JobRecord, NewFile
 from bento_service.catalogue.states import FileAction, SourceKind
 from bento_service.errors import Forbidden, InvalidArgument, LookalikeError, NotReady
 from bento_service.ingest.manifests import Addition, Deletion, Faulty, Statement, statements
-from bento_service.storage.image_roots import ImageRoots
+from bento_service.storage.image_roots import ImageRoots, is_absolute
 from bento_service.storage.skips import Skips
 from bento_service.storage.uploads import Uploads
 
@@ -80,7 +80,7 @@ class Lists:
 
     def _path(self, job: JobRecord, path: str) -> str:
         """Return a manifest's path relative to the job's root."""
-        if path.startswith("/"):
+        if is_absolute(path):
             located = self._roots.locate(path)
         else:
             located = self._roots.locate(f"{job.path}/{path}".lstrip("/"), job.root)
