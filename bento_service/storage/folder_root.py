@@ -15,7 +15,7 @@ from bento_service.catalogue.records import Stamp
 from bento_service.errors import PathNotFound
 from bento_service.settings import ImageRoot
 from bento_service.storage.ignore_patterns import Ignored
-from bento_service.storage.root import Listed, Presence, normalised, outside_roots
+from bento_service.storage.root import Listed, Presence, folder_not_file, normalised, outside_roots
 from bento_service.storage.safe_open import (
     FILE_FLAGS,
     FOLDER_FLAGS,
@@ -76,9 +76,10 @@ class FolderRoot:
             path = resolved_beneath(self._root, path) or path
         with opened_parent(self._root, path) as (folder, name):
             descriptor = open_beneath(name, FILE_FLAGS, folder)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
             os.close(descriptor)
-            raise outside_roots()
+            raise folder_not_file() if stat.S_ISDIR(mode) else outside_roots()
         with os.fdopen(descriptor, "rb") as file:
             yield _FolderFile(file, self._volume)
 

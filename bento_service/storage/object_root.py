@@ -17,7 +17,7 @@ from bento_service.errors import Forbidden, LookalikeError, PathNotFound, Storag
 from bento_service.settings import ObjectImageRoot
 from bento_service.storage.ignore_patterns import Ignored
 from bento_service.storage.object_files import SECONDS, Info, ObjectFiles
-from bento_service.storage.root import Listed, Presence, normalised, outside_roots
+from bento_service.storage.root import Listed, Presence, folder_not_file, normalised, outside_roots
 from bento_service.storage.skips import MAX_DEPTH, Skip, Skips
 from client_sdk.schemas.patterns import is_clutter
 
@@ -67,7 +67,7 @@ class ObjectRoot:
         """See `Root`; there are no links."""
         info = self._info(path)
         if info["type"] == "directory":
-            raise outside_roots()
+            raise folder_not_file()
         with ExitStack() as closing:
             yield _ObjectFile(info, lambda: closing.enter_context(self._download(path)))
 

@@ -133,3 +133,8 @@ def outside_roots() -> Forbidden:
         "the path is outside of the image roots, or passes through a symbolic link; give a path "
         "under one of them"
     )
+
+
+def folder_not_file() -> Forbidden:
+    """Return the error for a folder where a file is expected."""
+    return Forbidden("the path is a folder; name a file")

@@ -97,7 +97,7 @@ def test_a_folder_cannot_be_read_like_a_file(roots, folder):
     write(folder, "cats/a.jpg")
     before = open_files(folder)
     for path in ("cats", ""):
-        with pytest.raises(Forbidden):
+        with pytest.raises(Forbidden, match="is a folder; name a file"):
             read(roots, path)
     assert open_files(folder) == before
 

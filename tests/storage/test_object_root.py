@@ -260,7 +260,7 @@ def test_the_size_is_known_without_reading(s3_roots, at_s3):
 def test_a_folder_is_no_file_and_a_missing_object_is_named(roots, write):
     write("cats/a.jpg")
     for path in ("cats", ""):
-        with pytest.raises(Forbidden):
+        with pytest.raises(Forbidden, match="is a folder; name a file"):
             read(roots, path)
     with pytest.raises(PathNotFound, match=r"'cats/b\.jpg' does not exist"):
         read(roots, "cats/b.jpg")

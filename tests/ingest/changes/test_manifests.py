@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bento_service.errors import InvalidArgument
+from bento_service.errors import Forbidden, InvalidArgument
 from bento_service.requests import TrainRequest
 from tests.ingest.changes.parts import by_path, failures, paths
 from tests.support.ingesting import colours, counted
@@ -138,6 +138,12 @@ def test_paths_of_a_sent_manifest_are_relative_to_the_root(ingest, write):
     job = jobs.start_sent(TrainRequest(collection="cats"), stream, "sent.json")
     ingest.work()
     assert ingest.job(job).indexed == 1
+
+
+def test_a_folder_is_no_manifest(ingest, write):
+    write({"shop/a.png": png("red")})
+    with pytest.raises(Forbidden, match="is a folder; name a file"):
+        ingest.manifest_jobs().start(TrainRequest(manifest="shop", collection="cats"))
 
 
 def test_an_invalid_manifest_is_refused_at_once(ingest, follow):
