@@ -152,11 +152,12 @@ class Connection:
             self._admit()
         with self._state:
             self._calls += 1
+            client = self._client
         try:
             yield
         except RpcError as error:
             if self._is_dead(error, fail_fast=fail_fast):
-                self._retire_client()
+                self._retire_client(client)
             raise
         except MilvusException:
             self._failures = 0  # a refusal is an answer
@@ -195,9 +196,10 @@ class Connection:
         code = _code(error)
         return code in _DEAD or (fail_fast and code is StatusCode.DEADLINE_EXCEEDED)
 
-    def _retire_client(self) -> None:
+    def _retire_client(self, used: MilvusClient | None) -> None:
+        """Close the client that a call began with, once no call uses it; keep a newer one."""
         with self._connecting:
-            if self._client is not None:
+            if self._client is not None and (used is None or used is self._client):
                 with self._state:
                     self._retired.append(self._client)
                 self._client = None

@@ -98,3 +98,19 @@ def test_only_a_dead_channel_is_closed(code, fail_fast, answers, milvus_server):
         assert second is not first
         assert second.list_collections(timeout=10) is not None
     connection.close()
+
+
+def test_a_late_failure_of_a_former_client_leaves_the_new_one_alone(milvus_server):
+    connection = Connection(milvus_server.uri, first_pause=0.0)
+    clients = [connection.client()]
+
+    def fail_late():
+        with pytest.raises(Failure), connection.call():
+            raise Failure(StatusCode.UNAVAILABLE)
+        clients.append(connection.client())
+        raise Failure(StatusCode.UNAVAILABLE)
+
+    with pytest.raises(Failure), connection.call():
+        fail_late()
+    assert connection.client() is clients[1] is not clients[0]
+    connection.close()
