@@ -12,7 +12,6 @@ from bento_service.catalogue.records import IndexRecord
 from bento_service.errors import ImageNotFound
 from bento_service.gallery.gallery import Gallery
 from bento_service.gallery.index_types import MAX_NEIGHBOURS
-from bento_service.indexing.change_steps import position_after, read_step
 
 SAMPLE = 64
 """Images that have to find themselves."""
@@ -131,12 +130,6 @@ def _scores(
 ) -> dict[int, float]:
     """Return the cosines of a probe and the catalogue's descriptors, by image id."""
     scores: dict[int, float] = {}
-    position, is_last = position_after(-1), False
-    while not is_last:
-        step = read_step(catalogue, index.id, position)
-        if step.changes:
-            cosines = np.stack([change.descriptor for change in step.changes]) @ probe
-            ids = (change.image_id for change in step.changes)
-            scores.update(zip(ids, cosines.tolist(), strict=True))
-        position, is_last = step.end, step.is_last
+    for ids, vectors in catalogue.descriptors.all(index):
+        scores.update(zip(ids.tolist(), (vectors @ probe).tolist(), strict=True))
     return scores
