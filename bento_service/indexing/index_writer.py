@@ -47,7 +47,7 @@ class IndexWriter:
 
     def forget(self) -> None:
         """Forget the state of the indexes, which another replica may have changed."""
-        self.opened.clear()
+        self.opened.names.clear()
         self._unflushed.clear()
         self.orphans_gone = False
         if self.swap is not None:
@@ -70,7 +70,7 @@ class IndexWriter:
                 except TRANSIENT as error:  # the other indexes need not wait
                     failure = error
                     # A server that restarts may have released or lost the index: compare it again.
-                    self.opened.discard({index.name})
+                    self.opened.names.discard(index.name)
         try:
             self._drop_orphans({name for index in indexes for name in index.names})
         except TRANSIENT as error:
@@ -140,11 +140,11 @@ class IndexWriter:
         """Record that an index has applied a revision: searches rely on the index alone for it."""
         self.gallery.make_visible(index.name)
         if not self.catalogue.indexes.set_applied(index.id, applied):
-            self.opened.discard({index.name})  # another replica wrote too: compare it again
+            self.opened.names.discard(index.name)  # another replica wrote too: compare it again
 
     def _drop_orphans(self, wanted: set[str]) -> None:
         """Drop the indexes that the catalogue no longer has, also those deleted before a crash."""
-        if self.orphans_gone and self.opened.are_among(wanted):
+        if self.orphans_gone and self.opened.names <= wanted:
             return
         prefix = index_prefix(self.catalogue.collections.instance_id())
         for name in self.gallery.names():
@@ -184,7 +184,7 @@ class IndexWriter:
         if self.swap is None:
             return None
         switched, pause = self.swap.advance(self.catalogue.indexes.all())
-        self.opened.add(switched)
+        self.opened.names.update(switched)
         if not switched:
             return pause
         for index in self.catalogue.indexes.all():
@@ -193,5 +193,5 @@ class IndexWriter:
 
     def _drop(self, name: str) -> None:
         self.gallery.drop(name)
-        self.opened.discard({name})
+        self.opened.names.discard(name)
         self._unflushed.pop(name, None)

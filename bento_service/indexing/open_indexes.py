@@ -1,7 +1,7 @@
 """The indexes that are open: made equal to the catalogue, and searched."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,21 +21,18 @@ _log = logging.getLogger(__name__)
 class OpenIndexes:
     """The names of the open indexes, and what it takes to open one.
 
-    Every method that uses an index raises `IndexUnavailable` if it does not answer. `on_purged` is
-    called with the digests of uploads whose last image may be gone.
+    An index is opened and compared again after its name was removed from `names`. Every method
+    that uses an index raises `IndexUnavailable` if it does not answer. `on_purged` is called with
+    the digests of uploads whose last image may be gone.
     """
 
     catalogue: Catalogue
     gallery: Gallery
     on_purged: Callable[[set[str]], None]
-    _names: set[str] = field(default_factory=set, init=False)
+    names: set[str] = field(default_factory=set, init=False)
 
     def __contains__(self, index: IndexRecord) -> bool:
-        return index.name in self._names
-
-    def are_among(self, names: set[str]) -> bool:
-        """Return true if every open index has one of these names."""
-        return self._names <= names
+        return index.name in self.names
 
     def serve(self, collections: Sequence[CollectionRecord]) -> bool:
         """Return true if every index is open, and one with images is up to date if one is not.
@@ -51,18 +48,6 @@ class OpenIndexes:
 
     def _is_behind(self, index: IndexRecord) -> bool:
         return self.catalogue.changes.exceed(MAX_BEHIND, index.id, after=index.applied)
-
-    def add(self, names: Iterable[str]) -> None:
-        """Count indexes as open that were opened elsewhere."""
-        self._names.update(names)
-
-    def discard(self, names: Iterable[str]) -> None:
-        """Have indexes opened and compared again."""
-        self._names.difference_update(names)
-
-    def clear(self) -> None:
-        """Have all indexes opened and compared again."""
-        self._names.clear()
 
     def open(self, index: IndexRecord) -> None:
         """Open an index, if that was not done, and make it equal to the catalogue."""
@@ -83,7 +68,7 @@ class OpenIndexes:
         """Count an index as open if it answers searches, as it does once the owner made it."""
         if index not in self:
             self.probe(index)
-            self._names.add(index.name)
+            self.names.add(index.name)
 
     def probe(self, index: IndexRecord) -> None:
         """Search an index."""
@@ -106,7 +91,7 @@ class OpenIndexes:
             wrong := count_corrupt_rows(self.catalogue, self.gallery, index)
         ):
             raise IndexUnavailable(f"{wrong} rows are not what was written")
-        self._names.add(index.name)
+        self.names.add(index.name)
 
     def _repair(self, index: IndexRecord) -> None:
         """Delete unknown rows from an index, and have missing ones applied again."""

@@ -127,7 +127,7 @@ class Replay:
             self._owned = owns
             self._writer.forget()
         self._changes.begin()
-        self._open.discard(self._gallery.take_suspects())
+        self._open.names.difference_update(self._gallery.take_suspects())
         indexes = self._catalogue.indexes.all()
         if owns:
             self._follow(indexes)
@@ -182,7 +182,7 @@ class Replay:
         try:
             self._open.probe(index)
         except IndexUnavailable:
-            self._open.clear()
+            self._open.names.clear()
             raise
         self._probes += 1
 
