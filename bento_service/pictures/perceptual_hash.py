@@ -48,10 +48,10 @@ _MIRRORS = np.array(
 """(4, 8, 8): factors that mirror a picture: a mirror negates odd frequencies in its direction."""
 _IN_ORDER = np.array((0, 6, 3, 5, 1, 7, 2, 4))
 """The place of each orientation among the mirrored frequencies and the exchanged ones."""
-_WAVES = 2.0 * np.cos(
-    np.pi / 64 * np.arange(8).reshape(4, 2, 1).swapaxes(0, 1) * (2 * np.arange(16) + 1)
+_COSINES = 2.0 * np.cos(
+    np.pi / (2 * _SIDE) * np.outer(np.arange(_FREQUENCIES), 2 * np.arange(_SIDE) + 1)
 )
-"""(2, 4, 16): half of each even cosine of the DCT-II, then half of each odd one."""
+"""(8, 32): the lowest cosines of the DCT-II."""
 _LINES_AT_ONCE = 16
 _BORDER_TOLERANCE = 8
 """The levels by which a border's pixels may differ, since JPEG compression changes them."""
@@ -179,20 +179,11 @@ def closeness_of_each(a: Hashes, others: NDArray[np.uint64]) -> list[Closeness]:
 def _low_frequencies(grey: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the lowest frequencies (8, 8) of a grey picture (32, 32), by its DCT-II.
 
-    Even cosines are symmetric about the middle and need only the sums of opposite pixels. Odd ones
-    need only the differences. Sums and differences of integers are exact, so the odd frequencies
-    of a symmetric picture are exactly 0 and no rounding error lifts them above the median.
+    Rounded, the odd frequencies of a symmetric picture are exactly 0, so no rounding error lifts
+    them above the median.
     """
-    folded = _folded(_folded(grey).transpose(2, 0, 1)).transpose(2, 0, 3, 1)
-    parts = _WAVES[:, np.newaxis] @ folded @ _WAVES.swapaxes(1, 2)
-    whole: NDArray[np.float64] = parts.transpose(2, 0, 3, 1).reshape(_FREQUENCIES, _FREQUENCIES)
-    return whole.round(_DECIMALS)
-
-
-def _folded(lines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sums and the differences (2, N / 2, ...) of opposite lines (N, ...)."""
-    near, far = lines[: len(lines) // 2], lines[: len(lines) // 2 - 1 : -1]
-    return np.stack((near + far, near - far))
+    frequencies: NDArray[np.float64] = (_COSINES @ grey @ _COSINES.T).round(_DECIMALS)
+    return frequencies
 
 
 def _unframed(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], _Box]:
