@@ -39,9 +39,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The bytes of an encoded picture, which do not change when its file does."""
+    """The bytes of an encoded picture, which do not change when its file does.
+
+    Attributes:
+        file: The descriptor of the shared memory that begins with the bytes.
+    """
 
     data: bytes | memoryview
+    file: int
 
     @property
     def size(self) -> int:

@@ -16,9 +16,10 @@ class LocalDecoder:
 
     def snapshot(self, source, *, max_bytes=None):
         if isinstance(source, bytes):
-            return nullcontext(Snapshot(source[:max_bytes]))
+            return nullcontext(Snapshot(source[:max_bytes], file=-1))
         source.seek(0)
-        return nullcontext(Snapshot(source.read(-1 if max_bytes is None else max_bytes)))
+        data = source.read(-1 if max_bytes is None else max_bytes)
+        return nullcontext(Snapshot(data, file=-1))
 
     def decode(self, source, *, side, padding=None, region=None, sender=None) -> Picture:
         return decode(

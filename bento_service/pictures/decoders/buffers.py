@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
 
 from bento_service.errors import Overloaded
@@ -29,17 +28,6 @@ The kernel need not clear a reused buffer.
 _FIXED_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 _FUTURE_WRITE = 0x0010
 """F_SEAL_FUTURE_WRITE (Linux 5.1): only existing mappings may write."""
-
-
-@dataclass(frozen=True)
-class SharedSnapshot(Snapshot):
-    """A snapshot in shared memory.
-
-    Attributes:
-        file: The memory's file descriptor; the picture is at its beginning.
-    """
-
-    file: int
 
 
 class _Readable(Protocol):
@@ -96,7 +84,7 @@ class Buffers:
     @contextmanager
     def snapshot(
         self, source: bytes | BinaryIO, *, max_bytes: int | None = None
-    ) -> Iterator[SharedSnapshot]:
+    ) -> Iterator[Snapshot]:
         """Yield a snapshot; see `Decoders.snapshot`."""
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
         size = min(stream.seek(0, os.SEEK_END), sys.maxsize if max_bytes is None else max_bytes)
@@ -107,7 +95,7 @@ class Buffers:
                 with memory[:size] as room:
                     length = _read(cast(_Readable, stream), room)
                 with memory[:length] as data:
-                    yield SharedSnapshot(data, buffer.file)
+                    yield Snapshot(data, buffer.file)
         finally:
             self._put_back(buffer)
 

@@ -18,7 +18,7 @@ from typing import BinaryIO, Generic, Self, TypeVar
 from bento_service.errors import ImageTooExpensive, ImageUnreadable, LookalikeError, Overloaded
 from bento_service.pictures.decoders import answers
 from bento_service.pictures.decoders.answers import NeedsSlowLane
-from bento_service.pictures.decoders.buffers import Buffers, SharedSnapshot
+from bento_service.pictures.decoders.buffers import Buffers
 from bento_service.pictures.decoders.fair_turns import BUSY, Turns
 from bento_service.pictures.decoders.messages import Header
 from bento_service.pictures.decoders.pool import Pool
@@ -121,7 +121,7 @@ class Decoders:
 
     def snapshot(
         self, source: bytes | BinaryIO, *, max_bytes: int | None = None
-    ) -> AbstractContextManager[SharedSnapshot]:
+    ) -> AbstractContextManager[Snapshot]:
         """Read at most `max_bytes` once, so that digest and pixels have the same bytes.
 
         Raises:
@@ -212,10 +212,10 @@ class Decoders:
                     raise
                 raise DecoderLost(overrun) from error
 
-    def _shared(self, source: Source) -> AbstractContextManager[SharedSnapshot]:
-        if isinstance(source, SharedSnapshot):
+    def _shared(self, source: Source) -> AbstractContextManager[Snapshot]:
+        if isinstance(source, Snapshot):
             return nullcontext(source)
-        return self.snapshot(bytes(source.data) if isinstance(source, Snapshot) else source)
+        return self.snapshot(source)
 
     def _deadline(self, sender: str | None) -> float:
         """Return the time limit of a picture, on the monotonic clock.

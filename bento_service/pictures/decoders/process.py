@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bento_service.errors import NotReady
 from bento_service.pictures.decoders import messages as frames
-from bento_service.pictures.decoders.buffers import SharedSnapshot
+from bento_service.pictures.picture import Snapshot
 
 _PACKAGES = Path(__file__).parents[3]
 # The packages come last on the path: their folder may be site-packages, which may hold modules with
@@ -132,7 +132,7 @@ class DecoderProcess:
             raise NotReady("a decoder of pictures does not start; see the service's log") from error
 
     def ask(
-        self, header: frames.Header, picture: SharedSnapshot, *, max_payload: int, seconds: float
+        self, header: frames.Header, picture: Snapshot, *, max_payload: int, seconds: float
     ) -> tuple[frames.Header, bytearray]:
         """Send a request and wait for the answer, at most `seconds` of wall-clock time.
 
