@@ -26,6 +26,11 @@ function nameQuery(name) {
   picture?.style.setProperty("view-transition-name", name);
 }
 
+/** Return true if two addresses differ in the open picture alone. */
+function isSameList(one, other) {
+  return address({ ...one, image: undefined }) === address({ ...other, image: undefined });
+}
+
 export class App {
   /** @type {Record<string, {follow(route: any, isForced?: boolean): void, render(): any[],
    *   list(): number[]}>} */
@@ -35,6 +40,8 @@ export class App {
   #root = document.querySelector("#app");
   #focusTitle = false;
   #shownView = "";
+  /** @type {Set<string>} The views that show collections as they were. */
+  #stale = new Set();
 
   constructor() {
     this.router = new Router((route) => this.#follow(route));
@@ -227,10 +234,20 @@ export class App {
     const open = new Set(runs.filter(({ isOpen }) => isOpen).map(({ key }) => key));
     const hasEnded = this.state.runs.some(({ key, isOpen }) => isOpen && !open.has(key));
     this.change({ runs });
-    if (hasEnded) this.refresh().catch((problem) => this.tell(problem));
+    if (!hasEnded) return;
+    this.outdate();
+    this.refresh().catch((problem) => this.tell(problem));
+    const { route } = this.state;
+    if (!this.list().length) this.#opened[route.view]?.follow(route, true);
+  }
+
+  /** Have every view load its pictures again when its address changes, as pictures have come or gone. */
+  outdate() {
+    this.#stale = new Set(Object.keys(this.#opened));
   }
 
   async #follow(route) {
+    const isOther = !isSameList(route, this.state.route);
     if (route.view !== this.#shownView && this.#shownView) this.#focusTitle = route.image === undefined;
     this.change({ route });
     const part = await this.#part(route.view);
@@ -238,7 +255,7 @@ export class App {
       this.#picture = await this.#loaded(() => import("./views/picture/picture.js"));
     }
     if (part && this.state.route === route) {
-      part.follow(route);
+      part.follow(route, isOther && this.#stale.delete(route.view));
       this.#picture?.follow(this, route);
       this.#render();
     }

@@ -6,7 +6,8 @@ import { nothing } from "../../state/route.js";
 import { h } from "../../view.js";
 import { t } from "../../words/words.js";
 
-let last = { images: null, sections: [] };
+const NONE = [];
+let last = { images: NONE, removals: undefined, shown: NONE, sections: [] };
 
 /**
  * @param {import("../../app.js").App} app
@@ -15,8 +16,8 @@ let last = { images: null, sections: [] };
  */
 export function resting(app, searching, take) {
   const { search, route } = app.state;
-  const images = search.mosaic?.c === route.c ? search.mosaic.images : null;
-  const isEmpty = images?.length === 0;
+  const { shown, sections } = mosaic(app);
+  const isEmpty = search.mosaic?.c === route.c && !shown.length && !app.count;
   return [
     h("section", { key: "start", class: "start" },
       h("h1", { tabindex: -1 }, isEmpty ? t("start.empty") : t("start")),
@@ -27,7 +28,7 @@ export function resting(app, searching, take) {
     !isEmpty && h("la-grid", {
       key: "mosaic",
       ".model": {
-        sections: sectionsOf(images ?? []),
+        sections,
         target: app.state.size,
         label: t("start.mosaic"),
         cell: (item, focus, wide) => picture(app, {
@@ -47,12 +48,19 @@ function start(app, id, link) {
   app.glide(link?.querySelector("img"), () => app.go({ id }));
 }
 
-function sectionsOf(images) {
-  if (last.images !== images && !(last.images?.length === 0 && images.length === 0)) {
-    const items = images.map((image) => ({ key: image.id, width: image.width, height: image.height, image }));
-    last = { images, sections: [{ title: null, items }] };
+/**
+ * The pictures to start with that are not deleted, also as sections of a grid.
+ * @param {import("../../app.js").App} app
+ */
+export function mosaic(app) {
+  const { search, route, removals } = app.state;
+  const images = search.mosaic?.c === route.c ? search.mosaic.images : NONE;
+  if (last.images !== images || last.removals !== removals) {
+    const shown = images.filter(({ id }) => !app.removals.has(id));
+    const items = shown.map((image) => ({ key: image.id, width: image.width, height: image.height, image }));
+    last = { images, removals, shown, sections: [{ title: null, items }] };
   }
-  return last.sections;
+  return last;
 }
 
 /**

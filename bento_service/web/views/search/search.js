@@ -3,7 +3,7 @@
 import "../../parts/grid.js";
 import { grouped, shownHits } from "./bands.js";
 import { queryBar } from "./query_bar.js";
-import { resting } from "./resting.js";
+import { mosaic, resting } from "./resting.js";
 import { Searching, hasQuery } from "./searching.js";
 import { chip, inWords } from "../../parts/chip.js";
 import { picture } from "../../parts/cell.js";
@@ -20,12 +20,8 @@ export function open(app) {
   return {
     follow: (route, isForced) => searching.follow(route, isForced),
     render: () => render(app, searching),
-    list: () => (hasQuery(app.state.route) ? shownHits(app).map(({ image_id: id }) => id) : mosaicIds(app)),
+    list: () => (hasQuery(app.state.route) ? shownHits(app).map(({ image_id: id }) => id) : mosaic(app).shown.map(({ id }) => id)),
   };
-}
-
-function mosaicIds(app) {
-  return (app.state.search.mosaic?.images ?? []).map(({ id }) => id);
 }
 
 function render(app, searching) {

@@ -1,0 +1,85 @@
+"""What views load again: after pictures were added or deleted, and after the service was away."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import MOTIFS, draw
+from tests.browser.test_adding import expect_added
+from tests.browser.test_library import hold_timers, pictures
+
+Look = Callable[..., Page]
+
+
+def go(page: Page, view: str) -> None:
+    page.get_by_role("navigation", name="Views").get_by_role("link", name=view).click()
+
+
+def test_every_view_shows_the_pictures_that_were_added_where_there_were_none(
+    look: Look, collection: str, tmp_path: Path
+) -> None:
+    page = look(f"duplicates?c={collection}")
+    expect(page.get_by_text("No two pictures of this collection are the same")).to_be_visible()
+    go(page, "Library")
+    expect(page.get_by_text("There are no pictures here yet")).to_be_visible()
+    go(page, "Search")
+    expect(page.get_by_role("heading", name="There are no pictures here yet")).to_be_visible()
+    go(page, "Add")
+    files = [draw(motif, tmp_path / motif) for motif in MOTIFS]
+    large = draw("rings.png", tmp_path / "large.png", 320)
+    page.get_by_label("Choose files").set_input_files([*files, large])
+    page.get_by_role("button", name="Add 5 pictures").click()
+    expect_added(page, collection, "5 added")
+    go(page, "Search")
+    expect(page.get_by_role("link", name="Search with rings.png")).to_be_visible()
+    go(page, "Library")
+    expect(page.get_by_role("heading", name="5 pictures")).to_be_visible()
+    go(page, "Duplicates")
+    expect(page.get_by_role("checkbox", name="Keep large.png")).to_be_visible()
+
+
+def test_an_empty_view_shows_the_pictures_of_a_run_that_ends_meanwhile(
+    look: Look, collection: str, tmp_path: Path
+) -> None:
+    page = look(f"add?c={collection}")
+    is_running = True
+    held: list[Route] = []
+    page.route(
+        "**/api/v2/jobs?state=**",
+        lambda route: held.append(route) if is_running else route.continue_(),
+    )
+    page.route(
+        "**/api/v2/images?**",
+        lambda route: route.fulfill(json={"images": []}) if is_running else route.continue_(),
+    )
+    page.get_by_label("Choose files").set_input_files(draw("rings.png", tmp_path / "rings.png"))
+    with page.expect_request("**/api/v2/jobs?state=**"):
+        page.get_by_role("button", name="Add 1 picture").click()
+    go(page, "Search")
+    expect(page.get_by_role("heading", name="There are no pictures here yet")).to_be_visible()
+    is_running = False
+    held[0].continue_()
+    expect(page.get_by_role("link", name="Search with rings.png")).to_be_visible()
+
+
+def test_deleted_pictures_are_no_longer_among_those_to_start_with(look: Look, filled: str) -> None:
+    page = look(f"search?c={filled}")
+    start = page.get_by_role("link", name=re.compile("^Search with "))
+    expect(start).to_have_count(5)
+    go(page, "Library")
+    hold_timers(page)
+    pictures(page).first.press("Delete")
+    expect(pictures(page)).to_have_count(4)
+    go(page, "Search")
+    expect(start).to_have_count(4)
+    page.get_by_role("button", name="Undo").click()
+    expect(start).to_have_count(5)
+    go(page, "Library")
+    page.get_by_role("button", name="Delete all").click()
+    page.get_by_role("dialog").get_by_role("textbox").fill("5")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("5 pictures deleted.")).to_be_visible()
+    go(page, "Search")
+    expect(page.get_by_role("heading", name="There are no pictures here yet")).to_be_visible()
