@@ -250,7 +250,8 @@ export class App {
     const isOther = !isSameList(route, this.state.route);
     if (route.view !== this.#shownView && this.#shownView) this.#focusTitle = route.image === undefined;
     this.change({ route });
-    const part = await this.#part(route.view);
+    // Without waiting where it can be: a picture that is followed later would close its dialog.
+    const part = this.#opened[route.view] ?? (await this.#part(route.view));
     if (route.image !== undefined && !this.#picture) {
       this.#picture = await this.#loaded(() => import("./views/picture/picture.js"));
     }

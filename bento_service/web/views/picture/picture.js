@@ -70,7 +70,11 @@ export function render(app) {
 function head(app, image, leave) {
   const step = (by, label, name) => {
     const id = neighbour(app, by);
-    return h("button", { key: name, class: "plain", "aria-label": label, title: label, disabled: id === undefined, onclick: () => app.replace({ image: id }) }, icon(name));
+    const isEnd = id === undefined;
+    return h("button", {
+      key: name, class: "plain", "aria-label": label, title: label, "aria-disabled": isEnd && "true", // keeps the focus
+      onclick: () => isEnd || app.replace({ image: id }),
+    }, icon(name));
   };
   return h("header", { key: "head", class: "picture-head" },
     step(-1, t("picture.previous"), "previous"),
