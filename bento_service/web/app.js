@@ -32,8 +32,8 @@ function isSameList(one, other) {
 }
 
 export class App {
-  /** @type {Record<string, {follow(route: any, isForced?: boolean): void, render(): any[],
-   *   list(): number[]}>} */
+  /** @type {Record<string, {follow(route: any, isForced?: boolean): void, retry(): void,
+   *   render(): any[], list(): number[]}>} */
   #opened = {};
   /** @type {any} */
   #picture = null;
@@ -102,9 +102,11 @@ export class App {
     if (await this.#load()) this.#opened[this.state.route.view]?.follow(this.state.route);
   }
 
-  /** Load everything again, after the service was away or someone signed in. */
+  /** Load what is missing, after the service was away or someone signed in; what is shown stays. */
   async reload() {
-    if (await this.#load()) this.#opened[this.state.route.view]?.follow(this.state.route, true);
+    if (!(await this.#load())) return;
+    this.outdate();
+    this.#opened[this.state.route.view]?.retry();
   }
 
   /** Load what all views share; return true if the service answered. */

@@ -219,3 +219,16 @@ def carry(page: Page, picture: Path, kind: str) -> None:
         }}""",
         [list(picture.read_bytes()), picture.name],
     )
+
+
+def round_trip(page: Page) -> None:
+    """Let the page handle the answers that have come before that of one more request."""
+    page.evaluate("fetch('api/v2/info').then((answer) => answer.text())")
+
+
+def reconnect(page: Page) -> None:
+    """Have the page lose its connection, and load what it lacks when that is back."""
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    with page.expect_response("**/api/v2/jobs?**"), page.expect_response("**/api/v2/collections"):
+        page.evaluate("dispatchEvent(new Event('online'))")
+    round_trip(page)

@@ -6,7 +6,12 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import MOTIFS, draw
+from tests.browser.conftest import (
+    MOTIFS,
+    draw,
+    expect_found,
+    reconnect,
+)
 from tests.browser.test_adding import expect_added
 from tests.browser.test_library import hold_timers, pictures
 
@@ -83,3 +88,28 @@ def test_deleted_pictures_are_no_longer_among_those_to_start_with(look: Look, fi
     expect(page.get_by_text("5 pictures deleted.")).to_be_visible()
     go(page, "Search")
     expect(page.get_by_role("heading", name="There are no pictures here yet")).to_be_visible()
+
+
+def test_a_service_that_was_away_keeps_what_was_chosen_among_duplicates(
+    look: Look, gallery: str
+) -> None:
+    page = look(f"duplicates?c={gallery}")
+    box = page.get_by_role("checkbox", name="Keep rings.png")
+    box.check()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    reconnect(page)
+    assert not [url for url in asked if url.endswith("/duplicates")]
+    expect(box).to_be_checked()
+
+
+def test_a_service_that_was_away_repeats_no_search_that_was_answered(
+    look: Look, gallery: str
+) -> None:
+    page = look(f"search?c={gallery}")
+    page.get_by_role("link", name="Search with rings.png").click()
+    expect_found(page, "rings.png")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    reconnect(page)
+    assert not [url for url in asked if url.endswith("/search")]

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from client_sdk import Client
+from tests.browser.conftest import reconnect
 from tests.support.waiting import wait_until
 
 Look = Callable[..., Page]
@@ -113,9 +114,7 @@ def test_a_late_answer_at_the_start_does_not_clear_the_selection(look: Look, gal
 def test_a_service_that_was_away_does_not_clear_the_selection(look: Look, gallery: str) -> None:
     page = look(f"library?c={gallery}")
     selected = select_two(page)
-    page.evaluate("dispatchEvent(new Event('offline'))")
-    with page.expect_response("**/api/v2/images?**"):
-        page.evaluate("dispatchEvent(new Event('online'))")
+    reconnect(page)
     expect(pictures(page)).to_have_count(5)
     expect(selected).to_be_visible()
 

@@ -28,6 +28,7 @@ export function open(app) {
       folders.begin();
       details.follow();
     },
+    retry: () => folders.begin(),
     render: () => render(app, sending, folders, details),
     list: () => details.pictures().map(({ id }) => id),
   };

@@ -14,6 +14,7 @@ export function open(app) {
   app.change({ duplicates: groups.initial });
   return {
     follow: (route, isForced) => groups.follow(route, isForced),
+    retry: () => app.state.duplicates.problem && groups.more(),
     render: () => render(app, groups),
     list: () => groups.shown().flatMap(({ images }) => images.map(({ id }) => id)),
   };

@@ -21,6 +21,7 @@ export function open(app) {
   app.change({ library: listing.initial });
   return {
     follow: (route, isForced) => listing.follow(route, isForced),
+    retry: () => listing.retry(),
     render: () => render(app, listing),
     list: () => listing.shown().map(({ id }) => id),
   };
@@ -43,7 +44,7 @@ function render(app, listing) {
     library.isEditing && bulkForm(app, listing),
     library.problem && h("div", { key: "problem", class: "problem block", role: "alert" },
       h("span", null, library.problem.message),
-      library.problem.mayPass && h("button", { onclick: () => listing.follow(route, true) }, t("again"))),
+      library.problem.mayPass && h("button", { onclick: () => listing.retry() }, t("again"))),
     pictures(app, listing),
   ];
 }

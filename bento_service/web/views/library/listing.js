@@ -39,6 +39,16 @@ export class Listing {
     this.#count(route);
   }
 
+  /** Load what has failed. */
+  retry() {
+    const { route, library } = this.app.state;
+    if (library.problem && !library.isDone) return this.follow(route, true);
+    if (library.count === null) this.#count(route);
+    if (!library.problem) return;
+    this.#change({ problem: null });
+    this.#ask();
+  }
+
   /** Go on with a new grid where the present one is as long as browsers can show. */
   goOn() {
     this.clear();
@@ -49,7 +59,7 @@ export class Listing {
   /** Ask for the next page. */
   async more() {
     const { library } = this.app.state;
-    if (this.#isAsking || this.#cursor === null || library.isFull) return;
+    if (this.#isAsking || this.#cursor === null || library.isFull || library.problem) return;
     await this.#ask();
   }
 
@@ -141,7 +151,6 @@ export class Listing {
       if (running !== this.#running || running.signal.aborted) return;
       if (!(problem instanceof api.Problem)) throw problem;
       this.#change({ problem });
-      this.#cursor = null;
     } finally {
       if (running === this.#running) this.#isAsking = false;
     }

@@ -19,6 +19,7 @@ export function open(app) {
   watchPage(app, searching);
   return {
     follow: (route, isForced) => searching.follow(route, isForced),
+    retry: () => searching.retry(),
     render: () => render(app, searching),
     list: () => (hasQuery(app.state.route) ? shownHits(app).map(({ image_id: id }) => id) : mosaic(app).shown.map(({ id }) => id)),
   };

@@ -58,6 +58,13 @@ export class Searching {
     this.#run(route);
   }
 
+  /** Repeat what has failed. */
+  retry() {
+    const { route, search } = this.app.state;
+    const isMissing = hasQuery(route) ? !search.isDone && !search.isBusy : !search.mosaic;
+    if (search.problem || isMissing) this.follow(route, true);
+  }
+
   /**
    * Search with a picture of this computer.
    * @param {Blob} picture
