@@ -12,7 +12,6 @@ import { speak, t } from "./words/words.js";
 import * as search from "./views/search/search.js";
 
 const VIEWS = {
-  search: async () => search,
   library: () => import("./views/library/library.js"),
   duplicates: () => import("./views/duplicates/duplicates.js"),
   add: () => import("./views/add/add.js"),
@@ -63,6 +62,7 @@ export class App {
     });
     this.health = new Health((banner) => this.change({ banner }), () => this.reload());
     this.removals = new Removals(this);
+    this.#opened.search = search.open(this); // takes what is dropped on any view
     this.watch = new Watch((runs) => this.#followRuns(runs));
     this.store.subscribe(() => this.#render());
     // Browsers leave a focused element as it is if a part of it is in view.

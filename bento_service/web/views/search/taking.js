@@ -22,7 +22,7 @@ export function takeFrom(files, searching, app) {
  * @param {import("./searching.js").Searching} searching
  */
 export function watchPage(app, searching) {
-  const isOff = () => app.state.signIn || app.state.question;
+  const isOff = () => app.state.signIn || app.state.question || !mayTake(app);
   const over = (isOver) => document.documentElement.classList.toggle("dropping", isOver);
   document.addEventListener("dragover", (event) => {
     if (isOff() || !event.dataTransfer.types.some((type) => type === "Files" || type === "text/uri-list")) return;
@@ -46,6 +46,11 @@ export function watchPage(app, searching) {
     if (files.length) takeFrom(files, searching, app);
     else if (/^https?:\/\/\S+$/.test(text)) takeUrl(text, searching, app);
   });
+}
+
+function mayTake(app) {
+  const { info, route } = app.state;
+  return info === null || app.can("search") || route.view === "add";
 }
 
 function takeUrl(url, searching, app) {
