@@ -64,7 +64,10 @@ export class App {
     this.removals = new Removals(this);
     this.#opened.search = search.open(this); // takes what is dropped on any view
     this.watch = new Watch((runs) => this.#followRuns(runs));
-    this.store.subscribe(() => this.#render());
+    this.store.subscribe(() => {
+      this.#picture?.follow(this, this.state.route); // its query may be known only now
+      this.#render();
+    });
     // Browsers leave a focused element as it is if a part of it is in view.
     document.addEventListener("focusin", (event) => {
       const target = /** @type {Element} */ (event.target);

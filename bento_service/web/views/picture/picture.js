@@ -7,6 +7,7 @@ import { icon } from "../../parts/icons.js";
 import { noQuery } from "../../state/route.js";
 import { h } from "../../view.js";
 import { moment, percent, shortened, size, t } from "../../words/words.js";
+import { subjectOf } from "../search/searching.js";
 import { comparison, modes } from "./comparison.js";
 import { metadataForm } from "./metadata.js";
 
@@ -23,19 +24,22 @@ export function follow(app, { image: id, view }) {
   if (key === asked) return;
   asked = key;
   if (id === undefined) return app.change({ picture: NONE });
-  app.change(({ picture }) => ({ picture: { ...NONE, mode: picture?.mode ?? "side", id } }));
+  app.change(({ picture }) => {
+    const image = picture?.id === id ? picture.image : null;
+    return { picture: { ...NONE, mode: picture?.mode ?? "side", id, image } };
+  });
   load(app, id, key);
 }
 
 function queryKey(app) {
-  const { id, q, view } = app.state.route;
-  return view === "search" ? `${id} ${q} ${app.state.search?.query?.src}` : "";
+  const { id, q } = app.state.route;
+  return `${id} ${q} ${queryOf(app)?.src}`;
 }
 
 async function load(app, id, key) {
   const set = (parts) => asked === key && app.change(({ picture }) => ({ picture: { ...picture, ...parts } }));
   try {
-    const image = await api.image(id);
+    const image = app.state.picture.image ?? (await api.image(id));
     set({ image });
     const query = queryOf(app);
     if (query && query.image_id !== id) set({ found: await api.compare(image.collection, query, id) });
@@ -48,8 +52,8 @@ async function load(app, id, key) {
 /** The query that the picture is compared with, if the service can compare it. */
 function queryOf(app) {
   const { route, search } = app.state;
-  const query = route.view === "search" ? search?.query : null;
-  return query?.src ? query : null;
+  const isKnown = route.view === "search" && search.subject === subjectOf(route);
+  return isKnown && search.query?.src ? search.query : null;
 }
 
 /** @param {import("../../app.js").App} app */

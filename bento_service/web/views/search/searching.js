@@ -20,8 +20,16 @@ const INDEX_RETRY_MS = 10_000;
  */
 
 /** @param {import("../../state/route.js").Route} route */
-export function hasQuery({ id, q, u }) {
-  return id !== undefined || q !== undefined || u !== undefined;
+export function hasQuery(route) {
+  return subjectOf(route) !== undefined;
+}
+
+/**
+ * What an address searches with: an id, a SHA-256 or another address.
+ * @param {import("../../state/route.js").Route} route
+ */
+export function subjectOf({ id, q, u }) {
+  return id ?? q ?? u;
 }
 
 export class Searching {
@@ -30,8 +38,11 @@ export class Searching {
   #key = "";
   #isAsking = false;
 
+  /** @type {ReturnType<typeof subjectOf>} The subject of the search under way, as the address has it. */
+  #subject = undefined;
+
   initial = {
-    query: null, hits: [], warnings: [], problem: null,
+    query: null, subject: undefined, hits: [], warnings: [], problem: null,
     isBusy: false, isDone: false, isWhole: false, isCropping: false, mosaic: null,
   };
 
@@ -52,9 +63,10 @@ export class Searching {
       this.#fillMosaic(route.c, isForced);
       return;
     }
-    const key = JSON.stringify([route.c, route.id ?? route.q ?? route.u, route.r, route.f]);
+    const key = JSON.stringify([route.c, subjectOf(route), route.r, route.f]);
     if (key === this.#key && !isForced) return;
     this.#key = key;
+    this.#subject = subjectOf(route);
     this.#run(route);
   }
 
@@ -80,6 +92,8 @@ export class Searching {
       if (ids[sha256] === undefined || route.q !== sha256) return;
       // The address that others can use; the results are the same.
       this.#key = JSON.stringify([c, ids[sha256], route.r, route.f]);
+      this.#subject = ids[sha256];
+      if (this.app.state.search.subject === sha256) this.#change({ subject: ids[sha256] });
       this.app.replace({ q: undefined, id: ids[sha256] });
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
@@ -125,7 +139,7 @@ export class Searching {
     try {
       const query = await this.#queryOf(route);
       if (running !== this.#running) return;
-      this.#change({ query });
+      this.#change({ query, subject: this.#subject });
       const found = await this.#ask(route, { top_k: FIRST }, running.signal);
       if (running !== this.#running) return;
       this.#change({
