@@ -8,9 +8,13 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import (
     MOTIFS,
+    carry,
     draw,
     expect_found,
     reconnect,
+    results,
+    round_trip,
+    without_status,
 )
 from tests.browser.test_adding import expect_added
 from tests.browser.test_library import hold_timers, pictures
@@ -113,3 +117,41 @@ def test_a_service_that_was_away_repeats_no_search_that_was_answered(
     page.on("request", lambda request: asked.append(request.url))
     reconnect(page)
     assert not [url for url in asked if url.endswith("/search")]
+
+
+def test_late_pictures_of_the_former_collection_are_not_shown(
+    look: Look, gallery: str, collection: str
+) -> None:
+    page = look(f"search?c={gallery}")
+    expect(page.get_by_role("link", name="Search with rings.png")).to_be_visible()
+    held: list[Route] = []
+    page.route(f"**/api/v2/images?*collection={collection}*", lambda route: held.append(route))
+    with page.expect_request(f"**/api/v2/images?*collection={collection}*"):
+        page.evaluate(f"location.hash = '#/search?c={collection}'")
+    with page.expect_response(f"**/api/v2/images?*collection={gallery}*"):
+        page.evaluate(f"location.hash = '#/search?c={gallery}'")
+    expect(page.get_by_role("link", name="Search with rings.png")).to_be_visible()
+    held[0].continue_()
+    round_trip(page)
+    expect(page.get_by_role("link", name="Search with rings.png")).to_be_visible()
+
+
+def test_late_pictures_to_start_with_hide_no_failure_of_a_search(
+    look: Look, gallery: str, tmp_path: Path, complaints: list[str]
+) -> None:
+    page = look(f"library?c={gallery}")
+    expect(pictures(page)).to_have_count(5)
+    held: list[Route] = []
+    page.route("**/api/v2/images?**", lambda route: held.append(route))
+    page.route("**/api/v2/search", lambda route: route.fulfill(status=500, json={}))
+    with page.expect_request("**/api/v2/images?**"):
+        go(page, "Search")
+    carry(page, draw("stripes.png", tmp_path / "s.png", 200), "drop")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("unexpected way")
+    with page.expect_response("**/api/v2/images?**"):
+        held[0].continue_()
+    round_trip(page)
+    expect(alert).to_contain_text("unexpected way")
+    expect(results(page)).to_have_count(0)
+    without_status(complaints, 500)

@@ -35,6 +35,8 @@ export function subjectOf({ id, q, u }) {
 export class Searching {
   /** @type {AbortController | null} */
   #running = null;
+  /** @type {AbortController | null} */
+  #filling = null;
   #key = "";
   #isAsking = false;
 
@@ -191,14 +193,21 @@ export class Searching {
 
   async #fillMosaic(c, isForced) {
     const { mosaic } = this.app.state.search;
+    this.#filling?.abort();
     if (mosaic?.c === c && !isForced) return;
     if (mosaic?.c !== c) this.#change({ mosaic: null });
+    this.#filling = new AbortController();
+    const { signal } = this.#filling;
+    const set = (parts) => this.#change(hasQuery(this.app.state.route) ? {} : parts);
     try {
-      const { images } = await api.images({ collection: c, limit: MOSAIC, sort: "-id" });
-      this.#change({ mosaic: { c, images }, problem: null });
+      const { images } = await api.images({ collection: c, limit: MOSAIC, sort: "-id" }, signal);
+      if (signal.aborted) return;
+      this.#change({ mosaic: { c, images } });
+      set({ problem: null }); // that of a search stays
     } catch (problem) {
+      if (signal.aborted) return;
       if (!(problem instanceof api.Problem)) throw problem;
-      this.#change({ problem });
+      set({ problem });
     }
   }
 
