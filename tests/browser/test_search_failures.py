@@ -1,5 +1,6 @@
 """Searches that fail: what the page says, and the results that it keeps."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,36 @@ def test_the_service_away_is_said_and_what_is_shown_stays(
     expect(page.get_by_text("The service does not answer.")).to_have_count(0)
     expect(results(page).first).to_have_accessible_name(re.compile("Same picture"))
     complaints[:] = [text for text in complaints if "ERR_FAILED" not in text]
+
+
+def test_the_next_results_are_asked_for_again_after_a_failure(
+    look: Look, gallery: str, complaints: list[str]
+) -> None:
+    page = look(f"search?c={gallery}")
+    expect(page.get_by_role("link", name="Search with rings.png")).to_be_visible()
+    is_away = True
+
+    def answer(route: Route) -> None:
+        asked = json.loads(route.request.post_data or "")
+        if asked["top_k"] == 1:  # the likeness of unrelated pictures
+            return route.continue_()
+        if asked.get("offset") and is_away:
+            return route.fulfill(status=503, json={"code": "busy", "detail": "the disk is slow"})
+        found = route.fetch(post_data=json.dumps({**asked, "top_k": 1, "offset": 0})).json()
+        (hit,) = found["hits"]
+        first, last = (48, 50) if asked.get("offset") else (0, 48)
+        found["hits"] = [{**hit, "rank": n + 1, "image_id": n + 1} for n in range(first, last)]
+        return route.fulfill(json=found)
+
+    page.route("**/api/v2/search", answer)
+    page.get_by_role("link", name="Search with rings.png").click()
+    expect(page.get_by_role("alert")).to_contain_text("The disk is slow")
+    expect(page.get_by_text("48+ results")).to_be_visible()
+    is_away = False
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".number", has_text="50 results")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    without_status(complaints, 503)
 
 
 def test_the_index_away_is_said(look: Look, gallery: str, complaints: list[str]) -> None:

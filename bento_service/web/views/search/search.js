@@ -46,7 +46,7 @@ function said(app) {
 function problem(app, searching, { message, mayPass }) {
   return h("div", { key: "problem", class: "problem block", role: "alert" },
     h("span", null, message),
-    mayPass && h("button", { onclick: () => searching.follow(app.state.route, true) }, t("again")));
+    mayPass && h("button", { onclick: () => searching.retry() }, t("again")));
 }
 
 function results(app, searching) {

@@ -39,6 +39,7 @@ export class Searching {
   #filling = null;
   #key = "";
   #isAsking = false;
+  #isCut = false; // the next results have failed, and not the first ones
 
   /** @type {ReturnType<typeof subjectOf>} The subject of the search under way, as the address has it. */
   #subject = undefined;
@@ -76,7 +77,8 @@ export class Searching {
   retry() {
     const { route, search } = this.app.state;
     const isMissing = hasQuery(route) ? !search.isDone && !search.isBusy : !search.mosaic;
-    if (search.problem || isMissing) this.follow(route, true);
+    if (search.problem && this.#isCut) this.#change({ problem: null }), this.more();
+    else if (search.problem || isMissing) this.follow(route, true);
   }
 
   /**
@@ -109,10 +111,10 @@ export class Searching {
 
   /** Ask for the next results, if there are any. */
   async more() {
-    const { hits, isWhole, isBusy, isDone } = this.app.state.search;
+    const { hits, isWhole, isBusy, isDone, problem } = this.app.state.search;
     const { route } = this.app.state;
     const isBelow = route.min !== undefined && hits.length > 0 && !reaches(hits.at(-1).score, route.min);
-    if (isWhole || isBusy || !isDone || isBelow || this.#isAsking || hits.length >= LAST) return;
+    if (isWhole || isBusy || !isDone || problem || isBelow || this.#isAsking || hits.length >= LAST) return;
     this.#isAsking = true;
     const running = this.#running;
     try {
@@ -122,8 +124,10 @@ export class Searching {
       const fresh = found.hits.filter((hit) => !seen.has(hit.image_id));
       this.#change({ hits: [...hits, ...fresh], isWhole: found.hits.length < NEXT });
     } catch (problem) {
-      this.#change({ isWhole: true });
-      if (problem instanceof api.Problem) this.app.tell(problem);
+      if (running !== this.#running || running.signal.aborted) return;
+      this.app.tell(problem);
+      this.#isCut = true;
+      this.#change({ problem });
     } finally {
       this.#isAsking = false;
     }
@@ -137,6 +141,7 @@ export class Searching {
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
+    this.#isCut = false;
     this.#change({ isBusy: true, problem: null });
     try {
       const query = await this.#queryOf(route);
