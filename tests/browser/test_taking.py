@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import carry, draw, expect_found
+from tests.browser.conftest import carry, draw, expect_found, round_trip
 from tests.browser.test_library import pictures
+from tests.support.waiting import wait_until
 
 Look = Callable[..., Page]
 
@@ -34,3 +35,33 @@ def test_files_may_be_dropped_on_the_add_view_that_was_opened_first(
         return !document.dispatchEvent(new DragEvent("dragover", over));
     }"""
     assert page.evaluate(is_accepted)
+
+
+def test_of_two_pictures_the_newer_one_is_searched_with(
+    look: Look, gallery: str, tmp_path: Path
+) -> None:
+    page = look(f"search?c={gallery}")
+    expect(page.get_by_role("link", name="Search with rings.png")).to_be_visible()
+    page.evaluate(
+        """() => {
+            const usual = crypto.subtle.digest.bind(crypto.subtle);
+            const held = new Promise((done) => (window.release = done));
+            window.isHeld = false;
+            crypto.subtle.digest = async (...given) => {
+                crypto.subtle.digest = usual;
+                window.isHeld = true;
+                await held;
+                return usual(...given);
+            };
+        }"""
+    )
+    carry(page, draw("rays.png", tmp_path / "large.png"), "drop")
+    wait_until(lambda: page.evaluate("isHeld"))
+    carry(page, draw("stripes.png", tmp_path / "small.png"), "drop")
+    expect_found(page, "stripes.png")
+    address = page.url
+    page.evaluate("release()")
+    round_trip(page)
+    round_trip(page)
+    assert page.url == address
+    expect_found(page, "stripes.png")

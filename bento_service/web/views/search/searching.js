@@ -39,6 +39,7 @@ export class Searching {
   #filling = null;
   #key = "";
   #isAsking = false;
+  #turn = 0;
   #isCut = false; // the next results have failed, and not the first ones
 
   /** @type {ReturnType<typeof subjectOf>} The subject of the search under way, as the address has it. */
@@ -69,6 +70,7 @@ export class Searching {
     const key = JSON.stringify([route.c, subjectOf(route), route.r, route.f]);
     if (key === this.#key && !isForced) return;
     this.#key = key;
+    this.#turn += 1;
     this.#subject = subjectOf(route);
     this.#run(route);
   }
@@ -87,7 +89,10 @@ export class Searching {
    * @param {string} name
    */
   async take(picture, name) {
-    const sha256 = await keep(picture, name);
+    this.#turn += 1;
+    const turn = this.#turn;
+    const sha256 = await keep(picture, name); // takes longer for a large picture
+    if (turn !== this.#turn) return;
     const { c } = this.app.state.route;
     this.app.go({ ...noQuery, view: "search", q: sha256 });
     try {
@@ -106,6 +111,7 @@ export class Searching {
 
   /** @param {string} url The address of a picture. */
   takeUrl(url) {
+    this.#turn += 1;
     this.app.go({ ...noQuery, view: "search", u: url });
   }
 
