@@ -3,9 +3,10 @@
 import { Health } from "./service/health.js";
 import * as api from "./service/api.js";
 import { Watch } from "./service/watch.js";
-import { Router, address, defined } from "./state/route.js";
+import { Router, address, defined, noQuery, nothing } from "./state/route.js";
 import { Store } from "./state/store.js";
 import { Removals } from "./state/removals.js";
+import { glide } from "./parts/gliding.js";
 import { shell } from "./parts/shell.js";
 import { patch } from "./view.js";
 import { speak, t } from "./words/words.js";
@@ -17,13 +18,6 @@ const VIEWS = {
   add: () => import("./views/add/add.js"),
 };
 const TOAST_MS = 5_000;
-
-/** Name the picture of the query for a transition; an empty name takes the former one away. */
-function nameQuery(name) {
-  /** @type {HTMLElement | null} */
-  const picture = document.querySelector(".query-picture img");
-  picture?.style.setProperty("view-transition-name", name);
-}
 
 /** Return true if two addresses differ in the open picture alone. */
 function isSameList(one, other) {
@@ -163,6 +157,15 @@ export class App {
     this.router.replace(this.to(parts));
   }
 
+  /**
+   * Search with a picture; the filter of another view stays there.
+   * @param {{id?: number, q?: string, u?: string}} query
+   */
+  searchWith(query) {
+    const former = this.state.route.view === "search" ? noQuery : nothing;
+    this.go({ ...former, view: "search", ...query });
+  }
+
   /** The address of a view with nothing but the collection. */
   plain(view) {
     return { view, c: this.state.route.c };
@@ -221,17 +224,10 @@ export class App {
 
   /** Show a change with a picture gliding from one place to another. */
   glide(from, change) {
-    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const page = /** @type {any} */ (document); // the types of older compilers lack transitions
-    if (isCalm || !page.startViewTransition || !from) return change();
-    from.style.viewTransitionName = "chosen";
-    const transition = page.startViewTransition(() => {
-      from.style.viewTransitionName = "";
+    glide(from, () => {
       change();
       this.#render();
-      nameQuery("chosen");
     });
-    transition.finished.finally(() => nameQuery(""));
   }
 
   /** Show the runs; load the counts again once one has ended. */

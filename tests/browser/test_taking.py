@@ -1,12 +1,13 @@
 """The picture that a search is given, in any view, and the filters that stay where they are."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import carry, draw, expect_found, round_trip
+from tests.browser.conftest import carry, draw, expect_found, results, round_trip
 from tests.browser.test_library import pictures
 from tests.support.waiting import wait_until
 
@@ -65,3 +66,18 @@ def test_of_two_pictures_the_newer_one_is_searched_with(
     round_trip(page)
     assert page.url == address
     expect_found(page, "stripes.png")
+
+
+def test_the_filter_of_the_library_stays_there(look: Look, gallery: str, tmp_path: Path) -> None:
+    page = look(f"library?c={gallery}&f=%24width+%3E+200&sort=name")
+    expect(pictures(page)).to_have_count(1)
+    pictures(page).first.click()
+    page.get_by_role("dialog").get_by_role("button", name="More like this").click()
+    expect(results(page)).to_have_count(5)
+    expect(page).not_to_have_url(re.compile("[?&](f|sort)="))
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    carry(page, draw("rays.png", tmp_path / "mine.png"), "drop")
+    expect_found(page, "rays.png")
+    expect(results(page)).to_have_count(5)
+    expect(page).not_to_have_url(re.compile("[?&](f|sort)="))

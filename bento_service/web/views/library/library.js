@@ -87,19 +87,15 @@ function cell(app, listing, { key, image }, focus, wide) {
     },
     actions: [
       { icon: "check", label: `${t("library.select")}: ${image.name}`, act: (event) => listing.choose(key, event.shiftKey) },
-      ...(app.can("search") ? [{ icon: "more", label: t("hit.more", { name: image.name }), act: () => more(app, key) }] : []),
+      ...(app.can("search") ? [{ icon: "more", label: t("hit.more", { name: image.name }), act: () => app.searchWith({ id: key }) }] : []),
     ],
   });
-}
-
-function more(app, id) {
-  app.go({ ...nothing, view: "search", id });
 }
 
 function pressed(app, listing, key, item) {
   const { chosen } = app.state.library;
   if (key === " ") listing.choose(item.key, false);
-  else if ((key === "m" || key === "M") && app.can("search")) more(app, item.key);
+  else if ((key === "m" || key === "M") && app.can("search")) app.searchWith({ id: item.key });
   else if (key === "Escape" && chosen.size) listing.clear();
   else if (key === "Delete" && app.can("train")) removeChosen(app, listing, chosen.size ? [...chosen] : [item.key]);
   else return false;

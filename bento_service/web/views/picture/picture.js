@@ -4,7 +4,6 @@ import * as api from "../../service/api.js";
 import { inWords } from "../../parts/chip.js";
 import { closeButton, modal, toast } from "../../parts/dialogs.js";
 import { icon } from "../../parts/icons.js";
-import { noQuery } from "../../state/route.js";
 import { h } from "../../view.js";
 import { moment, percent, shortened, size, t } from "../../words/words.js";
 import { subjectOf } from "../search/searching.js";
@@ -152,7 +151,7 @@ function evidence({ score, verdict, evidence: { same_bytes, hash_distance, hash_
 }
 
 function more(app, id) {
-  app.glide(document.querySelector(".stage .match-picture"), () => app.go({ ...noQuery, view: "search", id }));
+  app.glide(document.querySelector(".stage .match-picture"), () => app.searchWith({ id }));
 }
 
 async function copy(app, text) {

@@ -8,7 +8,6 @@ import { Searching, hasQuery } from "./searching.js";
 import { chip, inWords } from "../../parts/chip.js";
 import { picture } from "../../parts/cell.js";
 import { takeFrom, watchPage } from "./taking.js";
-import { noQuery } from "../../state/route.js";
 import { h } from "../../view.js";
 import { t } from "../../words/words.js";
 
@@ -91,7 +90,7 @@ function hitCell(app, hit, focus, wide) {
 
 function more(app, hit, cell) {
   app.glide(cell?.querySelector("img"), () =>
-    app.go({ ...noQuery, view: "search", id: hit.image_id }));
+    app.searchWith({ id: hit.image_id }));
 }
 
 function pressed(app, searching, key, hit) {

@@ -2,7 +2,6 @@
 
 import * as api from "../../service/api.js";
 import { keep, kept } from "../../service/queries.js";
-import { noQuery } from "../../state/route.js";
 import { t } from "../../words/words.js";
 import { USUAL_FLOOR } from "../../parts/chip.js";
 import { reaches } from "../../parts/histogram.js";
@@ -94,7 +93,7 @@ export class Searching {
     const sha256 = await keep(picture, name); // takes longer for a large picture
     if (turn !== this.#turn) return;
     const { c } = this.app.state.route;
-    this.app.go({ ...noQuery, view: "search", q: sha256 });
+    this.app.searchWith({ q: sha256 });
     try {
       const { ids } = await api.known(c, [sha256]);
       const route = this.app.state.route;
@@ -112,7 +111,7 @@ export class Searching {
   /** @param {string} url The address of a picture. */
   takeUrl(url) {
     this.#turn += 1;
-    this.app.go({ ...noQuery, view: "search", u: url });
+    this.app.searchWith({ u: url });
   }
 
   /** Ask for the next results, if there are any. */
