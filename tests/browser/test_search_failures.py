@@ -55,6 +55,25 @@ def test_the_service_away_is_said_and_what_is_shown_stays(
     complaints[:] = [text for text in complaints if "ERR_FAILED" not in text]
 
 
+def test_a_search_that_takes_too_long_does_not_make_the_service_away(
+    look: Look, gallery: str
+) -> None:
+    page = look(f"search?c={gallery}")
+    start = page.get_by_role("link", name="Search with rings.png")
+    expect(start).to_be_visible()
+    page.route("**/api/v2/search", lambda route: None)  # is never answered
+    page.evaluate(
+        """() => {
+            const usual = AbortSignal.timeout;
+            AbortSignal.timeout = (ms) => usual.call(AbortSignal, ms === 120_000 ? 100 : ms);
+        }"""
+    )
+    start.click()
+    expect(page.get_by_role("alert")).to_contain_text("has not answered for 120 seconds")
+    expect(page.get_by_text("The service does not answer.")).to_have_count(0)
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
 def test_the_next_results_are_asked_for_again_after_a_failure(
     look: Look, gallery: str, complaints: list[str]
 ) -> None:

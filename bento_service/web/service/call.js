@@ -9,6 +9,8 @@ export const READ_MS = 30_000;
 export const SEARCH_MS = 120_000;
 export const UPLOAD_MS = 600_000;
 const SLOW_MS = 4_000;
+/** The code of a call that was not answered within its limit. */
+export const LATE = "late";
 const PASSING = [429, 502, 503, 504];
 
 /** A call that did not work. */
@@ -16,7 +18,7 @@ export class Problem extends Error {
   /**
    * @param {string} detail What is wrong and what to do, for people.
    * @param {number} status The HTTP status; 0 where no answer came.
-   * @param {string} [code] The code of the contract.
+   * @param {string} [code] The code of the contract, or `LATE`.
    * @param {number} [retryAfter] Seconds that the service asks to wait.
    */
   constructor(detail, status, code = "", retryAfter = 1) {
@@ -94,7 +96,8 @@ async function once(path, request, limitMs, read) {
     body = await (response.ok ? read(response) : response.text());
   } catch (error) {
     if (request.signal?.aborted) throw error; // the caller's own wish, not a failure
-    throw new Problem(t(limit.aborted ? "problem.late" : "problem.away", { n: limitMs / 1000 }), 0);
+    if (limit.aborted) throw new Problem(t("problem.late", { n: limitMs / 1000 }), 0, LATE);
+    throw new Problem(t("problem.away"), 0);
   } finally {
     clearTimeout(slow);
     wiring.onSlow(false);

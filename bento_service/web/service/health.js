@@ -5,6 +5,7 @@
  */
 
 import * as api from "./api.js";
+import { LATE } from "./call.js";
 
 const WAITS = [2, 4, 8, 15, 30];
 
@@ -26,12 +27,14 @@ export class Health {
   }
 
   /**
+   * Only information about the service is always answered soon: other calls may be late without
+   * the service being away.
    * @param {api.Problem | null} problem The outcome of a call.
    * @param {string} path What was called.
    */
   note(problem, path) {
     if (problem === null || problem.status >= 400) this.#isAnswered(problem, path);
-    else if (problem.status === 0 && !this.#timer) this.#wait();
+    else if (problem.status === 0 && !this.#timer && (problem.code !== LATE || path === "info")) this.#wait();
   }
 
   /** @param {boolean} isSlow */
