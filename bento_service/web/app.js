@@ -299,7 +299,10 @@ export class App {
     const { view } = this.state.route;
     const part = this.#opened[view];
     const isOpen = this.state.route.image !== undefined && this.#picture;
+    const grid = document.activeElement?.closest("la-grid");
     patch(this.#root, shell(this, part?.render() ?? [], isOpen ? this.#picture.render(this) : null));
+    // The pictures that take the place of the former ones take their focus too.
+    if (grid && !grid.isConnected) /** @type {any} */ (document.querySelector("la-grid") ?? document.querySelector("main h1"))?.focus();
     document.title = `${t(`view.${view}`)} · Lookalike`;
     if (part) this.#shown(view);
   }

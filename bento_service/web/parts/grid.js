@@ -30,6 +30,7 @@ export class Grid extends HTMLElement {
   #items = [];
   #width = 0;
   #focus = 0;
+  #isAwaited = false; // the focus, by pictures that are not there yet
   #shown = "";
   #frame = 0;
   #resized = new ResizeObserver(() => this.#measure());
@@ -75,8 +76,9 @@ export class Grid extends HTMLElement {
     this.#show();
   }
 
-  /** Give the focus to the picture that had it. */
+  /** Give the focus to the picture that had it; to the first one once there are pictures. */
   focus() {
+    this.#isAwaited = !this.#items.length;
     this.#reveal(this.#focus);
     /** @type {HTMLElement | null} */ (this.querySelector('[tabindex="0"]'))?.focus({ preventScroll: true });
   }
@@ -108,9 +110,18 @@ export class Grid extends HTMLElement {
     const focused = rows.find(({ cells }) => cells.some(({ place }) => place === this.#focus));
     if (focused && !shown.includes(focused)) shown.push(focused); // stays the tab stop
     const state = `${from} ${to} ${this.#focus}`;
+    const hadFocus = this.contains(document.activeElement);
     if (state !== this.#shown) patch(this, shown.map((row) => this.#row(row)));
     this.#shown = state;
+    this.#refocus(hadFocus);
     if (height - top < 3 * innerHeight && height < HIGHEST) this.#model.onend?.();
+  }
+
+  /** Keep the focus at the tab stop when its picture has gone, or come at last. */
+  #refocus(hadFocus) {
+    const isLost = hadFocus && !this.querySelector('[tabindex="0"]')?.closest(".cell").contains(document.activeElement);
+    const isFree = document.activeElement === document.body;
+    if (isLost || (this.#isAwaited && this.#items.length && isFree)) this.focus();
   }
 
   #row(row) {

@@ -67,11 +67,12 @@ export class Searching {
       return;
     }
     const key = JSON.stringify([route.c, subjectOf(route), route.r, route.f]);
-    if (key === this.#key && !isForced) return;
+    const isNew = key !== this.#key;
+    if (!isNew && !isForced) return;
     this.#key = key;
     this.#turn += 1;
     this.#subject = subjectOf(route);
-    this.#run(route);
+    this.#run(route, isNew);
   }
 
   /** Repeat what has failed. */
@@ -142,7 +143,7 @@ export class Searching {
     this.app.change(({ search }) => ({ search: { ...search, ...parts } }));
   }
 
-  async #run(route) {
+  async #run(route, isNew) {
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
@@ -154,6 +155,8 @@ export class Searching {
       this.#change({ query, subject: this.#subject });
       const found = await this.#ask(route, { top_k: FIRST }, running.signal);
       if (running !== this.#running) return;
+      const { route: present, search } = this.app.state;
+      if (isNew && present.view === "search" && !search.isCropping) scrollTo(0, 0); // the crop is on top
       this.#change({
         hits: found.hits, warnings: found.warnings,
         isBusy: false, isDone: true, isWhole: found.hits.length < FIRST,
@@ -163,7 +166,7 @@ export class Searching {
       if (running !== this.#running || running.signal.aborted) return;
       if (!(problem instanceof api.Problem)) throw problem;
       this.#change({ isBusy: false, problem });
-      if (problem.code === "index_unavailable") setTimeout(() => running === this.#running && this.#run(route), INDEX_RETRY_MS);
+      if (problem.code === "index_unavailable") setTimeout(() => running === this.#running && this.#run(route, isNew), INDEX_RETRY_MS);
     }
   }
 
