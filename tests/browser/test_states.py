@@ -91,6 +91,15 @@ def test_a_service_without_folders_says_so_within_its_panel(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_long_name_without_spaces_stays_within_its_panel(look: Look, gallery: str) -> None:
+    name = "n" * 128
+    page = look(f"add?c={name}", viewport={"width": 320, "height": 700})
+    panel = page.locator(".add-panel")
+    expect(panel.get_by_text(f"Pictures are added to “{name}”.")).to_be_visible()
+    assert panel.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 @pytest.mark.parametrize("state", [rest, found, picture, library, adding])
 def test_everything_fits_and_is_readable_at_200_percent(
     state: Open, look: Look, gallery: str, tmp_path: Any
