@@ -183,6 +183,13 @@ def test_nothing_of_a_group_is_deleted_before_its_number_is_typed(
     assert count(server, filled) == 5
 
 
+def test_a_box_of_duplicates_is_named_by_what_it_shows(look: Look, gallery: str) -> None:
+    page = look(f"duplicates?c={gallery}")
+    box = page.get_by_role("checkbox", name="Keep rings.png")
+    expect(box).not_to_be_checked()
+    expect(page.locator("label", has=box)).to_have_text("Keep")
+
+
 def test_the_last_picture_of_a_group_is_kept(look: Look, gallery: str) -> None:
     page = look(f"duplicates?c={gallery}")
     box = page.get_by_role("checkbox", name="Keep rings-large.png")

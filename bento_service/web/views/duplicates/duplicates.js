@@ -2,7 +2,6 @@
 
 import * as api from "../../service/api.js";
 import { inWords } from "../../parts/chip.js";
-import { icon } from "../../parts/icons.js";
 import { h } from "../../view.js";
 import { shortened, size, t } from "../../words/words.js";
 import { flipDialog } from "./flip.js";
@@ -60,7 +59,7 @@ function member(app, groups, group, image, isKept) {
     h("p", { class: "hint" }, `${image.width} × ${image.height} · ${size(image.bytes)}`),
     app.can("train") && h("label", { class: "keep" },
       h("input", { type: "checkbox", ".checked": isKept, "aria-label": t("duplicates.keep", { name: image.name }), onchange: () => groups.keep(group, image.id) }),
-      h("span", null, isKept ? t("duplicates.kept") : t("delete"), isKept ? icon("check") : icon("trash"))));
+      h("span", null, t("duplicates.kept"))));
 }
 
 function pressed(groups, group, event) {
