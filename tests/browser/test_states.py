@@ -91,6 +91,21 @@ def test_a_service_without_folders_says_so_within_its_panel(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 256), (740, 340)])
+def test_everything_of_refine_can_be_reached_in_a_low_window(
+    width: int, height: int, look: Look, gallery: str, tmp_path: Path
+) -> None:
+    page = found(look, gallery, tmp_path, {"viewport": {"width": width, "height": height}})
+    page.get_by_role("button", name="Refine").click()
+    export = page.get_by_role("button", name="JSON")
+    expect(export).to_be_visible()
+    export.scroll_into_view_if_needed()
+    box = export.bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= height
+
+
 def test_a_long_name_without_spaces_stays_within_its_panel(look: Look, gallery: str) -> None:
     name = "n" * 128
     page = look(f"add?c={name}", viewport={"width": 320, "height": 700})
