@@ -81,3 +81,16 @@ def test_the_filter_of_the_library_stays_there(look: Look, gallery: str, tmp_pat
     expect_found(page, "rays.png")
     expect(results(page)).to_have_count(5)
     expect(page).not_to_have_url(re.compile("[?&](f|sort)="))
+
+
+def test_a_filter_that_back_removes_leaves_its_field(look: Look, gallery: str) -> None:
+    page = look(f"library?c={gallery}")
+    expect(page.get_by_role("heading", name="5 pictures")).to_be_visible()
+    field = page.get_by_role("combobox", name="Filter by metadata")
+    field.fill("$width > 200")
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="1 picture", exact=True)).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="5 pictures")).to_be_visible()
+    expect(field).to_be_focused()
+    expect(field).to_have_value("")

@@ -28,9 +28,12 @@ class Filter extends HTMLElement {
   #chosen = -1;
 
   set model(model) {
-    const isNew = this.#model?.value !== model.value;
+    const former = this.#model?.value;
     this.#model = model;
-    if (isNew && this.#input && document.activeElement !== this.#input) this.#input.value = model.value;
+    if (former === model.value || !this.#input) return;
+    // What is being typed stays; what was applied before does not.
+    const isTyped = document.activeElement === this.#input && this.#input.value.trim() !== former;
+    if (!isTyped) this.#input.value = model.value;
   }
 
   begin() {
