@@ -6,6 +6,7 @@ import { Watch } from "./service/watch.js";
 import { Router, address, defined, noQuery, nothing } from "./state/route.js";
 import { Store } from "./state/store.js";
 import { Removals } from "./state/removals.js";
+import { reloadBroken } from "./parts/cell.js";
 import { glide } from "./parts/gliding.js";
 import { shell } from "./parts/shell.js";
 import { patch } from "./view.js";
@@ -104,6 +105,7 @@ export class App {
     if (!(await this.#load())) return;
     this.outdate();
     this.#opened[this.state.route.view]?.retry();
+    reloadBroken();
   }
 
   /** Load what all views share; return true if the service answered. */

@@ -1,10 +1,11 @@
 """What views load again: after pictures were added or deleted, and after the service was away."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.conftest import (
     MOTIFS,
@@ -117,6 +118,48 @@ def test_a_service_that_was_away_repeats_no_search_that_was_answered(
     page.on("request", lambda request: asked.append(request.url))
     reconnect(page)
     assert not [url for url in asked if url.endswith("/search")]
+
+
+def test_thumbnails_load_when_the_service_is_back(
+    look: Look, gallery: str, complaints: list[str]
+) -> None:
+    page = look("search")
+    page.route("**/thumbnail?**", lambda route: route.abort())
+    failures: Counter[str] = Counter()
+
+    def fails_for_good(request: Request) -> bool:
+        failures[request.url] += 1
+        return failures[request.url] == 4
+
+    with page.expect_event("requestfailed", fails_for_good):
+        page.goto(f"{page.url.split('#')[0]}?again#/library?c={gallery}")
+    page.unroute("**/thumbnail?**")
+    reconnect(page)
+    for image in pictures(page).locator("img").all():
+        expect(image).not_to_have_js_property("naturalWidth", 0)
+        expect(image).to_be_visible()
+    complaints[:] = [text for text in complaints if "ERR_FAILED" not in text]
+
+
+def test_thumbnails_that_are_too_many_at_once_load_later(
+    look: Look, gallery: str, complaints: list[str]
+) -> None:
+    page = look("search")
+    refusals: Counter[str] = Counter()
+
+    def refused(route: Route) -> None:
+        refusals[route.request.url] += 1
+        if refusals[route.request.url] > 3:
+            return route.continue_()
+        return route.fulfill(status=429, headers={"Retry-After": "1"}, json={})
+
+    page.route("**/thumbnail?**", refused)
+    page.goto(f"{page.url.split('#')[0]}?again#/library?c={gallery}")
+    expect(pictures(page)).to_have_count(5)
+    for image in pictures(page).locator("img").all():
+        expect(image).not_to_have_js_property("naturalWidth", 0)
+        expect(image).to_be_visible()
+    without_status(complaints, 429)
 
 
 def test_late_pictures_of_the_former_collection_are_not_shown(

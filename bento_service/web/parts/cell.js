@@ -6,8 +6,9 @@ import { shortened } from "../words/words.js";
 import { icon } from "./icons.js";
 
 const AGAIN_MS = 1500;
-/** @type {Set<string>} */
-const tried = new Set();
+const TRIES = 3;
+/** @type {Map<string, number>} How often a picture was tried again. */
+const tries = new Map();
 /** @type {Promise<any> | null} */
 let asking = null;
 
@@ -40,14 +41,35 @@ export function follow(event, act) {
   act();
 }
 
-/** Try a picture that did not load once more, after the service or the session is well again. */
+/** Load the pictures that did not load, as the service is well again. */
+export function reloadBroken() {
+  tries.clear();
+  for (const image of document.querySelectorAll("img.broken")) again(image);
+}
+
+/** Try a picture that did not load some more times, after the service or the session is well again. */
 async function broken({ target }) {
   target.classList.add("broken");
-  if (tried.has(target.src)) return;
-  tried.add(target.src);
-  asking ??= new Promise((done) => setTimeout(done, AGAIN_MS)).then(() => api.info());
-  await asking.catch(() => {});
+  const number = (tries.get(target.src) ?? 0) + 1;
+  if (number > TRIES) return;
+  tries.set(target.src, number);
+  asking ??= ready();
+  await asking;
   asking = null;
-  target.classList.remove("broken");
-  target.src = target.src;
+  again(target);
+}
+
+/** Wait some time, and as long as a service with a limit of requests asks for. */
+async function ready(seconds = 0) {
+  await new Promise((done) => setTimeout(done, AGAIN_MS + 1000 * seconds));
+  try {
+    await api.info();
+  } catch (problem) {
+    if (problem.status === 429) await ready(problem.retryAfter);
+  }
+}
+
+function again(image) {
+  image.classList.remove("broken");
+  image.src = image.src;
 }
