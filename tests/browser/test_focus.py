@@ -41,12 +41,10 @@ def test_the_first_result_has_the_focus_after_a_search_by_keyboard(
 
 def test_new_results_are_shown_from_their_start(look: Look, gallery: str) -> None:
     page = look(f"search?c={gallery}", viewport={"width": 640, "height": 400})
-    page.evaluate("localStorage.setItem('size', '400')")
-    page.reload()
     page.get_by_role("link", name="Search with rings.png").click()
     expect_found(page, "rings.png")
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    wait_until(lambda: page.evaluate("scrollY > 400"))
+    wait_until(lambda: page.evaluate("scrollY > 50"))
     last = results(page).last
     name = str(last.get_attribute("aria-label")).split(": ")[1].split(". ")[0]
     last.hover()

@@ -108,3 +108,26 @@ def test_a_handle_moves_its_sides_within_the_picture(
     found = run(page, "parts/cropper.js", body, box=box, handle=handle, by=by)
     sides = [found[side] for side in ("left", "top", "right", "bottom")]
     assert sides == pytest.approx(list(moved))
+
+
+def test_a_grid_that_is_as_long_as_browsers_show_asks_for_no_more(page: Page) -> None:
+    body = """
+        const calls = [];
+        const made = (number) => {
+            const grid = document.createElement("la-grid");
+            document.body.append(grid);
+            const items = Array.from({length: number}, (_, key) => ({key, width: 1, height: 2}));
+            grid.style.width = "600px"; // rows of 1,200 pixels
+            grid.model = {
+                sections: [{title: null, items}], target: 2000, label: "", cell: () => [],
+                onend: () => calls.push(`end of ${number}`),
+                onfull: () => calls.push(`full with ${number}`),
+            };
+            grid.remove();
+        };
+        made(1);
+        made(11_000);
+        return calls;
+    """
+    found = run(page, "parts/grid.js", body)
+    assert sorted(set(found)) == ["end of 1", "full with 11000"]

@@ -10,7 +10,8 @@ const GAP = 4;
 const TITLE = 32;
 const PHONE = 640;
 const BEYOND = 1; // windows above and below
-const HIGHEST = 12_000_000; // pixels; browsers end at 16.7 million
+const HIGHEST = 12_000_000; // pixels before no more pictures are asked for
+const SHOWN = 16_000_000; // pixels; browsers end at 16.7 million
 
 /**
  * @typedef {{key: string | number, width: number, height: number}} Item
@@ -18,7 +19,7 @@ const HIGHEST = 12_000_000; // pixels; browsers end at 16.7 million
  * @typedef {{sections: Section[], target: number, label: string,
  *   cell: (item: any, focus: {tabindex: number}, wide: number) => any,
  *   onopen?: (item: any) => void, onkey?: (key: string, item: any) => boolean | void,
- *   onend?: () => void}} Model
+ *   onend?: () => void, onfull?: () => void}} Model
  */
 
 export class Grid extends HTMLElement {
@@ -72,8 +73,7 @@ export class Grid extends HTMLElement {
       this.#focus = Math.max(0, Math.min(this.#focus, this.#items.length - 1));
       this.#lay();
     }
-    this.#shown = "";
-    this.#show();
+    this.#renew();
   }
 
   /** Give the focus to the picture that had it; to the first one once there are pictures. */
@@ -86,8 +86,7 @@ export class Grid extends HTMLElement {
   #measure() {
     if (Math.abs(this.clientWidth - this.#width) < 1) return;
     this.#lay();
-    this.#shown = "";
-    this.#show();
+    this.#renew();
   }
 
   #lay() {
@@ -96,7 +95,7 @@ export class Grid extends HTMLElement {
     const columns = innerWidth < PHONE ? 2 : undefined;
     const shape = { width: this.#width, target: this.#model.target, gap: GAP, title: TITLE, columns };
     this.#layout = layout(this.#model.sections, shape);
-    this.style.height = `${Math.min(HIGHEST, this.#layout.height)}px`;
+    this.style.height = `${Math.min(SHOWN, this.#layout.height)}px`;
     this.setAttribute("aria-rowcount", String(this.#layout.rows.length));
   }
 
@@ -110,18 +109,21 @@ export class Grid extends HTMLElement {
     const focused = rows.find(({ cells }) => cells.some(({ place }) => place === this.#focus));
     if (focused && !shown.includes(focused)) shown.push(focused); // stays the tab stop
     const state = `${from} ${to} ${this.#focus}`;
-    const hadFocus = this.contains(document.activeElement);
     if (state !== this.#shown) patch(this, shown.map((row) => this.#row(row)));
     this.#shown = state;
-    this.#refocus(hadFocus);
-    if (height - top < 3 * innerHeight && height < HIGHEST) this.#model.onend?.();
+    if (height >= HIGHEST) this.#model.onfull?.();
+    else if (height - top < 3 * innerHeight) this.#model.onend?.();
   }
 
-  /** Keep the focus at the tab stop when its picture has gone, or come at last. */
-  #refocus(hadFocus) {
-    const isLost = hadFocus && !this.querySelector('[tabindex="0"]')?.closest(".cell").contains(document.activeElement);
+  /** Show all again; the tab stop takes the focus if its picture has gone, or come at last. */
+  #renew() {
+    const hadFocus = this.contains(document.activeElement);
+    this.#shown = "";
+    this.#show();
+    const stop = this.querySelector('[tabindex="0"]')?.closest(".cell");
+    const isLost = hadFocus && !stop?.contains(document.activeElement);
     const isFree = document.activeElement === document.body;
-    if (isLost || (this.#isAwaited && this.#items.length && isFree)) this.focus();
+    if (isLost || (this.#isAwaited && stop && isFree)) this.focus();
   }
 
   #row(row) {
@@ -174,7 +176,7 @@ export class Grid extends HTMLElement {
     const top = this.getBoundingClientRect().top + row.top;
     const head = parseFloat(getComputedStyle(this).scrollMarginTop) || 0;
     if (top < head) scrollBy(0, top - head - GAP);
-    else if (top + row.height > innerHeight) scrollBy(0, top + row.height - innerHeight + GAP);
+    else if (top + row.height > innerHeight) scrollBy(0, Math.min(top - head, top + row.height - innerHeight) + GAP);
     this.#show();
   }
 }

@@ -68,6 +68,7 @@ function pictures(app, listing) {
         onopen: ({ key }) => app.go({ image: key }),
         onkey: (key, item) => pressed(app, listing, key, item),
         onend: () => listing.more(),
+        onfull: () => listing.fill(),
       },
     }),
     library.isFull && h("p", { key: "go-on", class: "go-on" }, h("button", { onclick: () => listing.goOn() }, t("library.go-on"))),

@@ -63,6 +63,12 @@ export class Listing {
     await this.#ask();
   }
 
+  /** End the present grid, as it is as long as browsers can show. */
+  fill() {
+    const isFull = this.#cursor !== null;
+    if (isFull !== this.app.state.library.isFull) this.#change({ isFull });
+  }
+
   /** The pictures that are not deleted. */
   shown() {
     return this.sections()[0].items.map(({ image }) => image);
