@@ -130,3 +130,19 @@ def test_numbers_sizes_and_names_are_shown_as_people_read_them(page: Page) -> No
         *("12,345", "1.2 MB", "2 min", "1 result", "2,000 results"),
         f"{'a' * 12}…aaa.jpg",
     ]
+
+
+def test_few_pictures_of_former_searches_are_kept_in_memory(page: Page) -> None:
+    body = """
+        const open = indexedDB.open;
+        const sums = [];
+        try {
+            IDBFactory.prototype.open = () => { throw new Error("no database"); };
+            for (let n = 0; n < 12; n += 1) sums.push(await m.keep(new Blob([`picture ${n}`]), ""));
+            const found = await Promise.all(sums.map(m.kept));
+            return found.map(Boolean);
+        } finally {
+            IDBFactory.prototype.open = open;
+        }
+    """
+    assert run(page, "service/queries.js", body) == [False] * 2 + [True] * 10

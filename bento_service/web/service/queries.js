@@ -2,6 +2,7 @@
 
 const STORE = "queries";
 const KEPT = 40;
+const RECENT = 10; // without a database
 
 /**
  * @typedef {{sha256: string, picture: Blob, name: string, at: number}} Kept
@@ -18,7 +19,7 @@ const recent = new Map();
 export async function keep(picture, name) {
   const sha256 = await digest(picture);
   const kept = { sha256, picture, name, at: Date.now() };
-  recent.set(sha256, kept);
+  remember(kept);
   store(kept).catch(() => {}); // without a database it lasts until the page is left
   return sha256;
 }
@@ -30,9 +31,14 @@ export async function keep(picture, name) {
 export async function kept(sha256) {
   if (!recent.has(sha256)) {
     const found = await within("readonly", (store) => store.get(sha256)).catch(() => undefined);
-    if (found) recent.set(sha256, found);
+    if (found) remember(found);
   }
   return recent.get(sha256);
+}
+
+function remember(kept) {
+  recent.set(kept.sha256, kept);
+  if (recent.size > RECENT) recent.delete(recent.keys().next().value);
 }
 
 /**

@@ -39,6 +39,7 @@ export class Searching {
   #key = "";
   #isAsking = false;
   #turn = 0;
+  #learning = "";
   #isCut = false; // the next results have failed, and not the first ones
 
   /** @type {ReturnType<typeof subjectOf>} The subject of the search under way, as the address has it. */
@@ -62,13 +63,15 @@ export class Searching {
     if (!hasQuery(route)) {
       this.#running?.abort();
       this.#key = "";
-      this.#change({ ...this.initial, mosaic: this.app.state.search.mosaic });
+      const { mosaic, query } = this.app.state.search;
+      this.#change({ ...this.initial, mosaic });
+      release(query, null);
       this.#fillMosaic(route.c, isForced);
       return;
     }
     const key = JSON.stringify([route.c, subjectOf(route), route.r, route.f]);
     const isNew = key !== this.#key;
-    if (!isNew && !isForced) return;
+    if (!isNew && !isForced) return this.#learnFloor(route.c); // the count may be known only now
     this.#key = key;
     this.#turn += 1;
     this.#subject = subjectOf(route);
@@ -151,8 +154,10 @@ export class Searching {
     this.#change({ isBusy: true, problem: null });
     try {
       const query = await this.#queryOf(route);
-      if (running !== this.#running) return;
+      const { query: former } = this.app.state.search;
+      if (running !== this.#running) return release(query, former);
       this.#change({ query, subject: this.#subject });
+      release(former, query);
       const found = await this.#ask(route, { top_k: FIRST }, running.signal);
       if (running !== this.#running) return;
       const { route: present, search } = this.app.state;
@@ -161,7 +166,7 @@ export class Searching {
         hits: found.hits, warnings: found.warnings,
         isBusy: false, isDone: true, isWhole: found.hits.length < FIRST,
       });
-      this.#learnFloor(route.c, found.hits);
+      this.#learnFloor(route.c);
     } catch (problem) {
       if (running !== this.#running || running.signal.aborted) return;
       if (!(problem instanceof api.Problem)) throw problem;
@@ -225,14 +230,17 @@ export class Searching {
   }
 
   /** The likeness of unrelated pictures of a collection: of its pictures, that of a middle rank. */
-  async #learnFloor(c, hits) {
-    if (this.app.state.floors[c] !== undefined || !hits.length) return;
-    const count = this.app.count ?? 0;
+  async #learnFloor(c) {
+    const { floors, search } = this.app.state;
+    const { count } = this.app;
+    const isKnown = floors[c] !== undefined || this.#learning === c;
+    if (isKnown || count === undefined || search.isBusy || !search.hits.length) return;
+    this.#learning = c;
     let floor = USUAL_FLOOR;
     try {
       if (count > 100) {
         const offset = Math.min(15_000, Math.floor(count / 2));
-        const image_id = hits.at(-1).image_id;
+        const image_id = search.hits.at(-1).image_id;
         const { hits: [middle] } = await api.search({ image_id }, { collection: c, top_k: 1, offset });
         if (middle) floor = middle.score;
       }
@@ -241,6 +249,11 @@ export class Searching {
     }
     this.app.change(({ floors }) => ({ floors: { ...floors, [c]: Math.min(0.9, Math.max(0, floor)) } }));
   }
+}
+
+/** Release the picture of a query that another one replaces. */
+function release(query, next) {
+  if (query?.picture && query.src !== next?.src) URL.revokeObjectURL(query.src);
 }
 
 /** The size of a picture that the browser can show, 0 by 0 of another one. */
