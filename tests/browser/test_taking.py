@@ -94,3 +94,11 @@ def test_a_filter_that_back_removes_leaves_its_field(look: Look, gallery: str) -
     expect(page.get_by_role("heading", name="5 pictures")).to_be_visible()
     expect(field).to_be_focused()
     expect(field).to_have_value("")
+
+
+def test_a_picture_to_start_with_opens_its_search_elsewhere(look: Look, gallery: str) -> None:
+    page = look(f"search?c={gallery}")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Search with rays.png").click(modifiers=["ControlOrMeta"])
+    expect(page.get_by_role("heading", name="Drop a picture")).to_be_visible()
+    expect_found(opened.value, "rays.png")

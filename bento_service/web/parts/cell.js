@@ -15,13 +15,13 @@ let asking = null;
 /**
  * @param {import("../app.js").App} app
  * @param {{image: {thumbnail_url: string, name: string}, id: number, focus: any, wide: number,
- *   label: string, badge?: any, isChosen?: boolean, onclick?: (event: MouseEvent) => void,
+ *   label: string, href?: string, badge?: any, isChosen?: boolean, onclick?: (event: MouseEvent) => void,
  *   actions?: {icon: any, label: string, act: (event: MouseEvent) => void}[]}} shown
  */
-export function picture(app, { image, id, focus, wide, label, badge, isChosen, onclick, actions = [] }) {
+export function picture(app, { image, id, focus, wide, label, href, badge, isChosen, onclick, actions = [] }) {
   return [
     h("a", {
-      ...focus, key: "link", href: app.href({ image: id }), class: "picture", "aria-label": label,
+      ...focus, key: "link", href: href ?? app.href({ image: id }), class: "picture", "aria-label": label,
       onclick: onclick ?? ((event) => follow(event, () => app.go({ image: id }))),
     },
       h("img", { src: api.thumbnail(image, wide), alt: "", decoding: "async", draggable: "false", onerror: broken }),

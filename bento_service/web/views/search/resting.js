@@ -1,6 +1,6 @@
 /** The search view without a query: ways to begin, and some of the collection's pictures. */
 
-import { picture } from "../../parts/cell.js";
+import { follow, picture } from "../../parts/cell.js";
 import { icon } from "../../parts/icons.js";
 import { nothing } from "../../state/route.js";
 import { h } from "../../view.js";
@@ -33,10 +33,8 @@ export function resting(app, searching, take) {
         label: t("start.mosaic"),
         cell: (item, focus, wide) => picture(app, {
           image: item.image, id: item.key, focus, wide, label: t("start.with", { name: item.image.name }),
-          onclick: (event) => {
-            event.preventDefault();
-            start(app, item.key, event.currentTarget);
-          },
+          href: app.href({ id: item.key }),
+          onclick: (event) => follow(event, () => start(app, item.key, event.currentTarget)),
         }),
         onopen: (item) => start(app, item.key, document.activeElement),
       },
