@@ -170,6 +170,9 @@ def test_nothing_of_a_group_is_deleted_before_its_number_is_typed(
     page.keyboard.press("ArrowRight")
     expect(dialog.get_by_role("heading")).not_to_have_text(first)
     page.keyboard.press("Escape")
+    group.get_by_role("button", name="Flip").click()
+    expect(dialog.get_by_role("heading")).to_have_text(first)
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Keep the best in this group").click()
     page.keyboard.press("Escape")
     assert count(server, filled) == 5

@@ -13,7 +13,7 @@ export function flipDialog(app, groups) {
   const { duplicates } = app.state;
   const group = groups.shown().find(({ key }) => key === duplicates.flipped);
   if (!group) return null;
-  const place = (duplicates.place ?? 0) % group.images.length;
+  const place = duplicates.place % group.images.length;
   const image = group.images[place];
   const show = (number) => app.change((state) => ({ duplicates: { ...state.duplicates, place: (number + group.images.length) % group.images.length } }));
   const leave = () => groups.flip(null);

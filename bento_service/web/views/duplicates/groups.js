@@ -38,7 +38,7 @@ export class Groups {
 
   initial = {
     groups: [], kept: new Set(), settled: new Set(), isBusy: false, isWhole: false, examined: 0,
-    problem: null, flipped: null,
+    problem: null, flipped: null, place: 0,
   };
 
   /** @param {import("../../app.js").App} app */
@@ -119,7 +119,7 @@ export class Groups {
 
   /** @param {number | null} key The group to compare by flipping. */
   flip(key) {
-    this.#change({ flipped: key });
+    this.#change({ flipped: key, place: 0 });
   }
 
   #take({ groups, examined }) {
