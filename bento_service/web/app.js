@@ -3,39 +3,24 @@
 import { Health } from "./service/health.js";
 import * as api from "./service/api.js";
 import { Watch } from "./service/watch.js";
-import { Router, address, defined, noQuery, nothing } from "./state/route.js";
+import { Router, address, defined, isSameList, noQuery, nothing } from "./state/route.js";
 import { Store } from "./state/store.js";
 import { Removals } from "./state/removals.js";
 import { reloadBroken } from "./parts/cell.js";
 import { glide } from "./parts/gliding.js";
-import { shell } from "./parts/shell.js";
+import { shell, watchDocument } from "./parts/shell.js";
 import { patch } from "./view.js";
 import { speak, t } from "./words/words.js";
-import * as search from "./views/search/search.js";
+import { Views } from "./views/views.js";
 
-const VIEWS = {
-  library: () => import("./views/library/library.js"),
-  duplicates: () => import("./views/duplicates/duplicates.js"),
-  add: () => import("./views/add/add.js"),
-};
 const TOAST_MS = 5_000;
 
-/** Return true if two addresses differ in the open picture alone. */
-function isSameList(one, other) {
-  return address({ ...one, image: undefined }) === address({ ...other, image: undefined });
-}
-
 export class App {
-  /** @type {Record<string, {follow(route: any, isForced?: boolean): void, retry(): void,
-   *   render(): any[], list(): number[]}>} */
-  #opened = {};
   /** @type {any} */
   #picture = null;
   #root = document.querySelector("#app");
   #focusTitle = false;
   #shownView = "";
-  /** @type {Set<string>} The views that show collections as they were. */
-  #stale = new Set();
 
   constructor() {
     this.router = new Router((route) => this.#follow(route));
@@ -57,22 +42,13 @@ export class App {
     });
     this.health = new Health((banner) => this.change({ banner }), () => this.reload());
     this.removals = new Removals(this);
-    this.#opened.search = search.open(this); // takes what is dropped on any view
+    this.views = new Views(this);
     this.watch = new Watch((runs) => this.#followRuns(runs));
     this.store.subscribe(() => {
       this.#picture?.follow(this, this.state.route); // its query may be known only now
       this.#render();
     });
-    // Browsers leave a focused element as it is if a part of it is in view.
-    document.addEventListener("focusin", (event) => {
-      const target = /** @type {Element} */ (event.target);
-      if (target.closest(".strip, .modes")) target.scrollIntoView({ block: "nearest", inline: "nearest" });
-    });
-    document.addEventListener("keydown", (event) => {
-      const target = /** @type {Element} */ (event.target);
-      if (event.key !== "?" || target.closest("input, textarea, select, dialog")) return;
-      this.change({ isHelpOpen: true });
-    });
+    watchDocument(this);
     api.wiring.signIn = () => this.#askForToken();
     api.wiring.onOutcome = (problem, path) => this.health.note(problem, path);
     api.wiring.onSlow = (isSlow) => this.health.noteSlow(isSlow);
@@ -97,14 +73,14 @@ export class App {
     this.#render();
     document.querySelector("#boot")?.remove();
     // A view that was opened before did not know the scopes of the token.
-    if (await this.#load()) this.#opened[this.state.route.view]?.follow(this.state.route);
+    if (await this.#load()) this.views.present?.follow(this.state.route);
   }
 
   /** Load what is missing, after the service was away or someone signed in; what is shown stays. */
   async reload() {
     if (!(await this.#load())) return;
-    this.outdate();
-    this.#opened[this.state.route.view]?.retry();
+    this.views.outdate();
+    this.views.present?.retry();
     reloadBroken();
   }
 
@@ -221,7 +197,7 @@ export class App {
 
   /** The ids of the pictures that the view lists, in its order. */
   list() {
-    return this.#opened[this.state.route.view]?.list() ?? [];
+    return this.views.present?.list() ?? [];
   }
 
   /** Show a change with a picture gliding from one place to another. */
@@ -238,15 +214,10 @@ export class App {
     const hasEnded = this.state.runs.some(({ key, isOpen }) => isOpen && !open.has(key));
     this.change({ runs });
     if (!hasEnded) return;
-    this.outdate();
+    this.views.outdate();
     this.refresh().catch((problem) => this.tell(problem));
     const { route } = this.state;
-    if (!this.list().length) this.#opened[route.view]?.follow(route, true);
-  }
-
-  /** Have every view load its pictures again when its address changes, as pictures have come or gone. */
-  outdate() {
-    this.#stale = new Set(Object.keys(this.#opened));
+    if (!this.list().length) this.views.present?.follow(route, true);
   }
 
   async #follow(route) {
@@ -254,31 +225,14 @@ export class App {
     if (route.view !== this.#shownView && this.#shownView) this.#focusTitle = route.image === undefined;
     this.change({ route });
     // Without waiting where it can be: a picture that is followed later would close its dialog.
-    const part = this.#opened[route.view] ?? (await this.#part(route.view));
+    const part = this.views.present ?? (await this.views.open());
     if (route.image !== undefined && !this.#picture) {
-      this.#picture = await this.#loaded(() => import("./views/picture/picture.js"));
+      this.#picture = await this.views.load(() => import("./views/picture/picture.js"));
     }
     if (part && this.state.route === route) {
-      part.follow(route, isOther && this.#stale.delete(route.view));
+      this.views.follow(route, isOther);
       this.#picture?.follow(this, route);
       this.#render();
-    }
-  }
-
-  async #part(view) {
-    if (!this.#opened[view]) {
-      const module = await this.#loaded(VIEWS[view]);
-      if (module) this.#opened[view] ??= module.open(this);
-    }
-    return this.#opened[view];
-  }
-
-  async #loaded(load) {
-    try {
-      return await load();
-    } catch {
-      this.health.noteModule();
-      return null;
     }
   }
 
@@ -299,7 +253,7 @@ export class App {
 
   #render() {
     const { view } = this.state.route;
-    const part = this.#opened[view];
+    const part = this.views.present;
     const isOpen = this.state.route.image !== undefined && this.#picture;
     const grid = document.activeElement?.closest("la-grid");
     patch(this.#root, shell(this, part?.render() ?? [], isOpen ? this.#picture.render(this) : null));

@@ -74,7 +74,7 @@ async function remove(app, name, count) {
   if (!isSure) return;
   try {
     await api.deleteCollection(name);
-    app.outdate();
+    app.views.outdate();
     if (app.state.route.c === name) app.go({ ...nothing, view: "search", c: "default" });
     await app.refresh();
   } catch (problem) {

@@ -35,6 +35,23 @@ export function shell(app, view, picture) {
   ];
 }
 
+/**
+ * Keep focused elements in view, and show the keys where somebody asks for them.
+ * @param {import("../app.js").App} app
+ */
+export function watchDocument(app) {
+  // Browsers leave a focused element as it is if a part of it is in view.
+  document.addEventListener("focusin", (event) => {
+    const target = /** @type {Element} */ (event.target);
+    if (target.closest(".strip, .modes")) target.scrollIntoView({ block: "nearest", inline: "nearest" });
+  });
+  document.addEventListener("keydown", (event) => {
+    const target = /** @type {Element} */ (event.target);
+    if (event.key !== "?" || target.closest("input, textarea, select, dialog")) return;
+    app.change({ isHelpOpen: true });
+  });
+}
+
 function skip(event) {
   event.preventDefault();
   document.getElementById("main").focus();

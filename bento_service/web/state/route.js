@@ -56,6 +56,15 @@ export function address({ view, image, ...rest }) {
   return `#/${image === undefined ? view : `image/${image}`}${query ? `?${query}` : ""}`;
 }
 
+/**
+ * Return true if two addresses differ in the open picture alone.
+ * @param {Route} one
+ * @param {Route} other
+ */
+export function isSameList(one, other) {
+  return address({ ...one, image: undefined }) === address({ ...other, image: undefined });
+}
+
 /** Owns the address bar. */
 export class Router {
   /** @param {(route: Route) => void} onRoute The address has changed. */

@@ -32,7 +32,7 @@ export async function removeAll(app, listing) {
     if (!isSure) return;
     const { deleted } = await api.remove(filter ? { collection, filter } : { collection, all: true });
     app.say(t("delete.done", { n: deleted }));
-    app.outdate();
+    app.views.outdate();
     listing.clear();
     listing.follow(app.state.route, true);
     await app.refresh();
