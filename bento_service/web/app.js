@@ -66,6 +66,15 @@ export class App {
     this.store.change(parts instanceof Function ? parts : () => parts);
   }
 
+  /**
+   * Change parts of one value of the state.
+   * @param {string} name
+   * @param {Record<string, any>} parts
+   */
+  changeIn(name, parts) {
+    this.change((state) => ({ [name]: { ...state[name], ...parts } }));
+  }
+
   async start() {
     document.documentElement.dataset.theme = this.state.theme;
     await speak(this.state.language);

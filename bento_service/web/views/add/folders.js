@@ -24,7 +24,7 @@ export class Folders {
     if (this.app.state.folders.roots || !this.app.can("train")) return;
     try {
       const roots = await api.roots();
-      this.#change({ roots: roots.map(({ name, available }) => ({ root: name, path: "", name, isOpen: false, isAway: !available })) });
+      this.app.changeIn("folders", { roots: roots.map(({ name, available }) => ({ root: name, path: "", name, isOpen: false, isAway: !available })) });
     } catch (problem) {
       this.app.tell(problem);
     }
@@ -95,7 +95,7 @@ export class Folders {
     };
     const { roots, chosen } = this.app.state.folders;
     const isNow = isChosen || (chosen?.root === changed.root && chosen.path === changed.path);
-    this.#change({ roots: roots.map(put), chosen: isNow ? changed : chosen });
+    this.app.changeIn("folders", { roots: roots.map(put), chosen: isNow ? changed : chosen });
   }
 
   #find(root, path) {
@@ -131,7 +131,7 @@ export class Folders {
   #move(item) {
     if (!item) return;
     const folder = this.#find(item.dataset.root, item.dataset.path);
-    this.#change({ chosen: folder });
+    this.app.changeIn("folders", { chosen: folder });
     item.focus();
   }
 
@@ -144,9 +144,5 @@ export class Folders {
     } catch (problem) {
       this.app.tell(problem);
     }
-  }
-
-  #change(parts) {
-    this.app.change(({ folders }) => ({ folders: { ...folders, ...parts } }));
   }
 }

@@ -15,7 +15,7 @@ export function flipDialog(app, groups) {
   if (!group) return null;
   const place = duplicates.place % group.images.length;
   const image = group.images[place];
-  const show = (number) => app.change((state) => ({ duplicates: { ...state.duplicates, place: (number + group.images.length) % group.images.length } }));
+  const show = (number) => app.changeIn("duplicates", { place: (number + group.images.length) % group.images.length });
   const leave = () => groups.flip(null);
   const isKept = duplicates.kept.has(image.id);
   const pressed = (event) => {

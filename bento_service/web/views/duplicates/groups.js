@@ -51,7 +51,7 @@ export class Groups {
     this.#collection = c;
     this.#cursor = null;
     this.#turn += 1;
-    this.#change({ ...this.initial, isBusy: false });
+    this.app.changeIn("duplicates", { ...this.initial, isBusy: false });
     this.more();
   }
 
@@ -67,7 +67,7 @@ export class Groups {
   async more() {
     if (this.app.state.duplicates.isBusy) return;
     const turn = this.#turn;
-    this.#change({ isBusy: true, problem: null });
+    this.app.changeIn("duplicates", { isBusy: true, problem: null });
     let found = 0;
     try {
       for (let round = 0; round < ROUNDS && found < PAGE; round += 1) {
@@ -80,9 +80,9 @@ export class Groups {
       }
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
-      if (turn === this.#turn) this.#change({ problem });
+      if (turn === this.#turn) this.app.changeIn("duplicates", { problem });
     } finally {
-      if (turn === this.#turn) this.#change({ isBusy: false });
+      if (turn === this.#turn) this.app.changeIn("duplicates", { isBusy: false });
     }
   }
 
@@ -94,16 +94,16 @@ export class Groups {
   keep(group, id) {
     const kept = new Set(this.app.state.duplicates.kept);
     const isLast = kept.has(id) && !group.images.some((image) => image.id !== id && kept.has(image.id));
-    if (isLast) return this.#change({ kept: new Set(kept) }); // one is always kept
+    if (isLast) return this.app.changeIn("duplicates", { kept: new Set(kept) }); // one is always kept
     if (!kept.delete(id)) kept.add(id);
-    this.#change({ kept });
+    this.app.changeIn("duplicates", { kept });
   }
 
   /** Keep all of a group. */
   skip(group) {
     const kept = new Set(this.app.state.duplicates.kept);
     for (const { id } of group.images) kept.add(id);
-    this.#change({ kept });
+    this.app.changeIn("duplicates", { kept });
     this.settle([group]);
   }
 
@@ -114,12 +114,12 @@ export class Groups {
       // A group that keeps several is done with; one whose deletion is undone comes back.
       if (images.filter(({ id }) => this.app.state.duplicates.kept.has(id)).length > 1) settled.add(key);
     }
-    this.#change({ settled, flipped: null });
+    this.app.changeIn("duplicates", { settled, flipped: null });
   }
 
   /** @param {number | null} key The group to compare by flipping. */
   flip(key) {
-    this.#change({ flipped: key, place: 0 });
+    this.app.changeIn("duplicates", { flipped: key, place: 0 });
   }
 
   #take({ groups, examined }) {
@@ -133,9 +133,5 @@ export class Groups {
         isWhole: this.#cursor === null,
       },
     }));
-  }
-
-  #change(parts) {
-    this.app.change(({ duplicates }) => ({ duplicates: { ...duplicates, ...parts } }));
   }
 }

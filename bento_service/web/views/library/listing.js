@@ -45,7 +45,7 @@ export class Listing {
     if (library.problem && !library.isDone) return this.follow(route, true);
     if (library.count === null) this.#count(route);
     if (!library.problem) return;
-    this.#change({ problem: null });
+    this.app.changeIn("library", { problem: null });
     this.#ask();
   }
 
@@ -66,7 +66,7 @@ export class Listing {
   /** End the present grid, as it is as long as browsers can show. */
   fill() {
     const isFull = this.#cursor !== null;
-    if (isFull !== this.app.state.library.isFull) this.#change({ isFull });
+    if (isFull !== this.app.state.library.isFull) this.app.changeIn("library", { isFull });
   }
 
   /** The pictures that are not deleted. */
@@ -102,20 +102,20 @@ export class Listing {
       for (const one of ids.slice(Math.min(place, this.#last), Math.max(place, this.#last) + 1)) chosen.add(one);
     } else if (!chosen.delete(id)) chosen.add(id);
     this.#last = place;
-    this.#change({ chosen });
+    this.app.changeIn("library", { chosen });
   }
 
   chooseAll() {
-    this.#change({ chosen: new Set(this.sections()[0].items.map(({ key }) => key)) });
+    this.app.changeIn("library", { chosen: new Set(this.sections()[0].items.map(({ key }) => key)) });
   }
 
   clear() {
-    this.#change({ chosen: new Set(), isEditing: false });
+    this.app.changeIn("library", { chosen: new Set(), isEditing: false });
   }
 
   /** @param {boolean} isEditing */
   edit(isEditing) {
-    this.#change({ isEditing });
+    this.app.changeIn("library", { isEditing });
   }
 
   /**
@@ -124,11 +124,7 @@ export class Listing {
    */
   renew(changed) {
     const byId = new Map(changed.map((image) => [image.id, image]));
-    this.#change({ images: this.app.state.library.images.map((image) => byId.get(image.id) ?? image) });
-  }
-
-  #change(parts) {
-    this.app.change(({ library }) => ({ library: { ...library, ...parts } }));
+    this.app.changeIn("library", { images: this.app.state.library.images.map((image) => byId.get(image.id) ?? image) });
   }
 
   #start(cursor) {
@@ -137,7 +133,7 @@ export class Listing {
     this.#cursor = cursor;
     this.#isAsking = false;
     this.#last = -1;
-    this.#change({ isDone: false, isFull: false, first: cursor, problem: null });
+    this.app.changeIn("library", { isDone: false, isFull: false, first: cursor, problem: null });
     this.#ask(true);
   }
 
@@ -152,11 +148,11 @@ export class Listing {
       this.#cursor = next;
       const before = isFirst ? [] : this.app.state.library.images;
       const all = [...before, ...images];
-      this.#change({ images: all, isDone: true, isFull: all.length >= MOST && next !== null });
+      this.app.changeIn("library", { images: all, isDone: true, isFull: all.length >= MOST && next !== null });
     } catch (problem) {
       if (running !== this.#running || running.signal.aborted) return;
       if (!(problem instanceof api.Problem)) throw problem;
-      this.#change({ problem });
+      this.app.changeIn("library", { problem });
     } finally {
       if (running === this.#running) this.#isAsking = false;
     }
@@ -167,7 +163,7 @@ export class Listing {
     const key = this.#key;
     try {
       const count = await api.count({ collection, ...(filter ? { filter } : {}) });
-      if (key === this.#key) this.#change({ count });
+      if (key === this.#key) this.app.changeIn("library", { count });
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
     }

@@ -36,7 +36,7 @@ function queryKey(app) {
 }
 
 async function load(app, id, key) {
-  const set = (parts) => asked === key && app.change(({ picture }) => ({ picture: { ...picture, ...parts } }));
+  const set = (parts) => asked === key && app.changeIn("picture", parts);
   try {
     const image = app.state.picture.image ?? (await api.image(id));
     set({ image });
@@ -107,7 +107,7 @@ function stage(app, { image, mode, id }) {
   const isAlone = !query || query.image_id === id;
   return h("div", { key: "stage", class: "stage" },
     image && comparison(isAlone ? "match" : mode, query, image),
-    !isAlone && modes(mode, (chosen) => app.change(({ picture }) => ({ picture: { ...picture, mode: chosen } }))));
+    !isAlone && modes(mode, (chosen) => app.changeIn("picture", { mode: chosen })));
 }
 
 function side(app, { found }, image) {
@@ -126,7 +126,7 @@ function side(app, { found }, image) {
       h("p", { class: "hint" }, t("picture.added", { date: moment(image.created_at) })),
       h("div", { class: "buttons left" }, [["id", String(image.id)], ["path", path], ["link", location.href]].map(([what, text]) =>
         h("button", { key: what, class: "tool", "aria-label": t(`picture.copy.${what}`), onclick: () => copy(app, text) }, icon("copy"), t(`picture.copy.${what}`))))),
-    metadataForm(app, image, (changed) => app.change(({ picture }) => ({ picture: { ...picture, image: changed } }))),
+    metadataForm(app, image, (changed) => app.changeIn("picture", { image: changed })),
     app.can("train") && h("section", { key: "delete" },
       h("button", { class: "tool problem", onclick: () => remove(app, image) }, icon("trash"), t("delete")),
       h("p", { class: "hint" }, t(source?.kind === "file" ? "picture.delete.file" : "picture.delete.upload"))));

@@ -82,7 +82,7 @@ export function sizeSlider(app) {
 }
 
 function toggleCrop(app) {
-  app.change(({ search }) => ({ search: { ...search, isCropping: !search.isCropping } }));
+  app.changeIn("search", { isCropping: !app.state.search.isCropping });
 }
 
 function cropPanel(app, query) {

@@ -64,7 +64,7 @@ export class Searching {
       this.#running?.abort();
       this.#key = "";
       const { mosaic, query } = this.app.state.search;
-      this.#change({ ...this.initial, mosaic });
+      this.app.changeIn("search", { ...this.initial, mosaic });
       release(query, null);
       this.#fillMosaic(route.c, isForced);
       return;
@@ -82,7 +82,7 @@ export class Searching {
   retry() {
     const { route, search } = this.app.state;
     const isMissing = hasQuery(route) ? !search.isDone && !search.isBusy : !search.mosaic;
-    if (search.problem && this.#isCut) this.#change({ problem: null }), this.more();
+    if (search.problem && this.#isCut) this.app.changeIn("search", { problem: null }), this.more();
     else if (search.problem || isMissing) this.follow(route, true);
   }
 
@@ -105,7 +105,7 @@ export class Searching {
       // The address that others can use; the results are the same.
       this.#key = JSON.stringify([c, ids[sha256], route.r, route.f]);
       this.#subject = ids[sha256];
-      if (this.app.state.search.subject === sha256) this.#change({ subject: ids[sha256] });
+      if (this.app.state.search.subject === sha256) this.app.changeIn("search", { subject: ids[sha256] });
       this.app.replace({ q: undefined, id: ids[sha256] });
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
@@ -131,19 +131,15 @@ export class Searching {
       if (running !== this.#running) return;
       const seen = new Set(hits.map((hit) => hit.image_id));
       const fresh = found.hits.filter((hit) => !seen.has(hit.image_id));
-      this.#change({ hits: [...hits, ...fresh], isWhole: found.hits.length < NEXT });
+      this.app.changeIn("search", { hits: [...hits, ...fresh], isWhole: found.hits.length < NEXT });
     } catch (problem) {
       if (running !== this.#running || running.signal.aborted) return;
       this.app.tell(problem);
       this.#isCut = true;
-      this.#change({ problem });
+      this.app.changeIn("search", { problem });
     } finally {
       this.#isAsking = false;
     }
-  }
-
-  #change(parts) {
-    this.app.change(({ search }) => ({ search: { ...search, ...parts } }));
   }
 
   async #run(route, isNew) {
@@ -151,18 +147,18 @@ export class Searching {
     const running = new AbortController();
     this.#running = running;
     this.#isCut = false;
-    this.#change({ isBusy: true, problem: null });
+    this.app.changeIn("search", { isBusy: true, problem: null });
     try {
       const query = await this.#queryOf(route);
       const { query: former } = this.app.state.search;
       if (running !== this.#running) return release(query, former);
-      this.#change({ query, subject: this.#subject });
+      this.app.changeIn("search", { query, subject: this.#subject });
       release(former, query);
       const found = await this.#ask(route, { top_k: FIRST }, running.signal);
       if (running !== this.#running) return;
       const { route: present, search } = this.app.state;
       if (isNew && present.view === "search" && !search.isCropping) scrollTo(0, 0); // the crop is on top
-      this.#change({
+      this.app.changeIn("search", {
         hits: found.hits, warnings: found.warnings,
         isBusy: false, isDone: true, isWhole: found.hits.length < FIRST,
       });
@@ -170,7 +166,7 @@ export class Searching {
     } catch (problem) {
       if (running !== this.#running || running.signal.aborted) return;
       if (!(problem instanceof api.Problem)) throw problem;
-      this.#change({ isBusy: false, problem });
+      this.app.changeIn("search", { isBusy: false, problem });
       if (problem.code === "index_unavailable") setTimeout(() => running === this.#running && this.#run(route, isNew), INDEX_RETRY_MS);
     }
   }
@@ -206,21 +202,21 @@ export class Searching {
   async #measure(src) {
     const size = await sizeOf(src);
     const { query } = this.app.state.search;
-    if (query?.src === src) this.#change({ query: { ...query, ...size } });
+    if (query?.src === src) this.app.changeIn("search", { query: { ...query, ...size } });
   }
 
   async #fillMosaic(c, isForced) {
     const { mosaic } = this.app.state.search;
     this.#filling?.abort();
     if (mosaic?.c === c && !isForced) return;
-    if (mosaic?.c !== c) this.#change({ mosaic: null });
+    if (mosaic?.c !== c) this.app.changeIn("search", { mosaic: null });
     this.#filling = new AbortController();
     const { signal } = this.#filling;
-    const set = (parts) => this.#change(hasQuery(this.app.state.route) ? {} : parts);
+    const set = (parts) => this.app.changeIn("search", hasQuery(this.app.state.route) ? {} : parts);
     try {
       const { images } = await api.images({ collection: c, limit: MOSAIC, sort: "-id" }, signal);
       if (signal.aborted) return;
-      this.#change({ mosaic: { c, images } });
+      this.app.changeIn("search", { mosaic: { c, images } });
       set({ problem: null }); // that of a search stays
     } catch (problem) {
       if (signal.aborted) return;
@@ -247,7 +243,7 @@ export class Searching {
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
     }
-    this.app.change(({ floors }) => ({ floors: { ...floors, [c]: Math.min(0.9, Math.max(0, floor)) } }));
+    this.app.changeIn("floors", { [c]: Math.min(0.9, Math.max(0, floor)) });
   }
 }
 
