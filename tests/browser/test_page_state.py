@@ -74,3 +74,12 @@ def test_changes_of_one_moment_are_told_once(page: Page) -> None:
         return [calls, store.state.n];
     """
     assert run(page, "state/store.js", body) == [1, 9]
+
+
+def test_a_result_is_made_again_only_for_other_arguments(page: Page) -> None:
+    body = """
+        let calls = 0;
+        const sum = m.memo((a, b) => (calls += 1, a + b));
+        return [sum(1, 2), sum(1, 2), sum(2, 2), sum(1, 2), calls];
+    """
+    assert run(page, "state/memo.js", body) == [3, 3, 4, 3, 3]

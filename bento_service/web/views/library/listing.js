@@ -1,6 +1,7 @@
 /** The pictures of a collection in the order of the address, page by page as people scroll. */
 
 import * as api from "../../service/api.js";
+import { memo } from "../../state/memo.js";
 
 const PAGE = 500;
 const MOST = 60_000; // pictures in one grid; then it goes on from there
@@ -12,7 +13,11 @@ export class Listing {
   #running = null;
   #isAsking = false;
   #last = -1;
-  #shown = { images: null, removals: undefined, sections: [] };
+  #sections = memo((images, _removals) => {
+    const items = images.filter(({ id }) => !this.app.removals.has(id))
+      .map((image) => ({ key: image.id, width: image.width, height: image.height, image }));
+    return [{ title: null, items }];
+  });
 
   initial = {
     images: [], count: null, chosen: new Set(), isDone: false, isFull: false, first: null,
@@ -76,12 +81,7 @@ export class Listing {
 
   sections() {
     const { library, removals } = this.app.state;
-    if (this.#shown.images !== library.images || this.#shown.removals !== removals) {
-      const items = library.images.filter(({ id }) => !this.app.removals.has(id))
-        .map((image) => ({ key: image.id, width: image.width, height: image.height, image }));
-      this.#shown = { images: library.images, removals, sections: [{ title: null, items }] };
-    }
-    return this.#shown.sections;
+    return this.#sections(library.images, removals);
   }
 
   /** The keys of metadata among the first pictures. */

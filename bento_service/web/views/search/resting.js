@@ -2,12 +2,12 @@
 
 import { follow, picture } from "../../parts/cell.js";
 import { icon } from "../../parts/icons.js";
+import { memo } from "../../state/memo.js";
 import { nothing } from "../../state/route.js";
 import { h } from "../../view.js";
 import { t } from "../../words/words.js";
 
 const NONE = [];
-let last = { images: NONE, removals: undefined, shown: NONE, sections: [] };
 
 /**
  * @param {import("../../app.js").App} app
@@ -52,14 +52,14 @@ function start(app, id, link) {
  */
 export function mosaic(app) {
   const { search, route, removals } = app.state;
-  const images = search.mosaic?.c === route.c ? search.mosaic.images : NONE;
-  if (last.images !== images || last.removals !== removals) {
-    const shown = images.filter(({ id }) => !app.removals.has(id));
-    const items = shown.map((image) => ({ key: image.id, width: image.width, height: image.height, image }));
-    last = { images, removals, shown, sections: [{ title: null, items }] };
-  }
-  return last;
+  return inOneSection(search.mosaic?.c === route.c ? search.mosaic.images : NONE, app.removals, removals);
 }
+
+const inOneSection = memo((images, removals, _number) => {
+  const shown = images.filter(({ id }) => !removals.has(id));
+  const items = shown.map((image) => ({ key: image.id, width: image.width, height: image.height, image }));
+  return { shown, sections: [{ title: null, items }] };
+});
 
 /**
  * A button that chooses a picture of this computer.
