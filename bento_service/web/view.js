@@ -109,8 +109,9 @@ function renewed(one, described) {
 function setAll(node, before, now) {
   for (const name in before) if (!(name in now)) set(node, name, before[name], undefined);
   for (const name in now) {
-    // People change these values by typing.
-    const is = name === ".value" || name === ".checked" ? node[name.slice(1)] : before[name];
+    // People change these values themselves; what they are typing stays until the value changes.
+    const isLive = name === ".checked" || (name === ".value" && node !== document.activeElement);
+    const is = isLive ? node[name.slice(1)] : before[name];
     if (is !== now[name]) set(node, name, before[name], now[name]);
   }
 }

@@ -58,6 +58,26 @@ def test_text_never_becomes_markup_and_properties_go_again(page: Page) -> None:
     ]
 
 
+def test_a_text_that_is_being_typed_stays_until_its_value_changes(page: Page) -> None:
+    body = """
+        const root = document.body.appendChild(document.createElement("div"));
+        const field = (value, title) => {
+            m.patch(root, [m.h("input", {".value": value, title})]);
+            return root.firstChild.value;
+        };
+        field("saved", "a");
+        root.firstChild.focus();
+        root.firstChild.value = "typed";
+        const values = [field("saved", "b"), field("other", "c")];
+        root.firstChild.value = "typed";
+        root.firstChild.blur();
+        values.push(field("other", "d"));
+        root.remove();
+        return values;
+    """
+    assert run(page, "view.js", body) == ["typed", "other", "other"]
+
+
 def test_changes_of_one_moment_are_told_once(page: Page) -> None:
     body = """
         const store = new m.Store({n: 0, same: 1});
