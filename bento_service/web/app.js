@@ -34,6 +34,7 @@ export class App {
       signIn: null,
       question: null,
       toast: null,
+      undo: null,
       isHelpOpen: false,
       theme: localStorage.getItem("theme") ?? "",
       language: localStorage.getItem("language") ?? "",
@@ -158,16 +159,11 @@ export class App {
     return { view, c: this.state.route.c };
   }
 
-  /**
-   * Show a message for a few seconds.
-   * @param {string} text
-   * @param {{label: string, act: () => void, ms?: number}} [action]
-   */
-  say(text, action) {
-    const toast = { text, action };
+  /** @param {string} text Show a message for a few seconds. */
+  say(text) {
+    const toast = { text };
     this.change({ toast });
-    setTimeout(() => this.change((state) => (state.toast === toast ? { toast: null } : undefined)),
-      action?.ms ?? TOAST_MS);
+    setTimeout(() => this.change((state) => (state.toast === toast ? { toast: null } : undefined)), TOAST_MS);
   }
 
   /** @param {unknown} problem Show why an action failed. */

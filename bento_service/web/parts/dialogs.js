@@ -88,12 +88,14 @@ export function helpDialog(leave) {
 }
 
 /**
- * A short message, with a button if there is an action.
- * @param {{text: string, action?: {label: string, act: () => void}} | null} message
+ * The short messages: the latest one, and a deletion that can still be undone.
+ * @param {Record<string, any>} state
  */
-export function toast(message) {
-  if (!message) return null;
-  return h("div", { class: "toast" },
-    h("span", null, message.text),
-    message.action && h("button", { onclick: message.action.act }, message.action.label));
+export function toasts({ toast, undo }) {
+  return [
+    toast && h("div", { key: "toast", class: "toast" }, h("span", null, toast.text)),
+    undo && h("div", { key: "undo", class: "toast" },
+      h("span", null, undo.text),
+      h("button", { onclick: undo.act }, undo.label)),
+  ];
 }

@@ -5,7 +5,7 @@ import { h } from "../view.js";
 import { number, percent, t } from "../words/words.js";
 import { icon } from "./icons.js";
 import { collectionMenu, settingsMenu } from "./menus.js";
-import { helpDialog, questionDialog, signInDialog, toast } from "./dialogs.js";
+import { helpDialog, questionDialog, signInDialog, toasts } from "./dialogs.js";
 
 const VIEWS = ["search", "library", "duplicates", "add"];
 
@@ -27,7 +27,7 @@ export function shell(app, view, picture) {
       settingsMenu(app)),
     h("div", { key: "banner", class: "banners", role: "status" }, banner(app)),
     h("main", { key: "main", id: "main", class: `view-${state.route.view}`, tabindex: -1 }, view),
-    h("div", { key: "toast", class: "toasts", role: "status" }, !picture && toast(state.toast)),
+    h("div", { key: "toast", class: "toasts", role: "status" }, !picture && toasts(state)),
     picture && h("div", { key: "picture", class: "layer" }, picture),
     state.question && h("div", { key: "question", class: "layer" }, questionDialog(state.question)),
     state.isHelpOpen && h("div", { key: "help", class: "layer" }, helpDialog(() => app.change({ isHelpOpen: false }))),

@@ -9,7 +9,7 @@ import { t } from "../words/words.js";
 const UNDO_MS = 10_000;
 
 export class Removals {
-  /** @type {{which: Record<string, any>, ids: Set<number>, n: number, timer: number} | null} */
+  /** @type {{collection: string, ids: number[], timer: number} | null} */
   #waiting = null;
   /** @type {Set<number>} */
   #gone = new Set();
@@ -25,52 +25,56 @@ export class Removals {
    * @param {number} id
    */
   has(id) {
-    return this.#gone.has(id) || (this.#waiting?.ids.has(id) ?? false);
+    return this.#gone.has(id);
   }
 
   /**
-   * Delete pictures of a collection.
+   * Delete pictures of a collection. Those that were deleted before cannot be undone any more.
    * @param {string} collection
    * @param {number[]} ids
    */
-  async remove(collection, ids) {
-    await this.#send();
+  remove(collection, ids) {
+    this.#send();
     const timer = setTimeout(() => this.#send(), UNDO_MS);
-    this.#waiting = { which: { collection, ids }, ids: new Set(ids), n: ids.length, timer };
-    this.#changed();
-    this.app.say(t("delete.done", { n: ids.length }), {
-      label: t("undo"),
-      ms: UNDO_MS,
-      act: () => this.#undo(timer),
-    });
+    this.#waiting = { collection, ids, timer };
+    for (const id of ids) this.#gone.add(id);
+    const undo = { text: t("delete.done", { n: ids.length }), label: t("undo"), act: () => this.#undo() };
+    this.#changed({ undo });
   }
 
-  #undo(timer) {
-    if (this.#waiting?.timer !== timer) return;
-    clearTimeout(timer);
-    this.#waiting = null;
-    this.#changed();
-    this.app.change({ toast: null });
+  #undo() {
+    const undone = this.#taken();
+    if (undone) this.#bringBack(undone.ids);
   }
 
   async #send(isLast = false) {
-    const waiting = this.#waiting;
-    if (!waiting) return;
-    clearTimeout(waiting.timer);
+    const sent = this.#taken();
+    if (!sent) return;
+    const { collection, ids } = sent;
     try {
-      await api.remove(waiting.which, isLast);
+      await api.remove({ collection, ids }, isLast);
     } catch (problem) {
-      if (this.#waiting === waiting) this.#waiting = null;
-      this.#changed();
+      this.#bringBack(ids);
       return this.app.tell(problem);
     }
-    if (this.#waiting === waiting) this.#waiting = null;
-    for (const id of waiting.ids) this.#gone.add(id);
-    this.#changed();
-    await this.app.refresh();
+    await this.app.refresh().catch((problem) => this.app.tell(problem));
   }
 
-  #changed() {
-    this.app.change((state) => ({ removals: (state.removals ?? 0) + 1 }));
+  /** Return what waits for its deletion, which waits no longer. */
+  #taken() {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    clearTimeout(waiting?.timer);
+    this.app.change({ undo: null });
+    return waiting;
+  }
+
+  #bringBack(ids) {
+    for (const id of ids) this.#gone.delete(id);
+    this.#changed();
+  }
+
+  #changed(parts = {}) {
+    this.app.change((state) => ({ removals: (state.removals ?? 0) + 1, ...parts }));
   }
 }

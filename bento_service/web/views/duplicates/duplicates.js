@@ -79,5 +79,5 @@ async function apply(app, groups) {
   }));
   if (!isSure) return;
   groups.settle(shown);
-  await app.removals.remove(app.state.route.c, ids);
+  app.removals.remove(app.state.route.c, ids);
 }

@@ -9,9 +9,9 @@ import { t } from "../../words/words.js";
  * @param {import("./listing.js").Listing} listing
  * @param {number[]} ids
  */
-export async function removeChosen(app, listing, ids) {
+export function removeChosen(app, listing, ids) {
   listing.clear();
-  await app.removals.remove(app.state.route.c, ids);
+  app.removals.remove(app.state.route.c, ids);
 }
 
 /**

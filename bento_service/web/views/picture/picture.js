@@ -2,7 +2,7 @@
 
 import * as api from "../../service/api.js";
 import { inWords } from "../../parts/chip.js";
-import { closeButton, modal, toast } from "../../parts/dialogs.js";
+import { closeButton, modal, toasts } from "../../parts/dialogs.js";
 import { icon } from "../../parts/icons.js";
 import { h } from "../../view.js";
 import { moment, percent, shortened, size, t } from "../../words/words.js";
@@ -67,7 +67,7 @@ export function render(app) {
       ? h("p", { key: "problem", class: "problem block", role: "alert" }, problem)
       : h("div", { key: "body", class: "picture-body" }, stage(app, picture), image && side(app, picture, image)),
     // What lies outside of a modal dialog cannot be reached.
-    h("div", { key: "toast", class: "toasts", role: "status" }, toast(app.state.toast)));
+    h("div", { key: "toast", class: "toasts", role: "status" }, toasts(app.state)));
 }
 
 function head(app, image, leave) {
