@@ -147,6 +147,39 @@ def test_sending_can_be_stopped_and_gone_on_with(
     without_status(complaints, 500)
 
 
+def test_a_second_upload_is_sent_after_the_rest_of_the_first(
+    look: Look, collection: str, tmp_path: Path, complaints: list[str]
+) -> None:
+    page = look(f"add?c={collection}")
+    in_small_requests(page, collection)
+    files = noise(tmp_path, 8)
+    page.route("**/api/v2/train", lambda route: route.fulfill(status=500, json={}))
+    page.get_by_label("Choose files").set_input_files(files[:6])
+    page.get_by_role("button", name="Add 6 pictures").click()
+    expect(page.get_by_role("button", name="Send the other 6")).to_be_visible()
+    page.unroute("**/api/v2/train")
+    page.get_by_label("Choose files").set_input_files(files[6:])
+    page.get_by_role("button", name="Add 2 pictures").click()
+    expect_added(page, collection, "2 added")
+    earlier = page.locator(".earlier summary").filter(has_text=f"Added to “{collection}”")
+    expect(earlier).to_contain_text("6 added")
+    without_status(complaints, 500)
+
+
+def test_what_was_not_sent_can_be_dropped(
+    look: Look, collection: str, tmp_path: Path, complaints: list[str]
+) -> None:
+    page = look(f"add?c={collection}")
+    page.route("**/api/v2/train", lambda route: route.fulfill(status=500, json={}))
+    page.get_by_label("Choose files").set_input_files(noise(tmp_path, 2))
+    page.get_by_role("button", name="Add 2 pictures").click()
+    sending = page.get_by_role("group", name="Sending 0 of 2")
+    sending.get_by_role("button", name="Cancel").click()
+    expect(sending).to_have_count(0)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    without_status(complaints, 500)
+
+
 def test_a_run_can_be_canceled(look: Look, server: Any, collection: str) -> None:
     folder = server.images / collection
     folder.mkdir()

@@ -15,7 +15,9 @@ export function preview(app, sending) {
       h("p", null, t("run.sending", progress)),
       progress.isRunning
         ? h("button", { key: "stop", onclick: () => sending.stop() }, t("run.stop"))
-        : h("button", { key: "resume", class: "primary", onclick: () => sending.resume() }, t("run.resume", { n: progress.n - progress.done }))),
+        : h("div", { key: "stopped", class: "buttons left" },
+          h("button", { class: "primary", onclick: () => sending.resume() }, t("run.resume", { n: progress.n - progress.done })),
+          h("button", { onclick: () => sending.drop() }, t("cancel")))),
     shown && files(app, shown, sending),
   ];
 }

@@ -15,10 +15,8 @@ const ASKED = 1000; // digests in one call
  */
 
 export class Sending {
-  /** @type {{pictures: import("../../service/parcels.js").Picture[]}[]} */
+  /** @type {{pictures: import("../../service/parcels.js").Picture[], collection: string, batch: string}[]} */
   #waiting = [];
-  #batch = "";
-  #collection = "";
   /** @type {AbortController | null} */
   #sending = null;
   #looking = 0;
@@ -58,15 +56,16 @@ export class Sending {
     this.#change({ preview: null });
   }
 
-  /** Send the pictures of the preview that are new. */
+  /** Send the pictures of the preview that are new, after those that wait already. */
   begin() {
-    const { preview } = this.app.state.add;
+    const { preview, sending } = this.app.state.add;
     const limit = this.app.state.info.limits.max_request_bytes;
-    this.#batch = `page-${[...crypto.getRandomValues(new Uint32Array(4))].join("-")}`;
-    this.#collection = this.app.state.route.c;
-    this.#waiting = parcels(preview.fresh, limit).map((pictures) => ({ pictures }));
+    const batch = `page-${[...crypto.getRandomValues(new Uint32Array(4))].join("-")}`;
+    const { c: collection } = this.app.state.route;
+    const added = parcels(preview.fresh, limit).map((pictures) => ({ pictures, collection, batch }));
+    this.#waiting.push(...added);
     this.forget();
-    this.#change({ sending: { n: preview.fresh.length, done: 0, isRunning: true } });
+    this.#change({ sending: { done: 0, isRunning: true, ...sending, n: (sending?.n ?? 0) + preview.fresh.length } });
     this.resume();
   }
 
@@ -75,17 +74,24 @@ export class Sending {
     this.#sending?.abort();
   }
 
-  /** Send what is left. */
+  /** Drop what was not sent. */
+  drop() {
+    this.#waiting = [];
+    this.#change({ sending: null, problem: "" });
+  }
+
+  /** Send what is left, unless that is being done. */
   async resume() {
+    if (this.#sending) return;
     this.#sending = new AbortController();
     this.#change({ problem: "" });
     try {
       while (this.#waiting.length) {
-        const [{ pictures }] = this.#waiting;
+        const [parcel] = this.#waiting;
         this.#progress({ isRunning: true });
-        this.app.watch.add(await this.#sent(pictures, this.#sending.signal));
+        this.app.watch.add(await this.#sent(parcel, this.#sending.signal));
         this.#waiting.shift();
-        this.#progress({ done: this.app.state.add.sending.done + pictures.length });
+        this.#progress({ done: this.app.state.add.sending.done + parcel.pictures.length });
       }
       this.#change({ sending: null });
     } catch (problem) {
@@ -113,8 +119,8 @@ export class Sending {
     return fresh;
   }
 
-  async #sent(pictures, signal) {
-    const options = { collection: this.#collection, batch: this.#batch };
+  async #sent({ pictures, collection, batch }, signal) {
+    const options = { collection, batch };
     for (let tries = 1; ; tries += 1) {
       try {
         return await api.trainPictures(pictures, options, signal);
