@@ -246,6 +246,7 @@ export class App {
       const answer = (isSignedIn) => {
         this.#asking = null;
         this.change({ signIn: null });
+        if (isSignedIn) this.watch.goOn();
         done(isSignedIn);
       };
       this.change({ signIn: { answer, problem: "" } });

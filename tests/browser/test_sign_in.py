@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from client_sdk import Client, Forbidden, Unauthenticated
+from tests.browser.conftest import run
 from tests.support.waiting import WAIT_SECONDS, wait_until
 
 READER, WRITER = "reader-" + "r" * 20, "writer-" + "w" * 20
@@ -144,6 +145,35 @@ def test_a_lost_session_is_asked_for_over_the_page_and_the_call_is_repeated(
         page.keyboard.press("Enter")
         expect(page.get_by_role("alert")).to_have_count(0)
         expect(results).to_have_count(number)
+
+
+def test_a_picture_does_not_cover_the_sign_in(guarded, browser, photographs):
+    with Client(guarded.url, token=WRITER) as writer:
+        writer.upload([photographs / "coins.jpg"]).wait()
+        (hit, *_) = writer.search(photographs / "coins.jpg").hits
+    with browser.new_context(base_url=guarded.url) as context:
+        page = context.new_page()
+        held = []
+        page.route("**/picture/picture.js", lambda route: held.append(route))
+        page.goto(f"/#/image/{hit.image_id}")
+        field = page.get_by_label("Token")
+        expect(field).to_be_focused()
+        held[0].continue_()
+        run(page, "views/picture/picture.js", "await new Promise(requestAnimationFrame)")
+        expect(field).to_be_focused()
+        page.keyboard.type(WRITER)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog", name="Picture coins.jpg")).to_be_visible()
+
+
+def test_a_browser_that_keeps_no_cookies_is_told_so(guarded, browser):
+    with browser.new_context(base_url=guarded.url) as context:
+        page = context.new_page()
+        page.route("**/api/v2/session", lambda route: route.fulfill(json={}))
+        page.goto("/")
+        page.get_by_label("Token").fill(WRITER)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("did not keep the sign-in")
 
 
 @pytest.mark.parametrize(

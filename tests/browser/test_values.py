@@ -60,7 +60,7 @@ def test_a_group_of_which_nothing_is_kept_loses_nothing(page: Page) -> None:
     assert run(page, "views/duplicates/groups.js", body, group=group) == [[1], []]
 
 
-def _job(**parts: Any) -> dict[str, Any]:
+def job(**parts: Any) -> dict[str, Any]:
     counts = {"total": 5, "done": 5, "indexed": 4, "duplicates": 0, "failed": 1}
     times = {"created_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:01:00Z"}
     return {
@@ -88,11 +88,11 @@ def test_a_run_is_all_jobs_of_one_upload_and_what_was_retried(page: Page) -> Non
         [{"source": "a", "code": c, "detail": ""}] for c in ("path_not_found", "image_unreadable")
     ]
     jobs = [
-        _job(id="4", batch="b", created_at="2026-01-02"),
-        _job(id="3", batch="b", created_at="2026-01-02", errors=lasting),
-        _job(id="2", retry_of="1", total=1, done=1, indexed=1, failed=0),
-        _job(id="1", errors=passing),
-        _job(id="0", created_at="2025-01-01", errors=passing),
+        job(id="4", batch="b", created_at="2026-01-02"),
+        job(id="3", batch="b", created_at="2026-01-02", errors=lasting),
+        job(id="2", retry_of="1", total=1, done=1, indexed=1, failed=0),
+        job(id="1", errors=passing),
+        job(id="0", created_at="2025-01-01", errors=passing),
     ]
     found = run(page, "service/run.js", "return m.runs(jobs)", jobs=jobs)
     assert [len(one["jobs"]) for one in found] == [2, 2, 1]

@@ -38,7 +38,7 @@ export function signInDialog(app) {
     event.preventDefault();
     try {
       await api.signIn(event.target.elements.token.value.trim());
-      app.change({ info: await api.info() });
+      app.change({ info: await signedIn() });
       answer(true);
     } catch (failure) {
       if (!(failure instanceof api.Problem)) throw failure;
@@ -55,6 +55,16 @@ export function signInDialog(app) {
       h("div", { class: "buttons" },
         h("button", { type: "button", class: "plain", onclick: () => answer(false) }, t("not-now")),
         h("button", { class: "primary" }, t("sign-in")))));
+}
+
+/** Return what the token may do. */
+async function signedIn() {
+  try {
+    return await api.info(true);
+  } catch (problem) {
+    if (problem.status !== 401) throw problem;
+    throw new api.Problem(t("sign-in.no-cookie"), problem.status);
+  }
 }
 
 /** @param {{title: string, text: string, action: string, typed?: string, answer: (isSo: boolean) => void}} question */

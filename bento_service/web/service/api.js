@@ -47,8 +47,11 @@ export function thumbnail({ thumbnail_url: url }, pixels) {
   return `${relative(url)}${url.includes("?") ? "&" : "?"}size=${size}`;
 }
 
-/** @returns {Promise<Info>} */
-export const info = () => read("info");
+/**
+ * @param {boolean} [isSession] Somebody is signing in, so do not ask for a token.
+ * @returns {Promise<Info>}
+ */
+export const info = (isSession = false) => call("info", {}, READ_MS, isSession);
 
 /**
  * Keep a token in a cookie, which this page's scripts cannot read.

@@ -13,6 +13,7 @@ export class Watch {
   #jobs = new Map();
   #wait = FAST_MS;
   #timer = 0;
+  #isSignedOut = false;
 
   /** @param {(runs: import("./run.js").Run[]) => void} onRuns Something has changed. */
   constructor(onRuns) {
@@ -24,6 +25,7 @@ export class Watch {
   async resume() {
     const { jobs } = await api.jobs({ limit: LISTED });
     this.#jobs = new Map(jobs.map((job) => [job.id, job]));
+    this.#isSignedOut = false;
     this.#tell();
   }
 
@@ -34,7 +36,14 @@ export class Watch {
   add(job) {
     this.#jobs.set(job.id, job);
     this.#wait = FAST_MS;
+    this.#isSignedOut = false;
     this.#tell();
+  }
+
+  /** Go on after somebody has signed in. */
+  goOn() {
+    this.#isSignedOut = false;
+    this.#plan(0);
   }
 
   #tell() {
@@ -44,7 +53,7 @@ export class Watch {
 
   #plan(wait) {
     clearTimeout(this.#timer);
-    if (document.hidden || ![...this.#jobs.values()].some(isOpen)) return;
+    if (this.#isSignedOut || document.hidden || ![...this.#jobs.values()].some(isOpen)) return;
     this.#timer = setTimeout(() => this.#ask(), wait);
   }
 
@@ -58,6 +67,8 @@ export class Watch {
       for (const id of ended.slice(0, 8)) await this.#end(id);
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem; // the banner says the rest
+      // Each further call would ask for a token again.
+      this.#isSignedOut = problem.status === 401;
     }
     const isMoving = before !== JSON.stringify([...this.#jobs.values()]);
     this.#wait = isMoving ? FAST_MS : Math.min(SLOW_MS, this.#wait * SLOWER_BY);

@@ -31,6 +31,7 @@ export default {
 
   "sign-in": "Sign in",
   "sign-in.text": "This service needs a token. Ask its operator for one.",
+  "sign-in.no-cookie": "The browser did not keep the sign-in. Allow cookies for this page and try again.",
   "token": "Token",
   "token.change": "Use another token",
   "not-now": "Not now",

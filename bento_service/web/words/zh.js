@@ -31,6 +31,7 @@ export default {
 
   "sign-in": "登录",
   "sign-in.text": "此服务需要令牌，请向管理员索取。",
+  "sign-in.no-cookie": "浏览器没有保存登录状态。请允许此页面使用 Cookie，然后重试。",
   "token": "令牌",
   "token.change": "使用其他令牌",
   "not-now": "以后再说",

@@ -59,6 +59,7 @@ function queryOf(app) {
 export function render(app) {
   const { route, picture } = app.state;
   if (!picture || picture.id !== route.image) return null;
+  if (app.state.signIn && !picture.image) return null; // its dialog would cover the sign-in
   const leave = () => app.go({ image: undefined });
   const { image, problem } = picture;
   return modal({ label: t("picture", { name: image?.name ?? String(picture.id) }), class: "picture-dialog", onleave: leave, onkeydown: (event) => pressed(app, event) },

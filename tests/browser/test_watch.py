@@ -1,0 +1,46 @@
+"""How the page follows jobs, as the browser runs it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import run
+from tests.browser.test_values import job
+
+
+@pytest.fixture
+def bare(browser: Browser, server: Any) -> Iterator[Page]:
+    """Yield a page that has modules and does nothing by itself."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.route("**/app.js", lambda route: route.abort())
+        page.goto(server.url)
+        yield page
+
+
+def test_jobs_are_not_asked_for_after_a_session_ended_until_somebody_signs_in(bare: Page) -> None:
+    body = """
+        let asked = 0, status = 401, told;
+        window.fetch = async (url) => {
+            asked += url.includes("state=");
+            return Response.json({jobs: [job]}, {status: url.includes("state=") ? status : 200});
+        };
+        const watch = new m.Watch(() => told?.());
+        await watch.resume();
+        const next = () => new Promise((done) => (told = done));
+        const show = () => document.dispatchEvent(new Event("visibilitychange"));
+        let answered = next();
+        show();
+        await answered;
+        show();
+        await new Promise((done) => setTimeout(done, 0));
+        const before = asked;
+        status = 200;
+        answered = next();
+        watch.goOn();
+        await answered;
+        return [before, asked];
+    """
+    assert run(bare, "service/watch.js", body, job=job(state="in_progress")) == [1, 2]
