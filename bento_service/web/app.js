@@ -173,6 +173,20 @@ export class App {
   }
 
   /**
+   * Run an action; if it fails, show why and return `undefined`.
+   * @template Result
+   * @param {() => Promise<Result>} act
+   * @returns {Promise<Result | undefined>}
+   */
+  async attempt(act) {
+    try {
+      return await act();
+    } catch (problem) {
+      this.tell(problem);
+    }
+  }
+
+  /**
    * Ask before an action that cannot be undone.
    * @param {{title: string, text: string, action: string, typed?: string}} question `typed` is the
    *   text that people have to type.

@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser.conftest import without_status
+from tests.browser.test_library import select_two
+
 Look = Callable[..., Page]
 
 
@@ -45,3 +48,51 @@ def test_a_value_that_is_being_typed_stays_when_another_one_is_saved(
     page.reload()
     expect(price).to_have_value("205")
     expect(dialog.get_by_label("Value of shop")).to_have_value("south")
+
+
+def refuse_changes(page: Page) -> None:
+    def answer(route: Route) -> None:
+        if route.request.method == "PATCH":
+            route.fulfill(status=500, json={"detail": "the disk is on fire", "code": "x"})
+        else:
+            route.continue_()
+
+    page.route("**/api/v2/images/*", answer)
+
+
+def test_a_new_value_that_could_not_be_saved_stays_in_its_form(
+    look: Look, filled: str, complaints: list[str]
+) -> None:
+    page = look(f"library?c={filled}")
+    dialog = open_first(page)
+    refuse_changes(page)
+    dialog.get_by_label("New key").fill("shop")
+    dialog.get_by_label("Value", exact=True).fill("north")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("status")).to_have_text("The disk is on fire.")
+    expect(dialog.get_by_label("New key")).to_have_value("shop")
+    page.unroute("**/api/v2/images/*")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_label("Value of shop")).to_have_value("north")
+    expect(dialog.get_by_label("New key")).to_have_value("")
+    without_status(complaints, 500)
+
+
+def test_values_of_several_pictures_that_could_not_be_saved_stay_in_their_form(
+    look: Look, filled: str, complaints: list[str]
+) -> None:
+    page = look(f"library?c={filled}")
+    expect(select_two(page)).to_be_visible()
+    refuse_changes(page)
+    page.get_by_role("button", name="Edit metadata").click()
+    dialog = page.get_by_role("dialog", name="Edit metadata")
+    dialog.get_by_label("Key", exact=True).fill("shop")
+    dialog.get_by_label("Value", exact=True).fill("north")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_have_text("The disk is on fire.")
+    expect(dialog.get_by_label("Key", exact=True)).to_have_value("shop")
+    page.unroute("**/api/v2/images/*")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("2 pictures changed.")).to_be_visible()
+    expect(dialog).to_have_count(0)
+    without_status(complaints, 500)

@@ -36,12 +36,11 @@ export function metadataForm(app, image, onchange) {
   const entries = Object.entries(image.metadata);
   const mayEdit = app.can("train");
   const save = async (metadata) => {
-    try {
-      onchange(await api.setMetadata(image.id, metadata));
-      app.say(t("metadata.saved"));
-    } catch (problem) {
-      app.tell(problem);
-    }
+    const changed = await app.attempt(() => api.setMetadata(image.id, metadata));
+    if (!changed) return false;
+    onchange(changed);
+    app.say(t("metadata.saved"));
+    return true;
   };
   return h("section", { key: `metadata ${image.id}` },
     h("h3", null, t("metadata")),
@@ -67,8 +66,7 @@ function added(metadata, save) {
     event.preventDefault();
     const form = event.target;
     const { key, value } = form.elements;
-    await save({ ...metadata, [key.value.trim()]: read(value.value) });
-    form.reset();
+    if (await save({ ...metadata, [key.value.trim()]: read(value.value) })) form.reset();
   };
   return h("form", { key: "new", class: "new-entry", onsubmit: send },
     h("input", { name: "key", required: true, pattern: ".*\\S.*", "aria-label": t("metadata.new"), placeholder: t("metadata.new"), autocomplete: "off" }),
