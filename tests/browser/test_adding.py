@@ -92,6 +92,51 @@ def test_an_upload_of_several_requests_is_one_run_also_after_a_reload(
     assert len(set(sent)) == 1
 
 
+def fail_to_read(page: Page, name: str) -> None:
+    """Have the browser fail to read a file, as if it were gone."""
+    page.evaluate(
+        """(name) => {
+            const read = Blob.prototype.arrayBuffer;
+            Blob.prototype.arrayBuffer = async function () {
+                if (this.name === name) throw new DOMException("gone", "NotReadableError");
+                return read.call(this);
+            };
+        }""",
+        name,
+    )
+
+
+def test_a_file_that_cannot_be_read_is_counted_in_the_preview(
+    look: Look, collection: str, tmp_path: Path
+) -> None:
+    page = look(f"add?c={collection}")
+    fail_to_read(page, "noise-1.png")
+    page.get_by_label("Choose files").set_input_files(noise(tmp_path, 3))
+    expect(page.get_by_text("Preview: 2 new, 1 cannot be read")).to_be_visible()
+    page.get_by_role("button", name="Add 2 pictures").click()
+    expect_added(page, collection, "2 added")
+
+
+def test_a_preview_can_be_canceled_while_files_are_read(
+    look: Look, collection: str, tmp_path: Path
+) -> None:
+    page = look(f"add?c={collection}")
+    page.evaluate("() => { Blob.prototype.arrayBuffer = () => new Promise(() => {}); }")
+    page.get_by_label("Choose files").set_input_files(noise(tmp_path, 3))
+    expect(page.get_by_text("Looking at 0 of 3 files…")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Looking at 0 of 3 files…")).to_have_count(0)
+
+
+def test_a_search_with_a_file_that_cannot_be_read_says_so(
+    look: Look, gallery: str, tmp_path: Path
+) -> None:
+    page = look(f"search?c={gallery}")
+    fail_to_read(page, "noise-0.png")
+    page.get_by_label("Choose a picture").set_input_files(noise(tmp_path, 1))
+    expect(page.get_by_text("noise-0.png cannot be read.")).to_be_visible()
+
+
 def test_a_folder_is_found_in_the_tree_previewed_and_added(
     look: Look, server: Any, collection: str
 ) -> None:

@@ -104,6 +104,28 @@ def test_a_run_is_all_jobs_of_one_upload_and_what_was_retried(page: Page) -> Non
     assert [[job["id"] for job in one["retriable"]] for one in found] == [["4"], [], ["0"]]
 
 
+def test_the_files_of_a_dropped_folder_that_cannot_be_read_are_named(page: Page) -> None:
+    body = """
+        const file = (name, act) => ({name, fullPath: `/top/${name}`, file: act});
+        const folder = (name, portions) => ({
+            name, isDirectory: true,
+            createReader: () => ({
+                readEntries: (done, fail) => portions.length ? done(portions.shift()) : fail(),
+            }),
+        });
+        const entries = [
+            file("a.png", (done) => done("A")), file("b.png", (_, fail) => fail()),
+            folder("locked", []), file("c.png", (done) => done("C")),
+        ];
+        const {files, unreadable} = await m.filesOf([{entry: folder("top", [entries, []])}]);
+        return [files, unreadable];
+    """
+    assert run(page, "service/dropped.js", body) == [
+        [{"file": "A", "path": "top/a.png"}, {"file": "C", "path": "top/c.png"}],
+        ["b.png", "locked"],
+    ]
+
+
 def test_both_languages_have_the_same_texts_and_values(page: Page) -> None:
     def words(language: str) -> dict[str, Any]:
         return dict(run(page, f"words/{language}.js", "return m.default"))

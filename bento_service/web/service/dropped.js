@@ -12,29 +12,36 @@ export function thingsIn(transfer) {
 }
 
 /**
- * Every file among dropped things, folders walked to the bottom.
+ * Every file among dropped things, folders walked to the bottom, and the names of the files and
+ * folders that cannot be read.
  * @param {{entry: FileSystemEntry | null, file: File | null}[]} things
- * @returns {Promise<import("./parcels.js").Picture[]>}
+ * @returns {Promise<{files: import("./parcels.js").Picture[], unreadable: string[]}>}
  */
 export async function filesOf(things) {
-  const found = [];
+  const found = { files: [], unreadable: [] };
   for (const { entry, file } of things) {
     if (entry?.isDirectory) await collect(entry, found);
-    else if (file) found.push({ file, path: file.name });
+    else if (file) found.files.push({ file, path: file.name });
   }
   return found;
 }
 
-async function collect(folder, found) {
+async function collect(entry, found) {
+  try {
+    if (entry.isDirectory) await walk(entry, found);
+    else found.files.push({ file: await opened(entry), path: entry.fullPath.replace(/^\//, "") });
+  } catch {
+    found.unreadable.push(entry.name);
+  }
+}
+
+async function walk(folder, found) {
   const reader = folder.createReader();
   // A reader gives its folder in portions, and an empty one at the end.
   for (;;) {
     const portion = await new Promise((done, fail) => reader.readEntries(done, fail));
     if (portion.length === 0) return;
-    for (const entry of portion) {
-      if (entry.isDirectory) await collect(entry, found);
-      else found.push({ file: await opened(entry), path: entry.fullPath.replace(/^\//, "") });
-    }
+    for (const entry of portion) await collect(entry, found);
   }
 }
 

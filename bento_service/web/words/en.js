@@ -63,6 +63,7 @@ export default {
   "address": "Address of a picture",
   "searching": "Searching…",
   "take.none": "{name} is not a picture.",
+  "take.unreadable": "{name} cannot be read.",
   "take.no-urls": "This service fetches no pictures from addresses. Save the picture and drop it here.",
 
   "query": "Query",
@@ -213,6 +214,7 @@ export default {
   "preview.known": "{n} known",
   "preview.none": { one: "1 is no picture", other: "{n} are no pictures" },
   "preview.large": { one: "1 is too large", other: "{n} are too large" },
+  "preview.unreadable": "{n} cannot be read",
   "preview.add": { one: "Add 1 picture", other: "Add {n} pictures" },
   "preview.add-folder": "Add this folder",
   "preview.look": "Preview",

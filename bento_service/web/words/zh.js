@@ -60,6 +60,7 @@ export default {
   "address": "图片网址",
   "searching": "正在搜索…",
   "take.none": "{name} 不是图片。",
+  "take.unreadable": "{name} 无法读取。",
   "take.no-urls": "此服务不从网址获取图片。请保存图片后拖到这里。",
 
   "query": "查询",
@@ -202,6 +203,7 @@ export default {
   "preview.known": "{n} 个已有",
   "preview.none": "{n} 个不是图片",
   "preview.large": "{n} 个太大",
+  "preview.unreadable": "{n} 个无法读取",
   "preview.add": "添加 {n} 张图片",
   "preview.add-folder": "添加此文件夹",
   "preview.look": "预览",

@@ -20,7 +20,8 @@ export function open(app) {
   document.addEventListener("drop", async (event) => {
     if (app.state.route.view !== "add" || app.state.signIn || app.state.question) return;
     event.preventDefault();
-    sending.look(await filesOf(thingsIn(event.dataTransfer)));
+    const { files, unreadable } = await filesOf(thingsIn(event.dataTransfer));
+    sending.look(files, unreadable.length);
   });
   app.store.subscribe(() => details.follow());
   return {

@@ -22,17 +22,23 @@ export function preview(app, sending) {
   ];
 }
 
-function files(app, { n, done, fresh, known, none, large }, sending) {
-  if (done < n) return h("p", { key: "checking", class: "preview" }, t("preview.checking", { done, n }));
+function files(app, { n, done, fresh, known, none, large, unreadable }, sending) {
+  const cancel = h("button", { key: "cancel", onclick: () => sending.forget() }, t("cancel"));
+  if (done < n) {
+    return h("div", { key: "checking", class: "preview" },
+      h("p", null, t("preview.checking", { done, n })),
+      h("div", { class: "buttons left" }, cancel));
+  }
   const counts = [
     t("preview.new", { n: fresh.length }),
     known > 0 && t("preview.known", { n: known }),
     none > 0 && t("preview.none", { n: none }),
     large > 0 && t("preview.large", { n: large }),
+    unreadable > 0 && t("preview.unreadable", { n: unreadable }),
   ];
   return h("div", { key: "preview", class: "preview" },
     h("p", { role: "status" }, h("strong", null, `${t("preview")}: `), counts.filter(Boolean).join(", ")),
     h("div", { class: "buttons left" },
       fresh.length > 0 && h("button", { key: "add", class: "primary", onclick: () => sending.begin() }, t("preview.add", { n: fresh.length })),
-      h("button", { key: "cancel", onclick: () => sending.forget() }, t("cancel"))));
+      cancel));
 }

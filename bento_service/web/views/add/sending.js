@@ -11,7 +11,7 @@ const ASKED = 1000; // digests in one call
 /**
  * The preview of an upload; `done` files of `n` were examined.
  * @typedef {{kind: "files", n: number, done: number, fresh: import("../../service/parcels.js").Picture[],
- *   known: number, none: number, large: number}} Preview
+ *   known: number, none: number, large: number, unreadable: number}} Preview
  */
 
 export class Sending {
@@ -30,20 +30,23 @@ export class Sending {
   /**
    * Examine files before they are sent: which are pictures, and which the collection has.
    * @param {import("../../service/parcels.js").Picture[]} files
+   * @param {number} [unreadable] The number of files that could not even be opened.
    */
-  async look(files) {
-    if (!files.length) return;
+  async look(files, unreadable = 0) {
+    if (!files.length && !unreadable) return;
     const turn = (this.#looking += 1);
     const { c: collection } = this.app.state.route;
     const limit = this.app.state.info.limits.max_upload_bytes;
     const pictures = files.filter(({ file }) => isPicture(file));
     const fit = pictures.filter(({ file }) => file.size <= limit);
-    const counts = { kind: "files", n: fit.length, known: 0, none: files.length - pictures.length, large: pictures.length - fit.length };
+    const counts = { kind: "files", n: fit.length, known: 0, none: files.length - pictures.length, large: pictures.length - fit.length, unreadable };
     const show = (parts) => turn === this.#looking && this.#change({ preview: { ...counts, fresh: [], ...parts } });
     show({ done: 0 });
     try {
-      const fresh = crypto.subtle ? await this.#unknown(fit, collection, (done) => show({ done })) : fit;
-      show({ done: fit.length, fresh, known: fit.length - fresh.length });
+      const found = crypto.subtle
+        ? await this.#unknown(fit, collection, (done) => show({ done }))
+        : { fresh: fit, known: 0, unreadable: 0 };
+      show({ ...found, done: fit.length, unreadable: unreadable + found.unreadable });
     } catch (problem) {
       if (!(problem instanceof api.Problem)) throw problem;
       show({ done: fit.length, fresh: fit });
@@ -104,19 +107,23 @@ export class Sending {
     }
   }
 
+  /** Divide files into new, known and unreadable ones; stop early when `onDone` returns false. */
   async #unknown(files, collection, onDone) {
-    const fresh = [];
+    const found = { fresh: [], known: 0, unreadable: 0 };
     for (let start = 0; start < files.length; start += ASKED) {
-      const some = files.slice(start, start + ASKED);
-      const digests = [];
-      for (const { file } of some) {
-        digests.push(await digest(file));
-        onDone(start + digests.length);
+      const some = [];
+      for (const [place, picture] of files.slice(start, start + ASKED).entries()) {
+        const sha256 = await digest(picture.file).catch(() => null);
+        if (sha256 === null) found.unreadable += 1;
+        else some.push({ picture, sha256 });
+        if (onDone(start + place + 1) === false) return found;
       }
-      const known = new Set((await api.known(collection, digests)).known);
-      fresh.push(...some.filter((_, place) => !known.has(digests[place])));
+      const { known } = await api.known(collection, some.map(({ sha256 }) => sha256));
+      const fresh = some.filter(({ sha256 }) => !known.includes(sha256));
+      found.fresh.push(...fresh.map(({ picture }) => picture));
+      found.known += some.length - fresh.length;
     }
-    return fresh;
+    return found;
   }
 
   async #sent({ pictures, collection, batch }, signal) {

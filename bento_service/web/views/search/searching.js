@@ -94,8 +94,9 @@ export class Searching {
   async take(picture, name) {
     this.#turn += 1;
     const turn = this.#turn;
-    const sha256 = await keep(picture, name); // takes longer for a large picture
+    const sha256 = await keep(picture, name).catch(() => null); // takes longer for a large picture
     if (turn !== this.#turn) return;
+    if (sha256 === null) return this.app.say(t("take.unreadable", { name }));
     const { c } = this.app.state.route;
     this.app.searchWith({ q: sha256 });
     try {

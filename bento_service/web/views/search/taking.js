@@ -36,7 +36,7 @@ export function watchPage(app, searching) {
     event.preventDefault();
     const things = thingsIn(event.dataTransfer);
     const url = event.dataTransfer.getData("text/uri-list").split("\n")[0];
-    if (things.length) takeFrom((await filesOf(things)).map(({ file }) => file), searching, app);
+    if (things.length) takeDropped(await filesOf(things), searching, app);
     else if (url) takeUrl(url, searching, app);
   });
   document.addEventListener("paste", (event) => {
@@ -51,6 +51,11 @@ export function watchPage(app, searching) {
 function mayTake(app) {
   const { info, route } = app.state;
   return info === null || app.can("search") || route.view === "add";
+}
+
+function takeDropped({ files, unreadable }, searching, app) {
+  if (files.length) takeFrom(files.map(({ file }) => file), searching, app);
+  else if (unreadable.length) app.say(t("take.unreadable", { name: unreadable[0] }));
 }
 
 function takeUrl(url, searching, app) {
