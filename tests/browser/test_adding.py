@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import MOTIFS, draw, without_status
+from tests.browser.conftest import MOTIFS, draw, new_collection, without_status
 
 Look = Callable[..., Page]
 
@@ -126,6 +126,23 @@ def test_a_preview_can_be_canceled_while_files_are_read(
     expect(page.get_by_text("Looking at 0 of 3 files…")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Looking at 0 of 3 files…")).to_have_count(0)
+
+
+def test_a_preview_is_made_again_for_another_collection(
+    look: Look, server: Any, collection: str, tmp_path: Path
+) -> None:
+    other = new_collection(server)
+    page = look(f"add?c={collection}")
+    files = noise(tmp_path, 3)
+    page.get_by_label("Choose files").set_input_files(files[:1])
+    page.get_by_role("button", name="Add 1 picture").click()
+    expect_added(page, collection, "1 added")
+    page.get_by_label("Choose files").set_input_files(files)
+    expect(page.get_by_text("Preview: 2 new, 1 known")).to_be_visible()
+    page.get_by_role("button", name=re.compile("Collection")).click()
+    page.get_by_role("link", name=re.compile(f"^{other} ?0")).click()
+    page.get_by_role("button", name="Add 3 pictures").click()
+    expect_added(page, other, "3 added")
 
 
 def test_a_search_with_a_file_that_cannot_be_read_says_so(

@@ -25,7 +25,8 @@ export function open(app) {
   });
   app.store.subscribe(() => details.follow());
   return {
-    follow: () => {
+    follow: (route) => {
+      sending.follow(route);
       folders.begin();
       details.follow();
     },

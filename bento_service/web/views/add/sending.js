@@ -9,8 +9,8 @@ const TRIES = 5;
 const ASKED = 1000; // digests in one call
 
 /**
- * The preview of an upload; `done` files of `n` were examined.
- * @typedef {{kind: "files", n: number, done: number, fresh: import("../../service/parcels.js").Picture[],
+ * The preview of an upload to a collection; `done` files of `n` were examined.
+ * @typedef {{collection: string, again: () => void, n: number, done: number, fresh: import("../../service/parcels.js").Picture[],
  *   known: number, none: number, large: number, unreadable: number}} Preview
  */
 
@@ -39,7 +39,8 @@ export class Sending {
     const limit = this.app.state.info.limits.max_upload_bytes;
     const pictures = files.filter(({ file }) => isPicture(file));
     const fit = pictures.filter(({ file }) => file.size <= limit);
-    const counts = { kind: "files", n: fit.length, known: 0, none: files.length - pictures.length, large: pictures.length - fit.length, unreadable };
+    const again = () => this.look(files, unreadable);
+    const counts = { collection, again, n: fit.length, known: 0, none: files.length - pictures.length, large: pictures.length - fit.length, unreadable };
     const show = (parts) => turn === this.#looking && this.#change({ preview: { ...counts, fresh: [], ...parts } });
     show({ done: 0 });
     try {
@@ -53,6 +54,15 @@ export class Sending {
     }
   }
 
+  /**
+   * Examine the files of the preview again where another collection is shown.
+   * @param {import("../../state/route.js").Route} route
+   */
+  follow({ c }) {
+    const { preview } = this.app.state.add;
+    if (preview && preview.collection !== c) preview.again();
+  }
+
   /** Drop the preview. */
   forget() {
     this.#looking += 1;
@@ -64,7 +74,7 @@ export class Sending {
     const { preview, sending } = this.app.state.add;
     const limit = this.app.state.info.limits.max_request_bytes;
     const batch = `page-${[...crypto.getRandomValues(new Uint32Array(4))].join("-")}`;
-    const { c: collection } = this.app.state.route;
+    const { collection } = preview;
     const added = parcels(preview.fresh, limit).map((pictures) => ({ pictures, collection, batch }));
     this.#waiting.push(...added);
     this.forget();
