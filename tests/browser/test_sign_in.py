@@ -166,6 +166,21 @@ def test_a_picture_does_not_cover_the_sign_in(guarded, browser, photographs):
         expect(page.get_by_role("dialog", name="Picture coins.jpg")).to_be_visible()
 
 
+def test_only_a_click_that_began_outside_of_a_dialog_closes_it(guarded, browser):
+    with browser.new_context(base_url=guarded.url) as context:
+        page = context.new_page()
+        page.goto("/")
+        field = page.get_by_label("Token")
+        field.fill(WRITER)
+        field.hover()
+        page.mouse.down()
+        page.mouse.move(2, 2)
+        page.mouse.up()
+        expect(field).to_have_value(WRITER)
+        page.mouse.click(2, 2)
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_a_browser_that_keeps_no_cookies_is_told_so(guarded, browser):
     with browser.new_context(base_url=guarded.url) as context:
         page = context.new_page()

@@ -7,6 +7,9 @@ import { icon } from "./icons.js";
 
 const KEYS = ["arrows", "enter", "m", "space", "delete", "paste", "escape", "help"];
 
+/** Where a pointer was pressed last: whoever selects text in a dialog may release it outside. */
+let pressed = null;
+
 /**
  * A modal dialog.
  * @param {{label: string, class?: string, onleave: () => void, onkeydown?: (event: any) => void}} properties
@@ -22,7 +25,8 @@ export function modal({ label, class: name = "", onleave, onkeydown }, ...childr
     ref: (dialog) => queueMicrotask(() => dialog.isConnected && !dialog.open && dialog.showModal()),
     gone: (dialog) => dialog.close(),
     oncancel: close,
-    onclick: (event) => event.target === event.currentTarget && close(event),
+    onpointerdown: (event) => (pressed = event.target),
+    onclick: (event) => event.target === event.currentTarget && event.target === pressed && close(event),
   }, h("div", { class: "dialog-body" }, children));
 }
 
