@@ -6,6 +6,7 @@ import { Watch } from "./service/watch.js";
 import { Router, address, defined, isSameList, noQuery, nothing } from "./state/route.js";
 import { Store } from "./state/store.js";
 import { Removals } from "./state/removals.js";
+import { keepSetting, setting } from "./state/settings.js";
 import { reloadBroken } from "./parts/cell.js";
 import { glide } from "./parts/gliding.js";
 import { shell, watchDocument } from "./parts/shell.js";
@@ -36,9 +37,9 @@ export class App {
       toast: null,
       undo: null,
       isHelpOpen: false,
-      theme: localStorage.getItem("theme") ?? "",
-      language: localStorage.getItem("language") ?? "",
-      size: Number(localStorage.getItem("size")) || 200,
+      theme: setting("theme"),
+      language: setting("language"),
+      size: Number(setting("size")) || 200,
       floors: {},
     });
     this.health = new Health((banner) => this.change({ banner }), () => this.reload());
@@ -208,7 +209,7 @@ export class App {
    * @param {string | number} value
    */
   async set(name, value) {
-    localStorage.setItem(name, String(value));
+    keepSetting(name, value);
     if (name === "theme") document.documentElement.dataset.theme = String(value);
     if (name === "language") await speak(String(value));
     this.change({ [name]: value });

@@ -133,6 +133,19 @@ def test_everything_fits_and_is_readable_at_200_percent(
     assert bars <= 450 / 3  # two thirds of the window are left for the pictures
 
 
+def test_the_page_works_where_the_browser_keeps_no_data(look: Look, gallery: str) -> None:
+    page = look(f"search?c={gallery}")
+    page.add_init_script(
+        """Object.defineProperty(window, "localStorage", {
+            get() { throw new DOMException("denied", "SecurityError"); },
+        });"""
+    )
+    page.reload()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("radio", name="Dark").check()
+    expect(page.locator("html[data-theme=dark]")).to_be_attached()
+
+
 def test_the_page_uses_no_words_of_its_makers(browser: Any, server: Any) -> None:
     page = browser.new_page()
     page.goto(server.url)
