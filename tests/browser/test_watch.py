@@ -44,3 +44,20 @@ def test_jobs_are_not_asked_for_after_a_session_ended_until_somebody_signs_in(ba
         return [before, asked];
     """
     assert run(bare, "service/watch.js", body, job=job(state="in_progress")) == [1, 2]
+
+
+def test_an_upload_of_many_requests_is_whole_after_a_reload(bare: Page) -> None:
+    jobs = [job(id=str(number), batch="b") for number in range(250)]
+    body = """
+        window.fetch = async (url) => {
+            const asked = new URL(url, location.href).searchParams;
+            const start = Number(asked.get("cursor")), end = start + Number(asked.get("limit"));
+            return Response.json({
+                jobs: jobs.slice(start, end), next_cursor: end < jobs.length ? String(end) : null,
+            });
+        };
+        let found;
+        await new m.Watch((runs) => (found = runs)).resume();
+        return found.map(({ total }) => total);
+    """
+    assert run(bare, "service/watch.js", body, jobs=jobs) == [5 * 250]

@@ -23,8 +23,9 @@ export class Watch {
 
   /** Take up what is running, and how the newest jobs ended. */
   async resume() {
-    const { jobs } = await api.jobs({ limit: LISTED });
-    this.#jobs = new Map(jobs.map((job) => [job.id, job]));
+    const { jobs, next_cursor: more } = await api.jobs({ limit: LISTED });
+    const rest = more && jobs.at(-1).batch ? await wholeBatch(jobs.at(-1).batch) : [];
+    this.#jobs = new Map([...jobs, ...rest].map((job) => [job.id, job]));
     this.#isSignedOut = false;
     this.#tell();
   }
@@ -83,4 +84,16 @@ export class Watch {
       this.#jobs.delete(id); // the service was given another data folder
     }
   }
+}
+
+/** All jobs of an upload, of which a page of jobs may hold the newest alone. */
+async function wholeBatch(batch) {
+  const found = [];
+  let cursor = null;
+  do {
+    const page = await api.jobs({ batch, limit: LISTED, cursor });
+    found.push(...page.jobs);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return found;
 }
