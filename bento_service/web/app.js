@@ -242,6 +242,7 @@ export class App {
 
   async #follow(route) {
     const isOther = !isSameList(route, this.state.route);
+    this.state.question?.answer(false);
     if (route.view !== this.#shownView && this.#shownView) this.#focusTitle = route.image === undefined;
     this.change({ route });
     // Without waiting where it can be: a picture that is followed later would close its dialog.

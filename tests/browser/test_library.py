@@ -193,6 +193,16 @@ def test_a_box_of_duplicates_is_named_by_what_it_shows(look: Look, gallery: str)
     expect(page.locator("label", has=box)).to_have_text("Keep")
 
 
+def test_a_question_ends_when_people_go_back(look: Look, filled: str) -> None:
+    page = look(f"search?c={filled}")
+    page.get_by_role("link", name="Library").click()
+    page.get_by_role("button", name="Delete all").click()
+    expect(page.get_by_role("dialog", name="Delete all")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("link", name="Search with rings.png")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_the_last_picture_of_a_group_is_kept(look: Look, gallery: str) -> None:
     page = look(f"duplicates?c={gallery}")
     box = page.get_by_role("checkbox", name="Keep rings-large.png")

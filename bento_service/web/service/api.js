@@ -59,9 +59,6 @@ export const info = (isSession = false) => call("info", {}, READ_MS, isSession);
  */
 export const signIn = (token) => call("session", json({ token }), READ_MS, true);
 
-/** Drop the cookie. */
-export const signOut = () => call("session", { method: "DELETE" }, READ_MS, true);
-
 /** @returns {Promise<Collection[]>} */
 export const collections = async () => (await read("collections")).collections;
 
