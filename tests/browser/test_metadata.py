@@ -50,6 +50,30 @@ def test_a_value_that_is_being_typed_stays_when_another_one_is_saved(
     expect(dialog.get_by_label("Value of shop")).to_have_value("south")
 
 
+def test_two_values_that_are_changed_in_quick_succession_are_both_saved(
+    look: Look, filled: str
+) -> None:
+    page = look(f"library?c={filled}")
+    dialog = open_first(page)
+    add_value(dialog, "shop", "north")
+    add_value(dialog, "price", "20")
+    held: list[Route] = []
+    page.route(
+        "**/api/v2/images/*", lambda route: route.continue_() if held else held.append(route)
+    )
+    with page.expect_request("**/api/v2/images/*"):
+        dialog.get_by_label("Value of shop").fill("south")
+        page.keyboard.press("Tab")
+    dialog.get_by_label("Value of price").fill("25")
+    page.keyboard.press("Enter")
+    with page.expect_response(lambda answer: (answer.request.post_data or "").count("25") == 1):
+        held[0].continue_()
+    page.unroute("**/api/v2/images/*")
+    page.reload()
+    expect(dialog.get_by_label("Value of price")).to_have_value("25")
+    expect(dialog.get_by_label("Value of shop")).to_have_value("south")
+
+
 def refuse_changes(page: Page) -> None:
     def answer(route: Route) -> None:
         if route.request.method == "PATCH":

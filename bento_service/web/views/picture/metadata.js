@@ -6,6 +6,12 @@ import { h } from "../../view.js";
 import { t } from "../../words/words.js";
 
 /**
+ * Images by id, each as the saves under way will leave it: the next one changes that.
+ * @type {Map<number, Promise<api.Image>>}
+ */
+const saving = new Map();
+
+/**
  * A typed text as a value: a number, true, false or JSON where it is one, else text.
  * @param {string} text
  */
@@ -35,8 +41,13 @@ export function written(value) {
 export function metadataForm(app, image, onchange) {
   const entries = Object.entries(image.metadata);
   const mayEdit = app.can("train");
-  const save = async (metadata) => {
-    const changed = await app.attempt(() => api.setMetadata(image.id, metadata));
+  const save = async (change) => {
+    const before = saving.get(image.id) ?? Promise.resolve(image);
+    const changing = before.then(({ metadata }) => app.attempt(() => api.setMetadata(image.id, change(metadata))));
+    const after = changing.then((changed) => changed ?? before, () => before);
+    saving.set(image.id, after);
+    const changed = await changing;
+    if (saving.get(image.id) === after) saving.delete(image.id);
     if (!changed) return false;
     onchange(changed);
     app.say(t("metadata.saved"));
@@ -45,28 +56,33 @@ export function metadataForm(app, image, onchange) {
   return h("section", { key: `metadata ${image.id}` },
     h("h3", null, t("metadata")),
     !entries.length && h("p", { key: "none", class: "hint" }, t("metadata.none")),
-    h("ul", { key: "list", class: "metadata" }, entries.map(([key, value]) => entry(key, value, mayEdit, image.metadata, save))),
-    mayEdit && added(image.metadata, save));
+    h("ul", { key: "list", class: "metadata" }, entries.map(([key, value]) => entry(key, value, mayEdit, save))),
+    mayEdit && added(save));
 }
 
-function entry(key, value, mayEdit, metadata, save) {
+/** @param {Record<string, any>} own */
+function withOwn(own) {
+  return (metadata) => ({ ...metadata, ...own });
+}
+
+function entry(key, value, mayEdit, save) {
   if (!mayEdit) return h("li", { key }, h("span", null, key), h("span", null, written(value)));
-  const { [key]: _, ...others } = metadata;
+  const without = ({ [key]: _, ...others }) => others;
   return h("li", { key },
     h("label", { for: `value-${key}` }, key),
     h("input", {
       id: `value-${key}`, ".value": written(value), "aria-label": t("metadata.value", { key }),
-      onchange: ({ target }) => save({ ...metadata, [key]: read(target.value) }),
+      onchange: ({ target }) => save(withOwn({ [key]: read(target.value) })),
     }),
-    h("button", { class: "plain", "aria-label": t("metadata.remove", { key }), onclick: () => save(others) }, icon("close")));
+    h("button", { class: "plain", "aria-label": t("metadata.remove", { key }), onclick: () => save(without) }, icon("close")));
 }
 
-function added(metadata, save) {
+function added(save) {
   const send = async (event) => {
     event.preventDefault();
     const form = event.target;
     const { key, value } = form.elements;
-    if (await save({ ...metadata, [key.value.trim()]: read(value.value) })) form.reset();
+    if (await save(withOwn({ [key.value.trim()]: read(value.value) }))) form.reset();
   };
   return h("form", { key: "new", class: "new-entry", onsubmit: send },
     h("input", { name: "key", required: true, pattern: ".*\\S.*", "aria-label": t("metadata.new"), placeholder: t("metadata.new"), autocomplete: "off" }),
