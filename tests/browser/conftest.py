@@ -129,7 +129,7 @@ def watch(page: Page, url: str, complaints: list[str]) -> None:
     page.on(
         "console",
         lambda message: (
-            complaints.append(message.text)
+            complaints.append(f"{message.text} {message.location['url']}")
             if message.type in ("error", "warning") and not _is_expected(message.text)
             else None
         ),

@@ -36,7 +36,8 @@ def decoded_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
         InvalidArgument: The service did not issue this cursor.
     """
     try:
-        key = read_json(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        key = read_json(text, lone_surrogates=True)  # names of files have them
     except (ValueError, JsonError) as error:
         raise foreign_cursor() from error
     if not isinstance(key, list) or [type(part) for part in key] != list(kinds):
