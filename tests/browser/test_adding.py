@@ -8,7 +8,8 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import MOTIFS, draw, new_collection, without_status
+from client_sdk import Client
+from tests.browser.conftest import MOTIFS, draw, new_collection, round_trip, without_status
 
 Look = Callable[..., Page]
 
@@ -43,6 +44,16 @@ def in_small_requests(page: Page, collection: str) -> None:
     page.route("**/api/v2/info", answer)
     page.reload()
     expect(page.get_by_text(f"Pictures are added to “{collection}”.")).to_be_visible()
+
+
+def test_pictures_of_a_collection_that_is_gone_are_not_asked_for(
+    look: Look, server: Any, filled: str
+) -> None:
+    with Client(server.url) as client:
+        client.collection(filled).delete()
+    page = look(f"add?c={new_collection(server)}")
+    expect(added(page, filled)).to_be_visible()
+    round_trip(page)
 
 
 def test_an_upload_is_previewed_sent_as_one_run_and_seen(

@@ -23,6 +23,7 @@ export class RunDetails {
   async follow() {
     const [run] = this.app.state.runs;
     if (this.app.state.route.view !== "add" || !run || run.isDry || run.kind === "reindex" || this.#isAsking) return;
+    if (!this.app.state.collections?.some(({ name }) => name === run.collection)) return; // it may be gone
     const state = `${run.key} ${run.indexed}`;
     if (state === this.#asked || !run.indexed) return;
     this.#asked = state;
