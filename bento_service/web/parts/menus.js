@@ -52,15 +52,13 @@ async function send(app, event) {
   event.preventDefault();
   const form = event.target;
   const name = form.elements.name.value.trim();
-  try {
+  await app.attempt(async () => {
     await api.createCollection(name);
     await app.refresh();
     form.reset();
     close("collections");
     app.go({ ...nothing, view: "add", c: name });
-  } catch (problem) {
-    app.tell(problem);
-  }
+  });
 }
 
 async function remove(app, name, count) {
@@ -72,14 +70,12 @@ async function remove(app, name, count) {
     typed: count ? name : undefined,
   });
   if (!isSure) return;
-  try {
+  await app.attempt(async () => {
     await api.deleteCollection(name);
     app.views.outdate();
     if (app.state.route.c === name) app.go({ ...nothing, view: "search", c: "default" });
     await app.refresh();
-  } catch (problem) {
-    app.tell(problem);
-  }
+  });
 }
 
 /** @param {import("../app.js").App} app */

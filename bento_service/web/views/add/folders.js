@@ -22,12 +22,10 @@ export class Folders {
   /** Ask for the roots, once. */
   async begin() {
     if (this.app.state.folders.roots || !this.app.can("train")) return;
-    try {
+    await this.app.attempt(async () => {
       const roots = await api.roots();
       this.app.changeIn("folders", { roots: roots.map(({ name, available }) => ({ root: name, path: "", name, isOpen: false, isAway: !available })) });
-    } catch (problem) {
-      this.app.tell(problem);
-    }
+    });
   }
 
   render() {
@@ -75,15 +73,13 @@ export class Folders {
   }
 
   async #load(folder) {
-    try {
+    await this.app.attempt(async () => {
       const found = await api.entries(folder.root, folder.path, folder.cursor);
       const folders = found.folders.map(({ name }) => ({
         root: folder.root, path: [folder.path, name].filter(Boolean).join("/"), name, isOpen: false,
       }));
       this.#renew({ ...folder, files: found.files, folders: [...(folder.folders ?? []), ...folders], cursor: found.next_cursor });
-    } catch (problem) {
-      this.app.tell(problem);
-    }
+    });
   }
 
   /** Put a changed folder into the tree. */
@@ -138,11 +134,9 @@ export class Folders {
   async #train(isDry) {
     const { chosen } = this.app.state.folders;
     const { c: collection } = this.app.state.route;
-    try {
+    await this.app.attempt(async () => {
       const request = { path: chosen.path || ".", root: chosen.root, collection, ...(isDry ? { dry_run: true } : {}) };
       this.app.watch.add(await api.trainFolder(request));
-    } catch (problem) {
-      this.app.tell(problem);
-    }
+    });
   }
 }

@@ -48,13 +48,11 @@ export class RunDetails {
     const jobs = run.jobs.filter((job) => job.failed > 0);
     const job = jobs[at.job];
     if (!job) return;
-    try {
+    await this.app.attempt(async () => {
       const page = await api.jobErrors(job.id, at.cursor);
       const next = page.next_cursor ? { job: at.job, cursor: page.next_cursor } : { job: at.job + 1, cursor: null };
       this.#set(run.key, { errors: [...errors, ...page.errors], at: next, isWhole: next.job >= jobs.length });
-    } catch (problem) {
-      this.app.tell(problem);
-    }
+    });
   }
 
   #set(key, parts) {

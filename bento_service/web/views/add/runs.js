@@ -95,13 +95,9 @@ function body(app, details, run) {
 function actions(app, run, pictures) {
   const filter = `$created_at >= ${JSON.stringify(run.startedAt)}${run.finishedAt ? ` and $created_at <= ${JSON.stringify(run.finishedAt)}` : ""}`;
   const has = run.indexed > 0 && !run.isDry && run.kind !== "reindex";
-  const change = async (jobs, action) => {
-    try {
-      for (const job of jobs) app.watch.add(await api.changeJob(job.id, action));
-    } catch (problem) {
-      app.tell(problem);
-    }
-  };
+  const change = (jobs, action) => app.attempt(async () => {
+    for (const job of jobs) app.watch.add(await api.changeJob(job.id, action));
+  });
   return [
     has && h("a", { key: "see", class: "button primary", href: app.href({ ...nothing, view: "library", c: run.collection, f: filter }) }, t("run.see")),
     has && pictures.length > 0 && app.can("search") && h("a", { key: "search", class: "button", href: app.href({ ...nothing, view: "search", c: run.collection, id: pictures[0].id }) }, t("run.search")),

@@ -21,7 +21,7 @@ export function removeChosen(app, listing, ids) {
  */
 export async function removeAll(app, listing) {
   const { c: collection, f: filter } = app.state.route;
-  try {
+  await app.attempt(async () => {
     const n = await api.count({ collection, ...(filter ? { filter } : {}) });
     const isSure = await app.confirm({
       title: t(filter ? "library.delete-filtered" : "library.delete-all"),
@@ -36,7 +36,5 @@ export async function removeAll(app, listing) {
     listing.clear();
     listing.follow(app.state.route, true);
     await app.refresh();
-  } catch (problem) {
-    app.tell(problem);
-  }
+  });
 }
