@@ -59,9 +59,9 @@ class Database:
     def __init__(self, url: str) -> None:
         """Connect to the database of an SQLAlchemy URL; create missing files of SQLite."""
         parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         is_sqlite = parsed.get_backend_name() == "sqlite"
+        if is_sqlite and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         self._engine: Engine = create_engine(
             parsed,
             pool_pre_ping=parsed.host is not None,
