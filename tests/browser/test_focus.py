@@ -1,4 +1,4 @@
-"""Where the focus and the window are after pictures have come and gone."""
+"""Focus and scroll position after pictures were added or removed."""
 
 import re
 from collections.abc import Callable

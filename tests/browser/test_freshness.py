@@ -1,4 +1,4 @@
-"""What views load again: after pictures were added or deleted, and after the service was away."""
+"""Views after pictures were added or deleted, and after the service did not answer."""
 
 import re
 from collections import Counter

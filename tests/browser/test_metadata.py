@@ -23,18 +23,29 @@ def add_value(dialog: Locator, key: str, value: str) -> None:
     expect(dialog.get_by_label(f"Value of {key}")).to_have_value(value)
 
 
-def test_a_value_that_is_being_typed_stays_when_another_one_is_saved(
-    look: Look, filled: str
-) -> None:
-    page = look(f"library?c={filled}")
+def with_two_values(page: Page) -> Locator:
+    """Open the first picture of the library, and give it two values; return its dialog."""
     dialog = open_first(page)
     add_value(dialog, "shop", "north")
     add_value(dialog, "price", "20")
+    return dialog
+
+
+def move_shop(dialog: Locator) -> None:
+    """Change the first value, and wait until it is sent."""
+    with dialog.page.expect_request("**/api/v2/images/*"):
+        dialog.get_by_label("Value of shop").fill("south")
+        dialog.page.keyboard.press("Tab")
+
+
+def test_a_value_that_is_being_typed_stays_when_another_one_is_saved(
+    look: Look, filled: str
+) -> None:
+    dialog = with_two_values(look(f"library?c={filled}"))
+    page = dialog.page
     held: list[Route] = []
     page.route("**/api/v2/images/*", lambda route: held.append(route))
-    with page.expect_request("**/api/v2/images/*"):
-        dialog.get_by_label("Value of shop").fill("south")
-        page.keyboard.press("Tab")
+    move_shop(dialog)
     price = dialog.get_by_label("Value of price")
     price.focus()
     page.keyboard.press("End")
@@ -53,17 +64,13 @@ def test_a_value_that_is_being_typed_stays_when_another_one_is_saved(
 def test_two_values_that_are_changed_in_quick_succession_are_both_saved(
     look: Look, filled: str
 ) -> None:
-    page = look(f"library?c={filled}")
-    dialog = open_first(page)
-    add_value(dialog, "shop", "north")
-    add_value(dialog, "price", "20")
+    dialog = with_two_values(look(f"library?c={filled}"))
+    page = dialog.page
     held: list[Route] = []
     page.route(
         "**/api/v2/images/*", lambda route: route.continue_() if held else held.append(route)
     )
-    with page.expect_request("**/api/v2/images/*"):
-        dialog.get_by_label("Value of shop").fill("south")
-        page.keyboard.press("Tab")
+    move_shop(dialog)
     dialog.get_by_label("Value of price").fill("25")
     page.keyboard.press("Enter")
     with page.expect_response(lambda answer: (answer.request.post_data or "").count("25") == 1):

@@ -1,4 +1,4 @@
-"""How the page follows jobs, as the browser runs it."""
+"""The following of jobs, in the browser."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,14 +22,14 @@ def bare(browser: Browser, server: Any) -> Iterator[Page]:
 
 def test_jobs_are_not_asked_for_after_a_session_ended_until_somebody_signs_in(bare: Page) -> None:
     body = """
-        let asked = 0, status = 401, told;
+        let asked = 0, status = 401, onAnswer;
         window.fetch = async (url) => {
             asked += url.includes("state=");
             return Response.json({jobs: [job]}, {status: url.includes("state=") ? status : 200});
         };
-        const watch = new m.Watch(() => told?.());
+        const watch = new m.Watch(() => onAnswer?.());
         await watch.resume();
-        const next = () => new Promise((done) => (told = done));
+        const next = () => new Promise((done) => (onAnswer = done));
         const show = () => document.dispatchEvent(new Event("visibilitychange"));
         let answered = next();
         show();

@@ -24,7 +24,7 @@ def test_forms_that_arrive_cannot_take_all_memory(variant):
 def test_every_setting_can_be_given_in_one_file(variant):
     (file,) = SERVICES[variant]["env_file"]
     assert file == {"path": "${SETTINGS:-lookalike.env}", "required": False}
-    # What is named here wins over the file, also when it is empty.
+    # An entry of `environment` replaces that of the file, also by an empty value.
     assert SERVICES[variant]["environment"].keys() == {"LOOKALIKE_MILVUS_URI"}
 
 
